@@ -1,0 +1,54 @@
+/** Builds the pages into dist/web and lays .br and .gz beside each file; `--missing` does nothing when dist/web is current. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = join(root, 'dist/web');
+// Written last: a build that was interrupted leaves none and is made again.
+const stamp = join(out, '.built');
+
+/** Whether nothing that the pages are made of is newer than the last whole build. */
+function isCurrent() {
+  if (!existsSync(stamp)) return false;
+  const builtAtMs = statSync(stamp).mtimeMs;
+  const sources = ['web', 'server/core']
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).map((entry) => ({
+        isFile: entry.isFile(),
+        path: join(entry.parentPath, entry.name),
+      })),
+    )
+    .filter((entry) => entry.isFile)
+    .map((entry) => entry.path);
+  return [...sources, join(root, 'vite.config.ts'), join(root, 'package-lock.json')]
+    .filter((path) => existsSync(path))
+    .every((path) => statSync(path).mtimeMs <= builtAtMs);
+}
+
+/** Compresses once, as hard as it goes: the server sends these files as they lie. */
+async function compress() {
+  for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.(js|css|html|svg|json)$/.test(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    const content = await readFile(path);
+    if (content.length < 1024) continue;
+    const quality = {
+      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+      [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+    };
+    await writeFile(`${path}.br`, await promisify(brotliCompress)(content, { params: quality }));
+    await writeFile(`${path}.gz`, await promisify(gzip)(content, { level: constants.Z_BEST_COMPRESSION }));
+  }
+}
+
+if (!(process.argv.includes('--missing') && isCurrent())) {
+  // Imported only now: a production install has no vite and needs none when the pages are built.
+  const { build } = await import('vite');
+  await build({ configFile: join(root, 'vite.config.ts') });
+  await compress();
+  await writeFile(stamp, '');
+}
