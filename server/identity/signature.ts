@@ -1,0 +1,113 @@
+/** Signature checks over node:crypto, for certificates and for JWS: which algorithms and keys still count as good. */
+import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import type { Algorithm } from '../core/pki/certificate.ts';
+import type { VerifyCertificateSignature } from '../core/pki/chain.ts';
+import { CertificateError, derChildren, derCount, derOid, readDerAs, TAG } from '../core/pki/der.ts';
+
+export const RSA_LEAST_BITS = 2048;
+/** More bits cost the server time and buy nothing: an attacker's 16384-bit key is a burden, not a safeguard. */
+export const RSA_MOST_BITS = 8192;
+
+/** The algorithms in which a person may sign; never `none`, never a shared secret. */
+export const PERSON_ALGORITHMS = ['RS256', 'PS256', 'ES256'] as const;
+export type PersonAlgorithm = (typeof PERSON_ALGORITHMS)[number];
+
+/** Whether this is an algorithm in which a person may sign. */
+export function isPersonAlgorithm(name: unknown): name is PersonAlgorithm {
+  return PERSON_ALGORITHMS.some((algorithm) => algorithm === name);
+}
+
+type Scheme = { readonly hash: string; readonly key: 'rsa' | 'ec'; readonly saltLength?: number };
+
+const CERTIFICATE_SCHEMES: Readonly<Record<string, Scheme>> = {
+  '1.2.840.113549.1.1.11': { hash: 'sha256', key: 'rsa' },
+  '1.2.840.113549.1.1.12': { hash: 'sha384', key: 'rsa' },
+  '1.2.840.113549.1.1.13': { hash: 'sha512', key: 'rsa' },
+  '1.2.840.10045.4.3.2': { hash: 'sha256', key: 'ec' },
+  '1.2.840.10045.4.3.3': { hash: 'sha384', key: 'ec' },
+  '1.2.840.10045.4.3.4': { hash: 'sha512', key: 'ec' },
+};
+const RSASSA_PSS = '1.2.840.113549.1.1.10';
+const PSS_HASHES: Readonly<Record<string, { hash: string; bytes: number }>> = {
+  '2.16.840.1.101.3.4.2.1': { hash: 'sha256', bytes: 32 },
+  '2.16.840.1.101.3.4.2.2': { hash: 'sha384', bytes: 48 },
+  '2.16.840.1.101.3.4.2.3': { hash: 'sha512', bytes: 64 },
+};
+/** The curves a certificate's issuer may use; people themselves sign with P-256 only. */
+const CA_CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
+
+/**
+ * Checks a certificate's signature; SHA-1, MD5, short RSA keys and unknown algorithms are false, as a wrong signature is.
+ *
+ * Source: RFC 5280 §4.1.1.2, RFC 4055 (PSS), RFC 5758 (ECDSA).
+ */
+export const verifyCertificateSignature: VerifyCertificateSignature = ({ algorithm, spki, data, signature }) => {
+  const scheme = algorithm.oid === RSASSA_PSS ? pssScheme(algorithm) : CERTIFICATE_SCHEMES[algorithm.oid];
+  const key = importKey(spki);
+  if (scheme === undefined || key === undefined || !isGoodKey(key, scheme.key, CA_CURVES)) return false;
+  return verify(scheme.hash, data, withPadding(key, scheme.saltLength), signature);
+};
+
+/** The parameters of PSS as certificates use them: one SHA-2 for message and mask, a salt as long as the hash. */
+function pssScheme({ parameters }: Algorithm): Scheme | undefined {
+  if (parameters === undefined) return undefined;
+  try {
+    const parts = derChildren(readDerAs(parameters, TAG.sequence));
+    const inner = (tag: number) => parts.filter((part) => part.tag === tag).flatMap(derChildren)[0];
+    const [hashOid] = derChildren(inner(0xa0) ?? missing()).map((part, index) => (index === 0 ? derOid(part) : ''));
+    const maskHash = derChildren(inner(0xa1) ?? missing())[1];
+    const [maskOid] = derChildren(maskHash ?? missing()).map((part, index) => (index === 0 ? derOid(part) : ''));
+    const known = PSS_HASHES[hashOid ?? ''];
+    if (known === undefined || maskOid !== hashOid || derCount(inner(0xa2) ?? missing()) !== known.bytes)
+      return undefined;
+    return { hash: known.hash, key: 'rsa', saltLength: known.bytes };
+  } catch (error) {
+    if (error instanceof CertificateError) return undefined;
+    throw error;
+  }
+}
+
+function missing(): never {
+  throw new CertificateError('certificate_structure', 'PSS without its parameters');
+}
+
+/**
+ * Checks the signature of a JWS by the key of a certificate or of a session.
+ *
+ * Shape:   `spki` DER; `data` the ASCII of `header.payload`; an ES256 signature is r‖s.
+ * Returns: false for a wrong signature, a key that does not fit the algorithm, RSA under 2048 bits, a curve but P-256.
+ */
+export function verifyJwsSignature(signed: {
+  readonly alg: PersonAlgorithm;
+  readonly spki: Uint8Array;
+  readonly data: Uint8Array;
+  readonly signature: Uint8Array;
+}): boolean {
+  const { alg, spki, data, signature } = signed;
+  const key = importKey(spki);
+  if (key === undefined || !isGoodKey(key, alg === 'ES256' ? 'ec' : 'rsa', ['prime256v1'])) return false;
+  if (alg === 'ES256') return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
+  return verify('sha256', data, withPadding(key, alg === 'PS256' ? 32 : undefined), signature);
+}
+
+function withPadding(key: KeyObject, saltLength: number | undefined) {
+  if (saltLength === undefined) return { key };
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
+}
+
+/** The key, or undefined when OpenSSL cannot read it: then nothing it signed is good. */
+function importKey(spki: Uint8Array): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined;
+    throw error;
+  }
+}
+
+function isGoodKey(key: KeyObject, kind: 'rsa' | 'ec', curves: readonly string[]): boolean {
+  if (key.asymmetricKeyType !== kind) return false;
+  const { modulusLength = 0, publicExponent = 0n, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  if (kind === 'ec') return curves.includes(namedCurve);
+  return modulusLength >= RSA_LEAST_BITS && modulusLength <= RSA_MOST_BITS && publicExponent >= 3n;
+}
