@@ -168,12 +168,8 @@ t.test('what is written is read back, and only whole', async (t) => {
     fc.property(fc.constantFrom(0x04, 0x0c, 0x80), fc.uint8Array({ maxLength: 700 }), (tag, content) => {
       const bytes = write(tag, content);
       const read = readDer(bytes);
-      t.equal(read.tag, tag);
-      t.ok(Buffer.from(read.content).equals(content));
-      t.equal(
-        refusal(() => readDer(bytes.subarray(0, bytes.length - 1))),
-        'der_truncated',
-      );
+      const cutOff = refusal(() => readDer(bytes.subarray(0, bytes.length - 1)));
+      return read.tag === tag && Buffer.from(read.content).equals(content) && cutOff === 'der_truncated';
     }),
     { numRuns: 300 },
   );
