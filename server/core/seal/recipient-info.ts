@@ -1,0 +1,150 @@
+/** The one RecipientInfo of an envelope: who can open it and how its content key is wrapped; it unwraps nothing itself. */
+import { sameBytes, toHex } from '../log/bytes.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import { type Der, derChildren, derInteger, derOid, expectTag, readDer, readDerAs } from '../pki/der.ts';
+import { readingDer, TAG, writeElement, writeOid } from './der.ts';
+import { EnvelopeError } from './envelope-error.ts';
+
+export const KEY_TRANSPORTS = ['rsa_oaep_sha256', 'rsa_oaep_sha1', 'rsa_pkcs1_v15'] as const;
+export type KeyTransport = (typeof KEY_TRANSPORTS)[number];
+
+export type Recipient = {
+  keyTransport: KeyTransport;
+  encryptedKey: Uint8Array;
+  /** `issuer` is the Name's DER, `serial` the INTEGER's content. */
+  identifier: { issuer: Uint8Array; serial: Uint8Array } | { subjectKeyIdentifier: Uint8Array };
+};
+
+const OID_RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
+const OID_RSAES_OAEP = '1.2.840.113549.1.1.7';
+const OID_MGF1 = '1.2.840.113549.1.1.8';
+const OID_SHA1 = '1.3.14.3.2.26';
+const OID_SHA256 = '2.16.840.1.101.3.4.2.1';
+
+/**
+ * Reads the RecipientInfos SET of an envelope.
+ *
+ * Shape:  exactly one KeyTransRecipientInfo for an RSA key.
+ * Throws: EnvelopeError no_recipient, two_recipients, unsupported_recipient, bad_version, bad_der.
+ * Why:    several recipients, each with a key of its own, are how one ciphertext opens to two prices.
+ * Source: RFC 5652 §6.2.1; RFC 8017 A.2.1.
+ */
+export function readRecipientInfos(set: Uint8Array): Recipient {
+  return readingDer(() => {
+    const [info, another] = derChildren(readDerAs(set, TAG.set));
+    if (info === undefined) throw new EnvelopeError('no_recipient');
+    if (another !== undefined) throw new EnvelopeError('two_recipients');
+    if (info.tag !== TAG.sequence) throw new EnvelopeError('unsupported_recipient', 'only RSA key transport');
+    return readKeyTransport(info);
+  });
+}
+
+/** Whether `recipient` names this certificate (by issuer and serial number, or by its key identifier). */
+export function isAddressedTo(
+  recipient: Recipient,
+  certificate: Pick<Certificate, 'issuer' | 'serial' | 'subjectKeyId'>,
+): boolean {
+  const { identifier } = recipient;
+  if ('subjectKeyIdentifier' in identifier) return toHex(identifier.subjectKeyIdentifier) === certificate.subjectKeyId;
+  return sameBytes(identifier.issuer, certificate.issuer.full) && toHex(identifier.serial) === certificate.serial;
+}
+
+/** The RecipientInfos SET that `readRecipientInfos` reads back. */
+export function writeRecipientInfos({ identifier, keyTransport, encryptedKey }: Recipient): Uint8Array {
+  const isByKey = 'subjectKeyIdentifier' in identifier;
+  const info = writeElement(
+    TAG.sequence,
+    writeElement(TAG.integer, Uint8Array.of(isByKey ? 2 : 0)),
+    isByKey
+      ? writeElement(TAG.context0, identifier.subjectKeyIdentifier)
+      : writeElement(TAG.sequence, identifier.issuer, writeElement(TAG.integer, identifier.serial)),
+    writeAlgorithm(keyTransport),
+    writeElement(TAG.octetString, encryptedKey),
+  );
+  return writeElement(TAG.set, info);
+}
+
+function readKeyTransport(info: Der): Recipient {
+  const [version, identifier, algorithm, key, more] = derChildren(info);
+  if (more !== undefined) throw new EnvelopeError('bad_der', 'more than a KeyTransRecipientInfo holds');
+  const read = readIdentifier(identifier);
+  const wanted = 'subjectKeyIdentifier' in read ? 2 : 0;
+  if (toHex(derInteger(expectTag(version, TAG.integer))) !== `0${wanted}`) {
+    throw new EnvelopeError('bad_version', 'of the RecipientInfo');
+  }
+  return {
+    keyTransport: readAlgorithm(expectTag(algorithm, TAG.sequence)),
+    encryptedKey: expectTag(key, TAG.octetString).content,
+    identifier: read,
+  };
+}
+
+function readIdentifier(element: Der | undefined): Recipient['identifier'] {
+  if (element?.tag === TAG.context0) return { subjectKeyIdentifier: element.content };
+  const [issuer, serial, more] = derChildren(expectTag(element, TAG.sequence));
+  if (more !== undefined) throw new EnvelopeError('bad_der', 'more than issuer and serial number');
+  return { issuer: expectTag(issuer, TAG.sequence).full, serial: derInteger(expectTag(serial, TAG.integer)) };
+}
+
+function readAlgorithm(algorithm: Der): KeyTransport {
+  const [oid, parameters, more] = derChildren(algorithm);
+  if (more !== undefined) throw new EnvelopeError('bad_der', 'more than an AlgorithmIdentifier holds');
+  const name = derOid(expectTag(oid, TAG.oid));
+  if (name === OID_RSA_ENCRYPTION) {
+    if (isNullOrAbsent(parameters)) return 'rsa_pkcs1_v15';
+    throw new EnvelopeError('unsupported_recipient', 'rsaEncryption with parameters');
+  }
+  if (name !== OID_RSAES_OAEP) throw new EnvelopeError('unsupported_recipient', name);
+  return readOaep(expectTag(parameters, TAG.sequence));
+}
+
+/** Only the two combinations every device has: the same hash twice and no label. */
+function readOaep(parameters: Der): KeyTransport {
+  let hash = OID_SHA1;
+  let maskHash = OID_SHA1;
+  let lastTag = 0;
+  for (const parameter of derChildren(parameters)) {
+    if (parameter.tag <= lastTag) throw new EnvelopeError('bad_der', 'OAEP parameters out of order');
+    lastTag = parameter.tag;
+    if (parameter.tag === TAG.constructedContext0) hash = readHash(readDer(parameter.content));
+    else if (parameter.tag === TAG.constructedContext1) maskHash = readMaskHash(readDer(parameter.content));
+    else throw new EnvelopeError('unsupported_recipient', 'an OAEP label');
+  }
+  if (hash === OID_SHA256 && maskHash === OID_SHA256) return 'rsa_oaep_sha256';
+  if (hash === OID_SHA1 && maskHash === OID_SHA1) return 'rsa_oaep_sha1';
+  throw new EnvelopeError('unsupported_recipient', 'OAEP hash');
+}
+
+function readHash(algorithm: Der): string {
+  const [oid, parameters, more] = derChildren(expectTag(algorithm, TAG.sequence));
+  if (more !== undefined || !isNullOrAbsent(parameters))
+    throw new EnvelopeError('unsupported_recipient', 'hash parameters');
+  return derOid(expectTag(oid, TAG.oid));
+}
+
+function readMaskHash(algorithm: Der): string {
+  const [oid, hash, more] = derChildren(expectTag(algorithm, TAG.sequence));
+  if (derOid(expectTag(oid, TAG.oid)) !== OID_MGF1 || more !== undefined) {
+    throw new EnvelopeError('unsupported_recipient', 'mask generation');
+  }
+  return readHash(expectTag(hash, TAG.sequence));
+}
+
+function isNullOrAbsent(parameters: Der | undefined): boolean {
+  return parameters === undefined || (parameters.tag === TAG.null && parameters.content.length === 0);
+}
+
+function writeAlgorithm(keyTransport: KeyTransport): Uint8Array {
+  switch (keyTransport) {
+    case 'rsa_pkcs1_v15':
+      return writeElement(TAG.sequence, writeOid(OID_RSA_ENCRYPTION), writeElement(TAG.null));
+    case 'rsa_oaep_sha1':
+      return writeElement(TAG.sequence, writeOid(OID_RSAES_OAEP), writeElement(TAG.sequence));
+    case 'rsa_oaep_sha256': {
+      const sha256 = writeElement(TAG.sequence, writeOid(OID_SHA256), writeElement(TAG.null));
+      const mgf1 = writeElement(TAG.sequence, writeOid(OID_MGF1), sha256);
+      const parameters = [writeElement(TAG.constructedContext0, sha256), writeElement(TAG.constructedContext1, mgf1)];
+      return writeElement(TAG.sequence, writeOid(OID_RSAES_OAEP), writeElement(TAG.sequence, ...parameters));
+    }
+  }
+}
