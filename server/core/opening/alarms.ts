@@ -1,0 +1,40 @@
+// What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
+import type { CommandType } from './commands.ts';
+import type { OpeningState } from './state.ts';
+
+export type Alarm = { readonly at: number; readonly command: CommandType };
+
+/**
+ * The next alarm of this opening, or null.
+ *
+ * Units: `at` in integer ms; the command is due once the recorder's clock shows `at` or later.
+ * Why:   a suspended opening has no alarm: every window is frozen until it resumes.
+ */
+export function nextAlarm(state: OpeningState): Alarm | null {
+  if (state.suspended !== null) return null;
+  switch (state.phase) {
+    case 'Scheduled':
+      return state.checkInOpensAt === null ? null : { at: state.checkInOpensAt, command: 'OpenCheckIn' };
+    case 'CheckIn':
+      return { at: state.deadlineAt, command: 'Seal' };
+    case 'Decrypting':
+      return state.window === null ? null : { at: state.window.closesAt, command: 'CloseWindow' };
+    case 'RecordConfirm':
+      return state.record === null || state.record.timedOut ? null : { at: state.record.confirmBy, command: 'TimeOutConfirmations' };
+    case 'HandedOver':
+    case 'Failed':
+    case 'Aborted':
+      return { at: state.phaseSince + state.policy.archiveAfterMs, command: 'ArchiveOpening' };
+    default:
+      return null;
+  }
+}
+
+/** Is time running against someone in this state? Then a long outage freezes it (domain §2, outages). */
+export function runningUntil(state: OpeningState): number | null {
+  if (state.suspended !== null) return null;
+  if (state.phase === 'CheckIn') return state.deadlineAt;
+  if (state.phase === 'Decrypting') return state.window?.closesAt ?? null;
+  if (state.phase === 'RecordConfirm' && state.record !== null && !state.record.timedOut) return state.record.confirmBy;
+  return null;
+}

@@ -1,0 +1,33 @@
+// Whose failure it is that a bid did not open: the engine's proposal from what stands on the log (20号令31); people rule.
+import { DECRYPTION_FAULTS, type DecryptionFailure, type Verdict } from './commands.ts';
+import type { Evidence } from './events.ts';
+import { type Bid, isDecrypted, type OpeningState } from './state.ts';
+
+/** The evidence on the log about one undecrypted bid at the end of the window. */
+export function evidenceOf(state: OpeningState, bid: Bid): Evidence {
+  const failures = bid.attempts.map((a) => a.outcome).filter((o): o is DecryptionFailure => o !== 'decrypted' && o !== 'undecided');
+  return {
+    actReceived: bid.attempts.length > 0,
+    failures: [...new Set(failures)],
+    challengeAcknowledged: bid.challengeAcknowledged,
+    peerSucceeded: state.bids.some(isDecrypted),
+    outageMs: state.window?.outageMs ?? 0,
+  };
+}
+
+/**
+ * The verdict the evidence speaks for.
+ *
+ * Source:  20号令 art. 31; the table of domain §2, first line that fits:
+ *          a platform fault on any attempt → deemed_withdrawn (direct loss may be claimed) ·
+ *          only the bidder's own faults → deemed_revoked ·
+ *          no act, delivered challenge, no outage, a peer succeeded → deemed_revoked ·
+ *          anything else → unknown: two people rule, never the platform's word alone.
+ * Returns: total; a proposal, never a ruling.
+ */
+export function proposeVerdict(evidence: Evidence): Verdict {
+  if (evidence.failures.some((f) => DECRYPTION_FAULTS[f] === 'platform')) return 'deemed_withdrawn';
+  if (evidence.failures.length > 0) return 'deemed_revoked';
+  const silent = !evidence.actReceived && evidence.challengeAcknowledged && evidence.outageMs === 0 && evidence.peerSucceeded;
+  return silent ? 'deemed_revoked' : 'unknown';
+}

@@ -1,0 +1,175 @@
+// What may be asked of an opening: each command's data, the roles that may ask it, and whose key must sign it.
+import * as Type from 'typebox';
+import { BidderNumber, DetailsSchema, DigestText, ReasonText } from './details.ts';
+import { PolicySchema } from './policy.ts';
+import type { Role } from './roles.ts';
+
+const strict = { additionalProperties: false } as const;
+const nothing = Type.Object({}, strict);
+const withReason = Type.Object({ reason: ReasonText }, strict);
+
+/** What two people may rule on a bid that did not open (20号令31); `unknown` is ruled as such, never by silence. */
+export const VERDICTS = ['deemed_revoked', 'deemed_withdrawn', 'unknown'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+export const VerdictSchema = Type.Enum(VERDICTS);
+
+/** Why a received decryption did not open its bid, and at whose door that lies (seal-format §3, in the order of checks). */
+export const DECRYPTION_FAULTS = {
+  stored_bytes_differ: 'platform',
+  storage_unreadable: 'platform',
+  worker_failed: 'platform',
+  header_differs: 'platform',
+  statement_invalid: 'bidder',
+  certificate_not_valid: 'bidder',
+  key_not_readable: 'bidder',
+  wrong_key: 'bidder',
+  tag_mismatch: 'bidder',
+  content_mismatch: 'bidder',
+  archive_invalid: 'bidder',
+  opening_list_mismatch: 'bidder',
+} as const;
+export type DecryptionFailure = keyof typeof DECRYPTION_FAULTS;
+export const DECRYPTION_FAILURES = Object.keys(DECRYPTION_FAULTS) as readonly DecryptionFailure[];
+
+/** Failed attempts the law cares about that become entries of their own (log-format §2). */
+export const ATTEMPTS = ['late_decryption', 'early_opening', 'foreign_decryption'] as const;
+
+type CommandRule = {
+  readonly data: Type.TSchema;
+  readonly roles: readonly Role[];
+  /** `session`: the certified session key signs; `certificate`: step-up, the CA key itself (seal-format §8); `none`: a machine. */
+  readonly signedBy: 'session' | 'certificate' | 'none';
+};
+
+const clock = { roles: ['clock'], signedBy: 'none' } as const;
+const platform = { roles: ['platform'], signedBy: 'none' } as const;
+
+export const COMMANDS = {
+  AmendDraft: { data: Type.Object({ details: DetailsSchema, policy: PolicySchema }, strict), roles: ['host'], signedBy: 'session' },
+  PublishOpening: { data: nothing, roles: ['host'], signedBy: 'session' },
+  OpenCheckIn: { data: nothing, ...clock },
+  Seal: { data: nothing, ...clock },
+  PostponeOpening: { data: withReason, roles: ['host'], signedBy: 'session' },
+  RescheduleOpening: { data: Type.Object({ details: DetailsSchema }, strict), roles: ['host'], signedBy: 'session' },
+  PublishRoster: { data: nothing, roles: ['host'], signedBy: 'session' },
+  StartDrawing: { data: nothing, roles: ['host'], signedBy: 'session' },
+  CommitShare: { data: Type.Object({ commitment: DigestText }, strict), roles: ['bidder', 'witness'], signedBy: 'session' },
+  RevealShare: { data: Type.Object({ share: DigestText }, strict), roles: ['bidder', 'witness'], signedBy: 'session' },
+  VoidDrawing: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'session' },
+  OpenWindow: { data: nothing, roles: ['host'], signedBy: 'session' },
+  ExtendWindow: {
+    data: Type.Object({ extraMs: Type.Integer({ minimum: 1_000, maximum: 7_200_000 }), reason: ReasonText }, strict),
+    roles: ['host'],
+    signedBy: 'session',
+  },
+  EndWindowEarly: { data: nothing, roles: ['host'], signedBy: 'session' },
+  AcknowledgeChallenge: { data: Type.Object({ kid: DigestText }, strict), roles: ['bidder'], signedBy: 'session' },
+  DecryptBid: { data: Type.Object({ jweSha256: DigestText }, strict), roles: ['bidder'], signedBy: 'certificate' },
+  RecordDecryption: {
+    data: Type.Object(
+      {
+        bidder: BidderNumber,
+        attempt: Type.Integer({ minimum: 1 }),
+        failure: Type.Union([Type.Null(), Type.Enum(DECRYPTION_FAILURES)]),
+      },
+      strict,
+    ),
+    ...platform,
+  },
+  CloseWindow: { data: nothing, ...clock },
+  UnsealLayer: { data: nothing, roles: ['tenderer', 'host', 'witness'], signedBy: 'certificate' },
+  GiveRuling: {
+    data: Type.Object({ bidder: BidderNumber, verdict: VerdictSchema, reason: ReasonText }, strict),
+    roles: ['host', 'witness'],
+    signedBy: 'session',
+  },
+  ContestRuling: { data: withReason, roles: ['bidder'], signedBy: 'certificate' },
+  DeclareFailed: { data: withReason, roles: ['host'], signedBy: 'session' },
+  OpenRemedy: { data: nothing, roles: ['host'], signedBy: 'session' },
+  SubmitBackup: { data: nothing, roles: ['bidder'], signedBy: 'certificate' },
+  AnnouncePrices: { data: nothing, roles: ['host'], signedBy: 'session' },
+  StartQuoteRound: { data: nothing, roles: ['host'], signedBy: 'session' },
+  SubmitQuote: { data: nothing, roles: ['bidder'], signedBy: 'certificate' },
+  IssueRecord: { data: Type.Object({ note: Type.String({ maxLength: 2_000 }) }, strict), roles: ['host'], signedBy: 'session' },
+  SignRecord: {
+    data: Type.Object({ version: Type.Integer({ minimum: 1 }), recordSha256: DigestText }, strict),
+    roles: ['bidder'],
+    signedBy: 'certificate',
+  },
+  RefuseRecord: {
+    data: Type.Object({ version: Type.Integer({ minimum: 1 }), recordSha256: DigestText, reason: ReasonText }, strict),
+    roles: ['bidder'],
+    signedBy: 'certificate',
+  },
+  TimeOutConfirmations: { data: nothing, ...clock },
+  RaiseObjection: { data: Type.Object({ text: ReasonText }, strict), roles: ['bidder'], signedBy: 'certificate' },
+  AnswerObjection: {
+    data: Type.Object({ objection: Type.Integer({ minimum: 1 }), text: ReasonText }, strict),
+    roles: ['host', 'tenderer'],
+    signedBy: 'session',
+  },
+  DisputeAnswer: {
+    data: Type.Object({ objection: Type.Integer({ minimum: 1 }), reason: ReasonText }, strict),
+    roles: ['bidder'],
+    signedBy: 'certificate',
+  },
+  ProposeClose: { data: nothing, roles: ['host'], signedBy: 'session' },
+  AttestClose: {
+    data: Type.Object({ version: Type.Integer({ minimum: 1 }), recordSha256: DigestText }, strict),
+    roles: ['witness'],
+    signedBy: 'certificate',
+  },
+  HandOver: { data: nothing, roles: ['host'], signedBy: 'session' },
+  OpenReview: { data: withReason, roles: ['host'], signedBy: 'session' },
+  ArchiveOpening: { data: nothing, ...clock },
+  SuspendOpening: { data: withReason, roles: ['host', 'supervisor'], signedBy: 'session' },
+  RequestSuspension: { data: withReason, roles: ['witness'], signedBy: 'session' },
+  FreezeForOutage: { data: Type.Object({}, strict), ...clock },
+  ResumeOpening: { data: withReason, roles: ['host', 'supervisor'], signedBy: 'session' },
+  ConfirmResume: { data: nothing, roles: ['witness'], signedBy: 'session' },
+  ProposeAbort: { data: withReason, roles: ['host', 'tenderer'], signedBy: 'session' },
+  ConfirmAbort: { data: nothing, roles: ['host', 'tenderer'], signedBy: 'session' },
+  OrderAbort: { data: withReason, roles: ['supervisor'], signedBy: 'certificate' },
+  RecordRefusedAttempt: {
+    data: Type.Object({ bidder: BidderNumber, attempt: Type.Enum(ATTEMPTS) }, strict),
+    ...platform,
+  },
+  RevokeBid: { data: withReason, roles: ['bidder'], signedBy: 'certificate' },
+  CorrectEmergency: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'certificate' },
+  AcknowledgePoint: { data: nothing, roles: ['witness'], signedBy: 'session' },
+  Say: { data: Type.Object({ text: ReasonText }, strict), roles: ['bidder', 'host', 'tenderer', 'witness', 'supervisor'], signedBy: 'session' },
+  Mute: { data: withReason, roles: ['host'], signedBy: 'session' },
+  AcknowledgeNotice: { data: nothing, roles: ['bidder', 'tenderer', 'witness', 'supervisor'], signedBy: 'session' },
+} as const satisfies Record<string, CommandRule>;
+
+export type CommandType = keyof typeof COMMANDS;
+export const COMMAND_TYPES = Object.keys(COMMANDS) as readonly CommandType[];
+export type CommandData<T extends CommandType> = Type.Static<(typeof COMMANDS)[T]['data']>;
+
+/** One command before `decide`: data already checked against its schema, the actor already known by certificate. */
+export type Command = {
+  readonly [T in CommandType]: {
+    readonly type: T;
+    readonly data: CommandData<T>;
+    readonly actor: import('./roles.ts').Actor;
+  };
+}[CommandType];
+
+/** Commands that stay open while the opening is suspended: chat and objections, and the ways out (domain §2). */
+export const OPEN_WHILE_SUSPENDED: ReadonlySet<CommandType> = new Set<CommandType>([
+  'AmendDraft',
+  'AcknowledgeChallenge',
+  'RaiseObjection',
+  'AnswerObjection',
+  'DisputeAnswer',
+  'RequestSuspension',
+  'ResumeOpening',
+  'ConfirmResume',
+  'ProposeAbort',
+  'ConfirmAbort',
+  'OrderAbort',
+  'RecordDecryption',
+  'RecordRefusedAttempt',
+  'AcknowledgeNotice',
+  'Say',
+]);

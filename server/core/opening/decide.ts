@@ -1,0 +1,131 @@
+// The opening's rules: a command either becomes events or is refused, in the order role → phase → suspension → its own checks.
+import { COMMANDS, type Command, type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
+import type { NewEvent } from './events.ts';
+import type { Facts } from './facts.ts';
+import { phaseCell } from './phases.ts';
+import { type Refusal, refuse } from './refusals.ts';
+import type { Role } from './roles.ts';
+import type { OpeningState } from './state.ts';
+import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
+import { archiveOpening, attestClose, handOver, issueRecord, proposeClose, refuseRecord, signRecord, timeOutConfirmations } from './steps/record.ts';
+import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
+import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './steps/sealing.ts';
+import { confirmAbort, confirmResume, freezeForOutage, orderAbort, proposeAbort, requestSuspension, resumeOpening, suspendOpening } from './steps/suspension.ts';
+import { acknowledgeChallenge, closeWindow, decryptBid, endWindowEarly, extendWindow, openWindow, recordDecryption, recordRefusedAttempt } from './steps/window.ts';
+
+export type Decision = { readonly events: readonly NewEvent[] } | Refusal;
+
+/** One command's own checks, after role, phase and suspension have passed. */
+export type Step<T extends CommandType> = (state: OpeningState, command: Extract<Command, { type: T }>, facts: Facts) => Decision;
+
+/**
+ * What follows from a command.
+ *
+ * Returns: the events to append, or one refusal; total, and pure: the same three arguments give the same answer.
+ * Refuses: `role_not_allowed`, then the phase table's cell, then `opening_is_suspended`, then what the step says.
+ */
+export function decide(state: OpeningState, command: Command, facts: Facts): Decision {
+  const roles: readonly Role[] = COMMANDS[command.type].roles;
+  if (!roles.includes(command.actor.role)) return refuse('role_not_allowed');
+  const cell = phaseCell(state.phase, command.type);
+  if (cell !== 'yes') return refuse(cell);
+  if (state.suspended !== null && !OPEN_WHILE_SUSPENDED.has(command.type)) return refuse('opening_is_suspended');
+  return step(state, command, facts);
+}
+
+function step(state: OpeningState, command: Command, facts: Facts): Decision {
+  switch (command.type) {
+    case 'AmendDraft':
+      return amendDraft(state, command, facts);
+    case 'PublishOpening':
+      return publishOpening(state, command, facts);
+    case 'OpenCheckIn':
+      return openCheckIn(state, command, facts);
+    case 'Seal':
+      return seal(state, command, facts);
+    case 'PublishRoster':
+      return publishRoster(state, command, facts);
+    case 'OpenWindow':
+      return openWindow(state, command, facts);
+    case 'ExtendWindow':
+      return extendWindow(state, command, facts);
+    case 'EndWindowEarly':
+      return endWindowEarly(state, command, facts);
+    case 'AcknowledgeChallenge':
+      return acknowledgeChallenge(state, command, facts);
+    case 'DecryptBid':
+      return decryptBid(state, command, facts);
+    case 'RecordDecryption':
+      return recordDecryption(state, command, facts);
+    case 'RecordRefusedAttempt':
+      return recordRefusedAttempt(state, command, facts);
+    case 'CloseWindow':
+      return closeWindow(state, command, facts);
+    case 'GiveRuling':
+      return giveRuling(state, command, facts);
+    case 'ContestRuling':
+      return contestRuling(state, command, facts);
+    case 'DeclareFailed':
+      return declareFailed(state, command, facts);
+    case 'AnnouncePrices':
+      return announcePrices(state, command, facts);
+    case 'IssueRecord':
+      return issueRecord(state, command, facts);
+    case 'SignRecord':
+      return signRecord(state, command, facts);
+    case 'RefuseRecord':
+      return refuseRecord(state, command, facts);
+    case 'TimeOutConfirmations':
+      return timeOutConfirmations(state, command, facts);
+    case 'RaiseObjection':
+      return raiseObjection(state, command, facts);
+    case 'AnswerObjection':
+      return answerObjection(state, command, facts);
+    case 'DisputeAnswer':
+      return disputeAnswer(state, command, facts);
+    case 'ProposeClose':
+      return proposeClose(state, command, facts);
+    case 'AttestClose':
+      return attestClose(state, command, facts);
+    case 'HandOver':
+      return handOver(state, command, facts);
+    case 'ArchiveOpening':
+      return archiveOpening(state, command, facts);
+    case 'SuspendOpening':
+      return suspendOpening(state, command, facts);
+    case 'RequestSuspension':
+      return requestSuspension(state, command, facts);
+    case 'FreezeForOutage':
+      return freezeForOutage(state, command, facts);
+    case 'ResumeOpening':
+      return resumeOpening(state, command, facts);
+    case 'ConfirmResume':
+      return confirmResume(state, command, facts);
+    case 'ProposeAbort':
+      return proposeAbort(state, command, facts);
+    case 'ConfirmAbort':
+      return confirmAbort(state, command, facts);
+    case 'OrderAbort':
+      return orderAbort(state, command, facts);
+    case 'PostponeOpening':
+    case 'RescheduleOpening':
+    case 'StartDrawing':
+    case 'CommitShare':
+    case 'RevealShare':
+    case 'VoidDrawing':
+    case 'UnsealLayer':
+    case 'OpenRemedy':
+    case 'SubmitBackup':
+    case 'StartQuoteRound':
+    case 'SubmitQuote':
+    case 'OpenReview':
+    case 'RevokeBid':
+    case 'CorrectEmergency':
+    case 'AcknowledgePoint':
+    case 'Say':
+    case 'Mute':
+    case 'AcknowledgeNotice':
+      // The phase table has already refused these in every phase; a cell that says yes without its step is a fault.
+      return refuse('not_available_yet');
+  }
+}

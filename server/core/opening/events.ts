@@ -1,0 +1,265 @@
+// The catalogue of what can happen in an opening: each event's body in clear, and its withheld fields with who may see them and from when.
+import * as Type from 'typebox';
+import { ATTEMPTS, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
+import { BidderNumber, DetailsSchema, DigestText, InstantText, OpeningId, ReasonText } from './details.ts';
+import { MoneyText, PolicySchema, PROFILE_NAMES } from './policy.ts';
+import type { PersonRole } from './roles.ts';
+
+const strict = { additionalProperties: false } as const;
+const nothing = Type.Object({}, strict);
+const Bidder = Type.Object({ bidder: BidderNumber }, strict);
+const RecordVersion = { version: Type.Integer({ minimum: 1 }), recordSha256: DigestText };
+
+/** Who may see a withheld field. The person the entry is about, and whoever acted, sees it in any case. */
+export const AUDIENCES = {
+  public: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor', 'operator', 'public'],
+  participants: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor'],
+  conducting: ['tenderer', 'host', 'witness', 'supervisor', 'auditor'],
+  oversight: ['supervisor', 'auditor'],
+} as const satisfies Record<string, readonly PersonRole[]>;
+export type Audience = keyof typeof AUDIENCES;
+
+/** `at_once`, or the type of the later event whose commit releases the field. */
+export type FieldRule = { readonly to: Audience; readonly from: 'at_once' | 'RosterPublished' };
+export type FieldRules = readonly FieldRule[];
+
+const person = {
+  who: [{ to: 'conducting', from: 'at_once' }],
+  source: [{ to: 'oversight', from: 'at_once' }],
+  act: [{ to: 'oversight', from: 'at_once' }],
+} as const satisfies Record<string, FieldRules>;
+const toAll = [{ to: 'public', from: 'at_once' }] as const satisfies FieldRules;
+const toParticipants = [{ to: 'participants', from: 'at_once' }] as const satisfies FieldRules;
+const toConducting = [{ to: 'conducting', from: 'at_once' }] as const satisfies FieldRules;
+const toOversight = [{ to: 'oversight', from: 'at_once' }] as const satisfies FieldRules;
+const withRoster = [{ to: 'public', from: 'RosterPublished' }] as const satisfies FieldRules;
+
+type EventRule = {
+  readonly body: Type.TSchema;
+  readonly withheld: Readonly<Record<string, FieldRules>>;
+};
+
+/** The public half of the window key, as a JWK with exactly these members (RFC 7638 thumbprint = kid). */
+export const WindowKeySchema = Type.Object(
+  { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: DigestText, y: DigestText },
+  strict,
+);
+
+/** What the log says of one bid that did not open: the evidence the engine judged by (20号令31). */
+export const EvidenceSchema = Type.Object(
+  {
+    actReceived: Type.Boolean(),
+    failures: Type.Array(Type.Enum(DECRYPTION_FAILURES)),
+    challengeAcknowledged: Type.Boolean(),
+    peerSucceeded: Type.Boolean(),
+    outageMs: Type.Integer({ minimum: 0 }),
+  },
+  strict,
+);
+
+export const EVENTS = {
+  OpeningCreated: {
+    body: Type.Object(
+      {
+        formatVersion: Type.Literal(1),
+        openingId: OpeningId,
+        platform: Type.String({ minLength: 1, maxLength: 100 }),
+        profile: Type.Enum(PROFILE_NAMES),
+        details: DetailsSchema,
+        policy: PolicySchema,
+        policyHash: DigestText,
+        vkey: Type.String({ minLength: 1, maxLength: 400 }),
+        cosigners: Type.Object({ quorum: Type.Integer({ minimum: 0 }), vkeys: Type.Array(Type.String()) }, strict),
+      },
+      strict,
+    ),
+    withheld: { ...person, assignments: toConducting },
+  },
+  DraftAmended: {
+    body: Type.Object({ details: DetailsSchema, policy: PolicySchema, policyHash: DigestText }, strict),
+    withheld: person,
+  },
+  OpeningPublished: { body: Type.Object({ policyHash: DigestText, checkInOpensAt: InstantText }, strict), withheld: person },
+  CheckInOpened: { body: Type.Object({ effectiveAt: InstantText }, strict), withheld: {} },
+  BidsSealed: {
+    body: Type.Object({ effectiveAt: InstantText, envelopesRoot: DigestText }, strict),
+    withheld: { lodgements: withRoster, counts: withRoster },
+  },
+  TenderFailed: {
+    body: Type.Object(
+      { reason: Type.Union([Type.Literal('too_few_bidders'), Type.Literal('no_bid_decrypted')]), effectiveAt: InstantText },
+      strict,
+    ),
+    withheld: { ...person, report: toOversight },
+  },
+  RosterPublished: {
+    body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, strict),
+    withheld: { ...person, roster: toAll, numbers: toParticipants },
+  },
+  WindowOpened: {
+    body: Type.Object(
+      {
+        kid: DigestText,
+        windowKey: WindowKeySchema,
+        holders: Type.Array(Type.String({ minLength: 1 })),
+        opensAt: InstantText,
+        closesAt: InstantText,
+      },
+      strict,
+    ),
+    withheld: person,
+  },
+  WindowExtended: { body: Type.Object({ closesAt: InstantText, extraMs: Type.Integer(), reason: ReasonText }, strict), withheld: person },
+  ChallengeAcknowledged: { body: Type.Object({ bidder: BidderNumber, kid: DigestText }, strict), withheld: person },
+  DecryptionReceived: {
+    body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }), jweSha256: DigestText }, strict),
+    withheld: person,
+  },
+  BidDecrypted: { body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }) }, strict), withheld: {} },
+  DecryptionFailed: {
+    body: Type.Object(
+      {
+        bidder: BidderNumber,
+        attempt: Type.Integer({ minimum: 1 }),
+        failure: Type.Enum(DECRYPTION_FAILURES),
+        fault: Type.Union([Type.Literal('bidder'), Type.Literal('platform')]),
+      },
+      strict,
+    ),
+    withheld: {},
+  },
+  AttemptRefused: {
+    body: Type.Object({ bidder: BidderNumber, attempt: Type.Enum(ATTEMPTS) }, strict),
+    withheld: person,
+  },
+  WindowClosed: {
+    body: Type.Object(
+      { effectiveAt: InstantText, why: Type.Union([Type.Literal('time'), Type.Literal('all_decrypted')]) },
+      strict,
+    ),
+    withheld: person,
+  },
+  AttributionProposed: {
+    body: Type.Object({ bidder: BidderNumber, verdict: VerdictSchema, evidence: EvidenceSchema }, strict),
+    withheld: {},
+  },
+  RulingGiven: {
+    body: Type.Object(
+      { bidder: BidderNumber, verdict: VerdictSchema, by: Type.Union([Type.Literal('host'), Type.Literal('witness')]) },
+      strict,
+    ),
+    withheld: { ...person, reason: toParticipants },
+  },
+  RulingContested: { body: Bidder, withheld: { ...person, reason: toConducting } },
+  PricesAnnounced: {
+    body: Type.Object({ count: Type.Integer({ minimum: 1 }), ceilingPrice: Type.Union([MoneyText, Type.Null()]) }, strict),
+    withheld: { ...person, rows: toAll, numbers: toAll },
+  },
+  RecordIssued: { body: Type.Object({ ...RecordVersion, confirmBy: InstantText }, strict), withheld: { ...person, record: toAll } },
+  RecordSigned: { body: Type.Object({ bidder: BidderNumber, ...RecordVersion }, strict), withheld: person },
+  RecordRefused: { body: Type.Object({ bidder: BidderNumber, ...RecordVersion }, strict), withheld: { ...person, reason: toParticipants } },
+  ConfirmationsTimedOut: {
+    body: Type.Object({ version: Type.Integer({ minimum: 1 }), effectiveAt: InstantText }, strict),
+    withheld: {},
+  },
+  ObjectionRaised: {
+    body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: BidderNumber }, strict),
+    withheld: { ...person, text: toParticipants },
+  },
+  ObjectionAnswered: {
+    body: Type.Object({ objection: Type.Integer({ minimum: 1 }) }, strict),
+    withheld: { ...person, text: toParticipants },
+  },
+  AnswerDisputed: {
+    body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: BidderNumber, complainBy: InstantText }, strict),
+    withheld: { ...person, reason: toParticipants },
+  },
+  CloseProposed: { body: Type.Object(RecordVersion, strict), withheld: person },
+  OpeningClosed: { body: Type.Object(RecordVersion, strict), withheld: person },
+  HandedOver: {
+    body: Type.Object({ manifestSha256: DigestText, bids: Type.Integer({ minimum: 0 }) }, strict),
+    withheld: { ...person, manifest: toConducting },
+  },
+  OpeningArchived: {
+    body: Type.Object(
+      {
+        reason: Type.Union([Type.Literal('handed_over'), Type.Literal('failed'), Type.Literal('aborted')]),
+        /** Absent where publishing them would tell the next tender's bidders how many stood in this one. */
+        counts: Type.Union([
+          Type.Null(),
+          Type.Object(
+            {
+              receipts: Type.Integer({ minimum: 0 }),
+              opened: Type.Integer({ minimum: 0 }),
+              withdrawn: Type.Integer({ minimum: 0 }),
+              replaced: Type.Integer({ minimum: 0 }),
+              ruled: Type.Integer({ minimum: 0 }),
+            },
+            strict,
+          ),
+        ]),
+      },
+      strict,
+    ),
+    withheld: { counts: toOversight },
+  },
+  OpeningSuspended: {
+    body: Type.Object(
+      {
+        cause: Type.Union([
+          Type.Literal('host'),
+          Type.Literal('supervisor'),
+          Type.Literal('outage'),
+          Type.Literal('outage_across_deadline'),
+        ]),
+        since: InstantText,
+        reason: Type.Union([ReasonText, Type.Null()]),
+      },
+      strict,
+    ),
+    withheld: person,
+  },
+  SuspensionRequested: { body: nothing, withheld: { ...person, reason: toConducting } },
+  ResumeProposed: { body: Type.Object({ reason: ReasonText }, strict), withheld: person },
+  OpeningResumed: { body: Type.Object({ since: InstantText, frozenMs: Type.Integer({ minimum: 0 }) }, strict), withheld: { ...person, reason: toParticipants } },
+  AbortProposed: { body: Type.Object({ by: Type.Union([Type.Literal('host'), Type.Literal('tenderer')]), reason: ReasonText }, strict), withheld: person },
+  OpeningAborted: {
+    body: Type.Object({ by: Type.Union([Type.Literal('tenderer_and_host'), Type.Literal('supervisor')]), reason: ReasonText }, strict),
+    withheld: { ...person, report: toOversight },
+  },
+} as const satisfies Record<string, EventRule>;
+
+export type EventType = keyof typeof EVENTS;
+export const EVENT_TYPES = Object.keys(EVENTS) as readonly EventType[];
+export type EventBody<T extends EventType> = Type.Static<(typeof EVENTS)[T]['body']>;
+
+/** Whose reading of the field depends on the viewer's sight: the value, or the plain fact that it is not shown. */
+export type Knowable<T> = { readonly known: true; readonly value: T } | { readonly known: false };
+export const withheld = { known: false } as const;
+export function known<T>(value: T): Knowable<T> {
+  return { known: true, value };
+}
+
+/** An event as `decide` makes it; the recorder adds seq, instants, who, source and act, and the salts. */
+export type NewEvent = {
+  readonly [T in EventType]: {
+    readonly type: T;
+    readonly body: EventBody<T>;
+    /** Values of the withheld fields beside who, source and act. */
+    readonly fields: Readonly<Record<string, unknown>>;
+  };
+}[EventType];
+
+/** An event as it stands on the log, seen by one viewer. Instants in integer ms. */
+export type LoggedEvent = {
+  readonly [T in EventType]: {
+    readonly seq: number;
+    readonly at: number;
+    readonly receivedAt?: number;
+    readonly type: T;
+    readonly body: EventBody<T>;
+    readonly fields: Readonly<Record<string, Knowable<unknown>>>;
+  };
+}[EventType];
+
+export type Evidence = Type.Static<typeof EvidenceSchema>;

@@ -1,0 +1,381 @@
+// The fold of the log: one more entry makes the next state. It never refuses; an event that does not fit is a corrupt log.
+import { parseInstant } from '../log/instant.ts';
+import type { EventType, Knowable, LoggedEvent } from './events.ts';
+import { withheld } from './events.ts';
+import type { Phase } from './phases.ts';
+import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
+import type { Bid, OpeningState, OpeningRecordHead } from './state.ts';
+import { bidOf } from './state.ts';
+
+/** The log cannot be what the recorder wrote: an event that the state before it does not allow. */
+export class CorruptLogError extends Error {
+  readonly code = 'event_does_not_fit';
+  readonly seq: number;
+  constructor(seq: number, why: string) {
+    super(`entry ${seq}: ${why}`);
+    this.name = 'CorruptLogError';
+    this.seq = seq;
+  }
+}
+
+function must<T>(value: T | null | undefined, seq: number, why: string): T {
+  if (value === null || value === undefined) throw new CorruptLogError(seq, why);
+  return value;
+}
+
+/** Reads a withheld field; its shape was checked when the entry was read (`readEvent`). */
+function field<T>(event: LoggedEvent, name: string): Knowable<T> {
+  return (event.fields[name] ?? withheld) as Knowable<T>;
+}
+
+function enter(state: OpeningState, phase: Phase, at: number): OpeningState {
+  return { ...state, phase, phaseSince: at };
+}
+
+function changeBid(state: OpeningState, seq: number, bidder: number, change: (bid: Bid) => Bid): OpeningState {
+  must(bidOf(state, bidder), seq, `no bidder ${bidder}`);
+  return { ...state, bids: state.bids.map((b) => (b.bidder === bidder ? change(b) : b)) };
+}
+
+const newBid = (bidder: number): Bid => ({
+  bidder,
+  challengeAcknowledged: false,
+  attempts: [],
+  lateAttempts: 0,
+  proposal: null,
+  ruledByHost: null,
+  ruledByWitness: null,
+  contests: 0,
+  contestOpen: false,
+  answer: null,
+});
+
+/** A window that was still running when the freeze began keeps its exact remainder (domain §2). */
+function shifted(end: number, since: number, frozenMs: number): number {
+  return end > since ? end + frozenMs : end;
+}
+
+/**
+ * The state after genesis.
+ *
+ * Throws: CorruptLogError when the first entry is anything but `OpeningCreated` at seq 0.
+ */
+export function begin(event: LoggedEvent): OpeningState {
+  if (event.type !== 'OpeningCreated' || event.seq !== 0) throw new CorruptLogError(event.seq, 'a log begins with OpeningCreated');
+  const b = event.body;
+  return {
+    openingId: b.openingId,
+    platform: b.platform,
+    profile: b.profile,
+    details: b.details,
+    policy: b.policy,
+    policyHash: b.policyHash,
+    vkey: b.vkey,
+    quorum: b.cosigners.quorum,
+    phase: 'Draft',
+    phaseSince: event.at,
+    deadlineAt: parseInstant(b.details.deadlineAt),
+    checkInOpensAt: null,
+    envelopesRoot: null,
+    lodgements: withheld,
+    counts: withheld,
+    roster: withheld,
+    numbers: withheld,
+    bids: [],
+    window: null,
+    prices: null,
+    record: null,
+    objections: [],
+    suspended: null,
+    suspensionRequested: false,
+    suspendedByHostMs: 0,
+    closeProposed: null,
+    abortProposedBy: null,
+    failure: null,
+    size: 1,
+    lastAt: event.at,
+  };
+}
+
+/**
+ * The next state.
+ *
+ * Throws:  CorruptLogError when the event does not fit the state before it.
+ * Why:     no event needs a withheld value to be folded, so every viewer's replay reaches the same phase and the same windows.
+ */
+export function evolve(before: OpeningState, event: LoggedEvent): OpeningState {
+  const { seq } = event;
+  if (seq !== before.size) throw new CorruptLogError(seq, `expected entry ${before.size}`);
+  if (event.at < before.lastAt) throw new CorruptLogError(seq, 'time goes back');
+  if (!FITS[event.type].includes(before.phase)) throw new CorruptLogError(seq, `${event.type} does not belong in ${before.phase}`);
+  return apply({ ...before, size: seq + 1, lastAt: event.at }, event);
+}
+
+function apply(s: OpeningState, event: LoggedEvent): OpeningState {
+  const { seq } = event;
+  switch (event.type) {
+    case 'OpeningCreated':
+      throw new CorruptLogError(seq, 'a second genesis');
+    case 'DraftAmended': {
+      const { details, policy, policyHash } = event.body;
+      return { ...s, details, policy, policyHash, deadlineAt: parseInstant(details.deadlineAt) };
+    }
+    case 'OpeningPublished':
+      if (event.body.policyHash !== s.policyHash) throw new CorruptLogError(seq, 'published another policy');
+      return { ...enter(s, 'Scheduled', event.at), checkInOpensAt: parseInstant(event.body.checkInOpensAt) };
+    case 'CheckInOpened':
+      return enter(s, 'CheckIn', parseInstant(event.body.effectiveAt));
+    case 'BidsSealed':
+      if (parseInstant(event.body.effectiveAt) !== s.deadlineAt) throw new CorruptLogError(seq, 'sealed at another instant than the deadline');
+      return {
+        ...enter(s, 'Sealed', s.deadlineAt),
+        envelopesRoot: event.body.envelopesRoot,
+        lodgements: field<readonly Lodgement[]>(event, 'lodgements'),
+        counts: field<RegisterCounts>(event, 'counts'),
+      };
+    case 'TenderFailed':
+      return { ...enter(s, 'Failed', parseInstant(event.body.effectiveAt)), failure: event.body.reason, suspended: null };
+    case 'RosterPublished':
+      return {
+        ...enter(s, 'RosterPublished', event.at),
+        roster: field<readonly RosterRow[]>(event, 'roster'),
+        numbers: field<readonly number[]>(event, 'numbers'),
+        bids: Array.from({ length: event.body.count }, (_, i) => newBid(i + 1)),
+      };
+    case 'WindowOpened': {
+      const { kid, windowKey, opensAt, closesAt } = event.body;
+      const window = {
+        kid,
+        key: windowKey,
+        opensAt: parseInstant(opensAt),
+        closesAt: parseInstant(closesAt),
+        extendedMs: 0,
+        closed: null,
+        outageMs: 0,
+      };
+      if (window.opensAt >= window.closesAt) throw new CorruptLogError(seq, 'an empty window');
+      return { ...enter(s, 'Decrypting', window.opensAt), window };
+    }
+    case 'WindowExtended': {
+      const window = must(s.window, seq, 'no window');
+      const closesAt = parseInstant(event.body.closesAt);
+      if (closesAt !== window.closesAt + event.body.extraMs) throw new CorruptLogError(seq, 'the extension does not add up');
+      return { ...s, window: { ...window, closesAt, extendedMs: window.extendedMs + event.body.extraMs } };
+    }
+    case 'ChallengeAcknowledged':
+      return changeBid(s, seq, event.body.bidder, (b) => ({ ...b, challengeAcknowledged: true }));
+    case 'DecryptionReceived': {
+      const { bidder, attempt } = event.body;
+      const receivedAt = must(event.receivedAt, seq, 'an act without its receipt');
+      return changeBid(s, seq, bidder, (b) => {
+        if (attempt !== b.attempts.length + 1) throw new CorruptLogError(seq, 'attempts are not counted one by one');
+        return { ...b, attempts: [...b.attempts, { attempt, receivedAt, outcome: 'undecided' }] };
+      });
+    }
+    case 'BidDecrypted':
+      return decided(s, seq, event.body.bidder, event.body.attempt, 'decrypted');
+    case 'DecryptionFailed':
+      return decided(s, seq, event.body.bidder, event.body.attempt, event.body.failure);
+    case 'AttemptRefused':
+      return changeBid(s, seq, event.body.bidder, (b) => ({ ...b, lateAttempts: b.lateAttempts + 1 }));
+    case 'WindowClosed': {
+      const window = must(s.window, seq, 'no window');
+      const at = parseInstant(event.body.effectiveAt);
+      return { ...enter(s, 'Attribution', at), window: { ...window, closed: { at, why: event.body.why } } };
+    }
+    case 'AttributionProposed': {
+      const { bidder, verdict, evidence } = event.body;
+      return changeBid(s, seq, bidder, (b) => ({ ...b, proposal: { verdict, evidence } }));
+    }
+    case 'RulingGiven': {
+      const { bidder, verdict, by } = event.body;
+      return changeBid(s, seq, bidder, (b) => {
+        const ruled = by === 'host' ? { ...b, ruledByHost: verdict } : { ...b, ruledByWitness: verdict };
+        return { ...ruled, contestOpen: b.contestOpen && ruled.ruledByHost !== ruled.ruledByWitness };
+      });
+    }
+    case 'RulingContested':
+      return changeBid(s, seq, event.body.bidder, (b) => ({
+        ...b,
+        ruledByHost: null,
+        ruledByWitness: null,
+        contests: b.contests + 1,
+        contestOpen: true,
+      }));
+    case 'PricesAnnounced': {
+      const numbers = field<readonly number[]>(event, 'numbers');
+      return {
+        ...enter(s, 'Announcing', event.at),
+        prices: field<readonly PriceRow[]>(event, 'rows'),
+        numbers: numbers.known ? numbers : s.numbers,
+      };
+    }
+    case 'RecordIssued': {
+      const { version, recordSha256, confirmBy } = event.body;
+      if (version !== (s.record?.version ?? 0) + 1) throw new CorruptLogError(seq, 'record versions are not dense');
+      const record: OpeningRecordHead = {
+        version,
+        sha256: recordSha256,
+        issuedAt: event.at,
+        confirmBy: parseInstant(confirmBy),
+        timedOut: false,
+        document: field(event, 'record'),
+      };
+      return { ...enter(s, 'RecordConfirm', event.at), record, closeProposed: null, bids: s.bids.map((b) => ({ ...b, answer: null })) };
+    }
+    case 'RecordSigned':
+      return answered(s, seq, event.body, 'signed');
+    case 'RecordRefused':
+      return answered(s, seq, event.body, 'refused');
+    case 'ConfirmationsTimedOut': {
+      const record = must(s.record, seq, 'no record');
+      const { version } = event.body;
+      if (version !== record.version) throw new CorruptLogError(seq, 'timed out another version');
+      const bids = s.bids.map((b) => (b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const } } : b));
+      return { ...s, record: { ...record, timedOut: true }, bids };
+    }
+    case 'ObjectionRaised': {
+      const { objection, bidder } = event.body;
+      if (objection !== s.objections.length + 1) throw new CorruptLogError(seq, 'objections are not counted one by one');
+      const raised = {
+        objection,
+        bidder,
+        raisedAt: event.receivedAt ?? event.at,
+        status: 'open',
+        answeredAt: null,
+        text: field<string>(event, 'text'),
+        answer: withheld,
+      } as const;
+      return { ...s, objections: [...s.objections, raised] };
+    }
+    case 'ObjectionAnswered': {
+      const { objection } = event.body;
+      const text = field<string>(event, 'text');
+      return changeObjection(s, seq, objection, 'open', { status: 'answered', answer: text, answeredAt: event.at });
+    }
+    case 'AnswerDisputed':
+      return changeObjection(s, seq, event.body.objection, 'answered', { status: 'disputed' });
+    case 'CloseProposed':
+      return { ...s, closeProposed: event.body.version };
+    case 'OpeningClosed':
+      if (event.body.version !== s.record?.version) throw new CorruptLogError(seq, 'closed another version of the record');
+      return enter(s, 'Closed', event.at);
+    case 'HandedOver':
+      return enter(s, 'HandedOver', event.at);
+    case 'OpeningArchived':
+      return enter(s, 'Archived', event.at);
+    case 'OpeningSuspended': {
+      if (s.suspended !== null) throw new CorruptLogError(seq, 'suspended twice');
+      const { cause, since, reason } = event.body;
+      return { ...s, suspended: { cause, since: parseInstant(since), reason, resumeProposed: false }, suspensionRequested: false };
+    }
+    case 'SuspensionRequested':
+      return { ...s, suspensionRequested: true };
+    case 'ResumeProposed':
+      return { ...s, suspended: { ...must(s.suspended, seq, 'not suspended'), resumeProposed: true } };
+    case 'OpeningResumed': {
+      const { cause, since } = must(s.suspended, seq, 'not suspended');
+      const { frozenMs } = event.body;
+      if (parseInstant(event.body.since) !== since) throw new CorruptLogError(seq, 'resumed another suspension');
+      const outageMs = cause === 'outage' ? frozenMs : 0;
+      return {
+        ...s,
+        suspended: null,
+        suspendedByHostMs: s.suspendedByHostMs + (cause === 'host' ? frozenMs : 0),
+        window:
+          s.window === null || s.window.closed !== null
+            ? s.window
+            : { ...s.window, closesAt: shifted(s.window.closesAt, since, frozenMs), outageMs: s.window.outageMs + outageMs },
+        record: s.record === null ? null : { ...s.record, confirmBy: shifted(s.record.confirmBy, since, frozenMs) },
+      };
+    }
+    case 'AbortProposed':
+      return { ...s, abortProposedBy: event.body.by };
+    case 'OpeningAborted':
+      return { ...enter(s, 'Aborted', event.at), suspended: null };
+  }
+}
+
+function decided(s: OpeningState, seq: number, bidder: number, attempt: number, outcome: Bid['attempts'][number]['outcome']): OpeningState {
+  return changeBid(s, seq, bidder, (b) => {
+    if (b.attempts[attempt - 1]?.outcome !== 'undecided') throw new CorruptLogError(seq, 'no such attempt waits');
+    return { ...b, attempts: b.attempts.map((a) => (a.attempt === attempt ? { ...a, outcome } : a)) };
+  });
+}
+
+function answered(
+  s: OpeningState,
+  seq: number,
+  body: { bidder: number; version: number; recordSha256: string },
+  kind: 'signed' | 'refused',
+): OpeningState {
+  if (s.record?.version !== body.version || s.record.sha256 !== body.recordSha256) throw new CorruptLogError(seq, 'answers another record');
+  return changeBid(s, seq, body.bidder, (b) => ({ ...b, answer: { version: body.version, kind } }));
+}
+
+function changeObjection(
+  s: OpeningState,
+  seq: number,
+  number: number,
+  from: OpeningState['objections'][number]['status'],
+  change: Partial<OpeningState['objections'][number]>,
+): OpeningState {
+  if (s.objections[number - 1]?.status !== from) throw new CorruptLogError(seq, `objection ${number} is not ${from}`);
+  return { ...s, objections: s.objections.map((o) => (o.objection === number ? { ...o, ...change } : o)) };
+}
+
+/**
+ * A disclosure that came after its entry: what `BidsSealed` withheld until the roster.
+ *
+ * Why: a viewer who was there from the start and one who came later end with the same state.
+ */
+export function learn(state: OpeningState, type: EventType, name: string, value: unknown): OpeningState {
+  if (type === 'BidsSealed' && name === 'lodgements') return { ...state, lodgements: { known: true, value: value as readonly Lodgement[] } };
+  if (type === 'BidsSealed' && name === 'counts') return { ...state, counts: { known: true, value: value as RegisterCounts } };
+  return state;
+}
+
+const IN_PUBLIC = ['RosterPublished', 'Drawing', 'Decrypting', 'TendererDecrypting', 'Attribution', 'Remedy', 'Announcing', 'QuoteRound', 'RecordConfirm'] as const;
+const RUNNING = ['Sealed', ...IN_PUBLIC] as const;
+const AFTER = ['Closed', 'ReviewMeeting', 'HandedOver', 'Failed', 'Aborted'] as const;
+const BEFORE_CLOSED = ['Draft', 'Scheduled', 'CheckIn', 'Postponed', ...RUNNING] as const;
+
+/** In which phases an event may stand on the log: what `decide` allows, said once more from the reader's side. */
+export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
+  OpeningCreated: [],
+  DraftAmended: ['Draft'],
+  OpeningPublished: ['Draft'],
+  CheckInOpened: ['Scheduled'],
+  BidsSealed: ['CheckIn'],
+  TenderFailed: ['Sealed', 'Attribution'],
+  RosterPublished: ['Sealed'],
+  WindowOpened: ['RosterPublished'],
+  WindowExtended: ['Decrypting'],
+  ChallengeAcknowledged: ['Decrypting'],
+  DecryptionReceived: ['Decrypting'],
+  BidDecrypted: ['Decrypting'],
+  DecryptionFailed: ['Decrypting'],
+  AttemptRefused: [...RUNNING, ...AFTER],
+  WindowClosed: ['Decrypting'],
+  AttributionProposed: ['Attribution'],
+  RulingGiven: ['Attribution', 'Announcing', 'RecordConfirm'],
+  RulingContested: ['Attribution', 'Announcing', 'RecordConfirm'],
+  PricesAnnounced: ['Attribution'],
+  RecordIssued: ['Announcing', 'RecordConfirm'],
+  RecordSigned: ['RecordConfirm'],
+  RecordRefused: ['RecordConfirm'],
+  ConfirmationsTimedOut: ['RecordConfirm'],
+  ObjectionRaised: IN_PUBLIC,
+  ObjectionAnswered: IN_PUBLIC,
+  AnswerDisputed: IN_PUBLIC,
+  CloseProposed: ['RecordConfirm'],
+  OpeningClosed: ['RecordConfirm'],
+  HandedOver: ['Closed'],
+  OpeningArchived: ['HandedOver', 'Failed', 'Aborted'],
+  OpeningSuspended: ['CheckIn', ...RUNNING],
+  SuspensionRequested: RUNNING,
+  ResumeProposed: ['CheckIn', ...RUNNING],
+  OpeningResumed: ['CheckIn', ...RUNNING],
+  AbortProposed: BEFORE_CLOSED,
+  OpeningAborted: BEFORE_CLOSED,
+};

@@ -1,0 +1,50 @@
+// What `decide` is told besides state and command: the recorder's clock, and what other rooms have found and keep.
+import type { AssignableRole } from './roles.ts';
+import type { Lodgement, RegisterCounts, RosterRow } from './rows.ts';
+import type { WindowKeySchema } from './events.ts';
+import type { Static } from 'typebox';
+
+/** The register at the deadline, in the order of credit codes. */
+export type RegisterFacts = {
+  readonly lodgements: readonly Lodgement[];
+  readonly roster: readonly RosterRow[];
+  readonly counts: RegisterCounts;
+  /** Digest over the lodgements in order (RFC 6962 root of their canonical bytes). */
+  readonly envelopesRoot: string;
+  /** A permutation of 1…n drawn by chance; bidder numbers by roster row. */
+  readonly numbers: readonly number[];
+  readonly earlyObjections: readonly { readonly creditCode: string; readonly text: string; readonly act: unknown; readonly who: unknown; readonly source: unknown }[];
+};
+
+/** A bid's opening list as the vault derived it again, with the disclosure that the bidder committed to. */
+export type OpenedList = {
+  readonly bidder: number;
+  readonly disclosure: string;
+  readonly list: {
+    readonly quote: { readonly kind: 'total' | 'rate' | 'unit'; readonly amount: string; readonly currency: string; readonly unit: string; readonly inWords: string };
+    readonly duration: string;
+    readonly quality: string;
+    readonly manager: string;
+  };
+};
+
+export type Facts = {
+  /** The commit's instant, the recorder's clock, integer ms. */
+  readonly at: number;
+  /** When a person's act was durably received; of a machine's command the same as `at`. */
+  readonly receivedAt: number;
+  /** base64url SHA-256 of a text's UTF-8 bytes. */
+  readonly digest: (text: string) => string;
+  /** Acts received before the clock's boundary that are not decided yet. */
+  readonly undecided: number;
+  /** Roles that someone holds in this opening. */
+  readonly assigned: readonly AssignableRole[];
+  readonly register: RegisterFacts | null;
+  readonly windowKey: { readonly kid: string; readonly jwk: Static<typeof WindowKeySchema> } | null;
+  readonly openedLists: readonly OpenedList[] | null;
+  readonly manifest: { readonly sha256: string; readonly bids: number; readonly document: unknown } | null;
+  /** The head before this command is countersigned by the policy's quorum; with quorum 0 always true. */
+  readonly cosigned: boolean;
+  /** Since when the platform was not alive, for `FreezeForOutage`: the last heartbeat before the gap. */
+  readonly outageSince: number | null;
+};

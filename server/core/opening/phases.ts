@@ -1,0 +1,110 @@
+// The phases of one opening and, for each command, in which of them it may be asked: the whole table, cell by cell.
+import type { CommandType } from './commands.ts';
+import type { RefusalCode } from './refusals.ts';
+
+/** The phases in the order of the domain's table; `Archived` alone is terminal. Suspension and objections are overlays, not phases. */
+export const PHASES = [
+  'Draft',
+  'Scheduled',
+  'CheckIn',
+  'Sealed',
+  'RosterPublished',
+  'Drawing',
+  'Decrypting',
+  'TendererDecrypting',
+  'Attribution',
+  'Remedy',
+  'Announcing',
+  'QuoteRound',
+  'RecordConfirm',
+  'Closed',
+  'ReviewMeeting',
+  'HandedOver',
+  'Archived',
+  'Failed',
+  'Aborted',
+  'Postponed',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export type Cell = 'yes' | RefusalCode;
+/** One cell for each phase: a new phase does not compile until every row has its cell. */
+type CellFor<Each extends readonly unknown[]> = { readonly [I in keyof Each]: Cell };
+type Row = CellFor<typeof PHASES>;
+
+const y = 'yes';
+const x = 'not_available_yet';
+const p = 'not_published_yet';
+const e = 'too_early';
+const l = 'too_late';
+const w = 'window_not_open';
+const v = 'window_is_over';
+const o = 'opening_is_over';
+
+/** Read a row from left to right as the opening goes by: Draft … Archived, then Failed, Aborted, Postponed. */
+// biome-ignore format: a table is read in columns
+export const PHASE_TABLE = {
+  //                   Dra Sch Chk Sea Ros Drw Dec TDe Att Rem Ann Quo Rec Clo Rev Han Arc Fai Abo Pos
+  AmendDraft:         [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
+  PublishOpening:     [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
+  OpenCheckIn:        [ p,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  Seal:               [ p,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  PostponeOpening:    [ p,  x,  x,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  x],
+  RescheduleOpening:  [ p,  e,  e,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  x],
+  PublishRoster:      [ p,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  StartDrawing:       [ p,  e,  e,  e,  x,  l,  l,  l,  l,  l,  x,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  CommitShare:        [ p,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  RevealShare:        [ p,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  VoidDrawing:        [ p,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  OpenWindow:         [ p,  e,  e,  e,  y,  e,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  ExtendWindow:       [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  EndWindowEarly:     [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  AcknowledgeChallenge:[p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  DecryptBid:         [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  RecordDecryption:   [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  CloseWindow:        [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  UnsealLayer:        [ p,  e,  e,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  GiveRuling:         [ p,  e,  e,  e,  e,  e,  e,  e,  y,  x,  y,  l,  y,  l,  l,  l,  o,  o,  o,  e],
+  ContestRuling:      [ p,  e,  e,  e,  e,  e,  e,  e,  y,  x,  y,  l,  y,  l,  l,  l,  o,  o,  o,  e],
+  DeclareFailed:      [ p,  e,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  OpenRemedy:         [ p,  e,  e,  e,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  SubmitBackup:       [ p,  e,  e,  e,  e,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  AnnouncePrices:     [ p,  e,  e,  e,  e,  e,  e,  e,  y,  x,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  StartQuoteRound:    [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  x,  x,  l,  l,  l,  l,  o,  o,  o,  e],
+  SubmitQuote:        [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  x,  l,  l,  l,  l,  o,  o,  o,  e],
+  IssueRecord:        [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  x,  y,  l,  l,  l,  o,  o,  o,  e],
+  SignRecord:         [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  o,  o,  o,  e],
+  RefuseRecord:       [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  o,  o,  o,  e],
+  TimeOutConfirmations:[p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  o,  o,  o,  e],
+  RaiseObjection:     [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  AnswerObjection:    [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  DisputeAnswer:      [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  ProposeClose:       [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  o,  o,  o,  e],
+  AttestClose:        [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  o,  o,  o,  e],
+  HandOver:           [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  x,  l,  o,  o,  o,  e],
+  OpenReview:         [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  x,  l,  l,  o,  o,  o,  e],
+  ArchiveOpening:     [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  o,  y,  y,  e],
+  SuspendOpening:     [ p,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  RequestSuspension:  [ p,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  FreezeForOutage:    [ p,  e,  y,  e,  e,  e,  y,  y,  e,  y,  e,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  ResumeOpening:      [ p,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  ConfirmResume:      [ p,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  ProposeAbort:       [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  y],
+  ConfirmAbort:       [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  y],
+  OrderAbort:         [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  y],
+  RecordRefusedAttempt:[p,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  o,  y,  y,  e],
+  RevokeBid:          [ p,  e,  e,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  l,  l,  o,  o,  o,  e],
+  CorrectEmergency:   [ p,  e,  e,  e,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  l,  l,  o,  o,  o,  e],
+  AcknowledgePoint:   [ p,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  o,  o,  o,  x],
+  Say:                [ p,  e,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  x,  l,  o,  o,  o,  e],
+  Mute:               [ p,  e,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  x,  l,  o,  o,  o,  e],
+  AcknowledgeNotice:  [ p,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  o,  x,  x,  x],
+} as const satisfies Record<CommandType, Row>;
+
+/** May this command be asked in this phase? `yes`, or the refusal that says why not. */
+export function phaseCell(phase: Phase, command: CommandType): Cell {
+  const row: Row = PHASE_TABLE[command];
+  const cell = row[PHASES.indexOf(phase)];
+  if (cell === undefined) throw new Error(`no cell for ${command} in ${phase}`);
+  return cell;
+}

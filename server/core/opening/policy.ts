@@ -1,0 +1,135 @@
+// The policy of one opening: windows, minimums and switches, frozen by its hash at publication, bounded by its regime profile.
+import * as Type from 'typebox';
+
+const MINUTE = 60_000;
+
+/** A non-negative decimal with at most two places, as money is written in the log: never a float. */
+export const MoneyText = Type.String({ pattern: '^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,2})?$' });
+
+/** A quote's amount: like money, with up to six places, since a rate has more than a price. */
+export const DecimalText = Type.String({ pattern: '^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,6})?$' });
+
+export const PolicySchema = Type.Object(
+  {
+    /** Fewer sealed bids than this at the deadline and the tender fails (条例44, 87号令41/43). */
+    minimumBidders: Type.Integer({ minimum: 1, maximum: 100 }),
+    /** How long before the deadline check-in opens, ms. */
+    checkInLeadMs: Type.Integer({ minimum: 0, maximum: 1440 * MINUTE }),
+    /** Length of the decryption window, ms. */
+    decryptionWindowMs: Type.Integer({ minimum: 1_000, maximum: 120 * MINUTE }),
+    /** All extensions of the window together, ms. */
+    maxExtensionMs: Type.Integer({ minimum: 0, maximum: 120 * MINUTE }),
+    /** How long bidders have to sign or refuse the record, ms. */
+    confirmationMs: Type.Integer({ minimum: 1_000, maximum: 120 * MINUTE }),
+    /** All suspensions by the host together, ms; a supervisor's or the clock's do not count against it. */
+    maxSuspensionMs: Type.Integer({ minimum: 0, maximum: 1440 * MINUTE }),
+    /** How long after hand-over, failure or termination the clock archives, ms. */
+    archiveAfterMs: Type.Integer({ minimum: 0, maximum: 365 * 1440 * MINUTE }),
+    /** 最高投标限价; over it is flagged, nothing is rejected here (87号令59). */
+    ceilingPrice: Type.Union([MoneyText, Type.Null()]),
+    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    remedy: Type.Union([Type.Literal('none'), Type.Literal('backup')]),
+    draw: Type.Union([Type.Literal('none'), Type.Literal('before_decryption'), Type.Literal('after_decryption')]),
+    tendererLayer: Type.Boolean(),
+    blindWindow: Type.Boolean(),
+  },
+  { additionalProperties: false },
+);
+export type Policy = Type.Static<typeof PolicySchema>;
+
+type Range = { readonly min: number; readonly max: number };
+
+/** What the law of one kind of procurement fixes: article texts, minimums and the lawful range of each window. */
+export type Profile = {
+  readonly zh: string;
+  readonly en: string;
+  readonly articles: { readonly failed: string; readonly fault: string; readonly objection: string; readonly record: string };
+  readonly minimumBidders: Range;
+  readonly checkInLeadMs: Range;
+  readonly decryptionWindowMs: Range;
+  readonly confirmationMs: Range;
+  readonly defaults: Policy;
+};
+
+const lawful = {
+  checkInLeadMs: { min: 60 * MINUTE, max: 1440 * MINUTE },
+  decryptionWindowMs: { min: 10 * MINUTE, max: 120 * MINUTE },
+  confirmationMs: { min: 5 * MINUTE, max: 120 * MINUTE },
+};
+
+const defaults: Policy = {
+  minimumBidders: 3,
+  checkInLeadMs: 120 * MINUTE,
+  decryptionWindowMs: 30 * MINUTE,
+  maxExtensionMs: 60 * MINUTE,
+  confirmationMs: 10 * MINUTE,
+  maxSuspensionMs: 240 * MINUTE,
+  archiveAfterMs: 24 * 60 * MINUTE,
+  ceilingPrice: null,
+  currency: 'CNY',
+  remedy: 'none',
+  draw: 'none',
+  tendererLayer: false,
+  blindWindow: false,
+};
+
+/** Regime profiles as data. `rehearsal` 演练 frees the time limits; production configuration refuses it (domain §2). */
+export const PROFILES = {
+  engineering: {
+    zh: '工程建设招标',
+    en: 'Construction tendering',
+    articles: { failed: '条例44', fault: '20号令31', objection: '条例44、60', record: '20号令32' },
+    minimumBidders: { min: 3, max: 100 },
+    ...lawful,
+    defaults,
+  },
+  government_procurement: {
+    zh: '政府采购公开招标',
+    en: 'Government procurement by open tender',
+    articles: { failed: '87号令41、43', fault: '20号令31', objection: '87号令42', record: '87号令42' },
+    minimumBidders: { min: 3, max: 100 },
+    ...lawful,
+    defaults,
+  },
+  negotiation: {
+    zh: '竞争性谈判',
+    en: 'Competitive negotiation',
+    articles: { failed: '采购法38', fault: '20号令31', objection: '采购法52', record: '采购法38' },
+    minimumBidders: { min: 2, max: 100 },
+    ...lawful,
+    defaults,
+  },
+  non_tender: {
+    zh: '非招标采购',
+    en: 'Procurement without tender',
+    articles: { failed: '采购法26', fault: '20号令31', objection: '采购法52', record: '20号令32' },
+    minimumBidders: { min: 1, max: 100 },
+    ...lawful,
+    defaults: { ...defaults, minimumBidders: 1 },
+  },
+  rehearsal: {
+    zh: '演练',
+    en: 'Rehearsal',
+    articles: { failed: '条例44', fault: '20号令31', objection: '条例44、60', record: '20号令32' },
+    minimumBidders: { min: 1, max: 100 },
+    checkInLeadMs: { min: 0, max: 1440 * MINUTE },
+    decryptionWindowMs: { min: 1_000, max: 120 * MINUTE },
+    confirmationMs: { min: 1_000, max: 120 * MINUTE },
+    defaults,
+  },
+} as const satisfies Record<string, Profile>;
+export type ProfileName = keyof typeof PROFILES;
+export const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[];
+
+/** The members of a policy that a profile bounds. */
+export const BOUNDED = ['minimumBidders', 'checkInLeadMs', 'decryptionWindowMs', 'confirmationMs'] as const;
+
+/**
+ * The first member of the policy that its profile does not allow, or null.
+ *
+ * Source: domain §2 (check-in 60–1440 min, window 10–120 min), 条例44, 87号令41/43.
+ */
+export function unlawfulMember(profile: ProfileName, policy: Policy): (typeof BOUNDED)[number] | null {
+  const p: Profile = PROFILES[profile];
+  return BOUNDED.find((m) => policy[m] < p[m].min || policy[m] > p[m].max) ?? null;
+}

@@ -1,0 +1,37 @@
+// From an entry on the log to the event it says: catalogue, body schema and the fixed set of withheld fields, checked.
+import { Check } from 'typebox/schema';
+import type { Entry } from '../log/entry.ts';
+import { parseInstant } from '../log/instant.ts';
+import { EVENTS, type EventType, type Knowable, type LoggedEvent, withheld } from './events.ts';
+import { CorruptLogError } from './evolve.ts';
+
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(EVENTS, type);
+}
+
+/**
+ * The event of one entry, with the fields this viewer was given.
+ *
+ * Throws: CorruptLogError when the type is not in the catalogue, the body is not of its schema, or the withheld fields are
+ *         not exactly those of the type.
+ */
+export function readEvent(entry: Entry, disclosed: Readonly<Record<string, unknown>>): LoggedEvent {
+  const { seq, type } = entry;
+  if (!isEventType(type)) throw new CorruptLogError(seq, `no event is called ${type}`);
+  const rule = EVENTS[type];
+  if (!Check(rule.body, entry.body)) throw new CorruptLogError(seq, `the body is not a ${type}`);
+  const names = Object.keys(rule.withheld).sort();
+  if (names.join() !== Object.keys(entry.commit).sort().join()) throw new CorruptLogError(seq, `a ${type} withholds ${names.join()}`);
+  const fields: Record<string, Knowable<unknown>> = {};
+  for (const name of names) fields[name] = Object.hasOwn(disclosed, name) ? { known: true, value: disclosed[name] } : withheld;
+  const event = {
+    seq,
+    at: parseInstant(entry.at),
+    ...(entry.receivedAt === undefined ? {} : { receivedAt: parseInstant(entry.receivedAt) }),
+    type,
+    body: entry.body,
+    fields,
+  };
+  // The one place where checked data gets its type: body was held against the schema of exactly this type.
+  return event as unknown as LoggedEvent;
+}

@@ -1,0 +1,132 @@
+// What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
+import type { DecryptionFailure, Verdict } from './commands.ts';
+import type { Details } from './details.ts';
+import type { Evidence, EventBody, Knowable } from './events.ts';
+import type { Phase } from './phases.ts';
+import type { Policy, ProfileName } from './policy.ts';
+import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
+
+export type Attempt = {
+  readonly attempt: number;
+  readonly receivedAt: number;
+  /** `undecided` until the vault has looked; then decrypted, or why not. */
+  readonly outcome: 'undecided' | 'decrypted' | DecryptionFailure;
+};
+
+/** A bidder's answer to one version of the record. */
+export type RecordAnswer = { readonly version: number; readonly kind: 'signed' | 'refused' | 'timed_out' };
+
+export type Bid = {
+  /** 1-based; drawn by lot at the roster, so that it says nothing by itself. */
+  readonly bidder: number;
+  readonly challengeAcknowledged: boolean;
+  readonly attempts: readonly Attempt[];
+  readonly lateAttempts: number;
+  readonly proposal: { readonly verdict: Verdict; readonly evidence: Evidence } | null;
+  readonly ruledByHost: Verdict | null;
+  readonly ruledByWitness: Verdict | null;
+  readonly contests: number;
+  /** Contested and not ruled on again since. */
+  readonly contestOpen: boolean;
+  readonly answer: RecordAnswer | null;
+};
+
+export type Window = {
+  readonly kid: string;
+  readonly key: EventBody<'WindowOpened'>['windowKey'];
+  readonly opensAt: number;
+  readonly closesAt: number;
+  readonly extendedMs: number;
+  readonly closed: { readonly at: number; readonly why: 'time' | 'all_decrypted' } | null;
+  /** Platform outages on the log while the window ran. */
+  readonly outageMs: number;
+};
+
+export type OpeningRecordHead = {
+  readonly version: number;
+  readonly sha256: string;
+  readonly issuedAt: number;
+  readonly confirmBy: number;
+  readonly timedOut: boolean;
+  readonly document: Knowable<unknown>;
+};
+
+export type Objection = {
+  readonly objection: number;
+  readonly bidder: number;
+  readonly raisedAt: number;
+  readonly status: 'open' | 'answered' | 'disputed';
+  readonly answeredAt: number | null;
+  readonly text: Knowable<string>;
+  readonly answer: Knowable<string>;
+};
+
+export type Suspension = {
+  readonly cause: EventBody<'OpeningSuspended'>['cause'];
+  readonly since: number;
+  readonly reason: string | null;
+  readonly resumeProposed: boolean;
+};
+
+export type OpeningState = {
+  readonly openingId: string;
+  readonly platform: string;
+  readonly profile: ProfileName;
+  readonly details: Details;
+  readonly policy: Policy;
+  readonly policyHash: string;
+  readonly vkey: string;
+  readonly quorum: number;
+  readonly phase: Phase;
+  /** When the phase was entered; a phase ended by its time is entered at its exact end. */
+  readonly phaseSince: number;
+  readonly deadlineAt: number;
+  readonly checkInOpensAt: number | null;
+  readonly envelopesRoot: string | null;
+  readonly lodgements: Knowable<readonly Lodgement[]>;
+  readonly counts: Knowable<RegisterCounts>;
+  readonly roster: Knowable<readonly RosterRow[]>;
+  /** numbers[i] is the bidder number of roster row i. */
+  readonly numbers: Knowable<readonly number[]>;
+  readonly bids: readonly Bid[];
+  readonly window: Window | null;
+  readonly prices: Knowable<readonly PriceRow[]> | null;
+  readonly record: OpeningRecordHead | null;
+  readonly objections: readonly Objection[];
+  readonly suspended: Suspension | null;
+  readonly suspensionRequested: boolean;
+  /** Time under suspension by the host so far, ms; a running one not counted. */
+  readonly suspendedByHostMs: number;
+  readonly closeProposed: number | null;
+  readonly abortProposedBy: 'host' | 'tenderer' | null;
+  readonly failure: EventBody<'TenderFailed'>['reason'] | null;
+  /** Number of entries folded; the next entry's seq. */
+  readonly size: number;
+  readonly lastAt: number;
+};
+
+/** The verdict that stands: both have ruled, and alike. */
+export function verdictOf(bid: Bid): Verdict | null {
+  return bid.ruledByHost !== null && bid.ruledByHost === bid.ruledByWitness ? bid.ruledByHost : null;
+}
+
+export function isDecrypted(bid: Bid): boolean {
+  return bid.attempts.some((a) => a.outcome === 'decrypted');
+}
+
+/** An attempt is received and the vault has not decided it yet. */
+export function isUndecided(bid: Bid): boolean {
+  return bid.attempts.some((a) => a.outcome === 'undecided');
+}
+
+/** The bid with this number; numbers come from the roster, so a foreign one is undefined. */
+export function bidOf(state: OpeningState, bidder: number): Bid | undefined {
+  return state.bids[bidder - 1];
+}
+
+/** The bidder number of a credit code, where the viewer knows roster and numbers. */
+export function numberOf(state: OpeningState, creditCode: string): number | null {
+  if (!state.roster.known || !state.numbers.known) return null;
+  const row = state.roster.value.findIndex((r) => r.creditCode === creditCode);
+  return state.numbers.value[row] ?? null;
+}

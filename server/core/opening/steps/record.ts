@@ -1,0 +1,114 @@
+// The record's versions, each bidder's answer to it, and the end of the opening: closed by host and witness, handed over, archived.
+import { formatInstant } from '../../log/instant.ts';
+import type { Decision, Step } from '../decide.ts';
+import type { Facts } from '../facts.ts';
+import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
+import { type Refusal, refuse } from '../refusals.ts';
+import { type Actor } from '../roles.ts';
+import { type Bid, bidOf, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
+import { needed } from './sealing.ts';
+
+/** 20号令32. A correction is version n+1 and voids what was signed on n. */
+export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
+  const register = needed(facts.register, 'the register');
+  const version = (state.record?.version ?? 0) + 1;
+  const record = buildRecord(state, register, version, data.note);
+  const before = state.record?.document;
+  if (before?.known === true && sameContent(before.value as OpeningRecord, record)) return refuse('record_unchanged');
+  return {
+    events: [
+      {
+        type: 'RecordIssued',
+        body: {
+          version,
+          recordSha256: recordDigest(record, facts.digest),
+          confirmBy: formatInstant(facts.at + state.policy.confirmationMs),
+        },
+        fields: { record },
+      },
+    ],
+  };
+};
+
+type Answer = { readonly version: number; readonly recordSha256: string };
+
+/** The bid of an actor who may answer this version of the record now. */
+function answering(state: OpeningState, actor: Actor, data: Answer, facts: Facts): Bid | Refusal {
+  const bid = actor.bidder === undefined ? undefined : bidOf(state, actor.bidder);
+  if (bid === undefined) return refuse('no_such_bidder');
+  if (state.record === null) return refuse('no_record_yet');
+  if (state.record.version !== data.version || state.record.sha256 !== data.recordSha256) return refuse('wrong_record_version');
+  if (bid.answer !== null && bid.answer.kind !== 'timed_out') return refuse('already_answered_record');
+  if (state.record.timedOut || facts.receivedAt >= state.record.confirmBy) return refuse('confirmation_is_over');
+  return bid;
+}
+
+export const signRecord: Step<'SignRecord'> = (state, { data, actor }, facts): Decision => {
+  const bid = answering(state, actor, data, facts);
+  if ('refused' in bid) return bid;
+  return { events: [{ type: 'RecordSigned', body: { bidder: bid.bidder, ...data }, fields: {} }] };
+};
+
+export const refuseRecord: Step<'RefuseRecord'> = (state, { data, actor }, facts): Decision => {
+  const bid = answering(state, actor, data, facts);
+  if ('refused' in bid) return bid;
+  const { reason, ...answer } = data;
+  return { events: [{ type: 'RecordRefused', body: { bidder: bid.bidder, ...answer }, fields: { reason } }] };
+};
+
+/** "Not signed, no objection raised": said by the clock, for every bidder who has not answered. */
+export const timeOutConfirmations: Step<'TimeOutConfirmations'> = (state, _command, facts) => {
+  if (state.record === null) return refuse('no_record_yet');
+  if (state.record.timedOut) return refuse('confirmation_is_over');
+  if (facts.at < state.record.confirmBy) return refuse('before_its_time');
+  if (facts.undecided > 0) return refuse('acts_still_undecided');
+  const body = { version: state.record.version, effectiveAt: formatInstant(state.record.confirmBy) };
+  return { events: [{ type: 'ConfirmationsTimedOut', body, fields: {} }] };
+};
+
+/** What keeps the opening from closing, the first in order; null when nothing does (domain §2, Closed). */
+export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosigned'>): Refusal | null {
+  if (state.record === null) return refuse('no_record_yet');
+  if (state.objections.some((o) => o.status === 'open')) return refuse('objections_open');
+  const undecrypted = state.bids.filter((bid) => !isDecrypted(bid));
+  if (undecrypted.some((bid) => bid.contestOpen)) return refuse('ruling_contested');
+  if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown')) return refuse('verdict_unknown');
+  if (state.bids.some((bid) => bid.answer === null)) return refuse('confirmations_running');
+  if (!facts.cosigned) return refuse('head_not_cosigned');
+  return null;
+}
+
+export const proposeClose: Step<'ProposeClose'> = (state, _command, facts) => {
+  const hindrance = hindranceToClose(state, facts);
+  if (hindrance !== null) return hindrance;
+  const { version, sha256 } = needed(state.record, 'the record');
+  if (state.closeProposed === version) return { events: [] };
+  return { events: [{ type: 'CloseProposed', body: { version, recordSha256: sha256 }, fields: {} }] };
+};
+
+export const attestClose: Step<'AttestClose'> = (state, { data }, facts) => {
+  const hindrance = hindranceToClose(state, facts);
+  if (hindrance !== null) return hindrance;
+  if (data.version !== state.record?.version || data.recordSha256 !== state.record.sha256) return refuse('wrong_record_version');
+  if (state.closeProposed !== data.version) return refuse('close_not_proposed');
+  return { events: [{ type: 'OpeningClosed', body: data, fields: {} }] };
+};
+
+export const handOver: Step<'HandOver'> = (_state, _command, facts) => {
+  if (facts.manifest === null) return refuse('files_not_ready');
+  const { sha256, bids, document } = facts.manifest;
+  return { events: [{ type: 'HandedOver', body: { manifestSha256: sha256, bids }, fields: { manifest: document } }] };
+};
+
+/** The terminal entry: what was received, and what became of it. receipts = opened + withdrawn + replaced + ruled. */
+export const archiveOpening: Step<'ArchiveOpening'> = (state, _command, facts) => {
+  if (facts.at < state.phaseSince + state.policy.archiveAfterMs) return refuse('before_its_time');
+  const register = facts.register?.counts ?? { receipts: 0, standing: 0, replaced: 0, withdrawn: 0 };
+  const opened = state.bids.filter(isDecrypted).length;
+  const handedOver = state.phase === 'HandedOver';
+  const reason = handedOver ? 'handed_over' : state.phase === 'Failed' ? 'failed' : 'aborted';
+  const counts = { receipts: register.receipts, opened, withdrawn: register.withdrawn, replaced: register.replaced, ruled: state.bids.length - opened };
+  return {
+    events: [{ type: 'OpeningArchived', body: { reason, counts: handedOver ? counts : null }, fields: { counts: { ...counts, standing: register.standing } } }],
+  };
+};

@@ -1,0 +1,127 @@
+// From draft to roster: publication, check-in, the sealing exactly at the deadline, and the one broadcast of who bid.
+import { canonicalise } from '../../log/canonical.ts';
+import { formatInstant } from '../../log/instant.ts';
+import type { Decision, Step } from '../decide.ts';
+import type { Details } from '../details.ts';
+import type { NewEvent } from '../events.ts';
+import type { Facts } from '../facts.ts';
+import { type Policy, type ProfileName, unlawfulMember } from '../policy.ts';
+import { refuse } from '../refusals.ts';
+import { ASSIGNABLE } from '../roles.ts';
+import { numberOf } from '../state.ts';
+
+export type CreationRequest = {
+  readonly openingId: string;
+  readonly platform: string;
+  readonly profile: ProfileName;
+  readonly details: Details;
+  readonly policy: Policy;
+  readonly vkey: string;
+  readonly cosigners: { readonly quorum: number; readonly vkeys: string[] };
+  readonly assignments: unknown;
+  /** A production platform refuses rehearsals (domain §2). */
+  readonly production: boolean;
+};
+
+/** base64url SHA-256 of the policy's canonical bytes: what is frozen at publication and named in every lodgement. */
+export function policyHashOf(policy: Policy, facts: Pick<Facts, 'digest'>): string {
+  return facts.digest(canonicalise(policy));
+}
+
+/**
+ * Genesis: the only event of an opening that no phase table guards, because there is no opening before it.
+ *
+ * Refuses: `rehearsal_not_allowed`, `policy_not_lawful`.
+ */
+export function createOpening(request: CreationRequest, facts: Pick<Facts, 'digest'>): Decision {
+  const { production, assignments, ...body } = request;
+  if (production && request.profile === 'rehearsal') return refuse('rehearsal_not_allowed');
+  if (unlawfulMember(request.profile, request.policy) !== null) return refuse('policy_not_lawful');
+  return {
+    events: [
+      {
+        type: 'OpeningCreated',
+        body: { formatVersion: 1, ...body, policyHash: policyHashOf(request.policy, facts) },
+        fields: { assignments },
+      },
+    ],
+  };
+}
+
+export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
+  if (unlawfulMember(state.profile, data.policy) !== null) return refuse('policy_not_lawful');
+  return { events: [{ type: 'DraftAmended', body: { ...data, policyHash: policyHashOf(data.policy, facts) }, fields: {} }] };
+};
+
+/** 20号令 art. 7(3), 53(2): no supervision, no opening. */
+export const publishOpening: Step<'PublishOpening'> = (state, _command, facts) => {
+  const needed = ASSIGNABLE.filter((role) => role !== 'auditor');
+  if (!needed.every((role) => facts.assigned.includes(role))) return refuse('no_supervisor_assigned');
+  const checkInOpensAt = state.deadlineAt - state.policy.checkInLeadMs;
+  // Check-in may already be due, but the deadline must lie ahead.
+  if (facts.receivedAt >= state.deadlineAt) return refuse('deadline_too_soon');
+  const lawfulLead = state.profile === 'rehearsal' || facts.receivedAt <= checkInOpensAt;
+  if (!lawfulLead) return refuse('deadline_too_soon');
+  return {
+    events: [{ type: 'OpeningPublished', body: { policyHash: state.policyHash, checkInOpensAt: formatInstant(checkInOpensAt) }, fields: {} }],
+  };
+};
+
+export const openCheckIn: Step<'OpenCheckIn'> = (state, _command, facts) => {
+  if (state.checkInOpensAt === null || facts.at < state.checkInOpensAt) return refuse('before_its_time');
+  return { events: [{ type: 'CheckInOpened', body: { effectiveAt: formatInstant(state.checkInOpensAt) }, fields: {} }] };
+};
+
+/**
+ * The deadline: no human has a hand in it.
+ *
+ * Source: 20号令27, 29; 条例44; 87号令41/43. Every act received before the deadline is decided first; then the register is frozen.
+ */
+export const seal: Step<'Seal'> = (state, _command, facts) => {
+  if (facts.at < state.deadlineAt) return refuse('before_its_time');
+  if (facts.undecided > 0) return refuse('acts_still_undecided');
+  const register = needed(facts.register, 'the register');
+  const effectiveAt = formatInstant(state.deadlineAt);
+  const sealed: NewEvent = {
+    type: 'BidsSealed',
+    body: { effectiveAt, envelopesRoot: register.envelopesRoot },
+    fields: { lodgements: register.lodgements, counts: register.counts },
+  };
+  if (register.lodgements.length >= state.policy.minimumBidders) return { events: [sealed] };
+  const failed: NewEvent = {
+    type: 'TenderFailed',
+    body: { reason: 'too_few_bidders', effectiveAt },
+    fields: { report: { standing: register.lodgements.length, minimum: state.policy.minimumBidders } },
+  };
+  return { events: [sealed, failed] };
+};
+
+/** One broadcast; absence at check-in and an unpaid bond never remove a bidder (招投标法36). What was objected earlier enters here. */
+export const publishRoster: Step<'PublishRoster'> = (state, _command, facts) => {
+  const register = needed(facts.register, 'the register');
+  if (!state.lodgements.known || state.lodgements.value.length !== register.roster.length) throw new Error('the register changed after the deadline');
+  const roster: NewEvent = {
+    type: 'RosterPublished',
+    body: { count: register.roster.length },
+    fields: { roster: register.roster, numbers: register.numbers },
+  };
+  const rows = { ...state, roster: { known: true, value: register.roster }, numbers: { known: true, value: register.numbers } } as const;
+  const objections: NewEvent[] = [];
+  for (const early of register.earlyObjections) {
+    const bidder = numberOf(rows, early.creditCode);
+    if (bidder === null) continue;
+    objections.push({
+      type: 'ObjectionRaised',
+      body: { objection: objections.length + 1, bidder },
+      fields: { text: early.text, act: early.act, who: early.who, source: early.source },
+    });
+  }
+  return { events: [roster, ...objections] };
+};
+
+/** A fact that the recorder must bring for this command; its absence is a fault, not a refusal. */
+export function needed<T>(fact: T | null, what: string): T {
+  if (fact === null) throw new Error(`decide was not told ${what}`);
+  return fact;
+}
+

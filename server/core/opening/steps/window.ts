@@ -1,0 +1,121 @@
+// The decryption window: opened by the host, half-open [opensAt, closesAt), ended by the clock once every act in it is decided.
+import { formatInstant } from '../../log/instant.ts';
+import { evidenceOf, proposeVerdict } from '../attribution.ts';
+import { DECRYPTION_FAULTS } from '../commands.ts';
+import type { Step } from '../decide.ts';
+import type { NewEvent } from '../events.ts';
+import { refuse } from '../refusals.ts';
+import { bidOf, isDecrypted, isUndecided, type OpeningState } from '../state.ts';
+import { needed } from './sealing.ts';
+
+/** Tries one bidder has in the window: enough for every token and reader in the office, too few to load the vault. */
+export const MAX_DECRYPTION_ATTEMPTS = 20;
+
+/**
+ * Where a moment stands to the decryption window.
+ *
+ * Shape:   half-open [opensAt, closesAt): at exactly closesAt the window is over.
+ * Units:   integer ms, the recorder's clock, never the browser's.
+ * Asserts: opensAt < closesAt (evolve).
+ * Source:  20号令 art. 30–31; policy.decryptionWindowMs.
+ */
+export function standingOf(window: { readonly opensAt: number; readonly closesAt: number }, at: number): 'before' | 'open' | 'after' {
+  if (at < window.opensAt) return 'before';
+  return at < window.closesAt ? 'open' : 'after';
+}
+
+function windowOf(state: OpeningState): NonNullable<OpeningState['window']> {
+  return needed(state.window, 'the window');
+}
+
+export const openWindow: Step<'OpenWindow'> = (state, _command, facts) => {
+  const key = needed(facts.windowKey, 'the window key');
+  return {
+    events: [
+      {
+        type: 'WindowOpened',
+        body: {
+          kid: key.kid,
+          windowKey: key.jwk,
+          holders: ['platform'],
+          opensAt: formatInstant(facts.at),
+          closesAt: formatInstant(facts.at + state.policy.decryptionWindowMs),
+        },
+        fields: {},
+      },
+    ],
+  };
+};
+
+/** An extension needs a reason, comes before the end and applies to all alike. */
+export const extendWindow: Step<'ExtendWindow'> = (state, { data }, facts) => {
+  const window = windowOf(state);
+  if (standingOf(window, facts.receivedAt) !== 'open') return refuse('window_is_over');
+  if (window.extendedMs + data.extraMs > state.policy.maxExtensionMs) return refuse('extension_exceeds_policy');
+  const closesAt = formatInstant(window.closesAt + data.extraMs);
+  return { events: [{ type: 'WindowExtended', body: { closesAt, extraMs: data.extraMs, reason: data.reason }, fields: {} }] };
+};
+
+export const endWindowEarly: Step<'EndWindowEarly'> = (state, _command, facts) => {
+  if (standingOf(windowOf(state), facts.receivedAt) !== 'open') return refuse('window_is_over');
+  if (!state.bids.every(isDecrypted)) return refuse('window_running');
+  return { events: [windowClosed(facts.at, 'all_decrypted')] };
+};
+
+function windowClosed(at: number, why: 'time' | 'all_decrypted'): NewEvent {
+  return { type: 'WindowClosed', body: { effectiveAt: formatInstant(at), why }, fields: {} };
+}
+
+/** The bidder's client signs that the challenge reached it: evidence that silence later is the bidder's own. */
+export const acknowledgeChallenge: Step<'AcknowledgeChallenge'> = (state, { data, actor }) => {
+  const bid = actor.bidder === undefined ? undefined : bidOf(state, actor.bidder);
+  if (bid === undefined) return refuse('no_such_bidder');
+  if (data.kid !== windowOf(state).kid) return refuse('wrong_window_key');
+  if (bid.challengeAcknowledged) return { events: [] };
+  return { events: [{ type: 'ChallengeAcknowledged', body: { bidder: bid.bidder, kid: data.kid }, fields: {} }] };
+};
+
+/** The receipt of the act counts, whatever the queue does afterwards: judged by `receivedAt` alone (domain §2). */
+export const decryptBid: Step<'DecryptBid'> = (state, { data, actor }, facts) => {
+  const bid = actor.bidder === undefined ? undefined : bidOf(state, actor.bidder);
+  if (bid === undefined) return refuse('no_such_bidder');
+  const standing = standingOf(windowOf(state), facts.receivedAt);
+  if (standing !== 'open') return refuse(standing === 'before' ? 'window_not_open' : 'window_is_over');
+  if (isDecrypted(bid)) return refuse('already_decrypted');
+  if (isUndecided(bid)) return refuse('attempt_undecided');
+  if (bid.attempts.length >= MAX_DECRYPTION_ATTEMPTS) return refuse('too_many_attempts');
+  const body = { bidder: bid.bidder, attempt: bid.attempts.length + 1, jweSha256: data.jweSha256 };
+  return { events: [{ type: 'DecryptionReceived', body, fields: {} }] };
+};
+
+export const recordDecryption: Step<'RecordDecryption'> = (state, { data }) => {
+  const { bidder, attempt, failure } = data;
+  if (bidOf(state, bidder)?.attempts[attempt - 1]?.outcome !== 'undecided') return refuse('no_such_attempt');
+  if (failure === null) return { events: [{ type: 'BidDecrypted', body: { bidder, attempt }, fields: {} }] };
+  const body = { bidder, attempt, failure, fault: DECRYPTION_FAULTS[failure] };
+  return { events: [{ type: 'DecryptionFailed', body, fields: {} }] };
+};
+
+/** A refused attempt that the law cares about stands on the log once for each kind and try; who and act come from its intake. */
+export const recordRefusedAttempt: Step<'RecordRefusedAttempt'> = (state, { data }) => {
+  if (bidOf(state, data.bidder) === undefined) return refuse('no_such_bidder');
+  return { events: [{ type: 'AttemptRefused', body: data, fields: {} }] };
+};
+
+/**
+ * The end of the window: only after every act received before it has been decided, and then as of its exact end.
+ *
+ * Source: 20号令 art. 30–31. The proposals of attribution are part of the same commit.
+ */
+export const closeWindow: Step<'CloseWindow'> = (state, _command, facts) => {
+  const window = windowOf(state);
+  if (standingOf(window, facts.at) !== 'after') return refuse('before_its_time');
+  if (facts.undecided > 0 || state.bids.some(isUndecided)) return refuse('acts_still_undecided');
+  const proposals = state.bids
+    .filter((bid) => !isDecrypted(bid))
+    .map((bid): NewEvent => {
+      const evidence = evidenceOf(state, bid);
+      return { type: 'AttributionProposed', body: { bidder: bid.bidder, verdict: proposeVerdict(evidence), evidence }, fields: {} };
+    });
+  return { events: [windowClosed(window.closesAt, 'time'), ...proposals] };
+};

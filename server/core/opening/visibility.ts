@@ -1,0 +1,66 @@
+// Who may see which withheld field, and from when: the one place that decides it, for frames, answers and exports alike.
+import { AUDIENCES, EVENTS, type EventType, type FieldRules } from './events.ts';
+import type { PersonRole } from './roles.ts';
+import type { OpeningState } from './state.ts';
+
+/** Who looks: a role in this opening, and for a bidder its number once it has one. */
+export type Viewer = { readonly role: PersonRole; readonly bidder?: number };
+
+export type FieldRef = { readonly type: EventType; readonly field: string; readonly body: unknown };
+
+function rulesOf(type: EventType, field: string): FieldRules {
+  const rules: Readonly<Record<string, FieldRules>> = EVENTS[type].withheld;
+  const found = rules[field];
+  if (found === undefined) throw new Error(`${type} withholds no ${field}`);
+  return found;
+}
+
+/** Has the event that releases this field happened? */
+function isReleased(rule: FieldRules[number], state: OpeningState): boolean {
+  switch (rule.from) {
+    case 'at_once':
+      return true;
+    case 'RosterPublished':
+      return state.bids.length > 0;
+  }
+}
+
+/** Is this entry about the viewer? Then the bidder sees all of it: its own act, evidence and reasons. */
+function isOwn(viewer: Viewer, body: unknown): boolean {
+  if (viewer.bidder === undefined) return false;
+  return typeof body === 'object' && body !== null && 'bidder' in body && body.bidder === viewer.bidder;
+}
+
+/**
+ * May this viewer see this field now?
+ *
+ * Source: domain §3; 20号令 art. 21, 49, 54(1).
+ * Why:    asked of the field's audience first, so that what a whole role may see is the same for everyone in it.
+ */
+export function canSee(viewer: Viewer, ref: FieldRef, state: OpeningState): boolean {
+  return roleSees(viewer.role, ref, state) || isOwn(viewer, ref.body);
+}
+
+/** What everyone of a role sees alike: the part of a frame that is truly shared. */
+export function roleSees(role: PersonRole, ref: FieldRef, state: OpeningState): boolean {
+  return rulesOf(ref.type, ref.field).some((rule) => isReleased(rule, state) && isIn(role, rule.to));
+}
+
+function isIn(role: PersonRole, audience: keyof typeof AUDIENCES): boolean {
+  const roles: readonly PersonRole[] = AUDIENCES[audience];
+  return roles.includes(role);
+}
+
+/** Fields of earlier entries that this event releases: the type of the earlier event and its fields. */
+export const RELEASES: Readonly<Partial<Record<EventType, { readonly type: EventType; readonly fields: readonly string[] }>>> = {
+  RosterPublished: { type: 'BidsSealed', fields: ['lodgements', 'counts'] },
+};
+
+/**
+ * The roles whose shared view differs from the public's; rooms keep one frame for each of these classes.
+ *
+ * Returns: the same name for two roles exactly when every field rule treats them alike.
+ */
+export function sightOf(role: PersonRole): string {
+  return (Object.keys(AUDIENCES) as (keyof typeof AUDIENCES)[]).filter((a) => isIn(role, a)).join('+');
+}
