@@ -20,7 +20,9 @@ export function nextAlarm(state: OpeningState): Alarm | null {
     case 'Decrypting':
       return state.window === null ? null : { at: state.window.closesAt, command: 'CloseWindow' };
     case 'RecordConfirm':
-      return state.record === null || state.record.timedOut ? null : { at: state.record.confirmBy, command: 'TimeOutConfirmations' };
+      return state.record === null || state.record.timedOut
+        ? null
+        : { at: state.record.confirmBy, command: 'TimeOutConfirmations' };
     case 'HandedOver':
     case 'Failed':
     case 'Aborted':

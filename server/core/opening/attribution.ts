@@ -5,7 +5,9 @@ import { type Bid, isDecrypted, type OpeningState } from './state.ts';
 
 /** The evidence on the log about one undecrypted bid at the end of the window. */
 export function evidenceOf(state: OpeningState, bid: Bid): Evidence {
-  const failures = bid.attempts.map((a) => a.outcome).filter((o): o is DecryptionFailure => o !== 'decrypted' && o !== 'undecided');
+  const failures = bid.attempts
+    .map((a) => a.outcome)
+    .filter((o): o is DecryptionFailure => o !== 'decrypted' && o !== 'undecided');
   return {
     actReceived: bid.attempts.length > 0,
     failures: [...new Set(failures)],
@@ -28,6 +30,7 @@ export function evidenceOf(state: OpeningState, bid: Bid): Evidence {
 export function proposeVerdict(evidence: Evidence): Verdict {
   if (evidence.failures.some((f) => DECRYPTION_FAULTS[f] === 'platform')) return 'deemed_withdrawn';
   if (evidence.failures.length > 0) return 'deemed_revoked';
-  const silent = !evidence.actReceived && evidence.challengeAcknowledged && evidence.outageMs === 0 && evidence.peerSucceeded;
+  const silent =
+    !evidence.actReceived && evidence.challengeAcknowledged && evidence.outageMs === 0 && evidence.peerSucceeded;
   return silent ? 'deemed_revoked' : 'unknown';
 }

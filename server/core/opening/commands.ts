@@ -45,7 +45,11 @@ const clock = { roles: ['clock'], signedBy: 'none' } as const;
 const platform = { roles: ['platform'], signedBy: 'none' } as const;
 
 export const COMMANDS = {
-  AmendDraft: { data: Type.Object({ details: DetailsSchema, policy: PolicySchema }, strict), roles: ['host'], signedBy: 'session' },
+  AmendDraft: {
+    data: Type.Object({ details: DetailsSchema, policy: PolicySchema }, strict),
+    roles: ['host'],
+    signedBy: 'session',
+  },
   PublishOpening: { data: nothing, roles: ['host'], signedBy: 'session' },
   OpenCheckIn: { data: nothing, ...clock },
   Seal: { data: nothing, ...clock },
@@ -53,7 +57,11 @@ export const COMMANDS = {
   RescheduleOpening: { data: Type.Object({ details: DetailsSchema }, strict), roles: ['host'], signedBy: 'session' },
   PublishRoster: { data: nothing, roles: ['host'], signedBy: 'session' },
   StartDrawing: { data: nothing, roles: ['host'], signedBy: 'session' },
-  CommitShare: { data: Type.Object({ commitment: DigestText }, strict), roles: ['bidder', 'witness'], signedBy: 'session' },
+  CommitShare: {
+    data: Type.Object({ commitment: DigestText }, strict),
+    roles: ['bidder', 'witness'],
+    signedBy: 'session',
+  },
   RevealShare: { data: Type.Object({ share: DigestText }, strict), roles: ['bidder', 'witness'], signedBy: 'session' },
   VoidDrawing: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'session' },
   OpenWindow: { data: nothing, roles: ['host'], signedBy: 'session' },
@@ -90,7 +98,11 @@ export const COMMANDS = {
   AnnouncePrices: { data: nothing, roles: ['host'], signedBy: 'session' },
   StartQuoteRound: { data: nothing, roles: ['host'], signedBy: 'session' },
   SubmitQuote: { data: nothing, roles: ['bidder'], signedBy: 'certificate' },
-  IssueRecord: { data: Type.Object({ note: Type.String({ maxLength: 2_000 }) }, strict), roles: ['host'], signedBy: 'session' },
+  IssueRecord: {
+    data: Type.Object({ note: Type.String({ maxLength: 2_000 }) }, strict),
+    roles: ['host'],
+    signedBy: 'session',
+  },
   SignRecord: {
     data: Type.Object({ version: Type.Integer({ minimum: 1 }), recordSha256: DigestText }, strict),
     roles: ['bidder'],
@@ -137,7 +149,11 @@ export const COMMANDS = {
   RevokeBid: { data: withReason, roles: ['bidder'], signedBy: 'certificate' },
   CorrectEmergency: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'certificate' },
   AcknowledgePoint: { data: nothing, roles: ['witness'], signedBy: 'session' },
-  Say: { data: Type.Object({ text: ReasonText }, strict), roles: ['bidder', 'host', 'tenderer', 'witness', 'supervisor'], signedBy: 'session' },
+  Say: {
+    data: Type.Object({ text: ReasonText }, strict),
+    roles: ['bidder', 'host', 'tenderer', 'witness', 'supervisor'],
+    signedBy: 'session',
+  },
   Mute: { data: withReason, roles: ['host'], signedBy: 'session' },
   AcknowledgeNotice: { data: nothing, roles: ['bidder', 'tenderer', 'witness', 'supervisor'], signedBy: 'session' },
 } as const satisfies Record<string, CommandRule>;

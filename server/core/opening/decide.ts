@@ -7,16 +7,47 @@ import { type Refusal, refuse } from './refusals.ts';
 import type { Role } from './roles.ts';
 import type { OpeningState } from './state.ts';
 import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
-import { archiveOpening, attestClose, handOver, issueRecord, proposeClose, refuseRecord, signRecord, timeOutConfirmations } from './steps/record.ts';
 import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
+import {
+  archiveOpening,
+  attestClose,
+  handOver,
+  issueRecord,
+  proposeClose,
+  refuseRecord,
+  signRecord,
+  timeOutConfirmations,
+} from './steps/record.ts';
 import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './steps/sealing.ts';
-import { confirmAbort, confirmResume, freezeForOutage, orderAbort, proposeAbort, requestSuspension, resumeOpening, suspendOpening } from './steps/suspension.ts';
-import { acknowledgeChallenge, closeWindow, decryptBid, endWindowEarly, extendWindow, openWindow, recordDecryption, recordRefusedAttempt } from './steps/window.ts';
+import {
+  confirmAbort,
+  confirmResume,
+  freezeForOutage,
+  orderAbort,
+  proposeAbort,
+  requestSuspension,
+  resumeOpening,
+  suspendOpening,
+} from './steps/suspension.ts';
+import {
+  acknowledgeChallenge,
+  closeWindow,
+  decryptBid,
+  endWindowEarly,
+  extendWindow,
+  openWindow,
+  recordDecryption,
+  recordRefusedAttempt,
+} from './steps/window.ts';
 
 export type Decision = { readonly events: readonly NewEvent[] } | Refusal;
 
 /** One command's own checks, after role, phase and suspension have passed. */
-export type Step<T extends CommandType> = (state: OpeningState, command: Extract<Command, { type: T }>, facts: Facts) => Decision;
+export type Step<T extends CommandType> = (
+  state: OpeningState,
+  command: Extract<Command, { type: T }>,
+  facts: Facts,
+) => Decision;
 
 /**
  * What follows from a command.

@@ -79,7 +79,10 @@ export const EVENTS = {
     body: Type.Object({ details: DetailsSchema, policy: PolicySchema, policyHash: DigestText }, strict),
     withheld: person,
   },
-  OpeningPublished: { body: Type.Object({ policyHash: DigestText, checkInOpensAt: InstantText }, strict), withheld: person },
+  OpeningPublished: {
+    body: Type.Object({ policyHash: DigestText, checkInOpensAt: InstantText }, strict),
+    withheld: person,
+  },
   CheckInOpened: { body: Type.Object({ effectiveAt: InstantText }, strict), withheld: {} },
   BidsSealed: {
     body: Type.Object({ effectiveAt: InstantText, envelopesRoot: DigestText }, strict),
@@ -87,7 +90,10 @@ export const EVENTS = {
   },
   TenderFailed: {
     body: Type.Object(
-      { reason: Type.Union([Type.Literal('too_few_bidders'), Type.Literal('no_bid_decrypted')]), effectiveAt: InstantText },
+      {
+        reason: Type.Union([Type.Literal('too_few_bidders'), Type.Literal('no_bid_decrypted')]),
+        effectiveAt: InstantText,
+      },
       strict,
     ),
     withheld: { ...person, report: toOversight },
@@ -109,13 +115,19 @@ export const EVENTS = {
     ),
     withheld: person,
   },
-  WindowExtended: { body: Type.Object({ closesAt: InstantText, extraMs: Type.Integer(), reason: ReasonText }, strict), withheld: person },
+  WindowExtended: {
+    body: Type.Object({ closesAt: InstantText, extraMs: Type.Integer(), reason: ReasonText }, strict),
+    withheld: person,
+  },
   ChallengeAcknowledged: { body: Type.Object({ bidder: BidderNumber, kid: DigestText }, strict), withheld: person },
   DecryptionReceived: {
     body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }), jweSha256: DigestText }, strict),
     withheld: person,
   },
-  BidDecrypted: { body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }) }, strict), withheld: {} },
+  BidDecrypted: {
+    body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }) }, strict),
+    withheld: {},
+  },
   DecryptionFailed: {
     body: Type.Object(
       {
@@ -152,12 +164,21 @@ export const EVENTS = {
   },
   RulingContested: { body: Bidder, withheld: { ...person, reason: toConducting } },
   PricesAnnounced: {
-    body: Type.Object({ count: Type.Integer({ minimum: 1 }), ceilingPrice: Type.Union([MoneyText, Type.Null()]) }, strict),
+    body: Type.Object(
+      { count: Type.Integer({ minimum: 1 }), ceilingPrice: Type.Union([MoneyText, Type.Null()]) },
+      strict,
+    ),
     withheld: { ...person, rows: toAll, numbers: toAll },
   },
-  RecordIssued: { body: Type.Object({ ...RecordVersion, confirmBy: InstantText }, strict), withheld: { ...person, record: toAll } },
+  RecordIssued: {
+    body: Type.Object({ ...RecordVersion, confirmBy: InstantText }, strict),
+    withheld: { ...person, record: toAll },
+  },
   RecordSigned: { body: Type.Object({ bidder: BidderNumber, ...RecordVersion }, strict), withheld: person },
-  RecordRefused: { body: Type.Object({ bidder: BidderNumber, ...RecordVersion }, strict), withheld: { ...person, reason: toParticipants } },
+  RecordRefused: {
+    body: Type.Object({ bidder: BidderNumber, ...RecordVersion }, strict),
+    withheld: { ...person, reason: toParticipants },
+  },
   ConfirmationsTimedOut: {
     body: Type.Object({ version: Type.Integer({ minimum: 1 }), effectiveAt: InstantText }, strict),
     withheld: {},
@@ -171,7 +192,10 @@ export const EVENTS = {
     withheld: { ...person, text: toParticipants },
   },
   AnswerDisputed: {
-    body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: BidderNumber, complainBy: InstantText }, strict),
+    body: Type.Object(
+      { objection: Type.Integer({ minimum: 1 }), bidder: BidderNumber, complainBy: InstantText },
+      strict,
+    ),
     withheld: { ...person, reason: toParticipants },
   },
   CloseProposed: { body: Type.Object(RecordVersion, strict), withheld: person },
@@ -221,10 +245,19 @@ export const EVENTS = {
   },
   SuspensionRequested: { body: nothing, withheld: { ...person, reason: toConducting } },
   ResumeProposed: { body: Type.Object({ reason: ReasonText }, strict), withheld: person },
-  OpeningResumed: { body: Type.Object({ since: InstantText, frozenMs: Type.Integer({ minimum: 0 }) }, strict), withheld: { ...person, reason: toParticipants } },
-  AbortProposed: { body: Type.Object({ by: Type.Union([Type.Literal('host'), Type.Literal('tenderer')]), reason: ReasonText }, strict), withheld: person },
+  OpeningResumed: {
+    body: Type.Object({ since: InstantText, frozenMs: Type.Integer({ minimum: 0 }) }, strict),
+    withheld: { ...person, reason: toParticipants },
+  },
+  AbortProposed: {
+    body: Type.Object({ by: Type.Union([Type.Literal('host'), Type.Literal('tenderer')]), reason: ReasonText }, strict),
+    withheld: person,
+  },
   OpeningAborted: {
-    body: Type.Object({ by: Type.Union([Type.Literal('tenderer_and_host'), Type.Literal('supervisor')]), reason: ReasonText }, strict),
+    body: Type.Object(
+      { by: Type.Union([Type.Literal('tenderer_and_host'), Type.Literal('supervisor')]), reason: ReasonText },
+      strict,
+    ),
     withheld: { ...person, report: toOversight },
   },
 } as const satisfies Record<string, EventRule>;

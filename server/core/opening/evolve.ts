@@ -4,7 +4,7 @@ import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
 import type { Phase } from './phases.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
-import type { Bid, OpeningState, OpeningRecordHead } from './state.ts';
+import type { Bid, OpeningRecordHead, OpeningState } from './state.ts';
 import { bidOf } from './state.ts';
 
 /** The log cannot be what the recorder wrote: an event that the state before it does not allow. */
@@ -61,7 +61,8 @@ function shifted(end: number, since: number, frozenMs: number): number {
  * Throws: CorruptLogError when the first entry is anything but `OpeningCreated` at seq 0.
  */
 export function begin(event: LoggedEvent): OpeningState {
-  if (event.type !== 'OpeningCreated' || event.seq !== 0) throw new CorruptLogError(event.seq, 'a log begins with OpeningCreated');
+  if (event.type !== 'OpeningCreated' || event.seq !== 0)
+    throw new CorruptLogError(event.seq, 'a log begins with OpeningCreated');
   const b = event.body;
   return {
     openingId: b.openingId,
@@ -107,7 +108,8 @@ export function evolve(before: OpeningState, event: LoggedEvent): OpeningState {
   const { seq } = event;
   if (seq !== before.size) throw new CorruptLogError(seq, `expected entry ${before.size}`);
   if (event.at < before.lastAt) throw new CorruptLogError(seq, 'time goes back');
-  if (!FITS[event.type].includes(before.phase)) throw new CorruptLogError(seq, `${event.type} does not belong in ${before.phase}`);
+  if (!FITS[event.type].includes(before.phase))
+    throw new CorruptLogError(seq, `${event.type} does not belong in ${before.phase}`);
   return apply({ ...before, size: seq + 1, lastAt: event.at }, event);
 }
 
@@ -126,7 +128,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'CheckInOpened':
       return enter(s, 'CheckIn', parseInstant(event.body.effectiveAt));
     case 'BidsSealed':
-      if (parseInstant(event.body.effectiveAt) !== s.deadlineAt) throw new CorruptLogError(seq, 'sealed at another instant than the deadline');
+      if (parseInstant(event.body.effectiveAt) !== s.deadlineAt)
+        throw new CorruptLogError(seq, 'sealed at another instant than the deadline');
       return {
         ...enter(s, 'Sealed', s.deadlineAt),
         envelopesRoot: event.body.envelopesRoot,
@@ -134,7 +137,11 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         counts: field<RegisterCounts>(event, 'counts'),
       };
     case 'TenderFailed':
-      return { ...enter(s, 'Failed', parseInstant(event.body.effectiveAt)), failure: event.body.reason, suspended: null };
+      return {
+        ...enter(s, 'Failed', parseInstant(event.body.effectiveAt)),
+        failure: event.body.reason,
+        suspended: null,
+      };
     case 'RosterPublished':
       return {
         ...enter(s, 'RosterPublished', event.at),
@@ -159,7 +166,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'WindowExtended': {
       const window = must(s.window, seq, 'no window');
       const closesAt = parseInstant(event.body.closesAt);
-      if (closesAt !== window.closesAt + event.body.extraMs) throw new CorruptLogError(seq, 'the extension does not add up');
+      if (closesAt !== window.closesAt + event.body.extraMs)
+        throw new CorruptLogError(seq, 'the extension does not add up');
       return { ...s, window: { ...window, closesAt, extendedMs: window.extendedMs + event.body.extraMs } };
     }
     case 'ChallengeAcknowledged':
@@ -221,7 +229,12 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         timedOut: false,
         document: field(event, 'record'),
       };
-      return { ...enter(s, 'RecordConfirm', event.at), record, closeProposed: null, bids: s.bids.map((b) => ({ ...b, answer: null })) };
+      return {
+        ...enter(s, 'RecordConfirm', event.at),
+        record,
+        closeProposed: null,
+        bids: s.bids.map((b) => ({ ...b, answer: null })),
+      };
     }
     case 'RecordSigned':
       return answered(s, seq, event.body, 'signed');
@@ -231,12 +244,15 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       const record = must(s.record, seq, 'no record');
       const { version } = event.body;
       if (version !== record.version) throw new CorruptLogError(seq, 'timed out another version');
-      const bids = s.bids.map((b) => (b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const } } : b));
+      const bids = s.bids.map((b) =>
+        b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const } } : b,
+      );
       return { ...s, record: { ...record, timedOut: true }, bids };
     }
     case 'ObjectionRaised': {
       const { objection, bidder } = event.body;
-      if (objection !== s.objections.length + 1) throw new CorruptLogError(seq, 'objections are not counted one by one');
+      if (objection !== s.objections.length + 1)
+        throw new CorruptLogError(seq, 'objections are not counted one by one');
       const raised = {
         objection,
         bidder,
@@ -258,7 +274,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'CloseProposed':
       return { ...s, closeProposed: event.body.version };
     case 'OpeningClosed':
-      if (event.body.version !== s.record?.version) throw new CorruptLogError(seq, 'closed another version of the record');
+      if (event.body.version !== s.record?.version)
+        throw new CorruptLogError(seq, 'closed another version of the record');
       return enter(s, 'Closed', event.at);
     case 'HandedOver':
       return enter(s, 'HandedOver', event.at);
@@ -267,7 +284,11 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'OpeningSuspended': {
       if (s.suspended !== null) throw new CorruptLogError(seq, 'suspended twice');
       const { cause, since, reason } = event.body;
-      return { ...s, suspended: { cause, since: parseInstant(since), reason, resumeProposed: false }, suspensionRequested: false };
+      return {
+        ...s,
+        suspended: { cause, since: parseInstant(since), reason, resumeProposed: false },
+        suspensionRequested: false,
+      };
     }
     case 'SuspensionRequested':
       return { ...s, suspensionRequested: true };
@@ -285,7 +306,11 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         window:
           s.window === null || s.window.closed !== null
             ? s.window
-            : { ...s.window, closesAt: shifted(s.window.closesAt, since, frozenMs), outageMs: s.window.outageMs + outageMs },
+            : {
+                ...s.window,
+                closesAt: shifted(s.window.closesAt, since, frozenMs),
+                outageMs: s.window.outageMs + outageMs,
+              },
         record: s.record === null ? null : { ...s.record, confirmBy: shifted(s.record.confirmBy, since, frozenMs) },
       };
     }
@@ -296,7 +321,13 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
   }
 }
 
-function decided(s: OpeningState, seq: number, bidder: number, attempt: number, outcome: Bid['attempts'][number]['outcome']): OpeningState {
+function decided(
+  s: OpeningState,
+  seq: number,
+  bidder: number,
+  attempt: number,
+  outcome: Bid['attempts'][number]['outcome'],
+): OpeningState {
   return changeBid(s, seq, bidder, (b) => {
     if (b.attempts[attempt - 1]?.outcome !== 'undecided') throw new CorruptLogError(seq, 'no such attempt waits');
     return { ...b, attempts: b.attempts.map((a) => (a.attempt === attempt ? { ...a, outcome } : a)) };
@@ -309,7 +340,8 @@ function answered(
   body: { bidder: number; version: number; recordSha256: string },
   kind: 'signed' | 'refused',
 ): OpeningState {
-  if (s.record?.version !== body.version || s.record.sha256 !== body.recordSha256) throw new CorruptLogError(seq, 'answers another record');
+  if (s.record?.version !== body.version || s.record.sha256 !== body.recordSha256)
+    throw new CorruptLogError(seq, 'answers another record');
   return changeBid(s, seq, body.bidder, (b) => ({ ...b, answer: { version: body.version, kind } }));
 }
 
@@ -330,12 +362,24 @@ function changeObjection(
  * Why: a viewer who was there from the start and one who came later end with the same state.
  */
 export function learn(state: OpeningState, type: EventType, name: string, value: unknown): OpeningState {
-  if (type === 'BidsSealed' && name === 'lodgements') return { ...state, lodgements: { known: true, value: value as readonly Lodgement[] } };
-  if (type === 'BidsSealed' && name === 'counts') return { ...state, counts: { known: true, value: value as RegisterCounts } };
+  if (type === 'BidsSealed' && name === 'lodgements')
+    return { ...state, lodgements: { known: true, value: value as readonly Lodgement[] } };
+  if (type === 'BidsSealed' && name === 'counts')
+    return { ...state, counts: { known: true, value: value as RegisterCounts } };
   return state;
 }
 
-const IN_PUBLIC = ['RosterPublished', 'Drawing', 'Decrypting', 'TendererDecrypting', 'Attribution', 'Remedy', 'Announcing', 'QuoteRound', 'RecordConfirm'] as const;
+const IN_PUBLIC = [
+  'RosterPublished',
+  'Drawing',
+  'Decrypting',
+  'TendererDecrypting',
+  'Attribution',
+  'Remedy',
+  'Announcing',
+  'QuoteRound',
+  'RecordConfirm',
+] as const;
 const RUNNING = ['Sealed', ...IN_PUBLIC] as const;
 const AFTER = ['Closed', 'ReviewMeeting', 'HandedOver', 'Failed', 'Aborted'] as const;
 const BEFORE_CLOSED = ['Draft', 'Scheduled', 'CheckIn', 'Postponed', ...RUNNING] as const;

@@ -1,8 +1,9 @@
 // What `decide` is told besides state and command: the recorder's clock, and what other rooms have found and keep.
+
+import type { Static } from 'typebox';
+import type { WindowKeySchema } from './events.ts';
 import type { AssignableRole } from './roles.ts';
 import type { Lodgement, RegisterCounts, RosterRow } from './rows.ts';
-import type { WindowKeySchema } from './events.ts';
-import type { Static } from 'typebox';
 
 /** The register at the deadline, in the order of credit codes. */
 export type RegisterFacts = {
@@ -13,7 +14,13 @@ export type RegisterFacts = {
   readonly envelopesRoot: string;
   /** A permutation of 1…n drawn by chance; bidder numbers by roster row. */
   readonly numbers: readonly number[];
-  readonly earlyObjections: readonly { readonly creditCode: string; readonly text: string; readonly act: unknown; readonly who: unknown; readonly source: unknown }[];
+  readonly earlyObjections: readonly {
+    readonly creditCode: string;
+    readonly text: string;
+    readonly act: unknown;
+    readonly who: unknown;
+    readonly source: unknown;
+  }[];
 };
 
 /** A bid's opening list as the vault derived it again, with the disclosure that the bidder committed to. */
@@ -21,7 +28,13 @@ export type OpenedList = {
   readonly bidder: number;
   readonly disclosure: string;
   readonly list: {
-    readonly quote: { readonly kind: 'total' | 'rate' | 'unit'; readonly amount: string; readonly currency: string; readonly unit: string; readonly inWords: string };
+    readonly quote: {
+      readonly kind: 'total' | 'rate' | 'unit';
+      readonly amount: string;
+      readonly currency: string;
+      readonly unit: string;
+      readonly inWords: string;
+    };
     readonly duration: string;
     readonly quality: string;
     readonly manager: string;

@@ -43,7 +43,12 @@ type Range = { readonly min: number; readonly max: number };
 export type Profile = {
   readonly zh: string;
   readonly en: string;
-  readonly articles: { readonly failed: string; readonly fault: string; readonly objection: string; readonly record: string };
+  readonly articles: {
+    readonly failed: string;
+    readonly fault: string;
+    readonly objection: string;
+    readonly record: string;
+  };
   readonly minimumBidders: Range;
   readonly checkInLeadMs: Range;
   readonly decryptionWindowMs: Range;

@@ -21,9 +21,11 @@ export function readEvent(entry: Entry, disclosed: Readonly<Record<string, unkno
   const rule = EVENTS[type];
   if (!Check(rule.body, entry.body)) throw new CorruptLogError(seq, `the body is not a ${type}`);
   const names = Object.keys(rule.withheld).sort();
-  if (names.join() !== Object.keys(entry.commit).sort().join()) throw new CorruptLogError(seq, `a ${type} withholds ${names.join()}`);
+  if (names.join() !== Object.keys(entry.commit).sort().join())
+    throw new CorruptLogError(seq, `a ${type} withholds ${names.join()}`);
   const fields: Record<string, Knowable<unknown>> = {};
-  for (const name of names) fields[name] = Object.hasOwn(disclosed, name) ? { known: true, value: disclosed[name] } : withheld;
+  for (const name of names)
+    fields[name] = Object.hasOwn(disclosed, name) ? { known: true, value: disclosed[name] } : withheld;
   const event = {
     seq,
     at: parseInstant(entry.at),

@@ -37,7 +37,12 @@ export type OpeningRecord = {
   readonly ceilingPrice: string | null;
   readonly currency: string;
   readonly lines: readonly RecordLine[];
-  readonly objections: readonly { readonly objection: number; readonly bidder: number; readonly status: string; readonly raisedAt: string }[];
+  readonly objections: readonly {
+    readonly objection: number;
+    readonly bidder: number;
+    readonly status: string;
+    readonly raisedAt: string;
+  }[];
   readonly cosignerQuorum: number;
   readonly note: string;
 };
@@ -55,7 +60,8 @@ export function buildRecord(
   note: string,
 ): OpeningRecord {
   const { window, prices } = state;
-  if (window?.closed == null || prices?.known !== true) throw new Error('a record needs a closed window and announced prices');
+  if (window?.closed == null || prices?.known !== true)
+    throw new Error('a record needs a closed window and announced prices');
   const articles = PROFILES[state.profile].articles;
   return {
     v: 1,
@@ -72,7 +78,11 @@ export function buildRecord(
     agency: state.details.agency,
     place: state.details.place,
     openingAt: formatInstant(state.deadlineAt),
-    window: { opensAt: formatInstant(window.opensAt), closedAt: formatInstant(window.closed.at), extendedMs: window.extendedMs },
+    window: {
+      opensAt: formatInstant(window.opensAt),
+      closedAt: formatInstant(window.closed.at),
+      extendedMs: window.extendedMs,
+    },
     ceilingPrice: state.policy.ceilingPrice,
     currency: state.policy.currency,
     lines: state.bids.map((bid) => lineOf(bid, register, prices.value)),
@@ -87,7 +97,11 @@ export function buildRecord(
   };
 }
 
-function lineOf(bid: Bid, register: Pick<RegisterFacts, 'roster' | 'numbers'>, prices: readonly PriceRow[]): RecordLine {
+function lineOf(
+  bid: Bid,
+  register: Pick<RegisterFacts, 'roster' | 'numbers'>,
+  prices: readonly PriceRow[],
+): RecordLine {
   const row = register.roster[register.numbers.indexOf(bid.bidder)];
   if (row === undefined) throw new Error(`no roster row for bidder ${bid.bidder}`);
   const price = prices.find((p) => p.bidder === bid.bidder);
@@ -102,7 +116,13 @@ function lineOf(bid: Bid, register: Pick<RegisterFacts, 'roster' | 'numbers'>, p
     price:
       price === undefined
         ? null
-        : { quote: price.quote, duration: price.duration, quality: price.quality, manager: price.manager, overCeiling: price.overCeiling },
+        : {
+            quote: price.quote,
+            duration: price.duration,
+            quality: price.quality,
+            manager: price.manager,
+            overCeiling: price.overCeiling,
+          },
   };
 }
 

@@ -15,9 +15,15 @@ export const REFUSALS = {
   too_late: { en: 'The opening is past this step.', zh: '本次开标已经过了此步骤。' },
   window_not_open: { en: 'The decryption window is not open yet.', zh: '解密时限尚未开始。' },
   window_is_over: { en: 'The decryption window is over.', zh: '解密时限已结束。' },
-  opening_is_over: { en: 'The opening is over; nothing can be added to it.', zh: '本次开标已终结，不能再追加任何内容。' },
+  opening_is_over: {
+    en: 'The opening is over; nothing can be added to it.',
+    zh: '本次开标已终结，不能再追加任何内容。',
+  },
   // overlay
-  opening_is_suspended: { en: 'The opening is suspended; every window is frozen.', zh: '本次开标已暂停，所有时限均已冻结。' },
+  opening_is_suspended: {
+    en: 'The opening is suspended; every window is frozen.',
+    zh: '本次开标已暂停，所有时限均已冻结。',
+  },
   not_suspended: { en: 'The opening is not suspended.', zh: '本次开标并未暂停。' },
   suspended_by_supervisor: {
     en: 'A supervisor ordered this suspension; only a supervisor can end it.',
@@ -25,13 +31,28 @@ export const REFUSALS = {
   },
   // the clock's own
   before_its_time: { en: 'The clock spoke before its time.', zh: '未到规定时间。' },
-  acts_still_undecided: { en: 'Acts received before the end are not all decided yet.', zh: '截止前收到的操作尚未全部处理完毕。' },
+  acts_still_undecided: {
+    en: 'Acts received before the end are not all decided yet.',
+    zh: '截止前收到的操作尚未全部处理完毕。',
+  },
   nothing_to_freeze: { en: 'No window is running.', zh: '没有正在计时的时限。' },
   // drafting and publication
-  details_invalid: { en: 'The details of the opening are not complete or not in form.', zh: '开标信息不完整或格式不正确。' },
-  policy_not_lawful: { en: 'The policy lies outside what the regime profile allows.', zh: '开标规则超出所选采购方式允许的范围。' },
-  rehearsal_not_allowed: { en: 'Rehearsals cannot be held on a production platform.', zh: '生产环境不允许使用演练方式。' },
-  deadline_too_soon: { en: 'The deadline leaves no room for the check-in period.', zh: '投标截止时间距今不足签到所需时间。' },
+  details_invalid: {
+    en: 'The details of the opening are not complete or not in form.',
+    zh: '开标信息不完整或格式不正确。',
+  },
+  policy_not_lawful: {
+    en: 'The policy lies outside what the regime profile allows.',
+    zh: '开标规则超出所选采购方式允许的范围。',
+  },
+  rehearsal_not_allowed: {
+    en: 'Rehearsals cannot be held on a production platform.',
+    zh: '生产环境不允许使用演练方式。',
+  },
+  deadline_too_soon: {
+    en: 'The deadline leaves no room for the check-in period.',
+    zh: '投标截止时间距今不足签到所需时间。',
+  },
   no_supervisor_assigned: {
     en: 'A host, a tenderer, a witness and a supervisor must be assigned before publication (20号令 art. 7, 53).',
     zh: '发布前必须指定主持人、招标人、见证人员和行政监督人员（20号令第七条、第五十三条）。',
@@ -54,47 +75,89 @@ export const REFUSALS = {
   // sealing and roster
   too_few_bids: { en: 'There are fewer bids than the minimum.', zh: '投标数量少于规定的最低数量。' },
   // decryption
-  window_running: { en: 'The window can end early only when every bid has been decrypted.', zh: '只有全部投标解密完成后才能提前结束解密时限。' },
-  extension_exceeds_policy: { en: 'All extensions together would exceed what the policy allows.', zh: '延长时间合计超过规则允许的上限。' },
+  window_running: {
+    en: 'The window can end early only when every bid has been decrypted.',
+    zh: '只有全部投标解密完成后才能提前结束解密时限。',
+  },
+  extension_exceeds_policy: {
+    en: 'All extensions together would exceed what the policy allows.',
+    zh: '延长时间合计超过规则允许的上限。',
+  },
   already_decrypted: { en: 'This bid has already been decrypted.', zh: '该投标已解密成功。' },
   attempt_undecided: { en: 'Your last decryption is still being checked.', zh: '您上一次解密仍在核验中。' },
   too_many_attempts: { en: 'The number of decryption attempts is used up.', zh: '解密尝试次数已用完。' },
-  wrong_window_key: { en: 'The act names another window key than the one on the log.', zh: '操作所指的解密公钥与日志所载不一致。' },
+  wrong_window_key: {
+    en: 'The act names another window key than the one on the log.',
+    zh: '操作所指的解密公钥与日志所载不一致。',
+  },
   no_such_attempt: { en: 'No such decryption is waiting to be decided.', zh: '没有待处理的该次解密。' },
   // attribution
   no_such_bidder: { en: 'There is no bidder with this number.', zh: '没有此编号的投标人。' },
   bid_was_decrypted: { en: 'This bid was decrypted; there is nothing to rule on.', zh: '该投标已解密，无需归因。' },
-  ruling_is_final: { en: 'Both have ruled alike on this bid and the bidder has not contested it.', zh: '双方已作出一致认定，且投标人未提出异议。' },
-  rulings_missing: { en: 'Not every undecrypted bid has been ruled on by host and witness.', zh: '尚有未解密的投标未经主持人和见证人员共同认定。' },
+  ruling_is_final: {
+    en: 'Both have ruled alike on this bid and the bidder has not contested it.',
+    zh: '双方已作出一致认定，且投标人未提出异议。',
+  },
+  rulings_missing: {
+    en: 'Not every undecrypted bid has been ruled on by host and witness.',
+    zh: '尚有未解密的投标未经主持人和见证人员共同认定。',
+  },
   nothing_ruled: { en: 'There is no ruling on your bid to contest.', zh: '没有针对您的投标的认定。' },
-  nothing_decrypted: { en: 'No bid was decrypted; there is no price to announce.', zh: '没有投标解密成功，无报价可唱。' },
+  nothing_decrypted: {
+    en: 'No bid was decrypted; there is no price to announce.',
+    zh: '没有投标解密成功，无报价可唱。',
+  },
   some_decrypted: { en: 'Some bids were decrypted; they go on.', zh: '已有投标解密成功，开标应继续进行。' },
   // announcement and record
   lists_not_ready: { en: 'The opening lists are still being derived.', zh: '开标一览表仍在提取中。' },
   no_record_yet: { en: 'No record has been issued.', zh: '尚未生成开标记录。' },
   wrong_record_version: { en: 'This is not the current version of the record.', zh: '这不是开标记录的当前版本。' },
-  already_answered_record: { en: 'You have already signed or refused this version.', zh: '您已对该版本的记录作出确认或拒绝。' },
+  already_answered_record: {
+    en: 'You have already signed or refused this version.',
+    zh: '您已对该版本的记录作出确认或拒绝。',
+  },
   confirmation_is_over: { en: 'The time to sign or refuse the record is over.', zh: '记录确认时限已结束。' },
   record_unchanged: { en: 'The record would be the same as the version before.', zh: '记录内容与上一版本相同。' },
   // objections
   no_such_objection: { en: 'There is no objection with this number.', zh: '没有此编号的异议。' },
   objection_not_open: { en: 'The objection has already been answered.', zh: '该异议已答复。' },
   objection_not_answered: { en: 'The objection has not been answered yet.', zh: '该异议尚未答复。' },
-  not_your_objection: { en: 'Only the bidder who objected may dispute the answer.', zh: '只有提出异议的投标人才能对答复提出争议。' },
+  not_your_objection: {
+    en: 'Only the bidder who objected may dispute the answer.',
+    zh: '只有提出异议的投标人才能对答复提出争议。',
+  },
   too_many_objections: { en: 'Too many objections by one bidder.', zh: '同一投标人提出的异议过多。' },
   // closing
   objections_open: { en: 'An objection is still open.', zh: '尚有异议未答复。' },
   verdict_unknown: { en: 'A bid is still ruled "unknown".', zh: '尚有投标的归因为“未查明”。' },
-  ruling_contested: { en: 'A ruling is contested and has not been confirmed since.', zh: '有认定被提出争议且尚未重新确认。' },
-  confirmations_running: { en: 'The bidders still have time to sign or refuse the record.', zh: '记录确认时限尚未结束。' },
-  head_not_cosigned: { en: 'The log head has not been cosigned by the quorum yet.', zh: '日志树头尚未达到规定的联署数量。' },
-  close_not_proposed: { en: 'The host has not proposed to close this version of the record.', zh: '主持人尚未就该版本记录提出结束开标。' },
+  ruling_contested: {
+    en: 'A ruling is contested and has not been confirmed since.',
+    zh: '有认定被提出争议且尚未重新确认。',
+  },
+  confirmations_running: {
+    en: 'The bidders still have time to sign or refuse the record.',
+    zh: '记录确认时限尚未结束。',
+  },
+  head_not_cosigned: {
+    en: 'The log head has not been cosigned by the quorum yet.',
+    zh: '日志树头尚未达到规定的联署数量。',
+  },
+  close_not_proposed: {
+    en: 'The host has not proposed to close this version of the record.',
+    zh: '主持人尚未就该版本记录提出结束开标。',
+  },
   files_not_ready: { en: 'The decrypted files are not all ready yet.', zh: '解密后的文件尚未全部就绪。' },
   // suspension and termination
-  suspension_exceeds_policy: { en: 'The suspensions by the host together exceed what the policy allows.', zh: '主持人暂停时间合计超过规则允许的上限。' },
+  suspension_exceeds_policy: {
+    en: 'The suspensions by the host together exceed what the policy allows.',
+    zh: '主持人暂停时间合计超过规则允许的上限。',
+  },
   no_resume_proposed: { en: 'The host has not proposed to resume.', zh: '主持人尚未提出恢复。' },
   no_abort_proposed: { en: 'Nobody has proposed to terminate.', zh: '尚无人提出终止。' },
-  second_person_needed: { en: 'A second person, of the other role, must confirm this.', zh: '须由另一角色的第二人确认。' },
+  second_person_needed: {
+    en: 'A second person, of the other role, must confirm this.',
+    zh: '须由另一角色的第二人确认。',
+  },
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -3,7 +3,7 @@ import * as Type from 'typebox';
 import { DigestText, InstantText, Name, ReasonText } from './details.ts';
 import type { Facts, RegisterFacts } from './facts.ts';
 import type { Phase } from './phases.ts';
-import { type RefusalCode, refuse, type Refusal } from './refusals.ts';
+import { type Refusal, type RefusalCode, refuse } from './refusals.ts';
 import { CreditCode, type Lodgement, type RosterRow } from './rows.ts';
 import type { OpeningState } from './state.ts';
 
@@ -58,7 +58,10 @@ export function isRegisterCommand(type: string): type is RegisterCommandType {
 }
 
 /** The bidder who acts, as its certificate says. */
-export const WhoSchema = Type.Object({ account: Type.String(), creditCode: CreditCode, name: Name, certSha256: DigestText }, strict);
+export const WhoSchema = Type.Object(
+  { account: Type.String(), creditCode: CreditCode, name: Name, certSha256: DigestText },
+  strict,
+);
 export type RegisterWho = Type.Static<typeof WhoSchema>;
 
 export type RegisterCommand = {
@@ -73,7 +76,12 @@ export type RegisterEvent =
   | { readonly type: 'BidLodged'; readonly body: LodgedBid }
   | { readonly type: 'BidWithdrawn'; readonly body: { readonly bidId: string } }
   | { readonly type: 'CheckedIn'; readonly body: Record<string, never> }
-  | { readonly type: 'Rehearsed'; readonly body: Type.Static<(typeof REGISTER_COMMANDS)['Rehearse']['data']> & { readonly warning: 'another_certificate' | null } }
+  | {
+      readonly type: 'Rehearsed';
+      readonly body: Type.Static<(typeof REGISTER_COMMANDS)['Rehearse']['data']> & {
+        readonly warning: 'another_certificate' | null;
+      };
+    }
   | { readonly type: 'EarlyObjectionRaised'; readonly body: { readonly text: string } };
 
 /** A register event as it stands: who did it and when it was received; `receiptSha256` of the receipt given for a lodged bid. */
@@ -94,7 +102,12 @@ export type Registered = {
   readonly standing: Standing | null;
   readonly checkedInAt: number | null;
   readonly rehearsals: number;
-  readonly objections: readonly { readonly text: string; readonly act: unknown; readonly source: unknown; readonly receivedAt: number }[];
+  readonly objections: readonly {
+    readonly text: string;
+    readonly act: unknown;
+    readonly source: unknown;
+    readonly receivedAt: number;
+  }[];
 };
 
 export type RegisterState = {
@@ -106,7 +119,14 @@ export type RegisterState = {
   readonly size: number;
 };
 
-export const emptyRegister: RegisterState = { bidders: new Map(), bidIds: new Set(), receipts: 0, replaced: 0, withdrawn: 0, size: 0 };
+export const emptyRegister: RegisterState = {
+  bidders: new Map(),
+  bidIds: new Set(),
+  receipts: 0,
+  replaced: 0,
+  withdrawn: 0,
+  size: 0,
+};
 
 export type RegisterDecision =
   | { readonly events: readonly RegisterEvent[] }
@@ -146,13 +166,15 @@ export function decideRegister(
 ): RegisterDecision {
   const wrongPhase = phaseRefusal(command.type, opening.phase);
   if (wrongPhase !== null) return refuse(wrongPhase);
-  if (command.type !== 'RaiseEarlyObjection' && facts.receivedAt >= opening.deadlineAt) return refuse('deadline_has_passed');
+  if (command.type !== 'RaiseEarlyObjection' && facts.receivedAt >= opening.deadlineAt)
+    return refuse('deadline_has_passed');
   const mine = register.bidders.get(command.who.creditCode);
   switch (command.type) {
     case 'LodgeBid': {
       const { data } = command;
       const { details, policyHash } = opening;
-      const fits = data.policyHash === policyHash && data.deadlineAt === details.deadlineAt && data.lotId === details.lot.code;
+      const fits =
+        data.policyHash === policyHash && data.deadlineAt === details.deadlineAt && data.lotId === details.lot.code;
       if (!fits) return refuse('statement_not_for_this_opening');
       if (register.bidIds.has(data.bidId)) return refuse('bid_id_used');
       if (data.replaces !== (mine?.standing?.bidId ?? null)) return refuse('statement_replaces_another');
@@ -167,7 +189,8 @@ export function decideRegister(
     case 'Rehearse': {
       if ((mine?.rehearsals ?? 0) >= MAX_REHEARSALS) return refuse('too_many_acts');
       const recipient = mine?.standing?.encCertSha256;
-      const warning = recipient !== undefined && recipient !== command.data.encCertSha256 ? 'another_certificate' : null;
+      const warning =
+        recipient !== undefined && recipient !== command.data.encCertSha256 ? 'another_certificate' : null;
       return { events: [{ type: 'Rehearsed', body: { ...command.data, warning } }] };
     }
     case 'RaiseEarlyObjection':
@@ -179,7 +202,13 @@ export function decideRegister(
 /** The register after one more act. Throws where an act does not fit: the stored register is corrupt. */
 export function evolveRegister(register: RegisterState, act: RegisteredAct): RegisterState {
   const { creditCode } = act.who;
-  const before: Registered = register.bidders.get(creditCode) ?? { who: act.who, standing: null, checkedInAt: null, rehearsals: 0, objections: [] };
+  const before: Registered = register.bidders.get(creditCode) ?? {
+    who: act.who,
+    standing: null,
+    checkedInAt: null,
+    rehearsals: 0,
+    objections: [],
+  };
   const put = (after: Partial<Registered>): RegisterState => ({
     ...register,
     bidders: new Map(register.bidders).set(creditCode, { ...before, ...after }),
@@ -204,18 +233,28 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
     case 'Rehearsed':
       return put({ rehearsals: before.rehearsals + 1 });
     case 'EarlyObjectionRaised':
-      return put({ objections: [...before.objections, { text: act.body.text, act: act.act, source: act.source, receivedAt: act.receivedAt }] });
+      return put({
+        objections: [
+          ...before.objections,
+          { text: act.body.text, act: act.act, source: act.source, receivedAt: act.receivedAt },
+        ],
+      });
   }
 }
 
 /** The standing bids in the order of their credit codes: an order that tells nothing of when or how they came. */
 export function standingBids(register: RegisterState): readonly (Registered & { readonly standing: Standing })[] {
-  const standing = [...register.bidders.values()].filter((b): b is Registered & { standing: Standing } => b.standing !== null);
+  const standing = [...register.bidders.values()].filter(
+    (b): b is Registered & { standing: Standing } => b.standing !== null,
+  );
   return standing.sort((a, b) => (a.who.creditCode < b.who.creditCode ? -1 : 1));
 }
 
 /** The lists that sealing and roster stand on. `formatInstant` is handed in for the signed texts. */
-export function freezeRegister(register: RegisterState, formatInstant: (at: number) => string): Omit<RegisterFacts, 'envelopesRoot' | 'numbers'> {
+export function freezeRegister(
+  register: RegisterState,
+  formatInstant: (at: number) => string,
+): Omit<RegisterFacts, 'envelopesRoot' | 'numbers'> {
   const standing = standingBids(register);
   const lodgements = standing.map(
     ({ who, standing: s }): Lodgement => ({

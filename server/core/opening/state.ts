@@ -1,7 +1,7 @@
 // What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
 import type { DecryptionFailure, Verdict } from './commands.ts';
 import type { Details } from './details.ts';
-import type { Evidence, EventBody, Knowable } from './events.ts';
+import type { EventBody, Evidence, Knowable } from './events.ts';
 import type { Phase } from './phases.ts';
 import type { Policy, ProfileName } from './policy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';

@@ -52,7 +52,9 @@ function isIn(role: PersonRole, audience: keyof typeof AUDIENCES): boolean {
 }
 
 /** Fields of earlier entries that this event releases: the type of the earlier event and its fields. */
-export const RELEASES: Readonly<Partial<Record<EventType, { readonly type: EventType; readonly fields: readonly string[] }>>> = {
+export const RELEASES: Readonly<
+  Partial<Record<EventType, { readonly type: EventType; readonly fields: readonly string[] }>>
+> = {
   RosterPublished: { type: 'BidsSealed', fields: ['lodgements', 'counts'] },
 };
 

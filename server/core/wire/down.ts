@@ -25,13 +25,25 @@ export const FrameSchema = Type.Object(
 export const OwnSchema = Type.Object({ v: Type.Literal(1), kind: Type.Literal('own'), disclosures: Seqs }, strict);
 /** The server's clock and how many look on; sent as a heartbeat. Presence is no truth and never on the log. */
 export const PulseSchema = Type.Object(
-  { v: Type.Literal(1), kind: Type.Literal('pulse'), now: Type.Integer(), viewers: Type.Integer({ minimum: 0 }), size: Type.Integer({ minimum: 0 }) },
+  {
+    v: Type.Literal(1),
+    kind: Type.Literal('pulse'),
+    now: Type.Integer(),
+    viewers: Type.Integer({ minimum: 0 }),
+    size: Type.Integer({ minimum: 0 }),
+  },
   strict,
 );
 /** Answer to a ping: the server's clock, for the offset of the viewer's. */
-export const PongSchema = Type.Object({ v: Type.Literal(1), kind: Type.Literal('pong'), ping: Type.Integer(), now: Type.Integer() }, strict);
+export const PongSchema = Type.Object(
+  { v: Type.Literal(1), kind: Type.Literal('pong'), ping: Type.Integer(), now: Type.Integer() },
+  strict,
+);
 /** The viewer asked for entries after a seq this log has not reached: start again from `after`. */
-export const ResyncSchema = Type.Object({ v: Type.Literal(1), kind: Type.Literal('resync'), after: Type.Integer({ minimum: -1 }) }, strict);
+export const ResyncSchema = Type.Object(
+  { v: Type.Literal(1), kind: Type.Literal('resync'), after: Type.Integer({ minimum: -1 }) },
+  strict,
+);
 
 export const DownSchema = Type.Union([FrameSchema, OwnSchema, PulseSchema, PongSchema, ResyncSchema]);
 export type Frame = Type.Static<typeof FrameSchema>;

@@ -5,6 +5,8 @@ export const SUBPROTOCOL = 'kaibiao.v1';
 export const WIRE_VERSION = 1;
 
 /** One line for each version: what changed, and the hash of the schemas' canonical JSON (base64url SHA-256). */
-export const WIRE_HISTORY: readonly { readonly version: number; readonly change: string; readonly schemasSha256: string }[] = [
-  { version: 1, change: 'entries, own, pulse, pong, resync; ping', schemasSha256: 'set-by-test' },
-];
+export const WIRE_HISTORY: readonly {
+  readonly version: number;
+  readonly change: string;
+  readonly schemasSha256: string;
+}[] = [{ version: 1, change: 'entries, own, pulse, pong, resync; ping', schemasSha256: 'set-by-test' }];

@@ -1,8 +1,8 @@
 // After the window: two people rule on each bid that did not open, the others' prices go out in one broadcast.
 import { formatInstant } from '../../log/instant.ts';
 import type { Step } from '../decide.ts';
-import { type PriceRow, isGreaterAmount } from '../rows.ts';
 import { refuse } from '../refusals.ts';
+import { isGreaterAmount, type PriceRow } from '../rows.ts';
 import { bidOf, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
 import { needed } from './sealing.ts';
 
@@ -18,7 +18,9 @@ export const giveRuling: Step<'GiveRuling'> = (state, { data, actor }) => {
   if (standing !== null && standing !== 'unknown') return refuse('ruling_is_final');
   const by = actor.role === 'host' ? 'host' : 'witness';
   return {
-    events: [{ type: 'RulingGiven', body: { bidder: bid.bidder, verdict: data.verdict, by }, fields: { reason: data.reason } }],
+    events: [
+      { type: 'RulingGiven', body: { bidder: bid.bidder, verdict: data.verdict, by }, fields: { reason: data.reason } },
+    ],
   };
 };
 
@@ -63,13 +65,35 @@ export const announcePrices: Step<'AnnouncePrices'> = (state, _command, facts) =
   const { ceilingPrice } = state.policy;
   const register = needed(facts.register, 'the register');
   const rows = decrypted.map((bid): PriceRow => {
-    const mine = needed(opened.find((o) => o.bidder === bid.bidder) ?? null, `the opening list of bidder ${bid.bidder}`);
-    const who = needed(register.roster[register.numbers.indexOf(bid.bidder)] ?? null, `the roster row of bidder ${bid.bidder}`);
+    const mine = needed(
+      opened.find((o) => o.bidder === bid.bidder) ?? null,
+      `the opening list of bidder ${bid.bidder}`,
+    );
+    const who = needed(
+      register.roster[register.numbers.indexOf(bid.bidder)] ?? null,
+      `the roster row of bidder ${bid.bidder}`,
+    );
     const { quote, duration, quality, manager } = mine.list;
     const overCeiling = ceilingPrice !== null && quote.kind === 'total' && isGreaterAmount(quote.amount, ceilingPrice);
-    return { bidder: bid.bidder, creditCode: who.creditCode, name: who.name, quote, duration, quality, manager, overCeiling, openingList: mine.disclosure };
+    return {
+      bidder: bid.bidder,
+      creditCode: who.creditCode,
+      name: who.name,
+      quote,
+      duration,
+      quality,
+      manager,
+      overCeiling,
+      openingList: mine.disclosure,
+    };
   });
   return {
-    events: [{ type: 'PricesAnnounced', body: { count: rows.length, ceilingPrice }, fields: { rows, numbers: register.numbers } }],
+    events: [
+      {
+        type: 'PricesAnnounced',
+        body: { count: rows.length, ceilingPrice },
+        fields: { rows, numbers: register.numbers },
+      },
+    ],
   };
 };

@@ -4,7 +4,7 @@ import type { Decision, Step } from '../decide.ts';
 import type { Facts } from '../facts.ts';
 import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
 import { type Refusal, refuse } from '../refusals.ts';
-import { type Actor } from '../roles.ts';
+import type { Actor } from '../roles.ts';
 import { type Bid, bidOf, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
 import { needed } from './sealing.ts';
 
@@ -37,7 +37,8 @@ function answering(state: OpeningState, actor: Actor, data: Answer, facts: Facts
   const bid = actor.bidder === undefined ? undefined : bidOf(state, actor.bidder);
   if (bid === undefined) return refuse('no_such_bidder');
   if (state.record === null) return refuse('no_record_yet');
-  if (state.record.version !== data.version || state.record.sha256 !== data.recordSha256) return refuse('wrong_record_version');
+  if (state.record.version !== data.version || state.record.sha256 !== data.recordSha256)
+    return refuse('wrong_record_version');
   if (bid.answer !== null && bid.answer.kind !== 'timed_out') return refuse('already_answered_record');
   if (state.record.timedOut || facts.receivedAt >= state.record.confirmBy) return refuse('confirmation_is_over');
   return bid;
@@ -72,7 +73,8 @@ export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosign
   if (state.objections.some((o) => o.status === 'open')) return refuse('objections_open');
   const undecrypted = state.bids.filter((bid) => !isDecrypted(bid));
   if (undecrypted.some((bid) => bid.contestOpen)) return refuse('ruling_contested');
-  if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown')) return refuse('verdict_unknown');
+  if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown'))
+    return refuse('verdict_unknown');
   if (state.bids.some((bid) => bid.answer === null)) return refuse('confirmations_running');
   if (!facts.cosigned) return refuse('head_not_cosigned');
   return null;
@@ -89,7 +91,8 @@ export const proposeClose: Step<'ProposeClose'> = (state, _command, facts) => {
 export const attestClose: Step<'AttestClose'> = (state, { data }, facts) => {
   const hindrance = hindranceToClose(state, facts);
   if (hindrance !== null) return hindrance;
-  if (data.version !== state.record?.version || data.recordSha256 !== state.record.sha256) return refuse('wrong_record_version');
+  if (data.version !== state.record?.version || data.recordSha256 !== state.record.sha256)
+    return refuse('wrong_record_version');
   if (state.closeProposed !== data.version) return refuse('close_not_proposed');
   return { events: [{ type: 'OpeningClosed', body: data, fields: {} }] };
 };
@@ -107,8 +110,20 @@ export const archiveOpening: Step<'ArchiveOpening'> = (state, _command, facts) =
   const opened = state.bids.filter(isDecrypted).length;
   const handedOver = state.phase === 'HandedOver';
   const reason = handedOver ? 'handed_over' : state.phase === 'Failed' ? 'failed' : 'aborted';
-  const counts = { receipts: register.receipts, opened, withdrawn: register.withdrawn, replaced: register.replaced, ruled: state.bids.length - opened };
+  const counts = {
+    receipts: register.receipts,
+    opened,
+    withdrawn: register.withdrawn,
+    replaced: register.replaced,
+    ruled: state.bids.length - opened,
+  };
   return {
-    events: [{ type: 'OpeningArchived', body: { reason, counts: handedOver ? counts : null }, fields: { counts: { ...counts, standing: register.standing } } }],
+    events: [
+      {
+        type: 'OpeningArchived',
+        body: { reason, counts: handedOver ? counts : null },
+        fields: { counts: { ...counts, standing: register.standing } },
+      },
+    ],
   };
 };

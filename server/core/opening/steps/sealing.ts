@@ -50,7 +50,9 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
 
 export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
   if (unlawfulMember(state.profile, data.policy) !== null) return refuse('policy_not_lawful');
-  return { events: [{ type: 'DraftAmended', body: { ...data, policyHash: policyHashOf(data.policy, facts) }, fields: {} }] };
+  return {
+    events: [{ type: 'DraftAmended', body: { ...data, policyHash: policyHashOf(data.policy, facts) }, fields: {} }],
+  };
 };
 
 /** 20号令 art. 7(3), 53(2): no supervision, no opening. */
@@ -63,13 +65,21 @@ export const publishOpening: Step<'PublishOpening'> = (state, _command, facts) =
   const lawfulLead = state.profile === 'rehearsal' || facts.receivedAt <= checkInOpensAt;
   if (!lawfulLead) return refuse('deadline_too_soon');
   return {
-    events: [{ type: 'OpeningPublished', body: { policyHash: state.policyHash, checkInOpensAt: formatInstant(checkInOpensAt) }, fields: {} }],
+    events: [
+      {
+        type: 'OpeningPublished',
+        body: { policyHash: state.policyHash, checkInOpensAt: formatInstant(checkInOpensAt) },
+        fields: {},
+      },
+    ],
   };
 };
 
 export const openCheckIn: Step<'OpenCheckIn'> = (state, _command, facts) => {
   if (state.checkInOpensAt === null || facts.at < state.checkInOpensAt) return refuse('before_its_time');
-  return { events: [{ type: 'CheckInOpened', body: { effectiveAt: formatInstant(state.checkInOpensAt) }, fields: {} }] };
+  return {
+    events: [{ type: 'CheckInOpened', body: { effectiveAt: formatInstant(state.checkInOpensAt) }, fields: {} }],
+  };
 };
 
 /**
@@ -99,13 +109,18 @@ export const seal: Step<'Seal'> = (state, _command, facts) => {
 /** One broadcast; absence at check-in and an unpaid bond never remove a bidder (招投标法36). What was objected earlier enters here. */
 export const publishRoster: Step<'PublishRoster'> = (state, _command, facts) => {
   const register = needed(facts.register, 'the register');
-  if (!state.lodgements.known || state.lodgements.value.length !== register.roster.length) throw new Error('the register changed after the deadline');
+  if (!state.lodgements.known || state.lodgements.value.length !== register.roster.length)
+    throw new Error('the register changed after the deadline');
   const roster: NewEvent = {
     type: 'RosterPublished',
     body: { count: register.roster.length },
     fields: { roster: register.roster, numbers: register.numbers },
   };
-  const rows = { ...state, roster: { known: true, value: register.roster }, numbers: { known: true, value: register.numbers } } as const;
+  const rows = {
+    ...state,
+    roster: { known: true, value: register.roster },
+    numbers: { known: true, value: register.numbers },
+  } as const;
   const objections: NewEvent[] = [];
   for (const early of register.earlyObjections) {
     const bidder = numberOf(rows, early.creditCode);
@@ -124,4 +139,3 @@ export function needed<T>(fact: T | null, what: string): T {
   if (fact === null) throw new Error(`decide was not told ${what}`);
   return fact;
 }
-

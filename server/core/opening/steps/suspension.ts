@@ -10,9 +10,12 @@ import { needed } from './sealing.ts';
 /** 20号令52, 条例62: the host with a reason, within the policy's total; a supervisor by instruction, without limit. */
 export const suspendOpening: Step<'SuspendOpening'> = (state, { data, actor }, facts) => {
   const cause = actor.role === 'supervisor' ? 'supervisor' : 'host';
-  if (cause === 'host' && state.suspendedByHostMs >= state.policy.maxSuspensionMs) return refuse('suspension_exceeds_policy');
+  if (cause === 'host' && state.suspendedByHostMs >= state.policy.maxSuspensionMs)
+    return refuse('suspension_exceeds_policy');
   return {
-    events: [{ type: 'OpeningSuspended', body: { cause, since: formatInstant(facts.at), reason: data.reason }, fields: {} }],
+    events: [
+      { type: 'OpeningSuspended', body: { cause, since: formatInstant(facts.at), reason: data.reason }, fields: {} },
+    ],
   };
 };
 
@@ -80,7 +83,9 @@ export const confirmAbort: Step<'ConfirmAbort'> = (state, { actor }) => {
   return { events: [aborted(state, 'tenderer_and_host', 'agreed by tenderer and host')] };
 };
 
-export const orderAbort: Step<'OrderAbort'> = (state, { data }) => ({ events: [aborted(state, 'supervisor', data.reason)] });
+export const orderAbort: Step<'OrderAbort'> = (state, { data }) => ({
+  events: [aborted(state, 'supervisor', data.reason)],
+});
 
 function aborted(state: OpeningState, by: 'tenderer_and_host' | 'supervisor', reason: string): NewEvent {
   return { type: 'OpeningAborted', body: { by, reason }, fields: { report: { phase: state.phase } } };

@@ -19,7 +19,10 @@ export const MAX_DECRYPTION_ATTEMPTS = 20;
  * Asserts: opensAt < closesAt (evolve).
  * Source:  20号令 art. 30–31; policy.decryptionWindowMs.
  */
-export function standingOf(window: { readonly opensAt: number; readonly closesAt: number }, at: number): 'before' | 'open' | 'after' {
+export function standingOf(
+  window: { readonly opensAt: number; readonly closesAt: number },
+  at: number,
+): 'before' | 'open' | 'after' {
   if (at < window.opensAt) return 'before';
   return at < window.closesAt ? 'open' : 'after';
 }
@@ -53,7 +56,9 @@ export const extendWindow: Step<'ExtendWindow'> = (state, { data }, facts) => {
   if (standingOf(window, facts.receivedAt) !== 'open') return refuse('window_is_over');
   if (window.extendedMs + data.extraMs > state.policy.maxExtensionMs) return refuse('extension_exceeds_policy');
   const closesAt = formatInstant(window.closesAt + data.extraMs);
-  return { events: [{ type: 'WindowExtended', body: { closesAt, extraMs: data.extraMs, reason: data.reason }, fields: {} }] };
+  return {
+    events: [{ type: 'WindowExtended', body: { closesAt, extraMs: data.extraMs, reason: data.reason }, fields: {} }],
+  };
 };
 
 export const endWindowEarly: Step<'EndWindowEarly'> = (state, _command, facts) => {
@@ -115,7 +120,11 @@ export const closeWindow: Step<'CloseWindow'> = (state, _command, facts) => {
     .filter((bid) => !isDecrypted(bid))
     .map((bid): NewEvent => {
       const evidence = evidenceOf(state, bid);
-      return { type: 'AttributionProposed', body: { bidder: bid.bidder, verdict: proposeVerdict(evidence), evidence }, fields: {} };
+      return {
+        type: 'AttributionProposed',
+        body: { bidder: bid.bidder, verdict: proposeVerdict(evidence), evidence },
+        fields: {},
+      };
     });
   return { events: [windowClosed(window.closesAt, 'time'), ...proposals] };
 };
