@@ -1,0 +1,91 @@
+/** Base64 and base64url of RFC 4648, strict: one byte string has exactly one text, and any other text is refused. */
+import { demand } from './error.ts';
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const CHUNK_CHARACTERS = 8192;
+
+type Alphabet = { readonly codes: Uint8Array; readonly values: Int8Array; readonly padded: boolean };
+
+function alphabet(lastTwo: string, padded: boolean): Alphabet {
+  const codes = new Uint8Array(64);
+  const values = new Int8Array(128).fill(-1);
+  for (const [value, letter] of [...(LETTERS + lastTwo)].entries()) {
+    const code = letter.charCodeAt(0);
+    codes[value] = code;
+    values[code] = value;
+  }
+  return { codes, values, padded };
+}
+
+const STANDARD = alphabet('+/', true);
+const URL_SAFE = alphabet('-_', false);
+const PAD = '='.charCodeAt(0);
+
+function encode(bytes: Uint8Array, { codes, padded }: Alphabet): string {
+  const characters = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  let length = 0;
+  for (let i = 0; i < bytes.length; i += 3) {
+    const left = bytes.length - i;
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    characters[length++] = codes[group >> 18] as number;
+    characters[length++] = codes[(group >> 12) & 63] as number;
+    if (left > 1) characters[length++] = codes[(group >> 6) & 63] as number;
+    else if (padded) characters[length++] = PAD;
+    if (left > 2) characters[length++] = codes[group & 63] as number;
+    else if (padded) characters[length++] = PAD;
+  }
+  let text = '';
+  for (let at = 0; at < length; at += CHUNK_CHARACTERS) {
+    text += String.fromCharCode(...characters.subarray(at, Math.min(at + CHUNK_CHARACTERS, length)));
+  }
+  return text;
+}
+
+function decode(text: string, { values, padded }: Alphabet): Uint8Array {
+  let length = text.length;
+  if (padded) {
+    demand(length % 4 === 0, 'base64_malformed', 'length is not a multiple of four');
+    if (length > 0 && text.charCodeAt(length - 1) === PAD) length -= text.charCodeAt(length - 2) === PAD ? 2 : 1;
+  }
+  const tail = length % 4;
+  demand(tail !== 1, 'base64_malformed', 'one character too many');
+  const bytes = new Uint8Array(Math.floor(length / 4) * 3 + (tail === 0 ? 0 : tail - 1));
+  let written = 0;
+  for (let i = 0; i < length; i += 4) {
+    let group = 0;
+    const count = Math.min(4, length - i);
+    for (let k = 0; k < 4; k++) {
+      const code = k < count ? text.charCodeAt(i + k) : -1;
+      const value = code === -1 ? 0 : code < 128 ? (values[code] as number) : -1;
+      demand(value >= 0, 'base64_malformed', `character ${i + k} is not of the alphabet`);
+      group = group * 64 + value;
+    }
+    // the bits behind the last whole byte carry nothing and must be zero, or two texts would mean the same bytes
+    if (count === 2) demand((group & 0xffff) === 0, 'base64_malformed', 'unused bits are set');
+    if (count === 3) demand((group & 0xff) === 0, 'base64_malformed', 'unused bits are set');
+    bytes[written++] = group >> 16;
+    if (count > 2) bytes[written++] = (group >> 8) & 255;
+    if (count > 3) bytes[written++] = group & 255;
+  }
+  return bytes;
+}
+
+/** Standard base64 with padding (RFC 4648 §4), as signed notes and checkpoints use it. */
+export function toBase64(bytes: Uint8Array): string {
+  return encode(bytes, STANDARD);
+}
+
+/** Reads padded standard base64. Throws: `base64_malformed` on any other text, spaces and unused bits included. */
+export function fromBase64(text: string): Uint8Array {
+  return decode(text, STANDARD);
+}
+
+/** base64url without padding (RFC 4648 §5, RFC 7515 §2), as disclosures and JWS use it. */
+export function toBase64Url(bytes: Uint8Array): string {
+  return encode(bytes, URL_SAFE);
+}
+
+/** Reads unpadded base64url. Throws: `base64_malformed` on any other text, padding and unused bits included. */
+export function fromBase64Url(text: string): Uint8Array {
+  return decode(text, URL_SAFE);
+}
