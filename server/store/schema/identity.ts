@@ -1,24 +1,8 @@
 /** The tables of people: accounts, roles per opening, whom we trust, and the single-use secrets of login, requests and sockets. */
 import { sql } from 'drizzle-orm';
-import {
-  bigint,
-  check,
-  customType,
-  index,
-  integer,
-  jsonb,
-  pgTable,
-  primaryKey,
-  text,
-  uniqueIndex,
-} from 'drizzle-orm/pg-core';
+import { check, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { SubjectRule } from '../../core/pki/subject.ts';
-
-const instant = (name: string) => bigint(name, { mode: 'number' });
-const bytes = customType<{ data: Uint8Array; driverData: Buffer }>({
-  dataType: () => 'bytea',
-  toDriver: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-});
+import { bytes, instant } from './columns.ts';
 
 /** Who has ever logged in or was let in by the operator; the id is the credit code, for a person followed by `/` and a number. */
 export const accounts = pgTable(
