@@ -1,0 +1,125 @@
+/** Opens the database: the embedded one or the one configured; migrates as its owner, then works as kaibiao_app only. */
+import { join } from 'node:path';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import type { Config } from '../config.ts';
+import { type Cluster, SUPERUSER, startCluster } from './cluster.ts';
+import { openPool, type Sql, type Target } from './driver.ts';
+import { checkMigrated, migrateUp } from './migrate.ts';
+
+/** The database as the application identity. */
+export type Database = {
+  readonly sql: Sql;
+  /** drizzle over the same pool. It leaves json and date columns of `sql` as text; there are none but drizzle's own. */
+  readonly db: PostgresJsDatabase & { $client: Sql };
+  /**
+   * Hears a channel, on a connection of its own that comes back by itself.
+   *
+   * Shape:   `onListening` is called each time it begins to hear: read anew there, since what was said while the
+   *          connection was away is lost.
+   * Returns: what ends it.
+   */
+  listen(channel: string, hear: (payload: string) => void, onListening: () => void): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+};
+
+type Settings = Pick<Config, 'databaseUrl' | 'databaseMigrationUrl' | 'databasePoolSize' | 'dataFolder'>;
+
+const CLOSE_LIMIT_S = 5;
+
+/**
+ * Refuses to work as an identity that could rewrite the log.
+ *
+ * Throws: an Error that says which identity and why.
+ */
+async function checkIdentity(sql: Sql): Promise<void> {
+  const [found] = await sql<{ name: string; isSuperuser: boolean; isMember: boolean; mayRewrite: boolean }[]>`
+    SELECT current_user::text AS name, rolsuper AS "isSuperuser",
+           pg_has_role(current_user, 'kaibiao_app', 'USAGE') AS "isMember",
+           has_table_privilege('entries', 'UPDATE, DELETE, TRUNCATE, TRIGGER') AS "mayRewrite"
+    FROM pg_roles WHERE rolname = current_user`;
+  if (found === undefined) throw new Error('PostgreSQL does not know whom we are connected as');
+  if (found.isSuperuser || found.mayRewrite)
+    throw new Error(
+      `DATABASE_URL connects as ${found.name}, who may rewrite the log: let it be a member of kaibiao_app only`,
+    );
+  if (!found.isMember) throw new Error(`DATABASE_URL connects as ${found.name}, who is not a member of kaibiao_app`);
+}
+
+/**
+ * Connects as the application identity.
+ *
+ * Throws: MigrationError; an Error for an identity with too many or too few rights; what the connection says.
+ */
+export async function connect(app: Target, connections: number): Promise<Database> {
+  const sql = openPool(app, connections);
+  try {
+    await checkMigrated(sql);
+    await checkIdentity(sql);
+  } catch (error) {
+    await sql.end({ timeout: CLOSE_LIMIT_S });
+    throw error;
+  }
+  return {
+    sql,
+    db: drizzle({ client: sql }),
+    async listen(channel, hear, onListening) {
+      const { unlisten } = await sql.listen(channel, hear, onListening);
+      return unlisten;
+    },
+    close: () => sql.end({ timeout: CLOSE_LIMIT_S }),
+  };
+}
+
+/** Makes a database with its two identities in a cluster of ours, unless they are there. */
+export async function makeDatabase(cluster: Cluster, database: string): Promise<{ owner: Target; app: Target }> {
+  const at = { host: cluster.host, port: cluster.port };
+  const sql = openPool({ ...at, database: 'postgres', user: SUPERUSER }, 1);
+  try {
+    for (const role of ['kaibiao_owner', 'kaibiao_app']) {
+      const [there] = await sql`SELECT FROM pg_roles WHERE rolname = ${role}`;
+      if (there === undefined) await sql`CREATE ROLE ${sql(role)} LOGIN`.catch(exceptWhenThere);
+    }
+    const [there] = await sql`SELECT FROM pg_database WHERE datname = ${database}`;
+    if (there === undefined)
+      await sql`CREATE DATABASE ${sql(database)} OWNER kaibiao_owner STRATEGY FILE_COPY`.catch(exceptWhenThere);
+  } finally {
+    await sql.end();
+  }
+  return { owner: { ...at, database, user: 'kaibiao_owner' }, app: { ...at, database, user: 'kaibiao_app' } };
+}
+
+/** Another process may have made the same thing since we looked. */
+function exceptWhenThere(error: { readonly code?: string }): void {
+  const thereAlready = ['42710', '42P04', '23505'];
+  if (error.code === undefined || !thereAlready.includes(error.code)) throw error;
+}
+
+/**
+ * Opens the database that the configuration names, migrated.
+ *
+ * Throws: as `connect` and `startCluster`; MigrationError also when there is no DATABASE_MIGRATION_URL to migrate with.
+ */
+export async function openDatabase(settings: Settings): Promise<Database> {
+  const { databaseUrl, databaseMigrationUrl, databasePoolSize } = settings;
+  if (databaseUrl !== null) {
+    const appUser = decodeURIComponent(new URL(databaseUrl).username);
+    if (databaseMigrationUrl !== null) await migrateUp(databaseMigrationUrl, appUser === '' ? undefined : appUser);
+    return connect(databaseUrl, databasePoolSize);
+  }
+  const cluster = await startCluster({ folder: join(settings.dataFolder, 'postgres') });
+  try {
+    const { owner, app } = await makeDatabase(cluster, 'kaibiao');
+    await migrateUp(owner);
+    const database = await connect(app, databasePoolSize);
+    return {
+      ...database,
+      async close() {
+        await database.close();
+        await cluster.leave();
+      },
+    };
+  } catch (error) {
+    await cluster.leave();
+    throw error;
+  }
+}

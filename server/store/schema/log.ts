@@ -1,0 +1,110 @@
+/** Tables of the logs: every opening's, the ledger and the access log. All but the heads are append-only by trigger. */
+import { sql } from 'drizzle-orm';
+import { check, foreignKey, index, integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { bytes, whole } from './columns.ts';
+
+/**
+ * The head of each log: how many entries, the root over them, and what the next append needs to compute its root.
+ * `frontier` holds the hashes of the compact range, largest subtree first, 32 bytes each. A trigger lets heads only grow.
+ */
+export const logs = pgTable(
+  'logs',
+  {
+    origin: text().primaryKey(),
+    kind: text({ enum: ['opening', 'ledger', 'access'] }).notNull(),
+    openingId: text('opening_id'),
+    size: whole('size').notNull(),
+    frontier: bytes().notNull(),
+    root: bytes().notNull(),
+  },
+  (t) => [
+    check('logs_kind', sql`${t.kind} IN ('opening', 'ledger', 'access')`),
+    check('logs_opening', sql`(${t.kind} = 'opening') = (${t.openingId} IS NOT NULL)`),
+    check('logs_size', sql`${t.size} >= 0`),
+    check('logs_frontier', sql`octet_length(${t.frontier}) = 32 * length(replace(${t.size}::bit(64)::text, '0', ''))`),
+    check('logs_root', sql`octet_length(${t.root}) = 32`),
+    uniqueIndex('logs_one_per_opening').on(t.openingId),
+  ],
+);
+
+/** The entries: exactly the bytes that were hashed and signed. */
+export const entries = pgTable(
+  'entries',
+  {
+    origin: text()
+      .notNull()
+      .references(() => logs.origin),
+    seq: whole('seq').notNull(),
+    bytes: bytes().notNull(),
+    leafHash: bytes('leaf_hash').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.origin, t.seq] }),
+    check('entries_seq', sql`${t.seq} >= 0`),
+    check('entries_bytes', sql`octet_length(${t.bytes}) BETWEEN 1 AND 65535`),
+    check('entries_leaf_hash', sql`octet_length(${t.leafHash}) = 32`),
+  ],
+);
+
+/**
+ * Hashes of complete subtrees above the leaves, so that a proof reads O(log n) rows: at `level` the subtree over the
+ * entries [index · 2^level, (index + 1) · 2^level). Level 0 is `entries.leaf_hash`.
+ */
+export const nodes = pgTable(
+  'nodes',
+  {
+    origin: text()
+      .notNull()
+      .references(() => logs.origin),
+    level: integer().notNull(),
+    index: whole('index').notNull(),
+    hash: bytes().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.origin, t.level, t.index] }),
+    check('nodes_level', sql`${t.level} BETWEEN 1 AND 52`),
+    check('nodes_index', sql`${t.index} >= 0`),
+    check('nodes_hash', sql`octet_length(${t.hash}) = 32`),
+  ],
+);
+
+/** What opens an entry's withheld fields; one row a field. Rows leave only by an erasure, which no identity may do yet. */
+export const disclosures = pgTable(
+  'disclosures',
+  {
+    origin: text().notNull(),
+    seq: whole('seq').notNull(),
+    field: text().notNull(),
+    disclosure: text().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.origin, t.seq, t.field] }),
+    foreignKey({ columns: [t.origin, t.seq], foreignColumns: [entries.origin, entries.seq] }),
+  ],
+);
+
+/** The signed head after each append: the whole note. */
+export const checkpoints = pgTable(
+  'checkpoints',
+  {
+    origin: text()
+      .notNull()
+      .references(() => logs.origin),
+    size: whole('size').notNull(),
+    note: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.origin, t.size] }), check('checkpoints_size', sql`${t.size} >= 0`)],
+);
+
+/** Which entry the ledger took a head of an opening in: where the next consistency proof begins. */
+export const ledgerHeads = pgTable(
+  'ledger_heads',
+  {
+    origin: text()
+      .notNull()
+      .references(() => logs.origin),
+    size: whole('size').notNull(),
+    ledgerSeq: whole('ledger_seq').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.origin, t.size] }), index('ledger_heads_seq').on(t.ledgerSeq)],
+);

@@ -1,0 +1,62 @@
+/** Tables of the record-keeper: what is to be decided, what was answered, that it lives, and the openings at a glance. */
+import { sql } from 'drizzle-orm';
+import { boolean, check, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bytes, instant, whole } from './columns.ts';
+
+/**
+ * The openings at a glance, a read model that the logs can rebuild; its row is also what an append locks first.
+ * The deadline is the opening time (招投标法 art. 34): the database holds it, too.
+ */
+export const openings = pgTable(
+  'openings',
+  {
+    id: text().primaryKey(),
+    title: text().notNull(),
+    phase: text().notNull(),
+    deadlineAt: instant('deadline_at').notNull(),
+    openingAt: instant('opening_at').notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (t) => [
+    check('openings_deadline_is_opening', sql`${t.deadlineAt} = ${t.openingAt}`),
+    index('openings_phase').on(t.phase),
+    index('openings_created_at').on(t.createdAt),
+  ],
+);
+
+/** What each command was answered, so that the same id gets the same answer again, and other content under it a refusal. */
+export const commands = pgTable(
+  'commands',
+  {
+    openingId: text('opening_id').notNull(),
+    actor: text().notNull(),
+    commandId: text('command_id').notNull(),
+    contentSha256: bytes('content_sha256').notNull(),
+    /** JSON. */
+    outcome: text().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.openingId, t.actor, t.commandId] }),
+    check('commands_content_sha256', sql`octet_length(${t.contentSha256}) = 32`),
+  ],
+);
+
+/** What was durably received, before it is decided; `received_at` is what the rules judge by, and the order of deciding. */
+export const intake = pgTable(
+  'intake',
+  {
+    id: whole('id').primaryKey().generatedAlwaysAsIdentity(),
+    openingId: text('opening_id').notNull(),
+    receivedAt: instant('received_at').notNull(),
+    kind: text().notNull(),
+    content: bytes().notNull(),
+    decided: boolean().notNull().default(false),
+  },
+  (t) => [index('intake_undecided').on(t.openingId, t.receivedAt, t.id).where(sql`NOT ${t.decided}`)],
+);
+
+/** When each server process last said that it lives; after a crash the latest dates the outage. */
+export const heartbeats = pgTable('heartbeats', {
+  processId: text('process_id').primaryKey(),
+  at: instant('at').notNull(),
+});
