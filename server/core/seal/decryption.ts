@@ -2,18 +2,22 @@
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { fromBase64Url, toBase64Url } from '../log/base64.ts';
+import type { Json } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { fromUtf8, utf8 } from '../log/utf8.ts';
 import { DigestText } from '../opening/details.ts';
 import { WindowKeySchema } from '../opening/events.ts';
-import { findDifference, RandomId, type Statement, splitStatement, statementFields } from './statement.ts';
+import { findDifference, RandomId, statementFields } from './statement.ts';
 
 export const DECRYPTION_TYPE = 'bid-decryption+jws';
 export const SEALED_KEY_ALGORITHM = 'ECDH-ES+A256KW';
 export const SEALED_KEY_ENCRYPTION = 'A256GCM';
 /** Header, wrapped key, nonce, 32 bytes and tag come to about 500 characters. */
 export const SEALED_KEY_LIMIT_CHARACTERS = 2_048;
+
+/** A root as a checkpoint writes it: standard base64 of 32 bytes. */
+const RootText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
 
 export type WindowKey = Type.Static<typeof WindowKeySchema>;
 
@@ -27,12 +31,11 @@ export const DecryptionPayloadSchema = Type.Object(
     /** Over the ASCII of the compact JWE. */
     jweSha256: DigestText,
     /** The head whose inclusion proof of WindowOpened the bidder's client checked: the act is a witness of the log it saw. */
-    headSeen: Type.Object({ size: Type.Integer({ minimum: 1 }), root: DigestText }, { additionalProperties: false }),
+    headSeen: Type.Object({ size: Type.Integer({ minimum: 1 }), root: RootText }, { additionalProperties: false }),
   },
   { additionalProperties: false },
 );
 export type DecryptionPayload = Type.Static<typeof DecryptionPayloadSchema>;
-export type DecryptionStatement = Omit<Statement, 'payload'> & { payload: DecryptionPayload };
 
 /** Protected header of the JWE; `jti` is the challenge's. */
 export const SealedKeyHeaderSchema = Type.Object(
@@ -48,12 +51,9 @@ export const SealedKeyHeaderSchema = Type.Object(
 );
 export type SealedKeyHeader = Type.Static<typeof SealedKeyHeaderSchema>;
 
-/** Reads a decryption statement. Returns: undefined for anything that is none; signature and certificate are still to be checked. */
-export function readDecryption(text: string): DecryptionStatement | undefined {
-  const statement = splitStatement(text, DECRYPTION_TYPE);
-  if (statement === undefined) return undefined;
-  const { payload } = statement;
-  return Check(DecryptionPayloadSchema, payload) ? { ...statement, payload } : undefined;
+/** Whether the payload that `checkAct` hands on is a decryption's. */
+export function isDecryptionPayload(payload: Json): payload is DecryptionPayload {
+  return Check(DecryptionPayloadSchema, payload);
 }
 
 export type DecryptionProblem = 'statement_invalid' | 'header_differs' | 'wrong_key';

@@ -1,8 +1,9 @@
 /** The lodgement statement, by which a bidder lodges one envelope and promises what is in it (seal-format §2). */
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
+import type { Json } from '../log/canonical.ts';
 import { DigestText, InstantText } from '../opening/details.ts';
-import { findDifference, RandomId, type Statement, splitStatement, statementFields } from './statement.ts';
+import { findDifference, RandomId, statementFields } from './statement.ts';
 
 export const LODGEMENT_TYPE = 'bid-lodgement+jws';
 /** The one profile of envelope and archive there is so far. */
@@ -32,7 +33,6 @@ export const LodgementPayloadSchema = Type.Object(
   { additionalProperties: false },
 );
 export type LodgementPayload = Type.Static<typeof LodgementPayloadSchema>;
-export type LodgementStatement = Omit<Statement, 'payload'> & { payload: LodgementPayload };
 
 /** What the platform knows of a lodgement without the statement; a bidder's statement must say the same. */
 export type LodgementFacts = Pick<
@@ -49,21 +49,14 @@ export type LodgementFacts = Pick<
   | 'encCertSha256'
 >;
 
-export const LODGEMENT_REFUSALS = [
-  'statement_malformed',
-  'statement_not_for_this_opening',
-  'envelope_not_as_signed',
-] as const;
+export const LODGEMENT_REFUSALS = ['statement_not_for_this_opening', 'envelope_not_as_signed'] as const;
 export type LodgementRefusal = (typeof LODGEMENT_REFUSALS)[number];
 
 const ENVELOPE_FIELDS: readonly string[] = ['envelopeSha256', 'envelopeBytes', 'recipientInfosSha256', 'encCertSha256'];
 
-/** Reads a lodgement statement. Returns: undefined for anything that is none; signature and certificate are still to be checked. */
-export function readLodgement(text: string): LodgementStatement | undefined {
-  const statement = splitStatement(text, LODGEMENT_TYPE);
-  if (statement === undefined) return undefined;
-  const { payload } = statement;
-  return Check(LodgementPayloadSchema, payload) ? { ...statement, payload } : undefined;
+/** Whether the payload that `checkAct` hands on is a lodgement's. */
+export function isLodgementPayload(payload: Json): payload is LodgementPayload {
+  return Check(LodgementPayloadSchema, payload);
 }
 
 /**

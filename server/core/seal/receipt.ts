@@ -4,13 +4,13 @@ import { Check } from 'typebox/schema';
 import type { Json } from '../log/canonical.ts';
 import { DigestText, InstantText, OpeningId } from '../opening/details.ts';
 import { CreditCode } from '../opening/rows.ts';
-import { PlatformName, RandomId } from './statement.ts';
+import { LotId, PlatformName, RandomId } from './statement.ts';
 
 export const RECEIPT_TYPE = 'bid-receipt+jws';
 
 export const RECEIPT_ACTS = ['lodged', 'replaced', 'withdrawn'] as const;
 
-/** Its SHA-256 (of the RFC 8785 bytes) is what a decryption statement names as `receiptSha256`. */
+/** A decryption statement names it by `payloadSha256` as its `receiptSha256`. */
 export const ReceiptPayloadSchema = Type.Object(
   {
     v: Type.Literal(1),
@@ -19,11 +19,11 @@ export const ReceiptPayloadSchema = Type.Object(
     /** The bidder. */
     aud: CreditCode,
     openingId: OpeningId,
-    lotId: Type.String({ minLength: 1, maxLength: 200 }),
+    lotId: LotId,
     bidId: RandomId,
     act: Type.Union(RECEIPT_ACTS.map((act) => Type.Literal(act))),
     replaces: Type.Optional(RandomId),
-    /** SHA-256 of the decoded payload of the bidder's statement. */
+    /** `payloadSha256` of the bidder's statement. */
     statementSha256: DigestText,
     envelopeSha256: DigestText,
     envelopeBytes: Type.Integer({ minimum: 1 }),

@@ -1,22 +1,18 @@
-/** Signed statements about bids: compact JWS with a fixed `typ`, read strictly and prepared for signing; it verifies no signature and no certificate. */
+/** Signed statements about bids: what all of them say, how they are prepared for signing and named; `checkAct` of core/log checks their signatures. */
 import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
-import { fromBase64Url, toBase64Url } from '../log/base64.ts';
-import { canonicalise, type Json, parseCanonical } from '../log/canonical.ts';
-import { LogFormatError } from '../log/error.ts';
-import { fromUtf8, utf8 } from '../log/utf8.ts';
-import { DigestText, InstantText, OpeningId } from '../opening/details.ts';
+import type { JwsAlgorithm } from '../log/act.ts';
+import { toBase64Url } from '../log/base64.ts';
+import { canonicalise, type Json } from '../log/canonical.ts';
+import type { Sha256 } from '../log/hash.ts';
+import { utf8 } from '../log/utf8.ts';
+import { OpeningId } from '../opening/details.ts';
 import { CreditCode } from '../opening/rows.ts';
 
-/** A statement with a chain of RSA-4096 certificates stays well below. */
-export const STATEMENT_LIMIT_CHARACTERS = 65_536;
-/** What a CA key may sign with; the private label `SM2SM3` is not accepted yet. */
-export const STATEMENT_ALGORITHMS = ['RS256', 'PS256', 'ES256'] as const;
-export type StatementAlgorithm = (typeof STATEMENT_ALGORITHMS)[number];
-
 /** 128 random bits, base64url. */
-export const RandomId = Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' });
+export const RANDOM_ID_BYTES = 16;
+export const RandomId = Type.String({ pattern: '^[A-Za-z0-9_-]{21}[AQgw]$' });
 export const PlatformName = Type.String({ minLength: 1, maxLength: 100 });
+export const LotId = Type.String({ minLength: 1, maxLength: 200 });
 
 /** What every statement of a bidder says first. */
 export const statementFields = {
@@ -25,64 +21,23 @@ export const statementFields = {
   iss: CreditCode,
   aud: PlatformName,
   openingId: OpeningId,
-  lotId: Type.String({ minLength: 1, maxLength: 200 }),
+  lotId: LotId,
   bidId: RandomId,
-  /** The bidder's clock; a claim, the time of receipt is the fact. */
-  iat: InstantText,
+  /** Seconds since 1970 by the bidder's clock: a claim, the time of receipt is the fact. */
+  iat: Type.Integer({ minimum: 0 }),
   /** Also the command id under which the act is submitted. */
   jti: RandomId,
 } as const;
 
-const HeaderSchema = Type.Object(
-  {
-    alg: Type.Union(STATEMENT_ALGORITHMS.map((name) => Type.Literal(name))),
-    typ: Type.String({ minLength: 1, maxLength: 40 }),
-    x5c: Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 8 }),
-    'x5t#S256': DigestText,
-  },
-  { additionalProperties: false },
-);
-export type StatementHeader = Type.Static<typeof HeaderSchema>;
-
-export type Statement = {
-  header: StatementHeader;
-  payload: Json;
-  /** The decoded payload: its SHA-256 names the statement, the text of a JWS is malleable and never does. */
-  payloadBytes: Uint8Array;
-  /** What `signature` signs. */
-  signingInput: Uint8Array;
-  signature: Uint8Array;
+/** The protected header of a statement; `x5c` holds base64 certificates, the signer's first. */
+export type StatementHeader = {
+  alg: JwsAlgorithm;
+  typ: string;
+  x5c: readonly string[];
+  'x5t#S256': string;
 };
 
-/**
- * Splits a compact JWS whose protected header names `typ`.
- *
- * Shape:   base64url without padding or spare bits, payload in RFC 8785 form, no header member beyond alg, typ, x5c, x5t#S256.
- * Returns: the parts, or undefined for anything else.
- */
-export function splitStatement(text: string, typ: string): Statement | undefined {
-  if (text.length > STATEMENT_LIMIT_CHARACTERS) return undefined;
-  const parts = text.split('.');
-  const [protectedText, payloadText, signatureText] = parts;
-  if (parts.length !== 3 || !protectedText || !payloadText || !signatureText) return undefined;
-  try {
-    const header: unknown = JSON.parse(fromUtf8(fromBase64Url(protectedText)));
-    if (!Check(HeaderSchema, header) || header.typ !== typ) return undefined;
-    const payloadBytes = fromBase64Url(payloadText);
-    return {
-      header,
-      payload: parseCanonical(fromUtf8(payloadBytes)),
-      payloadBytes,
-      signingInput: utf8(`${protectedText}.${payloadText}`),
-      signature: fromBase64Url(signatureText),
-    };
-  } catch (error) {
-    if (error instanceof LogFormatError || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** The bytes to sign for a statement, and how to finish it. The header's names stand in RFC 8785 order. */
+/** The bytes to sign for a statement, and how to finish it with the signature. Header and payload stand in RFC 8785 form. */
 export function prepareStatement(
   header: StatementHeader,
   payload: Json,
@@ -92,6 +47,15 @@ export function prepareStatement(
     signingInput: utf8(input),
     finish: (signature) => `${input}.${toBase64Url(signature)}`,
   };
+}
+
+/**
+ * The name of a statement or receipt: base64url of SHA-256 over the RFC 8785 form of its payload.
+ *
+ * Why: the text of a JWS is malleable (signature, header, order of members), so its hash names nothing.
+ */
+export function payloadSha256(sha256: Sha256, payload: Json): string {
+  return toBase64Url(sha256(utf8(canonicalise(payload))));
 }
 
 /** The first of `expected`'s members that `payload` does not carry with the same value. */

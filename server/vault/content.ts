@@ -1,0 +1,88 @@
+/** The content of an envelope on its way through the cipher: plaintext, promise and archive in one pass. It says nothing before the tag has been checked. */
+import { createDecipheriv, createHmac } from 'node:crypto';
+import { type ArchiveEntry, startArchive } from '../core/seal/archive.ts';
+import { type ArchiveCode, ArchiveError } from '../core/seal/archive-error.ts';
+import { openingListDisclosure, type StartHmac, startContentCommit } from '../core/seal/commitments.ts';
+import { GCM_TAG_BYTES } from '../core/seal/envelope.ts';
+import { type OpeningList, type OpeningListProblem, readOpeningList } from '../core/seal/opening-list.ts';
+import { sha256 } from '../hash.ts';
+import { inflate } from './inflate.ts';
+
+export type OpenedList = {
+  openingList: OpeningList;
+  /** `[salt, "openingList", list]`, and its digest, which the bidder promised. */
+  disclosure: string;
+  openingListCommit: string;
+  entries: ArchiveEntry[];
+};
+
+export type Content =
+  | { isAuthentic: false }
+  | {
+      isAuthentic: true;
+      contentCommit: string;
+      contentBytes: number;
+      list: OpenedList | { problem: ArchiveCode | OpeningListProblem };
+    };
+
+export const startHmac: StartHmac = (key) => {
+  const hmac = createHmac('sha256', key);
+  return { update: (bytes) => void hmac.update(bytes), digest: () => hmac.digest() };
+};
+
+export type ContentPass = {
+  /** Returns: plaintext that nothing vouches for yet. */
+  update(ciphertext: Uint8Array): Uint8Array;
+  finish(tag: Uint8Array): Content;
+};
+
+/** Starts opening one content. The key stays the caller's to erase. */
+export function startContent(cek: Uint8Array, nonce: Uint8Array): ContentPass {
+  // Without authTagLength Node.js 20 would take a tag of 4 bytes for good.
+  const decipher = createDecipheriv('aes-256-gcm', cek, nonce, { authTagLength: GCM_TAG_BYTES });
+  const commit = startContentCommit(sha256, startHmac, cek);
+  const archive = startArchive(inflate);
+  let contentBytes = 0;
+  let archiveProblem: ArchiveCode | undefined;
+
+  /** What the archive says must wait for the tag: until then its faults may be an attacker's. */
+  function untilTag<Value>(read: () => Value): Value | undefined {
+    if (archiveProblem !== undefined) return undefined;
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      archiveProblem = error.code;
+      return undefined;
+    }
+  }
+
+  function readList(): OpenedList | { problem: ArchiveCode | OpeningListProblem } {
+    const contents = untilTag(() => archive.end());
+    if (contents === undefined) return { problem: archiveProblem ?? 'truncated' };
+    const read = readOpeningList(contents.openingList);
+    if ('problem' in read) return read;
+    const { disclosure, digest } = openingListDisclosure(sha256, cek, read.list);
+    return { openingList: read.list, disclosure, openingListCommit: digest, entries: contents.entries };
+  }
+
+  return {
+    update(ciphertext) {
+      const plaintext = decipher.update(ciphertext);
+      contentBytes += plaintext.length;
+      commit.update(plaintext);
+      untilTag(() => archive.push(plaintext));
+      return plaintext;
+    },
+    finish(tag) {
+      decipher.setAuthTag(tag);
+      try {
+        decipher.final();
+      } catch {
+        // final() has one way to fail: the tag does not fit.
+        return { isAuthentic: false };
+      }
+      return { isAuthentic: true, contentCommit: commit.digest(), contentBytes, list: readList() };
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/** One streaming pass over a stored envelope, in bounded memory; it gathers facts and judges none of them. */
+import { createHash } from 'node:crypto';
+import { toBase64Url } from '../core/log/base64.ts';
+import { type EnvelopeEnd, type EnvelopeHeader, startEnvelope } from '../core/seal/envelope.ts';
+import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
+import { sha256 } from '../hash.ts';
+import { type Content, type ContentPass, startContent } from './content.ts';
+
+export type ScannedHeader = EnvelopeHeader & { recipientInfosSha256: string };
+
+export type EnvelopeScan = {
+  envelopeSha256: string;
+  envelopeBytes: number;
+  /** Undefined when the bytes are no envelope; then `problem` says why. */
+  header: ScannedHeader | undefined;
+  problem: EnvelopeCode | undefined;
+  /** Undefined when no key was given or the bytes are no envelope. */
+  content: Content | undefined;
+};
+
+export type ScanOptions = {
+  /** Asked once, with the header; undefined = hash only. The key stays the answerer's to erase. */
+  cekFor: (header: ScannedHeader) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Takes the plaintext, which nothing vouches for before the scan's end: only into quarantine. */
+  toQuarantine?: (plaintext: Uint8Array) => Promise<void>;
+};
+
+/**
+ * Reads an envelope once, first byte to last.
+ *
+ * Shape:  `chunks` may reuse one buffer; nothing of a chunk is kept.
+ * Throws: what `chunks`, `cekFor` and `toQuarantine` throw; never because of the envelope's bytes.
+ * Why:    the hash goes on to the last byte even when the structure breaks: whether the stored bytes are the received ones is the
+ *         first question, and decides at whose door everything after it lies.
+ */
+export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: ScanOptions): Promise<EnvelopeScan> {
+  const reader = startEnvelope();
+  const hash = createHash('sha256');
+  let envelopeBytes = 0;
+  let header: ScannedHeader | undefined;
+  let problem: EnvelopeCode | undefined;
+  let pass: ContentPass | undefined;
+
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    envelopeBytes += chunk.length;
+    const pieces = attempt(() => reader.push(chunk));
+    if (header === undefined && pieces !== undefined) {
+      const read = reader.header();
+      if (read === undefined) continue;
+      header = { ...read, recipientInfosSha256: toBase64Url(sha256(read.recipientInfos)) };
+      const cek = await options.cekFor(header);
+      if (cek !== undefined) pass = startContent(cek, header.nonce);
+    }
+    for (const piece of pass && pieces ? pieces : []) {
+      const plaintext = pass?.update(piece);
+      if (plaintext && options.toQuarantine) await options.toQuarantine(plaintext);
+    }
+  }
+  const end: EnvelopeEnd | undefined = attempt(() => reader.end());
+  return {
+    envelopeSha256: toBase64Url(hash.digest()),
+    envelopeBytes,
+    header: problem === undefined ? header : undefined,
+    problem,
+    content: end && pass?.finish(end.tag),
+  };
+
+  function attempt<Value>(read: () => Value): Value | undefined {
+    if (problem !== undefined) return undefined;
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error;
+      problem = error.code;
+      return undefined;
+    }
+  }
+}
