@@ -32,7 +32,11 @@ const plainBytes = {
   parse: (text: string): Uint8Array => new Uint8Array(Buffer.from(text.slice(2), 'hex')),
 };
 
-/** A pool of connections; queries are template strings, `sql.begin` is a transaction. */
+/**
+ * A pool of connections; queries are template strings, `sql.begin` is a transaction.
+ *
+ * Why: a list of byte strings must be given as `sql.array(list, 17)`, or the driver takes it for one byte string.
+ */
 export type Sql = postgres.Sql<{ bigint: number; bytea: Uint8Array }>;
 /** The same within a transaction. */
 export type TransactionSql = postgres.TransactionSql<{ bigint: number; bytea: Uint8Array }>;

@@ -1,6 +1,7 @@
 /** The tables of people: accounts, roles per opening, whom we trust, and the single-use secrets of login, requests and sockets. */
 import { sql } from 'drizzle-orm';
 import { check, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { PEOPLE } from '../../core/opening/roles.ts';
 import type { SubjectRule } from '../../core/pki/subject.ts';
 import { bytes, instant } from './columns.ts';
 
@@ -136,7 +137,7 @@ export const tickets = pgTable(
     account: text('account').notNull(),
     sessionId: text('session_id').notNull(),
     openingId: text('opening_id').notNull(),
-    role: text('role').notNull(),
+    role: text('role', { enum: PEOPLE }).notNull(),
     createdAt: instant('created_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
     consumedAt: instant('consumed_at'),
