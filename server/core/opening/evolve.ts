@@ -1,7 +1,9 @@
 // The fold of the log: one more entry makes the next state. It never refuses; an event that does not fit is a corrupt log.
+import { LogFormatError } from '../log/error.ts';
 import { parseInstant } from '../log/instant.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
+import { fitsField } from './fields.ts';
 import type { Phase } from './phases.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 import type { Bid, OpeningRecordHead, OpeningState } from './state.ts';
@@ -64,6 +66,7 @@ export function begin(event: LoggedEvent): OpeningState {
   if (event.type !== 'OpeningCreated' || event.seq !== 0)
     throw new CorruptLogError(event.seq, 'a log begins with OpeningCreated');
   const b = event.body;
+  const deadlineAt = fitting(event.seq, () => parseInstant(b.details.deadlineAt));
   return {
     openingId: b.openingId,
     platform: b.platform,
@@ -75,7 +78,7 @@ export function begin(event: LoggedEvent): OpeningState {
     quorum: b.cosigners.quorum,
     phase: 'Draft',
     phaseSince: event.at,
-    deadlineAt: parseInstant(b.details.deadlineAt),
+    deadlineAt,
     checkInOpensAt: null,
     envelopesRoot: null,
     lodgements: withheld,
@@ -110,7 +113,17 @@ export function evolve(before: OpeningState, event: LoggedEvent): OpeningState {
   if (event.at < before.lastAt) throw new CorruptLogError(seq, 'time goes back');
   if (!FITS[event.type].includes(before.phase))
     throw new CorruptLogError(seq, `${event.type} does not belong in ${before.phase}`);
-  return apply({ ...before, size: seq + 1, lastAt: event.at }, event);
+  return fitting(seq, () => apply({ ...before, size: seq + 1, lastAt: event.at }, event));
+}
+
+/** A body may have the shape of an instant and name 30 February: that too is an event that does not fit. */
+function fitting<T>(seq: number, fold: () => T): T {
+  try {
+    return fold();
+  } catch (fault) {
+    if (fault instanceof LogFormatError) throw new CorruptLogError(seq, fault.message);
+    throw fault;
+  }
 }
 
 function apply(s: OpeningState, event: LoggedEvent): OpeningState {
@@ -359,9 +372,11 @@ function changeObjection(
 /**
  * A disclosure that came after its entry: what `BidsSealed` withheld until the roster.
  *
- * Why: a viewer who was there from the start and one who came later end with the same state.
+ * Throws: CorruptLogError when the value has not the shape of its field.
+ * Why:    a viewer who was there from the start and one who came later end with the same state.
  */
 export function learn(state: OpeningState, type: EventType, name: string, value: unknown): OpeningState {
+  if (!fitsField(type, name, value)) throw new CorruptLogError(state.size, `${type} discloses no such ${name}`);
   if (type === 'BidsSealed' && name === 'lodgements')
     return { ...state, lodgements: { known: true, value: value as readonly Lodgement[] } };
   if (type === 'BidsSealed' && name === 'counts')

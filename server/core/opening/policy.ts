@@ -138,3 +138,12 @@ export function unlawfulMember(profile: ProfileName, policy: Policy): (typeof BO
   const p: Profile = PROFILES[profile];
   return BOUNDED.find((m) => policy[m] < p[m].min || policy[m] > p[m].max) ?? null;
 }
+
+/**
+ * Does the policy promise a step that this version cannot take?
+ *
+ * Why: a draw that is promised to the bidders and quietly left out would be a broken promise on the log; better no opening.
+ */
+export function promisesTooMuch(policy: Policy): boolean {
+  return policy.remedy !== 'none' || policy.draw !== 'none' || policy.tendererLayer || policy.blindWindow;
+}

@@ -4,6 +4,7 @@ import type { Entry } from '../log/entry.ts';
 import { parseInstant } from '../log/instant.ts';
 import { EVENTS, type EventType, type Knowable, type LoggedEvent, withheld } from './events.ts';
 import { CorruptLogError } from './evolve.ts';
+import { fitsField } from './fields.ts';
 
 export function isEventType(type: string): type is EventType {
   return Object.hasOwn(EVENTS, type);
@@ -12,8 +13,8 @@ export function isEventType(type: string): type is EventType {
 /**
  * The event of one entry, with the fields this viewer was given.
  *
- * Throws: CorruptLogError when the type is not in the catalogue, the body is not of its schema, or the withheld fields are
- *         not exactly those of the type.
+ * Throws: CorruptLogError when the type is not in the catalogue, the body is not of its schema, the withheld fields are
+ *         not exactly those of the type, or a disclosed value that the fold keeps has not its shape (`fields.ts`).
  */
 export function readEvent(entry: Entry, disclosed: Readonly<Record<string, unknown>>): LoggedEvent {
   const { seq, type } = entry;
@@ -24,8 +25,11 @@ export function readEvent(entry: Entry, disclosed: Readonly<Record<string, unkno
   if (names.join() !== Object.keys(entry.commit).sort().join())
     throw new CorruptLogError(seq, `a ${type} withholds ${names.join()}`);
   const fields: Record<string, Knowable<unknown>> = {};
-  for (const name of names)
-    fields[name] = Object.hasOwn(disclosed, name) ? { known: true, value: disclosed[name] } : withheld;
+  for (const name of names) {
+    const isKnown = Object.hasOwn(disclosed, name);
+    if (isKnown && !fitsField(type, name, disclosed[name])) throw new CorruptLogError(seq, `no ${name} of a ${type}`);
+    fields[name] = isKnown ? { known: true, value: disclosed[name] } : withheld;
+  }
   const event = {
     seq,
     at: parseInstant(entry.at),

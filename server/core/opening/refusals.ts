@@ -6,6 +6,13 @@
  * A refusal is a value: nothing changed, nothing is lost, and the same command may be sent again when its reason is gone.
  */
 export const REFUSALS = {
+  // the recorder's own
+  no_such_opening: { en: 'There is no such opening.', zh: '没有此开标。' },
+  command_id_reused: {
+    en: 'This command id was used before for something else.',
+    zh: '该指令编号已用于其他内容。',
+  },
+  opening_exists: { en: 'An opening with this id exists already.', zh: '该编号的开标已存在。' },
   // role
   role_not_allowed: { en: 'Your role in this opening may not do this.', zh: '您在本次开标中的角色不能进行此操作。' },
   // phase

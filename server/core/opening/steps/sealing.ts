@@ -1,12 +1,13 @@
 // From draft to roster: publication, check-in, the sealing exactly at the deadline, and the one broadcast of who bid.
 import { canonicalise } from '../../log/canonical.ts';
-import { formatInstant } from '../../log/instant.ts';
+import { LogFormatError } from '../../log/error.ts';
+import { formatInstant, parseInstant } from '../../log/instant.ts';
 import type { Decision, Step } from '../decide.ts';
 import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
-import { type Policy, type ProfileName, unlawfulMember } from '../policy.ts';
-import { refuse } from '../refusals.ts';
+import { type Policy, type ProfileName, promisesTooMuch, unlawfulMember } from '../policy.ts';
+import { type Refusal, refuse } from '../refusals.ts';
 import { ASSIGNABLE } from '../roles.ts';
 import { numberOf } from '../state.ts';
 
@@ -31,12 +32,13 @@ export function policyHashOf(policy: Policy, facts: Pick<Facts, 'digest'>): stri
 /**
  * Genesis: the only event of an opening that no phase table guards, because there is no opening before it.
  *
- * Refuses: `rehearsal_not_allowed`, `policy_not_lawful`.
+ * Refuses: `rehearsal_not_allowed`, then as every draft: `details_invalid`, `policy_not_lawful`, `not_available_yet`.
  */
 export function createOpening(request: CreationRequest, facts: Pick<Facts, 'digest'>): Decision {
   const { production, assignments, ...body } = request;
   if (production && request.profile === 'rehearsal') return refuse('rehearsal_not_allowed');
-  if (unlawfulMember(request.profile, request.policy) !== null) return refuse('policy_not_lawful');
+  const unfit = unfitDraft(request.profile, request.details, request.policy);
+  if (unfit !== null) return unfit;
   return {
     events: [
       {
@@ -48,8 +50,25 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
   };
 }
 
+/** What speaks against a draft: 30 February, a window outside the law, a step that nobody could take in this version. */
+function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Refusal | null {
+  if (!isInstant(details.deadlineAt)) return refuse('details_invalid');
+  if (unlawfulMember(profile, policy) !== null) return refuse('policy_not_lawful');
+  return promisesTooMuch(policy) ? refuse('not_available_yet') : null;
+}
+
+function isInstant(text: string): boolean {
+  try {
+    return formatInstant(parseInstant(text)) === text;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}
+
 export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
-  if (unlawfulMember(state.profile, data.policy) !== null) return refuse('policy_not_lawful');
+  const unfit = unfitDraft(state.profile, data.details, data.policy);
+  if (unfit !== null) return unfit;
   return {
     events: [{ type: 'DraftAmended', body: { ...data, policyHash: policyHashOf(data.policy, facts) }, fields: {} }],
   };

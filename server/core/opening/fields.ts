@@ -1,0 +1,24 @@
+// The shapes of those withheld values that the fold keeps: a disclosure may be well committed to and still be no roster.
+import * as Type from 'typebox';
+import { Check } from 'typebox/schema';
+import { BidderNumber, ReasonText } from './details.ts';
+import type { EventType } from './events.ts';
+import { LodgementSchema, PriceRowSchema, RegisterCountsSchema, RosterRowSchema } from './rows.ts';
+
+const Numbers = Type.Array(BidderNumber);
+
+/** By event and field. A field that is not here is carried as it is, for people to read; nothing folds it. */
+export const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<string, Type.TSchema>>>>> = {
+  BidsSealed: { lodgements: Type.Array(LodgementSchema), counts: RegisterCountsSchema },
+  RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
+  PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
+  RecordIssued: { record: Type.Object({}) },
+  ObjectionRaised: { text: ReasonText },
+  ObjectionAnswered: { text: ReasonText },
+};
+
+/** Has this withheld value the shape its event gives it? Fields without a shape hold anything. */
+export function fitsField(type: EventType, field: string, value: unknown): boolean {
+  const shape = FIELD_SHAPES[type]?.[field];
+  return shape === undefined || Check(shape, value);
+}
