@@ -1,21 +1,14 @@
 /** Signature checks over node:crypto, for certificates and for JWS: which algorithms and keys still count as good. */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
-import type { Algorithm } from '../core/pki/certificate.ts';
+import type { SessionJwk, VerifyJwsSignature } from '../core/log/act.ts';
+import { type Algorithm, parseCertificate } from '../core/pki/certificate.ts';
 import type { VerifyCertificateSignature } from '../core/pki/chain.ts';
 import { CertificateError, derChildren, derCount, derOid, readDerAs, TAG } from '../core/pki/der.ts';
 
 export const RSA_LEAST_BITS = 2048;
 /** More bits cost the server time and buy nothing: an attacker's 16384-bit key is a burden, not a safeguard. */
 export const RSA_MOST_BITS = 8192;
-
-/** The algorithms in which a person may sign; never `none`, never a shared secret. */
-export const PERSON_ALGORITHMS = ['RS256', 'PS256', 'ES256'] as const;
-export type PersonAlgorithm = (typeof PERSON_ALGORITHMS)[number];
-
-/** Whether this is an algorithm in which a person may sign. */
-export function isPersonAlgorithm(name: unknown): name is PersonAlgorithm {
-  return PERSON_ALGORITHMS.some((algorithm) => algorithm === name);
-}
+const PS256_SALT_BYTES = 32;
 
 type Scheme = { readonly hash: string; readonly key: 'rsa' | 'ec'; readonly saltLength?: number };
 
@@ -74,31 +67,43 @@ function missing(): never {
 /**
  * Checks the signature of a JWS by the key of a certificate or of a session.
  *
- * Shape:   `spki` DER; `data` the ASCII of `header.payload`; an ES256 signature is r‖s.
- * Returns: false for a wrong signature, a key that does not fit the algorithm, RSA under 2048 bits, a curve but P-256.
+ * Shape:   `data` the ASCII of `header.payload`; an ES256 signature is r‖s.
+ * Returns: false for a wrong signature, a key that cannot be read or does not fit the algorithm, RSA under 2048 bits, a
+ *          curve other than P-256.
  */
-export function verifyJwsSignature(signed: {
-  readonly alg: PersonAlgorithm;
-  readonly spki: Uint8Array;
-  readonly data: Uint8Array;
-  readonly signature: Uint8Array;
-}): boolean {
-  const { alg, spki, data, signature } = signed;
-  const key = importKey(spki);
+export const verifyJwsSignature = (({ alg, key: source, data, signature }) => {
+  const key = 'jwk' in source ? importJwk(source.jwk) : importCertificateKey(source.certificate);
   if (key === undefined || !isGoodKey(key, alg === 'ES256' ? 'ec' : 'rsa', ['prime256v1'])) return false;
   if (alg === 'ES256') return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
-  return verify('sha256', data, withPadding(key, alg === 'PS256' ? 32 : undefined), signature);
-}
+  return verify('sha256', data, withPadding(key, alg === 'PS256' ? PS256_SALT_BYTES : undefined), signature);
+}) satisfies VerifyJwsSignature;
 
 function withPadding(key: KeyObject, saltLength: number | undefined) {
   if (saltLength === undefined) return { key };
   return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
 }
 
-/** The key, or undefined when OpenSSL cannot read it: then nothing it signed is good. */
-function importKey(spki: Uint8Array): KeyObject | undefined {
+function importCertificateKey(der: Uint8Array): KeyObject | undefined {
   try {
-    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    return importKey(parseCertificate(der).spki);
+  } catch (error) {
+    if (error instanceof CertificateError) return undefined;
+    throw error;
+  }
+}
+
+function importKey(spki: Uint8Array): KeyObject | undefined {
+  return keyOrNothing(() => createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }));
+}
+
+function importJwk(jwk: SessionJwk): KeyObject | undefined {
+  return keyOrNothing(() => createPublicKey({ key: { ...jwk }, format: 'jwk' }));
+}
+
+/** The key, or undefined when OpenSSL cannot read it (a point off the curve, say): then nothing it signed is good. */
+function keyOrNothing(read: () => KeyObject): KeyObject | undefined {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof Error && 'code' in error) return undefined;
     throw error;

@@ -1,0 +1,116 @@
+/** Whether a submitted command was really signed by the one in whose name it comes, with the key that such an act needs. */
+
+import { type CheckedAct, checkAct, type PersonAct, STATEMENT_COMMANDS } from '../core/log/act.ts';
+import type { Json } from '../core/log/canonical.ts';
+import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
+import { REGISTER_COMMANDS, type RegisterCommandType } from '../core/opening/register.ts';
+import { sha256 } from '../hash.ts';
+import type { Db } from './database.ts';
+import { findSession } from './login.ts';
+import { type Outcome, refuse } from './refusals.ts';
+import { verifyJwsSignature } from './signature.ts';
+import type { Caller } from './tokens.ts';
+import type { Trust } from './trust.ts';
+
+/** How far the time a person's client wrote into an act may lie from its receipt: it is a claim, the receipt is the fact. */
+export const ACT_AGE_LIMIT_MS = 10 * 60_000;
+
+export type SignedCommandType = CommandType | RegisterCommandType;
+
+/** Whose key each command needs: `certificate` is step-up, `none` is a machine's, which nobody may submit. */
+export const SIGNED_BY: Readonly<Record<SignedCommandType, 'session' | 'certificate' | 'none'>> = Object.fromEntries(
+  Object.entries({ ...COMMANDS, ...REGISTER_COMMANDS }).map(([type, { signedBy }]) => [type, signedBy]),
+) as Record<SignedCommandType, 'session' | 'certificate' | 'none'>;
+
+export type ActDependencies = {
+  readonly db: Db;
+  readonly config: { readonly platform: string };
+  readonly trust: Trust;
+};
+
+/** The withheld field `who` of a person's event. */
+export type Who = {
+  readonly account: string;
+  readonly name: string;
+  readonly creditCode: string;
+  readonly certSha256: string;
+};
+
+export type AcceptedAct = {
+  readonly who: Who;
+  /** The withheld field `act`: complete, with the login when a session key signed. */
+  readonly act: PersonAct;
+  readonly checked: CheckedAct;
+};
+
+type Submitted = {
+  readonly openingId: string;
+  readonly command: { readonly id: string; readonly type: SignedCommandType; readonly data: Json };
+  /** Compact JWS; for lodging and decrypting the statement itself. */
+  readonly act: string;
+  /** Instant of durable receipt, ms. */
+  readonly receivedAt: number;
+};
+
+/**
+ * Checks the act of a caller's command.
+ *
+ * Shape:   the login of a session-signed act is added here from the session, so clients need not send it.
+ * Refuses: session_ended, act_of_other_account, and what checkPersonAct refuses.
+ */
+export async function checkSubmittedAct(
+  dependencies: ActDependencies,
+  { caller, ...submitted }: Submitted & { readonly caller: Caller },
+): Promise<Outcome<AcceptedAct>> {
+  const found = await findSession(dependencies, { sessionId: caller.sessionId, at: submitted.receivedAt });
+  if ('refused' in found) return found;
+  const accepted = await checkPersonAct(dependencies, submitted, found.session.login);
+  if ('refused' in accepted) return accepted;
+  return accepted.who.account === caller.account ? accepted : refuse('act_of_other_account');
+}
+
+/**
+ * Checks a statement whoever delivers it: a bidder who is cut off may send a decryption through anybody.
+ *
+ * Refuses: what checkPersonAct refuses.
+ * Source:  seal-format §3 (4); 20号令 art. 30, 54(5).
+ */
+export async function checkDeliveredStatement(
+  dependencies: ActDependencies,
+  submitted: Omit<Submitted, 'command'> & { readonly type: 'LodgeBid' | 'DecryptBid' },
+): Promise<Outcome<AcceptedAct>> {
+  const { type, ...rest } = submitted;
+  return checkPersonAct(dependencies, { ...rest, command: { id: '', type, data: null } }, undefined);
+}
+
+/**
+ * Checks signature, binding, key and certificate.
+ *
+ * Refuses: the codes of core/log/act.ts; step_up_required; act_out_of_time; the certificate_… codes, asked for the
+ *          instant of receipt; certificate_of_other_account — in this order.
+ */
+async function checkPersonAct(
+  { config, trust }: ActDependencies,
+  { openingId, command, act, receivedAt }: Submitted,
+  login: string | undefined,
+): Promise<Outcome<AcceptedAct>> {
+  const { id, type, data } = command;
+  const isStatement = Object.values<string>(STATEMENT_COMMANDS).includes(type);
+  const isStepUp = SIGNED_BY[type] === 'certificate';
+  const person: PersonAct = {
+    act,
+    ...(isStatement ? {} : { data }),
+    ...(isStepUp || login === undefined ? {} : { login }),
+  };
+  const expected = { platform: config.platform, openingId, command: id, types: [type] };
+  const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
+  // No login was added to an act that the certificate must sign: its absence means that a session key signed it.
+  if (!checked.ok) return refuse(isStepUp && checked.reason === 'login_missing' ? 'step_up_required' : checked.reason);
+  // A statement may lie ready for long; its own terms (deadline, challenge) date it.
+  if (!isStatement && Math.abs(checked.iat * 1000 - receivedAt) > ACT_AGE_LIMIT_MS) return refuse('act_out_of_time');
+  const trusted = await trust.check({ certificates: checked.certificates, purpose: 'sign', at: receivedAt });
+  if ('refused' in trusted) return trusted;
+  const { account, name, creditCode } = trusted.subject;
+  if (account !== checked.account) return refuse('certificate_of_other_account');
+  return { ok: true, who: { account, name, creditCode, certSha256: checked.certSha256 }, act: person, checked };
+}

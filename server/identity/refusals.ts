@@ -1,0 +1,187 @@
+/** Every "no" of login, sessions, requests, tickets, roles and acts: its HTTP status and its sentence in both languages. */
+import { ACT_REASONS, type ActReason } from '../core/log/act.ts';
+import type { Words } from '../core/log/words.ts';
+
+export type RefusalWords = Words & { readonly status: 400 | 401 | 403 | 404 | 409 };
+
+/** In the order in which they are looked for. Acts are refused with the codes of core/log/act.ts as well. */
+const OWN_REFUSALS = {
+  // login
+  origin_not_allowed: { status: 403, en: 'This page may not log anybody in.', zh: '该页面来源不允许登录。' },
+  thumbprint_malformed: {
+    status: 400,
+    en: 'The thumbprint of the session key is not 32 bytes in base64url.',
+    zh: '会话密钥指纹格式不正确。',
+  },
+  challenge_unknown: { status: 401, en: 'This challenge was never given out.', zh: '该登录挑战不存在。' },
+  challenge_used: { status: 401, en: 'This challenge has been used.', zh: '该登录挑战已被使用。' },
+  challenge_expired: { status: 401, en: 'This challenge was answered too late.', zh: '登录挑战已过期，请重新登录。' },
+  challenge_of_other_session: {
+    status: 401,
+    en: 'This challenge was given to another session key.',
+    zh: '该登录挑战属于另一个会话密钥。',
+  },
+  challenge_of_other_origin: {
+    status: 401,
+    en: 'The login names another page than the one that asked for the challenge.',
+    zh: '登录声明所载的页面来源与请求挑战的来源不一致。',
+  },
+  session_key_not_fresh: {
+    status: 409,
+    en: 'This session key has been certified before; a login needs a fresh one.',
+    zh: '该会话密钥已使用过，每次登录须使用新的会话密钥。',
+  },
+  // certificates
+  certificate_malformed: { status: 400, en: 'The certificate cannot be read.', zh: '证书无法读取。' },
+  certificate_not_trusted: {
+    status: 401,
+    en: 'The certificate does not come from a certificate authority that is trusted for this.',
+    zh: '证书不是由受信任的电子认证服务机构签发。',
+  },
+  certificate_not_yet_valid: { status: 401, en: 'The certificate is not valid yet.', zh: '证书尚未生效。' },
+  certificate_expired: { status: 401, en: 'The certificate has expired.', zh: '证书已过期。' },
+  certificate_wrong_usage: {
+    status: 401,
+    en: 'The certificate is not for this use: signing needs the signing certificate, sealing the encryption certificate.',
+    zh: '证书用途不符：签名须使用签名证书，加密须使用加密证书。',
+  },
+  certificate_subject_unclear: {
+    status: 401,
+    en: 'The certificate does not say clearly whom it is for.',
+    zh: '证书主体信息不完整或存在歧义。',
+  },
+  credit_code_invalid: {
+    status: 401,
+    en: 'The certificate holds no valid unified social credit code.',
+    zh: '证书中没有有效的统一社会信用代码。',
+  },
+  certificate_of_other_account: {
+    status: 403,
+    en: 'The certificate belongs to another account.',
+    zh: '证书属于另一个账户。',
+  },
+  encryption_certificate_unknown: {
+    status: 404,
+    en: 'This encryption certificate is not registered for this account.',
+    zh: '该加密证书未在本账户登记。',
+  },
+  // trust anchors
+  anchor_not_ca: { status: 400, en: 'This certificate is no certificate authority’s.', zh: '该证书不是 CA 证书。' },
+  anchor_exists: { status: 409, en: 'This certificate authority was entered before.', zh: '该信任锚已存在。' },
+  anchor_unknown: { status: 404, en: 'There is no such trust anchor.', zh: '信任锚不存在。' },
+  anchor_end_is_past: { status: 400, en: 'Trust cannot end in the past.', zh: '信任终止时间不能早于当前时间。' },
+  // accounts
+  account_unknown: {
+    status: 403,
+    en: 'There is no such account; officials and persons are entered by the operator.',
+    zh: '账户不存在；工作人员及个人账户须由平台管理员录入。',
+  },
+  account_exists: { status: 409, en: 'This account exists already.', zh: '该账户已存在。' },
+  account_disabled: { status: 403, en: 'This account has been disabled.', zh: '该账户已停用。' },
+  operator_exists: { status: 409, en: 'There is an operator already.', zh: '平台管理员已存在。' },
+  // tokens and requests
+  token_missing: { status: 401, en: 'Please log in.', zh: '请先登录。' },
+  token_invalid: { status: 401, en: 'The access token is not valid.', zh: '访问令牌无效。' },
+  token_expired: { status: 401, en: 'The access token has expired.', zh: '访问令牌已过期。' },
+  session_ended: { status: 401, en: 'The session has ended; please log in again.', zh: '会话已结束，请重新登录。' },
+  proof_missing: { status: 401, en: 'The request carries no DPoP proof.', zh: '请求缺少 DPoP 证明。' },
+  proof_malformed: { status: 401, en: 'The DPoP proof is not one.', zh: 'DPoP 证明格式不正确。' },
+  proof_of_other_key: {
+    status: 401,
+    en: 'The DPoP proof was made with another key than the session’s.',
+    zh: 'DPoP 证明所用密钥与会话不符。',
+  },
+  proof_of_other_request: {
+    status: 401,
+    en: 'The DPoP proof was made for another request.',
+    zh: 'DPoP 证明属于另一个请求。',
+  },
+  proof_of_other_token: {
+    status: 401,
+    en: 'The DPoP proof was made for another access token.',
+    zh: 'DPoP 证明属于另一个访问令牌。',
+  },
+  proof_out_of_time: {
+    status: 401,
+    en: 'The time in the DPoP proof is too far from the server’s.',
+    zh: 'DPoP 证明的时间与服务器相差过大。',
+  },
+  proof_replayed: { status: 401, en: 'This DPoP proof has been used.', zh: '该 DPoP 证明已被使用。' },
+  // roles and tickets
+  not_operator: { status: 403, en: 'Only the operator may do this.', zh: '仅平台管理员可进行此操作。' },
+  may_not_assign: {
+    status: 403,
+    en: 'Roles are given by the operator; a host may name the tenderer only.',
+    zh: '角色由平台管理员分配；主持人只能指定招标人。',
+  },
+  not_official: {
+    status: 409,
+    en: 'Only an account that the operator entered can hold a role in an opening.',
+    zh: '只有平台管理员录入的工作人员账户才能担任开标角色。',
+  },
+  host_and_witness: {
+    status: 409,
+    en: 'One person cannot be host and witness of the same opening.',
+    zh: '同一人不能同时担任同一场开标的主持人和见证人员。',
+  },
+  not_assigned: { status: 404, en: 'This account does not hold this role.', zh: '该账户未担任此角色。' },
+  role_not_held: { status: 403, en: 'You do not hold this role in this opening.', zh: '您在本次开标中不具有该角色。' },
+  ticket_unknown: { status: 401, en: 'This ticket was never given out.', zh: '该连接凭票不存在。' },
+  ticket_used: { status: 401, en: 'This ticket has been used.', zh: '该连接凭票已被使用。' },
+  ticket_expired: { status: 401, en: 'This ticket was used too late.', zh: '该连接凭票已过期。' },
+  ticket_of_other_opening: {
+    status: 401,
+    en: 'This ticket is for another opening.',
+    zh: '该连接凭票属于另一场开标。',
+  },
+  // acts, beyond what core/log/act.ts refuses
+  act_of_other_account: {
+    status: 403,
+    en: 'The act is signed in the name of another account.',
+    zh: '操作签名属于另一个账户。',
+  },
+  act_out_of_time: {
+    status: 400,
+    en: 'The time in the act is too far from the server’s; please set the clock.',
+    zh: '操作签名的时间与服务器相差过大，请校准时钟。',
+  },
+  step_up_required: {
+    status: 403,
+    en: 'This act must be signed with the CA certificate itself.',
+    zh: '此操作须使用 CA 证书重新签名。',
+  },
+} as const satisfies Record<string, RefusalWords>;
+
+export type IdentityRefusal = keyof typeof OWN_REFUSALS | ActReason;
+
+/** A "no" as a value; `detail` is a finer code for the diagnostics of the one refused, never for a decision. */
+export type Refused = { readonly refused: IdentityRefusal; readonly detail?: string };
+
+/** What came out, or why not. */
+export type Outcome<Value extends object> = ({ readonly ok: true } & Value) | ({ readonly ok?: never } & Refused);
+
+/** Acts that the sender must sign anew: everything is his to mend, but a wrong signature is nobody's proof of who he is. */
+const UNPROVEN: readonly ActReason[] = [
+  'act_signature_bad',
+  'login_signature_bad',
+  'act_alg_refused',
+  'login_alg_refused',
+  'login_missing',
+  'login_other_account',
+  'login_other_platform',
+];
+
+const actRefusals = Object.fromEntries(
+  Object.entries(ACT_REASONS).map(([code, words]) => {
+    const status = UNPROVEN.some((unproven) => unproven === code) ? 401 : 400;
+    return [code, { ...words, status }];
+  }),
+) as Record<ActReason, RefusalWords>;
+
+/** The whole table: code → status and words. */
+export const IDENTITY_REFUSALS: Readonly<Record<IdentityRefusal, RefusalWords>> = { ...actRefusals, ...OWN_REFUSALS };
+
+/** A refusal as a value. */
+export function refuse(refused: IdentityRefusal, detail?: string): Refused {
+  return detail === undefined ? { refused } : { refused, detail };
+}

@@ -1,0 +1,118 @@
+/** Access tokens: who is asking, for minutes, bound to the session key; roles are not in them, they are looked up each time. */
+import type { KeyObject } from 'node:crypto';
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { toBase64Url } from '../core/log/base64.ts';
+import type { World } from '../world.ts';
+import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
+import { type Outcome, refuse } from './refusals.ts';
+
+const TOKEN_LIMIT_CHARACTERS = 4096;
+const TYP = 'at+jwt';
+
+/** The platform's Ed25519 key for tokens; receipts are signed with the same one under another `typ`. */
+export type TokenKey = { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
+
+/** Who asks: an account through a session key that a certificate certified. */
+export type Caller = {
+  readonly account: string;
+  readonly sessionId: string;
+  /** RFC 7638 thumbprint of the session key. */
+  readonly jkt: string;
+  readonly certSha256: string;
+};
+
+export type TokenDependencies = {
+  readonly world: Pick<World, 'now' | 'randomBytes'>;
+  readonly config: { readonly platform: string; readonly accessTokenLifetimeMs: number };
+  readonly tokenKey: TokenKey;
+};
+
+export type IssuedToken = { readonly accessToken: string; readonly expiresAt: number };
+
+/**
+ * Makes an access token (RFC 9068 in form), good for config.accessTokenLifetimeMs but not beyond the session's end.
+ *
+ * Units: `expiresAt` an instant in ms; in the token whole seconds, rounded down.
+ */
+export async function issueToken(
+  { world, config, tokenKey }: TokenDependencies,
+  caller: Caller,
+  sessionEndsAt: number,
+): Promise<IssuedToken> {
+  const now = world.now();
+  const expiresAt = Math.floor(Math.min(now + config.accessTokenLifetimeMs, sessionEndsAt) / 1000) * 1000;
+  const accessToken = await new SignJWT({
+    cnf: { jkt: caller.jkt },
+    sid: caller.sessionId,
+    certSha256: caller.certSha256,
+  })
+    .setProtectedHeader({ alg: 'EdDSA', typ: TYP })
+    .setIssuer(config.platform)
+    .setAudience(config.platform)
+    .setSubject(caller.account)
+    .setJti(toBase64Url(world.randomBytes(16)))
+    .setIssuedAt(Math.floor(now / 1000))
+    .setExpirationTime(expiresAt / 1000)
+    .sign(tokenKey.privateKey);
+  return { accessToken, expiresAt };
+}
+
+/**
+ * Reads an access token of ours as it stood at an instant.
+ *
+ * Refuses: token_invalid, token_expired.
+ */
+export async function readToken(
+  { config, tokenKey }: Pick<TokenDependencies, 'config' | 'tokenKey'>,
+  accessToken: string,
+  at: number,
+): Promise<Outcome<{ caller: Caller }>> {
+  if (accessToken.length > TOKEN_LIMIT_CHARACTERS) return refuse('token_invalid');
+  try {
+    const { payload } = await jwtVerify(accessToken, tokenKey.publicKey, {
+      algorithms: ['EdDSA'],
+      typ: TYP,
+      issuer: config.platform,
+      audience: config.platform,
+      requiredClaims: ['sub', 'exp', 'iat', 'jti'],
+      currentDate: new Date(at),
+    });
+    const { sub: account, sid: sessionId, certSha256, cnf } = payload;
+    const jkt = typeof cnf === 'object' && cnf !== null && 'jkt' in cnf ? cnf.jkt : undefined;
+    if (
+      typeof account !== 'string' ||
+      typeof sessionId !== 'string' ||
+      typeof certSha256 !== 'string' ||
+      typeof jkt !== 'string'
+    )
+      return refuse('token_invalid');
+    return { ok: true, caller: { account, sessionId, jkt, certSha256 } };
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return refuse('token_expired');
+    if (error instanceof errors.JOSEError) return refuse('token_invalid', error.code);
+    throw error;
+  }
+}
+
+/**
+ * Who makes this request: token, then proof.
+ *
+ * Shape:   `authorization` is the header as it came, `DPoP <token>`; a Bearer scheme is not taken.
+ * Refuses: token_missing, token_invalid, token_expired, the proof_… codes.
+ */
+export async function authenticate(
+  dependencies: TokenDependencies & ProofDependencies,
+  { authorization, ...request }: ProvenRequest & { readonly authorization: string | undefined },
+): Promise<Outcome<{ caller: Caller }>> {
+  const accessToken = tokenOf(authorization);
+  if (accessToken === undefined) return refuse('token_missing');
+  const read = await readToken(dependencies, accessToken, dependencies.world.now());
+  if ('refused' in read) return read;
+  const proof = await checkProof(dependencies, request, { jkt: read.caller.jkt, accessToken });
+  return 'refused' in proof ? proof : read;
+}
+
+/** The token of an `Authorization: DPoP …` header. */
+export function tokenOf(authorization: string | undefined): string | undefined {
+  return /^DPoP ([A-Za-z0-9._-]+)$/i.exec(authorization ?? '')?.[1];
+}

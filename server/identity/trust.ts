@@ -1,0 +1,212 @@
+/** Whom we trust: the anchors of the database with their purposes and dates, and what they make of a certificate at an instant. */
+
+import { asc, eq } from 'drizzle-orm';
+import { toBase64Url } from '../core/log/base64.ts';
+import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
+import { type ChainReason, type Purpose, verifyChain } from '../core/pki/chain.ts';
+import { CertificateError } from '../core/pki/der.ts';
+import { readSubject, type Subject, type SubjectRefusal, type SubjectRule } from '../core/pki/subject.ts';
+import { sha256 } from '../hash.ts';
+import { trustAnchors } from '../store/schema/identity.ts';
+import type { World } from '../world.ts';
+import type { Db } from './database.ts';
+import { type IdentityRefusal, type Outcome, type Refused, refuse } from './refusals.ts';
+import { verifyCertificateSignature } from './signature.ts';
+
+/** How long an anchor taken back in another process may still be trusted in this one. */
+export const TRUST_CACHE_MS = 10_000;
+
+export type TrustedCertificate = {
+  readonly certificate: Certificate;
+  /** base64url SHA-256 of the certificate, as `x5t#S256` has it. */
+  readonly certSha256: string;
+  readonly subject: Subject;
+  readonly anchorSha256: string;
+  /** Leaf to anchor, as it is to be stored with the record. */
+  readonly path: readonly Certificate[];
+};
+
+export type TrustQuestion = {
+  /** DER, leaf first, as `x5c` has them. */
+  readonly certificates: readonly Uint8Array[];
+  readonly purpose: Purpose;
+  /** Instant, ms: the server's, never one that the person claims. */
+  readonly at: number;
+};
+
+export type Trust = {
+  /** Whether the certificate is trusted, and whom it speaks for. Refuses: the certificate_… codes and credit_code_invalid. */
+  check(question: TrustQuestion): Promise<Outcome<TrustedCertificate>>;
+  /** Reads the anchors anew at the next question; for the process that has just changed them. */
+  forget(): void;
+};
+
+type Anchor = {
+  readonly certificate: Certificate;
+  readonly certSha256: string;
+  readonly purposes: readonly Purpose[];
+  readonly rule: SubjectRule;
+  readonly effectiveFromAt: number;
+  readonly effectiveUntilAt: number | null;
+};
+
+const CHAIN_REFUSALS = {
+  no_path: 'certificate_not_trusted',
+  search_limit: 'certificate_not_trusted',
+  bad_signature: 'certificate_not_trusted',
+  issuer_not_ca: 'certificate_not_trusted',
+  issuer_key_usage: 'certificate_not_trusted',
+  path_too_long: 'certificate_not_trusted',
+  constraint_not_supported: 'certificate_not_trusted',
+  unknown_critical_extension: 'certificate_not_trusted',
+  issuer_not_yet_valid: 'certificate_not_trusted',
+  issuer_expired: 'certificate_not_trusted',
+  not_yet_valid: 'certificate_not_yet_valid',
+  expired: 'certificate_expired',
+  leaf_is_ca: 'certificate_wrong_usage',
+  key_usage: 'certificate_wrong_usage',
+  extended_key_usage: 'certificate_wrong_usage',
+} as const satisfies Record<ChainReason, IdentityRefusal>;
+
+const SUBJECT_REFUSALS = {
+  credit_code_missing: 'credit_code_invalid',
+  credit_code_invalid: 'credit_code_invalid',
+  subject_ambiguous: 'certificate_subject_unclear',
+  organisation_missing: 'certificate_subject_unclear',
+  name_missing: 'certificate_subject_unclear',
+  person_id_invalid: 'certificate_subject_unclear',
+} as const satisfies Record<SubjectRefusal, IdentityRefusal>;
+
+/** Trust over the anchors of this database, which are kept for TRUST_CACHE_MS. */
+export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }): Trust {
+  let kept: { readonly readAt: number; readonly anchors: Promise<readonly Anchor[]> } | undefined;
+
+  function anchorsNow(): Promise<readonly Anchor[]> {
+    if (kept === undefined || world.now() - kept.readAt >= TRUST_CACHE_MS) {
+      const anchors = readAnchors(db);
+      kept = { readAt: world.now(), anchors };
+      // A failed reading is not kept: the next question asks again.
+      anchors.catch(() => {
+        if (kept?.anchors === anchors) kept = undefined;
+      });
+    }
+    return kept.anchors;
+  }
+
+  return {
+    async check(question) {
+      return checkCertificate(question, await anchorsNow());
+    },
+    forget() {
+      kept = undefined;
+    },
+  };
+}
+
+async function readAnchors(db: Db): Promise<Anchor[]> {
+  const rows = await db.select().from(trustAnchors).orderBy(asc(trustAnchors.addedAt));
+  return rows.map((row) => ({ ...row, certificate: parseCertificate(row.certificate) }));
+}
+
+function checkCertificate(
+  { certificates, purpose, at }: TrustQuestion,
+  anchors: readonly Anchor[],
+): Outcome<TrustedCertificate> {
+  const parsed = parseAll(certificates);
+  if ('refused' in parsed) return parsed;
+  const effective = anchors.filter(
+    ({ purposes, effectiveFromAt, effectiveUntilAt }) =>
+      purposes.includes(purpose) && effectiveFromAt <= at && (effectiveUntilAt === null || at < effectiveUntilAt),
+  );
+  const result = verifyChain({
+    ...parsed,
+    anchors: effective.map(({ certificate }) => certificate),
+    at,
+    purpose,
+    verifySignature: verifyCertificateSignature,
+  });
+  if (!result.ok) return refuse(CHAIN_REFUSALS[result.reason], result.reason);
+  const anchor = effective.find(({ certificate }) => certificate === result.path.at(-1));
+  if (anchor === undefined) throw new Error('a path ended at no anchor');
+  const read = readSubject(parsed.leaf, anchor.rule);
+  if ('refused' in read) return refuse(SUBJECT_REFUSALS[read.refused], read.refused);
+  return {
+    ok: true,
+    certificate: parsed.leaf,
+    certSha256: thumbprintOf(parsed.leaf),
+    subject: read.subject,
+    anchorSha256: anchor.certSha256,
+    path: result.path,
+  };
+}
+
+function parseAll(certificates: readonly Uint8Array[]): Outcome<{ leaf: Certificate; intermediates: Certificate[] }> {
+  try {
+    const [leaf, ...intermediates] = certificates.map(parseCertificate);
+    return leaf === undefined ? refuse('certificate_malformed') : { ok: true, leaf, intermediates };
+  } catch (error) {
+    if (error instanceof CertificateError) return refuse('certificate_malformed', error.code);
+    throw error;
+  }
+}
+
+/** base64url SHA-256 of a certificate, as `x5t#S256` has it. */
+export function thumbprintOf(certificate: Certificate): string {
+  return toBase64Url(sha256(certificate.der));
+}
+
+export type AnchorTerms = {
+  readonly certificate: Certificate;
+  readonly label: string;
+  readonly purposes: readonly Purpose[];
+  readonly rule: SubjectRule;
+  /** From this instant until before that one; null for no end. */
+  readonly effectiveFromAt: number;
+  readonly effectiveUntilAt: number | null;
+};
+
+type AnchorDependencies = { readonly db: Db; readonly world: Pick<World, 'now'> };
+
+/**
+ * The operator adds a CA; the caller sees to it that the change goes to the ledger, and calls trust.forget().
+ *
+ * Refuses: anchor_not_ca, anchor_exists: the terms of a CA do not change, it ends and comes again under a new certificate.
+ */
+export async function addAnchor(
+  { db, world }: AnchorDependencies,
+  { certificate, ...terms }: AnchorTerms & { readonly addedBy: string },
+): Promise<Outcome<{ certSha256: string }>> {
+  if (certificate.basicConstraints?.ca !== true) return refuse('anchor_not_ca');
+  const certSha256 = thumbprintOf(certificate);
+  const row = {
+    ...terms,
+    purposes: [...terms.purposes],
+    certSha256,
+    certificate: certificate.der,
+    addedAt: world.now(),
+  };
+  const added = await db
+    .insert(trustAnchors)
+    .values(row)
+    .onConflictDoNothing()
+    .returning({ certSha256: trustAnchors.certSha256 });
+  return added.length === 0 ? refuse('anchor_exists') : { ok: true, certSha256 };
+}
+
+/**
+ * The operator ends the trust in a CA at an instant, which may not be past: what was trusted then stays so.
+ *
+ * Refuses: anchor_unknown; anchor_end_is_past.
+ */
+export async function endAnchor(
+  { db, world }: AnchorDependencies,
+  { certSha256, effectiveUntilAt }: { readonly certSha256: string; readonly effectiveUntilAt: number },
+): Promise<{ ok: true } | Refused> {
+  if (effectiveUntilAt < world.now()) return refuse('anchor_end_is_past');
+  const ended = await db
+    .update(trustAnchors)
+    .set({ effectiveUntilAt })
+    .where(eq(trustAnchors.certSha256, certSha256))
+    .returning({ certSha256: trustAnchors.certSha256 });
+  return ended.length === 0 ? refuse('anchor_unknown') : { ok: true };
+}
