@@ -1,21 +1,11 @@
 /** What tests of the log need from outside the core: hashing, Ed25519, JWS keys and ready-made little logs. */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-  X509Certificate,
-} from 'node:crypto';
-import type { SessionJwk, VerifyJwsSignature } from '../../server/core/log/act.ts';
+import { constants, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import type { JwsAlgorithm, SessionJwk, VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
 import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { type Entry, encodeEntry } from '../../server/core/log/entry.ts';
-import type { Sha256 } from '../../server/core/log/hash.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { leafHash, rootOf } from '../../server/core/log/merkle.ts';
 import {
@@ -27,9 +17,9 @@ import {
   verifierKey,
 } from '../../server/core/log/note.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
+import { sha256 } from '../../server/hash.ts';
 
-/** SHA-256 of the running Node.js. */
-export const sha256: Sha256 = (data) => new Uint8Array(createHash('sha256').update(data).digest());
+export { sha256 };
 
 /** Raw Ed25519 public keys behind this DER header are SubjectPublicKeyInfo; seeds behind the other are PKCS#8. */
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
@@ -118,6 +108,7 @@ export function compactJws(header: Json, payload: Json, signPart: (data: Uint8Ar
 }
 
 const P1363 = 'ieee-p1363' as const;
+const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
 
 /** A fresh P-256 session key. */
 export function sessionKey(): { jwk: SessionJwk; sign: (data: Uint8Array) => Uint8Array } {
@@ -129,25 +120,37 @@ export function sessionKey(): { jwk: SessionJwk; sign: (data: Uint8Array) => Uin
   };
 }
 
-/** JWS verification by the running Node.js; what is no certificate or does not fit the algorithm is false. */
+/**
+ * A person's signing key whose stand-in certificate is its bare public key: who checks acts only hands certificates on.
+ * `algorithm` says what its signatures are.
+ */
+export function caKey(alg: JwsAlgorithm): {
+  alg: JwsAlgorithm;
+  certificate: Uint8Array;
+  sign: (data: Uint8Array) => Uint8Array;
+} {
+  const { publicKey, privateKey } =
+    alg === 'ES256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const options =
+    alg === 'ES256'
+      ? { key: privateKey, dsaEncoding: P1363 }
+      : { key: privateKey, ...(alg === 'PS256' ? PSS : { padding: constants.RSA_PKCS1_PADDING }) };
+  return {
+    alg,
+    certificate: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })),
+    sign: (data) => new Uint8Array(sign('sha256', data, options)),
+  };
+}
+
+/** JWS verification by the running Node.js; a certificate is read as `caKey` makes them. */
 export const verifyJws: VerifyJwsSignature = ({ alg, key, data, signature }) => {
-  let publicKey: KeyObject;
-  try {
-    publicKey =
-      'jwk' in key
-        ? createPublicKey({ key: { ...key.jwk }, format: 'jwk' })
-        : new X509Certificate(key.certificate).publicKey;
-  } catch (fault) {
-    if (fault instanceof Error) return false;
-    throw fault;
-  }
-  if (alg === 'ES256') {
-    if (publicKey.asymmetricKeyType !== 'ec') return false;
-    return verify('sha256', data, { key: publicKey, dsaEncoding: P1363 }, signature);
-  }
-  if (publicKey.asymmetricKeyType !== 'rsa') return false;
-  // 6 = RSA_PKCS1_PSS_PADDING, 1 = RSA_PKCS1_PADDING
-  return alg === 'PS256'
-    ? verify('sha256', data, { key: publicKey, padding: 6, saltLength: 32 }, signature)
-    : verify('sha256', data, { key: publicKey, padding: 1 }, signature);
+  const publicKey =
+    'jwk' in key
+      ? createPublicKey({ key: { ...key.jwk }, format: 'jwk' })
+      : createPublicKey({ key: Buffer.from(key.certificate), format: 'der', type: 'spki' });
+  if ((alg === 'ES256') !== (publicKey.asymmetricKeyType === 'ec')) return false;
+  if (alg === 'ES256') return verify('sha256', data, { key: publicKey, dsaEncoding: P1363 }, signature);
+  return verify('sha256', data, alg === 'PS256' ? { key: publicKey, ...PSS } : publicKey, signature);
 };
