@@ -10,9 +10,9 @@ const nothing = Type.Object({}, strict);
 const Bidder = Type.Object({ bidder: BidderNumber }, strict);
 const RecordVersion = { version: Type.Integer({ minimum: 1 }), recordSha256: DigestText };
 
-/** Who may see a withheld field. The person the entry is about, and whoever acted, sees it in any case. */
+/** Who may see a withheld field; the bidder who acted sees it in any case. The operator sees hashes only (domain §3). */
 export const AUDIENCES = {
-  public: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor', 'operator', 'public'],
+  public: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor', 'public'],
   participants: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor'],
   conducting: ['tenderer', 'host', 'witness', 'supervisor', 'auditor'],
   oversight: ['supervisor', 'auditor'],

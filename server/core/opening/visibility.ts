@@ -25,9 +25,12 @@ function isReleased(rule: FieldRules[number], state: OpeningState): boolean {
   }
 }
 
-/** Is this entry about the viewer? Then the bidder sees all of it: its own act, evidence and reasons. */
-function isOwn(viewer: Viewer, body: unknown): boolean {
-  if (viewer.bidder === undefined) return false;
+/** Entries about a bidder by which others acted: their person, source and act are not the bidder's to see. */
+const BY_OTHERS: readonly EventType[] = ['RulingGiven'];
+
+/** Is this the viewer's own entry? Then the bidder sees all of it: who, from where, with which act and reasons. */
+function isOwn(viewer: Viewer, { type, body }: FieldRef): boolean {
+  if (viewer.bidder === undefined || BY_OTHERS.includes(type)) return false;
   return typeof body === 'object' && body !== null && 'bidder' in body && body.bidder === viewer.bidder;
 }
 
@@ -38,7 +41,7 @@ function isOwn(viewer: Viewer, body: unknown): boolean {
  * Why:    asked of the field's audience first, so that what a whole role may see is the same for everyone in it.
  */
 export function canSee(viewer: Viewer, ref: FieldRef, state: OpeningState): boolean {
-  return roleSees(viewer.role, ref, state) || isOwn(viewer, ref.body);
+  return roleSees(viewer.role, ref, state) || isOwn(viewer, ref);
 }
 
 /** What everyone of a role sees alike: the part of a frame that is truly shared. */
@@ -64,5 +67,5 @@ export const RELEASES: Readonly<
  * Returns: the same name for two roles exactly when every field rule treats them alike.
  */
 export function sightOf(role: PersonRole): string {
-  return (Object.keys(AUDIENCES) as (keyof typeof AUDIENCES)[]).filter((a) => isIn(role, a)).join('+');
+  return (Object.keys(AUDIENCES) as (keyof typeof AUDIENCES)[]).filter((a) => isIn(role, a)).join('+') || 'hashes';
 }
