@@ -149,6 +149,8 @@ function phaseRefusal(type: RegisterCommandType, phase: Phase): RefusalCode | nu
   if (phase === 'Draft') return 'not_published_yet';
   if (type === 'CheckIn' && (phase === 'Scheduled' || phase === 'Postponed')) return 'check_in_not_open';
   if (phase === 'Archived' || phase === 'Failed' || phase === 'Aborted') return 'opening_is_over';
+  // From the roster on an objection goes to the opening itself.
+  if (type === 'RaiseEarlyObjection') return 'too_late';
   return 'deadline_has_passed';
 }
 
@@ -219,7 +221,8 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
       if (act.receiptSha256 === null) throw new Error('a lodged bid without a receipt');
       if (register.bidIds.has(act.body.bidId)) throw new Error('a bid id used twice');
       return {
-        ...put({ standing: { ...act.body, lodgedAt: act.receivedAt, receiptSha256: act.receiptSha256 } }),
+        // the person and name of the bid that stands, not of the company's first act
+        ...put({ who: act.who, standing: { ...act.body, lodgedAt: act.receivedAt, receiptSha256: act.receiptSha256 } }),
         bidIds: new Set(register.bidIds).add(act.body.bidId),
         receipts: register.receipts + 1,
         replaced: register.replaced + (before.standing === null ? 0 : 1),
