@@ -62,9 +62,11 @@ export const extendWindow: Step<'ExtendWindow'> = (state, { data }, facts) => {
 };
 
 export const endWindowEarly: Step<'EndWindowEarly'> = (state, _command, facts) => {
-  if (standingOf(windowOf(state), facts.receivedAt) !== 'open') return refuse('window_is_over');
+  const window = windowOf(state);
+  if (standingOf(window, facts.receivedAt) !== 'open') return refuse('window_is_over');
   if (!state.bids.every(isDecrypted)) return refuse('window_running');
-  return { events: [windowClosed(facts.at, 'all_decrypted')] };
+  // received in time and decided a little later: never dated beyond the end itself
+  return { events: [windowClosed(Math.min(facts.at, window.closesAt), 'all_decrypted')] };
 };
 
 function windowClosed(at: number, why: 'time' | 'all_decrypted'): NewEvent {
