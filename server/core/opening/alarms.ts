@@ -8,10 +8,13 @@ export type Alarm = { readonly at: number; readonly command: CommandType };
  * The next alarm of this opening, or null.
  *
  * Units: `at` in integer ms; the command is due once the recorder's clock shows `at` or later.
- * Why:   a suspended opening has no alarm: every window is frozen until it resumes.
+ * Why:   a suspended opening has no alarm but the end of what the policy gives its host: every window is frozen until it resumes.
  */
 export function nextAlarm(state: OpeningState): Alarm | null {
-  if (state.suspended !== null) return null;
+  if (state.suspended !== null) {
+    const endsAt = hostSuspensionEndsAt(state);
+    return endsAt === null ? null : { at: endsAt, command: 'EndSuspension' };
+  }
   switch (state.phase) {
     case 'Scheduled':
       return state.checkInOpensAt === null ? null : { at: state.checkInOpensAt, command: 'OpenCheckIn' };
@@ -32,10 +35,21 @@ export function nextAlarm(state: OpeningState): Alarm | null {
   }
 }
 
+/**
+ * When a running suspension by the host has used up what the policy allows; null for one that another ordered.
+ *
+ * Source: domain §2, total suspension is capped by policy. Without an end of its own, one suspension could last for ever.
+ */
+export function hostSuspensionEndsAt(state: OpeningState): number | null {
+  if (state.suspended?.cause !== 'host') return null;
+  return state.suspended.since + state.policy.maxSuspensionMs - state.suspendedByHostMs;
+}
+
 /** Is time running against someone in this state? Then a long outage freezes it (domain §2, outages). */
 export function runningUntil(state: OpeningState): number | null {
   if (state.suspended !== null) return null;
-  if (state.phase === 'CheckIn') return state.deadlineAt;
+  // Bids are lodged from publication on, so the deadline runs before check-in opens as well.
+  if (state.phase === 'Scheduled' || state.phase === 'CheckIn') return state.deadlineAt;
   if (state.phase === 'Decrypting') return state.window?.closesAt ?? null;
   if (state.phase === 'RecordConfirm' && state.record !== null && !state.record.timedOut) return state.record.confirmBy;
   return null;

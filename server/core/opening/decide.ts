@@ -22,6 +22,7 @@ import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './
 import {
   confirmAbort,
   confirmResume,
+  endSuspension,
   freezeForOutage,
   orderAbort,
   proposeAbort,
@@ -130,6 +131,8 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return freezeForOutage(state, command, facts);
     case 'ResumeOpening':
       return resumeOpening(state, command, facts);
+    case 'EndSuspension':
+      return endSuspension(state, command, facts);
     case 'ConfirmResume':
       return confirmResume(state, command, facts);
     case 'ProposeAbort':

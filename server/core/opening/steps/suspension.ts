@@ -1,6 +1,6 @@
 // Suspension and termination: what freezes every window, who may end it, and how two people or a supervisor end the opening.
 import { formatInstant } from '../../log/instant.ts';
-import { runningUntil } from '../alarms.ts';
+import { hostSuspensionEndsAt, runningUntil } from '../alarms.ts';
 import type { Step } from '../decide.ts';
 import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
@@ -34,7 +34,7 @@ export const freezeForOutage: Step<'FreezeForOutage'> = (state, _command, facts)
   const since = needed(facts.outageSince, 'when the platform stopped');
   const until = runningUntil(state);
   if (until === null || until <= since) return refuse('nothing_to_freeze');
-  if (state.phase === 'CheckIn') {
+  if (state.phase === 'Scheduled' || state.phase === 'CheckIn') {
     if (facts.at < until) return refuse('nothing_to_freeze');
     return { events: [frozen('outage_across_deadline', since)] };
   }
@@ -58,6 +58,8 @@ export const resumeOpening: Step<'ResumeOpening'> = (state, { data, actor }, fac
   if (suspended === null) return refuse('not_suspended');
   if (suspended.cause === 'supervisor' && actor.role !== 'supervisor') return refuse('suspended_by_supervisor');
   if (suspended.cause === 'outage_across_deadline') {
+    // Host and witness rule on it (domain §2, outages); a supervisor's word takes neither's place.
+    if (actor.role !== 'host') return refuse('role_not_allowed');
     if (suspended.resumeProposed) return { events: [] };
     return { events: [{ type: 'ResumeProposed', body: { reason: data.reason }, fields: {} }] };
   }
@@ -69,6 +71,14 @@ export const confirmResume: Step<'ConfirmResume'> = (state, _command, facts) => 
   if (suspended === null) return refuse('not_suspended');
   if (!suspended.resumeProposed) return refuse('no_resume_proposed');
   return { events: [resumed(suspended, facts.at, null)] };
+};
+
+/** The host's time to suspend is used up: the clock resumes, late rather than early, so that no window loses a moment. */
+export const endSuspension: Step<'EndSuspension'> = (state, _command, facts) => {
+  if (state.suspended === null) return refuse('not_suspended');
+  const endsAt = hostSuspensionEndsAt(state);
+  if (endsAt === null || facts.at < endsAt) return refuse('before_its_time');
+  return { events: [resumed(state.suspended, facts.at, null)] };
 };
 
 export const proposeAbort: Step<'ProposeAbort'> = (state, { data, actor }) => {
