@@ -7,7 +7,7 @@ import { fitsField } from './fields.ts';
 import type { Phase } from './phases.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 import type { Bid, OpeningRecordHead, OpeningState } from './state.ts';
-import { bidOf } from './state.ts';
+import { bidOf, changeable } from './state.ts';
 
 /** The log cannot be what the recorder wrote: an event that the state before it does not allow. */
 export class CorruptLogError extends Error {
@@ -240,6 +240,7 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         issuedAt: event.at,
         confirmBy: parseInstant(confirmBy),
         timedOut: false,
+        says: changeable(s),
         document: field(event, 'record'),
       };
       return {
@@ -431,10 +432,10 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   OpeningClosed: ['RecordConfirm'],
   HandedOver: ['Closed'],
   OpeningArchived: ['HandedOver', 'Failed', 'Aborted'],
-  OpeningSuspended: ['CheckIn', ...RUNNING],
+  OpeningSuspended: ['Scheduled', 'CheckIn', ...RUNNING],
   SuspensionRequested: RUNNING,
-  ResumeProposed: ['CheckIn', ...RUNNING],
-  OpeningResumed: ['CheckIn', ...RUNNING],
+  ResumeProposed: ['Scheduled', 'CheckIn'],
+  OpeningResumed: ['Scheduled', 'CheckIn', ...RUNNING],
   AbortProposed: BEFORE_CLOSED,
   OpeningAborted: BEFORE_CLOSED,
 };

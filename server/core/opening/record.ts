@@ -4,7 +4,7 @@ import { formatInstant } from '../log/instant.ts';
 import type { RegisterFacts } from './facts.ts';
 import { PROFILES } from './policy.ts';
 import type { PriceRow } from './rows.ts';
-import { type Bid, isDecrypted, type OpeningState, verdictOf } from './state.ts';
+import { type Bid, type OpeningState, outcomeOf } from './state.ts';
 
 /** One bidder's line of the record. A price stands there only when the bid was opened. */
 export type RecordLine = {
@@ -112,7 +112,7 @@ function lineOf(
     lodgedAt: row.lodgedAt,
     checkedIn: row.checkedIn,
     envelopeSha256: row.envelopeSha256,
-    decryption: isDecrypted(bid) ? 'decrypted' : (verdictOf(bid) ?? 'unknown'),
+    decryption: outcomeOf(bid),
     price:
       price === undefined
         ? null
@@ -131,7 +131,7 @@ export function recordDigest(record: Json, digest: (text: string) => string): st
   return digest(canonicalise(record));
 }
 
-/** Do two versions say the same but for version and note? Then a new version would only void signatures. */
+/** Do two versions say the same but for their number? Then a new version would only void signatures. */
 export function sameContent(a: OpeningRecord, b: OpeningRecord): boolean {
   const bare = (r: OpeningRecord) => canonicalise({ ...r, version: 0 });
   return bare(a) === bare(b);

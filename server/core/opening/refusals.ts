@@ -12,6 +12,10 @@ export const REFUSALS = {
     en: 'This command id was used before for something else.',
     zh: '该指令编号已用于其他内容。',
   },
+  could_not_be_decided: {
+    en: 'This command could not be decided; the platform has noted the fault.',
+    zh: '该指令未能处理，平台已记录此故障。',
+  },
   opening_exists: { en: 'An opening with this id exists already.', zh: '该编号的开标已存在。' },
   // role
   role_not_allowed: { en: 'Your role in this opening may not do this.', zh: '您在本次开标中的角色不能进行此操作。' },
@@ -125,6 +129,10 @@ export const REFUSALS = {
   },
   confirmation_is_over: { en: 'The time to sign or refuse the record is over.', zh: '记录确认时限已结束。' },
   record_unchanged: { en: 'The record would be the same as the version before.', zh: '记录内容与上一版本相同。' },
+  record_outdated: {
+    en: 'Rulings or objections have changed since this version of the record was issued; issue the next one.',
+    zh: '本版本记录生成后认定或异议已有变化，请生成新版本。',
+  },
   // objections
   no_such_objection: { en: 'There is no objection with this number.', zh: '没有此编号的异议。' },
   objection_not_open: { en: 'The objection has already been answered.', zh: '该异议已答复。' },

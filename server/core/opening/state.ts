@@ -48,6 +48,8 @@ export type OpeningRecordHead = {
   readonly issuedAt: number;
   readonly confirmBy: number;
   readonly timedOut: boolean;
+  /** What this version says and what can still change after it: see `changeable`. */
+  readonly says: readonly string[];
   readonly document: Knowable<unknown>;
 };
 
@@ -112,6 +114,16 @@ export function verdictOf(bid: Bid): Verdict | null {
 
 export function isDecrypted(bid: Bid): boolean {
   return bid.attempts.some((a) => a.outcome === 'decrypted');
+}
+
+/** What became of a bid, in the words of the record; what nobody has ruled on alike is unknown. */
+export function outcomeOf(bid: Bid): 'decrypted' | Verdict {
+  return isDecrypted(bid) ? 'decrypted' : (verdictOf(bid) ?? 'unknown');
+}
+
+/** What the record says and what can still change once it is issued: each bid's outcome, each objection's status. All in clear. */
+export function changeable(state: Pick<OpeningState, 'bids' | 'objections'>): readonly string[] {
+  return [...state.bids.map(outcomeOf), ...state.objections.map((o) => o.status)];
 }
 
 /** An attempt is received and the vault has not decided it yet. */

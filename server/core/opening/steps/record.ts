@@ -5,7 +5,7 @@ import type { Facts } from '../facts.ts';
 import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import type { Actor } from '../roles.ts';
-import { type Bid, bidOf, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
+import { type Bid, bidOf, changeable, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
 import { needed } from './sealing.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
@@ -75,6 +75,10 @@ export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosign
   if (undecrypted.some((bid) => bid.contestOpen)) return refuse('ruling_contested');
   if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown'))
     return refuse('verdict_unknown');
+  // What was signed must be what is true at the end: a later ruling or objection asks for version n+1.
+  const { says } = state.record;
+  const now = changeable(state);
+  if (now.length !== says.length || now.some((said, i) => said !== says[i])) return refuse('record_outdated');
   if (state.bids.some((bid) => bid.answer === null)) return refuse('confirmations_running');
   if (!facts.cosigned) return refuse('head_not_cosigned');
   return null;
