@@ -415,7 +415,7 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   DecryptionReceived: ['Decrypting'],
   BidDecrypted: ['Decrypting'],
   DecryptionFailed: ['Decrypting'],
-  AttemptRefused: [...RUNNING, ...AFTER],
+  AttemptRefused: [...IN_PUBLIC, ...AFTER],
   WindowClosed: ['Decrypting'],
   AttributionProposed: ['Attribution'],
   RulingGiven: ['Attribution', 'Announcing', 'RecordConfirm'],

@@ -93,7 +93,7 @@ export const PHASE_TABLE = {
   ProposeAbort:       [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  y],
   ConfirmAbort:       [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  y],
   OrderAbort:         [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  y],
-  RecordRefusedAttempt:[p,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  o,  y,  y,  e],
+  RecordRefusedAttempt:[p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  o,  y,  y,  e],
   RevokeBid:          [ p,  e,  e,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  l,  l,  o,  o,  o,  e],
   CorrectEmergency:   [ p,  e,  e,  e,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  l,  l,  o,  o,  o,  e],
   AcknowledgePoint:   [ p,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  x,  l,  o,  o,  o,  x],

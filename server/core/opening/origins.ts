@@ -1,0 +1,58 @@
+// Which commands an event can come from: what decide does, said from the event's side, so that a reader can hold an act against its entry.
+import { COMMANDS, type CommandType } from './commands.ts';
+import type { EventType } from './events.ts';
+import { MACHINES, type Role } from './roles.ts';
+
+/** What a person signs to create an opening; there is no opening yet, so it is no command of one. */
+export const CREATION = 'CreateOpening';
+export type Origin = CommandType | typeof CREATION;
+
+export const ORIGINS = {
+  OpeningCreated: [CREATION],
+  DraftAmended: ['AmendDraft'],
+  OpeningPublished: ['PublishOpening'],
+  CheckInOpened: ['OpenCheckIn'],
+  BidsSealed: ['Seal'],
+  TenderFailed: ['Seal', 'DeclareFailed'],
+  RosterPublished: ['PublishRoster'],
+  WindowOpened: ['OpenWindow'],
+  WindowExtended: ['ExtendWindow'],
+  ChallengeAcknowledged: ['AcknowledgeChallenge'],
+  DecryptionReceived: ['DecryptBid'],
+  BidDecrypted: ['RecordDecryption'],
+  DecryptionFailed: ['RecordDecryption'],
+  AttemptRefused: ['RecordRefusedAttempt'],
+  WindowClosed: ['CloseWindow', 'EndWindowEarly'],
+  AttributionProposed: ['CloseWindow'],
+  RulingGiven: ['GiveRuling'],
+  RulingContested: ['ContestRuling'],
+  PricesAnnounced: ['AnnouncePrices'],
+  RecordIssued: ['IssueRecord'],
+  RecordSigned: ['SignRecord'],
+  RecordRefused: ['RefuseRecord'],
+  ConfirmationsTimedOut: ['TimeOutConfirmations'],
+  /** An objection raised before the roster enters with it: the bidder's own act, written at the host's command. */
+  ObjectionRaised: ['RaiseObjection', 'PublishRoster'],
+  ObjectionAnswered: ['AnswerObjection'],
+  AnswerDisputed: ['DisputeAnswer'],
+  CloseProposed: ['ProposeClose'],
+  OpeningClosed: ['AttestClose'],
+  HandedOver: ['HandOver'],
+  OpeningArchived: ['ArchiveOpening'],
+  OpeningSuspended: ['SuspendOpening', 'FreezeForOutage'],
+  SuspensionRequested: ['RequestSuspension'],
+  ResumeProposed: ['ResumeOpening'],
+  OpeningResumed: ['ResumeOpening', 'ConfirmResume', 'EndSuspension'],
+  AbortProposed: ['ProposeAbort'],
+  OpeningAborted: ['ConfirmAbort', 'OrderAbort'],
+} as const satisfies Record<EventType, readonly Origin[]>;
+
+/** The roles that may stand as the actor of an event. */
+export function rolesOf(type: EventType): readonly Role[] {
+  return ORIGINS[type].flatMap((origin): readonly Role[] => (origin === CREATION ? ['host'] : COMMANDS[origin].roles));
+}
+
+/** Is this role one of the two machines that act without a person's signature? */
+export function isMachine(role: string): boolean {
+  return MACHINES.some((machine) => machine === role);
+}
