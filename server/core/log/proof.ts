@@ -1,6 +1,6 @@
 /** C2SP .tlog-proof: one entry's index, its inclusion proof and the checkpoint, in one text that needs no server. */
 import { fromBase64, toBase64 } from './base64.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import { parseDecimal } from './decimal.ts';
 import { demand, LogFormatError, recode } from './error.ts';
 import { HASH_BYTES, type Sha256 } from './hash.ts';
@@ -14,7 +14,7 @@ const PROOF_LIMIT_HASHES = 63;
 /** A proof file: leaf index, sibling hashes from the leaf up, and the signed checkpoint word for word. */
 export type TlogProof = { readonly index: number; readonly hashes: readonly Uint8Array[]; readonly checkpoint: string };
 
-/** Writes a proof file. Throws: `proof_malformed`, and the codes of `parseNote` when the checkpoint is no note. */
+/** Writes a proof file. Throws: `proof_malformed`, and the codes of `parseNote` and `parseCheckpoint`. */
 export function formatProof({ index, hashes, checkpoint }: TlogProof): string {
   demand(Number.isSafeInteger(index) && index >= 0, 'proof_malformed', `${index} is no index`);
   demand(hashes.length <= PROOF_LIMIT_HASHES, 'proof_malformed', 'too many hashes');
@@ -23,14 +23,14 @@ export function formatProof({ index, hashes, checkpoint }: TlogProof): string {
     'proof_malformed',
     'a hash has 32 bytes',
   );
-  parseNote(checkpoint);
+  parseCheckpoint(parseNote(checkpoint).text);
   return `${HEADER}\nindex ${index}\n${hashes.map((hash) => `${toBase64(hash)}\n`).join('')}\n${checkpoint}`;
 }
 
 /**
  * Reads a proof file; what it claims is not checked, see `verifyProof`.
  *
- * Throws: `proof_malformed`, and the codes of `parseNote` for the checkpoint.
+ * Throws: `proof_malformed`, and the codes of `parseNote` and `parseCheckpoint`.
  * Why:    the optional `extra` line of the public format is refused: nothing authenticates it and we have no use for it.
  */
 export function parseProof(text: string): TlogProof {
@@ -48,7 +48,7 @@ export function parseProof(text: string): TlogProof {
     return hash;
   });
   const checkpoint = text.slice(split + 2);
-  parseNote(checkpoint);
+  parseCheckpoint(parseNote(checkpoint).text);
   return { index, hashes, checkpoint };
 }
 
