@@ -16,6 +16,12 @@ export const REFUSALS = {
     en: 'This command could not be decided; the platform has noted the fault.',
     zh: '该指令未能处理，平台已记录此故障。',
   },
+  creator_is_not_host: { en: 'Whoever creates an opening must be its host.', zh: '创建开标的人必须是其主持人。' },
+  no_such_account: { en: 'An assigned account does not exist.', zh: '被指定的账户不存在。' },
+  host_is_witness: {
+    en: 'One person cannot be host and witness of the same opening.',
+    zh: '同一人不能同时担任同一开标的主持人和见证人员。',
+  },
   opening_exists: { en: 'An opening with this id exists already.', zh: '该编号的开标已存在。' },
   // role
   role_not_allowed: { en: 'Your role in this opening may not do this.', zh: '您在本次开标中的角色不能进行此操作。' },

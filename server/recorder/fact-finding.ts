@@ -1,0 +1,112 @@
+/** The facts of one command: what `decide` must be told, gathered only where the command needs it. */
+import { formatInstant } from '../core/log/instant.ts';
+import { envelopesRootOf } from '../core/opening/envelopes-root.ts';
+import type { Facts, OpenedList, RegisterFacts } from '../core/opening/facts.ts';
+import { freezeRegister } from '../core/opening/register.ts';
+import { ASSIGNABLE, type AssignableRole } from '../core/opening/roles.ts';
+import { sha256 } from '../hash.ts';
+import type { TransactionSql } from '../store/driver.ts';
+import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
+import { digestText } from './deciding.ts';
+import type { KeptOpening } from './kept-opening.ts';
+
+/** What the vault has prepared for an opening, outside any transaction. */
+export type Prepared = {
+  readonly openedLists: readonly OpenedList[] | null;
+  readonly manifest: Facts['manifest'];
+};
+
+/** Commands that look at the register as it was frozen. */
+const NEED_REGISTER: ReadonlySet<string> = new Set([
+  'Seal',
+  'PublishRoster',
+  'AnnouncePrices',
+  'IssueRecord',
+  'ArchiveOpening',
+]);
+
+export type FactSources = {
+  readonly tx: TransactionSql;
+  readonly vaultKey: Uint8Array;
+  readonly randomBytes: (length: number) => Uint8Array;
+  readonly prepared: Prepared;
+  readonly cosigned: boolean;
+};
+
+export type FoundFacts = { readonly facts: Facts; readonly windowKey: WrappedWindowKey | null };
+
+/** The facts for one command at this point of the round. */
+export async function findFacts(
+  type: string,
+  kept: KeptOpening,
+  times: {
+    readonly at: number;
+    readonly receivedAt: number;
+    readonly undecided: number;
+    readonly outageSince: number | null;
+  },
+  sources: FactSources,
+): Promise<FoundFacts> {
+  const { openingId } = kept.state;
+  const windowKey =
+    type === 'OpenWindow' && kept.state.phase === 'RosterPublished'
+      ? makeWindowKey(sources.vaultKey, openingId, sources.randomBytes)
+      : null;
+  const facts: Facts = {
+    ...times,
+    digest: digestText,
+    assigned: type === 'PublishOpening' ? await assignedRoles(sources.tx, openingId) : [],
+    register: NEED_REGISTER.has(type) ? registerFacts(kept, sources.randomBytes) : null,
+    windowKey: windowKey === null ? null : { kid: windowKey.kid, jwk: windowKey.publicKey },
+    openedLists: sources.prepared.openedLists,
+    manifest: sources.prepared.manifest,
+    cosigned: sources.cosigned,
+  };
+  return { facts, windowKey };
+}
+
+async function assignedRoles(tx: TransactionSql, openingId: string): Promise<AssignableRole[]> {
+  const rows = await tx<{ role: string }[]>`
+    SELECT DISTINCT role FROM assignments WHERE opening_id = ${openingId} AND withdrawn_at IS NULL`;
+  return ASSIGNABLE.filter((role) => rows.some((row) => row.role === role));
+}
+
+/** The frozen register; bidder numbers are drawn once, by chance, and afterwards read back from the log. */
+export function registerFacts(kept: KeptOpening, randomBytes: (length: number) => Uint8Array): RegisterFacts {
+  const frozen = freezeRegister(kept.register, formatInstant);
+  const { numbers } = kept.state;
+  return {
+    ...frozen,
+    envelopesRoot: envelopesRootOf(sha256, frozen.lodgements),
+    numbers: numbers.known ? numbers.value : drawNumbers(frozen.roster.length, randomBytes),
+  };
+}
+
+/**
+ * A permutation of 1…n by Fisher and Yates, without bias: draws above the last whole multiple are thrown away.
+ */
+export function drawNumbers(count: number, randomBytes: (length: number) => Uint8Array): number[] {
+  const numbers = Array.from({ length: count }, (_, i) => i + 1);
+  for (let i = count - 1; i > 0; i--) {
+    const j = drawBelow(i + 1, randomBytes);
+    const [a, b] = [numbers[i], numbers[j]];
+    if (a === undefined || b === undefined) throw new Error('drew outside the list');
+    numbers[i] = b;
+    numbers[j] = a;
+  }
+  return numbers;
+}
+
+const DRAW_RANGE = 2 ** 32;
+/** Draws in a row that may fall above the last whole multiple; each does with a chance below one half. */
+const DRAW_TRIES = 128;
+
+function drawBelow(limit: number, randomBytes: (length: number) => Uint8Array): number {
+  const whole = DRAW_RANGE - (DRAW_RANGE % limit);
+  for (let tries = 0; tries < DRAW_TRIES; tries++) {
+    const bytes = randomBytes(4);
+    const drawn = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+    if (drawn < whole) return drawn % limit;
+  }
+  throw new Error('the source of chance is stuck');
+}

@@ -1,0 +1,81 @@
+/** The intake: an act is durable, with the instant that counts, before anyone looks at what it asks. */
+
+import { readClock } from '../store/clock.ts';
+import type { Sql } from '../store/driver.ts';
+import type { World } from '../world.ts';
+
+/** Writers share this lock while they take the clock and insert; who closes a window takes it alone (log-format §4). */
+export const INTAKE_LOCK = 7_301_001;
+/** Acts made durable by one transaction at most. */
+export const INTAKE_BATCH_LIMIT = 500;
+
+export type Received = { readonly id: number; readonly receivedAt: number };
+type Waiting = {
+  readonly openingId: string;
+  readonly kind: string;
+  readonly content: Uint8Array;
+  readonly resolve: (received: Received) => void;
+  readonly reject: (reason: unknown) => void;
+};
+
+export type Intake = {
+  /**
+   * Makes an act durable.
+   *
+   * Returns: its number and `receivedAt`, integer ms, the recorder's clock.
+   * Why:     acts that arrive while one insert is under way go into the next together, so a rush costs few commits.
+   */
+  receive(openingId: string, kind: string, content: Uint8Array): Promise<Received>;
+};
+
+export function createIntake(sql: Sql, world: World): Intake {
+  let waiting: Waiting[] = [];
+  let busy = false;
+  let latestAt = 0;
+
+  async function flush(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, INTAKE_BATCH_LIMIT);
+      waiting = waiting.slice(batch.length);
+      try {
+        const received = await insert(batch);
+        batch.forEach((w, i) => {
+          const row = received[i];
+          if (row === undefined) w.reject(new Error('the intake lost a row'));
+          else w.resolve(row);
+        });
+      } catch (error) {
+        for (const w of batch) w.reject(error);
+      }
+    }
+    busy = false;
+  }
+
+  async function insert(batch: readonly Waiting[]): Promise<Received[]> {
+    return sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock_shared(${INTAKE_LOCK})`;
+      // A clock that was set back must not make a later act look earlier.
+      const receivedAt = Math.max(await readClock(tx, world), latestAt);
+      const rows = batch.map((w) => ({
+        opening_id: w.openingId,
+        received_at: receivedAt,
+        kind: w.kind,
+        content: Buffer.from(w.content),
+      }));
+      const inserted = await tx<{ readonly id: number }[]>`INSERT INTO intake ${tx(rows)} RETURNING id`;
+      latestAt = receivedAt;
+      return inserted.map(({ id }) => ({ id, receivedAt }));
+    });
+  }
+
+  return {
+    receive(openingId, kind, content) {
+      return new Promise((resolve, reject) => {
+        waiting.push({ openingId, kind, content, resolve, reject });
+        if (busy) return;
+        busy = true;
+        void flush();
+      });
+    },
+  };
+}

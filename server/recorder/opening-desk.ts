@@ -1,0 +1,171 @@
+/** The recorder's desk at the vault: hands received decryptions to its threads, brings back what the log may say, and prepares lists and files. */
+import { fromBase64Url } from '../core/log/base64.ts';
+import { canonicalise, type Json, parseCanonical } from '../core/log/canonical.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
+import type { DecryptionFailure } from '../core/opening/commands.ts';
+import type { Facts, OpenedList } from '../core/opening/facts.ts';
+import { isDecrypted, type OpeningState } from '../core/opening/state.ts';
+import { checkDecryption, isDecryptionPayload, type WindowKey } from '../core/seal/decryption.ts';
+import { isLodgementPayload } from '../core/seal/lodgement.ts';
+import { sha256 } from '../hash.ts';
+import type { Sql } from '../store/driver.ts';
+import type { MaterialiseResult } from '../vault/materialise.ts';
+import type { OpenResult, Promised } from '../vault/open-envelope.ts';
+import type { VaultPool } from '../vault/pool.ts';
+import { readSealedKey } from '../vault/read-statement.ts';
+import type { VaultFolder } from '../vault/vault-folder.ts';
+import { unwrapWindowKey } from '../vault/window-key.ts';
+import { challengeOf } from './challenge.ts';
+import { digestText } from './deciding.ts';
+import { decryptionIdOf } from './write-round.ts';
+
+export type DeskDeps = {
+  readonly sql: Sql;
+  readonly platform: string;
+  readonly vaultKey: Uint8Array;
+  readonly pool: VaultPool;
+  readonly envelopes: VaultFolder;
+  /** Folder of opened archives, for the hand-over. */
+  readonly openedFolder: string;
+  readonly unpackedLimitBytes: number;
+};
+
+export type OpeningDesk = {
+  /** Verifies one received decryption; writes nothing (pass 1 of seal-format §3). */
+  verify(state: OpeningState, bidder: number, attempt: number): Promise<DecryptionFailure | null>;
+  /** Derives every opened bid's list again; kept in memory only, and only until the caller lets go of it. */
+  lists(state: OpeningState): Promise<readonly OpenedList[]>;
+  /** Brings every opened bid's documents to disk, each through quarantine. */
+  manifest(state: OpeningState): Promise<NonNullable<Facts['manifest']>>;
+};
+
+/** A bid, its promise and the key that came for it. */
+type Opened =
+  | { readonly ok: true; readonly path: string; readonly cek: Uint8Array; readonly promised: Promised }
+  | { readonly ok: false; readonly failure: DecryptionFailure };
+
+export function createDesk(deps: DeskDeps): OpeningDesk {
+  const { sql, pool } = deps;
+
+  /** Everything up to the key in hand, in the order of seal-format §3: the statement, the header, the promised key. */
+  async function unseal(state: OpeningState, bidder: number, attempt: number): Promise<Opened> {
+    const [row] = await sql<{ statement: string; jwe: string; bidId: string; file: string; lodgement: string }[]>`
+      SELECT d.statement, d.jwe, d.bid_id AS "bidId", e.file, e.statement AS lodgement
+      FROM decryptions d JOIN envelopes e ON e.id = d.bid_id
+      WHERE d.id = ${decryptionIdOf(state.openingId, bidder, attempt)}`;
+    const [key] = await sql<{ kid: string; publicJwk: string; wrappedPrivate: Uint8Array | null }[]>`
+      SELECT kid, public_jwk AS "publicJwk", wrapped_private AS "wrappedPrivate" FROM window_keys
+      WHERE opening_id = ${state.openingId} AND kid = ${state.window?.kid ?? ''}`;
+    if (row === undefined || key === undefined || key.wrappedPrivate === null)
+      throw new Error('the vault misses a decryption or its window key');
+    const decryption = payloadOf(row.statement);
+    const lodgement = payloadOf(row.lodgement);
+    const receipt = standingReceipt(state, row.bidId);
+    if (!isDecryptionPayload(decryption) || !isLodgementPayload(lodgement) || receipt === null)
+      throw new Error('the vault holds a statement it did not receive');
+    const jti = challengeOf(deps.vaultKey, state.openingId, key.kid, row.bidId);
+    const problem = checkDecryption(sha256, decryption, row.jwe, {
+      ...about(lodgement),
+      receiptSha256: receipt,
+      challengeJti: jti,
+      recipientInfosSha256: lodgement.recipientInfosSha256,
+      cekCommit: lodgement.cekCommit,
+    });
+    if (problem !== undefined) return { ok: false, failure: problem };
+    const privateKey = unwrapWindowKey(deps.vaultKey, {
+      openingId: state.openingId,
+      kid: key.kid,
+      publicKey: JSON.parse(key.publicJwk) as WindowKey,
+      wrappedKey: key.wrappedPrivate,
+    });
+    const envelopeSha256 = lodgement.envelopeSha256;
+    const sealed = await readSealedKey(row.jwe, privateKey, { kid: key.kid, jti, envelopeSha256 });
+    if (!sealed.ok) return { ok: false, failure: sealed.failure };
+    return { ok: true, path: deps.envelopes.path(row.file), cek: sealed.cek, promised: lodgement };
+  }
+
+  async function open(
+    state: OpeningState,
+    bidder: number,
+    attempt: number,
+  ): Promise<OpenResult | { ok: false; failure: DecryptionFailure }> {
+    const opened = await unseal(state, bidder, attempt);
+    if (!opened.ok) return opened;
+    try {
+      const ticket = pool.open({ path: opened.path, cek: opened.cek, promised: opened.promised });
+      if ('refused' in ticket) throw new Error(ticket.refused);
+      return await ticket.done;
+    } finally {
+      opened.cek.fill(0);
+    }
+  }
+
+  return {
+    async verify(state, bidder, attempt) {
+      const result = await open(state, bidder, attempt);
+      return result.ok ? null : result.failure;
+    },
+
+    async lists(state) {
+      const lists: OpenedList[] = [];
+      for (const bid of state.bids.filter(isDecrypted)) {
+        const result = await open(state, bid.bidder, successfulAttempt(state, bid.bidder));
+        if (!result.ok) throw new Error(`an opened bid does not open again: ${result.failure}`);
+        lists.push({ bidder: bid.bidder, disclosure: result.disclosure, list: result.openingList });
+      }
+      return lists;
+    },
+
+    async manifest(state) {
+      const files: Json[] = [];
+      for (const bid of state.bids.filter(isDecrypted)) {
+        const opened = await unseal(state, bid.bidder, successfulAttempt(state, bid.bidder));
+        if (!opened.ok) throw new Error(`an opened bid does not open again: ${opened.failure}`);
+        let result: MaterialiseResult;
+        try {
+          const ticket = pool.materialise({
+            path: opened.path,
+            cek: opened.cek,
+            promised: opened.promised,
+            folder: deps.openedFolder,
+            limits: { unpackedLimitBytes: deps.unpackedLimitBytes },
+          });
+          if ('refused' in ticket) throw new Error(ticket.refused);
+          result = await ticket.done;
+        } finally {
+          opened.cek.fill(0);
+        }
+        if (!result.ok) throw new Error(`an opened bid could not be brought to disk: ${result.failure}`);
+        files.push({
+          bidder: bid.bidder,
+          file: result.name,
+          ...(result.manifest as unknown as { [name: string]: Json }),
+        });
+      }
+      const document: Json = { v: 1, openingId: state.openingId, bids: files };
+      return { sha256: digestText(canonicalise(document)), bids: files.length, document };
+    },
+  };
+}
+
+function about(payload: { iss: string; aud: string; openingId: string; lotId: string; bidId: string }) {
+  const { iss, aud, openingId, lotId, bidId } = payload;
+  return { iss, aud, openingId, lotId, bidId };
+}
+
+/** The receipt the log names for a standing bid. */
+function standingReceipt(state: OpeningState, bidId: string): string | null {
+  if (!state.lodgements.known) return null;
+  return state.lodgements.value.find((l) => l.bidId === bidId)?.receiptSha256 ?? null;
+}
+
+function successfulAttempt(state: OpeningState, bidder: number): number {
+  const attempt = state.bids[bidder - 1]?.attempts.find((a) => a.outcome === 'decrypted');
+  if (attempt === undefined) throw new Error(`bidder ${bidder} did not decrypt`);
+  return attempt.attempt;
+}
+
+/** The payload of a statement that was checked when it came in. */
+function payloadOf(statement: string): Json {
+  return parseCanonical(fromUtf8(fromBase64Url(statement.split('.')[1] ?? '')));
+}
