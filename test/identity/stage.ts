@@ -1,0 +1,210 @@
+/** The stage of the identity tests: a CA, people with certificates, a migrated database, a stepped world, and what the server hands in. */
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, webcrypto } from 'node:crypto';
+import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } from '../../server/cli/demo/ca.ts';
+import type { JwsAlgorithm, SessionJwk } from '../../server/core/log/act.ts';
+import { sessionThumbprint } from '../../server/core/log/act.ts';
+import { toBase64Url } from '../../server/core/log/base64.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { parsePem } from '../../server/core/pki/certificate.ts';
+import { type CertificateSigner, type SessionSigner, signLogin, signProof } from '../../server/core/pki/person-jws.ts';
+import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
+import { sha256 } from '../../server/hash.ts';
+import { createFirstOperator, createOfficial } from '../../server/identity/accounts.ts';
+import {
+  type Challenge,
+  type Login,
+  type LoginDependencies,
+  login,
+  openChallenge,
+} from '../../server/identity/login.ts';
+import type { Outcome } from '../../server/identity/refusals.ts';
+import type { Caller } from '../../server/identity/tokens.ts';
+import { addAnchor, createTrust } from '../../server/identity/trust.ts';
+import { type TestDatabase, testDb } from '../support/database.ts';
+import { type SteppedWorld, steppedWorld } from '../support/world.ts';
+
+export const PLATFORM = 'kaibiao.test';
+export const ORIGIN = 'https://kaibiao.test';
+export const OPENING = 'lot-1';
+const NEVER_ENDING_MS = 3_650 * 86_400_000;
+
+export type Stage = LoginDependencies & {
+  readonly world: SteppedWorld;
+  readonly database: TestDatabase;
+  readonly ca: DemoCa;
+  readonly config: LoginDependencies['config'] & { readonly ticketLifetimeMs: number };
+  /** Accounts that stand in the register, as `opening account`. */
+  readonly bidders: Set<string>;
+  readonly isBidder: (openingId: string, account: string) => Promise<boolean>;
+};
+
+/** A fresh stage; its CA is trusted for both purposes. */
+export async function setStage(t: { teardown(act: () => Promise<void>): void }): Promise<Stage> {
+  const world = steppedWorld();
+  const database = await testDb(t);
+  const { db } = database;
+  const ca = await createDemoCa({ name: 'Stage', at: world.now() });
+  const [certificate] = parsePem(ca.rootPem);
+  if (certificate === undefined) throw new Error('no root');
+  await addAnchor(
+    { db, world },
+    {
+      certificate,
+      label: 'Stage',
+      purposes: ['sign', 'encrypt'],
+      rule: PLAIN_SUBJECT_RULE,
+      effectiveFromAt: world.now() - 1000,
+      effectiveUntilAt: world.now() + NEVER_ENDING_MS,
+      addedBy: 'test',
+    },
+  );
+  const bidders = new Set<string>();
+  return {
+    world,
+    database,
+    db,
+    ca,
+    bidders,
+    trust: createTrust({ db, world }),
+    tokenKey: generateKeyPairSync('ed25519'),
+    origins: [ORIGIN],
+    isBidder: async (openingId, account) => bidders.has(`${openingId} ${account}`),
+    config: {
+      platform: PLATFORM,
+      challengeLifetimeMs: 60_000,
+      accessTokenLifetimeMs: 900_000,
+      sessionLifetimeMs: 43_200_000,
+      proofAgeLimitMs: 60_000,
+      ticketLifetimeMs: 30_000,
+    },
+  };
+}
+
+/** The n-th organisation; every company of the tests has its number. */
+export function organisation(index: number): Holder {
+  const name = `第${index}公司`;
+  return { creditCode: demoCreditCode(index), organisation: name, name };
+}
+
+/** A person in the n-th organisation. */
+export function person(index: number, personId: string): Holder {
+  return { ...organisation(index), name: `人${personId}`, personId };
+}
+
+/** The id of a holder's account. */
+export function accountOf({ creditCode, personId }: Holder): string {
+  return personId === undefined ? creditCode : `${creditCode}/${personId}`;
+}
+
+/** What signs with an issued key, as a CA token would. */
+export function signerOf(
+  { certificatePem, chainPem, privateKeyPem }: Issued,
+  alg: JwsAlgorithm = 'RS256',
+): CertificateSigner {
+  const [certificate, ...chain] = parsePem(certificatePem + chainPem).map(({ der }) => der);
+  if (certificate === undefined) throw new Error('no certificate');
+  const key = createPrivateKey(privateKeyPem);
+  return { alg, certificate, chain, sign: async (data) => signAs(alg, key, data) };
+}
+
+function signAs(alg: JwsAlgorithm, key: KeyObject, data: Uint8Array): Uint8Array {
+  if (alg === 'PS256') return sign('sha256', data, { key, padding: 6, saltLength: 32 });
+  return sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
+}
+
+/** A fresh session key as a browser makes it. */
+export async function sessionKey(): Promise<SessionSigner & { readonly jkt: string }> {
+  const { privateKey, publicKey } = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, [
+    'sign',
+  ]);
+  const { x = '', y = '' } = await webcrypto.subtle.exportKey('jwk', publicKey);
+  const jwk: SessionJwk = { kty: 'EC', crv: 'P-256', x, y };
+  return {
+    jwk,
+    jkt: sessionThumbprint(sha256, jwk),
+    async sign(data) {
+      return new Uint8Array(await webcrypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, data));
+    },
+  };
+}
+
+/** The value, or an Error that names the refusal. */
+export function accepted<Value extends object>(outcome: Outcome<Value>): Value {
+  if ('refused' in outcome) throw new Error(`refused: ${outcome.refused} ${outcome.detail ?? ''}`);
+  return outcome;
+}
+
+/** What was refused, or 'ok'. */
+export function refusalOf(outcome: Outcome<object> | { ok: true } | { refused: string }): string {
+  return 'refused' in outcome ? outcome.refused : 'ok';
+}
+
+/** A challenge for a session key. */
+export async function challengeFor(stage: Stage, jkt: string): Promise<Challenge> {
+  return accepted(await openChallenge(stage, { jkt, origin: ORIGIN })).challenge;
+}
+
+/** A login JWS for a challenge. */
+export function loginFor(
+  stage: Stage,
+  signer: CertificateSigner,
+  terms: { challenge: Challenge; account: string; jwk: SessionJwk },
+): Promise<string> {
+  return signLogin(sha256, signer, { ...terms, iatSeconds: Math.floor(stage.world.now() / 1000) });
+}
+
+export type Person = {
+  readonly account: string;
+  readonly signer: CertificateSigner;
+  readonly session: SessionSigner & { readonly jkt: string };
+  readonly login: string;
+  readonly caller: Caller;
+} & Login;
+
+/** Logs somebody in with a fresh certificate and a fresh session key. */
+export async function logIn(stage: Stage, holder: Holder): Promise<Person> {
+  const signer = signerOf(await stage.ca.issue({ holder, usage: 'sign' }));
+  const session = await sessionKey();
+  const challenge = await challengeFor(stage, session.jkt);
+  const jws = await loginFor(stage, signer, { challenge, account: accountOf(holder), jwk: session.jwk });
+  const result = accepted(await login(stage, { login: jws }));
+  const { sessionId, certSha256 } = result;
+  const caller = { account: result.account.id, sessionId, jkt: session.jkt, certSha256 };
+  return { ...result, account: result.account.id, signer, session, login: jws, caller } as unknown as Person;
+}
+
+/** A request with its token and a fresh proof. */
+export async function provenRequest(
+  stage: Stage,
+  who: { session: SessionSigner; accessToken: string },
+  changes: Partial<Parameters<typeof signProof>[2]> = {},
+) {
+  const method = 'POST';
+  const url = `${ORIGIN}/auth/ticket`;
+  const proof = await signProof(sha256, who.session, {
+    method,
+    url,
+    accessToken: who.accessToken,
+    jti: toBase64Url(stage.world.randomBytes(16)),
+    iatSeconds: Math.floor(stage.world.now() / 1000),
+    ...changes,
+  });
+  return { authorization: `DPoP ${who.accessToken}`, proof, method, url };
+}
+
+/** The operator and some officials, by account. */
+export async function enterOfficials(stage: Stage, ...officials: Holder[]): Promise<{ operator: string }> {
+  const operator = person(900, 'OP');
+  accepted(await createFirstOperator(stage, { ...operator, account: accountOf(operator) }));
+  for (const holder of officials) {
+    const subject = { ...holder, account: accountOf(holder) };
+    accepted(await createOfficial(stage, { by: accountOf(operator), subject, kind: 'official' }));
+  }
+  return { operator: accountOf(operator) };
+}
+
+/** A compact JWS made by hand, for headers and payloads that no honest client writes. */
+export function rawJws(header: object, payload: object, signature: Uint8Array): string {
+  const part = (value: object) => toBase64Url(utf8(JSON.stringify(value)));
+  return `${part(header)}.${part(payload)}.${toBase64Url(signature)}`;
+}
