@@ -3,6 +3,7 @@
 import { lt } from 'drizzle-orm';
 import { calculateJwkThumbprint, compactVerify, EmbeddedJWK, errors } from 'jose';
 import { toBase64Url } from '../core/log/base64.ts';
+import { LogFormatError } from '../core/log/error.ts';
 import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
 import { dpopSeen } from '../store/schema/identity.ts';
@@ -77,9 +78,14 @@ async function readProof(proof: string): Promise<{ jkt: string; claims: Claims }
     return isClaims(claims) ? { jkt: await calculateJwkThumbprint(protectedHeader.jwk), claims } : undefined;
   } catch (error) {
     // Whatever jose or the platform's crypto says of a stranger's bytes, it means: no proof.
-    if (error instanceof errors.JOSEError || error instanceof SyntaxError || error instanceof TypeError)
+    if (
+      error instanceof errors.JOSEError ||
+      error instanceof SyntaxError ||
+      error instanceof TypeError ||
+      error instanceof LogFormatError
+    )
       return undefined;
-    if (error instanceof Error && (error.name === 'DataError' || error.name === 'LogFormatError')) return undefined;
+    if (error instanceof Error && error.name === 'DataError') return undefined;
     throw error;
   }
 }
