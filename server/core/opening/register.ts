@@ -143,7 +143,8 @@ const REGISTER_PHASES = {
   RaiseEarlyObjection: ['Scheduled', 'CheckIn', 'Sealed', 'Postponed'],
 } as const satisfies Record<RegisterCommandType, readonly Phase[]>;
 
-function phaseRefusal(type: RegisterCommandType, phase: Phase): RefusalCode | null {
+/** The refusal for the phase, or null when this register command may be asked in it. */
+export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): RefusalCode | null {
   const phases: readonly Phase[] = REGISTER_PHASES[type];
   if (phases.includes(phase)) return null;
   if (phase === 'Draft') return 'not_published_yet';
@@ -166,7 +167,7 @@ export function decideRegister(
   command: RegisterCommand,
   facts: Pick<Facts, 'receivedAt'>,
 ): RegisterDecision {
-  const wrongPhase = phaseRefusal(command.type, opening.phase);
+  const wrongPhase = registerPhaseRefusal(command.type, opening.phase);
   if (wrongPhase !== null) return refuse(wrongPhase);
   if (command.type !== 'RaiseEarlyObjection' && facts.receivedAt >= opening.deadlineAt)
     return refuse('deadline_has_passed');

@@ -1,0 +1,137 @@
+/** One plain opening of four bids, stopped in any phase that is built: two open, one has the wrong key, one stays silent. */
+import type { Phase } from '../../server/core/opening/phases.ts';
+import { digest } from './opening-people.ts';
+import {
+  bidder,
+  clock,
+  DEADLINE,
+  HOUR,
+  host,
+  MINUTE,
+  openingScript,
+  platform,
+  type Script,
+  SECOND,
+  type Setting,
+  supervisor,
+  tenderer,
+  witness,
+} from './opening-script.ts';
+
+export const BUILT = [
+  'Draft',
+  'Scheduled',
+  'CheckIn',
+  'Sealed',
+  'RosterPublished',
+  'Decrypting',
+  'Attribution',
+  'Announcing',
+  'RecordConfirm',
+  'Closed',
+  'HandedOver',
+  'Archived',
+  'Failed',
+  'Aborted',
+] as const satisfies readonly Phase[];
+export type BuiltPhase = (typeof BUILT)[number];
+
+export const BIDS = 4;
+export const DECRYPTED = [1, 2] as const;
+export const WRONG_KEY = 3;
+export const SILENT = 4;
+/** When the roster comes out, the window opens. */
+export const ROSTER_AT = DEADLINE + MINUTE;
+export const WINDOW_AT = DEADLINE + 2 * MINUTE;
+
+/** One decryption received and decided. */
+export function decryptNow(s: Script, number: number, failure: 'wrong_key' | 'worker_failed' | null = null): Script {
+  s.go('DecryptBid', { jweSha256: digest(`jwe ${number}`) }, bidder(number));
+  return s.go(
+    'RecordDecryption',
+    { bidder: number, attempt: s.state.bids[number - 1]?.attempts.length ?? 0, failure },
+    platform,
+  );
+}
+
+/** Host and witness rule alike. */
+export function ruleAlike(
+  s: Script,
+  number: number,
+  verdict: 'deemed_revoked' | 'deemed_withdrawn' | 'unknown',
+): Script {
+  for (const actor of [host, witness]) s.go('GiveRuling', { bidder: number, verdict, reason: '证据见日志' }, actor);
+  return s;
+}
+
+/** The version and digest that stand now. */
+export function recordNow(s: Script): { version: number; recordSha256: string } {
+  if (s.state.record === null) throw new Error('no record');
+  return { version: s.state.record.version, recordSha256: s.state.record.sha256 };
+}
+
+const STEPS: Readonly<Record<string, (s: Script) => Script>> = {
+  Scheduled: (s) => s.clockTo(DEADLINE - 20 * HOUR).go('PublishOpening', {}, host),
+  CheckIn: (s) => {
+    s.clockTo(DEADLINE - 10 * HOUR);
+    for (let i = 0; i < BIDS; i++) s.lodge(i);
+    return s
+      .clockTo(DEADLINE - 2 * HOUR)
+      .go('OpenCheckIn', {}, clock)
+      .act(0, 'CheckIn', {});
+  },
+  Sealed: (s) => s.clockTo(DEADLINE).go('Seal', {}, clock),
+  RosterPublished: (s) => s.clockTo(ROSTER_AT).go('PublishRoster', {}, host),
+  Decrypting: (s) => s.clockTo(WINDOW_AT).go('OpenWindow', {}, host),
+  Attribution: (s) => {
+    s.clockTo(WINDOW_AT + MINUTE);
+    for (const number of DECRYPTED) decryptNow(s, number);
+    decryptNow(s, WRONG_KEY, 'wrong_key');
+    s.go('AcknowledgeChallenge', { kid: s.state.window?.kid ?? '' }, bidder(SILENT));
+    return s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
+  },
+  Announcing: (s) => {
+    for (const number of [WRONG_KEY, SILENT]) ruleAlike(s, number, 'deemed_revoked');
+    return s.clockTo(s.now + MINUTE).go('AnnouncePrices', {}, host);
+  },
+  RecordConfirm: (s) => s.clockTo(s.now + MINUTE).go('IssueRecord', { note: '' }, host),
+  Closed: (s) => {
+    for (const number of DECRYPTED) s.go('SignRecord', recordNow(s), bidder(number));
+    s.clockTo(s.state.record?.confirmBy ?? 0).go('TimeOutConfirmations', {}, clock);
+    return s.go('ProposeClose', {}, host).go('AttestClose', recordNow(s), witness);
+  },
+  HandedOver: (s) => s.clockTo(s.now + SECOND).go('HandOver', {}, host),
+  Archived: (s) => s.clockTo(s.now + s.state.policy.archiveAfterMs).go('ArchiveOpening', {}, clock),
+};
+
+/** Plays on until the phase is reached. The opening must stand in an earlier one of the plain course. */
+export function playTo(s: Script, phase: BuiltPhase): Script {
+  for (const name of Object.keys(STEPS)) {
+    if (s.state.phase === phase) return s;
+    if (BUILT.indexOf(name as BuiltPhase) > BUILT.indexOf(s.state.phase as BuiltPhase)) STEPS[name]?.(s);
+  }
+  if (s.state.phase !== phase) throw new Error(`${phase} is not on the plain course`);
+  return s;
+}
+
+/** A fresh opening in this phase. Failed: too few bids. Aborted: a supervisor's order in CheckIn. */
+export function reach(phase: BuiltPhase, setting: Setting = {}): Script {
+  if (phase === 'Failed') {
+    const s = playTo(openingScript(setting), 'Scheduled').lodge(0).lodge(1);
+    s.clockTo(DEADLINE - 2 * HOUR).go('OpenCheckIn', {}, clock);
+    return s.clockTo(DEADLINE).go('Seal', {}, clock);
+  }
+  if (phase === 'Aborted') return reach('CheckIn', setting).go('OrderAbort', { reason: '责令终止' }, supervisor);
+  return playTo(openingScript(setting), phase);
+}
+
+/** Suspended by the host, in a phase that allows it. */
+export function suspend(s: Script, actor = host): Script {
+  return s.go('SuspendOpening', { reason: '停电' }, actor);
+}
+
+/** An objection raised, and answered if wanted. */
+export function object(s: Script, number: number, answered = false): Script {
+  s.go('RaiseObjection', { text: '对唱标结果有异议 <100>' }, bidder(number));
+  return answered ? s.go('AnswerObjection', { objection: s.state.objections.length, text: '维持' }, tenderer) : s;
+}

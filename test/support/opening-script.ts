@@ -1,0 +1,313 @@
+/** An opening played without a server: given a state, when a command comes, then events are logged, read back and folded. */
+import { Check } from 'typebox/schema';
+import type { Json } from '../../server/core/log/canonical.ts';
+import { makeDisclosure } from '../../server/core/log/disclosure.ts';
+import type { Entry } from '../../server/core/log/entry.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { COMMANDS, type Command, type CommandData, type CommandType } from '../../server/core/opening/commands.ts';
+import { type Decision, decide } from '../../server/core/opening/decide.ts';
+import type { Details } from '../../server/core/opening/details.ts';
+import { envelopesRootOf } from '../../server/core/opening/envelopes-root.ts';
+import { EVENTS, type LoggedEvent, type NewEvent } from '../../server/core/opening/events.ts';
+import { begin, evolve } from '../../server/core/opening/evolve.ts';
+import type { Facts, OpenedList, RegisterFacts } from '../../server/core/opening/facts.ts';
+import { isMachine, ORIGINS, type Origin } from '../../server/core/opening/origins.ts';
+import { type Policy, PROFILES, type ProfileName } from '../../server/core/opening/policy.ts';
+import { readEvent } from '../../server/core/opening/read-event.ts';
+import {
+  decideRegister,
+  emptyRegister,
+  evolveRegister,
+  freezeRegister,
+  type RegisterCommand,
+  type RegisterCommandType,
+  type RegisterDecision,
+  type RegisterState,
+  type RegisterWho,
+} from '../../server/core/opening/register.ts';
+import type { Actor } from '../../server/core/opening/roles.ts';
+import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
+import { createOpening } from '../../server/core/opening/steps/sealing.ts';
+import { sha256 } from '../../server/hash.ts';
+import {
+  actOf,
+  bidderWho,
+  digest,
+  lodgedBid,
+  OPENING_ID,
+  ORIGIN,
+  openingListOf,
+  PLATFORM,
+  staffWho,
+} from './opening-people.ts';
+
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+export const HOUR = 3_600_000;
+/** The deadline of every scripted opening. */
+export const DEADLINE = Date.parse('2026-03-02T01:00:00.000Z');
+
+/** One entry as it would stand on the log, with every disclosure known. */
+export type Line = {
+  readonly entry: Entry;
+  readonly disclosed: Readonly<Record<string, Json>>;
+  readonly event: LoggedEvent;
+  readonly origin: Origin;
+};
+
+export type Setting = {
+  readonly profile?: ProfileName;
+  readonly policy?: Partial<Policy>;
+  readonly details?: Partial<Details>;
+};
+
+type RegisterAct = Pick<RegisterCommand, 'type' | 'data'>;
+
+export type Script = {
+  readonly state: OpeningState;
+  readonly lines: readonly Line[];
+  readonly register: RegisterState;
+  readonly now: number;
+  /** What decide is told now, with changes. */
+  facts(changes?: Partial<Facts>): Facts;
+  registerFacts(): RegisterFacts;
+  /** Moves the clock to an instant. */
+  clockTo(at: number): Script;
+  /** A copy that goes its own way. */
+  fork(): Script;
+  /** The same opening said to stand in another phase, for cells that no script can reach yet. */
+  inPhase(phase: OpeningState['phase']): Script;
+  /** What decide says; nothing is changed. */
+  ask<T extends CommandType>(type: T, data: CommandData<T>, actor: Actor, changes?: Partial<Facts>): Decision;
+  /** The refusal's code, or undefined when it would be accepted. */
+  refusal<T extends CommandType>(
+    type: T,
+    data: CommandData<T>,
+    actor: Actor,
+    changes?: Partial<Facts>,
+  ): string | undefined;
+  /** Carries a command out: its events are logged, read back and folded. Throws on a refusal. */
+  go<T extends CommandType>(type: T, data: CommandData<T>, actor: Actor, changes?: Partial<Facts>): Script;
+  /** What the register says to a bidder's act. */
+  askRegister(index: number, act: RegisterAct, receivedAt?: number): RegisterDecision;
+  /** Carries a bidder's act out on the register. Throws on a refusal. */
+  act(index: number, type: RegisterCommandType, data: Json, receivedAt?: number): Script;
+  /** Lodges a bid for a bidder who has none. */
+  lodge(index: number, changes?: Parameters<typeof lodgedBid>[2], receivedAt?: number): Script;
+};
+
+type Snapshot = {
+  state: OpeningState;
+  lines: readonly Line[];
+  register: RegisterState;
+  numbers: readonly number[];
+  now: number;
+};
+
+export const host: Actor = { role: 'host' };
+export const tenderer: Actor = { role: 'tenderer' };
+export const witness: Actor = { role: 'witness' };
+export const supervisor: Actor = { role: 'supervisor' };
+export const clock: Actor = { role: 'clock' };
+export const platform: Actor = { role: 'platform' };
+export const bidder = (number: number): Actor => ({ role: 'bidder', bidder: number });
+
+const DETAILS: Details = {
+  title: '河西走廊灌区改造工程',
+  project: { code: 'P-1', name: '灌区改造' },
+  lot: { code: 'LOT-1', name: '一标段' },
+  tenderer: '张掖市水务局',
+  agency: '甘肃某招标代理有限公司',
+  place: '张掖市公共资源交易中心 1 号厅',
+  deadlineAt: formatInstant(DEADLINE),
+};
+
+const WINDOW_KEY = { kty: 'EC', crv: 'P-256', x: digest('window x'), y: digest('window y') } as const;
+
+/** What is refused, as the code alone; undefined when it was accepted. */
+export function refusalOf(decision: Decision | RegisterDecision): string | undefined {
+  return 'refused' in decision ? decision.refused : undefined;
+}
+
+export function makeCommand<T extends CommandType>(type: T, data: CommandData<T>, actor: Actor): Command {
+  if (!Check(COMMANDS[type].data, data)) throw new Error(`not the data of ${type}: ${JSON.stringify(data)}`);
+  return { type, data, actor } as unknown as Command;
+}
+
+/** Starts an opening in Draft, one day before its deadline. */
+export function openingScript(setting: Setting = {}): Script {
+  const profile = setting.profile ?? 'engineering';
+  const created = createOpening(
+    {
+      openingId: OPENING_ID,
+      platform: PLATFORM,
+      profile,
+      details: { ...DETAILS, ...setting.details },
+      policy: { ...PROFILES[profile].defaults, ...setting.policy },
+      vkey: `${ORIGIN}+00000000+AAAA`,
+      cosigners: { quorum: 0, vkeys: [] },
+      assignments: [{ account: 'host', role: 'host' }],
+      production: profile !== 'rehearsal',
+    },
+    { digest },
+  );
+  if ('refused' in created) throw new Error(`not created: ${created.refused}`);
+  const now = DEADLINE - 24 * HOUR;
+  const { details, policy } = setting;
+  const data = { profile, details: { ...DETAILS, ...details }, policy: { ...PROFILES[profile].defaults, ...policy } };
+  const lines = created.events.map((event) => lineOf(event, 0, now, now, host, 'CreateOpening', data, []));
+  const [first] = lines;
+  if (first === undefined) throw new Error('nothing was created');
+  return resume({ state: begin(first.event), lines, register: emptyRegister, numbers: [], now });
+}
+/** One event as the recorder would log it: who, source and act of people, null for machines, a digest for each field. */
+function lineOf(
+  event: NewEvent,
+  seq: number,
+  at: number,
+  receivedAt: number,
+  actor: Actor,
+  origin: Origin,
+  data: Json,
+  known: readonly { bidder: number; who: RegisterWho }[],
+): Line {
+  const machine = isMachine(actor.role);
+  const who = machine ? null : (known.find((k) => k.bidder === actor.bidder)?.who ?? staffWho(actor.role));
+  const command = `c-${at}-${origin}`;
+  const signedBy =
+    origin === 'CreateOpening' || COMMANDS[origin].signedBy !== 'certificate' ? 'session' : 'certificate';
+  const given: Record<string, unknown> = {
+    who,
+    source: who === null ? null : { address: '192.0.2.7', client: 'kaibiao test' },
+    act: who === null ? null : actOf({ command, type: origin, data, who, signedBy }),
+    ...event.fields,
+  };
+  const disclosed: Record<string, Json> = {};
+  const commit: Record<string, string> = {};
+  for (const name of Object.keys(EVENTS[event.type].withheld)) {
+    if (given[name] === undefined) throw new Error(`${event.type} without ${name}`);
+    disclosed[name] = given[name] as Json;
+    commit[name] = makeDisclosure(sha256, sha256(utf8(`${seq} ${name}`)), name, given[name] as Json).digest;
+  }
+  const entry: Entry = {
+    v: 1,
+    log: ORIGIN,
+    seq,
+    at: formatInstant(at),
+    ...(machine ? {} : { receivedAt: formatInstant(receivedAt) }),
+    type: event.type,
+    actor: { role: actor.role },
+    command,
+    body: event.body as Json & object as Entry['body'],
+    commit,
+  };
+  return { entry, disclosed, event: readEvent(entry, disclosed), origin };
+}
+
+/** A script that goes on from a snapshot; two that go on from one do not disturb each other. */
+function resume(from: Snapshot): Script {
+  let { state, lines, register, numbers, now } = from;
+
+  const registerFacts = (): RegisterFacts => {
+    const frozen = freezeRegister(register, formatInstant);
+    // a permutation that is not the identity wherever there are two
+    const drawn = frozen.roster.map((_row, i) => (i % 2 === 0 ? Math.min(i + 2, frozen.roster.length) : i));
+    return {
+      ...frozen,
+      envelopesRoot: envelopesRootOf(sha256, frozen.lodgements),
+      numbers: numbers.length > 0 ? numbers : drawn,
+    };
+  };
+  const indexOf = (number: number): number => {
+    const { roster, numbers: drawn } = registerFacts();
+    return Number(roster[drawn.indexOf(number)]?.creditCode.slice(-7));
+  };
+  const openedLists = (): OpenedList[] =>
+    state.bids.filter(isDecrypted).map((bid) => {
+      const { list, disclosure } = openingListOf(indexOf(bid.bidder));
+      return { bidder: bid.bidder, disclosure, list };
+    });
+  const facts = (changes: Partial<Facts>): Facts => ({
+    at: now,
+    receivedAt: changes.at ?? now,
+    digest,
+    undecided: 0,
+    assigned: ['host', 'tenderer', 'witness', 'supervisor'],
+    register: registerFacts(),
+    windowKey: { kid: digest('window key'), jwk: WINDOW_KEY },
+    openedLists: openedLists(),
+    manifest: { sha256: digest('manifest'), bids: state.bids.filter(isDecrypted).length, document: { files: [] } },
+    cosigned: true,
+    outageSince: null,
+    ...changes,
+  });
+
+  const script: Script = {
+    get state() {
+      return state;
+    },
+    get lines() {
+      return lines;
+    },
+    get register() {
+      return register;
+    },
+    get now() {
+      return now;
+    },
+    facts: (changes = {}) => facts(changes),
+    registerFacts,
+    clockTo(at) {
+      now = at;
+      return script;
+    },
+    fork: () => resume({ state, lines, register, numbers, now }),
+    inPhase: (phase) => resume({ state: { ...state, phase }, lines, register, numbers, now }),
+    ask: (type, data, actor, changes = {}) => decide(state, makeCommand(type, data, actor), facts(changes)),
+    refusal: (type, data, actor, changes = {}) => refusalOf(script.ask(type, data, actor, changes)),
+    go(type, data, actor, changes = {}) {
+      const told = facts(changes);
+      const decision = decide(state, makeCommand(type, data, actor), told);
+      if ('refused' in decision) throw new Error(`${type} in ${state.phase} is refused: ${decision.refused}`);
+      const people = told.register?.numbers.map((n, i) => ({ bidder: n, who: whoOf(i) })) ?? [];
+      for (const event of decision.events) {
+        const origins: readonly Origin[] = ORIGINS[event.type];
+        if (!origins.includes(type)) throw new Error(`${event.type} cannot come from ${type}`);
+        const line = lineOf(event, state.size, told.at, told.receivedAt, actor, type, data as Json, people);
+        state = evolve(state, line.event);
+        lines = [...lines, line];
+        if (event.type === 'RosterPublished') numbers = told.register?.numbers ?? [];
+      }
+      now = told.at;
+      return script;
+    },
+    askRegister(index, act, receivedAt = now) {
+      return decideRegister(register, state, { ...act, who: bidderWho(index) } as RegisterCommand, { receivedAt });
+    },
+    act(index, type, data, receivedAt = now) {
+      const who = bidderWho(index);
+      const decision = script.askRegister(index, { type, data } as RegisterAct, receivedAt);
+      if ('refused' in decision) throw new Error(`${type} is refused: ${decision.refused}`);
+      if ('repeats' in decision) return script;
+      const command = `r-${register.size}`;
+      const kept = {
+        act: actOf({ command, type, data, who, signedBy: 'certificate' }),
+        source: { address: '192.0.2.9', client: 'test' },
+      };
+      for (const event of decision.events) {
+        const receiptSha256 = event.type === 'BidLodged' ? digest(`receipt ${event.body.bidId}`) : null;
+        register = evolveRegister(register, { ...event, who, receivedAt, receiptSha256, ...kept });
+      }
+      return script;
+    },
+    lodge: (index, changes = {}, receivedAt = now) =>
+      script.act(index, 'LodgeBid', lodgedBid(index, about(), changes), receivedAt),
+  };
+  const about = () => ({ policyHash: state.policyHash, deadlineAt: state.details.deadlineAt });
+  const whoOf = (row: number): RegisterWho => {
+    const creditCode = registerFacts().roster[row]?.creditCode ?? '';
+    return register.bidders.get(creditCode)?.who ?? bidderWho(row);
+  };
+  return script;
+}
