@@ -1,0 +1,180 @@
+/** Appends entries to a log within the caller's transaction: head locked, tree grown, head signed; commits and releases nothing. */
+import { joinBytes, sameBytes } from '../core/log/bytes.ts';
+import { parseEntry } from '../core/log/entry.ts';
+import { HASH_BYTES } from '../core/log/hash.ts';
+import {
+  appendLeaves,
+  type CompactRange,
+  EMPTY_RANGE,
+  leafHash,
+  type NodeId,
+  rangeNodes,
+  rangeRoot,
+} from '../core/log/merkle.ts';
+import type { LogKind } from '../core/log/origin.ts';
+import { sha256 } from '../hash.ts';
+import type { TransactionSql } from './driver.ts';
+
+/** PostgreSQL's number for the type bytea; see `openPool` on lists of bytes. */
+const BYTEA = 17;
+
+/** A log as its row says while it is locked. `range` is the tree over its entries, `root` the root of it. */
+export type Head = {
+  readonly origin: string;
+  readonly kind: LogKind;
+  readonly size: number;
+  readonly range: CompactRange;
+  readonly root: Uint8Array;
+};
+
+/** An entry to append: its exact bytes, and what opens its withheld fields. */
+export type NewEntry = {
+  readonly bytes: Uint8Array;
+  readonly disclosures: readonly { readonly field: string; readonly disclosure: string }[];
+};
+
+/** Who signs the new head: makes it durable on his side first, and refuses one that does not grow from `after`. */
+export type HeadSigner = {
+  sign(
+    origin: string,
+    kind: LogKind,
+    size: number,
+    root: Uint8Array,
+    after: { readonly size: number; readonly root: Uint8Array },
+  ): Promise<string>;
+};
+
+/** What was appended: the new head with its signed checkpoint. */
+export type Appended = {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly checkpoint: string;
+  readonly head: Head;
+};
+
+/** The log cannot be appended to as it stands; a fault of the database or of the caller, never of a person. */
+export class AppendFault extends Error {
+  readonly code: 'log_missing' | 'head_corrupt' | 'head_moved' | 'entry_out_of_place';
+  constructor(code: AppendFault['code'], origin: string, detail: string) {
+    super(`${code}: ${origin}: ${detail}`);
+    this.name = 'AppendFault';
+    this.code = code;
+  }
+}
+
+/** Begins a log without entries. Throws: PostgresError 23505 when the log, or another of this opening, is there. */
+export async function createLog(
+  tx: TransactionSql,
+  log: { readonly origin: string; readonly kind: LogKind; readonly openingId: string | null },
+): Promise<void> {
+  const root = rangeRoot(sha256, EMPTY_RANGE);
+  await tx`INSERT INTO logs (origin, kind, opening_id, size, frontier, root)
+           VALUES (${log.origin}, ${log.kind}, ${log.openingId}, 0, ${new Uint8Array()}, ${root})`;
+}
+
+/** The hashes of a compact range, largest subtree first, as the column `frontier` holds them. */
+function readFrontier(origin: string, size: number, frontier: Uint8Array): CompactRange {
+  if (frontier.length !== rangeNodes(size).length * HASH_BYTES)
+    throw new AppendFault('head_corrupt', origin, `the frontier does not fit ${size} entries`);
+  const hashes: Uint8Array[] = [];
+  for (let at = 0; at < frontier.length; at += HASH_BYTES) hashes.push(frontier.slice(at, at + HASH_BYTES));
+  return { size, hashes };
+}
+
+/**
+ * Locks the head of a log until the transaction ends, and reads it.
+ *
+ * Throws: AppendFault: `log_missing`; `head_corrupt` when frontier and root contradict each other.
+ * Why:    lock order is the opening's row first, then this: two rounds of one opening, or a round and a batch, cannot deadlock.
+ */
+export async function lockHead(tx: TransactionSql, origin: string): Promise<Head> {
+  const [row] = await tx<{ kind: LogKind; size: number; frontier: Uint8Array; root: Uint8Array }[]>`
+    SELECT kind, size, frontier, root FROM logs WHERE origin = ${origin} FOR UPDATE`;
+  if (row === undefined) throw new AppendFault('log_missing', origin, 'there is no such log');
+  const { kind, size, frontier, root } = row;
+  const range = readFrontier(origin, size, frontier);
+  if (!sameBytes(rangeRoot(sha256, range), root))
+    throw new AppendFault('head_corrupt', origin, `the root at ${size} is not the frontier's`);
+  return { origin, kind, size, range, root };
+}
+
+/**
+ * Appends entries and signs the new head.
+ *
+ * Shape:   `head` from `lockHead` in the same transaction, or from the append before in it; at least one entry.
+ * Returns: the new head. The caller commits, THEN releases it with the signer, THEN announces it; when the transaction fails
+ *          after this was called, or its outcome is unknown, he settles (see recorder/commit.ts).
+ * Throws:  AppendFault: `entry_out_of_place` when an entry is not the next one of this log; `head_moved` when the head is not
+ *          as it was locked. LogFormatError for bytes that no verifier would read. What the signer throws.
+ * Why:     an entry is read once more before it is signed, because nothing signed can ever be taken back.
+ */
+export async function appendEntries(
+  tx: TransactionSql,
+  head: Head,
+  entries: readonly NewEntry[],
+  signer: HeadSigner,
+): Promise<Appended> {
+  const { origin, kind, size: before } = head;
+  if (entries.length === 0) throw new AppendFault('entry_out_of_place', origin, 'nothing to append');
+  entries.forEach(({ bytes }, n) => {
+    const { log, seq } = parseEntry(bytes);
+    if (log !== origin || seq !== before + n)
+      throw new AppendFault('entry_out_of_place', origin, `entry ${seq} of ${log} at ${before + n}`);
+  });
+
+  const leaves = entries.map(({ bytes }) => leafHash(sha256, bytes));
+  const nodes: (NodeId & { readonly hash: Uint8Array })[] = [];
+  const range = appendLeaves(sha256, head.range, leaves, (node, hash) => {
+    // the leaves' own hashes stand beside the entries
+    if (node.level > 0) nodes.push({ ...node, hash });
+  });
+  const root = rangeRoot(sha256, range);
+  const { size } = range;
+
+  const opening = entries.flatMap(({ disclosures }, n) => disclosures.map((d) => ({ seq: before + n, ...d })));
+  // One statement, one way to the database and back: four that were sent together came out of the driver in another order.
+  const [moved] = await tx<{ rows: number }[]>`
+    WITH appended AS (
+      INSERT INTO entries (origin, seq, bytes, leaf_hash)
+      SELECT ${origin}, ${before}::bigint + n - 1, bytes, leaf_hash
+      FROM unnest(${bytesArray(
+        tx,
+        entries.map(({ bytes }) => bytes),
+      )}::bytea[], ${bytesArray(tx, leaves)}::bytea[]) WITH ORDINALITY AS e (bytes, leaf_hash, n)
+    ), grown AS (
+      INSERT INTO nodes (origin, level, index, hash)
+      SELECT ${origin}, level, index, hash
+      FROM unnest(${nodes.map(({ level }) => level)}::int[], ${nodes.map(({ index }) => index)}::bigint[],
+                  ${bytesArray(
+                    tx,
+                    nodes.map(({ hash }) => hash),
+                  )}::bytea[]) AS n (level, index, hash)
+    ), withheld AS (
+      INSERT INTO disclosures (origin, seq, field, disclosure)
+      SELECT ${origin}, seq, field, disclosure
+      FROM unnest(${opening.map(({ seq }) => seq)}::bigint[], ${opening.map(({ field }) => field)}::text[],
+                  ${opening.map(({ disclosure }) => disclosure)}::text[]) AS d (seq, field, disclosure)
+    ), moved AS (
+      UPDATE logs SET size = ${size}, frontier = ${joinBytes(...range.hashes)}, root = ${root}
+      WHERE origin = ${origin} AND size = ${before} RETURNING 1
+    )
+    SELECT count(*)::int AS rows FROM moved`;
+  if (moved?.rows !== 1) throw new AppendFault('head_moved', origin, `it no longer stands at ${before}`);
+  const checkpoint = await signer.sign(origin, kind, size, root, { size: before, root: head.root });
+  await tx`INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})`;
+  return { size, root, checkpoint, head: { origin, kind, size, range, root } };
+}
+
+function bytesArray(tx: TransactionSql, list: readonly Uint8Array[]) {
+  return tx.array([...list], BYTEA);
+}
+
+/** The committed head of a log while its row is locked; null when there is no such log, or nothing on it. */
+export async function lockCommitted(
+  tx: TransactionSql,
+  origin: string,
+): Promise<{ readonly size: number; readonly root: Uint8Array } | null> {
+  const [row] = await tx<{ size: number; root: Uint8Array }[]>`
+    SELECT size, root FROM logs WHERE origin = ${origin} FOR UPDATE`;
+  return row === undefined || row.size === 0 ? null : row;
+}

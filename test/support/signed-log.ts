@@ -1,0 +1,81 @@
+/** What tests of the store and the signer share: a signer in a folder of its own, entries to append, and the append itself. */
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JsonObject } from '../../server/core/log/canonical.ts';
+import { makeDisclosure } from '../../server/core/log/disclosure.ts';
+import { encodeEntry } from '../../server/core/log/entry.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
+import { sha256 } from '../../server/hash.ts';
+import { commit } from '../../server/recorder/commit.ts';
+import { openSigner, type Signer } from '../../server/recorder/signer.ts';
+import { appendEntries, createLog, lockHead, type NewEntry } from '../../server/store/append.ts';
+import type { Sql } from '../../server/store/driver.ts';
+
+export const PLATFORM = 'kaibiao.test';
+
+/** What a test brings: tap's `t`. */
+type Teardown = { teardown(act: () => Promise<void>): void };
+
+/** A data folder that goes with the test. */
+export async function dataFolder(t: Teardown): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'kaibiao-data-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A signer in a folder of its own, closed with the test. */
+export async function testSigner(t: Teardown, folder?: string): Promise<Signer> {
+  const signer = await openSigner(folder ?? (await dataFolder(t)), PLATFORM);
+  t.teardown(() => signer.close());
+  return signer;
+}
+
+/** The folder as a crash would leave it now: a copy, since the first is still held by its process. */
+export async function crashImage(t: Teardown, folder: string): Promise<string> {
+  const copy = await dataFolder(t);
+  await cp(folder, copy, { recursive: true });
+  return copy;
+}
+
+const START_AT = Date.UTC(2026, 2, 5, 1, 0, 0);
+
+/** Entry `seq` of a log, with a body and one withheld field. */
+export function entryAt(origin: string, seq: number, body: JsonObject = { n: seq }): NewEntry {
+  const { disclosure, digest } = makeDisclosure(sha256, new Uint8Array(32).fill(seq % 251), 'who', `person ${seq}`);
+  const bytes = encodeEntry({
+    v: 1,
+    log: origin,
+    seq,
+    at: formatInstant(START_AT + seq),
+    type: 'NoticePosted',
+    actor: { role: 'host' },
+    command: `c-${seq}`,
+    body,
+    commit: { who: digest },
+  });
+  return { bytes, disclosures: [{ field: 'who', disclosure }] };
+}
+
+/** Begins the log of an opening. */
+export async function begin(sql: Sql, origin: string): Promise<void> {
+  const openingId = origin.slice(origin.lastIndexOf('/') + 1);
+  await sql.begin((tx) => createLog(tx, { origin, kind: 'opening', openingId }));
+}
+
+/** Appends `count` entries in one transaction and lets them out. Returns: the sequence numbers, size and checkpoint. */
+export function appendSome(
+  sql: Sql,
+  signer: Signer,
+  origin: string,
+  count = 1,
+  body?: JsonObject,
+): Promise<{ seqs: number[]; size: number; checkpoint: string }> {
+  return commit({ sql, signer }, [origin], async (tx) => {
+    const head = await lockHead(tx, origin);
+    const seqs = Array.from({ length: count }, (_, n) => head.size + n);
+    const entries = seqs.map((seq) => entryAt(origin, seq, body));
+    const appended = await appendEntries(tx, head, entries, signer);
+    return { appended: [appended], answer: { seqs, size: appended.size, checkpoint: appended.checkpoint } };
+  });
+}
