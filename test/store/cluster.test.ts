@@ -63,8 +63,14 @@ async function otherUser(folder: string): Promise<{ child: ChildProcess; pid: nu
   return { child, ...(JSON.parse(line.toString()) as { pid: number; isAdopted: boolean }) };
 }
 
+/** Made once: most tests need only some cluster that is stopped. */
+let made: string;
+t.before(async () => {
+  made = await newFolder(t);
+});
+
 t.test('starts from nothing, answers, and stops with its last user', async (t) => {
-  const cluster = await start(await newFolder(t));
+  const cluster = await start(made);
   t.notOk(cluster.isAdopted);
   t.strictSame(await ask(cluster, 'SELECT 1 AS one'), [{ one: 1 }]);
   const [settings] = await ask(
@@ -79,7 +85,7 @@ t.test('starts from nothing, answers, and stops with its last user', async (t) =
 });
 
 t.test('only its own user may enter the socket’s folder, and its path is short', async (t) => {
-  const cluster = await start(await newFolder(t));
+  const cluster = await start(made);
   const { mode, uid } = await stat(cluster.host);
   t.equal(mode & 0o777, 0o700);
   t.equal(uid, process.getuid?.() === 0 ? 65_534 : process.getuid?.());
@@ -88,7 +94,7 @@ t.test('only its own user may enter the socket’s folder, and its path is short
 });
 
 t.test('keeps what it was told, from one start to the next', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   const first = await start(folder);
   await ask(first, 'CREATE TABLE kept AS SELECT 7 AS n');
   await first.leave();
@@ -99,7 +105,7 @@ t.test('keeps what it was told, from one start to the next', async (t) => {
 });
 
 t.test('started twice by one process it is the same one, and stops with the second leave', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   const [one, two] = await Promise.all([start(folder), start(folder)]);
   t.equal(one.pid, two.pid);
   t.strictSame([one.isAdopted, two.isAdopted].sort(), [false, true]);
@@ -122,7 +128,7 @@ t.test('processes that start it at the same time share it; the last one to leave
 });
 
 t.test('a user killed outright leaves it running; the next adopts it and can stop it', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   const user = await otherUser(folder);
   user.child.kill('SIGKILL');
   await once(user.child, 'exit');
@@ -151,7 +157,7 @@ t.test('PostgreSQL killed outright comes back with what it had committed', async
 });
 
 t.test('a busy backend that outlives its postmaster is ended before the new start', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   const first = await start(folder);
   const sql = openPool({ host: first.host, port: first.port, database: 'postgres', user: SUPERUSER }, 1);
   const [backend] = await sql`SELECT pg_backend_pid() AS pid`;
@@ -171,7 +177,7 @@ t.test('a busy backend that outlives its postmaster is ended before the new star
 });
 
 t.test('a postmaster.pid that names a living stranger does not stop the start', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   await (await start(folder)).leave();
   const stale = [process.pid, `${folder}/data`, 0, 5432, '/nowhere', '', '', 'ready'].join('\n');
   await writeFile(join(folder, 'data/postmaster.pid'), stale);
@@ -191,7 +197,7 @@ t.test('files half made by a killed start are not taken for a database', async (
 });
 
 t.test('a start that fails says what PostgreSQL said', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   await (await start(folder)).leave();
   await writeFile(join(folder, 'data/PG_VERSION'), '9\n');
   await t.rejects(start(folder), /PostgreSQL ended with 1; its log ends:[\s\S]*(incompatible|not compatible)/);
@@ -200,7 +206,7 @@ t.test('a start that fails says what PostgreSQL said', async (t) => {
 });
 
 t.test('its log holds neither the statement nor the row that failed', async (t) => {
-  const folder = await newFolder(t);
+  const folder = made;
   const cluster = await start(folder);
   await ask(cluster, 'CREATE TABLE bid (price text CHECK (price IS NULL))');
   await t.rejects(ask(cluster, `INSERT INTO bid VALUES ('12800000')`), { code: '23514' });

@@ -6,11 +6,16 @@ import fc from 'fast-check';
 import { connect, openDatabase } from '../../server/store/connect.ts';
 import { openPool } from '../../server/store/driver.ts';
 import { entries, logs } from '../../server/store/schema/log.ts';
-import { testDb } from '../support/database.ts';
+import { type TestDatabase, testDb } from '../support/database.ts';
 import t from '../support/tap.ts';
 
+let database: TestDatabase;
+t.before(async () => {
+  database = await testDb(t);
+});
+
 t.test('bigint is a number, exact up to the last safe one and a fault beyond', async (t) => {
-  const { sql } = await testDb(t);
+  const { sql } = database;
   await fc.assert(
     fc.asyncProperty(fc.maxSafeInteger(), async (n) => {
       const [row] = await sql`SELECT ${n}::bigint AS n`;
@@ -28,7 +33,7 @@ t.test('bigint is a number, exact up to the last safe one and a fault beyond', a
 });
 
 t.test('bytea is a plain Uint8Array with a buffer of its own', async (t) => {
-  const { sql } = await testDb(t);
+  const { sql } = database;
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
       const [row] = await sql<{ b: Uint8Array }[]>`SELECT ${bytes}::bytea AS b`;
@@ -41,7 +46,7 @@ t.test('bytea is a plain Uint8Array with a buffer of its own', async (t) => {
 });
 
 t.test('arrays of bytes and numbers go in one statement, empty ones too', async (t) => {
-  const { sql } = await testDb(t);
+  const { sql } = database;
   const rowsOf = async (bytes: Uint8Array[], numbers: number[]) => [
     ...(await sql`SELECT * FROM unnest(${sql.array(bytes, 17)}::bytea[], ${numbers}::bigint[]) AS x (bytes, seq)`),
   ];
@@ -54,7 +59,7 @@ t.test('arrays of bytes and numbers go in one statement, empty ones too', async 
 });
 
 t.test('drizzle reads and writes through the same pool, in the same types', async (t) => {
-  const { db } = await testDb(t);
+  const { db } = database;
   const log = {
     origin: 'o',
     kind: 'ledger' as const,
@@ -74,14 +79,12 @@ t.test('drizzle reads and writes through the same pool, in the same types', asyn
 });
 
 t.test('the server refuses to work as somebody who may rewrite the log', async (t) => {
-  const database = await testDb(t);
   await t.rejects(connect(database.owner, 1), /kaibiao_owner, who may rewrite the log/);
   const superuser = { ...(database.owner as object), user: 'postgres' } as typeof database.owner;
   await t.rejects(connect(superuser, 1), /postgres, who may rewrite the log/);
 });
 
 t.test('a login of another name is let into the role by the migration, and refused without it', async (t) => {
-  const database = await testDb(t);
   const name = `login_${process.pid}`;
   const { superuser } = database;
   await superuser`CREATE ROLE ${superuser(name)} LOGIN`;
@@ -99,7 +102,7 @@ t.test('a login of another name is let into the role by the migration, and refus
 });
 
 t.test('what is notified after a commit is heard, what is rolled back is not', async (t) => {
-  const { sql, listen } = await testDb(t);
+  const { sql, listen } = database;
   const heard: string[] = [];
   let arrived: () => void = () => undefined;
   const end = await listen(
@@ -126,7 +129,7 @@ t.test('what is notified after a commit is heard, what is rolled back is not', a
 });
 
 t.test('a listener whose connection is ended hears again, and is told to read anew', async (t) => {
-  const { superuser, listen } = await testDb(t);
+  const { superuser, listen } = database;
   let times = 0;
   let again: () => void = () => undefined;
   const listensAgain = new Promise<void>((resolve) => {
@@ -148,7 +151,6 @@ t.test('a listener whose connection is ended hears again, and is told to read an
 });
 
 t.test('a URL with a socket folder names it as libpq does', async (t) => {
-  const database = await testDb(t);
   const sql = openPool(database.appUrl, 1);
   const [row] = await sql`SELECT current_database() AS name`;
   await sql.end();
