@@ -1,0 +1,162 @@
+/** Gives a bid's content key to the opening, and only to a window that is proven to be open: the checks a bidder's own client makes before its key is used. */
+import { createPublicKey } from 'node:crypto';
+import { CompactEncrypt } from 'jose';
+import { Check } from 'typebox/schema';
+import { checkAct, type VerifyJwsSignature } from '../../core/log/act.ts';
+import { toBase64, toBase64Url } from '../../core/log/base64.ts';
+import { tryParseEntry } from '../../core/log/entry.ts';
+import { parseInstant } from '../../core/log/instant.ts';
+import type { NoteVerifier } from '../../core/log/note.ts';
+import { verifyProof } from '../../core/log/proof.ts';
+import { utf8 } from '../../core/log/utf8.ts';
+import { EVENTS } from '../../core/opening/events.ts';
+import { cekCommit } from '../../core/seal/commitments.ts';
+import {
+  DECRYPTION_TYPE,
+  type DecryptionPayload,
+  SEALED_KEY_ALGORITHM,
+  SEALED_KEY_ENCRYPTION,
+  type WindowKey,
+} from '../../core/seal/decryption.ts';
+import { isLodgementPayload, type LodgementPayload } from '../../core/seal/lodgement.ts';
+import type { ReceiptPayload } from '../../core/seal/receipt.ts';
+import { readRecipientInfos } from '../../core/seal/recipient-info.ts';
+import { payloadSha256, RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
+import { sha256 } from '../../hash.ts';
+import { windowKeyId } from '../../vault/window-key.ts';
+import type { Signer } from './held-key.ts';
+import { SealError } from './seal-error.ts';
+import { signStatement } from './sign-statement.ts';
+import type { Unwrap } from './wrap.ts';
+
+/** The proof that the window was opened, as the platform sends it with the challenge. */
+export type WindowEvidence = {
+  /** The leaf: exact bytes of the WindowOpened entry. */
+  entry: Uint8Array;
+  /** Its `.tlog-proof`. */
+  proof: string;
+};
+
+export type Challenge = {
+  window: WindowEvidence;
+  /** 128 random bits, base64url. */
+  jti: string;
+  /** The envelope's RecipientInfos SET. */
+  recipientInfos: Uint8Array;
+};
+
+/** What the bidder itself kept from lodging. */
+export type KeptLodgement = {
+  statement: string;
+  receipt: ReceiptPayload;
+  /** Key of the opening log, from the genesis the bidder saw then: `<platform>/opening/<id>`. */
+  logKey: NoteVerifier;
+};
+
+/** The keys, and the outside. */
+export type DecryptionMeans = {
+  unwrap: Unwrap;
+  signer: Signer;
+  verifySignature: VerifyJwsSignature;
+  /** ms since 1970, the bidder's own clock. */
+  nowAt: number;
+  randomBytes: (length: number) => Uint8Array;
+};
+
+export type Decryption = { statement: string; jwe: string; payload: DecryptionPayload };
+
+/**
+ * Answers the challenge of the decryption window.
+ *
+ * Returns: the statement and the sealed content key; whoever carries them to the platform learns nothing.
+ * Throws:  SealError not_our_lodgement, receipt_not_for_this_bid, window_not_proven, before_deadline, header_differs, unwrap_failed,
+ *          wrong_key; up to header_differs the key has not been touched.
+ * Why:     a platform that sends its challenge early would turn the bidder into its decryption oracle. So the key is used only after
+ *          WindowOpened is proven to stand on the log the bidder knows, and after the deadline that it signed has passed by
+ *          its own clock; there is no way to call this without either.
+ */
+export async function decryptBid(
+  kept: KeptLodgement,
+  challenge: Challenge,
+  means: DecryptionMeans,
+): Promise<Decryption> {
+  const lodged = await readOwnLodgement(kept, means);
+  if (payloadSha256(sha256, lodged) !== kept.receipt.statementSha256) throw new SealError('receipt_not_for_this_bid');
+  const { windowKey, headSeen } = await proveWindow(kept.logKey, challenge.window, lodged);
+  if (means.nowAt < parseInstant(lodged.deadlineAt)) throw new SealError('before_deadline');
+  const recipientInfosSha256 = toBase64Url(sha256(challenge.recipientInfos));
+  if (recipientInfosSha256 !== lodged.recipientInfosSha256) throw new SealError('header_differs');
+
+  const cek = await means.unwrap(readRecipientInfos(challenge.recipientInfos));
+  try {
+    if (cekCommit(sha256, cek) !== lodged.cekCommit) throw new SealError('wrong_key');
+    const jwe = await sealKey(cek, windowKey, { jti: challenge.jti, envelopeSha256: lodged.envelopeSha256 });
+    const { iss, aud, openingId, lotId, bidId } = lodged;
+    const payload: DecryptionPayload = {
+      v: 1,
+      iss,
+      aud,
+      openingId,
+      lotId,
+      bidId,
+      receiptSha256: payloadSha256(sha256, kept.receipt),
+      recipientInfosSha256,
+      cekCommit: lodged.cekCommit,
+      challengeJti: challenge.jti,
+      jweSha256: toBase64Url(sha256(utf8(jwe))),
+      headSeen,
+      iat: Math.floor(means.nowAt / 1000),
+      jti: toBase64Url(means.randomBytes(RANDOM_ID_BYTES)),
+    };
+    return { statement: await signStatement(DECRYPTION_TYPE, payload, means.signer), jwe, payload };
+  } finally {
+    cek.fill(0);
+  }
+}
+
+/** The promises this bidder signed, its own signature checked: a file from elsewhere could name another deadline. */
+async function readOwnLodgement(
+  { statement, receipt }: KeptLodgement,
+  { verifySignature }: DecryptionMeans,
+): Promise<LodgementPayload> {
+  const expected = { platform: receipt.iss, openingId: receipt.openingId, command: '', types: ['LodgeBid'] };
+  const act = await checkAct({ act: statement }, expected, verifySignature, sha256);
+  if (!act.ok) throw new SealError('not_our_lodgement', act.reason);
+  if (!isLodgementPayload(act.payload) || act.payload.iss !== receipt.aud) throw new SealError('not_our_lodgement');
+  return act.payload;
+}
+
+/** The window key on the log, and the head under which it was proven. Throws: SealError window_not_proven. */
+async function proveWindow(
+  logKey: NoteVerifier,
+  { entry: leaf, proof }: WindowEvidence,
+  { aud, openingId }: LodgementPayload,
+): Promise<{ windowKey: WindowKey; headSeen: DecryptionPayload['headSeen'] }> {
+  if (logKey.name !== `${aud}/opening/${openingId}`) throw new SealError('window_not_proven', 'other_log');
+  const proven = await verifyProof({ sha256, proof, leaf, logKey });
+  if (!proven.ok) throw new SealError('window_not_proven', proven.reason);
+  const parsed = tryParseEntry(leaf);
+  if (!parsed.ok) throw new SealError('window_not_proven', parsed.fault.code);
+  const { type, log, seq, body } = parsed.entry;
+  const isInPlace = type === 'WindowOpened' && log === logKey.name && seq === proven.index;
+  if (!isInPlace || !Check(EVENTS.WindowOpened.body, body)) throw new SealError('window_not_proven', 'other_entry');
+  if (windowKeyId(body.windowKey) !== body.kid) throw new SealError('window_not_proven', 'other_key');
+  const { size, root } = proven.checkpoint;
+  return { windowKey: body.windowKey, headSeen: { size, root: toBase64(root) } };
+}
+
+/** The content key as compact JWE to the window key, bound to challenge and envelope. */
+async function sealKey(
+  cek: Uint8Array,
+  windowKey: WindowKey,
+  bound: { jti: string; envelopeSha256: string },
+): Promise<string> {
+  return new CompactEncrypt(cek)
+    .setProtectedHeader({
+      alg: SEALED_KEY_ALGORITHM,
+      enc: SEALED_KEY_ENCRYPTION,
+      kid: windowKeyId(windowKey),
+      ...bound,
+    })
+    .encrypt(createPublicKey({ key: { ...windowKey }, format: 'jwk' }));
+}

@@ -1,0 +1,97 @@
+/** A key a person holds in files, PEM or PKCS#12, with its certificate and chain; the private key stays in this process. */
+import { constants, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import forge from 'node-forge';
+import type { JwsAlgorithm } from '../../core/log/act.ts';
+import { parsePem } from '../../core/pki/certificate.ts';
+import { SealError } from './seal-error.ts';
+
+/** Certificates are DER; `chain` holds those above `certificate`, without the root. */
+export type HeldKey = { privateKey: KeyObject; certificate: Uint8Array; chain: Uint8Array[] };
+
+/** What signs a statement, wherever the key lies. */
+export type Signer = {
+  alg: JwsAlgorithm;
+  certificate: Uint8Array;
+  chain: readonly Uint8Array[];
+  /** JWS signature over `data`: for ES256 r‖s. */
+  sign(data: Uint8Array): Promise<Uint8Array>;
+};
+
+const PSS_SALT_BYTES = 32;
+
+/**
+ * Opens a key in PEM.
+ *
+ * Shape:  `certificates` holds the key's own certificate first; `passphrase` only for an encrypted key.
+ * Throws: SealError key_unreadable, key_of_another_certificate.
+ */
+export function openPem(files: { privateKey: string; certificates: string; passphrase?: string }): HeldKey {
+  const privateKey = unreadableUnless(() =>
+    createPrivateKey({
+      key: files.privateKey,
+      ...(files.passphrase !== undefined && { passphrase: files.passphrase }),
+    }),
+  );
+  const [certificate, ...chain] = unreadableUnless(() => parsePem(files.certificates)).map(({ der }) => der);
+  return pair(privateKey, certificate, chain);
+}
+
+/**
+ * Opens a PKCS#12 file (.pfx, .p12).
+ *
+ * Throws: SealError key_unreadable (wrong password too), key_of_another_certificate.
+ * Why:    node-forge, because node:crypto reads PKCS#12 for TLS only and gives no key out. It takes passwords in ASCII for PBES2.
+ */
+export function openPkcs12(file: Uint8Array, password: string): HeldKey {
+  return unreadableUnless(() => {
+    const { asn1, pki, pkcs12 } = forge;
+    const store = pkcs12.pkcs12FromAsn1(asn1.fromDer(Buffer.from(file).toString('latin1')), password);
+    const bagsOf = (type: string): forge.pkcs12.Bag[] => store.getBags({ bagType: type })[type] ?? [];
+    const certificates = bagsOf(pki.oids['certBag'] ?? '').flatMap(({ cert }) =>
+      cert ? [Uint8Array.from(Buffer.from(asn1.toDer(pki.certificateToAsn1(cert)).getBytes(), 'latin1'))] : [],
+    );
+    const key = [...bagsOf(pki.oids['pkcs8ShroudedKeyBag'] ?? ''), ...bagsOf(pki.oids['keyBag'] ?? '')][0]?.key;
+    if (!key) throw new SealError('key_unreadable');
+    const privateKey = createPrivateKey(pki.privateKeyToPem(key));
+    const own = certificates.find((der) => fits(privateKey, der));
+    return pair(
+      privateKey,
+      own,
+      certificates.filter((der) => der !== own),
+    );
+  });
+}
+
+/** A signer over a held key: ES256 for P-256, otherwise RS256, or PS256 when asked. */
+export function signerOf({ privateKey, certificate, chain }: HeldKey, rsa: 'RS256' | 'PS256' = 'RS256'): Signer {
+  const alg = privateKey.asymmetricKeyType === 'ec' ? 'ES256' : rsa;
+  return {
+    alg,
+    certificate,
+    chain,
+    async sign(data) {
+      if (alg === 'ES256') return sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+      if (alg === 'RS256') return sign('sha256', data, privateKey);
+      const padding = constants.RSA_PKCS1_PSS_PADDING;
+      return sign('sha256', data, { key: privateKey, padding, saltLength: PSS_SALT_BYTES });
+    },
+  };
+}
+
+function pair(privateKey: KeyObject, certificate: Uint8Array | undefined, chain: Uint8Array[]): HeldKey {
+  if (certificate === undefined || !fits(privateKey, certificate)) throw new SealError('key_of_another_certificate');
+  return { privateKey, certificate, chain };
+}
+
+function fits(privateKey: KeyObject, certificate: Uint8Array): boolean {
+  return new X509Certificate(certificate).checkPrivateKey(privateKey);
+}
+
+function unreadableUnless<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    // What OpenSSL and forge say here may quote the file; the code alone goes on.
+    throw error instanceof SealError ? error : new SealError('key_unreadable');
+  }
+}

@@ -1,0 +1,48 @@
+/** Builds and signs the lodgement statement of a sealed bid. */
+import { toBase64Url } from '../../core/log/base64.ts';
+import { formatInstant } from '../../core/log/instant.ts';
+import { LODGEMENT_TYPE, type LodgementPayload, SEAL_PROFILE } from '../../core/seal/lodgement.ts';
+import { RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
+import type { BidPromises } from './adopt.ts';
+import type { Signer } from './held-key.ts';
+import { signStatement } from './sign-statement.ts';
+
+/** The opening as the bidder has read it: its genesis and policy stand on the log. */
+export type OpeningTerms = {
+  platform: string;
+  openingId: string;
+  lotId: string;
+  policyHash: string;
+  /** ms since 1970. */
+  deadlineAt: number;
+};
+
+/**
+ * The statement that lodges a bid, or replaces the standing one named by `replaces`.
+ *
+ * Shape: `nowAt` ms since 1970 by the bidder's clock.
+ */
+export async function signLodgement(
+  terms: OpeningTerms,
+  bid: { creditCode: string; promises: BidPromises; replaces?: string },
+  signer: Signer,
+  outside: { nowAt: number; randomBytes: (length: number) => Uint8Array },
+): Promise<{ statement: string; payload: LodgementPayload }> {
+  const randomId = (): string => toBase64Url(outside.randomBytes(RANDOM_ID_BYTES));
+  const payload: LodgementPayload = {
+    v: 1,
+    iss: bid.creditCode,
+    aud: terms.platform,
+    openingId: terms.openingId,
+    lotId: terms.lotId,
+    bidId: randomId(),
+    policyHash: terms.policyHash,
+    deadlineAt: formatInstant(terms.deadlineAt),
+    ...bid.promises,
+    profile: SEAL_PROFILE,
+    ...(bid.replaces !== undefined && { replaces: bid.replaces }),
+    iat: Math.floor(outside.nowAt / 1000),
+    jti: randomId(),
+  };
+  return { statement: await signStatement(LODGEMENT_TYPE, payload, signer), payload };
+}

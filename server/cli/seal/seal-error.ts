@@ -1,0 +1,54 @@
+/** Why the bidder's own tool stops: one error class with stable codes; its messages hold no key and nothing of the bid. */
+
+export const SEAL_ERRORS = {
+  key_unreadable: {
+    en: 'The key file cannot be read, or the password is wrong.',
+    zh: '无法读取密钥文件，或密码不正确。',
+  },
+  key_of_another_certificate: { en: 'The key does not belong to the certificate.', zh: '私钥与证书不匹配。' },
+  unwrap_failed: { en: 'This key does not open the envelope’s content key.', zh: '该私钥无法解开信封的内容密钥。' },
+  list_not_in_form: { en: 'The opening list is not in form.', zh: '开标一览表格式不正确。' },
+  name_not_allowed: { en: 'A document’s name cannot stand in the archive.', zh: '文件名不能用于投标文件包。' },
+  document_changed: { en: 'A document changed while it was being sealed.', zh: '文件在加密过程中发生了变化。' },
+  self_test_failed: {
+    en: 'What was written does not open again; nothing was kept.',
+    zh: '写出的文件无法重新打开，未予保留。',
+  },
+  envelope_malformed: { en: 'The file is not an envelope the platform accepts.', zh: '该文件不是平台接受的加密信封。' },
+  envelope_for_another_certificate: {
+    en: 'The envelope is addressed to another certificate; a renewed token is the usual reason.',
+    zh: '信封是为另一张证书加密的；常见原因是更换过密钥介质。',
+  },
+  content_not_genuine: { en: 'The envelope is damaged: its tag does not fit.', zh: '信封已损坏：校验标签不符。' },
+  archive_refused: {
+    en: 'The archive in the envelope is not one the platform accepts.',
+    zh: '信封内的文件包不被平台接受。',
+  },
+  not_our_lodgement: { en: 'This is not a lodgement this bidder signed.', zh: '这不是本投标人签署的递交声明。' },
+  receipt_not_for_this_bid: { en: 'The receipt is not for this bid.', zh: '回执与本投标不符。' },
+  window_not_proven: {
+    en: 'It is not proven that the decryption window was opened.',
+    zh: '未能证明解密时限已经开启。',
+  },
+  before_deadline: {
+    en: 'The bid deadline has not passed by this computer’s clock.',
+    zh: '按本机时钟，投标截止时间尚未到。',
+  },
+  header_differs: { en: 'The platform sent another envelope’s header.', zh: '平台发来的信封头与所递交的不符。' },
+  wrong_key: { en: 'The content key is not the one promised at lodging.', zh: '内容密钥与递交时承诺的不一致。' },
+} as const satisfies Record<string, { en: string; zh: string }>;
+
+export type SealErrorCode = keyof typeof SEAL_ERRORS;
+
+/** `detail` is a code of the layer below (an EnvelopeCode, an ArchiveCode …), never content. */
+export class SealError extends Error {
+  readonly code: SealErrorCode;
+  readonly detail: string | undefined;
+
+  constructor(code: SealErrorCode, detail?: string) {
+    super(detail === undefined ? SEAL_ERRORS[code].en : `${SEAL_ERRORS[code].en} (${detail})`);
+    this.name = 'SealError';
+    this.code = code;
+    this.detail = detail;
+  }
+}
