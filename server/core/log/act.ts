@@ -120,7 +120,7 @@ export type ActReason = keyof typeof ACT_REASONS;
 /**
  * A checked act. `account` is the signer's claim (`iss`): the pki room must still find that the certificate is this account's and
  * was good then. `iat` and `loginIat` are seconds since 1970 and claims of the person's clock, never facts. `headSeen` is null
- * for statements. `certificates` are the DER of the `x5c` header, leaf first.
+ * for statements that name none. `certificates` are the DER of the `x5c` header, leaf first.
  */
 export type CheckedAct = {
   readonly ok: true;
@@ -201,7 +201,8 @@ function hasOnly(value: JsonObject, required: readonly string[], optional: reado
 
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= 256;
-const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+/** Sizes, and times in seconds since 1970. */
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** The certificates of a header, leaf first, when its thumbprint is the leaf's. */
 function readCertificates(
@@ -294,7 +295,7 @@ export async function checkLogin(
   const members = ['v', 'iss', 'aud', 'origin', 'nonce', 'purpose', 'iat', 'session'];
   if (!hasOnly(payload, members, ['exp', 'jti'])) return refuse('login_payload_malformed');
   const { iss, origin, nonce, iat, session } = payload;
-  const isShaped = payload['v'] === 1 && isText(iss) && isText(origin) && isText(nonce) && isTime(iat);
+  const isShaped = payload['v'] === 1 && isText(iss) && isText(origin) && isText(nonce) && isCount(iat);
   if (!isShaped || payload['purpose'] !== 'login' || !isJsonObject(session)) return refuse('login_payload_malformed');
   if (!hasOnly(session, ['jwk', 'jkt'])) return refuse('login_payload_malformed');
   if (payload['aud'] !== expected.platform) return refuse('login_other_platform');
@@ -313,12 +314,16 @@ export async function checkLogin(
 function readActPayload(payload: JsonObject): { type: string; digest: string; headSeen: HeadSeen } | undefined {
   const members = ['v', 'iss', 'aud', 'openingId', 'command', 'type', 'bodySha256', 'headSeen', 'iat'];
   if (!hasOnly(payload, members, ['jti'])) return undefined;
-  const { type, bodySha256: digest, headSeen } = payload;
-  if (!isText(type) || !isHashText(digest, fromBase64Url)) return undefined;
-  if (!isJsonObject(headSeen) || !hasOnly(headSeen, ['size', 'root'])) return undefined;
-  const { size, root } = headSeen;
-  if (!isTime(size) || !isHashText(root, fromBase64)) return undefined;
-  return { type, digest, headSeen: { size, root } };
+  const { type, bodySha256: digest } = payload;
+  const headSeen = readHeadSeen(payload['headSeen']);
+  if (!isText(type) || !isHashText(digest, fromBase64Url) || headSeen === undefined) return undefined;
+  return { type, digest, headSeen };
+}
+
+function readHeadSeen(value: unknown): HeadSeen | undefined {
+  if (!isJsonObject(value) || !hasOnly(value, ['size', 'root'])) return undefined;
+  const { size, root } = value;
+  return isCount(size) && isHashText(root, fromBase64) ? { size, root } : undefined;
 }
 
 /**
@@ -354,9 +359,11 @@ export async function checkAct(
   if (!isHeader) return refuse('act_header_refused');
 
   const { iss, iat } = payload;
-  if (payload['v'] !== 1 || !isText(iss) || !isTime(iat)) return refuse('act_payload_malformed');
+  if (payload['v'] !== 1 || !isText(iss) || !isCount(iat)) return refuse('act_payload_malformed');
   const said = typ === 'act+jws' ? readActPayload(payload) : null;
   if (said === undefined) return refuse('act_payload_malformed');
+  const headSeen = said?.headSeen ?? (payload['headSeen'] === undefined ? null : readHeadSeen(payload['headSeen']));
+  if (headSeen === undefined) return refuse('act_payload_malformed');
   if (payload['aud'] !== expected.platform) return refuse('act_other_platform');
   if (payload['openingId'] !== expected.openingId) return refuse('act_other_opening');
   const type = isStatementTyp(typ) ? STATEMENT_COMMANDS[typ] : (said?.type as string);
@@ -372,7 +379,7 @@ export async function checkAct(
     if (digest !== said.digest) return refuse('act_data_differs');
   }
 
-  const checked = { ok: true, type, account: iss, headSeen: said?.headSeen ?? null, iat, payload } as const;
+  const checked = { ok: true, type, account: iss, headSeen, iat, payload } as const;
   const request = { alg: alg as JwsAlgorithm, data: signed, signature };
   if (!isSignatureShape(request.alg, signature)) return refuse('act_signature_bad');
 

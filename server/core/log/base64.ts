@@ -1,8 +1,8 @@
 /** Base64 and base64url of RFC 4648, strict: one byte string has exactly one text, and any other text is refused. */
 import { demand } from './error.ts';
+import { textOf } from './utf8.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-const CHUNK_CHARACTERS = 8192;
 
 type Alphabet = { readonly codes: Uint8Array; readonly values: Int8Array; readonly padded: boolean };
 
@@ -34,11 +34,7 @@ function encode(bytes: Uint8Array, { codes, padded }: Alphabet): string {
     if (left > 2) characters[length++] = codes[group & 63] as number;
     else if (padded) characters[length++] = PAD;
   }
-  let text = '';
-  for (let at = 0; at < length; at += CHUNK_CHARACTERS) {
-    text += String.fromCharCode(...characters.subarray(at, Math.min(at + CHUNK_CHARACTERS, length)));
-  }
-  return text;
+  return textOf(characters.subarray(0, length));
 }
 
 function decode(text: string, { values, padded }: Alphabet): Uint8Array {

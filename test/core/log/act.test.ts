@@ -136,6 +136,13 @@ t.test('a statement is the act of lodging or decrypting', async (t) => {
       ok: false,
       reason: 'login_unexpected',
     });
+    const seen = { ...statement, headSeen: { size: 4, root: ROOT } };
+    t.match(await check({ act: certActOf(seen, typ) }, { ...expected, types: [type] }), { headSeen: { size: 4 } });
+    const illSeen = certActOf({ ...statement, headSeen: { size: 4 } }, typ);
+    t.strictSame(await check({ act: illSeen }, { ...expected, types: [type] }), {
+      ok: false,
+      reason: 'act_payload_malformed',
+    });
     const elsewhere = certActOf({ ...statement, openingId: 'op-2' }, typ);
     t.strictSame(await check({ act: elsewhere }, { ...expected, types: [type] }), {
       ok: false,
