@@ -60,5 +60,6 @@ export const CLOSE_REASONS = {
   ticket_expired: 4010,
   seat_taken: 4011,
   log_read_only: 4012,
+  server_fault: 1011,
 } as const;
 export type CloseReason = keyof typeof CLOSE_REASONS;

@@ -1,0 +1,89 @@
+/** All rooms of this process: opened when someone comes, told when their log grows, closed some time after the last has gone. */
+import type { CloseReason } from '../core/wire/down.ts';
+import type { World } from '../world.ts';
+import { openRoom, type Room, type RoomDependencies } from './room.ts';
+
+/** How long an empty room is kept for those who come back, ms. */
+const EMPTY_ROOM_MS = 60_000;
+
+export type Hall = {
+  /** The room of an opening, or null when there is none. Throws: as openRoom. */
+  room(openingId: string): Promise<Room | null>;
+  /** Viewers in all rooms. */
+  viewers(): number;
+  /** Tells every room that its log may have grown: what was said while nobody listened is lost. */
+  hearAll(): void;
+  /** Tells the room of a log, if there is one. */
+  hear(origin: string): void;
+  close(reason: CloseReason): void;
+};
+
+export type HallDependencies = Omit<RoomDependencies, 'config' | 'world'> & {
+  readonly world: Pick<World, 'now' | 'after'>;
+  readonly config: RoomDependencies['config'] & { readonly platform: string; readonly socketHeartbeatMs: number };
+};
+
+type Kept = { readonly opening: Promise<Room | null>; room: Room | null; usedAt: number };
+
+export function createHall(dependencies: HallDependencies): Hall {
+  const { world, config, logger } = dependencies;
+  const rooms = new Map<string, Kept>();
+  let cancelBeat: (() => void) | null = null;
+  let closed = false;
+
+  const originOf = (openingId: string): string => `${config.platform}/opening/${openingId}`;
+
+  function open(origin: string): Kept {
+    const kept: Kept = { opening: openRoom(dependencies, origin), room: null, usedAt: world.now() };
+    rooms.set(origin, kept);
+    kept.opening.then(
+      (room) => {
+        kept.room = room;
+        // No log yet: whoever asks next asks anew.
+        if (room === null) rooms.delete(origin);
+        // It may have grown while it was being read; and the hall may have closed.
+        else if (closed) room.close('server_stopping');
+        else room.hear();
+      },
+      () => rooms.delete(origin),
+    );
+    return kept;
+  }
+
+  function beat(): void {
+    for (const [origin, kept] of rooms) {
+      if (kept.room === null) continue;
+      if (kept.room.viewers() > 0) kept.usedAt = world.now();
+      if (world.now() - kept.usedAt < EMPTY_ROOM_MS) {
+        kept.room.beat().catch((error: unknown) => logger.error({ err: error, origin }, 'a room missed its heartbeat'));
+      } else {
+        kept.room.close('server_stopping');
+        rooms.delete(origin);
+      }
+    }
+    cancelBeat = world.after(config.socketHeartbeatMs, beat);
+  }
+  cancelBeat = world.after(config.socketHeartbeatMs, beat);
+
+  return {
+    room(openingId) {
+      const origin = originOf(openingId);
+      const kept = rooms.get(origin) ?? open(origin);
+      kept.usedAt = world.now();
+      return kept.opening;
+    },
+    viewers: () => [...rooms.values()].reduce((sum, { room }) => sum + (room?.viewers() ?? 0), 0),
+    hearAll() {
+      for (const { room } of rooms.values()) room?.hear();
+    },
+    hear(origin) {
+      rooms.get(origin)?.room?.hear();
+    },
+    close(reason) {
+      closed = true;
+      cancelBeat?.();
+      for (const { room } of rooms.values()) room?.close(reason);
+      rooms.clear();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/** What live and HTTP read of an opening's log, never above the released head: stretches of entries that end where a checkpoint stands. */
+
+import { readDisclosure } from '../core/log/disclosure.ts';
+import { type Entry, parseEntry } from '../core/log/entry.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
+import { begin, CorruptLogError, evolve } from '../core/opening/evolve.ts';
+import { isEventType, readEvent } from '../core/opening/read-event.ts';
+import type { OpeningState } from '../core/opening/state.ts';
+import type { HeldEntry } from './sight.ts';
+
+/** A size and the signed note that proves it. */
+export type Head = { readonly size: number; readonly note: string };
+
+/** The log as the store and the signer give it; spans are half-open [from, to). */
+export type LogView = {
+  /** The last head that may be shown to anyone, or null when there is none. */
+  released(origin: string): Head | null;
+  entries(
+    origin: string,
+    from: number,
+    to: number,
+  ): Promise<readonly { readonly seq: number; readonly bytes: Uint8Array }[]>;
+  disclosures(
+    origin: string,
+    from: number,
+    to: number,
+  ): Promise<readonly { readonly seq: number; readonly field: string; readonly disclosure: string }[]>;
+  /** The largest checkpoint with from < size ≤ to; when there is none, the smallest above `to`; null when there is none at all. */
+  checkpointNear(origin: string, from: number, to: number): Promise<Head | null>;
+};
+
+/**
+ * Where a stretch that begins at `from` ends: after about `limit` entries, at a size that has a checkpoint.
+ *
+ * Asserts: from < head.size.
+ * Why:     whoever gets a stretch can verify it by its own checkpoint, without waiting for the next one. Entries committed
+ *          together have one checkpoint between them, so a stretch may be longer than asked for.
+ */
+export async function stretchEnd(log: LogView, origin: string, from: number, limit: number, head: Head): Promise<Head> {
+  if (head.size <= from) throw new Error(`there is nothing after ${from} in ${origin}`);
+  if (head.size - from <= limit) return head;
+  const near = await log.checkpointNear(origin, from, from + limit);
+  if (near === null || near.size <= from) throw new Error(`${origin} has no checkpoint after ${from}`);
+  return near.size < head.size ? near : head;
+}
+
+/**
+ * The entries of a stretch with all their disclosures.
+ *
+ * Throws: CorruptLogError when the store has not exactly these entries; LogFormatError when one is no entry.
+ */
+export async function readStretch(log: LogView, origin: string, from: number, to: number): Promise<HeldEntry[]> {
+  const [rows, disclosed] = await Promise.all([log.entries(origin, from, to), log.disclosures(origin, from, to)]);
+  const bySeq = new Map<number, HeldEntry['disclosures'][number][]>();
+  for (const { seq, field, disclosure } of disclosed) {
+    const ofEntry = bySeq.get(seq);
+    if (ofEntry === undefined) bySeq.set(seq, [{ field, disclosure }]);
+    else ofEntry.push({ field, disclosure });
+  }
+  if (rows.length !== to - from) throw new CorruptLogError(from, `${rows.length} of ${to - from} entries are there`);
+  return rows.map(({ seq, bytes }, place) => {
+    const entry: Entry = parseEntry(bytes);
+    if (seq !== from + place || entry.seq !== seq) throw new CorruptLogError(seq, `stands at ${from + place}`);
+    const { type } = entry;
+    if (!isEventType(type)) throw new CorruptLogError(seq, `no event is called ${type}`);
+    return { seq, text: fromUtf8(bytes), entry, type, disclosures: bySeq.get(seq) ?? [] };
+  });
+}
+
+/**
+ * The state after one more entry, as much of it as a room must know.
+ *
+ * Throws: CorruptLogError.
+ * Why:    only the roster and the bidders' numbers are opened, to tell whose entry is whose: what a room does not hold it
+ *         cannot show.
+ */
+export function foldHeld(state: OpeningState | null, { entry, type, disclosures }: HeldEntry): OpeningState {
+  const values: Record<string, unknown> = {};
+  if (type === 'RosterPublished')
+    for (const { disclosure } of disclosures) {
+      const { field, value } = readDisclosure(disclosure);
+      if (field === 'roster' || field === 'numbers') values[field] = value;
+    }
+  const event = readEvent(entry, values);
+  return state === null ? begin(event) : evolve(state, event);
+}

@@ -1,0 +1,424 @@
+/** One opening as everyone who looks on sees it: folds the log, frames each stretch once per sight, and hands it to every outbox in turn. */
+import type { Logger } from 'pino';
+import type { PersonRole } from '../core/opening/roles.ts';
+import { numberOf, type OpeningState } from '../core/opening/state.ts';
+import { sightOf } from '../core/opening/visibility.ts';
+import type { CloseReason, Down } from '../core/wire/down.ts';
+import type { World } from '../world.ts';
+import { foldHeld, type Head, type LogView, readStretch, stretchEnd } from './log-view.ts';
+import { createOutbox, type Outbox, type SharedFrame, type Sink } from './outbox.ts';
+import { createPresence, viewersToTell } from './presence.ts';
+import {
+  type DisclosuresBySeq,
+  type HeldEntry,
+  ownDisclosures,
+  RELEASED_TYPES,
+  releasedBy,
+  sharedDisclosures,
+} from './sight.ts';
+import { PING_FRAME, textFrame } from './text-frame.ts';
+
+/** Entries in one frame, about: it ends at the checkpoint nearest below. */
+export const PAGE_ENTRIES = 200;
+/** Entries folded at a time when a room opens. */
+const FOLD_ENTRIES = 1_000;
+/** Frames kept for those who come or come back, bytes of one room. */
+const RECENT_LIMIT_BYTES = 8 * 2 ** 20;
+/** Viewers written to before others get their turn of the event loop. */
+const SLICE_VIEWERS = 250;
+/** Pings that may go unanswered. */
+const MISSES_ALLOWED = 2;
+
+/** Whom frames are for. `creditCode` tells a bidder's own entries; `account` and `endsAt` are null without a ticket. */
+export type Viewer = {
+  readonly role: PersonRole;
+  readonly account: string | null;
+  readonly creditCode: string | null;
+  /** When the session ends that the ticket was given for, integer ms. */
+  readonly endsAt: number | null;
+};
+
+export type Seat = {
+  readonly outbox: Outbox;
+  /** The viewer has answered a ping, or said anything else. */
+  hear(): void;
+  /** The viewer has gone. */
+  leave(): void;
+};
+
+/** A stretch for one reader who asks over HTTP. */
+export type Page = {
+  readonly from: number;
+  readonly entries: readonly string[];
+  readonly disclosures: DisclosuresBySeq;
+  readonly checkpoint: string;
+  /** Entries that may be shown by now. */
+  readonly size: number;
+};
+
+export type Room = {
+  state(): OpeningState;
+  head(): Head;
+  viewers(): number;
+  /**
+   * Takes a viewer in; what it is sent begins at once.
+   *
+   * Shape: `after` exclusive, −1 = all. One beyond the log is told to resync and gets everything.
+   */
+  join(viewer: Viewer, after: number, sink: Sink): Seat;
+  /** Entries after `after` as this reader may see them; null when there are none yet. */
+  page(reader: Pick<Viewer, 'role' | 'creditCode'>, after: number, limit: number): Promise<Page | null>;
+  /** The log may have grown. */
+  hear(): void;
+  /** Heartbeat: pings, tells the time, ends who no longer belongs here. */
+  beat(): Promise<void>;
+  close(reason: CloseReason): void;
+};
+
+export type RoomDependencies = {
+  readonly log: LogView;
+  readonly world: Pick<World, 'now' | 'after'>;
+  readonly config: { readonly flushIntervalMs: number; readonly outboxLimitBytes: number };
+  readonly logger: Pick<Logger, 'error'>;
+  /** Whether a viewer still holds the role its ticket was given for. */
+  readonly holdsRole: (viewer: Viewer) => Promise<boolean>;
+};
+
+type Taken = { readonly viewer: Viewer; readonly outbox: Outbox; missed: number };
+
+/** Other requests and sockets get their turn. */
+const turn = (): Promise<void> => new Promise((resume) => setImmediate(resume));
+
+export function message(down: Down): Uint8Array {
+  return textFrame(JSON.stringify(down));
+}
+
+/**
+ * Opens the room of a log.
+ *
+ * Returns: null when the log has no entry that may be shown.
+ * Throws:  CorruptLogError, LogFormatError, and what the store throws.
+ */
+export async function openRoom(dependencies: RoomDependencies, origin: string): Promise<Room | null> {
+  const { log, world, config, logger } = dependencies;
+  const first = log.released(origin);
+  if (first === null || first.size === 0) return null;
+
+  const releasable: { readonly seq: number; readonly type: HeldEntry['type'] }[] = [];
+  /** The states between which what a role may see of old entries differs; ascending. */
+  const sights: { readonly size: number; readonly state: OpeningState }[] = [];
+
+  function grow(before: OpeningState | null, stretch: readonly HeldEntry[]): OpeningState {
+    let after = before;
+    for (const held of stretch) {
+      after = foldHeld(after, held);
+      if (RELEASED_TYPES.has(held.type)) releasable.push({ seq: held.seq, type: held.type });
+      if (sights.length === 0 || releasedBy([held], releasable).length > 0)
+        sights.push({ size: after.size, state: after });
+    }
+    if (after === null) throw new Error('a stretch without entries');
+    return after;
+  }
+
+  let folded: OpeningState | null = null;
+  for (let from = 0; from < first.size; from += FOLD_ENTRIES) {
+    const to = Math.min(first.size, from + FOLD_ENTRIES);
+    folded = grow(folded, await readStretch(log, origin, from, to));
+  }
+  if (folded === null) return null;
+
+  let state: OpeningState = folded;
+  /** Where the stream stands: everything before is with every streaming viewer or on its way. */
+  let head: Head = first;
+  const seats = new Set<Taken>();
+  const presence = createPresence<Taken>();
+  const recent = createRecent();
+  const building = new Map<string, Promise<SharedFrame>>();
+  let flushing = false;
+  let cancelFlush: (() => void) | null = null;
+  let waiting: { readonly resolve: () => void; readonly reject: (fault: unknown) => void }[] = [];
+  let restUntil = Number.NEGATIVE_INFINITY;
+  let closed = false;
+
+  /** The role a viewer stands in by now: a bidder who is not on the roster looks on like everyone. */
+  function roleOf({ role, creditCode }: Pick<Viewer, 'role' | 'creditCode'>): PersonRole {
+    return role === 'bidder' && state.roster.known && bidderOf({ role, creditCode }) === null ? 'public' : role;
+  }
+
+  function bidderOf({ role, creditCode }: Pick<Viewer, 'role' | 'creditCode'>): number | null {
+    return role === 'bidder' && creditCode !== null ? numberOf(state, creditCode) : null;
+  }
+
+  /** What a role may see depends on what has been released by the end of the stretch, not on when it is asked. */
+  function stateAt(size: number): OpeningState {
+    const standing = sights.findLast((sight) => sight.size <= size);
+    if (standing === undefined) throw new Error(`${origin} has no entry below ${size}`);
+    return standing.state;
+  }
+
+  async function readEarlier(stretch: readonly HeldEntry[], from: number): Promise<HeldEntry[]> {
+    const before = releasable.filter(({ seq }) => seq < from);
+    const earlier: HeldEntry[] = [];
+    for (const seq of releasedBy(stretch, before)) earlier.push(...(await readStretch(log, origin, seq, seq + 1)));
+    return earlier;
+  }
+
+  function makeFrame(
+    role: PersonRole,
+    stretch: readonly HeldEntry[],
+    earlier: readonly HeldEntry[],
+    end: Head,
+  ): SharedFrame {
+    const stateThen = stateAt(end.size);
+    const bytes = message({
+      v: 1,
+      kind: 'entries',
+      entries: stretch.map(({ text }) => text),
+      disclosures: sharedDisclosures(role, stretch, earlier, stateThen),
+      checkpoint: end.note,
+      now: world.now(),
+    });
+    const own = new Map<number, Uint8Array>();
+    if (role === 'bidder')
+      for (const [bidder, disclosures] of ownDisclosures(stretch, stateThen))
+        own.set(bidder, message({ v: 1, kind: 'own', disclosures }));
+    return { from: end.size - stretch.length, to: end.size, bytes, own };
+  }
+
+  /** The next frame for a viewer who is behind the stream: one kept, or one made now. */
+  async function frameFrom(role: PersonRole, from: number): Promise<SharedFrame> {
+    const key = `${sightOf(role)}/${from}`;
+    const kept = recent.get(key);
+    // Far behind, a page saves many small frames; near the stream, the frames that went out are at hand.
+    if (kept !== undefined && (kept.to - from >= PAGE_ENTRIES / 2 || head.size - from < PAGE_ENTRIES)) return kept;
+    const underWay = building.get(key);
+    if (underWay !== undefined) return underWay;
+    const made = (async () => {
+      const end = await stretchEnd(log, origin, from, PAGE_ENTRIES, head);
+      const stretch = await readStretch(log, origin, from, end.size);
+      const frame = makeFrame(role, stretch, await readEarlier(stretch, from), end);
+      recent.put(key, frame);
+      return frame;
+    })();
+    building.set(key, made);
+    try {
+      return await made;
+    } finally {
+      building.delete(key);
+    }
+  }
+
+  /** Resolves when the stream stands at `size` or further; rejects with what keeps it from getting there. */
+  async function reach(size: number): Promise<void> {
+    while (head.size < size && !closed) {
+      const grown = new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
+      hear();
+      await grown;
+    }
+  }
+
+  function wake(act: (waiter: (typeof waiting)[number]) => void): void {
+    const woken = waiting;
+    waiting = [];
+    woken.forEach(act);
+  }
+
+  /** 1. backfill, at the viewer's own pace; 2. cutover; from then on `flush` serves it. */
+  async function fill(seat: Taken): Promise<void> {
+    const { outbox, viewer } = seat;
+    // Released, but not yet in the stream: it learned of it elsewhere, by an answer over HTTP.
+    await reach(outbox.next());
+    while (outbox.phase() === 'backfill' && !outbox.cutOver(head.size)) {
+      const frame = await frameFrom(roleOf(viewer), outbox.next());
+      if (!outbox.deliver(frame, bidderOf(viewer))) return remove(seat);
+      await outbox.drained();
+    }
+  }
+
+  function remove(seat: Taken): void {
+    seats.delete(seat);
+    presence.leave(seat);
+  }
+
+  function end(seat: Taken, reason: CloseReason): void {
+    remove(seat);
+    seat.outbox.close(reason);
+  }
+
+  function hear(): void {
+    if (closed || flushing || cancelFlush !== null) return;
+    if ((log.released(origin)?.size ?? 0) <= head.size) return;
+    cancelFlush = world.after(Math.max(0, restUntil - world.now()), () => {
+      cancelFlush = null;
+      void flush();
+    });
+  }
+
+  /**
+   * One frame for all that was released since the last one.
+   *
+   * Why: the next begins when this one is handed to every viewer and a rest has passed that is at least the interval and at
+   *      least as long as the writing took: a crowded room slows to fewer, fuller frames, and never takes more than half of
+   *      the process.
+   */
+  async function flush(): Promise<void> {
+    flushing = true;
+    const beganAt = world.now();
+    try {
+      const released = log.released(origin);
+      if (released === null || released.size <= head.size) return;
+      // 1. Read. A fault until here changes nothing: the next word of the log, or the heartbeat, tries again.
+      const from = head.size;
+      const next = await stretchEnd(log, origin, from, PAGE_ENTRIES, released);
+      const stretch = await readStretch(log, origin, from, next.size);
+      const earlier = await readEarlier(stretch, from);
+      // 2. In one turn: the state, the frames, and who gets them. Whoever cuts over from now on begins behind this frame.
+      state = grow(state, stretch);
+      head = next;
+      wake(({ resolve }) => resolve());
+      const frames = new Map<string, SharedFrame>();
+      const streaming = [...seats].filter(({ outbox }) => outbox.phase() === 'stream');
+      for (const { viewer } of streaming) {
+        const role = roleOf(viewer);
+        const sight = sightOf(role);
+        if (frames.has(sight)) continue;
+        const frame = makeFrame(role, stretch, earlier, next);
+        frames.set(sight, frame);
+        recent.put(`${sight}/${from}`, frame);
+      }
+      // 3. Write, a slice of viewers at a time.
+      for (let at = 0; at < streaming.length; at += SLICE_VIEWERS) {
+        for (const seat of streaming.slice(at, at + SLICE_VIEWERS)) {
+          const frame = frames.get(sightOf(roleOf(seat.viewer)));
+          if (frame === undefined) throw new Error('a viewer without a frame');
+          if (!seat.outbox.deliver(frame, bidderOf(seat.viewer))) remove(seat);
+        }
+        await turn();
+      }
+    } catch (error) {
+      logger.error({ err: error, origin }, 'a room could not go on; it tries again at its next heartbeat');
+      wake(({ reject }) => reject(error));
+      return;
+    } finally {
+      const tookMs = world.now() - beganAt;
+      restUntil = world.now() + Math.max(config.flushIntervalMs - tookMs, tookMs);
+      flushing = false;
+    }
+    hear();
+  }
+
+  async function checkRole(seat: Taken): Promise<void> {
+    try {
+      if (!(await dependencies.holdsRole(seat.viewer))) end(seat, 'ticket_expired');
+    } catch (error) {
+      logger.error({ err: error, origin }, 'a viewer’s role could not be looked up');
+    }
+  }
+
+  return {
+    state: () => state,
+    head: () => head,
+    viewers: () => presence.count(),
+    hear,
+    join(viewer, after, sink) {
+      const isBeyond = after >= Math.max(head.size, log.released(origin)?.size ?? 0);
+      const outbox = createOutbox(sink, isBeyond ? 0 : after + 1, config.outboxLimitBytes);
+      const seat: Taken = { viewer, outbox, missed: 0 };
+      if (closed) outbox.close('server_stopping');
+      else seats.add(seat);
+      const oldest = closed ? undefined : presence.enter(seat, viewer.account);
+      if (oldest !== undefined) end(oldest, 'seat_taken');
+      if (isBeyond) outbox.say(message({ v: 1, kind: 'resync', after: -1 }), false);
+      // The time first: a frame may have been made some moments ago.
+      outbox.say(pulse(), true);
+      void fill(seat).catch((error: unknown) => {
+        logger.error({ err: error, origin }, 'a viewer could not be given what it missed');
+        end(seat, 'server_fault');
+      });
+      return {
+        outbox,
+        hear() {
+          seat.missed = 0;
+        },
+        leave() {
+          outbox.end();
+          remove(seat);
+        },
+      };
+    },
+    async page(reader, after, limit) {
+      const from = after + 1;
+      // An answer that named an entry must not be followed by a page without it.
+      await reach(log.released(origin)?.size ?? 0);
+      if (from >= head.size) return null;
+      const until = head;
+      const role = roleOf(reader);
+      const stop = await stretchEnd(log, origin, from, limit, until);
+      const stretch = await readStretch(log, origin, from, stop.size);
+      const stateThen = stateAt(stop.size);
+      const disclosures = sharedDisclosures(role, stretch, await readEarlier(stretch, from), stateThen);
+      const bidder = bidderOf(reader);
+      const own = bidder === null ? undefined : ownDisclosures(stretch, stateThen).get(bidder);
+      for (const [seq, texts] of Object.entries(own ?? {})) disclosures[seq] = [...(disclosures[seq] ?? []), ...texts];
+      const entries = stretch.map(({ text }) => text);
+      return { from, entries, disclosures, checkpoint: stop.note, size: until.size };
+    },
+    async beat() {
+      hear();
+      const bytes = Buffer.concat([pulse(), PING_FRAME]);
+      const everyone = [...seats];
+      for (let at = 0; at < everyone.length; at += SLICE_VIEWERS) {
+        for (const seat of everyone.slice(at, at + SLICE_VIEWERS)) {
+          const { viewer, outbox } = seat;
+          if (seat.missed >= MISSES_ALLOWED) end(seat, 'heartbeat_missed');
+          else if (viewer.endsAt !== null && world.now() >= viewer.endsAt) end(seat, 'ticket_expired');
+          else {
+            seat.missed++;
+            outbox.say(bytes, true);
+          }
+        }
+        await turn();
+      }
+      // A bidder's place follows from the roster; a role that was given can be taken back.
+      for (const seat of everyone)
+        if (seat.viewer.account !== null && seat.viewer.role !== 'bidder') await checkRole(seat);
+    },
+    close(reason) {
+      closed = true;
+      cancelFlush?.();
+      wake(({ resolve }) => resolve());
+      for (const seat of seats) end(seat, reason);
+    },
+  };
+
+  function pulse(): Uint8Array {
+    const viewers = viewersToTell(state, presence.count());
+    return message({ v: 1, kind: 'pulse', now: world.now(), viewers, size: head.size });
+  }
+}
+
+/** Frames at hand, the oldest going first when they are too many. */
+function createRecent(): { get(key: string): SharedFrame | undefined; put(key: string, frame: SharedFrame): void } {
+  const frames = new Map<string, SharedFrame>();
+  let bytes = 0;
+  const weigh = (frame: SharedFrame): number =>
+    [...frame.own.values()].reduce((sum, own) => sum + own.length, frame.bytes.length);
+  const drop = (key: string): void => {
+    const frame = frames.get(key);
+    if (frame === undefined) return;
+    bytes -= weigh(frame);
+    frames.delete(key);
+  };
+  return {
+    get: (key) => frames.get(key),
+    put(key, frame) {
+      drop(key);
+      frames.set(key, frame);
+      bytes += weigh(frame);
+      for (const oldest of frames.keys()) {
+        if (bytes <= RECENT_LIMIT_BYTES || oldest === key) break;
+        drop(oldest);
+      }
+    },
+  };
+}

@@ -1,0 +1,411 @@
+/** Rooms over a scripted log: who sees what, without a gap, framed once, and never above what was released. */
+import fc from 'fast-check';
+import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { ed25519Verifier } from '../../server/core/log/note.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { SEATS_PER_ACCOUNT } from '../../server/live/presence.ts';
+import { openRoom, type Viewer } from '../../server/live/room.ts';
+import { verifyEd25519 } from '../support/log-fixtures.ts';
+import { bidderWho } from '../support/opening-people.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+import { ORIGIN, playedOpening, SIGNER, scriptedLog } from './scripted-log.ts';
+import { settle, type TestSink, testSink } from './viewers.ts';
+
+const played = playedOpening();
+const SIZE = played.lines.length;
+const seqOf = (type: string): number => played.lines.findIndex(({ entry }) => entry.type === type);
+const sizeAfter = (type: string): number => seqOf(type) + 1;
+
+const anyone: Viewer = { role: 'public', account: null, creditCode: null, endsAt: null };
+const official = (role: PersonRole): Viewer => ({ ...anyone, role, account: `account of ${role}` });
+const bidding = (index: number): Viewer => {
+  const { account, creditCode } = bidderWho(index);
+  return { role: 'bidder', account, creditCode, endsAt: null };
+};
+/** The number the roster gave to the bidder of this index. */
+const numberOfIndex = (index: number): number => {
+  const { state } = played;
+  if (!state.roster.known || !state.numbers.known) throw new Error('no roster');
+  const row = state.roster.value.findIndex(({ creditCode }) => creditCode === bidderWho(index).creditCode);
+  return state.numbers.value[row] ?? -1;
+};
+
+async function setUp(released: number, config: { flushIntervalMs?: number; outboxLimitBytes?: number } = {}) {
+  const log = scriptedLog(played.lines);
+  log.release(released);
+  const world = steppedWorld();
+  const faults: unknown[] = [];
+  let holdsRole = true;
+  const room = await openRoom(
+    {
+      log: log.view,
+      world,
+      config: { flushIntervalMs: 20, outboxLimitBytes: 4 * 2 ** 20, ...config },
+      logger: { error: (fault: unknown) => faults.push(fault) } as never,
+      holdsRole: async () => holdsRole,
+    },
+    ORIGIN,
+  );
+  if (room === null) throw new Error('no room');
+  const watch = (viewer: Viewer, after = -1, isSlow = false) => {
+    const sink = testSink(isSlow);
+    return Object.assign(sink, { seat: room.join(viewer, after, sink) });
+  };
+  const release = async (size: number, ms = 20) => {
+    log.release(size);
+    room.hear();
+    await world.advanceGently(ms);
+    await settle();
+  };
+  return { log, world, room, faults, watch, release, takeRolesBack: () => (holdsRole = false) };
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
+
+t.test('there is no room where nothing is released', async (t) => {
+  const log = scriptedLog(played.lines);
+  const dependencies = {
+    log: log.view,
+    world: steppedWorld(),
+    config: { flushIntervalMs: 20, outboxLimitBytes: 1000 },
+    logger: { error() {} } as never,
+    holdsRole: async () => true,
+  };
+  t.equal(await openRoom(dependencies, ORIGIN), null);
+  t.equal(log.reads(), 0);
+});
+
+t.test('backfill, cutover, stream: all entries once, in order, each frame proven by its own checkpoint', async (t) => {
+  const { watch, release } = await setUp(4);
+  const sink = watch(anyone);
+  await settle();
+  t.strictSame(sink.seqs(), range(0, 4));
+  t.equal(sink.seat.outbox.phase(), 'stream');
+  await release(7);
+  await release(SIZE);
+  t.strictSame(sink.seqs(), range(0, SIZE));
+  const verifier = ed25519Verifier(SIGNER.key, verifyEd25519);
+  let size = 0;
+  for (const frame of sink.frames()) {
+    size += frame.entries.length;
+    const { checkpoint } = await openCheckpoint(frame.checkpoint, verifier);
+    t.equal(checkpoint.size, size);
+  }
+});
+
+t.test('nothing above the released head is sent, whatever stands in the store', async (t) => {
+  const { watch, room, world } = await setUp(5);
+  const sink = watch(official('auditor'));
+  room.hear();
+  await world.advanceGently(1000);
+  await settle();
+  t.strictSame(sink.seqs(), range(0, 5));
+  t.equal(await room.page(anyone, 4, 100), null);
+});
+
+t.test('resumes after the last entry the viewer has', async (t) => {
+  const { watch, release } = await setUp(10);
+  const sink = watch(anyone, 6);
+  await settle();
+  t.strictSame(sink.seqs(), [7, 8, 9]);
+  const upToDate = watch(anyone, 9);
+  await settle();
+  t.strictSame(upToDate.seqs(), []);
+  await release(12);
+  t.strictSame(upToDate.seqs(), [10, 11]);
+});
+
+t.test('a viewer ahead of the log is told to resync and gets everything', async (t) => {
+  const { watch } = await setUp(6);
+  const sink = watch(anyone, 6);
+  await settle();
+  t.strictSame(sink.messages()[0], { v: 1, kind: 'resync', after: -1 });
+  t.strictSame(sink.seqs(), range(0, 6));
+});
+
+t.test('a viewer who heard of an entry by an answer waits for it and is not sent back', async (t) => {
+  const { watch, log, world } = await setUp(6);
+  log.release(9);
+  const sink = watch(anyone, 8);
+  await settle();
+  t.strictSame(
+    sink.messages().map(({ kind }) => kind),
+    ['pulse'],
+  );
+  await world.advanceGently(20);
+  await settle();
+  t.equal(sink.seat.outbox.phase(), 'stream');
+  t.strictSame(sink.seqs(), []);
+  const middle = watch(anyone, 7);
+  await settle();
+  t.strictSame(middle.seqs(), [8]);
+});
+
+t.test('a frame is the identical object for all of one sight, and differs where sight differs', async (t) => {
+  const { watch, release } = await setUp(sizeAfter('BidsSealed'));
+  const crowd = [watch(anyone), watch(anyone), watch(bidding(77))];
+  const officials = [watch(official('host')), watch(official('witness')), watch(official('tenderer'))];
+  const overseers = [watch(official('supervisor')), watch(official('auditor'))];
+  await settle();
+  await release(SIZE);
+  const last = (sink: TestSink) => sink.written.at(-1);
+  for (const group of [crowd, officials, overseers])
+    for (const sink of group) t.equal(last(sink), last(group[0] as TestSink));
+  t.not(last(crowd[0] as TestSink), last(officials[0] as TestSink));
+  t.not(last(officials[0] as TestSink), last(overseers[0] as TestSink));
+  t.equal(crowd[0]?.written[1], crowd[1]?.written[1], 'pages of the backfill are shared, too');
+});
+
+t.test(
+  'before the roster nobody but the conducting sees more than the public, and nobody sees a lodgement',
+  async (t) => {
+    const { watch } = await setUp(sizeAfter('BidsSealed'));
+    const sinks = [anyone, bidding(0), official('host'), official('auditor')].map((viewer) => watch(viewer));
+    await settle();
+    const sealed = String(seqOf('BidsSealed'));
+    for (const sink of sinks) t.notOk(sink.fields()[sealed], 'lodgements and counts are withheld');
+    t.strictSame(sinks[0]?.fields(), {});
+    t.strictSame(sinks[1]?.fields(), {});
+    t.strictSame(sinks[2]?.fields()['0'], ['assignments', 'who']);
+    t.strictSame(sinks[3]?.fields()['0'], ['act', 'assignments', 'source', 'who']);
+  },
+);
+
+t.test(
+  'the roster releases what was sealed: in its own frame to who was there, at once to who comes later',
+  async (t) => {
+    const { watch, release } = await setUp(sizeAfter('BidsSealed'));
+    const early = watch(anyone);
+    await settle();
+    await release(sizeAfter('RosterPublished'));
+    const sealed = String(seqOf('BidsSealed'));
+    const roster = String(seqOf('RosterPublished'));
+    t.strictSame(Object.keys(early.frames().at(-1)?.disclosures ?? {}), [sealed, roster]);
+    const late = watch(anyone);
+    await settle();
+    t.strictSame(late.fields(), early.fields());
+    t.strictSame(late.fields()[sealed], ['counts', 'lodgements']);
+    t.strictSame(late.fields()[roster], ['roster'], 'numbers are for participants');
+  },
+);
+
+t.test('a bidder gets its own acts in a frame of its own, nobody else’s', async (t) => {
+  const { watch, release } = await setUp(sizeAfter('BidsSealed'));
+  const [first, second] = [watch(bidding(0)), watch(bidding(1))];
+  await settle();
+  await release(SIZE);
+  for (const [index, sink] of [first, second].entries()) {
+    const mine = played.lines
+      .filter(({ entry }) => entry.body['bidder'] === numberOfIndex(index))
+      .map(({ entry }) => entry.seq);
+    const told = sink.own().flatMap(({ disclosures }) => Object.keys(disclosures).map(Number));
+    t.ok(told.length > 0);
+    t.ok(told.every((seq) => mine.includes(seq)));
+    const received = mine.filter((seq) => played.lines[seq]?.entry.type === 'DecryptionReceived');
+    t.strictSame(sink.fields()[String(received[0])], ['act', 'source', 'who']);
+  }
+  t.equal(
+    first.written.filter((bytes) => second.written.includes(bytes)).length > 0,
+    true,
+    'the shared frame is shared',
+  );
+  const late = watch(bidding(0));
+  await settle();
+  t.strictSame(late.fields(), first.fields(), 'also to one who comes later');
+});
+
+t.test('a bidder who is not on the roster looks on like everyone', async (t) => {
+  const { watch, release } = await setUp(sizeAfter('BidsSealed'));
+  const [stranger, public_] = [watch(bidding(77)), watch(anyone)];
+  await settle();
+  await release(SIZE);
+  t.strictSame(stranger.fields(), public_.fields());
+  t.strictSame(stranger.own(), []);
+});
+
+t.test('no price goes out before it is announced, to anyone', async (t) => {
+  const { watch, release, log } = await setUp(sizeAfter('RosterPublished'));
+  const sinks = [anyone, bidding(0), official('host'), official('auditor')].map((viewer) => watch(viewer));
+  await settle();
+  await release(SIZE - 1);
+  const prices = log.disclosures.find(({ seq, field }) => seq === SIZE - 1 && field === 'rows')?.disclosure ?? 'none';
+  for (const sink of sinks) t.notOk(JSON.stringify(sink.messages()).includes(prices));
+  const operator = watch(official('operator'));
+  await release(SIZE);
+  for (const sink of sinks) t.ok(JSON.stringify(sink.messages()).includes(prices));
+  t.strictSame(operator.seqs(), range(0, SIZE));
+  t.strictSame(operator.fields(), {}, 'the operator sees hashes only');
+});
+
+t.test('what commits within one interval goes out as one frame', async (t) => {
+  const { watch, log, room, world } = await setUp(4);
+  const sink = watch(anyone);
+  await settle();
+  log.release(5);
+  room.hear();
+  await world.advanceGently(0);
+  await settle();
+  t.equal(sink.frames().length, 2, 'the first after a pause goes out at once');
+  for (const size of [6, 7, 9]) {
+    log.release(size);
+    room.hear();
+    await world.advanceGently(5);
+    await settle();
+  }
+  t.equal(sink.frames().length, 2);
+  await world.advanceGently(5);
+  await settle();
+  t.strictSame(sink.frames().at(-1)?.entries.length, 4);
+});
+
+t.test('the count of viewers is told only once the roster is out', async (t) => {
+  const { watch, release, room } = await setUp(sizeAfter('BidsSealed'));
+  watch(bidding(0));
+  const sink = watch(anyone);
+  await settle();
+  await room.beat();
+  await release(sizeAfter('RosterPublished'));
+  await room.beat();
+  const told = sink.messages().flatMap((down) => (down.kind === 'pulse' ? [down.viewers] : []));
+  t.strictSame(told, [0, 0, 2]);
+});
+
+t.test('a socket that answers no ping is closed; one that does is not', async (t) => {
+  const { watch, room } = await setUp(4);
+  const [silent, alive] = [watch(anyone), watch(anyone)];
+  await settle();
+  for (let beat = 0; beat < 3; beat++) {
+    await room.beat();
+    alive.seat.hear();
+  }
+  t.strictSame(silent.closedFor, ['heartbeat_missed']);
+  t.strictSame(alive.closedFor, []);
+  t.equal(room.viewers(), 1);
+});
+
+t.test('a session that ends and a role taken back end the view', async (t) => {
+  const { watch, room, world, takeRolesBack } = await setUp(4);
+  const ending = watch({ ...bidding(0), endsAt: world.now() + 1000 });
+  const witness = watch(official('witness'));
+  await settle();
+  await room.beat();
+  t.strictSame([ending.closedFor, witness.closedFor], [[], []]);
+  world.advance(1000);
+  takeRolesBack();
+  await room.beat();
+  t.strictSame([ending.closedFor, witness.closedFor], [['ticket_expired'], ['ticket_expired']]);
+});
+
+t.test('an account that takes too many seats loses its oldest', async (t) => {
+  const { watch } = await setUp(4);
+  const sinks = range(0, SEATS_PER_ACCOUNT + 1).map(() => watch(bidding(0)));
+  const many = range(0, SEATS_PER_ACCOUNT + 1).map(() => watch(anyone));
+  await settle();
+  t.strictSame(
+    sinks.map(({ closedFor }) => closedFor.join()),
+    ['seat_taken', ...range(0, SEATS_PER_ACCOUNT).map(() => '')],
+  );
+  t.ok(many.every(({ closedFor }) => closedFor.length === 0));
+});
+
+t.test('a slow viewer is closed with outbox_full while the others go on', async (t) => {
+  const { watch, release } = await setUp(4, { outboxLimitBytes: 3000 });
+  const slow = watch(anyone, 3, true);
+  const quick = watch(anyone, 3);
+  await settle();
+  for (let size = 5; size <= SIZE; size++) await release(size);
+  t.strictSame(slow.closedFor, ['outbox_full']);
+  t.ok(slow.seqs().length > 0);
+  t.strictSame(slow.seqs(), range(4, 4 + slow.seqs().length), 'what it got has no gap: it can resume');
+  t.strictSame(quick.seqs(), range(4, SIZE));
+});
+
+t.test('a database that is away is tried again at the next heartbeat, and nothing is lost', async (t) => {
+  const { watch, release, log, room, world, faults } = await setUp(4);
+  const sink = watch(anyone);
+  await settle();
+  log.break(true);
+  await release(8);
+  t.equal(faults.length, 1);
+  const late = watch(official('auditor'));
+  await settle();
+  t.strictSame(late.closedFor, ['server_fault'], 'who cannot be given what it missed is told so');
+  log.break(false);
+  await room.beat();
+  await world.advanceGently(20);
+  await settle();
+  t.strictSame(sink.seqs(), range(0, 8));
+});
+
+t.test('a page over HTTP shows what the socket shows', async (t) => {
+  const { room, watch } = await setUp(SIZE);
+  for (const viewer of [anyone, bidding(0), official('host'), official('auditor')]) {
+    const sink = watch(viewer);
+    await settle();
+    const page = await room.page(viewer, -1, 1000);
+    const fields = Object.entries(page?.disclosures ?? {}).map(([seq, texts]) => [seq, texts.length]);
+    t.strictSame(
+      fields,
+      Object.entries(sink.fields()).map(([seq, names]) => [seq, names.length]),
+      viewer.role,
+    );
+    t.strictSame(
+      page?.entries,
+      sink.frames().flatMap(({ entries }) => entries),
+    );
+  }
+});
+
+t.test('a closed room closes everyone and takes nobody in', async (t) => {
+  const { room, watch } = await setUp(4);
+  const sink = watch(anyone);
+  room.close('server_stopping');
+  const late = watch(anyone);
+  await settle();
+  t.strictSame([sink.closedFor, late.closedFor], [['server_stopping'], ['server_stopping']]);
+});
+
+t.test('every viewer’s sequence is dense, however appends, arrivals and slowness fall together', async () => {
+  const step = fc.oneof(
+    fc.record({ act: fc.constant('append' as const), by: fc.integer({ min: 1, max: 6 }) }),
+    fc.record({
+      act: fc.constant('watch' as const),
+      after: fc.integer({ min: -1, max: SIZE }),
+      isSlow: fc.boolean(),
+      who: fc.nat(4),
+    }),
+    fc.record({ act: fc.constant('pass' as const), ms: fc.integer({ min: 0, max: 40 }) }),
+    fc.record({ act: fc.constant('turn' as const) }),
+    fc.record({ act: fc.constant('drain' as const) }),
+  );
+  const people = [anyone, bidding(0), bidding(1), official('host'), official('auditor')];
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const { watch, log, room, world } = await setUp(2);
+      let released = 2;
+      const watching: { sink: ReturnType<typeof watch>; from: number }[] = [];
+      for (const next of steps) {
+        if (next.act === 'append') {
+          released = Math.min(SIZE, released + next.by);
+          log.release(released);
+          room.hear();
+        } else if (next.act === 'watch') {
+          const from = next.after >= released ? 0 : next.after + 1;
+          watching.push({ sink: watch(people[next.who] ?? anyone, next.after, next.isSlow), from });
+        } else if (next.act === 'pass') await world.advanceGently(next.ms);
+        else if (next.act === 'turn') await settle(1);
+        else for (const { sink } of watching) sink.drain();
+      }
+      for (let round = 0; round < 30; round++) {
+        await world.advanceGently(20);
+        await settle(6);
+        for (const { sink } of watching) sink.drain();
+      }
+      for (const { sink, from } of watching)
+        if (sink.seqs().join() !== range(from, released).join())
+          throw new Error(`from ${from} of ${released} got ${sink.seqs().join()}`);
+    }),
+    { numRuns: 60 },
+  );
+});
