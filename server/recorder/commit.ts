@@ -1,48 +1,12 @@
 /** One transaction that appends to logs, from its beginning to the moment others may see it; and the repair when it fails. */
 import { announce } from '../store/announce.ts';
-import { type Appended, lockCommitted } from '../store/append.ts';
+import type { Appended } from '../store/append.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import { GuardRefusal } from './guard.ts';
+import { settleLog } from './settle-log.ts';
 import { RestoredBackupError, type Signer } from './signer.ts';
 
 export type CommitDependencies = { readonly sql: Sql; readonly signer: Signer };
-
-/** Logs settled in one statement at start. */
-const SETTLE_BATCH = 1000;
-
-/**
- * Brings the guard in line with what is committed of one log.
- *
- * Throws: RestoredBackupError, GuardFault, what the database says.
- * Why:    the row is locked meanwhile: a transaction whose COMMIT is still under way is waited for, and none that has just been
- *         signed is dropped.
- */
-export async function settleLog({ sql, signer }: CommitDependencies, origin: string): Promise<void> {
-  await sql.begin(async (tx) => signer.settle(origin, await lockCommitted(tx, origin)));
-}
-
-/**
- * Brings the guard in line with the whole database, at start, before anything is served.
- *
- * Throws: RestoredBackupError for the first log where guard and database contradict each other: the server stays read-only.
- */
-export async function settleAll({ sql, signer }: CommitDependencies): Promise<void> {
-  const heard = new Set(signer.origins());
-  for (let after = ''; ; ) {
-    const last = await sql.begin(async (tx) => {
-      const rows = await tx<{ origin: string; size: number; root: Uint8Array }[]>`
-        SELECT origin, size, root FROM logs WHERE origin > ${after} ORDER BY origin LIMIT ${SETTLE_BATCH} FOR UPDATE`;
-      for (const { origin, size, root } of rows) {
-        heard.delete(origin);
-        await signer.settle(origin, size === 0 ? null : { size, root });
-      }
-      return rows.at(-1)?.origin;
-    });
-    if (last === undefined) break;
-    after = last;
-  }
-  for (const origin of heard) await signer.settle(origin, null);
-}
 
 /**
  * Runs a transaction that appends, and lets out what it appended.
@@ -68,7 +32,7 @@ export async function commit<Answer>(
   const { sql, signer } = dependencies;
   const run = () => sql.begin(work);
   const settle = async (): Promise<void> => {
-    for (const origin of origins) await settleLog(dependencies, origin);
+    for (const origin of origins) await settleLog(sql, signer, origin);
   };
   let done: Awaited<ReturnType<typeof run>>;
   try {

@@ -1,0 +1,252 @@
+/** The recorder on a real database: a whole opening, the edges of its windows, and what a restart must not change. */
+import { parseEntry } from '../../server/core/log/entry.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import { testDb } from '../support/database.ts';
+import { OPENING_ID, ORIGIN } from '../support/opening-people.ts';
+import {
+  accepted,
+  createRequest,
+  DEADLINE,
+  decryption,
+  type Hall,
+  lodgement,
+  MINUTE,
+  type RunningRecorder,
+  submission,
+  testHall,
+  until,
+} from '../support/recorder.ts';
+import t from '../support/tap.ts';
+
+const BIDDERS = [0, 1, 2, 3];
+
+async function stateOf({ recorder }: RunningRecorder): Promise<OpeningState> {
+  const state = await recorder.stateOf(OPENING_ID);
+  if (state === null) throw new Error('no opening');
+  return state;
+}
+
+/** Takes a fresh opening to an open window with four lodged bids. */
+async function openWindow(hall: Hall, running: RunningRecorder): Promise<OpeningState> {
+  const { recorder } = running;
+  await accepted(recorder.create(createRequest()));
+  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
+  const { policyHash } = await stateOf(running);
+  for (const index of BIDDERS) await accepted(recorder.submit(lodgement(index, policyHash)));
+  await hall.pass(3 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'CheckIn');
+  await hall.pass(2 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'Sealed');
+  await accepted(recorder.submit(submission('PublishRoster', 'host', {})));
+  await accepted(recorder.submit(submission('OpenWindow', 'host', {})));
+  return stateOf(running);
+}
+
+t.test('a whole opening, from draft to archive', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start((bidder) => (bidder === 4 ? 'wrong_key' : null));
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  const opened = await openWindow(hall, running);
+  t.equal(opened.phase, 'Decrypting');
+  t.equal(opened.phaseSince, DEADLINE);
+  for (const index of BIDDERS) await accepted(recorder.submit(decryption(index)));
+  await until(async () => (await stateOf(running)).bids.every((b) => b.attempts[0]?.outcome !== 'undecided'));
+  await hall.pass(10 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'Attribution');
+  const ruling = { bidder: 4, verdict: 'deemed_revoked', reason: '密钥不符' };
+  await accepted(recorder.submit(submission('GiveRuling', 'host', ruling)));
+  await accepted(recorder.submit(submission('GiveRuling', 'witness', ruling)));
+  const announced = await accepted(recorder.submit(submission('AnnouncePrices', 'host', {})));
+  t.equal(announced.seqs.length, 1, 'all prices stand in one entry');
+  await accepted(recorder.submit(submission('IssueRecord', 'host', { note: '' })));
+  const { record, numbers } = await stateOf(running);
+  if (record === null || !numbers.known) throw new Error('no record');
+  const signed = { version: 1, recordSha256: record.sha256 };
+  for (const index of BIDDERS.slice(0, 2))
+    await accepted(recorder.submit(submission('SignRecord', 'bidder', signed, index)));
+  await hall.pass(MINUTE);
+  await until(async () => (await stateOf(running)).record?.timedOut === true);
+  await accepted(recorder.submit(submission('ProposeClose', 'host', {})));
+  await accepted(recorder.submit(submission('AttestClose', 'witness', signed)));
+  await accepted(recorder.submit(submission('HandOver', 'host', {})));
+  await hall.pass(MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'Archived');
+  const [archived] = await hall.db.sql<{ bytes: Uint8Array }[]>`
+    SELECT bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq DESC LIMIT 1`;
+  const terminal = parseEntry(archived?.bytes ?? utf8(''));
+  t.equal(terminal.type, 'OpeningArchived');
+  t.same(terminal.body['counts'], { receipts: 4, opened: 3, withdrawn: 0, replaced: 0, ruled: 1 });
+  const [keys] = await hall.db.sql<{ left: number }[]>`SELECT count(wrapped_private)::int AS left FROM window_keys`;
+  t.equal(keys?.left, 0, 'the window key is destroyed');
+  t.same(running.faults, []);
+});
+
+t.test('fifty parallel check-ins make one act', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  await accepted(recorder.create(createRequest()));
+  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
+  await hall.pass(3 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'CheckIn');
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => recorder.submit(submission('CheckIn', 'bidder', {}, 1))),
+  );
+  t.ok(answers.every((a) => a.outcome === 'accepted'));
+  const acts = await hall.db.sql`SELECT 1 FROM register_acts WHERE type = 'CheckedIn'`;
+  t.equal(acts.length, 1);
+});
+
+t.test('the same command id gives the first answer; other content under it is refused', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  const first = await accepted(recorder.create(createRequest()));
+  t.same((await accepted(recorder.create(createRequest()))).entries, first.entries);
+  const publish = submission('PublishOpening', 'host', {}, 0, 'once');
+  const published = await accepted(recorder.submit(publish));
+  t.same(await accepted(recorder.submit(publish)), published);
+  const other = submission('SuspendOpening', 'host', { reason: '别的' }, 0, 'once');
+  t.same(await recorder.submit(other), { outcome: 'refused', code: 'command_id_reused' });
+});
+
+t.test(
+  'received at the last millisecond completes, received at the end is refused and stands on the log',
+  async (t) => {
+    const hall = await testHall(t, await testDb(t));
+    let release = (): void => undefined;
+    const held = new Promise<null>((resolve) => {
+      release = () => resolve(null);
+    });
+    const running = await hall.start((_bidder, _attempt) => held);
+    t.teardown(() => running.stop());
+    const { recorder } = running;
+    const { window } = await openWindow(hall, running);
+    if (window === null) throw new Error('no window');
+    await hall.pass(window.closesAt - 1 - hall.world.now());
+    await accepted(recorder.submit(decryption(0)));
+    hall.world.advance(1);
+    t.same(await recorder.submit(decryption(1)), { outcome: 'refused', code: 'window_is_over' });
+    t.equal((await stateOf(running)).phase, 'Decrypting', 'the window waits for what it received');
+    release();
+    await until(async () => {
+      hall.world.advance(50);
+      return (await stateOf(running)).phase === 'Attribution';
+    });
+    const after = await stateOf(running);
+    t.equal(after.window?.closed?.at, window.closesAt, 'it ended at its exact end');
+    t.equal(after.bids.filter((b) => b.attempts[0]?.outcome === 'decrypted').length, 1);
+    t.equal(after.bids.filter((b) => b.lateAttempts === 1).length, 1);
+  },
+);
+
+t.test('lodged at the last millisecond stands; at the deadline it is late', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  await accepted(recorder.create(createRequest()));
+  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
+  const { policyHash } = await stateOf(running);
+  await hall.pass(DEADLINE - 1 - hall.world.now());
+  await until(async () => (await stateOf(running)).phase === 'CheckIn');
+  for (const index of [1, 2]) await accepted(recorder.submit(lodgement(index, policyHash)));
+  const receipt = (await accepted(recorder.submit(lodgement(0, policyHash)))).receipt;
+  t.match(receipt, /^[\w-]+\.[\w-]+\.[\w-]+$/, 'answered with a signed receipt');
+  hall.world.advance(1);
+  t.same(await recorder.submit(lodgement(3, policyHash)), { outcome: 'refused', code: 'deadline_has_passed' });
+  await until(async () => (await stateOf(running)).phase === 'Sealed');
+  const { counts } = await stateOf(running);
+  t.same(counts.known && counts.value, { receipts: 3, standing: 3, replaced: 0, withdrawn: 0 });
+});
+
+t.test('a restart within the tolerance changes nothing: the window ends when it would have', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const before = await hall.start();
+  const { window } = await openWindow(hall, before);
+  await accepted(before.recorder.submit(decryption(0)));
+  await before.stop();
+  hall.world.advance(5_000);
+  const after = await hall.start();
+  t.teardown(() => after.stop());
+  const state = await stateOf(after);
+  t.equal(state.suspended, null);
+  t.equal(state.window?.closesAt, window?.closesAt);
+  await until(async () => (await stateOf(after)).bids.some((b) => b.attempts[0]?.outcome === 'decrypted'));
+});
+
+t.test('a long outage freezes the window for everyone alike, dated from the last heartbeat', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const before = await hall.start();
+  await openWindow(hall, before);
+  hall.world.advance(1_000);
+  await until(async () => {
+    const [beat] = await hall.db.sql<{ at: number }[]>`SELECT at FROM heartbeats`;
+    return beat?.at === hall.world.now();
+  });
+  const diedAt = hall.world.now();
+  await before.stop();
+  hall.world.advance(20 * MINUTE);
+  const after = await hall.start();
+  t.teardown(() => after.stop());
+  const frozen = await stateOf(after);
+  t.equal(frozen.suspended?.cause, 'outage');
+  t.equal(frozen.suspended?.since, diedAt);
+  const remaining = (frozen.window?.closesAt ?? 0) - diedAt;
+  hall.world.advance(MINUTE);
+  await accepted(after.recorder.submit(submission('ResumeOpening', 'host', { reason: '恢复' })));
+  const resumed = await stateOf(after);
+  t.equal((resumed.window?.closesAt ?? 0) - hall.world.now(), remaining, 'the exact remainder');
+});
+
+t.test('what was durably received is decided by the next start', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const before = await hall.start();
+  await accepted(before.recorder.create(createRequest()));
+  await before.stop();
+  const { openingId, type, ...rest } = submission('PublishOpening', 'host', {});
+  const content = new TextEncoder().encode(JSON.stringify({ openingId, type, ...rest }));
+  await hall.db.sql`INSERT INTO intake (opening_id, received_at, kind, content)
+    VALUES (${OPENING_ID}, ${hall.world.now()}, ${type}, ${content})`;
+  const after = await hall.start();
+  t.teardown(() => after.stop());
+  t.equal((await stateOf(after)).phase, 'Scheduled');
+});
+
+t.test('fewer bids than the minimum: the tender fails at the deadline, unread', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  await accepted(recorder.create(createRequest()));
+  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
+  const { policyHash } = await stateOf(running);
+  for (const index of [0, 1]) await accepted(recorder.submit(lodgement(index, policyHash)));
+  await hall.pass(5 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'Failed');
+  t.equal((await stateOf(running)).failure, 'too_few_bidders');
+});
+
+t.test('the creator must be host, and nobody host and witness', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const request = createRequest();
+  const without = { ...request, assignments: request.assignments.filter((a) => a.role !== 'host') };
+  t.same(await running.recorder.create(without), { outcome: 'refused', code: 'creator_is_not_host' });
+  const both = [...request.assignments, { role: 'witness' as const, account: request.who.account }];
+  t.same(await running.recorder.create({ ...request, assignments: both }), {
+    outcome: 'refused',
+    code: 'host_is_witness',
+  });
+  const stranger = [...request.assignments, { role: 'auditor' as const, account: 'nobody' }];
+  t.same(await running.recorder.create({ ...request, assignments: stranger }), {
+    outcome: 'refused',
+    code: 'no_such_account',
+  });
+  await accepted(running.recorder.create(request));
+});

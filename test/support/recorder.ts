@@ -1,0 +1,220 @@
+/** A recorder on a real database and a real signer, with a stepped clock; at the vault's desk sits what the test says. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Json } from '../../server/core/log/canonical.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
+import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import { PROFILES } from '../../server/core/opening/policy.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
+import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
+import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
+import { settleAll } from '../../server/recorder/settle-log.ts';
+import { openSigner, type Signer } from '../../server/recorder/signer.ts';
+import type { Answer, Submission } from '../../server/recorder/submission.ts';
+import type { TestDatabase } from './database.ts';
+import { actOf, bidderWho, lodgedBid, OPENING_ID, openingListOf, PLATFORM, staffWho } from './opening-people.ts';
+import { type SteppedWorld, steppedWorld } from './world.ts';
+
+export const MINUTE = 60_000;
+export const START = Date.parse('2026-03-02T00:00:00.000Z');
+export const DEADLINE = START + 5 * MINUTE;
+
+const BEAT_STEP_MS = 9_000;
+
+/** Says what the vault finds; a promise lets a test hold a verification back. */
+export type Verdicts = (
+  bidder: number,
+  attempt: number,
+) => DecryptionFailure | null | Promise<DecryptionFailure | null>;
+
+export function testDesk(verdicts: Verdicts): OpeningDesk {
+  const indexOf = (state: OpeningState, bidder: number): number => {
+    if (!state.roster.known || !state.numbers.known) throw new Error('no roster');
+    const row = state.roster.value[state.numbers.value.indexOf(bidder)];
+    return Array.from({ length: 1_000 }, (_, i) => i).find((i) => bidderWho(i).creditCode === row?.creditCode) ?? -1;
+  };
+  return {
+    verify: async (_state, bidder, attempt) => verdicts(bidder, attempt),
+    lists: async (state) =>
+      state.bids.filter(isDecrypted).map(({ bidder }) => {
+        const { disclosure, list } = openingListOf(indexOf(state, bidder));
+        return { bidder, disclosure, list };
+      }),
+    manifest: async (state) => ({
+      sha256: 'A'.repeat(43),
+      bids: state.bids.filter(isDecrypted).length,
+      document: { v: 1, bids: [] },
+    }),
+  };
+}
+
+export type RunningRecorder = {
+  readonly recorder: Recorder;
+  readonly signer: Signer;
+  readonly faults: unknown[];
+  stop(): Promise<void>;
+};
+
+export type Hall = {
+  readonly db: TestDatabase;
+  readonly world: SteppedWorld;
+  readonly dataFolder: string;
+  start(verdicts?: Verdicts): Promise<RunningRecorder>;
+  /** Lets time pass as it does for a living platform: in steps below the tolerance, each with its heartbeat. */
+  pass(ms: number): Promise<void>;
+};
+
+type Teardown = { teardown(act: () => Promise<void>): void };
+
+/** Everything but the recorder: what stays when a server dies. */
+export async function testHall(t: Teardown, db: TestDatabase): Promise<Hall> {
+  const world = steppedWorld(START);
+  const dataFolder = await mkdtemp(join(tmpdir(), 'kaibiao-hall-'));
+  t.teardown(() => rm(dataFolder, { recursive: true, force: true }));
+  const people = ['host', 'tenderer', 'witness', 'supervisor'] as const;
+  for (const role of people) {
+    const { account, creditCode, name } = staffWho(role) ?? bidderWho(0);
+    await db.sql`INSERT INTO accounts (id, credit_code, organisation, name, kind, created_at)
+      VALUES (${account}, ${creditCode}, ${name}, ${name}, 'official', ${START})`;
+  }
+  return {
+    db,
+    world,
+    dataFolder,
+    async pass(ms) {
+      for (let left = ms; left > 0; ) {
+        const step = Math.min(left, BEAT_STEP_MS);
+        world.advance(step);
+        left -= step;
+        if (step < BEAT_STEP_MS) continue;
+        await until(async () => {
+          const [beat] = await db.sql<{ at: number }[]>`SELECT at FROM heartbeats`;
+          return beat?.at === world.now();
+        });
+      }
+    },
+    async start(verdicts = () => null) {
+      const signer = await openSigner(dataFolder, PLATFORM);
+      await settleAll(db.sql, signer);
+      const faults: unknown[] = [];
+      const recorder = await startRecorder({
+        sql: db.sql,
+        world,
+        signer,
+        desk: testDesk(verdicts),
+        platform: PLATFORM,
+        production: false,
+        vaultKey: new Uint8Array(32).fill(7),
+        heartbeatMs: 1_000,
+        outageToleranceMs: 10_000,
+        isCosigned: () => true,
+        onSealed: () => undefined,
+        onFault: (error) => faults.push(error),
+      });
+      return {
+        recorder,
+        signer,
+        faults,
+        async stop() {
+          await recorder.close();
+          await signer.close();
+        },
+      };
+    },
+  };
+}
+
+export const rehearsalPolicy = {
+  ...PROFILES.rehearsal.defaults,
+  checkInLeadMs: 2 * MINUTE,
+  decryptionWindowMs: 10 * MINUTE,
+  confirmationMs: MINUTE,
+  archiveAfterMs: MINUTE,
+};
+
+const source = { address: '127.0.0.1', client: 'test' };
+
+export function createRequest() {
+  const host = staffWho('host') ?? bidderWho(0);
+  const details = {
+    title: '张掖市某道路工程',
+    project: { code: 'P-1', name: '道路工程' },
+    lot: { code: 'LOT-1', name: '第一标段' },
+    tenderer: '招标人',
+    agency: '代理机构',
+    place: '开标一室',
+    deadlineAt: formatInstant(DEADLINE),
+  };
+  const assignments = (['host', 'tenderer', 'witness', 'supervisor'] as const).map((role) => ({
+    role,
+    account: staffWho(role)?.account ?? '',
+  }));
+  const data = { profile: 'rehearsal', details, policy: rehearsalPolicy, assignments } as const;
+  return {
+    command: 'create',
+    openingId: OPENING_ID,
+    ...data,
+    data: data as unknown as Json,
+    who: host,
+    act: actOf({
+      command: 'create',
+      type: 'CreateOpening',
+      data: data as unknown as Json,
+      who: host,
+      signedBy: 'session',
+    }) as never,
+    source,
+  };
+}
+
+let commands = 0;
+
+/** A person's submission as HTTP would hand it on, its signature already checked. */
+export function submission(
+  type: string,
+  role: PersonRole,
+  data: Json,
+  index = 0,
+  command = `c${commands++}`,
+): Submission {
+  const who = role === 'bidder' ? bidderWho(index) : (staffWho(role) ?? bidderWho(index));
+  const act = actOf({ command, type, data, who, signedBy: 'session' }) as never;
+  return { openingId: OPENING_ID, command, type, data, role, who, act, source };
+}
+
+/** Lodges bid `index` as the gate would hand it on. */
+export function lodgement(
+  index: number,
+  policyHash: string,
+  changes: Parameters<typeof lodgedBid>[2] = {},
+): Submission {
+  const data = lodgedBid(index, { policyHash, deadlineAt: formatInstant(DEADLINE) }, changes);
+  return {
+    ...submission('LodgeBid', 'bidder', data, index),
+    enclosure: { kind: 'envelope', file: `file-${data.bidId}`, header: 'AAAA', statementSha256: 'B'.repeat(43) },
+  };
+}
+
+export function decryption(index: number): Submission {
+  return {
+    ...submission('DecryptBid', 'bidder', { jweSha256: 'C'.repeat(43) }, index),
+    enclosure: { kind: 'decryption', jwe: 'jwe' },
+  };
+}
+
+export async function accepted(answer: Promise<Answer>): Promise<Extract<Answer, { outcome: 'accepted' }>> {
+  const got = await answer;
+  if (got.outcome === 'refused') throw new Error(`refused: ${got.code}`);
+  return got;
+}
+
+/** Waits, by turns of the event loop and never by the clock, until something is so. */
+export async function until(isSo: () => boolean | Promise<boolean>, turns = 20_000): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  throw new Error('it never came to be');
+}
