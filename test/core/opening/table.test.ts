@@ -1,0 +1,217 @@
+/** The phase table by driving a real state into every phase and asking every command: accepted, or refused as the table says. */
+import {
+  COMMAND_TYPES,
+  COMMANDS,
+  type Command,
+  type CommandType,
+  OPEN_WHILE_SUSPENDED,
+} from '../../../server/core/opening/commands.ts';
+import { decide } from '../../../server/core/opening/decide.ts';
+import type { Facts } from '../../../server/core/opening/facts.ts';
+import { PHASES, phaseCell } from '../../../server/core/opening/phases.ts';
+import type { Actor } from '../../../server/core/opening/roles.ts';
+import { MACHINES, PEOPLE } from '../../../server/core/opening/roles.ts';
+import { digest } from '../../support/opening-people.ts';
+import {
+  BUILT,
+  type BuiltPhase,
+  decryptNow,
+  object,
+  playTo,
+  reach,
+  recordNow,
+  ruleAlike,
+  SILENT,
+  suspend,
+} from '../../support/opening-phases.ts';
+import {
+  bidder,
+  clock,
+  DEADLINE,
+  HOUR,
+  host,
+  MINUTE,
+  platform,
+  refusalOf,
+  type Script,
+  supervisor,
+  tenderer,
+  witness,
+} from '../../support/opening-script.ts';
+import t from '../../support/tap.ts';
+
+type Ask = { readonly data: unknown; readonly actor: Actor; readonly facts?: Partial<Facts> };
+type Suitable = (s: Script) => Ask;
+
+const ask = (data: unknown, actor: Actor, facts: Partial<Facts> = {}): Ask => ({ data, actor, facts });
+const reason = { reason: '因故' };
+/** In Attribution and later: a ruling that may still be given. */
+const toRule = { bidder: SILENT, verdict: 'unknown', reason: '待查' };
+
+/** For each command that is built: what makes it acceptable in a phase whose cell says yes. */
+const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
+  AmendDraft: (s) => ask({ details: s.state.details, policy: s.state.policy }, host),
+  PublishOpening: () => ask({}, host),
+  OpenCheckIn: () => ask({}, clock, { at: DEADLINE - 2 * HOUR }),
+  Seal: () => ask({}, clock, { at: DEADLINE }),
+  PublishRoster: () => ask({}, host),
+  OpenWindow: () => ask({}, host),
+  ExtendWindow: () => ask({ extraMs: MINUTE, reason: '网络拥堵' }, host),
+  EndWindowEarly: (s) => {
+    for (const bid of s.state.bids) decryptNow(s, bid.bidder);
+    return ask({}, host);
+  },
+  AcknowledgeChallenge: (s) => ask({ kid: s.state.window?.kid }, bidder(1)),
+  DecryptBid: () => ask({ jweSha256: digest('jwe') }, bidder(1)),
+  RecordDecryption: (s) => {
+    s.go('DecryptBid', { jweSha256: digest('jwe') }, bidder(1));
+    return ask({ bidder: 1, attempt: 1, failure: null }, platform);
+  },
+  CloseWindow: (s) => ask({}, clock, { at: s.state.window?.closesAt ?? 0 }),
+  GiveRuling: (s) => {
+    if (s.state.bids[SILENT - 1]?.ruledByHost === 'deemed_revoked') s.go('ContestRuling', reason, bidder(SILENT));
+    return ask(toRule, host);
+  },
+  ContestRuling: (s) => {
+    if (s.state.bids[SILENT - 1]?.ruledByHost === null) ruleAlike(s, SILENT, 'deemed_revoked');
+    return ask(reason, bidder(SILENT));
+  },
+  DeclareFailed: () => ask(reason, host),
+  AnnouncePrices: (s) => {
+    for (const bid of s.state.bids.slice(2)) ruleAlike(s, bid.bidder, 'deemed_revoked');
+    return ask({}, host);
+  },
+  IssueRecord: () => ask({ note: '更正' }, host),
+  SignRecord: (s) => ask(recordNow(s), bidder(1)),
+  RefuseRecord: (s) => ask({ ...recordNow(s), ...reason }, bidder(1)),
+  TimeOutConfirmations: (s) => ask({}, clock, { at: s.state.record?.confirmBy ?? 0 }),
+  RaiseObjection: () => ask({ text: '异议' }, bidder(1)),
+  AnswerObjection: (s) => ask({ objection: object(s, 1).state.objections.length, text: '答复' }, tenderer),
+  DisputeAnswer: (s) => ask({ objection: object(s, 1, true).state.objections.length, reason: '不服' }, bidder(1)),
+  ProposeClose: (s) => {
+    s.go('TimeOutConfirmations', {}, clock, { at: s.state.record?.confirmBy ?? 0 });
+    return ask({}, host);
+  },
+  AttestClose: (s) => {
+    s.go('TimeOutConfirmations', {}, clock, { at: s.state.record?.confirmBy ?? 0 }).go('ProposeClose', {}, host);
+    return ask(recordNow(s), witness);
+  },
+  HandOver: () => ask({}, host),
+  ArchiveOpening: (s) => ask({}, clock, { at: s.state.phaseSince + s.state.policy.archiveAfterMs }),
+  SuspendOpening: () => ask(reason, supervisor),
+  RequestSuspension: () => ask(reason, witness),
+  FreezeForOutage: (s) => ask({}, clock, { outageSince: s.now, at: Math.max(DEADLINE, s.now) }),
+  ResumeOpening: (s) => {
+    freeze(s);
+    return ask(reason, host);
+  },
+  ConfirmResume: (s) => {
+    freeze(s).go('ResumeOpening', reason, host);
+    return ask({}, witness);
+  },
+  EndSuspension: (s) => {
+    suspend(s);
+    return ask({}, clock, { at: s.now + s.state.policy.maxSuspensionMs });
+  },
+  ProposeAbort: () => ask(reason, tenderer),
+  ConfirmAbort: (s) => {
+    s.go('ProposeAbort', reason, tenderer);
+    return ask({}, host);
+  },
+  OrderAbort: () => ask(reason, supervisor),
+  RecordRefusedAttempt: () => ask({ bidder: 1, attempt: 'late_decryption' }, platform),
+};
+
+/** Suspended in any phase: by the host where he may, by an outage over the deadline before. */
+function freeze(s: Script): Script {
+  if (s.state.phase !== 'Scheduled' && s.state.phase !== 'CheckIn') return suspend(s);
+  return s.go('FreezeForOutage', {}, clock, { outageSince: s.now, at: DEADLINE });
+}
+
+const asked = (s: Script, type: CommandType, { data, actor, facts }: Ask) =>
+  decide(s.state, { type, data, actor } as unknown as Command, s.facts(facts));
+const anyone = (type: CommandType): Actor => ({ role: COMMANDS[type].roles[0], bidder: 1 });
+
+const standing = new Map(BUILT.map((phase) => [phase, reach(phase)]));
+function stand(phase: BuiltPhase): Script {
+  const s = standing.get(phase);
+  if (s === undefined) throw new Error(phase);
+  return s.fork();
+}
+/** Where one plain opening cannot show it: nobody decrypted, or a tender that failed only in attribution. */
+function standFor(phase: BuiltPhase, type: CommandType): Script {
+  const isSilent = type === 'DeclareFailed' && phase === 'Attribution';
+  const isFailedLate = type === 'RecordRefusedAttempt' && phase === 'Failed';
+  const isAbortedLate = type === 'RecordRefusedAttempt' && phase === 'Aborted';
+  if (isAbortedLate) return stand('Decrypting').go('OrderAbort', reason, supervisor);
+  if (!isSilent && !isFailedLate) return stand(phase);
+  const s = stand('Decrypting');
+  s.go('CloseWindow', {}, clock, { at: s.state.window?.closesAt ?? 0 });
+  for (const bid of s.state.bids) ruleAlike(s, bid.bidder, 'unknown');
+  return isFailedLate ? s.go('DeclareFailed', reason, host) : s;
+}
+
+for (const phase of BUILT)
+  t.test(`${phase}: every command as its cell says`, async (t) => {
+    for (const type of COMMAND_TYPES) {
+      const cell = phaseCell(phase, type);
+      if (cell !== 'yes') {
+        t.equal(refusalOf(asked(stand(phase), type, ask({}, anyone(type)))), cell, `${type}: ${cell}`);
+        continue;
+      }
+      const s = standFor(phase, type);
+      const suitable = SUITABLE[type];
+      if (suitable === undefined) throw new Error(`nothing suitable for ${type}`);
+      const decision = asked(s, type, suitable(s));
+      t.equal(refusalOf(decision), undefined, `${type} is accepted`);
+      t.ok('events' in decision && decision.events.length > 0, `${type} leads to events`);
+    }
+  });
+
+t.test('phases that no script reaches yet refuse by their cells and never fault', async (t) => {
+  const s = stand('Decrypting');
+  for (const phase of PHASES.filter((p) => !BUILT.some((b) => b === p)))
+    for (const type of COMMAND_TYPES) {
+      const cell = phaseCell(phase, type);
+      if (cell !== 'yes')
+        t.equal(refusalOf(asked(s.inPhase(phase), type, ask({}, anyone(type)))), cell, `${type} in ${phase}`);
+    }
+});
+
+t.test('the role is refused before the phase, whatever the phase', async (t) => {
+  for (const type of COMMAND_TYPES) {
+    const roles: readonly string[] = COMMANDS[type].roles;
+    for (const role of [...PEOPLE, ...MACHINES].filter((r) => !roles.includes(r)))
+      for (const phase of ['Draft', 'Decrypting', 'Archived'] as const)
+        t.equal(
+          refusalOf(asked(stand(phase), type, ask({}, { role }))),
+          'role_not_allowed',
+          `${type} by ${role} in ${phase}`,
+        );
+  }
+});
+
+t.test('suspension is refused after the phase and before the own checks', async (t) => {
+  for (const phase of [
+    'Sealed',
+    'RosterPublished',
+    'Decrypting',
+    'Attribution',
+    'Announcing',
+    'RecordConfirm',
+  ] as const) {
+    const s = suspend(stand(phase));
+    for (const type of COMMAND_TYPES) {
+      const cell = phaseCell(phase, type);
+      const said = () =>
+        refusalOf(asked(s, type, ask({ bidder: 99, objection: 99, attempt: 99 }, { role: COMMANDS[type].roles[0] })));
+      if (cell !== 'yes') t.equal(said(), cell, `${type}: phase first`);
+      else if (!OPEN_WHILE_SUSPENDED.has(type)) t.equal(said(), 'opening_is_suspended', type);
+      else t.not(said(), 'opening_is_suspended', `${type} stays open`);
+    }
+  }
+});
+
+t.test('the plain course goes on from any built phase to the end', async (t) => {
+  for (const phase of BUILT.slice(0, 12)) t.equal(playTo(stand(phase), 'Archived').state.phase, 'Archived', phase);
+});
