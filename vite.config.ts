@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
 
 const web = resolve(import.meta.dirname, 'web');
+const server = 'http://127.0.0.1:8600';
 const pages = readdirSync(web, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && existsSync(resolve(web, entry.name, 'index.html')))
   .map((entry) => [entry.name, resolve(web, entry.name, 'index.html')]);
@@ -25,8 +26,14 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   server: {
-    proxy: Object.fromEntries(
-      ['/auth', '/logs', '/docs', '/healthz', '/readyz'].map((path) => [path, 'http://127.0.0.1:8600']),
-    ),
+    // The dev server gives the pages; everything else comes from the server beside it (web/dev.mjs starts both).
+    proxy: {
+      '^/(auth|logs|docs|healthz|readyz)(/|$)': server,
+      '^/openings': {
+        target: server,
+        ws: true,
+        bypass: (request) => (request.headers.accept?.includes('text/html') ? '/opening/index.html' : undefined),
+      },
+    },
   },
 });

@@ -2,33 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  readlink,
-  realpath,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, lstat, mkdir, readdir, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, SUPERUSER, startCluster } from '../../server/store/cluster.ts';
 import { openPool } from '../../server/store/driver.ts';
+import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
-
-/** A folder for a cluster, below a folder that PostgreSQL's own user may enter. */
-async function newFolder(t: { teardown(act: () => Promise<void>): void }): Promise<string> {
-  const parent = await mkdtemp(join(tmpdir(), 'kaibiao-cluster-'));
-  await chmod(parent, 0o755);
-  t.teardown(() => rm(parent, { recursive: true }));
-  return join(parent, 'postgres');
-}
 
 const start = (folder: string): Promise<Cluster> => startCluster({ folder, isDurable: false });
 
@@ -66,7 +46,7 @@ async function otherUser(folder: string): Promise<{ child: ChildProcess; pid: nu
 /** Made once: most tests need only some cluster that is stopped. */
 let made: string;
 t.before(async () => {
-  made = await newFolder(t);
+  made = await newFolder(t, 'postgres');
 });
 
 t.test('starts from nothing, answers, and stops with its last user', async (t) => {
@@ -116,7 +96,7 @@ t.test('started twice by one process it is the same one, and stops with the seco
 });
 
 t.test('processes that start it at the same time share it; the last one to leave stops it', async (t) => {
-  const folder = await newFolder(t);
+  const folder = await newFolder(t, 'postgres');
   const users = await Promise.all([otherUser(folder), otherUser(folder), otherUser(folder)]);
   t.equal(new Set(users.map((user) => user.pid)).size, 1);
   t.equal(users.filter((user) => !user.isAdopted).length, 1);
@@ -141,7 +121,7 @@ t.test('a user killed outright leaves it running; the next adopts it and can sto
 });
 
 t.test('PostgreSQL killed outright comes back with what it had committed', async (t) => {
-  const folder = await newFolder(t);
+  const folder = await newFolder(t, 'postgres');
   // Durable: this is about its own recovery.
   const first = await startCluster({ folder });
   await ask(first, 'CREATE TABLE kept AS SELECT 7 AS n');
@@ -188,7 +168,7 @@ t.test('a postmaster.pid that names a living stranger does not stop the start', 
 });
 
 t.test('files half made by a killed start are not taken for a database', async (t) => {
-  const folder = await newFolder(t);
+  const folder = await newFolder(t, 'postgres');
   await mkdir(join(folder, 'data.part-dead'), { recursive: true });
   await writeFile(join(folder, 'data.part-dead/PG_VERSION'), '18\n');
   const cluster = await start(folder);
@@ -218,7 +198,7 @@ t.test('its log holds neither the statement nor the row that failed', async (t) 
 
 t.test('run by root below a folder closed to others, the database lies in an open place', async (t) => {
   if (process.getuid?.() !== 0) return t.pass('only root runs it as somebody else');
-  const folder = await newFolder(t);
+  const folder = await newFolder(t, 'postgres');
   await chmod(join(folder, '..'), 0o700);
   const cluster = await start(folder);
   t.ok((await lstat(folder)).isSymbolicLink());

@@ -1,12 +1,9 @@
-/** The database as the server sees it: types, identities, listening, and the embedded one from nothing. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { connect, openDatabase } from '../../server/store/connect.ts';
 import { openPool } from '../../server/store/driver.ts';
 import { entries, logs } from '../../server/store/schema/log.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
+import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
 
 let database: TestDatabase;
@@ -159,8 +156,7 @@ t.test('a URL with a socket folder names it as libpq does', async (t) => {
 });
 
 t.test('without DATABASE_URL an embedded one is made from nothing, and is there again the next time', async (t) => {
-  const dataFolder = await mkdtemp(join(tmpdir(), 'kaibiao-connect-'));
-  t.teardown(() => rm(dataFolder, { recursive: true }));
+  const dataFolder = await newFolder(t);
   const settings = { databaseUrl: null, databaseMigrationUrl: null, databasePoolSize: 2, dataFolder };
   const first = await openDatabase(settings);
   await first.sql`INSERT INTO heartbeats VALUES ('p', 1)`;
