@@ -1,13 +1,5 @@
 /** A certificate authority for the demo and the tests: every kind of right and wrong certificate, and never a trusted one. */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  type KeyObject,
-  randomBytes,
-  sign,
-} from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -119,7 +111,7 @@ export async function createDemoCa({ name, at }: { name: string; at: number }): 
       issuer: intermediateName,
       publicKey,
       issuerKey: intermediateKey,
-      serial: `40${randomBytes(15).toString('hex')}`,
+      serial: serialOf(publicKey),
       extensions: [
         basicConstraints(false),
         keyUsage(usage === 'sign' ? ['digitalSignature', 'nonRepudiation'] : encryptionUsages(key)),
@@ -255,6 +247,11 @@ function subjectKeyIdentifier(publicKey: KeyObject): forge.asn1.Asn1 {
 function authorityKeyIdentifier(issuerKey: KeyObject): forge.asn1.Asn1 {
   const value = sequence(asn1.create(Class.CONTEXT_SPECIFIC, 0, false, keyIdentifier(issuerKey)));
   return extension(EXTENSION.authorityKeyIdentifier, false, value);
+}
+
+/** A serial that no other certificate of this CA has, since each is for a fresh key; positive, and 16 bytes. */
+function serialOf(publicKey: KeyObject): string {
+  return `40${Buffer.from(keyIdentifier(publicKey), 'latin1').subarray(0, 15).toString('hex')}`;
 }
 
 /** A key identifier need only be the same wherever the key is named: the first 20 bytes of the key's SHA-256. */
