@@ -1,0 +1,220 @@
+/** The signer: keys made once, notes that verify, receipts anyone can check, and settling after crash, restore and lost COMMIT. */
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
+import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { emptyRoot } from '../../server/core/log/merkle.ts';
+import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { openingOrigin } from '../../server/core/log/origin.ts';
+import { sha256 } from '../../server/hash.ts';
+import { openGuard } from '../../server/recorder/guard.ts';
+import { settleAll, settleLog } from '../../server/recorder/settle-log.ts';
+import { openSigner } from '../../server/recorder/signer.ts';
+import { appendEntries, lockHead } from '../../server/store/append.ts';
+import type { Sql } from '../../server/store/driver.ts';
+import { testDb } from '../support/database.ts';
+import { verifyEd25519 } from '../support/log-fixtures.ts';
+import { appendSome, begin, crashImage, dataFolder, entryAt, PLATFORM, testSigner } from '../support/signed-log.ts';
+import t from '../support/tap.ts';
+
+const origin = openingOrigin(PLATFORM, 'a');
+const ledger = `${PLATFORM}/ledger`;
+const nothing = { size: 0, root: emptyRoot(sha256) };
+const rootOf = (n: number): Uint8Array => new Uint8Array(32).fill(n);
+
+t.test('a signed head verifies under its vkey, and comes out the same when it is signed again', async (t) => {
+  const signer = await testSigner(t);
+  const note = await signer.sign(origin, 'opening', 3, rootOf(1), nothing);
+  const vkey = signer.vkeyOf(origin, 'opening');
+  const key = ed25519Verifier(parseVkey(sha256, vkey), verifyEd25519);
+  t.match((await openCheckpoint(note, key)).checkpoint, { origin, size: 3, root: rootOf(1) });
+  t.equal(signer.released(origin), null);
+  await signer.release(origin, 3, rootOf(1));
+  t.equal(signer.released(origin)?.note, note);
+});
+
+t.test('openings share a key that ledger and access log do not have; receipts have a third', async (t) => {
+  const signer = await testSigner(t);
+  const publicKeyOf = (vkey: string): string => Buffer.from(parseVkey(sha256, vkey).publicKey).toString('hex');
+  const other = openingOrigin(PLATFORM, 'b');
+  const keys = [
+    publicKeyOf(signer.vkeyOf(origin, 'opening')),
+    publicKeyOf(signer.vkeyOf(other, 'opening')),
+    publicKeyOf(signer.vkeyOf(ledger, 'ledger')),
+    publicKeyOf(signer.vkeyOf(`${PLATFORM}/access`, 'access')),
+  ];
+  t.equal(keys[0], keys[1]);
+  t.equal(keys[2], keys[3]);
+  t.equal(new Set([keys[0], keys[2], Buffer.from(signer.publicKeys.receipts).toString('hex')]).size, 3);
+  t.throws(() => signer.vkeyOf(origin, 'ledger'), /no log of kind ledger/);
+  t.throws(() => signer.vkeyOf('kaibiao.test/opening/', 'opening'), /no log of/);
+});
+
+t.test('a receipt is a compact JWS that another library verifies, under a kid it computes alike', async (t) => {
+  const signer = await testSigner(t);
+  const jws = await signer.signReceipt({ v: 1, name: '收据', n: 3 }, 'bid-receipt+jws');
+  const { kid, ...jwk } = signer.receiptJwk;
+  const { payload, protectedHeader } = await compactVerify(jws, await importJWK(jwk, 'EdDSA'));
+  t.strictSame(protectedHeader, { alg: 'EdDSA', kid: await calculateJwkThumbprint(jwk), typ: 'bid-receipt+jws' });
+  t.equal(kid, protectedHeader['kid']);
+  t.equal(new TextDecoder().decode(payload), '{"n":3,"name":"收据","v":1}');
+});
+
+t.test('keys are made once, for nobody else to read, and last', async (t) => {
+  const folder = await dataFolder(t);
+  const first = await openSigner(folder, PLATFORM);
+  const vkey = first.vkeyOf(origin, 'opening');
+  await first.close();
+  t.strictSame(await readdir(join(folder, 'keys')), ['ledger.key', 'openings.key', 'receipts.key']);
+  for (const name of await readdir(join(folder, 'keys')))
+    t.equal((await stat(join(folder, 'keys', name))).mode & 0o777, 0o600);
+  const again = await testSigner(t, folder);
+  t.equal(again.vkeyOf(origin, 'opening'), vkey);
+});
+
+t.test('a key that is lost, open to others or not Ed25519 stops the start; no new one takes its place', async (t) => {
+  const folder = await dataFolder(t);
+  await (await openSigner(folder, PLATFORM)).close();
+  const file = join(folder, 'keys', 'openings.key');
+  await chmod(file, 0o640);
+  await t.rejects(openSigner(folder, PLATFORM), { code: 'key_open_to_others' });
+  await chmod(file, 0o600);
+  const before = await readFile(file);
+  await writeFile(file, 'no key');
+  await t.rejects(openSigner(folder, PLATFORM), { code: 'key_malformed' });
+  await rm(file);
+  await t.rejects(openSigner(folder, PLATFORM), { code: 'key_missing' });
+  await writeFile(file, before, { mode: 0o600 });
+  await (await openSigner(folder, PLATFORM)).close();
+});
+
+/** Appends one entry but dies before the head is let out; `commits` says on which side of COMMIT. */
+async function appendAndDie(sql: Sql, signer: Awaited<ReturnType<typeof testSigner>>, commits: boolean) {
+  const died = new Error('died');
+  await sql
+    .begin(async (tx) => {
+      const head = await lockHead(tx, origin);
+      await appendEntries(tx, head, [entryAt(origin, head.size)], signer);
+      if (!commits) throw died;
+    })
+    .catch((error: unknown) => {
+      if (error !== died) throw error;
+    });
+}
+
+t.test('a crash before COMMIT: the noted head is dropped at start, and another takes its size', async (t) => {
+  const { sql } = await testDb(t);
+  const folder = await dataFolder(t);
+  const signer = await testSigner(t, folder);
+  await begin(sql, origin);
+  await appendSome(sql, signer, origin, 2);
+  await appendAndDie(sql, signer, false);
+  const restarted = await testSigner(t, await crashImage(t, folder));
+  await settleAll(sql, restarted);
+  t.equal(restarted.released(origin)?.size, 2);
+  t.strictSame((await appendSome(sql, restarted, origin, 1, { other: true })).seqs, [2]);
+});
+
+t.test('a crash after COMMIT: the noted head is let out at start', async (t) => {
+  const { sql } = await testDb(t);
+  const folder = await dataFolder(t);
+  const signer = await testSigner(t, folder);
+  await begin(sql, origin);
+  await appendSome(sql, signer, origin, 2);
+  await appendAndDie(sql, signer, true);
+  t.equal(signer.released(origin)?.size, 2, 'nobody had seen it');
+  const restarted = await testSigner(t, await crashImage(t, folder));
+  await settleAll(sql, restarted);
+  t.equal(restarted.released(origin)?.size, 3);
+  const [row] = await sql`SELECT note FROM checkpoints WHERE size = 3`;
+  t.equal(restarted.released(origin)?.note, row?.['note']);
+});
+
+t.test('the very first append of a log may die on either side, too', async (t) => {
+  for (const commits of [false, true]) {
+    const { sql } = await testDb(t);
+    const folder = await dataFolder(t);
+    await begin(sql, origin);
+    await appendAndDie(sql, await testSigner(t, folder), commits);
+    const restarted = await testSigner(t, await crashImage(t, folder));
+    await settleAll(sql, restarted);
+    t.equal(restarted.released(origin)?.size, commits ? 1 : undefined);
+    t.strictSame((await appendSome(sql, restarted, origin)).seqs, [commits ? 1 : 0]);
+  }
+});
+
+t.test(
+  'a COMMIT whose answer is lost was done: settling lets it out; was it not, the size is free again',
+  async (t) => {
+    const { sql } = await testDb(t);
+    const signer = await testSigner(t);
+    await begin(sql, origin);
+    await appendSome(sql, signer, origin);
+    await appendAndDie(sql, signer, true);
+    await t.rejects(
+      signer.sign(origin, 'opening', 2, rootOf(9), { size: 1, root: signer.released(origin)?.root ?? rootOf(0) }),
+      {
+        code: 'unsettled_pending',
+      },
+    );
+    await settleLog(sql, signer, origin);
+    t.equal(signer.released(origin)?.size, 2);
+    await appendAndDie(sql, signer, false);
+    await settleLog(sql, signer, origin);
+    t.strictSame((await appendSome(sql, signer, origin, 2)).seqs, [2, 3]);
+  },
+);
+
+t.test('settling waits for a transaction that is still under way and drops nothing of it', async (t) => {
+  const { sql } = await testDb(t);
+  const signer = await testSigner(t);
+  await begin(sql, origin);
+  let settling: Promise<unknown> = Promise.resolve();
+  await sql.begin(async (tx) => {
+    const head = await lockHead(tx, origin);
+    await appendEntries(tx, head, [entryAt(origin, 0)], signer);
+    settling = settleLog(sql, signer, origin);
+    await tx`SELECT pg_sleep(0.05)`;
+  });
+  await settling;
+  t.equal(signer.released(origin)?.size, 1);
+});
+
+t.test('a restored backup is refused: behind, differing, without the log, or ahead of the guard', async (t) => {
+  const { sql } = await testDb(t);
+  const folder = await dataFolder(t);
+  const signer = await testSigner(t, folder);
+  await begin(sql, origin);
+  await appendSome(sql, signer, origin, 2);
+  const early = await crashImage(t, folder);
+  await appendSome(sql, signer, origin, 2);
+  const now = signer.released(origin);
+  await t.rejects(signer.settle(origin, { size: 3, root: rootOf(3) }), { code: 'database_is_behind', origin });
+  await t.rejects(signer.settle(origin, { size: 4, root: rootOf(4) }), { code: 'database_differs' });
+  await t.rejects(signer.settle(origin, null), { name: 'RestoredBackupError', code: 'database_is_behind' });
+  t.strictSame(signer.released(origin), now, 'nothing has changed by asking');
+  await settleAll(sql, signer);
+  const old = await testSigner(t, early);
+  await t.rejects(settleAll(sql, old), { code: 'guard_is_behind' });
+});
+
+t.test('a database without any of the logs let out is refused at start', async (t) => {
+  const before = await testDb(t);
+  const folder = await dataFolder(t);
+  const signer = await testSigner(t, folder);
+  await begin(before.sql, origin);
+  await appendSome(before.sql, signer, origin);
+  const { sql } = await testDb(t);
+  const restarted = await testSigner(t, await crashImage(t, folder));
+  await t.rejects(settleAll(sql, restarted), { code: 'database_is_behind' });
+});
+
+t.test('a guard that cannot write signs nothing more', async (t) => {
+  const folder = await dataFolder(t);
+  const guard = await openGuard(folder);
+  await guard.pend(origin, { size: 1, root: rootOf(1) }, nothing);
+  await guard.close();
+  await t.rejects(guard.release(origin, { size: 1, root: rootOf(1) }), { code: 'guard_write_failed' });
+  await t.rejects(guard.pend(ledger, { size: 1, root: rootOf(1) }, nothing), { code: 'guard_write_failed' });
+  t.equal(guard.released(origin), null);
+});
