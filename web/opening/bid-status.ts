@@ -1,0 +1,64 @@
+/** Where one bid stands, in the one word its tile on the status board shows. */
+import type { Verdict } from '../../server/core/opening/commands.ts';
+import { type Bid, isDecrypted, isUndecided, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+
+export const BID_STATUSES = [
+  'sealed',
+  'awaited',
+  'received',
+  'failed',
+  'decrypted',
+  'announced',
+  'unruled',
+  'contested',
+  'deemed_revoked',
+  'deemed_withdrawn',
+  'unknown',
+] as const;
+export type BidStatus = (typeof BID_STATUSES)[number];
+
+/** What colour, and with it which icon, goes with a status; the text says the same for those who see neither. */
+export const TONES = {
+  sealed: 'quiet',
+  awaited: 'quiet',
+  received: 'busy',
+  failed: 'bad',
+  decrypted: 'good',
+  announced: 'good',
+  unruled: 'warn',
+  contested: 'warn',
+  deemed_revoked: 'bad',
+  deemed_withdrawn: 'bad',
+  unknown: 'warn',
+} as const satisfies Record<BidStatus, 'quiet' | 'busy' | 'good' | 'warn' | 'bad'>;
+export type Tone = (typeof TONES)[BidStatus];
+
+/** The status of a bid in this state; total. */
+export function bidStatus(state: OpeningState, bid: Bid): BidStatus {
+  if (isDecrypted(bid)) return hasPrice(state, bid) ? 'announced' : 'decrypted';
+  if (isUndecided(bid)) return 'received';
+  if (bid.contestOpen) return 'contested';
+  const verdict: Verdict | null = verdictOf(bid);
+  if (verdict !== null) return verdict;
+  if (state.window === null) return 'sealed';
+  if (state.window.closed !== null) return 'unruled';
+  return bid.attempts.length > 0 ? 'failed' : 'awaited';
+}
+
+function hasPrice(state: OpeningState, bid: Bid): boolean {
+  return state.prices?.known === true && state.prices.value.some((row) => row.bidder === bid.bidder);
+}
+
+/** How many bids stand where, statuses without a bid left out, in the order of `BID_STATUSES`. */
+export function statusCounts(state: OpeningState): { status: BidStatus; count: number }[] {
+  const statuses = state.bids.map((bid) => bidStatus(state, bid));
+  return BID_STATUSES.map((status) => ({ status, count: statuses.filter((s) => s === status).length })).filter(
+    ({ count }) => count > 0,
+  );
+}
+
+/** The bidder's name where roster and numbers are known to this viewer, else null. */
+export function nameOf(state: OpeningState, bidder: number): string | null {
+  if (!state.roster.known || !state.numbers.known) return null;
+  return state.roster.value[state.numbers.value.indexOf(bidder)]?.name ?? null;
+}

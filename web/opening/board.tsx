@@ -1,0 +1,87 @@
+/** The status board: one tile for each bid, in colour, icon and word. */
+import type { JSX } from 'preact';
+import { type Bid, isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
+import { Icon, type IconName } from '../parts/icon.tsx';
+import { language } from '../parts/language.ts';
+import { Section } from '../parts/section.tsx';
+import { type BidStatus, bidStatus, nameOf, statusCounts, TONES } from './bid-status.ts';
+import { FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
+import { say } from './words.ts';
+
+const ICONS = {
+  sealed: 'lock',
+  awaited: 'dots',
+  received: 'clock',
+  failed: 'cross',
+  decrypted: 'check',
+  announced: 'check',
+  unruled: 'question',
+  contested: 'warning',
+  deemed_revoked: 'cross',
+  deemed_withdrawn: 'cross',
+  unknown: 'question',
+} as const satisfies Record<BidStatus, IconName>;
+
+export function Board({ state }: { state: OpeningState }): JSX.Element {
+  return (
+    <Section id="board" title={say('board')} aside={<Counts state={state} />}>
+      {state.bids.length === 0 ? (
+        <p class="empty">{say('boardEmpty')}</p>
+      ) : (
+        <ol class="tiles">
+          {state.bids.map((bid) => (
+            <Tile key={bid.bidder} state={state} bid={bid} />
+          ))}
+        </ol>
+      )}
+    </Section>
+  );
+}
+
+function Counts({ state }: { state: OpeningState }): JSX.Element {
+  return (
+    <ul class="counts">
+      {statusCounts(state).map(({ status, count }) => (
+        <li key={status} class={`tone-${TONES[status]}`}>
+          <Icon name={ICONS[status]} /> {say(`status_${status}`)} <b class="number">{count}</b>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Tile({ state, bid }: { state: OpeningState; bid: Bid }): JSX.Element {
+  const status = bidStatus(state, bid);
+  const name = nameOf(state, bid.bidder);
+  return (
+    <li class={`tile tone-${TONES[status]}`}>
+      <p class="tile-number">{say('bidderNumber', { n: bid.bidder })}</p>
+      {name === null ? null : (
+        <p class="tile-name" title={name}>
+          {name}
+        </p>
+      )}
+      <p class="tile-status">
+        <Icon name={ICONS[status]} /> {say(`status_${status}`)}
+      </p>
+      <TileNote bid={bid} status={status} />
+    </li>
+  );
+}
+
+/** Why a bid did not open, what is proposed, and attempts that came too late. */
+function TileNote({ bid, status }: { bid: Bid; status: BidStatus }): JSX.Element | null {
+  const last = bid.attempts[bid.attempts.length - 1];
+  const failure =
+    last === undefined || last.outcome === 'undecided' || last.outcome === 'decrypted' || isDecrypted(bid)
+      ? null
+      : FAILURE_WORDS[language.value][last.outcome];
+  const notes = [
+    ...(failure === null ? [] : [failure]),
+    ...(status === 'unruled' && bid.proposal !== null
+      ? [say('proposed', { verdict: VERDICT_WORDS[language.value][bid.proposal.verdict] })]
+      : []),
+    ...(bid.lateAttempts > 0 ? [say('lateAttempts', { n: bid.lateAttempts })] : []),
+  ];
+  return notes.length === 0 ? null : <p class="tile-note">{notes.join(' · ')}</p>;
+}

@@ -1,0 +1,43 @@
+/** Whether what is shown is live: a small word while it is, a bar across the page while it is not. */
+import type { JSX } from 'preact';
+import { Icon } from '../parts/icon.tsx';
+import type { Session } from './session.ts';
+import { say } from './words.ts';
+
+export function LinkWord({ session }: { session: Session }): JSX.Element {
+  const { kind } = session.link.value;
+  const isLive = kind === 'open';
+  const viewers = session.viewers.value;
+  return (
+    <p class={`link-word ${isLive ? 'tone-good' : 'tone-quiet'}`}>
+      <span class="link-dot" aria-hidden="true" />
+      {isLive ? say('link_open') : say('link_connecting')}
+      {isLive && viewers > 0 ? <span class="link-viewers">{say('viewers', { n: viewers })}</span> : null}
+    </p>
+  );
+}
+
+export function LinkBar({ session }: { session: Session }): JSX.Element | null {
+  const link = session.link.value;
+  if (link.kind === 'stopped')
+    return (
+      <div class="bar bar-stopped" role="status">
+        <Icon name="cross" />
+        <span>{say('link_stopped', { why: link.why })}</span>
+        <button type="button" onClick={() => location.reload()}>
+          {say('reload')}
+        </button>
+      </div>
+    );
+  if (link.kind !== 'waiting') return null;
+  const seconds = session.retrySeconds.value ?? 0;
+  return (
+    <div class="bar" role="status">
+      <Icon name="warning" />
+      <span>{seconds > 1 ? say('link_waiting', { s: seconds }) : say('link_waiting_soon')}</span>
+      <button type="button" onClick={session.hurry}>
+        {say('link_now')}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,86 @@
+/** What the opening is about, and the two things that must not be missed: that it is a rehearsal, that it is suspended. */
+import type { ComponentChildren, JSX } from 'preact';
+import { PROFILES } from '../../server/core/opening/policy.ts';
+import type { OpeningState, Suspension } from '../../server/core/opening/state.ts';
+import { formatAmount } from '../parts/amount.ts';
+import { Icon } from '../parts/icon.tsx';
+import { dayTimeText } from '../parts/instant-text.ts';
+import { language } from '../parts/language.ts';
+import { say } from './words.ts';
+
+export function Masthead({ state }: { state: OpeningState }): JSX.Element {
+  const { details, policy } = state;
+  const profile = PROFILES[state.profile];
+  return (
+    <header class="masthead">
+      <h1>{details.title}</h1>
+      <dl class="facts">
+        <Fact name={say('lot')}>
+          {details.lot.name} <span class="code">{details.lot.code}</span>
+        </Fact>
+        <Fact name={say('project')}>
+          {details.project.name} <span class="code">{details.project.code}</span>
+        </Fact>
+        <Fact name={say('tenderer')}>{details.tenderer}</Fact>
+        <Fact name={say('agency')}>{details.agency}</Fact>
+        <Fact name={say('place')}>{details.place}</Fact>
+        <Fact name={say('openingTime')}>{dayTimeText(state.deadlineAt, language.value)}</Fact>
+        <Fact name={say('regime')}>{language.value === 'en' ? profile.en : profile.zh}</Fact>
+        <Fact name={say('ceiling')}>
+          {policy.ceilingPrice === null ? (
+            say('noCeiling')
+          ) : (
+            <span class="number">{`${formatAmount(policy.ceilingPrice)} ${policy.currency}`}</span>
+          )}
+        </Fact>
+      </dl>
+    </header>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <div class="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+export function RehearsalBanner(): JSX.Element {
+  return (
+    <p class="banner banner-rehearsal">
+      <Icon name="warning" />
+      <strong>{say('rehearsal')}</strong> {say('rehearsalWords')}
+    </p>
+  );
+}
+
+const CAUSE_WORDS = {
+  host: 'cause_host',
+  supervisor: 'cause_supervisor',
+  outage: 'cause_outage',
+  outage_across_deadline: 'cause_outage_across_deadline',
+} as const satisfies Record<Suspension['cause'], string>;
+
+export function SuspendedBanner({ suspended }: { suspended: Suspension }): JSX.Element {
+  return (
+    <div class="banner banner-suspended">
+      <Icon name="pause" />
+      <div>
+        <strong>{say('suspended')}</strong>
+        <p>
+          {say(CAUSE_WORDS[suspended.cause])}
+          {language.value === 'en' ? '. ' : '。'}
+          {say('suspendedSince', { time: dayTimeText(suspended.since, language.value) })}
+        </p>
+        {suspended.reason === null ? null : (
+          <p>
+            {say('reason')}: <q class="verbatim">{suspended.reason}</q>
+          </p>
+        )}
+        {suspended.resumeProposed ? <p>{say('resumeProposed')}</p> : null}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,123 @@
+/** The page of one opening, put together: what it is, where it stands, what was decided, and the log beside it. */
+import { useSignalEffect } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import { language } from '../parts/language.ts';
+import { LanguageSwitch } from '../parts/language-switch.tsx';
+import { Board } from './board.tsx';
+import { Feed } from './feed.tsx';
+import { LinkBar, LinkWord } from './link-state.tsx';
+import { Masthead, RehearsalBanner, SuspendedBanner } from './masthead.tsx';
+import { NoticeColumn } from './notice-column.tsx';
+import { NowBand } from './now-band.tsx';
+import { Objections } from './objections.tsx';
+import { PhaseBar } from './phase-bar.tsx';
+import { Prices } from './prices.tsx';
+import { RecordPart } from './record.tsx';
+import { Roster } from './roster.tsx';
+import type { Session } from './session.ts';
+import { PHASE_WORDS } from './term-words.ts';
+import { RefusalBanner, TrustBadge } from './trust-badge.tsx';
+import { say } from './words.ts';
+
+export function Page({ session }: { session: Session }): JSX.Element {
+  useSignalEffect(() => {
+    document.documentElement.lang = language.value;
+    const { state } = session.view.value;
+    document.title =
+      state === null
+        ? say('product')
+        : `${PHASE_WORDS[language.value][state.phase].name} · ${state.details.title} · ${say('product')}`;
+  });
+  const view = session.view.value;
+  const { state, standing } = view;
+  return (
+    <>
+      <a class="skip" href="#main">
+        {say('skip')}
+      </a>
+      <div class="top">
+        <p class="product">{say('product')}</p>
+        <TrustBadge view={view} />
+        <LinkWord session={session} />
+        <LanguageSwitch label={say('language')} />
+      </div>
+      {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar session={session} />}
+      {state === null ? (
+        <main id="main" class="blank" tabIndex={-1}>
+          <Nothing session={session} />
+        </main>
+      ) : (
+        <Opening session={session} state={state} />
+      )}
+      <p class="source-line">{say('sourceLine')}</p>
+      <PhaseWord state={state} />
+    </>
+  );
+}
+
+function Opening({ session, state }: { session: Session; state: OpeningState }): JSX.Element {
+  const { entries } = session.view.value;
+  return (
+    <main id="main" tabIndex={-1}>
+      {state.profile === 'rehearsal' ? <RehearsalBanner /> : null}
+      <Masthead state={state} />
+      <PhaseBar policy={state.policy} visited={session.visited.value} />
+      {state.suspended === null ? null : <SuspendedBanner suspended={state.suspended} />}
+      <NowBand session={session} state={state} />
+      <div class="columns">
+        <div class="column-main">
+          {state.prices === null ? <Board state={state} /> : <Prices state={state} />}
+          {state.prices === null ? <Prices state={state} /> : <Board state={state} />}
+          <Roster state={state} />
+          <RecordPart state={state} />
+          <Objections state={state} />
+        </div>
+        <div class="column-side">
+          <NoticeColumn entries={entries} />
+          <Feed entries={entries} />
+        </div>
+      </div>
+    </main>
+  );
+}
+
+/** What stands there while there is nothing to show: still coming, not there, or broken. */
+function Nothing({ session }: { session: Session }): JSX.Element | null {
+  if (session.fault.value !== null)
+    return (
+      <Message title={say('fault')} words={say('faultWords')}>
+        <button type="button" onClick={() => location.reload()}>
+          {say('reload')}
+        </button>
+      </Message>
+    );
+  if (session.isMissing.value)
+    return (
+      <Message title={say('notFound')} words={say('notFoundWords')}>
+        <p class="code">{session.openingId}</p>
+      </Message>
+    );
+  return session.view.value.standing.kind === 'refused' ? null : (
+    <Message title={say('loading')} words={say('loadingWords')} />
+  );
+}
+
+export function Message(props: { title: string; words: string; children?: ComponentChildren }): JSX.Element {
+  return (
+    <div class="message">
+      <h1>{props.title}</h1>
+      <p>{props.words}</p>
+      {props.children}
+    </div>
+  );
+}
+
+/** Says a change of phase to those who listen to the page instead of looking at it. */
+function PhaseWord({ state }: { state: OpeningState | null }): JSX.Element {
+  return (
+    <p class="unseen" aria-live="polite">
+      {state === null ? '' : say('phaseChanged', { phase: PHASE_WORDS[language.value][state.phase].name })}
+    </p>
+  );
+}

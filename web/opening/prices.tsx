@@ -1,0 +1,126 @@
+/** The announced prices: figures and words side by side, each held against the promise made before the deadline. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import type { JSX } from 'preact';
+import type { PriceRow } from '../../server/core/opening/rows.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import { formatAmount, isSameAmount } from '../parts/amount.ts';
+import { amountFromWords, amountInWords } from '../parts/amount-in-words.ts';
+import { Icon } from '../parts/icon.tsx';
+import { Section } from '../parts/section.tsx';
+import { checkPrice } from './price-check.ts';
+import { say } from './words.ts';
+
+export function Prices({ state }: { state: OpeningState }): JSX.Element {
+  const { prices } = state;
+  if (prices === null || !prices.known)
+    return (
+      <Section id="prices" title={say('prices')}>
+        <p class="empty">{prices === null ? say('pricesEmpty') : say('pricesWithheld')}</p>
+      </Section>
+    );
+  return (
+    <Section id="prices" title={say('prices')} aside={say('currencyUnit', { currency: state.policy.currency })}>
+      <div class="table-frame">
+        <table class="table prices">
+          <thead>
+            <tr>
+              <th scope="col">{say('bidder')}</th>
+              <th scope="col" class="amount-head">
+                {say('amount')}
+              </th>
+              <th scope="col">{say('inWords')}</th>
+              <th scope="col">{say('duration')}</th>
+              <th scope="col">{say('quality')}</th>
+              <th scope="col">{say('manager')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {prices.value.map((row) => (
+              <Price key={row.bidder} row={row} state={state} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
+  );
+}
+
+function Price({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Element {
+  const { quote } = row;
+  const isMoney = quote.kind === 'total';
+  return (
+    <tr>
+      <th scope="row" data-label={say('bidder')}>
+        <span class="price-number">{say('bidderNumber', { n: row.bidder })}</span>
+        <span class="price-name">{row.name}</span>
+        <PromiseKept row={row} state={state} />
+      </th>
+      <td class="amount" data-label={say('amount')}>
+        <span class="figures">{formatAmount(quote.amount, isMoney ? 2 : 0)}</span>
+        {quote.unit === '' ? null : <span class="unit">{quote.unit}</span>}
+        {quote.currency === state.policy.currency ? null : <span class="unit">{quote.currency}</span>}
+        {row.overCeiling ? (
+          <span class="flag tone-warn">
+            <Icon name="warning" /> {say('overCeiling')}
+          </span>
+        ) : null}
+      </td>
+      <td class="words" data-label={say('inWords')}>
+        <InWords row={row} />
+      </td>
+      <td class="verbatim" data-label={say('duration')}>
+        {row.duration}
+      </td>
+      <td class="verbatim" data-label={say('quality')}>
+        {row.quality}
+      </td>
+      <td class="verbatim" data-label={say('manager')}>
+        {row.manager}
+      </td>
+    </tr>
+  );
+}
+
+/** 大写 computed from the figures; the bidder's own words where they name another amount: then they prevail (87号令59). */
+function InWords({ row }: { row: PriceRow }): JSX.Element | null {
+  const { amount, inWords, kind, currency } = row.quote;
+  const computed = kind === 'total' && currency === 'CNY' ? amountInWords(amount) : null;
+  if (computed === null)
+    return inWords === '' ? null : (
+      <span class="verbatim" lang="zh-CN">
+        {inWords}
+      </span>
+    );
+  const named = inWords === '' ? amount : amountFromWords(inWords);
+  if (named !== null && isSameAmount(named, amount)) return <span lang="zh-CN">{computed}</span>;
+  return (
+    <>
+      <span lang="zh-CN">{computed}</span>
+      <span class="flag tone-warn">
+        <Icon name="warning" /> {named === null ? say('wordsAsWritten') : say('wordsDiffer')}{' '}
+        <span class="verbatim" lang="zh-CN">
+          {inWords}
+        </span>
+      </span>
+    </>
+  );
+}
+
+function PromiseKept({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Element {
+  switch (checkPrice(sha256, row, state.lodgements)) {
+    case 'same':
+      return (
+        <span class="promise tone-good">
+          <Icon name="shield" /> {say('promiseSame')}
+        </span>
+      );
+    case 'differs':
+      return (
+        <span class="promise tone-bad">
+          <Icon name="cross" /> {say('promiseDiffers')}
+        </span>
+      );
+    case 'unknown':
+      return <span class="promise tone-quiet">{say('promiseUnknown')}</span>;
+  }
+}

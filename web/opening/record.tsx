@@ -1,0 +1,82 @@
+/** The opening record: which version stands, whether its text has the digest people sign, and who has answered. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import type { JSX } from 'preact';
+import { toBase64Url } from '../../server/core/log/base64.ts';
+import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import type { OpeningRecordHead, OpeningState, RecordAnswer } from '../../server/core/opening/state.ts';
+import { Icon, type IconName } from '../parts/icon.tsx';
+import { dayTimeText } from '../parts/instant-text.ts';
+import { language } from '../parts/language.ts';
+import { Section } from '../parts/section.tsx';
+import { nameOf } from './bid-status.ts';
+import { say } from './words.ts';
+
+const ANSWERS = {
+  signed: { tone: 'good', icon: 'check' },
+  refused: { tone: 'bad', icon: 'cross' },
+  timed_out: { tone: 'quiet', icon: 'clock' },
+  none: { tone: 'quiet', icon: 'dots' },
+} as const satisfies Record<RecordAnswer['kind'] | 'none', { tone: string; icon: IconName }>;
+
+/** The digest of a disclosed record: it came out of a disclosure, so it is JSON that has a canonical form. */
+function digestOf(document: unknown): string {
+  return toBase64Url(sha256(utf8(canonicalise(document as Json))));
+}
+
+export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
+  const { record } = state;
+  if (record === null)
+    return (
+      <Section id="record" title={say('record')}>
+        <p class="empty">{say('recordEmpty')}</p>
+      </Section>
+    );
+  return (
+    <Section id="record" title={say('record')} aside={say('recordVersion', { n: record.version })}>
+      <dl class="facts">
+        <div class="fact">
+          <dt>{say('recordIssuedAt')}</dt>
+          <dd class="number">{dayTimeText(record.issuedAt, language.value)}</dd>
+        </div>
+        <div class="fact">
+          <dt>{say('recordConfirmBy')}</dt>
+          <dd class="number">{dayTimeText(record.confirmBy, language.value)}</dd>
+        </div>
+        <div class="fact fact-wide">
+          <dt>{say('recordDigest')}</dt>
+          <dd class="code">{record.sha256}</dd>
+          <DigestCheck record={record} />
+        </div>
+      </dl>
+      <ul class="answers">
+        {state.bids.map((bid) => {
+          const kind = bid.answer?.kind ?? 'none';
+          return (
+            <li key={bid.bidder} class={`answer tone-${ANSWERS[kind].tone}`}>
+              <Icon name={ANSWERS[kind].icon} />
+              <span title={nameOf(state, bid.bidder) ?? undefined}>{say('bidderNumber', { n: bid.bidder })}</span>
+              <span>{say(`answer_${kind}`)}</span>
+            </li>
+          );
+        })}
+      </ul>
+      {state.phase === 'RecordConfirm' && state.closeProposed !== null ? (
+        <p>{say('closeProposed', { n: state.closeProposed })}</p>
+      ) : null}
+      <p>
+        <a href={`/openings/${state.openingId}/record`}>{say('recordOpen')}</a>
+      </p>
+    </Section>
+  );
+}
+
+function DigestCheck({ record }: { record: OpeningRecordHead }): JSX.Element | null {
+  if (!record.document.known) return null;
+  const isSame = digestOf(record.document.value) === record.sha256;
+  return (
+    <dd class={isSame ? 'tone-good' : 'tone-bad'}>
+      <Icon name={isSame ? 'shield' : 'cross'} /> {isSame ? say('recordSame') : say('recordDiffers')}
+    </dd>
+  );
+}

@@ -1,0 +1,70 @@
+/** The roster as it was published, each envelope's digest beside its bidder. */
+import type { JSX } from 'preact';
+import { parseInstant } from '../../server/core/log/instant.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import { Icon } from '../parts/icon.tsx';
+import { dayTimeText } from '../parts/instant-text.ts';
+import { language } from '../parts/language.ts';
+import { Section } from '../parts/section.tsx';
+import { shortDigest } from '../parts/short-digest.ts';
+import { say } from './words.ts';
+
+export function Roster({ state }: { state: OpeningState }): JSX.Element | null {
+  const { roster, numbers } = state;
+  if (!roster.known)
+    return state.bids.length > 0 ? null : (
+      <Section id="roster" title={say('roster')}>
+        <p class="empty">{say('rosterEmpty')}</p>
+      </Section>
+    );
+  const aside = (
+    <span>
+      {say('rosterCount', { n: roster.value.length })}
+      {numbers.known ? '' : ` · ${say('numberHidden')}`}
+    </span>
+  );
+  return (
+    <Section id="roster" title={say('roster')} aside={aside}>
+      <div class="table-frame">
+        <table class="table">
+          <thead>
+            <tr>
+              {numbers.known ? <th scope="col">{say('bidder')}</th> : null}
+              <th scope="col">{say('name')}</th>
+              <th scope="col">{say('creditCode')}</th>
+              <th scope="col">{say('lodgedAt')}</th>
+              <th scope="col">{say('checkedIn')}</th>
+              <th scope="col">{say('envelope')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {roster.value.map((row, i) => (
+              <tr key={row.creditCode}>
+                {numbers.known ? (
+                  <td data-label={say('bidder')}>{say('bidderNumber', { n: numbers.value[i] ?? '?' })}</td>
+                ) : null}
+                <th scope="row" data-label={say('name')}>
+                  {row.name}
+                </th>
+                <td class="code" data-label={say('creditCode')}>
+                  {row.creditCode}
+                </td>
+                <td class="number" data-label={say('lodgedAt')}>
+                  {dayTimeText(parseInstant(row.lodgedAt), language.value)}
+                </td>
+                <td data-label={say('checkedIn')}>
+                  <span class={row.checkedIn ? 'tone-good' : 'tone-quiet'}>
+                    <Icon name={row.checkedIn ? 'check' : 'dots'} /> {row.checkedIn ? say('yes') : say('no')}
+                  </span>
+                </td>
+                <td class="code" data-label={say('envelope')} title={row.envelopeSha256}>
+                  {shortDigest(row.envelopeSha256)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
+  );
+}

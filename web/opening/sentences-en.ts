@@ -1,0 +1,66 @@
+/** What each event says, in English. */
+import { parseInstant } from '../../server/core/log/instant.ts';
+import { formatAmount } from '../parts/amount.ts';
+import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
+import { shortDigest } from '../parts/short-digest.ts';
+import type { Sentences } from './sentences.ts';
+import { ATTEMPT_WORDS, FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
+
+const time = (text: string): string => timeText(parseInstant(text), 'en');
+const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'en');
+const span = (ms: number): string => spanText(ms, 'en');
+const failures = FAILURE_WORDS.en;
+const verdicts = VERDICT_WORDS.en;
+const attempts = ATTEMPT_WORDS.en;
+const by = { host: 'The host', witness: 'The witness', tenderer: 'The tenderer' } as const;
+
+export const sentencesEn: Sentences = {
+  OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
+  DraftAmended: () => 'The host amended the draft',
+  OpeningPublished: ({ body }) => `The host published the opening; check-in opens ${dayTime(body.checkInOpensAt)}`,
+  CheckInOpened: ({ body }) => `Check-in opened at ${time(body.effectiveAt)}`,
+  BidsSealed: ({ body }) =>
+    `Bidding closed; all bids sealed at ${time(body.effectiveAt)}, root ${shortDigest(body.envelopesRoot)}`,
+  TenderFailed: ({ body }) =>
+    body.reason === 'too_few_bidders'
+      ? 'The tender failed: fewer bids than the minimum'
+      : 'The tender failed: no bid was decrypted',
+  RosterPublished: ({ body }) => `The host published the roster: ${body.count} bidders`,
+  WindowOpened: ({ body }) => `The host opened decryption, ${time(body.opensAt)} to ${time(body.closesAt)}`,
+  WindowExtended: ({ body }) => `The host extended the window by ${span(body.extraMs)}, to ${time(body.closesAt)}`,
+  ChallengeAcknowledged: ({ body }) => `Bidder ${body.bidder} has the call to decrypt`,
+  DecryptionReceived: ({ body }) => `Attempt ${body.attempt} of bidder ${body.bidder} received, checking`,
+  BidDecrypted: ({ body }) => `Bidder ${body.bidder} decrypted`,
+  DecryptionFailed: ({ body }) => `Attempt ${body.attempt} of bidder ${body.bidder} failed: ${failures[body.failure]}`,
+  AttemptRefused: ({ body }) => `Bidder ${body.bidder}: ${attempts[body.attempt]} refused`,
+  WindowClosed: ({ body }) =>
+    body.why === 'time'
+      ? `The decryption window ended at ${time(body.effectiveAt)}`
+      : `All have decrypted; the window ended early at ${time(body.effectiveAt)}`,
+  AttributionProposed: ({ body }) => `Bidder ${body.bidder} did not decrypt; proposed: ${verdicts[body.verdict]}`,
+  RulingGiven: ({ body }) => `${by[body.by]} ruled on bid ${body.bidder}: ${verdicts[body.verdict]}`,
+  RulingContested: ({ body }) => `Bidder ${body.bidder} contested the ruling`,
+  PricesAnnounced: ({ body }) =>
+    `All ${body.count} prices announced at once${body.ceilingPrice === null ? '' : `; ceiling price ${formatAmount(body.ceilingPrice)}`}`,
+  RecordIssued: ({ body }) =>
+    `The host issued version ${body.version} of the record, to confirm by ${time(body.confirmBy)}`,
+  RecordSigned: ({ body }) => `Bidder ${body.bidder} confirmed version ${body.version} of the record`,
+  RecordRefused: ({ body }) => `Bidder ${body.bidder} refused version ${body.version} of the record`,
+  ConfirmationsTimedOut: ({ body }) =>
+    `Time to confirm version ${body.version} is over: the rest not signed, no objection raised`,
+  ObjectionRaised: ({ body }) => `Bidder ${body.bidder} raised objection ${body.objection}`,
+  ObjectionAnswered: ({ body }) => `Objection ${body.objection} was answered`,
+  AnswerDisputed: ({ body }) =>
+    `Bidder ${body.bidder} disputes the answer to objection ${body.objection}; complaints until ${dayTime(body.complainBy)}`,
+  CloseProposed: ({ body }) => `The host proposed to close on version ${body.version} of the record`,
+  OpeningClosed: ({ body }) => `The witness attested; the opening is closed on version ${body.version} of the record`,
+  HandedOver: ({ body }) => `${body.bids} bids handed over to evaluation`,
+  OpeningArchived: () => 'Archived; the log has ended',
+  OpeningSuspended: ({ body }) => `Suspended; every time limit frozen since ${time(body.since)}`,
+  SuspensionRequested: () => 'The witness asked for an emergency suspension',
+  ResumeProposed: () => 'The host proposed to resume',
+  OpeningResumed: ({ body }) => `Resumed; every time limit moved by ${span(body.frozenMs)}`,
+  AbortProposed: ({ body }) => `${by[body.by]} proposed to terminate`,
+  OpeningAborted: ({ body }) =>
+    body.by === 'supervisor' ? 'Terminated by order of the supervisor' : 'Terminated by tenderer and host together',
+};

@@ -1,0 +1,61 @@
+/** What each event says, in Chinese. */
+import { parseInstant } from '../../server/core/log/instant.ts';
+import { formatAmount } from '../parts/amount.ts';
+import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
+import { shortDigest } from '../parts/short-digest.ts';
+import type { Sentences } from './sentences.ts';
+import { ATTEMPT_WORDS, FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
+
+const time = (text: string): string => timeText(parseInstant(text), 'zh-CN');
+const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'zh-CN');
+const span = (ms: number): string => spanText(ms, 'zh-CN');
+const failures = FAILURE_WORDS['zh-CN'];
+const verdicts = VERDICT_WORDS['zh-CN'];
+const attempts = ATTEMPT_WORDS['zh-CN'];
+const by = { host: '主持人', witness: '见证人员', tenderer: '招标人' } as const;
+
+export const sentencesZh: Sentences = {
+  OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
+  DraftAmended: () => '主持人修改了开标信息',
+  OpeningPublished: ({ body }) => `主持人发布开标；签到于 ${dayTime(body.checkInOpensAt)} 开始`,
+  CheckInOpened: ({ body }) => `签到开始（${time(body.effectiveAt)}）`,
+  BidsSealed: ({ body }) =>
+    `投标截止，全部投标于 ${time(body.effectiveAt)} 封存，封存根 ${shortDigest(body.envelopesRoot)}`,
+  TenderFailed: ({ body }) =>
+    body.reason === 'too_few_bidders' ? '流标：投标数量少于规定的最低数量' : '流标：没有投标解密成功',
+  RosterPublished: ({ body }) => `主持人公布投标人名单，共 ${body.count} 家`,
+  WindowOpened: ({ body }) => `主持人开始解密，时限 ${time(body.opensAt)} 至 ${time(body.closesAt)}`,
+  WindowExtended: ({ body }) => `主持人将解密时限延长 ${span(body.extraMs)}，至 ${time(body.closesAt)}`,
+  ChallengeAcknowledged: ({ body }) => `${body.bidder} 号投标人已收到解密通知`,
+  DecryptionReceived: ({ body }) => `收到 ${body.bidder} 号投标人第 ${body.attempt} 次解密，开始核验`,
+  BidDecrypted: ({ body }) => `${body.bidder} 号投标人解密成功`,
+  DecryptionFailed: ({ body }) => `${body.bidder} 号投标人第 ${body.attempt} 次解密失败：${failures[body.failure]}`,
+  AttemptRefused: ({ body }) => `拒绝 ${body.bidder} 号投标人的${attempts[body.attempt]}`,
+  WindowClosed: ({ body }) =>
+    body.why === 'time'
+      ? `解密时限于 ${time(body.effectiveAt)} 届满`
+      : `全部解密完成，解密时限于 ${time(body.effectiveAt)} 提前结束`,
+  AttributionProposed: ({ body }) => `${body.bidder} 号投标人未解密，系统建议：${verdicts[body.verdict]}`,
+  RulingGiven: ({ body }) => `${by[body.by]}认定 ${body.bidder} 号投标：${verdicts[body.verdict]}`,
+  RulingContested: ({ body }) => `${body.bidder} 号投标人对认定提出争议`,
+  PricesAnnounced: ({ body }) =>
+    `唱标：一次公布全部 ${body.count} 个报价${body.ceilingPrice === null ? '' : `，最高投标限价 ${formatAmount(body.ceilingPrice)}`}`,
+  RecordIssued: ({ body }) => `主持人生成开标记录第 ${body.version} 版，确认至 ${time(body.confirmBy)}`,
+  RecordSigned: ({ body }) => `${body.bidder} 号投标人确认记录第 ${body.version} 版`,
+  RecordRefused: ({ body }) => `${body.bidder} 号投标人拒绝确认记录第 ${body.version} 版`,
+  ConfirmationsTimedOut: ({ body }) => `记录第 ${body.version} 版确认时限届满：其余未签，未提出异议`,
+  ObjectionRaised: ({ body }) => `${body.bidder} 号投标人提出异议 ${body.objection}`,
+  ObjectionAnswered: ({ body }) => `异议 ${body.objection} 已答复`,
+  AnswerDisputed: ({ body }) =>
+    `${body.bidder} 号投标人对异议 ${body.objection} 的答复有争议，可投诉至 ${dayTime(body.complainBy)}`,
+  CloseProposed: ({ body }) => `主持人就记录第 ${body.version} 版提出结束开标`,
+  OpeningClosed: ({ body }) => `见证人员确认，开标结束（记录第 ${body.version} 版）`,
+  HandedOver: ({ body }) => `向评标移交 ${body.bids} 份投标文件`,
+  OpeningArchived: () => '归档，日志终结',
+  OpeningSuspended: ({ body }) => `开标暂停，自 ${time(body.since)} 起全部时限冻结`,
+  SuspensionRequested: () => '见证人员请求紧急暂停',
+  ResumeProposed: () => '主持人提出恢复开标',
+  OpeningResumed: ({ body }) => `开标恢复，各时限顺延 ${span(body.frozenMs)}`,
+  AbortProposed: ({ body }) => `${by[body.by]}提出终止开标`,
+  OpeningAborted: ({ body }) => (body.by === 'supervisor' ? '行政监督部门决定终止开标' : '招标人与主持人共同终止开标'),
+};

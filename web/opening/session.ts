@@ -1,0 +1,151 @@
+/** One viewing of an opening: connection, replica and clock wired together, as signals that the page renders. */
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
+import type { Sha256 } from '../../server/core/log/hash.ts';
+import type { VerifyEd25519 } from '../../server/core/log/note.ts';
+import type { Phase } from '../../server/core/opening/phases.ts';
+import type { Down } from '../../server/core/wire/down.ts';
+import { type Connection, connect, type LinkState, type OpenSocket } from '../connection/connection.ts';
+import type { PageWorld } from '../connection/page-world.ts';
+import { serverClock } from '../connection/server-clock.ts';
+import type { PinBoard } from '../replica/pin.ts';
+import { followOpening, type ReplicaView } from '../replica/replica.ts';
+
+export type Session = {
+  readonly openingId: string;
+  readonly view: ReadonlySignal<ReplicaView>;
+  readonly link: ReadonlySignal<LinkState>;
+  /** The server's now, integer ms, once a second; null before it is known. */
+  readonly now: ReadonlySignal<number | null>;
+  readonly clockErrorMs: ReadonlySignal<number | null>;
+  /** Seconds to the next reconnect, while waiting for it. */
+  readonly retrySeconds: ReadonlySignal<number | null>;
+  readonly viewers: ReadonlySignal<number>;
+  /** The server knows no such opening. */
+  readonly isMissing: ReadonlySignal<boolean>;
+  /** A fault of this page's own; nothing is updated any more. */
+  readonly fault: ReadonlySignal<unknown>;
+  /** Phases stood in so far, in order, the present one last. */
+  readonly visited: ReadonlySignal<readonly Phase[]>;
+  hurry(): void;
+  close(): void;
+};
+
+export type SessionOptions = {
+  readonly openingId: string;
+  readonly world: PageWorld;
+  readonly sha256: Sha256;
+  readonly verifyEd25519: VerifyEd25519;
+  readonly pins: PinBoard;
+  readonly openSocket: OpenSocket;
+  /** Asked when a connection cannot be had and nothing is held: is there such an opening at all? Null = nobody answers. */
+  readonly isThere: () => Promise<boolean | null>;
+};
+
+/** Starts viewing. */
+export function viewOpening(options: SessionOptions): Session {
+  const { openingId, world } = options;
+  const clock = serverClock(world.monotonicNow);
+  const link = signal<LinkState>({ kind: 'connecting' });
+  const now = signal<number | null>(null);
+  const clockErrorMs = signal<number | null>(null);
+  const retrySeconds = signal<number | null>(null);
+  const viewers = signal(0);
+  const isMissing = signal(false);
+  const fault = signal<unknown>(null);
+
+  let connection: Connection | null = null;
+  let dropTick: (() => void) | null = null;
+  const fail = (error: unknown): void => {
+    fault.value = error;
+    connection?.close();
+  };
+
+  const replica = followOpening({
+    openingId,
+    sha256: options.sha256,
+    verifyEd25519: options.verifyEd25519,
+    pins: options.pins,
+    after: world.after,
+    onChange: (changed) => {
+      view.value = changed;
+      // a log that cannot be trusted is not listened to any further
+      if (changed.standing.kind === 'refused') connection?.close();
+    },
+  });
+  const view = signal<ReplicaView>(replica.view());
+
+  function hear(message: Down): void {
+    switch (message.kind) {
+      case 'entries':
+        replica.take(message).catch(fail);
+        return;
+      case 'own':
+        replica.takeOwn(message).catch(fail);
+        return;
+      case 'pulse':
+        viewers.value = message.viewers;
+        replica.hearSize(message.size);
+        return;
+      case 'resync':
+        replica.restart().catch(fail);
+        return;
+      case 'pong':
+        clockErrorMs.value = clock.errorMs();
+        tick();
+        return;
+    }
+  }
+
+  async function lookWhether(): Promise<void> {
+    if (view.value.standing.kind !== 'empty' || (await options.isThere()) !== false) return;
+    isMissing.value = true;
+    connection?.close();
+  }
+
+  /** Shows the time and comes back when the server's second turns. */
+  function tick(): void {
+    dropTick?.();
+    const present = clock.now();
+    now.value = present;
+    const state = link.value;
+    retrySeconds.value =
+      state.kind === 'waiting' ? Math.max(0, Math.ceil((state.retryAt - world.monotonicNow()) / 1000)) : null;
+    dropTick = world.after(1000 - ((present ?? 0) % 1000), tick);
+  }
+
+  tick();
+  connection = connect({
+    world,
+    clock,
+    openSocket: options.openSocket,
+    resumeAfter: replica.resumeAfter,
+    onDown: hear,
+    onState(state) {
+      link.value = state;
+      tick();
+      if (state.kind === 'waiting') lookWhether().catch(fail);
+    },
+  });
+
+  return {
+    openingId,
+    view,
+    link,
+    now,
+    clockErrorMs,
+    retrySeconds,
+    viewers,
+    isMissing,
+    fault,
+    visited: computed(() => {
+      const phases: Phase[] = [];
+      for (const { phase } of view.value.entries) if (phases[phases.length - 1] !== phase) phases.push(phase);
+      return phases;
+    }),
+    hurry: () => connection?.hurry(),
+    close() {
+      dropTick?.();
+      connection?.close();
+    },
+  };
+}

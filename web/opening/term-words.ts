@@ -1,0 +1,100 @@
+/** The domain's own words in both languages: phases and what happens in them, failures and verdicts. */
+import type { ATTEMPTS, DecryptionFailure, Verdict } from '../../server/core/opening/commands.ts';
+import type { Phase } from '../../server/core/opening/phases.ts';
+import type { Language } from '../parts/language.ts';
+
+/** `now` says what is going on and who acts. */
+type PhaseWords = { readonly name: string; readonly now: string };
+
+export const PHASE_WORDS = {
+  'zh-CN': {
+    Draft: { name: '待编排', now: '主持人正在编排本次开标。' },
+    Scheduled: { name: '待开标', now: '投标人递交加密投标文件，等待签到开始。' },
+    CheckIn: { name: '签到', now: '投标人签到；截止前可以撤回或替换投标。' },
+    Sealed: { name: '截标封存', now: '投标已截止并封存，等待主持人公布投标人名单。' },
+    RosterPublished: { name: '公布名单', now: '名单已公布，等待主持人开始解密。' },
+    Drawing: { name: '抽取系数', now: '投标人与见证人员共同抽取系数。' },
+    Decrypting: { name: '投标人解密', now: '各投标人用自己的证书密钥解密。' },
+    TendererDecrypting: { name: '招标人解密', now: '招标人解密。' },
+    Attribution: { name: '归因', now: '主持人与见证人员共同认定未解密投标的原因。' },
+    Remedy: { name: '补救', now: '按事先规定的方案补救。' },
+    Announcing: { name: '唱标', now: '全部报价一次公布，等待主持人生成开标记录。' },
+    QuoteRound: { name: '二次报价', now: '供应商在同一时限内密封报价。' },
+    RecordConfirm: { name: '记录确认', now: '投标人确认开标记录，或提出异议。' },
+    Closed: { name: '开标结束', now: '开标已结束，等待移交评标。' },
+    ReviewMeeting: { name: '复会', now: '复会进行中。' },
+    HandedOver: { name: '移交评标', now: '投标文件已移交评标，等待归档。' },
+    Archived: { name: '归档', now: '已归档，日志终结。' },
+    Failed: { name: '流标', now: '本次招标失败。' },
+    Aborted: { name: '终止', now: '本次开标已终止，未开启的投标保持密封。' },
+    Postponed: { name: '延期', now: '本次开标已延期。' },
+  },
+  en: {
+    Draft: { name: 'Draft', now: 'The host is preparing the opening.' },
+    Scheduled: { name: 'Scheduled', now: 'Bidders lodge sealed bids and wait for check-in.' },
+    CheckIn: { name: 'Check-in', now: 'Bidders check in; bids may be withdrawn or replaced until the deadline.' },
+    Sealed: { name: 'Sealed', now: 'Bidding is over and the bids are sealed; the host publishes the roster next.' },
+    RosterPublished: { name: 'Roster', now: 'The roster is public; the host opens the decryption window next.' },
+    Drawing: { name: 'Drawing', now: 'Bidders and witness draw the coefficient together.' },
+    Decrypting: { name: 'Decryption', now: 'Each bidder decrypts with the key of its own certificate.' },
+    TendererDecrypting: { name: 'Tenderer', now: 'The tenderer decrypts.' },
+    Attribution: { name: 'Attribution', now: 'Host and witness rule together on bids that did not open.' },
+    Remedy: { name: 'Remedy', now: 'The remedy that was promised beforehand.' },
+    Announcing: { name: 'Announcement', now: 'All prices are public at once; the host issues the record next.' },
+    QuoteRound: { name: 'Quotes', now: 'Sealed quotes within one time limit for all.' },
+    RecordConfirm: { name: 'Confirmation', now: 'Bidders confirm the record or object.' },
+    Closed: { name: 'Closed', now: 'The opening is closed; hand-over to evaluation comes next.' },
+    ReviewMeeting: { name: 'Review', now: 'The review meeting is on.' },
+    HandedOver: { name: 'Hand-over', now: 'The files went to evaluation; the archive comes next.' },
+    Archived: { name: 'Archived', now: 'Archived; the log has ended.' },
+    Failed: { name: 'Failed', now: 'The tender has failed.' },
+    Aborted: { name: 'Terminated', now: 'The opening was terminated; unopened bids stay sealed.' },
+    Postponed: { name: 'Postponed', now: 'The opening is postponed.' },
+  },
+} as const satisfies Record<Language, Record<Phase, PhaseWords>>;
+
+export const FAILURE_WORDS = {
+  'zh-CN': {
+    stored_bytes_differ: '平台保存的文件与回执不符',
+    storage_unreadable: '平台存储无法读取',
+    worker_failed: '平台核验程序出错',
+    header_differs: '平台保存的文件头与回执不符',
+    statement_invalid: '解密声明无效',
+    certificate_not_valid: '证书无效',
+    key_not_readable: '提交的密钥无法读取',
+    wrong_key: '密钥不正确',
+    tag_mismatch: '文件完整性校验不通过',
+    content_mismatch: '内容与承诺不符',
+    archive_invalid: '文件包格式不正确',
+    opening_list_mismatch: '开标一览表与承诺不符',
+  },
+  en: {
+    stored_bytes_differ: 'the stored file is not the one of the receipt (platform)',
+    storage_unreadable: 'the storage cannot be read (platform)',
+    worker_failed: 'the platform’s check failed',
+    header_differs: 'the stored header is not the one of the receipt (platform)',
+    statement_invalid: 'the statement is not valid',
+    certificate_not_valid: 'the certificate is not valid',
+    key_not_readable: 'the key cannot be read',
+    wrong_key: 'wrong key',
+    tag_mismatch: 'the file fails its integrity check',
+    content_mismatch: 'the content is not what was promised',
+    archive_invalid: 'the archive is not in form',
+    opening_list_mismatch: 'the opening list is not what was promised',
+  },
+} as const satisfies Record<Language, Record<DecryptionFailure, string>>;
+
+export const VERDICT_WORDS = {
+  'zh-CN': { deemed_revoked: '视为撤销', deemed_withdrawn: '视为撤回', unknown: '未查明' },
+  en: { deemed_revoked: 'deemed revoked', deemed_withdrawn: 'deemed withdrawn', unknown: 'unknown' },
+} as const satisfies Record<Language, Record<Verdict, string>>;
+
+/** What kind of attempt was refused. */
+export const ATTEMPT_WORDS = {
+  'zh-CN': { late_decryption: '逾时解密', early_opening: '提前开启', foreign_decryption: '解密他人投标的尝试' },
+  en: {
+    late_decryption: 'a decryption after the window',
+    early_opening: 'an opening before its time',
+    foreign_decryption: 'a decryption of another’s bid',
+  },
+} as const satisfies Record<Language, Record<(typeof ATTEMPTS)[number], string>>;

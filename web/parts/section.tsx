@@ -1,0 +1,21 @@
+/** One titled part of a page. */
+import type { ComponentChildren, JSX } from 'preact';
+
+/** `aside` stands at the end of the title's line; `id` names the part for links and for its heading. */
+export function Section(props: {
+  id: string;
+  title: string;
+  aside?: ComponentChildren;
+  children: ComponentChildren;
+}): JSX.Element {
+  const heading = `${props.id}-title`;
+  return (
+    <section id={props.id} class="section" aria-labelledby={heading}>
+      <header class="section-head">
+        <h2 id={heading}>{props.title}</h2>
+        {props.aside === undefined ? null : <div class="section-aside">{props.aside}</div>}
+      </header>
+      {props.children}
+    </section>
+  );
+}
