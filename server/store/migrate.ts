@@ -5,7 +5,8 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import { openPool, type Sql, type Target } from './driver.ts';
 
-const migrationsFolder = resolve(import.meta.dirname, '../../migrations');
+/** Where the migrations lie, beside the sources as beside what the build emitted. */
+export const migrationsFolder = resolve(import.meta.dirname, '../../migrations');
 
 /** Any number will do, as long as every version of the server takes the same. */
 const LOCK = 20_130_504;
