@@ -13,6 +13,11 @@ const GIB = 2 ** 30;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+function readPath(value: string): string {
+  if (value === '') throw new Error('is empty');
+  return resolve(value);
+}
+
 /** The settings, by the name the code uses; README lists them and a test holds it to that. */
 export const SETTINGS = {
   // Where things are
@@ -43,10 +48,7 @@ export const SETTINGS = {
     shape: 'a folder',
     fallback: './.data',
     why: 'Keys, envelopes and the embedded database. Belongs to this server alone; back it up with its keys apart.',
-    read(value) {
-      if (value === '') throw new Error('is empty');
-      return resolve(value);
-    },
+    read: readPath,
   }),
   platform: text({
     variable: 'KAIBIAO_PLATFORM',
@@ -101,7 +103,7 @@ export const SETTINGS = {
   isProduction: yesNo({
     variable: 'KAIBIAO_PRODUCTION',
     fallback: 'no',
-    why: 'yes refuses openings under the rehearsal profile, which frees the time limits, and uses the database’s clock.',
+    why: 'yes refuses openings under the rehearsal profile, which frees the time limits.',
   }),
 
   // The clock's periods
@@ -147,6 +149,20 @@ export const SETTINGS = {
   }),
 
   // People
+  firstAnchors: text({
+    variable: 'KAIBIAO_FIRST_ANCHORS',
+    shape: 'a PEM file',
+    fallback: null,
+    why: 'CA certificates trusted from the first start on; looked at only while no CA is trusted. Each goes to the ledger.',
+    read: readPath,
+  }),
+  firstOperator: text({
+    variable: 'KAIBIAO_FIRST_OPERATOR',
+    shape: 'a PEM file',
+    fallback: null,
+    why: 'The signing certificate of the first operator, who lets the officials in; looked at only while there is no account.',
+    read: readPath,
+  }),
   challengeLifetimeMs: count({
     variable: 'KAIBIAO_CHALLENGE_LIFETIME_MS',
     unit: 'ms',
