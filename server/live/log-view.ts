@@ -25,23 +25,23 @@ export type LogView = {
     from: number,
     to: number,
   ): Promise<readonly { readonly seq: number; readonly field: string; readonly disclosure: string }[]>;
-  /** The largest checkpoint with from < size ≤ to; when there is none, the smallest above `to`; null when there is none at all. */
-  checkpointNear(origin: string, from: number, to: number): Promise<Head | null>;
+  /** The first checkpoint that covers `size` entries; null when there is none. */
+  checkpointFor(origin: string, size: number): Promise<Head | null>;
 };
 
 /**
- * Where a stretch that begins at `from` ends: after about `limit` entries, at a size that has a checkpoint.
+ * Where a stretch that begins at `from` ends: after `limit` entries or somewhat more, at a size that has a checkpoint.
  *
  * Asserts: from < head.size.
  * Why:     whoever gets a stretch can verify it by its own checkpoint, without waiting for the next one. Entries committed
- *          together have one checkpoint between them, so a stretch may be longer than asked for.
+ *          together have one checkpoint between them.
  */
 export async function stretchEnd(log: LogView, origin: string, from: number, limit: number, head: Head): Promise<Head> {
   if (head.size <= from) throw new Error(`there is nothing after ${from} in ${origin}`);
   if (head.size - from <= limit) return head;
-  const near = await log.checkpointNear(origin, from, from + limit);
-  if (near === null || near.size <= from) throw new Error(`${origin} has no checkpoint after ${from}`);
-  return near.size < head.size ? near : head;
+  const covering = await log.checkpointFor(origin, from + limit);
+  if (covering === null) throw new Error(`${origin} has no checkpoint over ${from + limit} entries`);
+  return covering.size < head.size ? covering : head;
 }
 
 /**

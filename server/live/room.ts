@@ -18,7 +18,7 @@ import {
 } from './sight.ts';
 import { PING_FRAME, textFrame } from './text-frame.ts';
 
-/** Entries in one frame, about: it ends at the checkpoint nearest below. */
+/** Entries in one frame, or somewhat more: it ends at the first checkpoint that covers them. */
 export const PAGE_ENTRIES = 200;
 /** Entries folded at a time when a room opens. */
 const FOLD_ENTRIES = 1_000;
@@ -355,10 +355,11 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       const role = roleOf(reader);
       const stop = await stretchEnd(log, origin, from, limit, until);
       const stretch = await readStretch(log, origin, from, stop.size);
-      const stateThen = stateAt(stop.size);
-      const disclosures = sharedDisclosures(role, stretch, await readEarlier(stretch, from), stateThen);
+      const earlier = await readEarlier(stretch, from);
+      // As the reader may see it now: who reads one page must not miss what a later page releases of it.
+      const disclosures = sharedDisclosures(role, stretch, earlier, state);
       const bidder = bidderOf(reader);
-      const own = bidder === null ? undefined : ownDisclosures(stretch, stateThen).get(bidder);
+      const own = bidder === null ? undefined : ownDisclosures(stretch, state).get(bidder);
       for (const [seq, texts] of Object.entries(own ?? {})) disclosures[seq] = [...(disclosures[seq] ?? []), ...texts];
       const entries = stretch.map(({ text }) => text);
       return { from, entries, disclosures, checkpoint: stop.note, size: until.size };

@@ -357,6 +357,35 @@ t.test('a page over HTTP shows what the socket shows', async (t) => {
   }
 });
 
+t.test('a page ends where a checkpoint stands and holds at least what was asked for', async (t) => {
+  const { room, log, release } = await setUp(4);
+  for (const size of [6, 9]) log.release(size);
+  await release(SIZE);
+  const sizes: number[] = [];
+  for (let after = -1; ; ) {
+    const page = await room.page(anyone, after, 3);
+    if (page === null) break;
+    t.ok(page.entries.length >= 3 || page.from + page.entries.length === SIZE);
+    t.equal(page.checkpoint, log.noteAt(page.from + page.entries.length));
+    after = page.from + page.entries.length - 1;
+    sizes.push(after + 1);
+  }
+  t.strictSame(sizes, [4, 9, SIZE]);
+});
+
+t.test('a page read alone shows what a later entry released of it', async (t) => {
+  const { room, log, world } = await setUp(sizeAfter('BidsSealed'));
+  log.release(SIZE);
+  const sealed = String(seqOf('BidsSealed'));
+  // It was released before it was asked for, so it is waited for.
+  const asked = room.page(anyone, seqOf('BidsSealed') - 1, 1);
+  await world.advanceGently(20);
+  const page = await asked;
+  t.equal(page?.size, SIZE);
+  t.equal(page?.entries.length, 1);
+  t.equal(page?.disclosures[sealed]?.length, 2);
+});
+
 t.test('a closed room closes everyone and takes nobody in', async (t) => {
   const { room, watch } = await setUp(4);
   const sink = watch(anyone);

@@ -110,10 +110,9 @@ export function scriptedLog(lines: readonly Line[]): ScriptedLog {
       entries: (_origin, from, to) =>
         answer(bytes.slice(from, to).map((entry, place) => ({ seq: from + place, bytes: entry }))),
       disclosures: (_origin, from, to) => answer(disclosures.filter(({ seq }) => seq >= from && seq < to)),
-      checkpointNear(_origin, from, to) {
-        const sizes = [...notes.keys()].sort((a, b) => a - b);
-        const size = sizes.findLast((s) => s > from && s <= to) ?? sizes.find((s) => s > to);
-        return answer(size === undefined ? null : { size, note: notes.get(size) as string });
+      checkpointFor(_origin, size) {
+        const covering = [...notes.keys()].sort((a, b) => a - b).find((s) => s >= size);
+        return answer(covering === undefined ? null : { size: covering, note: notes.get(covering) as string });
       },
     },
   };
