@@ -27,12 +27,16 @@ export type VaultPool = {
   /** Copies the key and erases the copies afterwards; the caller erases its own. */
   open(job: Omit<OpenJob, 'kind'>): Ticket<ResultOf<OpenJob>> | { refused: 'vault_is_busy' };
   materialise(job: Omit<MaterialiseJob, 'kind'>): Ticket<ResultOf<MaterialiseJob>> | { refused: 'vault_is_busy' };
+  /** Starts all threads, so that the first job of a window does not wait for them. */
+  warm(): void;
   /** Ends the threads. `done` of jobs that are not rejects with VaultClosed: nothing was found out, so nothing may be recorded. */
   close(): Promise<void>;
 };
 
 /** The pool was closed before the job was done; after a restart it is run again. */
-export class VaultClosed extends Error {}
+export class VaultClosed extends Error {
+  override readonly name = 'VaultClosed';
+}
 
 type Waiting = {
   job: VaultJob;
@@ -45,6 +49,11 @@ type Thread = { worker: Worker; current: Waiting | undefined };
 // As source this file is worker.ts's neighbour, as built output worker.js's.
 const SCRIPT = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
+function startWorker(script: URL): Worker {
+  if (!script.pathname.endsWith('.ts')) return new Worker(script);
+  return new Worker(new URL('./typescript-thread.mjs', import.meta.url), { workerData: script.href });
+}
+
 /** Starts a pool; threads start when there is something to do. */
 export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }: PoolOptions): VaultPool {
   const queue: Waiting[] = [];
@@ -52,7 +61,7 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
   let isClosed = false;
 
   function startThread(): Thread {
-    const thread: Thread = { worker: new Worker(script), current: undefined };
+    const thread: Thread = { worker: startWorker(script), current: undefined };
     threads.add(thread);
     thread.worker.on('message', (result: ResultOf<VaultJob>) => {
       const finished = thread.current;
@@ -116,6 +125,9 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
   return {
     open: (job) => submit({ ...job, kind: 'open' }),
     materialise: (job) => submit({ ...job, kind: 'materialise' }),
+    warm() {
+      while (!isClosed && threads.size < workers) startThread();
+    },
     async close() {
       isClosed = true;
       for (const waiting of queue.splice(0)) abandon(waiting);
