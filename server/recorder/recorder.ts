@@ -22,6 +22,7 @@ import type { World } from '../world.ts';
 import { contentDigest, digestText } from './deciding.ts';
 import { makeEntry } from './entry-making.ts';
 import type { Prepared } from './fact-finding.ts';
+import { wasShown } from './head-seen.ts';
 import { createIntake } from './intake.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import type { KeptOpening } from './kept-opening.ts';
@@ -235,6 +236,8 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
       if (found === undefined) return { outcome: 'refused', code: 'no_such_opening' };
       const content = encode(submission);
       if ('outcome' in content) return content;
+      const origin = openingOrigin(deps.platform, submission.openingId);
+      if (!(await wasShown(sql, origin, submission.act))) return { outcome: 'refused', code: 'head_seen_unknown' };
       await prepare(submission);
       const { id } = await intake.receive(submission.openingId, submission.type, content);
       return answerOf(submission.openingId, await keeperOf(submission.openingId).outcomeOf(id));

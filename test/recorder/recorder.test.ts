@@ -1,4 +1,5 @@
 /** The recorder on a real database: a whole opening, the edges of its windows, and what a restart must not change. */
+import { toBase64 } from '../../server/core/log/base64.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
@@ -12,6 +13,7 @@ import {
   type Hall,
   lodgement,
   MINUTE,
+  NOTHING_SEEN,
   type RunningRecorder,
   submission,
   testHall,
@@ -229,6 +231,24 @@ t.test('fewer bids than the minimum: the tender fails at the deadline, unread', 
   await hall.pass(5 * MINUTE);
   await until(async () => (await stateOf(running)).phase === 'Failed');
   t.equal((await stateOf(running)).failure, 'too_few_bidders');
+});
+
+t.test('an act names a head this log has shown, or it is refused', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  await accepted(recorder.create(createRequest()));
+  const head = running.signer.released(ORIGIN);
+  if (head === null) throw new Error('no head');
+  const root = toBase64(head.root);
+  const publish = (headSeen: { size: number; root: string }, command: string) =>
+    recorder.submit(submission('PublishOpening', 'host', {}, 0, command, headSeen));
+  const unknown = { outcome: 'refused', code: 'head_seen_unknown' };
+  t.same(await publish({ size: 1, root: NOTHING_SEEN.root }, 'other-root'), unknown);
+  t.same(await publish({ size: 2, root }, 'beyond'), unknown);
+  t.same(await publish({ size: 0, root }, 'not-empty'), unknown);
+  await accepted(publish({ size: 1, root }, 'right'));
 });
 
 t.test('the creator must be host, and nobody host and witness', async (t) => {

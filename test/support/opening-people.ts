@@ -52,10 +52,12 @@ export type ActRequest = {
   readonly data: Json;
   readonly who: RegisterWho;
   readonly signedBy: 'session' | 'certificate';
+  /** The head it says it has seen; by default one that no log has. */
+  readonly headSeen?: { readonly size: number; readonly root: string };
 };
 
 /** What a person sends with a command, as `PersonAct`. Its signatures are not signatures. */
-export function actOf({ command, type, data, who, signedBy }: ActRequest): Json {
+export function actOf({ command, type, data, who, signedBy, headSeen }: ActRequest): Json {
   const common = { v: 1, iss: who.account, aud: PLATFORM, openingId: OPENING_ID };
   if (type === 'DecryptBid')
     return {
@@ -69,7 +71,7 @@ export function actOf({ command, type, data, who, signedBy }: ActRequest): Json 
     command,
     type,
     bodySha256: digest(canonicalise(data)),
-    headSeen: { size: 1, root: toBase64(sha256(utf8('head'))) },
+    headSeen: headSeen ?? { size: 1, root: toBase64(sha256(utf8('head'))) },
     iat: 1,
   };
   if (signedBy === 'certificate') return { act: jws({ alg: 'RS256', typ: 'act+jws', ...certified(who) }, said), data };

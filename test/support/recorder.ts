@@ -2,12 +2,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { toBase64 } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
+import { emptyRoot } from '../../server/core/log/merkle.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
+import { sha256 } from '../../server/hash.ts';
 import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
 import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
@@ -134,6 +137,9 @@ export const rehearsalPolicy = {
   archiveAfterMs: MINUTE,
 };
 
+/** A client that has seen nothing yet. */
+export const NOTHING_SEEN = { size: 0, root: toBase64(emptyRoot(sha256)) };
+
 const source = { address: '127.0.0.1', client: 'test' };
 
 export function createRequest() {
@@ -178,9 +184,10 @@ export function submission(
   data: Json,
   index = 0,
   command = `c${commands++}`,
+  headSeen = NOTHING_SEEN,
 ): Submission {
   const who = role === 'bidder' ? bidderWho(index) : (staffWho(role) ?? bidderWho(index));
-  const act = actOf({ command, type, data, who, signedBy: 'session' }) as never;
+  const act = actOf({ command, type, data, who, signedBy: 'session', headSeen }) as never;
   return { openingId: OPENING_ID, command, type, data, role, who, act, source };
 }
 

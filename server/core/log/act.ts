@@ -411,3 +411,10 @@ function digestOf(data: Json, sha256: Sha256): string | undefined {
     throw fault;
   }
 }
+
+/** The head an act says it has seen, read without checking its signature; null when it names none or cannot be read. */
+export function headSeenOf(person: PersonAct): HeadSeen | null {
+  const payload = readJws(person.act)?.payload;
+  if (payload === undefined || payload['headSeen'] === undefined) return null;
+  return readHeadSeen(payload['headSeen']) ?? null;
+}

@@ -16,6 +16,10 @@ export const REFUSALS = {
     en: 'This command could not be decided; the platform has noted the fault.',
     zh: '该指令未能处理，平台已记录此故障。',
   },
+  head_seen_unknown: {
+    en: 'The log head this act says it has seen is none of this log: keep it, and read the log anew.',
+    zh: '该操作所声明见过的日志树头不属于本日志：请保留该证据并重新读取日志。',
+  },
   creator_is_not_host: { en: 'Whoever creates an opening must be its host.', zh: '创建开标的人必须是其主持人。' },
   no_such_account: { en: 'An assigned account does not exist.', zh: '被指定的账户不存在。' },
   host_is_witness: {
