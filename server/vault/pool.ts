@@ -1,5 +1,6 @@
 /** The threads of the vault and the queue before them; it knows what a job is but not what it does. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startWorker } from '../worker.ts';
 import type { MaterialiseJob, OpenJob, ResultOf, VaultJob } from './jobs.ts';
 import { failed } from './open-envelope.ts';
 
@@ -46,13 +47,7 @@ type Waiting = {
 };
 type Thread = { worker: Worker; current: Waiting | undefined };
 
-// As source this file is worker.ts's neighbour, as built output worker.js's.
-const SCRIPT = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-
-function startWorker(script: URL): Worker {
-  if (!script.pathname.endsWith('.ts')) return new Worker(script);
-  return new Worker(new URL('./typescript-thread.mjs', import.meta.url), { workerData: script.href });
-}
+const SCRIPT = new URL('./worker.ts', import.meta.url);
 
 /** Starts a pool; threads start when there is something to do. */
 export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }: PoolOptions): VaultPool {

@@ -10,6 +10,7 @@ import type { NoteVerifier } from '../../core/log/note.ts';
 import { verifyProof } from '../../core/log/proof.ts';
 import { utf8 } from '../../core/log/utf8.ts';
 import { EVENTS } from '../../core/opening/events.ts';
+import { type CertificateSigner, signByCertificate } from '../../core/pki/person-jws.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';
 import {
   DECRYPTION_TYPE,
@@ -24,9 +25,7 @@ import { readRecipientInfos } from '../../core/seal/recipient-info.ts';
 import { payloadSha256, RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
 import { sha256 } from '../../hash.ts';
 import { windowKeyId } from '../../vault/window-key.ts';
-import type { Signer } from './held-key.ts';
 import { SealError } from './seal-error.ts';
-import { signStatement } from './sign-statement.ts';
 import type { Unwrap } from './wrap.ts';
 
 /** The proof that the window was opened, as the platform sends it with the challenge. */
@@ -56,7 +55,7 @@ export type KeptLodgement = {
 /** The keys, and the outside. */
 export type DecryptionMeans = {
   unwrap: Unwrap;
-  signer: Signer;
+  signer: CertificateSigner;
   verifySignature: VerifyJwsSignature;
   /** ms since 1970, the bidder's own clock. */
   nowAt: number;
@@ -108,7 +107,7 @@ export async function decryptBid(
       iat: Math.floor(means.nowAt / 1000),
       jti: toBase64Url(means.randomBytes(RANDOM_ID_BYTES)),
     };
-    return { statement: await signStatement(DECRYPTION_TYPE, payload, means.signer), jwe, payload };
+    return { statement: await signByCertificate(sha256, means.signer, DECRYPTION_TYPE, payload), jwe, payload };
   } finally {
     cek.fill(0);
   }

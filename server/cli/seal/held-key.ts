@@ -1,21 +1,12 @@
 /** A key a person holds in files, PEM or PKCS#12, with its certificate and chain; the private key stays in this process. */
 import { constants, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
-import type { JwsAlgorithm } from '../../core/log/act.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
+import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { SealError } from './seal-error.ts';
 
 /** Certificates are DER; `chain` holds those above `certificate`, without the root. */
 export type HeldKey = { privateKey: KeyObject; certificate: Uint8Array; chain: Uint8Array[] };
-
-/** What signs a statement, wherever the key lies. */
-export type Signer = {
-  alg: JwsAlgorithm;
-  certificate: Uint8Array;
-  chain: readonly Uint8Array[];
-  /** JWS signature over `data`: for ES256 r‖s. */
-  sign(data: Uint8Array): Promise<Uint8Array>;
-};
 
 const PSS_SALT_BYTES = 32;
 
@@ -63,7 +54,10 @@ export function openPkcs12(file: Uint8Array, password: string): HeldKey {
 }
 
 /** A signer over a held key: ES256 for P-256, otherwise RS256, or PS256 when asked. */
-export function signerOf({ privateKey, certificate, chain }: HeldKey, rsa: 'RS256' | 'PS256' = 'RS256'): Signer {
+export function signerOf(
+  { privateKey, certificate, chain }: HeldKey,
+  rsa: 'RS256' | 'PS256' = 'RS256',
+): CertificateSigner {
   const alg = privateKey.asymmetricKeyType === 'ec' ? 'ES256' : rsa;
   return {
     alg,

@@ -1,11 +1,11 @@
 /** Builds and signs the lodgement statement of a sealed bid. */
 import { toBase64Url } from '../../core/log/base64.ts';
 import { formatInstant } from '../../core/log/instant.ts';
+import { type CertificateSigner, signByCertificate } from '../../core/pki/person-jws.ts';
 import { LODGEMENT_TYPE, type LodgementPayload, SEAL_PROFILE } from '../../core/seal/lodgement.ts';
 import { RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
+import { sha256 } from '../../hash.ts';
 import type { BidPromises } from './adopt.ts';
-import type { Signer } from './held-key.ts';
-import { signStatement } from './sign-statement.ts';
 
 /** The opening as the bidder has read it: its genesis and policy stand on the log. */
 export type OpeningTerms = {
@@ -25,7 +25,7 @@ export type OpeningTerms = {
 export async function signLodgement(
   terms: OpeningTerms,
   bid: { creditCode: string; promises: BidPromises; replaces?: string },
-  signer: Signer,
+  signer: CertificateSigner,
   outside: { nowAt: number; randomBytes: (length: number) => Uint8Array },
 ): Promise<{ statement: string; payload: LodgementPayload }> {
   const randomId = (): string => toBase64Url(outside.randomBytes(RANDOM_ID_BYTES));
@@ -44,5 +44,5 @@ export async function signLodgement(
     iat: Math.floor(outside.nowAt / 1000),
     jti: randomId(),
   };
-  return { statement: await signStatement(LODGEMENT_TYPE, payload, signer), payload };
+  return { statement: await signByCertificate(sha256, signer, LODGEMENT_TYPE, payload), payload };
 }

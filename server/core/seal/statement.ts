@@ -1,6 +1,5 @@
-/** Signed statements about bids: what all of them say, how they are prepared for signing and named; `checkAct` of core/log checks their signatures. */
+/** Signed statements about bids: what all of them say, and how they are named; `signByCertificate` of core/pki signs them, `checkAct` of core/log checks them. */
 import * as Type from 'typebox';
-import type { JwsAlgorithm } from '../log/act.ts';
 import { toBase64Url } from '../log/base64.ts';
 import { canonicalise, type Json } from '../log/canonical.ts';
 import type { Sha256 } from '../log/hash.ts';
@@ -28,26 +27,6 @@ export const statementFields = {
   /** Also the command id under which the act is submitted. */
   jti: RandomId,
 } as const;
-
-/** The protected header of a statement; `x5c` holds base64 certificates, the signer's first. */
-export type StatementHeader = {
-  alg: JwsAlgorithm;
-  typ: string;
-  x5c: readonly string[];
-  'x5t#S256': string;
-};
-
-/** The bytes to sign for a statement, and how to finish it with the signature. Header and payload stand in RFC 8785 form. */
-export function prepareStatement(
-  header: StatementHeader,
-  payload: Json,
-): { signingInput: Uint8Array; finish(signature: Uint8Array): string } {
-  const input = [header, payload].map((part) => toBase64Url(utf8(canonicalise(part)))).join('.');
-  return {
-    signingInput: utf8(input),
-    finish: (signature) => `${input}.${toBase64Url(signature)}`,
-  };
-}
 
 /**
  * The name of a statement or receipt: base64url of SHA-256 over the RFC 8785 form of its payload.
