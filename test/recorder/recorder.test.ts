@@ -136,7 +136,7 @@ t.test(
     t.equal((await stateOf(running)).phase, 'Decrypting', 'the window waits for what it received');
     release();
     await until(async () => {
-      hall.world.advance(50);
+      await hall.pass(9_000);
       return (await stateOf(running)).phase === 'Attribution';
     });
     const after = await stateOf(running);
