@@ -128,7 +128,7 @@ t.test('each file opens with one sentence on what it is', async (t) => {
   const silent = files.filter(({ text }) => {
     const opening = text.replace(/^#![^\n]*\n/, '');
     const comment = /^\/\*\*?\s([\s\S]*?)\*\//.exec(opening)?.[1] ?? /^((\/\/ [^\n]*\n)+)/.exec(opening)?.[1];
-    return comment === undefined || !/[.:]\s*$/.test(comment);
+    return comment === undefined || !/[.:][\s*]*(\n|$)/.test(comment);
   });
   t.strictSame(
     silent.map((file) => file.path),

@@ -1,3 +1,4 @@
+/** The database as the server sees it: types, identities, listening, and the embedded one from nothing. */
 import fc from 'fast-check';
 import { connect, openDatabase } from '../../server/store/connect.ts';
 import { openPool } from '../../server/store/driver.ts';
