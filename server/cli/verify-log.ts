@@ -19,7 +19,6 @@ import { createAudit } from '../core/opening/audit.ts';
 import { isEventType } from '../core/opening/read-event.ts';
 import { sha256 } from '../hash.ts';
 import { verifyJwsSignature } from '../identity/signature.ts';
-import { digestText } from '../recorder/deciding.ts';
 import { differingTile, type LogSource, SourceError } from './log-source.ts';
 import { signedTypesOf } from './signed-types.ts';
 
@@ -185,7 +184,7 @@ function valuesOf(disclosed: Disclosures): Record<string, unknown> {
 
 /** An opening's log: every act by its person's key, every event by the opening's own rules. */
 function watchOpening(origin: string): Watcher {
-  const audit = createAudit(digestText);
+  const audit = createAudit(sha256);
   const [platform = '', openingId = ''] = origin.split('/opening/');
   let acts = 0;
 

@@ -1,6 +1,6 @@
 /** An opening played without a server: given a state, when a command comes, then events are logged, read back and folded. */
 import { Check } from 'typebox/schema';
-import type { Json } from '../../server/core/log/canonical.ts';
+import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
@@ -237,7 +237,11 @@ function resume(from: Snapshot): Script {
     register: registerFacts(),
     windowKey: { kid: digest('window key'), jwk: WINDOW_KEY },
     openedLists: openedLists(),
-    manifest: { sha256: digest('manifest'), bids: state.bids.filter(isDecrypted).length, document: { files: [] } },
+    manifest: {
+      sha256: digest(canonicalise({ files: [] })),
+      bids: state.bids.filter(isDecrypted).length,
+      document: { files: [] },
+    },
     cosigned: true,
     outageSince: null,
     ...changes,

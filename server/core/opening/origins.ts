@@ -21,7 +21,8 @@ export const ORIGINS = {
   DecryptionReceived: ['DecryptBid'],
   BidDecrypted: ['RecordDecryption'],
   DecryptionFailed: ['RecordDecryption'],
-  AttemptRefused: ['RecordRefusedAttempt'],
+  /** The platform notes it; actor and act are those of the bidder's try. */
+  AttemptRefused: ['RecordRefusedAttempt', 'DecryptBid'],
   WindowClosed: ['CloseWindow', 'EndWindowEarly'],
   AttributionProposed: ['CloseWindow'],
   RulingGiven: ['GiveRuling'],

@@ -1,0 +1,249 @@
+// The auditor's fold: evolve, and beside it everything that clear values and the disclosures at hand allow to be held against each other.
+import { Check } from 'typebox/schema';
+import { bodySha256 } from '../log/act.ts';
+import { canonicalise, isJsonObject, type Json } from '../log/canonical.ts';
+import type { Entry } from '../log/entry.ts';
+import { LogFormatError } from '../log/error.ts';
+import type { Sha256 } from '../log/hash.ts';
+import { openingOrigin } from '../log/origin.ts';
+import type { Words } from '../log/words.ts';
+import {
+  archiveProblem,
+  type DigestText,
+  digestWith,
+  type Finding,
+  recordProblem,
+  rosterProblem,
+  rowsProblem,
+  sealProblem,
+} from './audit-lists.ts';
+import { COMMANDS } from './commands.ts';
+import type { LoggedEvent } from './events.ts';
+import { begin, CorruptLogError, evolve } from './evolve.ts';
+import { isLawful } from './lawful.ts';
+import { CREATION, isMachine, ORIGINS, type Origin, rolesOf } from './origins.ts';
+import { readEvent } from './read-event.ts';
+import { REGISTER_COMMANDS } from './register.ts';
+import { readSignedAct, type SignedAct } from './signed-act.ts';
+import { isDecrypted, numberOf, type OpeningState } from './state.ts';
+
+/** What an audit can find, beyond what `verifyLog` and `checkAct` look at. */
+export const AUDIT_PROBLEMS = {
+  event_does_not_fit: {
+    en: 'An entry says what cannot follow from the entries before it.',
+    zh: '条目内容不可能承接此前的条目。',
+  },
+  entry_other_opening: { en: 'An entry or act belongs to another opening.', zh: '条目或操作属于另一场开标。' },
+  actor_not_allowed: { en: 'An entry names a role that may not do this.', zh: '条目所载角色无权进行该操作。' },
+  step_not_lawful: { en: 'The rules did not allow this step at this time.', zh: '当时的规则不允许这一步骤。' },
+  person_missing: {
+    en: 'A person acted, and the entry holds no person, source or act.',
+    zh: '本应由人作出的操作，条目中却没有人员、来源或签名。',
+  },
+  machine_with_person: {
+    en: 'A machine acted, and the entry names a person.',
+    zh: '本由系统作出的操作，条目中却载有人员。',
+  },
+  act_unreadable: { en: 'The signed act cannot be read.', zh: '签名的操作无法读取。' },
+  act_other_command: { en: 'The act was signed for another command.', zh: '该签名对应另一项指令。' },
+  act_other_type: { en: 'The act asks for something else than what is recorded.', zh: '签名所请求的事项与记录不同。' },
+  act_data_differs: { en: 'The entry says something else than what was signed.', zh: '条目内容与签名内容不一致。' },
+  person_differs: { en: 'The entry names another person than the one who signed.', zh: '条目所载人员与签名人不一致。' },
+  bidder_differs: {
+    en: 'The entry gives the act to another bidder than the one who signed.',
+    zh: '条目将操作归于另一投标人。',
+  },
+  policy_hash_differs: { en: 'The policy is not the one its hash names.', zh: '开标规则与其摘要不符。' },
+  envelopes_root_differs: {
+    en: 'The sealed root is not the root of the lodgements.',
+    zh: '封存根与各投标递交记录不符。',
+  },
+  lodgements_disordered: {
+    en: 'The lodgements are not one for each bidder, in order.',
+    zh: '递交记录未按投标人逐一依序排列。',
+  },
+  roster_differs: {
+    en: 'The roster is not what was sealed at the deadline.',
+    zh: '投标人名单与截标时封存的内容不一致。',
+  },
+  numbers_not_a_permutation: {
+    en: 'The bidder numbers are not a draw of 1 to n.',
+    zh: '投标人编号不是 1 至 n 的排列。',
+  },
+  prices_differ: {
+    en: 'An announced price is not what was promised before the deadline.',
+    zh: '唱标内容与截标前承诺的不一致。',
+  },
+  record_differs: { en: 'The record is not what the log says.', zh: '开标记录与日志不一致。' },
+  manifest_differs: { en: 'What was handed over is not what the entry says.', zh: '移交清单与条目不一致。' },
+  counts_differ: { en: 'The counts at the end do not add up with the log.', zh: '归档数量与日志不符。' },
+} as const satisfies Record<string, Words>;
+export type AuditCode = keyof typeof AUDIT_PROBLEMS;
+export type AuditProblem = { readonly code: AuditCode; readonly seq?: number; readonly words: Words };
+
+/** Problems kept; one is enough to refuse a log, and a hostile one must not fill the memory. */
+export const PROBLEM_LIMIT = 1_000;
+
+export type Audit = {
+  /** Takes the next entry with the withheld values that are disclosed to this reader. Returns: what is wrong with it, most telling first. */
+  add(entry: Entry, disclosed: Readonly<Record<string, unknown>>): readonly AuditProblem[];
+  /** All problems; the state, null before genesis; whether the log has come to its terminal entry. */
+  finish(): {
+    readonly problems: readonly AuditProblem[];
+    readonly state: OpeningState | null;
+    readonly complete: boolean;
+  };
+};
+
+/**
+ * Starts an audit of one opening's log.
+ *
+ * Shape:   entries come in order, from seq 0, already held against bytes, signatures and commitments by `verifyLog`.
+ * Returns: an audit that keeps the folded state and nothing of the entries.
+ * Why:     a recorder that holds the keys could sign a log that decide would never have made; this asks again, as far as one may
+ *          see. Every disclosure withheld leaves its checks out and no other.
+ */
+export function createAudit(sha256: Sha256): Audit {
+  const digest = digestWith(sha256);
+  const problems: AuditProblem[] = [];
+  let state: OpeningState | null = null;
+  let broken = false;
+
+  function judge(entry: Entry, disclosed: Readonly<Record<string, unknown>>): AuditCode[] {
+    let event: LoggedEvent;
+    const before = state;
+    try {
+      event = readEvent(entry, disclosed);
+      state = before === null ? begin(event) : evolve(before, event);
+    } catch (fault) {
+      if (!(fault instanceof CorruptLogError)) throw fault;
+      broken = true;
+      return ['event_does_not_fit'];
+    }
+    const found: (AuditCode | null)[] = [
+      entry.log === openingOrigin(state.platform, state.openingId) ? null : 'entry_other_opening',
+      rolesOf(event.type).some((role) => role === entry.actor.role) ? null : 'actor_not_allowed',
+      before === null || isLawful(before, event, entry.actor.role) ? null : 'step_not_lawful',
+      ...personProblems(entry, event, state, sha256),
+      ...listProblems(before, state, event, digest, sha256),
+    ];
+    return found.filter((code) => code !== null);
+  }
+
+  return {
+    add(entry, disclosed) {
+      // behind an entry that does not fit there is no state to hold anything against
+      if (broken) return [];
+      const found = judge(entry, disclosed).map((code) => ({ code, seq: entry.seq, words: AUDIT_PROBLEMS[code] }));
+      problems.push(...found.slice(0, Math.max(0, PROBLEM_LIMIT - problems.length)));
+      return found;
+    },
+    finish: () => ({ problems, state, complete: !broken && state?.phase === 'Archived' }),
+  };
+}
+
+/** Values that stand on the log twice: in a list and in its digest, in a sum and in what it adds up. */
+function listProblems(
+  before: OpeningState | null,
+  after: OpeningState,
+  event: LoggedEvent,
+  digest: DigestText,
+  sha256: Sha256,
+): Finding[] {
+  switch (event.type) {
+    case 'OpeningCreated':
+    case 'DraftAmended':
+      return [digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs'];
+    case 'BidsSealed':
+      return sealProblem(after, event.body.envelopesRoot, sha256);
+    case 'TenderFailed': {
+      const isTooMany = after.lodgements.known && after.lodgements.value.length >= after.policy.minimumBidders;
+      return [event.body.reason === 'too_few_bidders' && isTooMany ? 'step_not_lawful' : null];
+    }
+    case 'RosterPublished':
+      return rosterProblem(after);
+    case 'PricesAnnounced':
+      return rowsProblem(before, after, sha256);
+    case 'RecordIssued':
+      return recordProblem(before, after, digest);
+    case 'HandedOver': {
+      const { manifest } = event.fields;
+      const isOther =
+        manifest?.known === true && digest(canonicalise(manifest.value as Json)) !== event.body.manifestSha256;
+      return [isOther || event.body.bids !== after.bids.filter(isDecrypted).length ? 'manifest_differs' : null];
+    }
+    case 'OpeningArchived':
+      return archiveProblem(after, event.body.counts, event.fields['counts']);
+    default:
+      return [];
+  }
+}
+
+/** Who acted: a person with source and act, or nobody; and the act says what the entry says. */
+function personProblems(entry: Entry, event: LoggedEvent, state: OpeningState, sha256: Sha256): (AuditCode | null)[] {
+  const { who, source, act } = event.fields;
+  const given = [who, source, act].filter((field) => field?.known === true).map((field) => field?.value);
+  if (isMachine(entry.actor.role)) return [given.every((value) => value === null) ? null : 'machine_with_person'];
+  if (given.some((value) => value === null)) return ['person_missing'];
+  const person = who?.known === true && isJsonObject(who.value) ? who.value : null;
+  const creditCode = person?.['creditCode'];
+  const isBiddersOwn = entry.actor.role === 'bidder' || event.type === 'ObjectionRaised';
+  const number = isBiddersOwn && typeof creditCode === 'string' ? numberOf(state, creditCode) : null;
+  const isOther =
+    number !== null && 'bidder' in event.body && event.body.bidder !== number && event.type !== 'AttemptRefused';
+  return [
+    isOther ? 'bidder_differs' : null,
+    act?.known === true ? actProblem(entry, event, state, person, act.value, sha256) : null,
+  ];
+}
+
+function actProblem(
+  entry: Entry,
+  event: LoggedEvent,
+  state: OpeningState,
+  person: { readonly [name: string]: Json } | null,
+  value: unknown,
+  sha256: Sha256,
+): AuditCode | null {
+  const act = readSignedAct(value);
+  if (act === undefined) return 'act_unreadable';
+  if (act.platform !== state.platform || act.openingId !== state.openingId) return 'entry_other_opening';
+  // what was objected before the roster is the bidder's own act, with its own id, entered at the host's command
+  const isEarly = event.type === 'ObjectionRaised' && entry.actor.role !== 'bidder';
+  const types: readonly string[] = isEarly ? ['RaiseEarlyObjection'] : ORIGINS[event.type];
+  if (!types.includes(act.type)) return 'act_other_type';
+  if (act.command !== null && !isEarly && act.command !== entry.command) return 'act_other_command';
+  if (person !== null && (person['account'] !== act.account || person['certSha256'] !== act.certSha256))
+    return 'person_differs';
+  return saysTheSame(entry, event, act, sha256) ? null : 'act_data_differs';
+}
+
+/** Members that mean two things: the reason a host writes is not the reason a tender failed for. */
+const APART: Readonly<Partial<Record<LoggedEvent['type'], readonly string[]>>> = { TenderFailed: ['reason'] };
+
+/** Is the data what was signed, of its command's shape, and equal to the entry wherever both speak? */
+function saysTheSame(entry: Entry, event: LoggedEvent, act: SignedAct, sha256: Sha256): boolean {
+  if (act.bodySha256 !== null && !isOfShape(act)) return false;
+  try {
+    if (act.bodySha256 !== null && bodySha256(sha256, act.data) !== act.bodySha256) return false;
+    return Object.entries(act.data).every(([name, said]) => {
+      if (APART[event.type]?.includes(name)) return true;
+      const field = event.fields[name];
+      const recorded = Object.hasOwn(entry.body, name)
+        ? entry.body[name]
+        : field?.known === true
+          ? field.value
+          : undefined;
+      return recorded === undefined || canonicalise(recorded as Json) === canonicalise(said);
+    });
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}
+
+function isOfShape({ type, data }: SignedAct): boolean {
+  if (type === CREATION) return true;
+  if (type === 'RaiseEarlyObjection') return Check(REGISTER_COMMANDS[type].data, data);
+  return Object.hasOwn(COMMANDS, type) && Check(COMMANDS[type as Exclude<Origin, typeof CREATION>].data, data);
+}

@@ -1,0 +1,157 @@
+// What decide would have asked before it let an event onto the log, said for a reader who has only the log: clear values, no command, no facts.
+import { canonicalise } from '../log/canonical.ts';
+import { formatInstant, parseInstant } from '../log/instant.ts';
+import { hostSuspensionEndsAt } from './alarms.ts';
+import { evidenceOf, proposeVerdict } from './attribution.ts';
+import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
+import type { LoggedEvent } from './events.ts';
+import { CREATION, ORIGINS, type Origin } from './origins.ts';
+import { bidOf, isDecrypted, isUndecided, type OpeningState, verdictOf } from './state.ts';
+import { hindranceToClose } from './steps/record.ts';
+import { standingOf } from './steps/window.ts';
+
+/** May an event like this come while the opening is suspended? */
+function isOpenNow(before: OpeningState, event: LoggedEvent): boolean {
+  const origins: readonly Origin[] = ORIGINS[event.type];
+  return (
+    before.suspended === null ||
+    origins.some((origin) => origin !== CREATION && OPEN_WHILE_SUSPENDED.has(origin satisfies CommandType))
+  );
+}
+
+/**
+ * Whether the rules allowed this event in the state before it, as far as clear values tell.
+ *
+ * Shape:   `role` is the entry's actor. Phases are not asked again: the fold has already held the event against them.
+ * Returns: true where nothing speaks against it; total.
+ * Why:     the recorder asked decide before it signed. Whoever distrusts the recorder asks again, from the log alone.
+ */
+export function isLawful(before: OpeningState, event: LoggedEvent, role: string): boolean {
+  if (!isOpenNow(before, event)) return false;
+  const { policy, window, bids } = before;
+  switch (event.type) {
+    case 'OpeningPublished':
+      return event.body.checkInOpensAt === formatInstant(before.deadlineAt - policy.checkInLeadMs);
+    case 'CheckInOpened': {
+      const due = before.checkInOpensAt;
+      return due !== null && event.at >= due && event.body.effectiveAt === formatInstant(due);
+    }
+    case 'BidsSealed':
+      return event.at >= before.deadlineAt;
+    case 'TenderFailed':
+      if (event.body.reason === 'too_few_bidders') return before.phase === 'Sealed' && role === 'clock';
+      return before.phase === 'Attribution' && role === 'host' && !bids.some(isDecrypted) && allRuled(before);
+    case 'RosterPublished':
+      return event.body.count >= policy.minimumBidders;
+    case 'WindowOpened':
+      return windowLength(event.body) === policy.decryptionWindowMs;
+    case 'WindowExtended':
+      return window !== null && window.extendedMs + event.body.extraMs <= policy.maxExtensionMs;
+    case 'DecryptionReceived': {
+      const bid = bidOf(before, event.body.bidder);
+      const isInTime = window !== null && standingOf(window, event.receivedAt ?? event.at) === 'open';
+      return isInTime && bid !== undefined && !isDecrypted(bid) && !isUndecided(bid);
+    }
+    case 'WindowClosed': {
+      const { effectiveAt, why } = event.body;
+      if (window === null || bids.some(isUndecided)) return false;
+      if (why === 'all_decrypted') return bids.every(isDecrypted) && effectiveAt <= formatInstant(window.closesAt);
+      return event.at >= window.closesAt && effectiveAt === formatInstant(window.closesAt);
+    }
+    case 'AttributionProposed': {
+      const bid = bidOf(before, event.body.bidder);
+      if (bid === undefined || isDecrypted(bid)) return false;
+      const evidence = evidenceOf(before, bid);
+      return (
+        canonicalise(event.body.evidence) === canonicalise(evidence) && event.body.verdict === proposeVerdict(evidence)
+      );
+    }
+    case 'RulingGiven': {
+      const bid = bidOf(before, event.body.bidder);
+      if (bid === undefined || isDecrypted(bid) || event.body.by !== role) return false;
+      const verdict = verdictOf(bid);
+      return verdict === null || verdict === 'unknown';
+    }
+    case 'RulingContested': {
+      const bid = bidOf(before, event.body.bidder);
+      return bid !== undefined && verdictOf(bid) !== null;
+    }
+    case 'PricesAnnounced': {
+      const opened = bids.filter(isDecrypted).length;
+      const isAll = event.body.count === opened && opened > 0 && allRuled(before);
+      return isAll && event.body.ceilingPrice === policy.ceilingPrice;
+    }
+    case 'RecordIssued':
+      // never less time to answer than was promised
+      return event.body.confirmBy >= formatInstant(event.at + policy.confirmationMs);
+    case 'RecordSigned':
+    case 'RecordRefused': {
+      const { record } = before;
+      const bid = bidOf(before, event.body.bidder);
+      return (
+        record !== null && !record.timedOut && bid?.answer === null && (event.receivedAt ?? event.at) < record.confirmBy
+      );
+    }
+    case 'ConfirmationsTimedOut': {
+      const confirmBy = before.record?.confirmBy ?? event.at + 1;
+      return event.at >= confirmBy && event.body.effectiveAt === formatInstant(confirmBy);
+    }
+    case 'AnswerDisputed':
+      return before.objections[event.body.objection - 1]?.bidder === event.body.bidder;
+    case 'CloseProposed':
+    case 'OpeningClosed': {
+      const { version, recordSha256 } = event.body;
+      const isProposed = event.type === 'CloseProposed' || before.closeProposed === version;
+      const isThis = before.record?.version === version && before.record.sha256 === recordSha256;
+      // whether the head was cosigned is a matter of the checkpoint, not of the entries
+      return isProposed && isThis && hindranceToClose(before, { cosigned: true }) === null;
+    }
+    case 'OpeningArchived': {
+      const reasons = { HandedOver: 'handed_over', Failed: 'failed', Aborted: 'aborted' } as const;
+      const due = before.phaseSince + policy.archiveAfterMs;
+      return (
+        event.at >= due && Object.entries(reasons).some((r) => r[0] === before.phase && r[1] === event.body.reason)
+      );
+    }
+    case 'OpeningSuspended': {
+      const { cause, since } = event.body;
+      if (since > formatInstant(event.at)) return false;
+      const isClock = cause === 'outage' || cause === 'outage_across_deadline';
+      if (role !== (isClock ? 'clock' : cause)) return false;
+      return cause !== 'host' || before.suspendedByHostMs < policy.maxSuspensionMs;
+    }
+    case 'OpeningResumed': {
+      const { suspended } = before;
+      if (suspended === null || event.body.frozenMs > event.at - suspended.since) return false;
+      if (suspended.cause === 'outage_across_deadline') return role === 'witness' && suspended.resumeProposed;
+      const endsAt = hostSuspensionEndsAt(before);
+      if (role === 'clock') return endsAt !== null && event.at >= endsAt;
+      return role === 'supervisor' || (role === 'host' && suspended.cause !== 'supervisor');
+    }
+    case 'ResumeProposed':
+      return before.suspended?.cause === 'outage_across_deadline' && role === 'host';
+    case 'OpeningAborted':
+      if (event.body.by === 'supervisor') return role === 'supervisor';
+      return before.abortProposedBy !== null && role !== before.abortProposedBy && role !== 'supervisor';
+    case 'OpeningCreated':
+    case 'DraftAmended':
+    case 'ChallengeAcknowledged':
+    case 'BidDecrypted':
+    case 'DecryptionFailed':
+    case 'AttemptRefused':
+    case 'ObjectionRaised':
+    case 'ObjectionAnswered':
+    case 'HandedOver':
+    case 'SuspensionRequested':
+    case 'AbortProposed':
+      return true;
+  }
+}
+
+function allRuled(state: OpeningState): boolean {
+  return state.bids.every((bid) => isDecrypted(bid) || verdictOf(bid) !== null);
+}
+
+function windowLength({ opensAt, closesAt }: { readonly opensAt: string; readonly closesAt: string }): number {
+  return parseInstant(closesAt) - parseInstant(opensAt);
+}
