@@ -1,0 +1,85 @@
+/** The cast of the demo: a CA of its own, the officials, five bidders, and for one of them a token that was renewed too late. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createDemoCa, type DemoCa, demoCreditCode, type Holder, writePair } from './ca.ts';
+
+export const OFFICIALS = ['operator', 'host', 'tenderer', 'witness', 'supervisor', 'auditor'] as const;
+export type Official = (typeof OFFICIALS)[number];
+
+const CENTRE = { creditCode: demoCreditCode(0), organisation: '张掖市公共资源交易中心（演练）' };
+const AGENCY = { creditCode: demoCreditCode(1), organisation: '陇原招标代理有限公司（演练）' };
+const OWNER = { creditCode: demoCreditCode(2), organisation: '张掖市交通建设投资有限公司（演练）' };
+const BUREAU = { creditCode: demoCreditCode(3), organisation: '张掖市发展和改革委员会（演练）' };
+const AUDIT = { creditCode: demoCreditCode(4), organisation: '张掖市审计局（演练）' };
+
+const HOLDERS: Readonly<Record<Official, Holder>> = {
+  operator: { ...CENTRE, name: '平台管理员', personId: 'C001' },
+  host: { ...AGENCY, name: '李主持', personId: 'A001' },
+  tenderer: { ...OWNER, name: '王招标', personId: 'O001' },
+  witness: { ...CENTRE, name: '赵见证', personId: 'C007' },
+  supervisor: { ...BUREAU, name: '钱监督', personId: 'B003' },
+  auditor: { ...AUDIT, name: '孙审计', personId: 'S002' },
+};
+
+export type DemoBidder = {
+  readonly name: string;
+  readonly creditCode: string;
+  readonly amount: string;
+  readonly inWords: string;
+  readonly manager: string;
+  readonly duration: string;
+};
+
+export const BIDDERS: readonly DemoBidder[] = [
+  ['甘肃祁连路桥工程有限公司', '12680000.00', '壹仟贰佰陆拾捌万元整', '周建国', '180日历天'],
+  ['张掖黑河水利水电建筑有限公司', '12345678.90', '壹仟贰佰叁拾肆万伍仟陆佰柒拾捌元玖角整', '吴国强', '175日历天'],
+  ['酒泉玉门市政建设集团有限公司', '13020000.00', '壹仟叁佰零贰万元整', '郑海燕', '170日历天'],
+  ['兰州<100>基础工程有限公司', '12499999.99', '壹仟贰佰肆拾玖万玖仟玖佰玖拾玖元玖角玖分', '冯晓明', '182日历天'],
+  ['金昌龙首山隧道工程有限公司', '12100000.00', '壹仟贰佰壹拾万元整', '陈志远', '178日历天'],
+].map(([name = '', amount = '', inWords = '', manager = '', duration = ''], i) => ({
+  name: `${name}（演练）`,
+  amount,
+  inWords,
+  manager,
+  duration,
+  creditCode: demoCreditCode(10 + i),
+}));
+
+export type Cast = {
+  /** PEM of the demo CA's certificates, to be trusted. */
+  readonly anchorsFile: string;
+  /** PEM of the operator's signing certificate with those above it. */
+  readonly operatorFile: string;
+  folderOf(official: Official): string;
+  /** The keys bidder `index` lodges with. */
+  bidderFolder(index: number): string;
+  /** What bidder `index` brings to the decryption: for the last one another key, as after a renewed token. */
+  decryptionFolder(index: number): string;
+};
+
+/** Makes every certificate and key of the demo below a folder. */
+export async function makeCast(folder: string, at: number): Promise<Cast> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const ca: DemoCa = await createDemoCa({ name: 'kaibiao demo CA', at });
+  const anchorsFile = join(folder, 'anchors.pem');
+  await writeFile(anchorsFile, ca.rootPem);
+  const folderOf = (name: string): string => join(folder, name);
+  for (const official of OFFICIALS) await writePair(folderOf(official), await ca.issuePair(HOLDERS[official]));
+  for (const [index, { creditCode, name }] of BIDDERS.entries()) {
+    const holder: Holder = { creditCode, organisation: name, name };
+    const pair = await ca.issuePair(holder);
+    await writePair(folderOf(`bidder-${index + 1}`), pair);
+    if (index !== BIDDERS.length - 1) continue;
+    const renewed = { ...pair, encryption: await ca.issue({ holder, usage: 'encrypt' }) };
+    await writePair(folderOf(`bidder-${index + 1}-renewed`), renewed);
+  }
+  const bidderFolder = (index: number): string => folderOf(`bidder-${index + 1}`);
+  return {
+    anchorsFile,
+    operatorFile: join(folderOf('operator'), 'sign.crt'),
+    folderOf,
+    bidderFolder,
+    decryptionFolder: (index) =>
+      index === BIDDERS.length - 1 ? `${bidderFolder(index)}-renewed` : bidderFolder(index),
+  };
+}
