@@ -131,7 +131,10 @@ export function connect(options: {
     };
     const onMessage = (data: unknown): void => {
       const message = readDown(data);
-      if (message === null) return leave('bad_frame');
+      if (message === null) {
+        leave('bad_frame');
+        return;
+      }
       watch();
       if (message.kind === 'pong') {
         const sentAt = sent.get(message.ping);
@@ -161,8 +164,8 @@ export function connect(options: {
       onClose(code) {
         if (mine !== turn) return;
         const why = reasonOf(code);
-        if (why !== null && AFTER_CLOSE[why] === 'stop') return stop(why);
-        leave(why);
+        if (why !== null && AFTER_CLOSE[why] === 'stop') stop(why);
+        else leave(why);
       },
     });
   }

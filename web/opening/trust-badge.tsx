@@ -24,7 +24,7 @@ export function TrustBadge({ view }: { view: ReplicaView }): JSX.Element {
   const isBehind = standing.kind === 'behind';
   return (
     <details class={`trust tone-${isBehind ? 'warn' : 'good'}`}>
-      <summary>
+      <summary class="trust-head">
         <Icon name={isBehind ? 'clock' : 'shield'} /> <span>{headline(standing)}</span>
       </summary>
       <TrustDetails view={view} standing={standing} />

@@ -87,7 +87,7 @@ function readWhole(words: string): bigint | null {
     if (at < 0) continue;
     const high = readWhole(words.slice(0, at));
     const low = at + 1 === words.length ? 0n : readWhole(words.slice(at + 1));
-    if (high === null || high === 0n || low === null || low >= unit) return null;
+    if (high === null || high === 0n || high >= unit || low === null || low >= unit) return null;
     return high * unit + low;
   }
   return readGroup(words);

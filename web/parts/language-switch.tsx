@@ -4,7 +4,8 @@ import { chooseLanguage, LANGUAGE_NAMES, LANGUAGES, language } from './language.
 
 export function LanguageSwitch({ label }: { label: string }): JSX.Element {
   return (
-    <div class="language" role="group" aria-label={label}>
+    <fieldset class="language">
+      <legend class="unseen">{label}</legend>
       {LANGUAGES.map((each) => (
         <button
           type="button"
@@ -16,6 +17,6 @@ export function LanguageSwitch({ label }: { label: string }): JSX.Element {
           {LANGUAGE_NAMES[each]}
         </button>
       ))}
-    </div>
+    </fieldset>
   );
 }

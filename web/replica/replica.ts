@@ -298,7 +298,10 @@ export function followOpening(options: ReplicaOptions): Replica {
       }),
     hearSize(size) {
       if (refusal !== null || seen === null) return;
-      if (size >= seen.size) return forgetAlarm();
+      if (size >= seen.size) {
+        forgetAlarm();
+        return;
+      }
       const expected = seen.size;
       dropAlarm ??= options.after(BEHIND_LIMIT_MS, () => {
         dropAlarm = null;

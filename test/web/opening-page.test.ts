@@ -1,0 +1,177 @@
+/** What the opening's page derives from the state before it draws anything: steps, ends, statuses, sentences, words, checks. */
+
+import { EVENT_TYPES } from '../../server/core/opening/events.ts';
+import { PHASES } from '../../server/core/opening/phases.ts';
+import type { PriceRow } from '../../server/core/opening/rows.ts';
+import { sha256 } from '../../server/hash.ts';
+import { bidStatus, nameOf, statusCounts } from '../../web/opening/bid-status.ts';
+import { currentEnd } from '../../web/opening/current-end.ts';
+import { noticesOf, reasonOf } from '../../web/opening/notices.ts';
+import { phaseSteps } from '../../web/opening/phase-steps.ts';
+import { checkPrice } from '../../web/opening/price-check.ts';
+import { sentenceOf } from '../../web/opening/sentences.ts';
+import { en } from '../../web/opening/words-en.ts';
+import { zh } from '../../web/opening/words-zh.ts';
+import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
+import type { HeldEntry } from '../../web/replica/replica.ts';
+import { reach } from '../support/opening-phases.ts';
+import { DEADLINE, MINUTE, type Script } from '../support/opening-script.ts';
+import t from '../support/tap.ts';
+import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
+
+const chapter = (name: Chapter) => tell(name).state;
+const heldOf = (script: Script): HeldEntry[] =>
+  script.lines.map(({ entry, event }) => ({ entry, event, text: '', phase: 'Draft' }));
+
+t.test('steps: done, current, next, to come', async (t) => {
+  const { policy } = chapter('Decrypting');
+  const steps = phaseSteps(policy, ['Draft', 'Scheduled', 'CheckIn', 'Sealed', 'RosterPublished', 'Decrypting']);
+  t.strictSame(
+    steps.map(({ phase, standing }) => `${phase} ${standing}`),
+    [
+      'Scheduled done',
+      'CheckIn done',
+      'Sealed done',
+      'RosterPublished done',
+      'Decrypting current',
+      'Attribution next',
+      'Announcing ahead',
+      'RecordConfirm ahead',
+      'Closed ahead',
+      'HandedOver ahead',
+      'Archived ahead',
+    ],
+  );
+  t.ok(
+    phaseSteps({ ...policy, draw: 'before_decryption', tendererLayer: true }, ['Scheduled']).some(
+      ({ phase }) => phase === 'Drawing',
+    ),
+    'the way follows the policy',
+  );
+});
+
+t.test('steps of an opening that failed show the way it went', async (t) => {
+  const { policy } = chapter('Sealed');
+  const phases = (visited: Parameters<typeof phaseSteps>[1]) =>
+    phaseSteps(policy, visited).map(({ phase, standing }) => `${phase} ${standing}`);
+  t.strictSame(phases(['Draft', 'Scheduled', 'CheckIn', 'Sealed', 'Failed']), [
+    'Scheduled done',
+    'CheckIn done',
+    'Sealed done',
+    'Failed current',
+    'Archived next',
+  ]);
+  t.strictSame(phases(['Draft', 'Aborted', 'Archived']), ['Aborted done', 'Archived current']);
+  for (const phase of PHASES)
+    t.equal(phaseSteps(policy, [phase]).filter(({ standing }) => standing === 'current').length, 1, phase);
+});
+
+t.test('the end time runs towards', async (t) => {
+  t.match(currentEnd(chapter('Scheduled')), { what: 'check_in', at: DEADLINE - 120 * MINUTE, frozenMs: null });
+  t.match(currentEnd(chapter('CheckIn')), { what: 'deadline', at: DEADLINE });
+  t.equal(currentEnd(chapter('Sealed')), null);
+  const running = chapter('Decrypting');
+  t.match(currentEnd(running), { what: 'window', at: running.window?.closesAt, frozenMs: null });
+  t.match(currentEnd(chapter('Record')), { what: 'confirmation' });
+  t.equal(currentEnd(chapter('Archived')), null);
+});
+
+t.test('suspended, the remainder stands still', async (t) => {
+  const state = chapter('Suspended');
+  const end = currentEnd(state);
+  t.equal(end?.frozenMs, (state.window?.closesAt ?? 0) - (state.suspended?.since ?? 0));
+});
+
+t.test('the status of each bid along the story', async (t) => {
+  const statuses = (name: Chapter) => {
+    const state = chapter(name);
+    return state.bids.map((bid) => bidStatus(state, bid));
+  };
+  t.strictSame(new Set(statuses('Roster')), new Set(['sealed']));
+  t.strictSame(statuses('Decrypting'), [
+    'decrypted',
+    'received',
+    'decrypted',
+    'awaited',
+    'received',
+    'awaited',
+    'failed',
+  ]);
+  t.equal(statuses('Attribution')[WRONG_KEY - 1], 'unruled');
+  t.equal(statuses('Announced')[SILENT - 1], 'deemed_revoked');
+  t.equal(statuses('Announced')[0], 'announced');
+  t.strictSame(statusCounts(chapter('Announced')), [
+    { status: 'announced', count: 5 },
+    { status: 'deemed_revoked', count: 2 },
+  ]);
+});
+
+t.test('a bidder has a name where roster and numbers are known', async (t) => {
+  const state = chapter('Announced');
+  t.equal(nameOf(state, 3), CAST[0]?.name);
+  t.equal(nameOf({ ...state, numbers: { known: false } }, 3), null);
+  t.equal(nameOf(state, 99), null);
+});
+
+t.test('a price is held against its promise', async (t) => {
+  const { prices, lodgements } = chapter('Announced');
+  const rows: readonly PriceRow[] = prices?.known === true ? prices.value : [];
+  t.equal(rows.length, 5);
+  for (const row of rows) t.equal(checkPrice(sha256, row, lodgements), 'same', row.name);
+  const [first, second] = rows;
+  if (first === undefined || second === undefined) throw new Error('no rows');
+  t.equal(checkPrice(sha256, first, { known: false }), 'unknown');
+  t.equal(checkPrice(sha256, { ...first, quote: { ...first.quote, amount: '1.00' } }, lodgements), 'differs');
+  t.equal(checkPrice(sha256, { ...first, openingList: second.openingList }, lodgements), 'differs');
+  t.equal(checkPrice(sha256, { ...first, openingList: 'AAAA' }, lodgements), 'differs');
+});
+
+t.test('every event of the stories has a sentence in both languages', async (t) => {
+  const scripts = [tell('Archived'), reach('Failed'), reach('Aborted')];
+  const seen = new Set<string>();
+  for (const { event } of scripts.flatMap(({ lines }) => lines)) {
+    seen.add(event.type);
+    for (const language of ['zh-CN', 'en'] as const) {
+      const sentence = sentenceOf(event, language);
+      t.ok(sentence.length > 2 && !/undefined|null|NaN|\{/.test(sentence), `${event.type}: ${sentence}`);
+    }
+    t.notMatch(sentenceOf(event, 'en').replace(/“.*”/, ''), /[\u4e00-\u9fff]/, 'no Chinese in an English sentence');
+  }
+  t.ok(seen.size > EVENT_TYPES.length / 2);
+});
+
+t.test('notices are what nobody may miss, newest first, with their reasons as written', async (t) => {
+  const notices = noticesOf(heldOf(tell('Suspended')));
+  t.strictSame(
+    notices.map(({ event }) => event.type),
+    ['OpeningSuspended', 'WindowExtended', 'WindowOpened'],
+  );
+  t.strictSame(notices.map(reasonOf), ['开标厅停电，启用备用电源', '一家投标人的签名设备驱动需要重装 <100>', null]);
+  const failed = heldOf(reach('Failed')).find(({ event }) => event.type === 'TenderFailed');
+  t.equal(failed === undefined ? '' : reasonOf(failed), null, 'a code is no reason in words');
+});
+
+t.test('both dictionaries have the same places to fill', async (t) => {
+  const places = (words: string): string => (words.match(/\{[a-z]+\}/g) ?? []).sort().join();
+  for (const [key, words] of Object.entries(zh)) t.equal(places(en[key as keyof typeof zh]), places(words), key);
+});
+
+t.test('times are Beijing’s, whatever the computer thinks', async (t) => {
+  const at = Date.UTC(2026, 2, 2, 16, 5, 9, 999);
+  t.equal(timeText(at, 'zh-CN'), '00:05:09');
+  t.equal(timeText(at, 'en'), '00:05:09');
+  t.match(dayTimeText(at, 'zh-CN'), /2026.03.03.* 00:05:09/);
+  t.match(dayTimeText(at, 'en'), /03.*2026.* 00:05:09/);
+});
+
+t.test('a countdown ends exactly at its end', async (t) => {
+  t.strictSame(countdownOf(-5), { days: 0, clock: '00:00' });
+  t.strictSame(countdownOf(0), { days: 0, clock: '00:00' });
+  t.strictSame(countdownOf(1), { days: 0, clock: '00:01' });
+  t.strictSame(countdownOf(30 * MINUTE), { days: 0, clock: '30:00' });
+  t.strictSame(countdownOf(3_600_000), { days: 0, clock: '01:00:00' });
+  t.strictSame(countdownOf(90_061_000), { days: 1, clock: '01:01:01' });
+  t.equal(spanText(0, 'en'), '0 s');
+  t.equal(spanText(150_500, 'zh-CN'), '2 分 30 秒');
+  t.equal(spanText(300_000, 'en'), '5 min');
+});
