@@ -6,6 +6,7 @@ import { checkAct, type VerifyJwsSignature } from '../../core/log/act.ts';
 import { toBase64, toBase64Url } from '../../core/log/base64.ts';
 import { tryParseEntry } from '../../core/log/entry.ts';
 import { parseInstant } from '../../core/log/instant.ts';
+import { leafHash } from '../../core/log/merkle.ts';
 import type { NoteVerifier } from '../../core/log/note.ts';
 import { verifyProof } from '../../core/log/proof.ts';
 import { utf8 } from '../../core/log/utf8.ts';
@@ -30,7 +31,7 @@ import type { Unwrap } from './wrap.ts';
 
 /** The proof that the window was opened, as the platform sends it with the challenge. */
 export type WindowEvidence = {
-  /** The leaf: exact bytes of the WindowOpened entry. */
+  /** Exact bytes of the WindowOpened entry. */
   entry: Uint8Array;
   /** Its `.tlog-proof`. */
   proof: string;
@@ -128,13 +129,13 @@ async function readOwnLodgement(
 /** The window key on the log, and the head under which it was proven. Throws: SealError window_not_proven. */
 async function proveWindow(
   logKey: NoteVerifier,
-  { entry: leaf, proof }: WindowEvidence,
+  { entry, proof }: WindowEvidence,
   { aud, openingId }: LodgementPayload,
 ): Promise<{ windowKey: WindowKey; headSeen: DecryptionPayload['headSeen'] }> {
   if (logKey.name !== `${aud}/opening/${openingId}`) throw new SealError('window_not_proven', 'other_log');
-  const proven = await verifyProof({ sha256, proof, leaf, logKey });
+  const proven = await verifyProof({ sha256, proof, leaf: leafHash(sha256, entry), logKey });
   if (!proven.ok) throw new SealError('window_not_proven', proven.reason);
-  const parsed = tryParseEntry(leaf);
+  const parsed = tryParseEntry(entry);
   if (!parsed.ok) throw new SealError('window_not_proven', parsed.fault.code);
   const { type, log, seq, body } = parsed.entry;
   const isInPlace = type === 'WindowOpened' && log === logKey.name && seq === proven.index;
