@@ -1,0 +1,91 @@
+/** The catalogue of what stands on the ledger and on the access log: each event's body in clear and its withheld fields. */
+import * as Type from 'typebox';
+import { BATCH_DEPTH } from './register-batch.ts';
+
+const strict = { additionalProperties: false } as const;
+const nothing = Type.Object({}, strict);
+const Name = Type.String({ minLength: 1, maxLength: 400 });
+/** base64 of the 32 bytes of an Ed25519 public key. */
+const PublicKeyText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
+/** base64url of a SHA-256. */
+const DigestText = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
+const RootText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
+const InstantText = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$' });
+
+/** What a key of the platform signs: heads of openings, heads of ledger and access log, receipts and access tokens. */
+export const PLATFORM_KEY_USES = ['openings', 'ledger', 'receipts'] as const;
+export type PlatformKeyUse = (typeof PLATFORM_KEY_USES)[number];
+
+export const PlatformKeySchema = Type.Object(
+  { use: Type.Enum(PLATFORM_KEY_USES), algorithm: Type.Literal('Ed25519'), publicKey: PublicKeyText },
+  strict,
+);
+export type PlatformKey = Type.Static<typeof PlatformKeySchema>;
+
+type EventRule = { readonly body: Type.TSchema; readonly withheld: readonly string[] };
+
+/** A person behind an entry: what every such event withholds. */
+const person = ['who', 'source', 'act'] as const;
+
+export const LEDGER_EVENTS = {
+  /** Entry 0 of the ledger. `batchPeriodMs` is the rhythm of the register batches, whatever happened meanwhile. */
+  LedgerOpened: {
+    body: Type.Object(
+      {
+        formatVersion: Type.Literal(1),
+        platform: Name,
+        keys: Type.Array(PlatformKeySchema),
+        batchDepth: Type.Literal(BATCH_DEPTH),
+        batchPeriodMs: Type.Integer({ minimum: 1 }),
+      },
+      strict,
+    ),
+    withheld: [],
+  },
+  /** See register-batch.ts. */
+  RegisterBatch: { body: Type.Object({ depth: Type.Literal(BATCH_DEPTH), root: RootText }, strict), withheld: [] },
+  /** See head.ts, which holds the members against one another as well. */
+  Head: {
+    body: Type.Object(
+      {
+        kind: Type.Union([Type.Literal('opened'), Type.Literal('head'), Type.Literal('closed')]),
+        origin: Name,
+        size: Type.Integer({ minimum: 1 }),
+        root: RootText,
+        checkpoint: Type.String(),
+        previousSize: Type.Integer({ minimum: 0 }),
+        consistency: Type.Array(RootText),
+      },
+      strict,
+    ),
+    withheld: [],
+  },
+  /** A key takes the place of another from `from` on; the entry itself still stands under the old one. */
+  KeyAnnounced: {
+    body: Type.Object({ key: PlatformKeySchema, replaces: PublicKeyText, from: InstantText }, strict),
+    withheld: person,
+  },
+  /** A trust anchor for people's certificates came or went. */
+  TrustChanged: {
+    body: Type.Object(
+      {
+        change: Type.Union([Type.Literal('added'), Type.Literal('ended')]),
+        certificateSha256: DigestText,
+        from: InstantText,
+      },
+      strict,
+    ),
+    withheld: [...person, 'certificate', 'reason'],
+  },
+  /** Somebody who runs the platform did something to it by hand; what exactly is for the supervisors. */
+  OperatorActed: { body: nothing, withheld: [...person, 'what'] },
+} as const satisfies Record<string, EventRule>;
+export type LedgerEventType = keyof typeof LEDGER_EVENTS;
+
+export const ACCESS_EVENTS = {
+  /** Entry 0 of the access log. */
+  AccessLogOpened: { body: Type.Object({ formatVersion: Type.Literal(1), platform: Name }, strict), withheld: [] },
+  /** An official is about to be shown what is not public. Nothing in clear: whom oversight looks at is itself not public. */
+  Accessed: { body: nothing, withheld: ['who', 'source', 'access'] },
+} as const satisfies Record<string, EventRule>;
+export type AccessEventType = keyof typeof ACCESS_EVENTS;

@@ -1,0 +1,126 @@
+/** The ledger and the access log of a platform, kept going: batches and heads in their rhythm, everything else when it is asked. */
+import { accessOrigin, ledgerOrigin } from '../core/log/origin.ts';
+import { BATCH_DEPTH } from '../core/log/register-batch.ts';
+import type { RegisterProof } from '../core/log/register-proof.ts';
+import type { Signer } from '../recorder/signer.ts';
+import { listen } from '../store/announce.ts';
+import type { Database } from '../store/connect.ts';
+import type { World } from '../world.ts';
+import { type Access, recordAccess } from './access-log.ts';
+import { createHeads } from './heads.ts';
+import { type LogWriter, openLogWriter } from './log-writer.ts';
+import { createRegisterBatches } from './register-batches.ts';
+import { keepRhythm } from './rhythm.ts';
+import { listKeys } from './trust.ts';
+
+export type LedgerDependencies = {
+  readonly database: Pick<Database, 'sql' | 'listen'>;
+  /** Settled already: see recorder/settle-log.ts. */
+  readonly signer: Signer;
+  readonly world: World;
+  readonly platform: string;
+  readonly batchPeriodMs: number;
+  readonly headPeriodMs: number;
+  /** Told of every batch and head round that failed; the next one tries again. */
+  readonly onFault: (error: unknown) => void;
+};
+
+/** How the rhythms stand; instants in ms of the world's clock, null before the first. `fault` is what the last round of either failed with. */
+export type LedgerHealth = {
+  readonly batchTakenAt: number | null;
+  readonly headsTakenAt: number | null;
+  readonly fault: string | null;
+};
+
+export type Ledger = {
+  /** For trust.ts: keys, trust anchors, operators' acts. */
+  readonly writer: LogWriter;
+  /** Takes every register act committed so far into the ledger now: at a deadline. */
+  takeRegister(): Promise<void>;
+  /** Takes the heads that have changed into the ledger now, without waiting for the period. */
+  takeHeads(): Promise<void>;
+  /** See `RegisterBatches`. */
+  proofOfAct(actId: string): Promise<RegisterProof | null>;
+  /** The size of a log's last head in the ledger; null when there is none. */
+  anchoredSize(origin: string): Promise<number | null>;
+  /** See `recordAccess`: committed before it returns. */
+  recordAccess(access: Access): Promise<number>;
+  health(): LedgerHealth;
+  /** Stops the rhythms and waits for what is under way. */
+  close(): Promise<void>;
+};
+
+/**
+ * Opens both logs, beginning them when they are not there, and starts the rhythms.
+ *
+ * Throws: what the database and the signer throw; nothing runs then.
+ */
+export async function openLedger(dependencies: LedgerDependencies): Promise<Ledger> {
+  const { database, signer, world, platform, batchPeriodMs, headPeriodMs } = dependencies;
+  const { sql } = database;
+  const writerDependencies = { sql, signer, world };
+  const writer = await openLogWriter(writerDependencies, {
+    origin: ledgerOrigin(platform),
+    kind: 'ledger',
+    genesis: {
+      type: 'LedgerOpened',
+      role: 'platform',
+      command: 'genesis',
+      body: { formatVersion: 1, platform, keys: listKeys(signer), batchDepth: BATCH_DEPTH, batchPeriodMs },
+      withheld: {},
+    },
+  });
+  const accessWriter = await openLogWriter(writerDependencies, {
+    origin: accessOrigin(platform),
+    kind: 'access',
+    genesis: {
+      type: 'AccessLogOpened',
+      role: 'platform',
+      command: 'genesis',
+      body: { formatVersion: 1, platform },
+      withheld: {},
+    },
+  });
+  const batches = createRegisterBatches({ sql, world, signer }, writer);
+  const heads = createHeads({ sql, signer, platform }, writer);
+  const stopListening = await listen(database, (origin) => heads.note(origin), heads.noteGap);
+
+  const takenAt: { batch: number | null; heads: number | null } = { batch: null, heads: null };
+  const faults = new Map<'batch' | 'heads', string>();
+  const watched = (name: 'batch' | 'heads', work: () => Promise<unknown>) => async (): Promise<void> => {
+    try {
+      await work();
+      takenAt[name] = world.now();
+      faults.delete(name);
+    } catch (error) {
+      faults.set(name, error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  };
+  const takeBatch = watched('batch', batches.take);
+  const takeHeads = watched('heads', heads.take);
+  const rhythms = [
+    keepRhythm(world, batchPeriodMs, takeBatch, dependencies.onFault),
+    keepRhythm(world, headPeriodMs, takeHeads, dependencies.onFault),
+  ];
+
+  return {
+    writer,
+    takeRegister: watched('batch', batches.takeAll),
+    takeHeads,
+    proofOfAct: batches.proofOfAct,
+    anchoredSize: heads.anchoredSize,
+    recordAccess: (access) => recordAccess(accessWriter, world, access),
+    health: () => ({
+      batchTakenAt: takenAt.batch,
+      headsTakenAt: takenAt.heads,
+      fault: [...faults.values()][0] ?? null,
+    }),
+    async close() {
+      await Promise.all(rhythms.map((rhythm) => rhythm.stop()));
+      await stopListening();
+      await writer.close();
+      await accessWriter.close();
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/** Takes the acts of all registers into the ledger by batches whose entries tell nobody how many there were. */
+import { joinBytes, sameBytes, uint32Bytes } from '../core/log/bytes.ts';
+import { BATCH_LEAVES, batchBody, batchLeaf, batchProof, batchRoot, dummyLeaf } from '../core/log/register-batch.ts';
+import type { RegisterProof } from '../core/log/register-proof.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
+import { sha256 } from '../hash.ts';
+import type { Signer } from '../recorder/signer.ts';
+import type { Sql, TransactionSql } from '../store/driver.ts';
+import { LogDamagedError, proofOf, readEntries } from '../store/read-log.ts';
+import type { World } from '../world.ts';
+import type { LogWriter } from './log-writer.ts';
+
+const SEED_BYTES = 32;
+/** Digits of a batch's number in its entry: always as many, so that the entry's length tells nothing. */
+const NUMBER_DIGITS = 12;
+/** Trees kept in memory for the proofs that are asked for right after a batch; 128 KiB each. */
+const KEPT_TREES = 8;
+
+type Act = { readonly id: string; readonly disclosure: string };
+
+export type RegisterBatches = {
+  /** Takes one batch, of at most 4,096 acts, perhaps none. Returns: how many acts still wait is unknown; whether it was full. */
+  take(): Promise<{ readonly isFull: boolean }>;
+  /** Takes batches until none of the acts committed before the call waits any longer: at a deadline. */
+  takeAll(): Promise<void>;
+  /**
+   * The proof that an act stands in the ledger, against its newest released head.
+   *
+   * Returns: null while no batch has taken the act, or there is no such act.
+   * Throws:  LogDamagedError when what is stored of the batch does not have the root that was signed.
+   */
+  proofOfAct(actId: string): Promise<RegisterProof | null>;
+};
+
+/** The 32 bytes behind a dummy: as good as random to whoever lacks the seed, and made again from it at any time. */
+function dummyBytes(seed: Uint8Array, position: number): Uint8Array {
+  return sha256(joinBytes(seed, uint32Bytes(position)));
+}
+
+/** An integer in [0, below), each as likely: values that would favour the small ones are thrown away. */
+function randomBelow(world: World, below: number): number {
+  const limit = 2 ** 32 - (2 ** 32 % below);
+  for (;;) {
+    const [a = 0, b = 0, c = 0, d = 0] = world.randomBytes(4);
+    const drawn = a * 2 ** 24 + b * 2 ** 16 + c * 2 ** 8 + d;
+    if (drawn < limit) return drawn % below;
+  }
+}
+
+/** Different places of a batch, in an order drawn by lot (Fisher–Yates, as far as needed). */
+export function drawPositions(world: World, count: number): number[] {
+  const places = Array.from({ length: BATCH_LEAVES }, (_, n) => n);
+  for (let n = 0; n < count; n++) {
+    const drawn = n + randomBelow(world, BATCH_LEAVES - n);
+    [places[n], places[drawn]] = [places[drawn] as number, places[n] as number];
+  }
+  return places.slice(0, count);
+}
+
+/** All leaves of a batch: the acts at their places, dummies everywhere else. */
+function leavesOf(seed: Uint8Array, acts: ReadonlyMap<number, string>): Uint8Array[] {
+  return Array.from({ length: BATCH_LEAVES }, (_, position) => {
+    const disclosure = acts.get(position);
+    return disclosure === undefined ? dummyLeaf(sha256, dummyBytes(seed, position)) : batchLeaf(sha256, disclosure);
+  });
+}
+
+/**
+ * The acts that no batch has taken yet, oldest first.
+ *
+ * Why: only openings that are not archived can have any, so that the question stays as small as what is going on.
+ */
+async function waitingActs(tx: TransactionSql): Promise<readonly Act[]> {
+  return tx<Act[]>`
+    SELECT a.id, a.disclosure FROM openings o JOIN register_acts a ON a.opening_id = o.id
+    WHERE o.phase <> 'Archived' AND NOT EXISTS (SELECT 1 FROM register_batch_members m WHERE m.act_id = a.id)
+    ORDER BY a.at, a.opening_id, a.n LIMIT ${BATCH_LEAVES}`;
+}
+
+export function createRegisterBatches(
+  { sql, world, signer }: { readonly sql: Sql; readonly world: World; readonly signer: Signer },
+  writer: LogWriter,
+): RegisterBatches {
+  const trees = new Map<number, Uint8Array[]>();
+
+  function keepTree(batch: number, leaves: Uint8Array[]): void {
+    trees.set(batch, leaves);
+    for (const kept of trees.keys()) {
+      if (trees.size <= KEPT_TREES) break;
+      trees.delete(kept);
+    }
+  }
+
+  async function take(): Promise<{ isFull: boolean }> {
+    const { answer } = await writer.write(async (tx, seq) => {
+      // The head of the ledger is locked: nobody else takes a batch meanwhile.
+      const acts = await waitingActs(tx);
+      const [row] = await tx<{ batch: number }[]>`SELECT coalesce(max(batch) + 1, 0) AS batch FROM register_batches`;
+      const batch = row?.batch ?? 0;
+      const seed = world.randomBytes(SEED_BYTES);
+      const positions = drawPositions(world, acts.length);
+      const leaves = leavesOf(seed, new Map(acts.map(({ disclosure }, n) => [positions[n] as number, disclosure])));
+      const root = batchRoot(sha256, leaves);
+      await tx`INSERT INTO register_batches (batch, seed, root, ledger_seq) VALUES (${batch}, ${seed}, ${root}, ${seq})`;
+      await tx`INSERT INTO register_batch_members (batch, position, act_id)
+               SELECT ${batch}, position, act_id
+               FROM unnest(${positions}::int[], ${acts.map(({ id }) => id)}::text[]) AS m (position, act_id)`;
+      const command = `batch-${String(batch).padStart(NUMBER_DIGITS, '0')}`;
+      const draft = { type: 'RegisterBatch', role: 'platform', command, body: batchBody(root), withheld: {} } as const;
+      return { drafts: [draft], answer: { batch, leaves, isFull: acts.length === BATCH_LEAVES } };
+    });
+    keepTree(answer.batch, answer.leaves);
+    return { isFull: answer.isFull };
+  }
+
+  async function treeOf(batch: number, seed: Uint8Array, root: Uint8Array): Promise<Uint8Array[]> {
+    const kept = trees.get(batch);
+    if (kept !== undefined) return kept;
+    const members = await sql<{ position: number; disclosure: string }[]>`
+      SELECT m.position, a.disclosure FROM register_batch_members m JOIN register_acts a ON a.id = m.act_id
+      WHERE m.batch = ${batch}`;
+    const leaves = leavesOf(seed, new Map(members.map(({ position, disclosure }) => [position, disclosure])));
+    if (!sameBytes(batchRoot(sha256, leaves), root))
+      throw new LogDamagedError(writer.origin, `the acts of batch ${batch} do not have its root`);
+    keepTree(batch, leaves);
+    return leaves;
+  }
+
+  return {
+    take,
+    async takeAll() {
+      while ((await take()).isFull);
+    },
+    async proofOfAct(actId) {
+      const released = signer.released(writer.origin);
+      const [found] = await sql<
+        { disclosure: string; position: number; batch: number; seed: Uint8Array; root: Uint8Array; seq: number }[]
+      >`
+        SELECT a.disclosure, m.position, m.batch, b.seed, b.root, b.ledger_seq AS seq
+        FROM register_acts a JOIN register_batch_members m ON m.act_id = a.id JOIN register_batches b ON b.batch = m.batch
+        WHERE a.id = ${actId}`;
+      if (found === undefined || released === null || found.seq >= released.size) return null;
+      const { disclosure, position, batch, seed, root, seq } = found;
+      const leaves = await treeOf(batch, seed, root);
+      const [entry] = await readEntries(sql, writer.origin, seq, seq + 1);
+      return {
+        act: disclosure,
+        batch: { index: position, hashes: batchProof(sha256, leaves, position) },
+        entry: fromUtf8(entry?.bytes ?? new Uint8Array()),
+        proof: await proofOf(sql, writer.origin, seq, released.size, released.note),
+      };
+    },
+  };
+}
