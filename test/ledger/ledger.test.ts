@@ -1,0 +1,252 @@
+/** Ledger and access log as a whole: how they begin, what they keep of people, in which order, and how they stop. */
+import { Check } from 'typebox/schema';
+import { openDisclosures } from '../../server/core/log/disclosure.ts';
+import { parseInstant } from '../../server/core/log/instant.ts';
+import { ACCESS_EVENTS, LEDGER_EVENTS } from '../../server/core/log/ledger-events.ts';
+import { accessOrigin, ledgerOrigin } from '../../server/core/log/origin.ts';
+import { verifyLog } from '../../server/core/log/verify.ts';
+import { sha256 } from '../../server/hash.ts';
+import { openLedger } from '../../server/ledger/ledger.ts';
+import { openLogWriter } from '../../server/ledger/log-writer.ts';
+import { announceKey, recordOperatorAct, recordTrustChange } from '../../server/ledger/trust.ts';
+import { readDisclosures, readEntries } from '../../server/store/read-log.ts';
+import { addActs, addOpening, BATCH_PERIOD_MS, entriesOf, type LedgerBench, ledgerBench } from '../support/ledger.ts';
+import { verifyEd25519 } from '../support/log-fixtures.ts';
+import { appendSome, begin, PLATFORM } from '../support/signed-log.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+
+const ledger = ledgerOrigin(PLATFORM);
+const access = accessOrigin(PLATFORM);
+const who = { account: '91110000600037341L/1', name: '监督员', creditCode: '91110000600037341L', certSha256: 'c' };
+const source = { address: '203.0.113.5', client: 'kaibiao/0.1.0' };
+const author = { command: 'c-1', who, source, act: { act: 'e30.e30.AA' } };
+
+async function verified(bench: LedgerBench, origin: string, kind: 'ledger' | 'access') {
+  const released = bench.signer.released(origin);
+  const size = released?.size ?? 0;
+  const disclosures = await readDisclosures(bench.sql, origin, 0, size);
+  return verifyLog({
+    vkey: bench.signer.vkeyOf(origin, kind),
+    checkpointNote: released?.note ?? '',
+    entries: (await readEntries(bench.sql, origin, 0, size)).map(({ bytes }) => bytes),
+    disclosuresFor: (seq) => disclosures.filter((d) => d.seq === seq).map((d) => d.disclosure),
+    requireAllDisclosures: true,
+    sha256,
+    verifyEd25519,
+  });
+}
+
+/** The values of an entry's withheld fields. */
+async function opened(bench: LedgerBench, origin: string, seq: number) {
+  const [entry] = (await entriesOf(bench, origin)).slice(seq);
+  const texts = (await readDisclosures(bench.sql, origin, seq, seq + 1)).map(({ disclosure }) => disclosure);
+  const read = openDisclosures(sha256, entry?.commit ?? {}, texts);
+  return read.ok
+    ? Object.fromEntries(Object.entries(read.fields).map(([k, v]) => [k, v.known ? v.value : null]))
+    : null;
+}
+
+t.test('both logs begin by saying whose they are; the ledger lists the platform’s keys', async (t) => {
+  const bench = await ledgerBench(t);
+  const [genesis] = await entriesOf(bench, ledger);
+  t.ok(Check(LEDGER_EVENTS.LedgerOpened.body, genesis?.body));
+  t.match(genesis?.body, {
+    formatVersion: 1,
+    platform: PLATFORM,
+    batchDepth: 12,
+    batchPeriodMs: BATCH_PERIOD_MS,
+    keys: [
+      { use: 'openings', publicKey: Buffer.from(bench.signer.publicKeys.openings).toString('base64') },
+      { use: 'ledger', publicKey: Buffer.from(bench.signer.publicKeys.ledger).toString('base64') },
+      { use: 'receipts', publicKey: Buffer.from(bench.signer.publicKeys.receipts).toString('base64') },
+    ],
+  });
+  const [first] = await entriesOf(bench, access);
+  t.equal(first?.type, 'AccessLogOpened');
+  t.ok(Check(ACCESS_EVENTS.AccessLogOpened.body, first?.body));
+});
+
+t.test('opened again they go on where they were', async (t) => {
+  const bench = await ledgerBench(t);
+  await bench.ledger.takeRegister();
+  await bench.ledger.close();
+  const again = await openLedger({
+    database: bench.database,
+    signer: bench.signer,
+    world: steppedWorld(),
+    platform: PLATFORM,
+    batchPeriodMs: BATCH_PERIOD_MS,
+    headPeriodMs: 1000,
+    onFault: t.fail,
+  });
+  await again.takeRegister();
+  t.strictSame(
+    (await entriesOf(bench, ledger)).map(({ type }) => type),
+    ['LedgerOpened', 'RegisterBatch', 'RegisterBatch'],
+  );
+  await again.close();
+});
+
+t.test('a read by an official is on the log, let out, before it may be answered', async (t) => {
+  const bench = await ledgerBench(t);
+  const seq = await bench.ledger.recordAccess({ who, source, openingId: 'a', what: 'roster', seqs: [4, 5] });
+  t.ok((bench.signer.released(access)?.size ?? 0) > seq);
+  const [row] = await bench.sql`SELECT count(*)::int AS n FROM entries WHERE origin = ${access} AND seq = ${seq}`;
+  t.equal(row?.['n'], 1);
+  const entry = (await entriesOf(bench, access))[seq];
+  t.strictSame(entry?.body, {}, 'nothing in clear, not even which opening');
+  t.strictSame(Object.keys(entry?.commit ?? {}).sort(), [...ACCESS_EVENTS.Accessed.withheld].sort());
+  t.strictSame(await opened(bench, access, seq), {
+    who,
+    source,
+    access: { openingId: 'a', what: 'roster', seqs: [4, 5] },
+  });
+});
+
+t.test('a read that cannot be recorded fails, so that it cannot be answered', async (t) => {
+  const bench = await ledgerBench(t);
+  await bench.database.superuser`REVOKE INSERT ON entries FROM kaibiao_app`;
+  const read = bench.ledger.recordAccess({ who, source, openingId: null, what: 'accounts' });
+  await t.rejects(read, { code: '42501' });
+  await bench.database.superuser`GRANT INSERT ON entries TO kaibiao_app`;
+  t.equal(await bench.ledger.recordAccess({ who, source, openingId: null, what: 'accounts' }), 1);
+});
+
+t.test('a hundred reads at once are each recorded once, in a few commits', async (t) => {
+  const bench = await ledgerBench(t);
+  const reads = Array.from({ length: 100 }, (_, n) => ({ who, source, openingId: `o${n}`, what: 'roster' }));
+  const seqs = await Promise.all(reads.map((read) => bench.ledger.recordAccess(read)));
+  t.equal(new Set(seqs).size, 100);
+  const commits = await bench.sql`SELECT 1 FROM checkpoints WHERE origin = ${access}`;
+  t.ok(commits.length < 20, `${commits.length} commits`);
+  for (const n of [0, 50, 99])
+    t.match(await opened(bench, access, seqs[n] as number), { access: { openingId: `o${n}` } });
+  t.match(await verified(bench, access, 'access'), { ok: true, size: 101 });
+});
+
+t.test('keys, trust anchors and operators’ acts are on the ledger, persons withheld', async (t) => {
+  const bench = await ledgerBench(t);
+  const { writer } = bench.ledger;
+  const change = {
+    change: 'added',
+    certificateSha256: 'a'.repeat(43),
+    fromAt: 0,
+    certificate: 'MII',
+    reason: null,
+  } as const;
+  const newKey = {
+    use: 'receipts',
+    publicKey: new Uint8Array(32).fill(9),
+    replaces: bench.signer.publicKeys.receipts,
+  } as const;
+  const seqs = [
+    await recordTrustChange(writer, author, change),
+    await announceKey(writer, author, { ...newKey, fromAt: 1_800_000_000_000 }),
+    await recordOperatorAct(writer, author, { did: 'restored the database' }),
+  ];
+  const entries = await entriesOf(bench, ledger);
+  for (const [n, type] of (['TrustChanged', 'KeyAnnounced', 'OperatorActed'] as const).entries()) {
+    const entry = entries[seqs[n] as number];
+    t.equal(entry?.type, type);
+    t.strictSame(entry?.actor, { role: 'operator' });
+    t.ok(Check(LEDGER_EVENTS[type].body, entry?.body), type);
+    t.strictSame(Object.keys(entry?.commit ?? {}).sort(), [...LEDGER_EVENTS[type].withheld].sort());
+    t.match(await opened(bench, ledger, seqs[n] as number), { who, source, act: author.act });
+  }
+});
+
+t.test('with everything going on at once both logs verify, times in order', async (t) => {
+  const bench = await ledgerBench(t);
+  await addOpening(bench.sql, 'a');
+  const origin = `${PLATFORM}/opening/a`;
+  await begin(bench.sql, origin);
+  const busy = Array.from({ length: 6 }, async (_, n) => {
+    await addActs(bench.sql, `a${n}`, 2);
+    await appendSome(bench.sql, bench.signer, origin, 2);
+    bench.world.advance(7);
+    await Promise.all([
+      bench.ledger.takeRegister(),
+      bench.ledger.takeHeads(),
+      recordOperatorAct(bench.ledger.writer, { ...author, command: `c-${n}` }, null),
+    ]);
+  });
+  await Promise.all(busy);
+  t.match(await verified(bench, ledger, 'ledger'), { ok: true, withheld: 0 });
+  t.match(await verified(bench, access, 'access'), { ok: true });
+  t.strictSame(bench.faults, []);
+});
+
+t.test('an entry is never dated before the one in front, though the clock was set back', async (t) => {
+  const bench = await ledgerBench(t);
+  bench.world.advance(60_000);
+  await bench.ledger.takeRegister();
+  const early = await openLogWriter(
+    { sql: bench.sql, signer: bench.signer, world: steppedWorld(bench.world.now() - 3_600_000) },
+    { origin: ledger, kind: 'ledger', genesis: { type: 'X', role: 'platform', command: 'x', body: {}, withheld: {} } },
+  );
+  for (let n = 0; n < 2; n++) await recordOperatorAct(early, author, n);
+  const times = (await entriesOf(bench, ledger)).map(({ at }) => parseInstant(at));
+  t.strictSame(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
+  t.equal(times.at(-1), times.at(-2));
+});
+
+t.test('one job that fails takes no other with it', async (t) => {
+  const bench = await ledgerBench(t);
+  const { writer } = bench.ledger;
+  const bad = () =>
+    writer.write(async () => ({
+      drafts: [{ type: 'no event name', role: 'platform', command: 'x', body: {}, withheld: {} }],
+      answer: null,
+    }));
+  const jobs = [recordOperatorAct(writer, author, 1), bad(), recordOperatorAct(writer, author, 2), bad()];
+  const results = await Promise.allSettled(jobs);
+  t.strictSame(
+    results.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled', 'rejected'],
+  );
+  t.equal((await entriesOf(bench, ledger)).length, 3);
+});
+
+t.test('batches come in their rhythm, whether or not anyone acted', async (t) => {
+  const bench = await ledgerBench(t);
+  let wake: () => void = () => undefined;
+  const end = await bench.database.listen(
+    'kaibiao_append',
+    () => wake(),
+    () => undefined,
+  );
+  for (let n = 1; n <= 3; n++) {
+    const taken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    await bench.world.advanceGently(BATCH_PERIOD_MS);
+    await taken;
+  }
+  t.equal((await entriesOf(bench, ledger)).filter(({ type }) => type === 'RegisterBatch').length, 3);
+  await end();
+});
+
+t.test('health says when, and what the last round failed with; a good one clears it', async (t) => {
+  const bench = await ledgerBench(t);
+  t.strictSame(bench.ledger.health(), { batchTakenAt: null, headsTakenAt: null, fault: null });
+  await bench.database.superuser`REVOKE INSERT ON register_batches FROM kaibiao_app`;
+  await t.rejects(bench.ledger.takeRegister(), { code: '42501' });
+  t.match(bench.ledger.health().fault, /permission denied/);
+  await bench.database.superuser`GRANT INSERT ON register_batches TO kaibiao_app`;
+  await bench.ledger.takeRegister();
+  t.strictSame(bench.ledger.health(), { batchTakenAt: bench.world.now(), headsTakenAt: null, fault: null });
+});
+
+t.test('closing waits for what is under way, and takes no more', async (t) => {
+  const bench = await ledgerBench(t);
+  const underWay = bench.ledger.takeRegister();
+  await bench.ledger.close();
+  await underWay;
+  await t.rejects(bench.ledger.takeRegister(), /closed/);
+  await t.rejects(bench.ledger.recordAccess({ who, source, openingId: null, what: 'x' }), /closed/);
+  t.equal(bench.world.alarms(), 0);
+});
