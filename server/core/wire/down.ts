@@ -2,7 +2,7 @@
 import * as Type from 'typebox';
 
 const strict = { additionalProperties: false } as const;
-const Seqs = Type.Record(Type.String({ pattern: '^[0-9]{1,15}$' }), Type.Array(Type.String()));
+const Seqs = Type.Record(Type.String({ pattern: '^[0-9]{1,15}$' }), Type.Array(Type.String()), strict);
 
 /**
  * Entries as they stand on the log, in order and without a gap, with what this room may see of them.

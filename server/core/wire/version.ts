@@ -9,4 +9,10 @@ export const WIRE_HISTORY: readonly {
   readonly version: number;
   readonly change: string;
   readonly schemasSha256: string;
-}[] = [{ version: 1, change: 'entries, own, pulse, pong, resync; ping', schemasSha256: 'set-by-test' }];
+}[] = [
+  {
+    version: 1,
+    change: 'entries, own, pulse, pong, resync; ping',
+    schemasSha256: 'KnjTaFaQZ2yKUda1dJ-tebxWSLK1dYl9m3zffOAeKug',
+  },
+];

@@ -1,0 +1,116 @@
+/* IMPORTANT
+ * This snapshot file is auto-generated, but designed for humans.
+ * It should be checked into source control and tracked carefully.
+ * Re-generate by setting TAP_SNAPSHOT=1 and running tests.
+ * Make sure to inspect the output below.  Do not ignore changes!
+ */
+'use strict'
+exports[`test/core/opening/visibility.test.ts > TAP > role × event field, before and after the roster > must match snapshot 1`] = `
+OpeningCreated.who: tenderer, host, witness, supervisor, auditor
+OpeningCreated.source: supervisor, auditor
+OpeningCreated.act: supervisor, auditor
+OpeningCreated.assignments: tenderer, host, witness, supervisor, auditor
+DraftAmended.who: tenderer, host, witness, supervisor, auditor
+DraftAmended.source: supervisor, auditor
+DraftAmended.act: supervisor, auditor
+OpeningPublished.who: tenderer, host, witness, supervisor, auditor
+OpeningPublished.source: supervisor, auditor
+OpeningPublished.act: supervisor, auditor
+BidsSealed.lodgements: bidder from the roster, tenderer from the roster, host from the roster, witness from the roster, supervisor from the roster, auditor from the roster, public from the roster
+BidsSealed.counts: bidder from the roster, tenderer from the roster, host from the roster, witness from the roster, supervisor from the roster, auditor from the roster, public from the roster
+TenderFailed.who: tenderer, host, witness, supervisor, auditor
+TenderFailed.source: supervisor, auditor
+TenderFailed.act: supervisor, auditor
+TenderFailed.report: supervisor, auditor
+RosterPublished.who: tenderer, host, witness, supervisor, auditor
+RosterPublished.source: supervisor, auditor
+RosterPublished.act: supervisor, auditor
+RosterPublished.roster: bidder, tenderer, host, witness, supervisor, auditor, public
+RosterPublished.numbers: bidder, tenderer, host, witness, supervisor, auditor
+WindowOpened.who: tenderer, host, witness, supervisor, auditor
+WindowOpened.source: supervisor, auditor
+WindowOpened.act: supervisor, auditor
+WindowExtended.who: tenderer, host, witness, supervisor, auditor
+WindowExtended.source: supervisor, auditor
+WindowExtended.act: supervisor, auditor
+ChallengeAcknowledged.who: tenderer, host, witness, supervisor, auditor
+ChallengeAcknowledged.source: supervisor, auditor
+ChallengeAcknowledged.act: supervisor, auditor
+DecryptionReceived.who: tenderer, host, witness, supervisor, auditor
+DecryptionReceived.source: supervisor, auditor
+DecryptionReceived.act: supervisor, auditor
+AttemptRefused.who: tenderer, host, witness, supervisor, auditor
+AttemptRefused.source: supervisor, auditor
+AttemptRefused.act: supervisor, auditor
+WindowClosed.who: tenderer, host, witness, supervisor, auditor
+WindowClosed.source: supervisor, auditor
+WindowClosed.act: supervisor, auditor
+RulingGiven.who: tenderer, host, witness, supervisor, auditor
+RulingGiven.source: supervisor, auditor
+RulingGiven.act: supervisor, auditor
+RulingGiven.reason: bidder, tenderer, host, witness, supervisor, auditor
+RulingContested.who: tenderer, host, witness, supervisor, auditor
+RulingContested.source: supervisor, auditor
+RulingContested.act: supervisor, auditor
+RulingContested.reason: tenderer, host, witness, supervisor, auditor
+PricesAnnounced.who: tenderer, host, witness, supervisor, auditor
+PricesAnnounced.source: supervisor, auditor
+PricesAnnounced.act: supervisor, auditor
+PricesAnnounced.rows: bidder, tenderer, host, witness, supervisor, auditor, public
+PricesAnnounced.numbers: bidder, tenderer, host, witness, supervisor, auditor, public
+RecordIssued.who: tenderer, host, witness, supervisor, auditor
+RecordIssued.source: supervisor, auditor
+RecordIssued.act: supervisor, auditor
+RecordIssued.record: bidder, tenderer, host, witness, supervisor, auditor, public
+RecordSigned.who: tenderer, host, witness, supervisor, auditor
+RecordSigned.source: supervisor, auditor
+RecordSigned.act: supervisor, auditor
+RecordRefused.who: tenderer, host, witness, supervisor, auditor
+RecordRefused.source: supervisor, auditor
+RecordRefused.act: supervisor, auditor
+RecordRefused.reason: bidder, tenderer, host, witness, supervisor, auditor
+ObjectionRaised.who: tenderer, host, witness, supervisor, auditor
+ObjectionRaised.source: supervisor, auditor
+ObjectionRaised.act: supervisor, auditor
+ObjectionRaised.text: bidder, tenderer, host, witness, supervisor, auditor
+ObjectionAnswered.who: tenderer, host, witness, supervisor, auditor
+ObjectionAnswered.source: supervisor, auditor
+ObjectionAnswered.act: supervisor, auditor
+ObjectionAnswered.text: bidder, tenderer, host, witness, supervisor, auditor
+AnswerDisputed.who: tenderer, host, witness, supervisor, auditor
+AnswerDisputed.source: supervisor, auditor
+AnswerDisputed.act: supervisor, auditor
+AnswerDisputed.reason: bidder, tenderer, host, witness, supervisor, auditor
+CloseProposed.who: tenderer, host, witness, supervisor, auditor
+CloseProposed.source: supervisor, auditor
+CloseProposed.act: supervisor, auditor
+OpeningClosed.who: tenderer, host, witness, supervisor, auditor
+OpeningClosed.source: supervisor, auditor
+OpeningClosed.act: supervisor, auditor
+HandedOver.who: tenderer, host, witness, supervisor, auditor
+HandedOver.source: supervisor, auditor
+HandedOver.act: supervisor, auditor
+HandedOver.manifest: tenderer, host, witness, supervisor, auditor
+OpeningArchived.counts: supervisor, auditor
+OpeningSuspended.who: tenderer, host, witness, supervisor, auditor
+OpeningSuspended.source: supervisor, auditor
+OpeningSuspended.act: supervisor, auditor
+SuspensionRequested.who: tenderer, host, witness, supervisor, auditor
+SuspensionRequested.source: supervisor, auditor
+SuspensionRequested.act: supervisor, auditor
+SuspensionRequested.reason: tenderer, host, witness, supervisor, auditor
+ResumeProposed.who: tenderer, host, witness, supervisor, auditor
+ResumeProposed.source: supervisor, auditor
+ResumeProposed.act: supervisor, auditor
+OpeningResumed.who: tenderer, host, witness, supervisor, auditor
+OpeningResumed.source: supervisor, auditor
+OpeningResumed.act: supervisor, auditor
+OpeningResumed.reason: bidder, tenderer, host, witness, supervisor, auditor
+AbortProposed.who: tenderer, host, witness, supervisor, auditor
+AbortProposed.source: supervisor, auditor
+AbortProposed.act: supervisor, auditor
+OpeningAborted.who: tenderer, host, witness, supervisor, auditor
+OpeningAborted.source: supervisor, auditor
+OpeningAborted.act: supervisor, auditor
+OpeningAborted.report: supervisor, auditor
+`
