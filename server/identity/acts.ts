@@ -15,12 +15,16 @@ import type { Trust } from './trust.ts';
 /** How far the time a person's client wrote into an act may lie from its receipt: it is a claim, the receipt is the fact. */
 export const ACT_AGE_LIMIT_MS = 10 * 60_000;
 
-export type SignedCommandType = CommandType | RegisterCommandType;
+/** What is signed like a command although no table of an opening has it: its creation, and the acts of an operator. */
+export const FURTHER_ACTS = ['CreateOpening', 'LetIn', 'TrustAnchor'] as const;
+
+export type SignedCommandType = CommandType | RegisterCommandType | (typeof FURTHER_ACTS)[number];
 
 /** Whose key each command needs: `certificate` is step-up, `none` is a machine's, which nobody may submit. */
-export const SIGNED_BY: Readonly<Record<SignedCommandType, 'session' | 'certificate' | 'none'>> = Object.fromEntries(
-  Object.entries({ ...COMMANDS, ...REGISTER_COMMANDS }).map(([type, { signedBy }]) => [type, signedBy]),
-) as Record<SignedCommandType, 'session' | 'certificate' | 'none'>;
+export const SIGNED_BY: Readonly<Record<SignedCommandType, 'session' | 'certificate' | 'none'>> = Object.fromEntries([
+  ...Object.entries({ ...COMMANDS, ...REGISTER_COMMANDS }).map(([type, { signedBy }]) => [type, signedBy]),
+  ...FURTHER_ACTS.map((type) => [type, 'session']),
+]) as Record<SignedCommandType, 'session' | 'certificate' | 'none'>;
 
 export type ActDependencies = {
   readonly db: Db;

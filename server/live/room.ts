@@ -29,10 +29,12 @@ const SLICE_VIEWERS = 250;
 /** Pings that may go unanswered. */
 const MISSES_ALLOWED = 2;
 
-/** Whom frames are for. `creditCode` tells a bidder's own entries; `account` and `endsAt` are null without a ticket. */
+/** Whom frames are for. `creditCode` tells a bidder's own entries; all but opening and role are null without a ticket. */
 export type Viewer = {
+  readonly openingId: string;
   readonly role: PersonRole;
   readonly account: string | null;
+  readonly sessionId: string | null;
   readonly creditCode: string | null;
   /** When the session ends that the ticket was given for, integer ms. */
   readonly endsAt: number | null;
@@ -60,6 +62,8 @@ export type Room = {
   state(): OpeningState;
   head(): Head;
   viewers(): number;
+  /** The seq of WindowOpened, as soon as it may be shown; null before. */
+  windowSeq(): Promise<number | null>;
   /**
    * Takes a viewer in; what it is sent begins at once.
    *
@@ -104,6 +108,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   const first = log.released(origin);
   if (first === null || first.size === 0) return null;
 
+  let windowSeq: number | null = null;
   const releasable: { readonly seq: number; readonly type: HeldEntry['type'] }[] = [];
   /** The states between which what a role may see of old entries differs; ascending. */
   const sights: { readonly size: number; readonly state: OpeningState }[] = [];
@@ -112,6 +117,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     let after = before;
     for (const held of stretch) {
       after = foldHeld(after, held);
+      if (held.type === 'WindowOpened') windowSeq = held.seq;
       if (RELEASED_TYPES.has(held.type)) releasable.push({ seq: held.seq, type: held.type });
       if (sights.length === 0 || releasedBy([held], releasable).length > 0)
         sights.push({ size: after.size, state: after });
@@ -319,6 +325,10 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     state: () => state,
     head: () => head,
     viewers: () => presence.count(),
+    async windowSeq() {
+      await reach(log.released(origin)?.size ?? 0);
+      return windowSeq;
+    },
     hear,
     join(viewer, after, sink) {
       const isBeyond = after >= Math.max(head.size, log.released(origin)?.size ?? 0);

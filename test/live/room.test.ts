@@ -9,7 +9,7 @@ import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { bidderWho } from '../support/opening-people.ts';
 import t from '../support/tap.ts';
 import { steppedWorld } from '../support/world.ts';
-import { ORIGIN, playedOpening, SIGNER, scriptedLog } from './scripted-log.ts';
+import { OPENING_ID, ORIGIN, playedOpening, SIGNER, scriptedLog } from './scripted-log.ts';
 import { settle, type TestSink, testSink } from './viewers.ts';
 
 const played = playedOpening();
@@ -17,11 +17,18 @@ const SIZE = played.lines.length;
 const seqOf = (type: string): number => played.lines.findIndex(({ entry }) => entry.type === type);
 const sizeAfter = (type: string): number => seqOf(type) + 1;
 
-const anyone: Viewer = { role: 'public', account: null, creditCode: null, endsAt: null };
+const anyone: Viewer = {
+  openingId: OPENING_ID,
+  role: 'public',
+  account: null,
+  sessionId: null,
+  creditCode: null,
+  endsAt: null,
+};
 const official = (role: PersonRole): Viewer => ({ ...anyone, role, account: `account of ${role}` });
 const bidding = (index: number): Viewer => {
   const { account, creditCode } = bidderWho(index);
-  return { role: 'bidder', account, creditCode, endsAt: null };
+  return { ...anyone, role: 'bidder', account, creditCode };
 };
 /** The number the roster gave to the bidder of this index. */
 const numberOfIndex = (index: number): number => {

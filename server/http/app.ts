@@ -1,0 +1,162 @@
+/** The HTTP server as one fastify app: headers, limits, load shedding and problems around the nouns. */
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import websocket from '@fastify/websocket';
+import { type FastifyBaseLogger, type FastifyRequest, fastify } from 'fastify';
+import type { Logger } from 'pino';
+import { UP_LIMIT_BYTES } from '../core/wire/up.ts';
+import { SUBPROTOCOL } from '../core/wire/version.ts';
+import { addActs } from './acts.ts';
+import { answerError, sendProblem } from './answer.ts';
+import { addAuth } from './auth.ts';
+import { addCredentials } from './authenticate.ts';
+import { addBids } from './bids.ts';
+import { addCommands } from './commands.ts';
+import { addDecryptions } from './decryptions.ts';
+import type { Dependencies } from './dependencies.ts';
+import { addEntries } from './entries.ts';
+import { ProblemError } from './errors.ts';
+import { addHealth } from './health.ts';
+import { addLive } from './live.ts';
+import { addLogs } from './logs.ts';
+import { addOpenings } from './openings.ts';
+import { addOperator } from './operator.ts';
+import { addPages } from './pages.ts';
+import { addPlatform } from './platform.ts';
+import { addProblems } from './problems.ts';
+import { addRecord } from './record.ts';
+
+/** A thousand people may share one address; each credential has a limit of its own. */
+const SHARED_ADDRESS = 10;
+const MINUTE_MS = 60_000;
+/** How long one request may take altogether: the largest envelope over a slow line. */
+const REQUEST_LIMIT_MS = 3_600_000;
+
+/** The policy of every page: nothing inline, nothing foreign, no text becomes script. */
+export const PAGE_POLICY = {
+  'default-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+  'img-src': ["'self'", 'data:', 'blob:'],
+  'font-src': ["'self'"],
+  'connect-src': ["'self'"],
+  'media-src': ["'self'", 'blob:'],
+  'worker-src': ["'self'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+  'require-trusted-types-for': ["'script'"],
+  'trusted-types': ['kaibiao-worker'],
+};
+
+/** The API's own description brings its page with it: it may style itself inline, and still loads nothing foreign. */
+const DOCS_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Lodging and decrypting: never shed, never limited (domain §5). */
+    readonly isVital?: boolean;
+  }
+}
+
+export type App = ReturnType<typeof bare>;
+
+function bare(logger: Logger, trustedProxies: readonly string[]) {
+  return fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    requestTimeout: REQUEST_LIMIT_MS,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
+    // Nothing is quietly changed: what was signed is what was sent, and an unknown member is refused.
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+        allErrors: false,
+        strict: true,
+      },
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** Builds the app; it listens to nothing yet. */
+export async function createApp(dependencies: Dependencies, logger: Logger): Promise<App> {
+  const { config } = dependencies;
+  const app = bare(logger, config.trustedProxies);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'no_such_address'));
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    const { isVital } = request.routeOptions.config;
+    if (isVital !== true && dependencies.lagMs() > config.eventLoopLagLimitMs) throw new ProblemError('overloaded');
+  });
+  addCredentials(app, dependencies);
+
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: PAGE_POLICY },
+    // Over plain http a browser ignores it; behind TLS it is the proxy's origin that counts.
+    strictTransportSecurity: config.publicOrigin?.startsWith('https:') === true,
+    xFrameOptions: { action: 'deny' },
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  await app.register(rateLimit, {
+    timeWindow: MINUTE_MS,
+    max: ({ credential }: FastifyRequest) => config.requestsPerMinute * (credential === null ? SHARED_ADDRESS : 1),
+    keyGenerator: ({ credential, ip }: FastifyRequest) =>
+      credential === null ? `address ${rateLimit.normalizeIP(ip ?? '')}` : `key ${credential.jkt}`,
+    enableDraftSpec: true,
+    errorResponseBuilder: () => new ProblemError('too_many_requests'),
+  });
+  await app.register(websocket, {
+    options: {
+      maxPayload: UP_LIMIT_BYTES,
+      perMessageDeflate: false,
+      handleProtocols: (offered: Set<string>) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    },
+    // Every socket is told why by its room; what is left here is only to let go of it.
+    preClose(done) {
+      this.websocketServer.close();
+      done();
+    },
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'kaibiao',
+        version: '0.1.0',
+        description:
+          'No-meeting bid openings on a signed log. Requests in a person’s name carry `Authorization: DPoP <token>` and a `DPoP` proof (RFC 9449); refusals are RFC 9457 problems whose `code` is in /problems.',
+      },
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY });
+
+  app.register(async (nouns) => {
+    const typed = nouns.withTypeProvider<TypeBoxTypeProvider>();
+    addAuth(typed, dependencies);
+    addOpenings(typed, dependencies);
+    addCommands(typed, dependencies);
+    addEntries(typed, dependencies);
+    addBids(typed, dependencies);
+    addActs(typed, dependencies);
+    addDecryptions(typed, dependencies);
+    addRecord(typed, dependencies);
+    addOperator(typed, dependencies);
+    addLive(typed, dependencies);
+    addLogs(typed, dependencies);
+    addHealth(typed, dependencies);
+    addPlatform(typed, dependencies);
+    addProblems(typed);
+    await addPages(typed, dependencies);
+  });
+  await app.ready();
+  return app;
+}

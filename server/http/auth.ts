@@ -1,0 +1,118 @@
+/** /auth: challenge, login, renewal, logout, socket tickets and encryption certificates. */
+import * as Type from 'typebox';
+import { DigestText, OpeningId } from '../core/opening/details.ts';
+import { registerEncryptionCertificate } from '../identity/encryption.ts';
+import { endSession, login, openChallenge, renewToken } from '../identity/login.ts';
+import { issueTicket } from '../identity/tickets.ts';
+import { addressOf, callerOf, callers } from './authenticate.ts';
+import type { Dependencies, Nouns } from './dependencies.ts';
+import { accepted, ProblemError } from './errors.ts';
+import { Base64Text, JwsText, RoleName, strict } from './schemas.ts';
+
+const tags = ['auth'];
+const Token = Type.Object({ accessToken: Type.String(), expiresAt: Type.Integer() });
+const ChallengeBody = Type.Object({ jkt: DigestText }, strict);
+const LoginBody = Type.Object({ login: JwsText }, strict);
+const TicketBody = Type.Object({ openingId: OpeningId, role: RoleName }, strict);
+const CertificatesBody = Type.Object({ x5c: Type.Array(Base64Text, { minItems: 1, maxItems: 8 }) }, strict);
+const Nothing = Type.Object({}, strict);
+
+const Challenge = Type.Object({
+  nonce: Type.String(),
+  aud: Type.String(),
+  origin: Type.String(),
+  purpose: Type.String(),
+  expiresAt: Type.Integer(),
+  now: Type.Integer(),
+});
+const LoggedIn = Type.Object({
+  ...Token.properties,
+  account: Type.Object({
+    id: Type.String(),
+    creditCode: Type.String(),
+    organisation: Type.String(),
+    name: Type.String(),
+    kind: Type.String(),
+  }),
+  sessionId: Type.String(),
+  sessionEndsAt: Type.Integer(),
+  certSha256: Type.String(),
+});
+
+export function addAuth(app: Nouns, dependencies: Dependencies): void {
+  const { identity } = dependencies;
+  const { must } = callers(dependencies);
+  // Who cannot log in can neither lodge nor decrypt: not shed under load, but limited like everything.
+  const config = { isVital: true };
+
+  app.post(
+    '/auth/challenge',
+    {
+      config,
+      schema: { tags, summary: 'A nonce for a fresh session key', body: ChallengeBody, response: { 200: Challenge } },
+    },
+    async ({ body, headers }) =>
+      accepted(await openChallenge(identity, { jkt: body.jkt, origin: headers.origin })).challenge,
+  );
+
+  app.post(
+    '/auth/login',
+    {
+      config,
+      schema: { tags, summary: 'The challenge, signed by the CA key', body: LoginBody, response: { 200: LoggedIn } },
+    },
+    async ({ body }) => accepted(await login(identity, body)),
+  );
+
+  app.post(
+    '/auth/renew',
+    {
+      config,
+      schema: { tags, summary: 'A new token for a session that lives', body: Nothing, response: { 200: Token } },
+    },
+    async (request) => {
+      const { authorization, dpop } = request.headers;
+      if (Array.isArray(dpop)) throw new ProblemError('proof_malformed');
+      const url = addressOf(request, identity.origins);
+      return accepted(await renewToken(identity, { authorization, proof: dpop, method: request.method, url }));
+    },
+  );
+
+  app.post(
+    '/auth/logout',
+    { preParsing: must, schema: { tags, summary: 'Ends the session', body: Nothing, response: { 200: Nothing } } },
+    async (request) => {
+      await endSession(identity, callerOf(request));
+      return {};
+    },
+  );
+
+  app.post(
+    '/auth/ticket',
+    {
+      preParsing: must,
+      schema: {
+        tags,
+        summary: 'A one-time ticket for a socket in a role',
+        body: TicketBody,
+        response: { 200: Type.Object({ ticket: Type.String(), expiresAt: Type.Integer() }) },
+      },
+    },
+    async (request) => accepted(await issueTicket(identity, { caller: callerOf(request), ...request.body })),
+  );
+
+  app.post(
+    '/auth/encryption-certificates',
+    {
+      preParsing: must,
+      schema: {
+        tags,
+        summary: 'Registers the certificate that one’s envelopes are sealed to',
+        body: CertificatesBody,
+        response: { 200: Type.Object({ certSha256: Type.String() }) },
+      },
+    },
+    async (request) =>
+      accepted(await registerEncryptionCertificate(identity, { caller: callerOf(request), x5c: request.body.x5c })),
+  );
+}

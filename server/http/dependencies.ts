@@ -1,0 +1,58 @@
+/** What the handlers of HTTP stand on: the rooms below, composed by main.ts or by a test. */
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { Config } from '../config.ts';
+import type { Json } from '../core/log/canonical.ts';
+import type { IsBidder } from '../identity/assignments.ts';
+import type { LoginDependencies } from '../identity/login.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Author, recordTrustChange } from '../ledger/trust.ts';
+import type { Hall } from '../live/hall.ts';
+import type { Recorder } from '../recorder/recorder.ts';
+import type { Signer } from '../recorder/signer.ts';
+import type { Sql } from '../store/driver.ts';
+import type { VaultFolder } from '../vault/vault-folder.ts';
+import type { World } from '../world.ts';
+
+/** The app as a noun adds its addresses to it: schemas are TypeBox, and types follow from them. */
+export type Nouns = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+type TrustChange = Parameters<typeof recordTrustChange>[2];
+
+export type Dependencies = {
+  readonly config: Config;
+  readonly world: World;
+  readonly sql: Sql;
+  readonly identity: LoginDependencies & {
+    readonly config: LoginDependencies['config'] & { readonly ticketLifetimeMs: number };
+    readonly isBidder: IsBidder;
+  };
+  readonly recorder: Pick<Recorder, 'create' | 'submit' | 'stateOf' | 'keptOf' | 'health'>;
+  readonly hall: Hall;
+  readonly signer: Pick<Signer, 'vkeyOf' | 'released' | 'receiptJwk'>;
+  readonly envelopes: VaultFolder;
+  readonly vaultKey: Uint8Array;
+  readonly ledger: Pick<Ledger, 'recordAccess' | 'proofOfAct'> & {
+    /** On the ledger before it is done; the number of the entry. See ledger/trust.ts. */
+    readonly recordOperatorAct: (author: Author, what: Json) => Promise<number>;
+    readonly recordTrustChange: (author: Author, change: TrustChange) => Promise<number>;
+  };
+  /** How far the event loop lags behind, ms. */
+  readonly lagMs: () => number;
+  /** How far this process's clock is ahead of the recorder's, ms. */
+  readonly clockOffsetMs: () => number;
+  /** Where the built pages lie; null serves none. */
+  readonly pagesFolder: string | null;
+};

@@ -1,0 +1,94 @@
+/** /healthz, /readyz and /metrics: whether it lives, whether it takes commands, and how it is doing. */
+import { timingSafeEqual } from 'node:crypto';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import * as Type from 'typebox';
+import { utf8 } from '../core/log/utf8.ts';
+import { sha256 } from '../hash.ts';
+import type { Dependencies, Nouns } from './dependencies.ts';
+import { ProblemError } from './errors.ts';
+
+const tags = ['health'];
+const Alive = Type.Object({ status: Type.Literal('alive') });
+const Ready = Type.Object({
+  status: Type.Union([Type.Literal('ready'), Type.Literal('read_only')]),
+  clockOffsetMs: Type.Integer(),
+  isClockRight: Type.Boolean(),
+});
+
+export function addHealth(app: Nouns, dependencies: Dependencies): void {
+  const { config, recorder } = dependencies;
+  // Asked by machines all the time, also when the server is busiest.
+  const exempt = { isVital: true, rateLimit: false } as const;
+
+  app.get(
+    '/healthz',
+    { config: exempt, schema: { tags, summary: 'It lives', response: { 200: Alive } } },
+    async () => ({
+      status: 'alive' as const,
+    }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      config: exempt,
+      schema: { tags, summary: 'It takes commands; 503 when it only reads', response: { 200: Ready, 503: Ready } },
+    },
+    async (_request, reply) => {
+      const { readOnly } = recorder.health();
+      const clockOffsetMs = dependencies.clockOffsetMs();
+      const isClockRight = Math.abs(clockOffsetMs) <= config.clockSkewLimitMs;
+      const status = readOnly ? ('read_only' as const) : ('ready' as const);
+      return reply.code(readOnly ? 503 : 200).send({ status, clockOffsetMs, isClockRight });
+    },
+  );
+
+  const metrics = createMetrics(app, dependencies);
+  app.get('/metrics', { config: exempt, schema: { hide: true } }, async (request, reply) => {
+    if (!isAllowed(config.metricsToken, request.headers.authorization)) throw new ProblemError('no_such_address');
+    return reply.type(metrics.contentType).send(await metrics.metrics());
+  });
+}
+
+/** Compared by their hashes: in a time that tells nothing of the token. */
+function isAllowed(token: string | null, authorization: string | undefined): boolean {
+  const given = /^Bearer ([\x21-\x7e]+)$/.exec(authorization ?? '')?.[1];
+  if (token === null || given === undefined) return false;
+  return timingSafeEqual(sha256(utf8(given)), sha256(utf8(token)));
+}
+
+/**
+ * The figures of this process.
+ *
+ * Why: only reads are timed. How often bids are lodged, people check in or look on would tell before the roster how many
+ *      bid (招投标法22), and whoever runs the server may not know that either.
+ */
+function createMetrics(app: Nouns, { lagMs, recorder }: Dependencies): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'kaibiao_' });
+  const reads = new Histogram({
+    name: 'kaibiao_read_seconds',
+    help: 'Answers to GET requests by route and status.',
+    labelNames: ['route', 'status'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
+    registers: [registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    if (request.method !== 'GET' || request.ws) return;
+    reads.observe({ route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+  gauge('kaibiao_event_loop_lag_seconds', 'Mean lag of the event loop in the last second.', () => lagMs() / 1000);
+  gauge('kaibiao_read_only', '1 while no command is taken.', () => (recorder.health().readOnly ? 1 : 0));
+  return registry;
+
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,143 @@
+/** /accounts and /trust-anchors: the operator lets officials in and says which CAs are believed; each act signed, and on the ledger first. */
+import * as Type from 'typebox';
+import { toBase64 } from '../core/log/base64.ts';
+import type { Json } from '../core/log/canonical.ts';
+import { type Certificate, parseX5c } from '../core/pki/certificate.ts';
+import { CertificateError } from '../core/pki/der.ts';
+import { PLAIN_SUBJECT_RULE } from '../core/pki/subject.ts';
+import { createOfficial, isOperator } from '../identity/accounts.ts';
+import { checkSubmittedAct } from '../identity/acts.ts';
+import type { Caller } from '../identity/tokens.ts';
+import { addAnchor, thumbprintOf } from '../identity/trust.ts';
+import type { Source } from '../recorder/submission.ts';
+import { callerOf, callers, sourceOf } from './authenticate.ts';
+import type { Dependencies, Nouns } from './dependencies.ts';
+import { accepted, ProblemError } from './errors.ts';
+import { Base64Text, CommandId, JwsText, strict } from './schemas.ts';
+
+const tags = ['operator'];
+/** Operators' acts concern no opening; their JWS names this instead of one. */
+export const PLATFORM_SUBJECT = 'platform';
+
+const X5c = Type.Array(Base64Text, { minItems: 1, maxItems: 8 });
+const AccountBody = Type.Object(
+  { id: CommandId, x5c: X5c, kind: Type.Union([Type.Literal('official'), Type.Literal('operator')]), act: JwsText },
+  strict,
+);
+const AnchorBody = Type.Object(
+  {
+    id: CommandId,
+    certificate: Base64Text,
+    label: Type.String({ minLength: 1, maxLength: 200 }),
+    purposes: Type.Array(Type.Union([Type.Literal('sign'), Type.Literal('encrypt')]), { minItems: 1, maxItems: 2 }),
+    act: JwsText,
+  },
+  strict,
+);
+const AccountAnswer = Type.Object({ account: Type.String(), name: Type.String(), organisation: Type.String() });
+const AnchorAnswer = Type.Object({ certSha256: Type.String() });
+
+export function addOperator(app: Nouns, dependencies: Dependencies): void {
+  const { must } = callers(dependencies);
+  app.post(
+    '/accounts',
+    {
+      preParsing: must,
+      schema: {
+        tags,
+        summary: 'Lets an official in by certificate; the act signs {x5c, kind} as LetIn',
+        body: AccountBody,
+        response: { 200: AccountAnswer },
+      },
+    },
+    async (request) => letIn(dependencies, request.body, callerOf(request), sourceOf(request)),
+  );
+  app.post(
+    '/trust-anchors',
+    {
+      preParsing: must,
+      schema: {
+        tags,
+        summary: 'Trusts a CA from now on; the act signs {certificate, label, purposes} as TrustAnchor',
+        body: AnchorBody,
+        response: { 200: AnchorAnswer },
+      },
+    },
+    async (request) => trustAnchor(dependencies, request.body, callerOf(request), sourceOf(request)),
+  );
+}
+
+/** Checks that an operator signed this; answers what the ledger is told of it. */
+async function authorOf(
+  { identity, world }: Dependencies,
+  command: { readonly id: string; readonly type: 'LetIn' | 'TrustAnchor'; readonly data: Json },
+  act: string,
+  caller: Caller,
+  source: Source,
+) {
+  if (!(await isOperator(identity, caller.account))) throw new ProblemError('not_operator');
+  const checked = accepted(
+    await checkSubmittedAct(identity, { caller, openingId: PLATFORM_SUBJECT, command, act, receivedAt: world.now() }),
+  );
+  return { command: command.id, who: checked.who as Json, source: source as Json, act: checked.act as unknown as Json };
+}
+
+/** Throws: ProblemError not_operator, account_exists, the certificate_… codes, what checkSubmittedAct refuses. */
+async function letIn(
+  dependencies: Dependencies,
+  { id, act, ...data }: Type.Static<typeof AccountBody>,
+  caller: Caller,
+  source: Source,
+): Promise<Type.Static<typeof AccountAnswer>> {
+  const { identity, world, ledger } = dependencies;
+  const author = await authorOf(dependencies, { id, type: 'LetIn', data }, act, caller, source);
+  const { leaf, intermediates } = chainOf(data.x5c);
+  const certificates = [leaf, ...intermediates].map(({ der }) => der);
+  const trusted = accepted(await identity.trust.check({ certificates, purpose: 'sign', at: world.now() }));
+  const { account, name, organisation } = trusted.subject;
+  await ledger.recordOperatorAct(author, { letIn: account, kind: data.kind, certSha256: trusted.certSha256 });
+  accepted(await createOfficial(identity, { by: caller.account, subject: trusted.subject, kind: data.kind }));
+  return { account, name, organisation };
+}
+
+/** Throws: ProblemError not_operator, anchor_exists, anchor_not_ca, certificate_malformed, what checkSubmittedAct refuses. */
+async function trustAnchor(
+  dependencies: Dependencies,
+  { id, act, ...data }: Type.Static<typeof AnchorBody>,
+  caller: Caller,
+  source: Source,
+): Promise<Type.Static<typeof AnchorAnswer>> {
+  const { identity, world, ledger } = dependencies;
+  const author = await authorOf(dependencies, { id, type: 'TrustAnchor', data }, act, caller, source);
+  const { leaf: certificate } = chainOf([data.certificate]);
+  const fromAt = world.now();
+  await ledger.recordTrustChange(author, {
+    change: 'added',
+    certificateSha256: thumbprintOf(certificate),
+    fromAt,
+    certificate: toBase64(certificate.der),
+    reason: data.label,
+  });
+  const { certSha256 } = accepted(
+    await addAnchor(identity, {
+      certificate,
+      label: data.label,
+      purposes: data.purposes,
+      rule: PLAIN_SUBJECT_RULE,
+      effectiveFromAt: fromAt,
+      effectiveUntilAt: null,
+      addedBy: caller.account,
+    }),
+  );
+  identity.trust.forget();
+  return { certSha256 };
+}
+
+function chainOf(x5c: readonly string[]): { leaf: Certificate; intermediates: Certificate[] } {
+  try {
+    return parseX5c(x5c);
+  } catch (error) {
+    if (error instanceof CertificateError) throw new ProblemError('certificate_malformed');
+    throw error;
+  }
+}

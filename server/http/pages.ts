@@ -1,0 +1,35 @@
+/** The built pages: their files, which never change under one name, and the page of an opening for whoever asks for HTML. */
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Dependencies, Nouns } from './dependencies.ts';
+import { ProblemError } from './errors.ts';
+
+const FILE_CACHE = 'public, max-age=31536000, immutable';
+
+/** Whether a person's browser asks, not a program: only a browser names HTML. */
+export function wantsPage(request: FastifyRequest): boolean {
+  return /\btext\/html\b/.test(request.headers.accept ?? '');
+}
+
+/** Sends the page of an opening. Throws: ProblemError page_not_built. */
+export function sendOpeningPage({ pagesFolder }: Pick<Dependencies, 'pagesFolder'>, reply: FastifyReply): FastifyReply {
+  if (pagesFolder === null) throw new ProblemError('page_not_built');
+  // The page names its scripts by their hashes: it is asked for anew each time, they are not.
+  return reply.header('cache-control', 'no-cache').sendFile('opening/index.html', pagesFolder);
+}
+
+export async function addPages(app: Nouns, { pagesFolder }: Dependencies): Promise<void> {
+  if (pagesFolder === null) return;
+  await app.register(fastifyStatic, {
+    root: join(pagesFolder, 'assets'),
+    prefix: '/assets/',
+    index: false,
+    preCompressed: true,
+    // Its own header would name the page immutable, too.
+    cacheControl: false,
+    setHeaders(reply, path) {
+      if (!path.endsWith('.html')) reply.header('cache-control', FILE_CACHE);
+    },
+  });
+}

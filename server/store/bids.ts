@@ -1,0 +1,24 @@
+/** What the gate asks of bids already lodged: their files, their headers, and whether a command has been answered. */
+import type { Sql } from './driver.ts';
+
+/** The file of a bid in the vault's folder; null when there is no such bid. */
+export async function fileOfBid(sql: Sql, bidId: string): Promise<string | null> {
+  const [row] = await sql<{ file: string }[]>`SELECT file FROM envelopes WHERE id = ${bidId}`;
+  return row?.file ?? null;
+}
+
+/** What a bid's own key must unwrap: the RecipientInfos of its envelope; null when there is no such bid. */
+export async function headerOfBid(sql: Sql, bidId: string): Promise<Uint8Array | null> {
+  const [row] = await sql<{ header: Uint8Array }[]>`SELECT header FROM envelopes WHERE id = ${bidId}`;
+  return row?.header ?? null;
+}
+
+/** Whether this actor's command has its answer. */
+export async function isCommandKnown(
+  sql: Sql,
+  command: { readonly openingId: string; readonly actor: string; readonly commandId: string },
+): Promise<boolean> {
+  const [row] = await sql`SELECT FROM commands
+    WHERE opening_id = ${command.openingId} AND actor = ${command.actor} AND command_id = ${command.commandId}`;
+  return row !== undefined;
+}
