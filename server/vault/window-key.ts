@@ -19,53 +19,18 @@ export type WrappedWindowKey = {
   wrappedKey: Uint8Array;
 };
 
-/** Where wrapped keys are kept; `erase` overwrites or deletes the row and says whether there was one. */
-export type WindowKeyRows = {
-  save(key: WrappedWindowKey): Promise<void>;
-  load(openingId: string): Promise<WrappedWindowKey | undefined>;
-  erase(openingId: string): Promise<boolean>;
-};
-
-export type WindowKeys = {
-  /** Makes and stores the key of an opening. Returns: what WindowOpened publishes. */
-  create(openingId: string): Promise<{ kid: string; windowKey: WindowKey }>;
-  /** The private half, for one use: do not keep it. Undefined before `create` and after `destroy`. */
-  use(openingId: string): Promise<{ kid: string; privateKey: KeyObject } | undefined>;
-  /** After Closed: what was sealed to this key stays sealed for ever. */
-  destroy(openingId: string): Promise<boolean>;
-};
-
-/**
- * The window keys of a platform.
- *
- * Asserts: `vaultKey` has 32 bytes.
- * Why:     the vault key lies in a file outside the database, so that neither a stolen backup nor a stolen disk of the database opens
- *          a bid.
- */
-export function windowKeys(
-  vaultKey: Uint8Array,
-  rows: WindowKeyRows,
-  randomBytes: (length: number) => Uint8Array,
-): WindowKeys {
-  return {
-    async create(openingId) {
-      const key = makeWindowKey(vaultKey, openingId, randomBytes);
-      await rows.save(key);
-      return { kid: key.kid, windowKey: key.publicKey };
-    },
-    async use(openingId) {
-      const key = await rows.load(openingId);
-      return key && { kid: key.kid, privateKey: unwrapWindowKey(vaultKey, key) };
-    },
-    destroy: (openingId) => rows.erase(openingId),
-  };
-}
-
 /** RFC 7638: SHA-256 over the required members in the order of their names, which is RFC 8785's order too. */
 export function windowKeyId({ crv, kty, x, y }: WindowKey): string {
   return toBase64Url(sha256(utf8(canonicalise({ crv, kty, x, y }))));
 }
 
+/**
+ * Makes the window key of an opening, its private half wrapped at once.
+ *
+ * Asserts: `vaultKey` has VAULT_KEY_BYTES.
+ * Why:     the vault key lies in a file outside the database, so that neither a stolen backup nor a stolen disk of the database
+ *          opens a bid. Destroying the key is erasing `wrappedKey`: what was sealed to it then stays sealed for ever.
+ */
 export function makeWindowKey(
   vaultKey: Uint8Array,
   openingId: string,
@@ -85,7 +50,7 @@ export function makeWindowKey(
   return { openingId, kid, publicKey, wrappedKey };
 }
 
-/** Throws: when the vault key, the opening or the kid is another, or a bit of the wrapped key has changed. */
+/** The private half, for one use: do not keep it. Throws: when the vault key, the opening or the kid is another, or a bit of the wrapped key has changed. */
 export function unwrapWindowKey(vaultKey: Uint8Array, { openingId, kid, wrappedKey }: WrappedWindowKey): KeyObject {
   const nonce = wrappedKey.subarray(0, NONCE_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', vaultKey, nonce, { authTagLength: GCM_TAG_BYTES });

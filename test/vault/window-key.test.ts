@@ -6,13 +6,7 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import type { WindowKey } from '../../server/core/seal/decryption.ts';
 import { sha256 } from '../../server/hash.ts';
 import { readSealedKey } from '../../server/vault/read-statement.ts';
-import {
-  makeWindowKey,
-  unwrapWindowKey,
-  type WindowKeyRows,
-  type WrappedWindowKey,
-  windowKeys,
-} from '../../server/vault/window-key.ts';
+import { makeWindowKey, unwrapWindowKey } from '../../server/vault/window-key.ts';
 import { systemWorld } from '../../server/world.ts';
 import t from '../support/tap.ts';
 
@@ -21,16 +15,6 @@ const { randomBytes } = systemWorld;
 const CEK = Uint8Array.from({ length: 32 }, (_, index) => index * 3);
 const JTI = 'AAAAAAAAAAAAAAAAAAAAAQ';
 const ENVELOPE = toBase64Url(sha256(utf8('envelope')));
-
-function rowsInMemory(): WindowKeyRows & { all: Map<string, WrappedWindowKey> } {
-  const all = new Map<string, WrappedWindowKey>();
-  return {
-    all,
-    save: async (key) => void all.set(key.openingId, key),
-    load: async (openingId) => all.get(openingId),
-    erase: async (openingId) => all.delete(openingId),
-  };
-}
 
 const key = makeWindowKey(VAULT_KEY, 'zhangye-1', randomBytes);
 const privateKey = unwrapWindowKey(VAULT_KEY, key);
@@ -72,19 +56,6 @@ t.test('a wrapped key cannot be moved to another opening, renamed or changed', a
     wrappedKey[at] = (wrappedKey[at] as number) ^ 1;
     t.throws(() => unwrapWindowKey(VAULT_KEY, { ...key, wrappedKey }), `byte ${at}`);
   }
-});
-
-t.test('keys are there from create to destroy', async (t) => {
-  const rows = rowsInMemory();
-  const keys = windowKeys(VAULT_KEY, rows, randomBytes);
-  t.equal(await keys.use('zhangye-1'), undefined);
-  const { kid, windowKey } = await keys.create('zhangye-1');
-  t.strictSame(rows.all.get('zhangye-1')?.publicKey, windowKey);
-  t.equal((await keys.use('zhangye-1'))?.kid, kid);
-  t.equal(await keys.use('zhangye-2'), undefined);
-  t.equal(await keys.destroy('zhangye-1'), true);
-  t.equal(await keys.use('zhangye-1'), undefined);
-  t.equal(await keys.destroy('zhangye-1'), false);
 });
 
 t.test('a content key sealed to the window key comes out', async (t) => {
