@@ -37,7 +37,7 @@ export type Ledger = {
   readonly writer: LogWriter;
   /** Takes every register act committed so far into the ledger now: at a deadline. */
   takeRegister(): Promise<void>;
-  /** Takes the heads that have changed into the ledger now, without waiting for the period. */
+  /** Takes the heads of all logs that have grown into the ledger now, without waiting for the period or an announcement. */
   takeHeads(): Promise<void>;
   /** See `RegisterBatches`. */
   proofOfAct(actId: string): Promise<RegisterProof | null>;
@@ -107,7 +107,10 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   return {
     writer,
     takeRegister: watched('batch', batches.takeAll),
-    takeHeads,
+    takeHeads: () => {
+      heads.noteGap();
+      return takeHeads();
+    },
     proofOfAct: batches.proofOfAct,
     anchoredSize: heads.anchoredSize,
     recordAccess: (access) => recordAccess(accessWriter, world, access),
