@@ -190,7 +190,28 @@ export type CommandAnswer = {
   readonly receipt: string | null;
   readonly actId: string | null;
 };
-export type EntriesAnswer = { readonly entries: readonly string[]; readonly checkpoint: string };
+export type EntriesAnswer = {
+  /** Exact leaf texts, ending where the checkpoint stands. */
+  readonly entries: readonly string[];
+  /** By the seq of the entry they open. */
+  readonly disclosures: Readonly<Record<string, readonly string[]>>;
+  readonly checkpoint: string;
+  /** Entries the log has by now. */
+  readonly size: number;
+};
+
+export type DecryptionChallengeAnswer = {
+  readonly bidId: string;
+  readonly jti: string;
+  /** The WindowOpened entry's exact leaf text, and its `.tlog-proof`. */
+  readonly window: { readonly entry: string; readonly proof: string };
+  /** Base64 of the envelope's RecipientInfos. */
+  readonly recipientInfos: string;
+  /** Instants, ms, by the server's clock. */
+  readonly closesAt: number;
+  readonly now: number;
+};
+export type AccountKind = 'official' | 'operator';
 
 /** `POST /auth/challenge` for a session key. */
 export function askChallenge(transport: Transport, jkt: string): Promise<ChallengeAnswer> {
@@ -218,15 +239,23 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     listOpenings: () => get<JsonObject>('/openings'),
     readOpening: (openingId: string) => get<JsonObject>(openingPath(openingId)),
     readRecord: (openingId: string) => get<JsonObject>(openingPath(openingId, '/record')),
-    /** Entries behind `after` (exclusive; −1 = from the first). */
-    readEntries: (openingId: string, after: number, limit: number) =>
-      get<EntriesAnswer>(openingPath(openingId, `/entries?after=${after}&limit=${limit}`)),
+    /** Entries behind `after` (exclusive; −1 = from the first), with what a role may see of them. */
+    readEntries: (openingId: string, after: number, limit: number, role?: PersonRole) => {
+      const asked = role === undefined ? '' : `&role=${role}`;
+      return get<EntriesAnswer>(openingPath(openingId, `/entries?after=${after}&limit=${limit}${asked}`));
+    },
     createOpening: (body: JsonObject) => post<CommandAnswer>('/openings', body),
     /** A signed command; `role` is the one in which it is given. */
     sendCommand: (
       openingId: string,
       command: { id: string; type: string; data: Json; role: PersonRole; act: string },
     ) => post<CommandAnswer>(openingPath(openingId, '/commands'), command),
+    /** That one's own act on the register stands in the ledger; refused as `act_not_in_ledger_yet` until its batch. */
+    readActProof: (openingId: string, actId: string) =>
+      get<JsonObject>(openingPath(openingId, `/acts/${encodeURIComponent(actId)}/proof`)),
+    /** What one's own key must answer in the window. */
+    readDecryptionChallenge: (openingId: string) =>
+      get<DecryptionChallengeAnswer>(openingPath(openingId, '/decryptions/challenge')),
     /** A decryption statement with its sealed content key, one's own or another's. */
     sendDecryption: (openingId: string, decryption: { statement: string; jwe: string }) =>
       post<CommandAnswer>(openingPath(openingId, '/decryptions'), decryption),
@@ -242,6 +271,9 @@ export function createApi(transport: Transport, authorise?: Authorise) {
       post<{ ticket: string; expiresAt: number }>('/auth/ticket', { openingId, role }),
     registerEncryptionCertificate: (x5c: readonly string[]) =>
       post<{ certSha256: string }>('/auth/encryption-certificates', { x5c: [...x5c] }),
+    /** The operator lets somebody in; the act signs the rest as LetIn. */
+    letIn: (body: { id: string; x5c: readonly string[]; kind: AccountKind; act: string }) =>
+      post<{ account: string; name: string; organisation: string }>('/accounts', { ...body, x5c: [...body.x5c] }),
     endSession: () => post<JsonObject>('/auth/logout', {}),
     /** A file of a log: `checkpoint`, a tile, a bundle. `log` as in its path below /logs/. */
     readLogFile: (log: string, file: string) => call(transport, { method: 'GET', path: `/logs/${log}/${file}` }),

@@ -21,7 +21,7 @@ export const ReceiptPayloadSchema = Type.Object(
     openingId: OpeningId,
     lotId: LotId,
     bidId: RandomId,
-    act: Type.Union(RECEIPT_ACTS.map((act) => Type.Literal(act))),
+    act: Type.Enum(RECEIPT_ACTS),
     replaces: Type.Optional(RandomId),
     /** `payloadSha256` of the bidder's statement. */
     statementSha256: DigestText,

@@ -1,0 +1,156 @@
+/** Decrypting one's own bid in the window: challenge, the client's own checks, the sealed key; as a file or sent, by whomever. */
+import { fromBase64, fromBase64Url } from '../../core/log/base64.ts';
+import { isJsonObject, type Json } from '../../core/log/canonical.ts';
+import { type Entry, tryParseEntry } from '../../core/log/entry.ts';
+import { parseProof } from '../../core/log/proof.ts';
+import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
+import { isDecrypted, numberOf, type OpeningState } from '../../core/opening/state.ts';
+import { verifyJwsSignature } from '../../identity/signature.ts';
+import { type Api, ApiError, type DecryptionChallengeAnswer } from '../client/api.ts';
+import { type Decryption, decryptBid } from '../seal/decrypt-statement.ts';
+import { acceptHead, act, proveAnswer } from './act.ts';
+import { type Lodged, readStanding } from './lodge.ts';
+import type { Person } from './person.ts';
+import { PersonError } from './person-error.ts';
+import { catchUp } from './read-opening.ts';
+import { waitFor } from './wait.ts';
+
+/** A decryption that anyone may carry to the platform: nobody but the vault can open the key in it. */
+export type DecryptionFile = {
+  readonly v: 1;
+  readonly openingId: string;
+  readonly statement: string;
+  readonly jwe: string;
+};
+
+/** What became of a bid's decryption: the number of the bidder and of the attempt, and how the vault judged it. */
+export type DecryptionOutcome = {
+  readonly bidder: number;
+  readonly attempt: number;
+  readonly outcome: 'decrypted' | string;
+};
+
+/**
+ * Makes the decryption of the standing bid.
+ *
+ * Returns: what to send, or to hand to somebody who can.
+ * Throws:  PersonError no_kept_bid; HeadError; SealError of the checks before and after the key is used (cli/seal); ApiError
+ *          window_not_open, no_standing_bid.
+ * Why:     the head of the challenge's proof is held against the heads this person has seen, before the key is touched: a log
+ *          forked for this one bidder would open its bid early.
+ */
+export async function makeDecryption(person: Person, openingId: string): Promise<DecryptionFile> {
+  const lodged = await readStanding(person, openingId);
+  if (lodged === null) throw new PersonError('no_kept_bid');
+  const pin = await person.pin(openingId);
+  const logKey = await pin.pinned();
+  // Who lodged has pinned the log's key then; a key that first shows itself with a challenge would prove nothing.
+  if (logKey === null) throw new PersonError('no_kept_bid', 'the log’s key is not kept');
+  const challenge = await person.api.readDecryptionChallenge(openingId);
+  await acceptHead(person, openingId, parseProof(challenge.window.proof).checkpoint);
+  await acknowledge(person, openingId, challenge);
+  const { statement, jwe } = await answerChallenge(person, lodged, challenge, logKey);
+  const file: DecryptionFile = { v: 1, openingId, statement, jwe };
+  await person.folder.keepEvidence(openingId, `decryption-${lodged.bid.bidId}.json`, `${JSON.stringify(file)}\n`);
+  return file;
+}
+
+/**
+ * Decrypts the standing bid: makes the decryption, sends it, and proves that its receipt stands on the log.
+ *
+ * Returns: the proven DecryptionReceived entry: from here on the act counts, whatever the queue does.
+ * Throws:  as makeDecryption and handIn.
+ */
+export async function decrypt(person: Person, openingId: string): Promise<Entry> {
+  const file = await makeDecryption(person, openingId);
+  const answer = await handIn(person.api, file);
+  const [received] = await proveAnswer(person, openingId, answer, jtiOf(file.statement));
+  if (received?.type !== 'DecryptionReceived') throw new PersonError('answer_not_as_asked', received?.type);
+  return received;
+}
+
+/** Waits until the vault has judged the last attempt. Throws: as waitFor. */
+export async function outcomeOf(person: Person, openingId: string, signal?: AbortSignal): Promise<DecryptionOutcome> {
+  const isJudged = (state: OpeningState): DecryptionOutcome | null => {
+    const bidder = numberOf(state, person.creditCode);
+    const bid = state.bids.find((candidate) => candidate.bidder === bidder);
+    const last = bid?.attempts.at(-1);
+    if (bid === undefined || last === undefined || last.outcome === 'undecided') return null;
+    const outcome = isDecrypted(bid) ? 'decrypted' : last.outcome;
+    return { bidder: bid.bidder, attempt: last.attempt, outcome };
+  };
+  return waitFor(person, openingId, { role: 'bidder', until: isJudged, ...(signal !== undefined && { signal }) });
+}
+
+/** Carries a decryption to the platform, one's own or another's; nobody need be logged in for it. Throws: ApiError. */
+export function handIn(api: Pick<Api, 'sendDecryption'>, { openingId, statement, jwe }: DecryptionFile) {
+  return api.sendDecryption(openingId, { statement, jwe });
+}
+
+/** The text of a decryption file. Throws: PersonError answer_not_as_asked. */
+export function readDecryptionFile(text: string): DecryptionFile {
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const isFile =
+    isJsonObject(file) &&
+    file['v'] === 1 &&
+    [file['openingId'], file['statement'], file['jwe']].every((part) => typeof part === 'string');
+  if (!isFile) throw new PersonError('answer_not_as_asked', 'no decryption file');
+  return file as unknown as DecryptionFile;
+}
+
+function answerChallenge(
+  { keys, signer, world }: Person,
+  { bid, payload, receipt }: Lodged,
+  challenge: DecryptionChallengeAnswer,
+  logKey: Parameters<typeof decryptBid>[0]['logKey'],
+): Promise<Decryption> {
+  return decryptBid(
+    { statement: bid.statement, receipt, logKey },
+    {
+      window: { entry: utf8(challenge.window.entry), proof: challenge.window.proof },
+      jti: challenge.jti,
+      recipientInfos: fromBase64(challenge.recipientInfos),
+    },
+    {
+      // Asked for only when it is used: a person who brought other keys learns it after the checks.
+      unwrap: async (recipient) => (await keys.unwrapper(payload.encCertSha256))(recipient),
+      signer,
+      verifySignature: verifyJwsSignature,
+      nowAt: world.now(),
+      randomBytes: world.randomBytes,
+    },
+  );
+}
+
+/**
+ * Says on the log that the challenge has arrived.
+ *
+ * Why: whoever got it and does not answer has let the window pass; whoever never got it has not (seal-format §3). A refusal
+ *      here changes nothing of the decryption itself, which is what counts.
+ */
+async function acknowledge(person: Person, openingId: string, { window }: DecryptionChallengeAnswer): Promise<void> {
+  const parsed = tryParseEntry(utf8(window.entry));
+  const kid = parsed.ok ? parsed.entry.body['kid'] : undefined;
+  if (typeof kid !== 'string') return;
+  try {
+    await act(person, openingId, { type: 'AcknowledgeChallenge', role: 'bidder', data: { kid } });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status === 0) throw error;
+  }
+}
+
+/** A statement's `jti`, under which its entry stands. */
+function jtiOf(statement: string): string {
+  const payload = JSON.parse(fromUtf8(fromBase64Url(statement.split('.')[1] ?? ''))) as Json;
+  return isJsonObject(payload) && typeof payload['jti'] === 'string' ? payload['jti'] : '';
+}
+
+/** What a bidder should know before the window: the state by its own log, as a bidder. Throws: as catchUp. */
+export function readAsBidder(person: Person, openingId: string): Promise<OpeningState> {
+  return catchUp(person, openingId, 'bidder');
+}

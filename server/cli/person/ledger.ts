@@ -1,0 +1,105 @@
+/** What a person reads of the platform's ledger: the keys it lists in its first entry, and the place of one's own acts. */
+import * as Type from 'typebox';
+import { Check } from 'typebox/schema';
+import { fromBase64 } from '../../core/log/base64.ts';
+import type { Json } from '../../core/log/canonical.ts';
+import { openCheckpoint } from '../../core/log/checkpoint.ts';
+import { parseEntry } from '../../core/log/entry.ts';
+import { LogFormatError } from '../../core/log/error.ts';
+import { LEDGER_EVENTS } from '../../core/log/ledger-events.ts';
+import { inclusionPlan, leafHash, verifyInclusion } from '../../core/log/merkle.ts';
+import { parseProof } from '../../core/log/proof.ts';
+import { readRegisterProof, verifyRegisterProof } from '../../core/log/register-proof.ts';
+import { bundlesOf, formatTilePath, parseBundle } from '../../core/log/tile.ts';
+import { fromUtf8 } from '../../core/log/utf8.ts';
+import { DigestText, OpeningId } from '../../core/opening/details.ts';
+import { CreditCode } from '../../core/opening/rows.ts';
+import { sha256 } from '../../hash.ts';
+import type { Api } from '../client/api.ts';
+import { assembleFromTiles, proofFromTiles } from '../client/head.ts';
+import type { LogPin } from './log-pin.ts';
+import type { Person } from './person.ts';
+import { PersonError } from './person-error.ts';
+import { type ReceiptKey, receiptKeyOf } from './receipt.ts';
+
+const LEDGER = 'ledger';
+
+/** What an act of the register says of itself, as far as it is compared here. */
+const ActSchema = Type.Object({
+  v: Type.Literal(1),
+  openingId: OpeningId,
+  id: Type.String(),
+  type: Type.String(),
+  at: Type.String(),
+  receivedAt: Type.String(),
+  who: Type.Object({ creditCode: CreditCode }),
+  receiptSha256: Type.Union([DigestText, Type.Null()]),
+});
+export type RegisteredAct = Type.Static<typeof ActSchema>;
+
+/**
+ * The receipt key that the ledger's first entry lists, proven to stand there.
+ *
+ * Throws: PersonError log_not_genuine, log_key_changed; HeadError; ApiError.
+ * Why:    a receipt checked by a key that came with it would prove nothing. The first entry of the ledger is the same for
+ *         everyone, and whoever tails the ledger would see a second one.
+ */
+export async function findReceiptKey(api: Api, pin: LogPin): Promise<ReceiptKey> {
+  const readFile = (path: string) => api.readLogFile(LEDGER, path);
+  const vkey = fromUtf8(await readFile('vkey')).replace(/\n$/u, '');
+  const verifier = await pin.verifierOf(vkey);
+  try {
+    const note = fromUtf8(await readFile('checkpoint'));
+    const { checkpoint } = await openCheckpoint(note, verifier);
+    const { size, root } = checkpoint;
+    const [bundle] = bundlesOf(size);
+    const [first] = bundle === undefined ? [] : parseBundle(await readFile(formatTilePath(bundle)), bundle.width);
+    if (first === undefined) throw new PersonError('log_not_genuine', 'the ledger is empty');
+    const proof = await assembleFromTiles(readFile, inclusionPlan(0, size), size);
+    if (!verifyInclusion(sha256, { index: 0, size, leaf: leafHash(sha256, first), proof, root }))
+      throw new PersonError('log_not_genuine', 'the ledger’s first entry is not on it');
+    const keeper = await pin.trust(vkey);
+    await keeper.accept(note, proofFromTiles(readFile));
+    const { type, log, body } = parseEntry(first);
+    if (type !== 'LedgerOpened' || log !== pin.origin || !Check(LEDGER_EVENTS.LedgerOpened.body, body))
+      throw new PersonError('log_not_genuine', 'the ledger does not begin as a ledger does');
+    const listed = body.keys.find(({ use }) => use === 'receipts');
+    if (listed === undefined) throw new PersonError('log_not_genuine', 'the ledger lists no receipt key');
+    return receiptKeyOf(fromBase64(listed.publicKey));
+  } catch (fault) {
+    if (fault instanceof LogFormatError) throw new PersonError('log_not_genuine', fault.code);
+    throw fault;
+  }
+}
+
+/**
+ * Proves that one's act stands in the ledger: in a batch, and the batch on the log.
+ *
+ * Returns: the act as it was committed to, and the proof to keep.
+ * Throws:  ApiError act_not_in_ledger_yet within the batch period; PersonError act_not_in_ledger, answer_not_as_asked; HeadError.
+ */
+export async function proveRegistered(
+  person: Person,
+  openingId: string,
+  actId: string,
+): Promise<{ readonly act: RegisteredAct; readonly proof: Json }> {
+  const { api, folder, creditCode } = person;
+  // The key is pinned with the ledger's first entry.
+  await person.receiptKey();
+  const pin = await person.ledgerPin();
+  const ledgerKey = await pin.pinned();
+  const keeper = await pin.keeper();
+  if (ledgerKey === null || keeper === null) throw new Error('the ledger is not pinned');
+  const proof = await api.readActProof(openingId, actId);
+  const proven = await verifyRegisterProof({ sha256, proof, ledgerKey });
+  if (!proven.ok) throw new PersonError('act_not_in_ledger', proven.reason);
+  const { act } = proven;
+  const isOurs = Check(ActSchema, act) && act.id === actId && act.openingId === openingId;
+  if (!isOurs || act.who.creditCode !== creditCode) throw new PersonError('answer_not_as_asked', 'another act');
+  await keeper.accept(
+    parseProof(readRegisterProof(proof).proof).checkpoint,
+    proofFromTiles((path) => api.readLogFile(LEDGER, path)),
+  );
+  await folder.keepEvidence(openingId, `act-${actId}.json`, `${JSON.stringify(proof)}\n`);
+  return { act, proof };
+}
