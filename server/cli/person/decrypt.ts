@@ -4,16 +4,20 @@ import { isJsonObject, type Json } from '../../core/log/canonical.ts';
 import { type Entry, tryParseEntry } from '../../core/log/entry.ts';
 import { parseProof } from '../../core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
-import { isDecrypted, numberOf, type OpeningState } from '../../core/opening/state.ts';
+import type { DecryptionFailure } from '../../core/opening/commands.ts';
+import { numberOf, type OpeningState } from '../../core/opening/state.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
 import { type Api, ApiError, type DecryptionChallengeAnswer } from '../client/api.ts';
+import { type KeyAgent, KeyAgentError } from '../client/key-agent.ts';
 import { type Decryption, decryptBid } from '../seal/decrypt-statement.ts';
+import { SealError } from '../seal/seal-error.ts';
+import type { Unwrap } from '../seal/wrap.ts';
 import { acceptHead, act, proveAnswer } from './act.ts';
 import { type Lodged, readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
 import { catchUp } from './read-opening.ts';
-import { waitFor } from './wait.ts';
+import { waitFor } from './wait-for.ts';
 
 /** A decryption that anyone may carry to the platform: nobody but the vault can open the key in it. */
 export type DecryptionFile = {
@@ -27,7 +31,7 @@ export type DecryptionFile = {
 export type DecryptionOutcome = {
   readonly bidder: number;
   readonly attempt: number;
-  readonly outcome: 'decrypted' | string;
+  readonly outcome: 'decrypted' | DecryptionFailure;
 };
 
 /**
@@ -71,15 +75,16 @@ export async function decrypt(person: Person, openingId: string): Promise<Entry>
 
 /** Waits until the vault has judged the last attempt. Throws: as waitFor. */
 export async function outcomeOf(person: Person, openingId: string, signal?: AbortSignal): Promise<DecryptionOutcome> {
-  const isJudged = (state: OpeningState): DecryptionOutcome | null => {
+  const judged = (state: OpeningState): DecryptionOutcome | null => {
     const bidder = numberOf(state, person.creditCode);
     const bid = state.bids.find((candidate) => candidate.bidder === bidder);
     const last = bid?.attempts.at(-1);
     if (bid === undefined || last === undefined || last.outcome === 'undecided') return null;
-    const outcome = isDecrypted(bid) ? 'decrypted' : last.outcome;
-    return { bidder: bid.bidder, attempt: last.attempt, outcome };
+    return { bidder: bid.bidder, attempt: last.attempt, outcome: last.outcome };
   };
-  return waitFor(person, openingId, { role: 'bidder', until: isJudged, ...(signal !== undefined && { signal }) });
+  const outcome = judged(await waitFor(person, openingId, 'bidder', (state) => judged(state) !== null, signal));
+  if (outcome === null) throw new Error('waited for an outcome and there is none');
+  return outcome;
 }
 
 /** Carries a decryption to the platform, one's own or another's; nobody need be logged in for it. Throws: ApiError. */
@@ -117,14 +122,23 @@ function answerChallenge(
       recipientInfos: fromBase64(challenge.recipientInfos),
     },
     {
-      // Asked for only when it is used: a person who brought other keys learns it after the checks.
-      unwrap: async (recipient) => (await keys.unwrapper(payload.encCertSha256))(recipient),
+      unwrap: async (recipient) => (await unwrapperOf(keys, payload.encCertSha256))(recipient),
       signer,
       verifySignature: verifyJwsSignature,
       nowAt: world.now(),
       randomBytes: world.randomBytes,
     },
   );
+}
+
+/** The key the bid is sealed to. Throws: SealError envelope_for_another_certificate: a token renewed since is the usual reason. */
+async function unwrapperOf(keys: KeyAgent, certSha256: string): Promise<Unwrap> {
+  try {
+    return await keys.unwrapper(certSha256);
+  } catch (error) {
+    if (error instanceof KeyAgentError) throw new SealError('envelope_for_another_certificate');
+    throw error;
+  }
 }
 
 /**

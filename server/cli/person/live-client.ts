@@ -15,20 +15,20 @@ const HANDSHAKE_LIMIT_MS = 10_000;
 /** A server that lives says so more often than this. */
 const SILENCE_LIMIT_MS = 90_000;
 
-/** `isDone`: `look` has found it. `hasHeard`: the socket said something before it ended. */
-export type Followed = { readonly isDone: boolean; readonly hasHeard: boolean };
+/** `state`: the one that was waited for, or null. `hasHeard`: the socket said something before it ended. */
+export type Followed = { readonly state: OpeningState | null; readonly hasHeard: boolean };
 
 /**
- * Follows an opening until `look` is satisfied, the socket ends, or the signal says so.
+ * Follows an opening until `isSo`, the socket ends, or the signal says so.
  *
- * Shape:  `look` is asked after each frame that brought the copy to the newest head this person knows.
+ * Shape:  `isSo` is asked after each frame that brought the copy to the newest head this person knows.
  * Throws: what LogCopy.take throws: a log that contradicts itself is no reason to try again.
  */
 export async function followLive(
   person: Person,
   openingId: string,
   role: PersonRole,
-  look: (state: OpeningState) => boolean,
+  isSo: (state: OpeningState) => boolean,
   signal?: AbortSignal,
 ): Promise<Followed> {
   const { copy } = await person.log(openingId, role);
@@ -57,7 +57,7 @@ export async function followLive(
       socket.close();
       end();
     }
-    const stop = () => finish(() => resolve({ isDone: false, hasHeard }));
+    const stop = () => finish(() => resolve({ state: null, hasHeard }));
 
     signal?.addEventListener('abort', stop);
     socket.on('message', (data) => {
@@ -66,9 +66,9 @@ export async function followLive(
       cancelSilence = listen();
       hasHeard = true;
       work = work
-        .then(() => (isOver ? false : hear(copy, data, look)))
-        .then((isDone) => {
-          if (isDone) finish(() => resolve({ isDone, hasHeard }));
+        .then(() => (isOver ? null : hear(copy, data)))
+        .then((state) => {
+          if (state !== null && isSo(state)) finish(() => resolve({ state, hasHeard }));
         })
         .catch((fault: unknown) => finish(() => reject(fault)));
     });
@@ -81,8 +81,8 @@ export async function followLive(
   });
 }
 
-/** Takes one message in. Returns: whether `look` is satisfied now. */
-async function hear(copy: LogCopy, data: RawData, look: (state: OpeningState) => boolean): Promise<boolean> {
+/** Takes one message in. Returns: the state it leads to, or null when there is nothing new to look at. */
+async function hear(copy: LogCopy, data: RawData): Promise<OpeningState | null> {
   const down = readDown(data);
   switch (down.kind) {
     case 'entries':
@@ -93,13 +93,13 @@ async function hear(copy: LogCopy, data: RawData, look: (state: OpeningState) =>
       break;
     case 'resync':
       copy.restart();
-      return false;
+      return null;
     case 'pulse':
     case 'pong':
-      return false;
+      return null;
   }
   const held = copy.held();
-  return held !== null && (await copy.isCurrent()) && look(held.state);
+  return held !== null && (await copy.isCurrent()) ? held.state : null;
 }
 
 function readDown(data: RawData): Down {

@@ -10,42 +10,31 @@ import { catchUp } from './read-opening.ts';
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 
-export type Wait<Found> = {
-  /** In which role to look on. */
-  readonly role?: PersonRole;
-  /** What is waited for: anything but null and false ends the wait. Asked of verified states only. */
-  readonly until: (state: OpeningState) => Found | null | false;
-  readonly signal?: AbortSignal;
-};
-
 /**
  * Waits for something to be so.
  *
- * Returns: what `until` found.
+ * Shape:   `role` in which to look on; `isSo` is asked of verified states only, at first of the one there is.
+ * Returns: the state in which it is so.
  * Throws:  PersonError wait_ended when the signal says so; what a contradiction of the log throws. A connection that breaks
  *          only makes it try again.
  */
-export async function waitFor<Found>(
+export async function waitFor(
   person: Person,
   openingId: string,
-  { role = 'public', until, signal }: Wait<Found>,
-): Promise<Found> {
-  const { world } = person;
-  let found: Found | null | false = false;
-  const look = (state: OpeningState): boolean => {
-    found = until(state);
-    return found !== null && found !== false;
-  };
+  role: PersonRole,
+  isSo: (state: OpeningState) => boolean,
+  signal?: AbortSignal,
+): Promise<OpeningState> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     if (signal?.aborted) throw new PersonError('wait_ended');
-    // Each time anew: what a broken socket missed, and all there is when sockets do not get through at all.
-    if (look(await catchUp(person, openingId, role))) break;
-    const followed = await followLive(person, openingId, role, look, signal);
-    if (followed.isDone) break;
+    // Each time anew: what a broken socket missed, and all there is where sockets do not get through at all.
+    const state = await catchUp(person, openingId, role);
+    if (isSo(state)) return state;
+    const followed = await followLive(person, openingId, role, isSo, signal);
+    if (followed.state !== null) return followed.state;
     if (followed.hasHeard) pauseMs = FIRST_PAUSE_MS;
-    await pause(world, pauseMs);
+    if (!signal?.aborted) await pause(person.world, pauseMs);
   }
-  return found as Found;
 }
 
 function pause(world: Pick<World, 'after'>, ms: number): Promise<void> {
