@@ -1,5 +1,6 @@
 /** The first people of a platform: who may let others in, and the CAs they are believed by; read from files at a start that finds none. */
 import { readFile } from 'node:fs/promises';
+import { toBase64 } from '../core/log/base64.ts';
 import { type Certificate, parsePem } from '../core/pki/certificate.ts';
 import { PLAIN_SUBJECT_RULE } from '../core/pki/subject.ts';
 import { accounts, trustAnchors } from '../store/schema/identity.ts';
@@ -16,7 +17,8 @@ export type EnrolmentFiles = {
 };
 
 export type Enrolled = {
-  readonly anchors: readonly { readonly certSha256: string; readonly label: string }[];
+  /** `certificate` its DER in base64. */
+  readonly anchors: readonly { readonly certSha256: string; readonly certificate: string; readonly label: string }[];
   readonly operator: { readonly account: string; readonly certSha256: string } | null;
 };
 
@@ -41,7 +43,7 @@ export async function enrolFirst(
   { db, world, trust }: { db: Db; world: Pick<World, 'now'>; trust: Trust },
   files: EnrolmentFiles,
 ): Promise<Enrolled> {
-  const anchors: { certSha256: string; label: string }[] = [];
+  const anchors: { certSha256: string; certificate: string; label: string }[] = [];
   const [anchored] = await db.select({ id: trustAnchors.certSha256 }).from(trustAnchors).limit(1);
   if (files.anchors !== null && anchored === undefined) {
     for (const certificate of await readPemFile(files.anchors)) {
@@ -59,7 +61,7 @@ export async function enrolFirst(
         },
       );
       if ('refused' in added) throw new EnrolmentError(added.refused, files.anchors);
-      anchors.push({ certSha256: added.certSha256, label });
+      anchors.push({ certSha256: added.certSha256, certificate: toBase64(certificate.der), label });
     }
     trust.forget();
   }

@@ -6,6 +6,8 @@ import { fromUtf8 } from '../core/log/utf8.ts';
 import { begin, CorruptLogError, evolve } from '../core/opening/evolve.ts';
 import { isEventType, readEvent } from '../core/opening/read-event.ts';
 import type { OpeningState } from '../core/opening/state.ts';
+import type { Sql } from '../store/driver.ts';
+import { readCheckpointOver, readDisclosures, readEntries } from '../store/read-log.ts';
 import type { HeldEntry } from './sight.ts';
 
 /** A size and the signed note that proves it. */
@@ -28,6 +30,16 @@ export type LogView = {
   /** The first checkpoint that covers `size` entries; null when there is none. */
   checkpointFor(origin: string, size: number): Promise<Head | null>;
 };
+
+/** The logs in the database, as far as the signer has let them out. */
+export function createLogView(sql: Sql, signer: { released(origin: string): Head | null }): LogView {
+  return {
+    released: (origin) => signer.released(origin),
+    entries: (origin, from, to) => readEntries(sql, origin, from, to),
+    disclosures: (origin, from, to) => readDisclosures(sql, origin, from, to),
+    checkpointFor: (origin, size) => readCheckpointOver(sql, origin, size),
+  };
+}
 
 /**
  * Where a stretch that begins at `from` ends: after `limit` entries or somewhat more, at a size that has a checkpoint.

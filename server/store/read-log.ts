@@ -83,6 +83,17 @@ export async function readCheckpoint(sql: AnySql, origin: string, size: number):
   return row?.note ?? null;
 }
 
+/** The first checkpoint that covers `size` entries: those committed together have one between them. Null when there is none. */
+export async function readCheckpointOver(
+  sql: AnySql,
+  origin: string,
+  size: number,
+): Promise<{ readonly size: number; readonly note: string } | null> {
+  const [row] = await sql<{ size: number; note: string }[]>`
+    SELECT size, note FROM checkpoints WHERE origin = ${origin} AND size >= ${size} ORDER BY size LIMIT 1`;
+  return row ?? null;
+}
+
 const nameOf = ({ level, index }: NodeId): string => `${level}/${index}`;
 
 /**

@@ -1,0 +1,47 @@
+/** The vault key: 32 random bytes in a file of their own, under which window keys are wrapped; it never enters the database. */
+import { open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VAULT_KEY_BYTES } from './window-key.ts';
+
+/** The file is not what it must be; `code` is stable. */
+export class VaultKeyError extends Error {
+  readonly code: 'vault_key_open_to_others' | 'vault_key_malformed';
+  constructor(code: VaultKeyError['code'], file: string) {
+    super(`${code}: ${file}`);
+    this.name = 'VaultKeyError';
+    this.code = code;
+  }
+}
+
+/**
+ * Reads the vault key of a data folder; made on the first start.
+ *
+ * Shape:  `<folder>/keys/vault.key`, 32 bytes, mode 0600; the folder of keys is there already.
+ * Throws: VaultKeyError.
+ */
+export async function openVaultKey(
+  dataFolder: string,
+  randomBytes: (length: number) => Uint8Array,
+): Promise<Uint8Array> {
+  const file = join(dataFolder, 'keys', 'vault.key');
+  await makeKey(file, randomBytes(VAULT_KEY_BYTES));
+  if (((await stat(file)).mode & 0o077) !== 0) throw new VaultKeyError('vault_key_open_to_others', file);
+  const key = new Uint8Array(await readFile(file));
+  if (key.length !== VAULT_KEY_BYTES) throw new VaultKeyError('vault_key_malformed', file);
+  return key;
+}
+
+/** Writes a key where there is none; one that is there stands. */
+async function makeKey(file: string, key: Uint8Array): Promise<void> {
+  try {
+    const handle = await open(file, 'wx', 0o600);
+    try {
+      await handle.writeFile(key);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}
