@@ -3,6 +3,7 @@ import { accessOrigin, ledgerOrigin } from '../core/log/origin.ts';
 import { BATCH_DEPTH } from '../core/log/register-batch.ts';
 import type { RegisterProof } from '../core/log/register-proof.ts';
 import type { Signer } from '../recorder/signer.ts';
+import { keepRhythm } from '../rhythm.ts';
 import { listen } from '../store/announce.ts';
 import type { Database } from '../store/connect.ts';
 import type { World } from '../world.ts';
@@ -10,7 +11,6 @@ import { type Access, recordAccess } from './access-log.ts';
 import { createHeads } from './heads.ts';
 import { type LogWriter, openLogWriter } from './log-writer.ts';
 import { createRegisterBatches } from './register-batches.ts';
-import { keepRhythm } from './rhythm.ts';
 import { listKeys } from './trust.ts';
 
 export type LedgerDependencies = {

@@ -1,0 +1,308 @@
+/** The self-audit against somebody with every right in the database: each change is found, and nothing else is. */
+import { encodeEntry, parseEntry } from '../../server/core/log/entry.ts';
+import { appendLeaves, EMPTY_RANGE, leafHash } from '../../server/core/log/merkle.ts';
+import { openingOrigin } from '../../server/core/log/origin.ts';
+import { sha256 } from '../../server/hash.ts';
+import { type Finding, type FindingCode, startSelfAudit } from '../../server/recorder/self-audit.ts';
+import type { Signer } from '../../server/recorder/signer.ts';
+import type { Sql, TransactionSql } from '../../server/store/driver.ts';
+import { type TestDatabase, testDb } from '../support/database.ts';
+import { appendSome, begin, entryAt, PLATFORM, testSigner } from '../support/signed-log.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+
+const origin = openingOrigin(PLATFORM, 'a');
+const SIZE = 200;
+
+let database: TestDatabase;
+let signer: Signer;
+t.before(async () => {
+  database = await testDb(t);
+  signer = await testSigner(t);
+  await begin(database.sql, origin);
+  await appendSome(database.sql, signer, origin, SIZE);
+});
+
+function audit(entriesPerTick = 1000, sql: Sql = database.sql) {
+  const world = steppedWorld();
+  const told: Finding[] = [];
+  const faults: unknown[] = [];
+  const started = startSelfAudit({
+    sql,
+    signer,
+    world,
+    periodMs: 5000,
+    entriesPerTick,
+    onFinding: (finding) => told.push(finding),
+    onFault: (error) => faults.push(error),
+  });
+  return { ...started, world, told, faults };
+}
+
+/** Reads until a round is over. */
+async function round(a: ReturnType<typeof audit>): Promise<readonly Finding[]> {
+  const before = a.progress().rounds;
+  for (let n = 0; a.progress().rounds === before; n++) {
+    if (n > 100) throw new Error('the round does not end');
+    await a.tick();
+  }
+  return a.findings();
+}
+
+/** Changes the database past every trigger, looks, and puts it back. */
+async function tamper(act: (tx: TransactionSql) => Promise<unknown>): Promise<readonly Finding[]> {
+  const undone = new Error('undo');
+  let findings: readonly Finding[] = [];
+  await database.superuser
+    .begin(async (tx) => {
+      await tx`SET LOCAL session_replication_role = replica`;
+      await act(tx);
+      // Read through the tamperer's own transaction: what it has done is not committed.
+      findings = await round(audit(1000, tx as unknown as Sql));
+      throw undone;
+    })
+    .catch((error: unknown) => {
+      if (error !== undone) throw error;
+    });
+  return findings;
+}
+
+t.test('an untouched database gives nothing to find, round after round', async (t) => {
+  const a = audit();
+  t.strictSame(await round(a), []);
+  t.strictSame(await round(a), []);
+  t.match(a.progress(), { rounds: 2, roundEndedAt: a.world.now() });
+  await a.stop();
+});
+
+t.test('a tick reads no more than it may, and the next goes on there', async (t) => {
+  const seen: number[] = [];
+  const counting = new Proxy(database.sql, {
+    apply(target, self, args: [TemplateStringsArray, ...unknown[]]) {
+      if (args[0].join('').includes('leaf_hash')) seen.push((args[3] as number) - (args[2] as number));
+      return Reflect.apply(target, self, args);
+    },
+  });
+  const a = audit(50, counting);
+  await a.tick();
+  t.strictSame(seen, [49], 'one of fifty is what beginning a log costs');
+  t.equal(a.progress().rounds, 0);
+  await round(a);
+  t.equal(
+    seen.reduce((sum, n) => sum + n, 0),
+    SIZE,
+  );
+  t.ok(seen.every((n) => n <= 50));
+  await a.stop();
+});
+
+const changes: {
+  what: string;
+  act: (tx: TransactionSql) => Promise<unknown>;
+  code: FindingCode;
+  seq: number | null;
+}[] = [
+  {
+    what: 'one byte of an entry',
+    act: (tx) => tx`UPDATE entries SET bytes = set_byte(bytes, 30, get_byte(bytes, 30) # 1) WHERE seq = 77`,
+    code: 'leaf_hash_differs',
+    seq: 77,
+  },
+  {
+    what: 'an entry and its hash together, in proper form',
+    act: (tx) => {
+      const bytes = encodeEntry({ ...parseEntry(entryAt(origin, 77).bytes), body: { n: 78 } });
+      return tx`UPDATE entries SET bytes = ${bytes}, leaf_hash = ${leafHash(sha256, bytes)} WHERE seq = 77`;
+    },
+    code: 'node_differs',
+    seq: null,
+  },
+  {
+    what: 'an entry with every hash above it put right, but for the signed root',
+    act: async (tx) => {
+      const bytes = encodeEntry({ ...parseEntry(entryAt(origin, 77).bytes), body: { n: 78 } });
+      await tx`UPDATE entries SET bytes = ${bytes}, leaf_hash = ${leafHash(sha256, bytes)} WHERE seq = 77`;
+      await tx`DELETE FROM nodes`;
+      const rows = await tx<{ hash: Uint8Array }[]>`SELECT leaf_hash AS hash FROM entries ORDER BY seq`;
+      const nodes: Record<string, unknown>[] = [];
+      appendLeaves(
+        sha256,
+        EMPTY_RANGE,
+        rows.map(({ hash }) => hash),
+        ({ level, index }, hash) => level > 0 && nodes.push({ origin, level, index, hash }),
+      );
+      await tx`INSERT INTO nodes ${tx(nodes)}`;
+    },
+    code: 'root_differs',
+    seq: null,
+  },
+  { what: 'a removed entry', act: (tx) => tx`DELETE FROM entries WHERE seq = 0`, code: 'entry_missing', seq: 0 },
+  {
+    what: 'the last entries removed',
+    act: (tx) => tx`DELETE FROM entries WHERE seq >= 190`,
+    code: 'entry_missing',
+    seq: 190,
+  },
+  {
+    what: 'two entries swapped with their hashes',
+    act: async (tx) => {
+      for (const [from, to] of [
+        [10, 5000],
+        [11, 10],
+        [5000, 11],
+      ] as const) {
+        await tx`UPDATE entries SET seq = ${to} WHERE seq = ${from}`;
+        await tx`UPDATE disclosures SET seq = ${to} WHERE seq = ${from}`;
+      }
+    },
+    code: 'node_differs',
+    seq: null,
+  },
+  {
+    what: 'a stored leaf hash',
+    act: (tx) => tx`UPDATE entries SET leaf_hash = ${new Uint8Array(32)} WHERE seq = 199`,
+    code: 'leaf_hash_differs',
+    seq: 199,
+  },
+  {
+    what: 'a stored subtree',
+    act: (tx) => tx`UPDATE nodes SET hash = ${new Uint8Array(32)} WHERE level = 7 AND index = 0`,
+    code: 'node_differs',
+    seq: null,
+  },
+  {
+    what: 'a removed subtree',
+    act: (tx) => tx`DELETE FROM nodes WHERE level = 1 AND index = 99`,
+    code: 'node_differs',
+    seq: null,
+  },
+  {
+    what: 'another disclosure',
+    act: (tx) =>
+      tx`UPDATE disclosures SET disclosure = ${entryAt(origin, 6).disclosures[0]?.disclosure ?? ''} WHERE seq = 5`,
+    code: 'disclosure_differs',
+    seq: 5,
+  },
+  {
+    what: 'a removed disclosure',
+    act: (tx) => tx`DELETE FROM disclosures WHERE seq = 150`,
+    code: 'disclosure_missing',
+    seq: 150,
+  },
+  {
+    what: 'a head put back',
+    act: (tx) => tx`UPDATE logs SET size = 128, frontier = ${new Uint8Array(32)}`,
+    code: 'head_differs',
+    seq: null,
+  },
+  {
+    what: 'another root',
+    act: (tx) => tx`UPDATE logs SET root = ${new Uint8Array(32)}`,
+    code: 'head_differs',
+    seq: null,
+  },
+  {
+    what: 'another checkpoint',
+    act: (tx) => tx`UPDATE checkpoints SET note = note || 'x'`,
+    code: 'checkpoint_differs',
+    seq: null,
+  },
+  { what: 'a removed log', act: (tx) => tx`DELETE FROM logs`, code: 'log_missing', seq: null },
+  {
+    what: 'an entry that is no JSON, with its hash',
+    act: (tx) =>
+      tx`UPDATE entries SET bytes = ${Uint8Array.of(33)}, leaf_hash = ${leafHash(sha256, Uint8Array.of(33))} WHERE seq = 3`,
+    code: 'leaf_hash_differs',
+    seq: 3,
+  },
+];
+
+for (const { what, act, code, seq } of changes)
+  t.test(`found: ${what}`, async (t) => {
+    t.match(await tamper(act), [{ origin, code, seq }]);
+  });
+
+t.test('a finding is told once, and other logs are read all the same', async (t) => {
+  const own = await testDb(t);
+  const ownSigner = await testSigner(t);
+  const logs = ['x', 'y', 'z'].map((id) => openingOrigin(PLATFORM, id));
+  for (const log of logs) {
+    await begin(own.sql, log);
+    await appendSome(own.sql, ownSigner, log, 5);
+  }
+  await own.superuser.begin(async (tx) => {
+    await tx`SET LOCAL session_replication_role = replica`;
+    await tx`DELETE FROM entries WHERE seq = 2 AND origin <> ${logs[1] ?? ''}`;
+  });
+  const told: Finding[] = [];
+  const a = startSelfAudit({
+    sql: own.sql,
+    signer: ownSigner,
+    world: steppedWorld(),
+    periodMs: 5000,
+    entriesPerTick: 1000,
+    onFinding: (finding) => told.push(finding),
+    onFault: t.fail,
+  });
+  await a.tick();
+  await a.tick();
+  t.strictSame(
+    told.map((finding) => finding.origin),
+    [logs[0], logs[2]],
+  );
+  t.equal(a.progress().rounds, 2);
+  await a.stop();
+});
+
+t.test(
+  'a log that grows while it is read is held against the head it had, and against the new one next time',
+  async (t) => {
+    const own = await testDb(t);
+    const ownSigner = await testSigner(t);
+    await begin(own.sql, origin);
+    await appendSome(own.sql, ownSigner, origin, 100);
+    const a = startSelfAudit({
+      sql: own.sql,
+      signer: ownSigner,
+      world: steppedWorld(),
+      periodMs: 5000,
+      entriesPerTick: 40,
+      onFinding: (finding) => t.fail(finding.detail),
+      onFault: t.fail,
+    });
+    for (let n = 0; n < 12; n++) {
+      await a.tick();
+      await appendSome(own.sql, ownSigner, origin, 3);
+    }
+    t.ok(a.progress().rounds >= 2);
+    await a.stop();
+  },
+);
+
+t.test('in its rhythm, one tick at a time; a database that is away is a fault, no finding', async (t) => {
+  const own = await testDb(t);
+  const world = steppedWorld();
+  const faults: unknown[] = [];
+  let told: () => void = () => undefined;
+  const failed = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const a = startSelfAudit({
+    sql: own.sql,
+    signer,
+    world,
+    periodMs: 5000,
+    entriesPerTick: 10,
+    onFinding: (finding) => t.fail(finding.detail),
+    onFault: (error) => {
+      faults.push(error);
+      told();
+    },
+  });
+  await own.superuser`REVOKE SELECT ON logs FROM kaibiao_app`;
+  await world.advanceGently(5000);
+  await failed;
+  t.match(faults, [{ code: '42501' }]);
+  await a.stop();
+  t.equal(world.alarms(), 0);
+});
