@@ -2,8 +2,8 @@
 import { accessOrigin, ledgerOrigin } from '../core/log/origin.ts';
 import { BATCH_DEPTH } from '../core/log/register-batch.ts';
 import type { RegisterProof } from '../core/log/register-proof.ts';
+import { keepRhythm } from '../recorder/rhythm.ts';
 import type { Signer } from '../recorder/signer.ts';
-import { keepRhythm } from '../rhythm.ts';
 import { listen } from '../store/announce.ts';
 import type { Database } from '../store/connect.ts';
 import type { World } from '../world.ts';

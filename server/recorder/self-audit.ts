@@ -5,10 +5,10 @@ import type { Entry } from '../core/log/entry.ts';
 import { appendLeaves, type CompactRange, EMPTY_RANGE, leafHash, type NodeId, rangeRoot } from '../core/log/merkle.ts';
 import { ERASED_TYPE, MISSING_LIMIT } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
-import { keepRhythm } from '../rhythm.ts';
 import type { Sql } from '../store/driver.ts';
 import { readCheckpoint, readDisclosures } from '../store/read-log.ts';
 import type { World } from '../world.ts';
+import { keepRhythm } from './rhythm.ts';
 import type { ReleasedHead, Signer } from './signer.ts';
 
 /** Entries read at a time; between two chunks other work gets its turn. */
@@ -204,12 +204,13 @@ export function startSelfAudit(dependencies: SelfAuditDependencies): SelfAudit {
     }
   }
 
-  let underWay: Promise<void> = Promise.resolve();
-  function tick(): Promise<void> {
-    // One at a time; whoever asked for the one before has heard how it ended.
-    const before = underWay.catch(() => undefined);
-    underWay = before.then(readSome);
-    return underWay;
+  let underWay: Promise<unknown> = Promise.resolve();
+  /** One at a time; whoever asked for the one before has heard how it ended. */
+  async function tick(): Promise<void> {
+    const before = underWay;
+    const own = Promise.allSettled([before]).then(readSome);
+    underWay = own;
+    await own;
   }
 
   const rhythm = keepRhythm(world, dependencies.periodMs, tick, dependencies.onFault);

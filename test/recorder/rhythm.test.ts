@@ -1,8 +1,8 @@
 /** The rhythm: at whole periods, one at a time, faults told, and still when it is stopped. */
 import fc from 'fast-check';
-import { keepRhythm } from '../server/rhythm.ts';
-import t from './support/tap.ts';
-import { steppedWorld } from './support/world.ts';
+import { keepRhythm } from '../../server/recorder/rhythm.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
 
 const settle = (): Promise<void> => new Promise((done) => setImmediate(done));
 

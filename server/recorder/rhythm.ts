@@ -1,5 +1,5 @@
 /** Does a thing again and again at a fixed rate, one at a time; knows nothing of what it does. */
-import type { World } from './world.ts';
+import type { World } from '../world.ts';
 
 export type Rhythm = {
   /** Ends it, and waits for what is under way. */
