@@ -165,6 +165,30 @@ t.test(
   },
 );
 
+t.test(
+  'commit() whose COMMIT was done but not answered throws, and what it appended is let out all the same',
+  async (t) => {
+    const { sql } = await testDb(t);
+    const signer = await testSigner(t);
+    await begin(sql, origin);
+    const lost = Object.assign(new Error('the connection is gone'), { code: 'CONNECTION_CLOSED' });
+    let losing = true;
+    const flaky = new Proxy(sql, {
+      get(target, name, self) {
+        if (name !== 'begin' || !losing) return Reflect.get(target, name, self);
+        return async (work: Parameters<Sql['begin']>[1]) => {
+          losing = false;
+          await target.begin(work);
+          throw lost;
+        };
+      },
+    });
+    await t.rejects(appendSome(flaky, signer, origin, 2), { code: 'CONNECTION_CLOSED' });
+    t.equal(signer.released(origin)?.size, 2);
+    t.strictSame((await appendSome(flaky, signer, origin)).seqs, [2]);
+  },
+);
+
 t.test('settling waits for a transaction that is still under way and drops nothing of it', async (t) => {
   const { sql } = await testDb(t);
   const signer = await testSigner(t);
