@@ -277,7 +277,10 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
     for (const { receipt } of round.acts) receipt.text = await signer.signReceipt(receipt.payload, receipt.typ);
     const withReceipts = (outcome: Outcome): Outcome => {
       if (outcome.outcome === 'refused' || outcome.actId === null) return outcome;
-      return { ...outcome, receipt: round.acts.find((a) => a.stored.id === outcome.actId)?.receipt.text ?? null };
+      return {
+        ...outcome,
+        receipt: round.acts.find((a) => a.stored.id === outcome.actId)?.receipt.text ?? outcome.receipt,
+      };
     };
     for (const [id, outcome] of outcomes) outcomes.set(id, withReceipts(outcome));
     const appended = round.made.length === 0 ? null : await appendEntries(tx, head, round.made, signer);

@@ -3,6 +3,7 @@ import type { HeadSeen } from '../../core/log/act.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import type { Json, JsonObject } from '../../core/log/canonical.ts';
 import { type Entry, parseEntry } from '../../core/log/entry.ts';
+import { LogFormatError } from '../../core/log/error.ts';
 import { emptyRoot, leafHash } from '../../core/log/merkle.ts';
 import { verifyProof } from '../../core/log/proof.ts';
 import { utf8 } from '../../core/log/utf8.ts';
@@ -83,14 +84,20 @@ export async function proveAnswer(
   return entries;
 }
 
-/** Takes a head into what this person keeps of the log. Throws: HeadError, LogFormatError. */
+/** Takes a head into what this person keeps of the log. Throws: HeadError; PersonError log_not_genuine. */
 export async function acceptHead(person: Person, openingId: string, note: string): Promise<void> {
   const keeper = await (await person.pin(openingId)).keeper();
   if (keeper === null) throw new Error('a head of a log whose key is not known');
-  await keeper.accept(
-    note,
-    proofFromTiles((path) => person.api.readLogFile(`opening/${encodeURIComponent(openingId)}`, path)),
-  );
+  const log = `opening/${encodeURIComponent(openingId)}`;
+  try {
+    await keeper.accept(
+      note,
+      proofFromTiles((path) => person.api.readLogFile(log, path)),
+    );
+  } catch (fault) {
+    if (fault instanceof LogFormatError) throw new PersonError('log_not_genuine', fault.code);
+    throw fault;
+  }
 }
 
 export type NewOpening = {

@@ -1,0 +1,222 @@
+/** A whole platform for the person's tests: the real server on a database of its own, a CA, its officials, and a clock that jumps. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { heldKeyAgent, type KeyAgent, pickCertificate } from '../../../server/cli/client/key-agent.ts';
+import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } from '../../../server/cli/demo/ca.ts';
+import { act, createOpening } from '../../../server/cli/person/act.ts';
+import { letIn } from '../../../server/cli/person/operator.ts';
+import { openPerson, type Person } from '../../../server/cli/person/person.ts';
+import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';
+import { openPem } from '../../../server/cli/seal/held-key.ts';
+import { sealBid } from '../../../server/cli/seal/seal.ts';
+import { readConfig } from '../../../server/config.ts';
+import type { JsonObject } from '../../../server/core/log/canonical.ts';
+import { formatInstant } from '../../../server/core/log/instant.ts';
+import { PROFILES } from '../../../server/core/opening/policy.ts';
+import type { PersonRole } from '../../../server/core/opening/roles.ts';
+import { start } from '../../../server/main.ts';
+import { testDb } from '../../support/database.ts';
+import { newFolder } from '../../support/folder.ts';
+import { until } from '../../support/recorder.ts';
+import { type JumpingWorld, jumpingWorld } from './jumping-world.ts';
+
+export const OPENING = 'zhangye-2026-001';
+export const MINUTE = 60_000;
+export const LOT = 'LOT-1';
+const START = Date.parse('2026-03-02T00:00:00.000Z');
+/** Below the outage tolerance, so that a jump looks like time and not like an outage. */
+const STEP_MS = 50_000;
+
+export const BIDDERS = [10, 11, 12, 13].map(
+  (n): Holder => ({ creditCode: demoCreditCode(n), organisation: `投标人${n}`, name: `投标人${n}` }),
+);
+const OFFICIALS = {
+  operator: { creditCode: demoCreditCode(0), organisation: '交易中心', name: '管理员', personId: 'C1' },
+  host: { creditCode: demoCreditCode(1), organisation: '代理', name: '主持', personId: 'A1' },
+  tenderer: { creditCode: demoCreditCode(2), organisation: '业主', name: '招标', personId: 'O1' },
+  witness: { creditCode: demoCreditCode(0), organisation: '交易中心', name: '见证', personId: 'C2' },
+  supervisor: { creditCode: demoCreditCode(3), organisation: '发改委', name: '监督', personId: 'B1' },
+} as const satisfies Record<string, Holder>;
+type Official = keyof typeof OFFICIALS;
+
+type Teardown = { teardown(act: () => Promise<void>): void };
+
+export type Platform = {
+  readonly url: string;
+  readonly world: JumpingWorld;
+  readonly ca: DemoCa;
+  readonly folder: string;
+  readonly officials: Readonly<Record<Official, Person>>;
+  /** Lets time pass in steps, each with its heartbeat, as it does for a server that lives. */
+  pass(ms: number): Promise<void>;
+  keysOf(holder: Holder): Promise<KeyAgent>;
+  enter(keys: KeyAgent, name: string, fetcher?: typeof fetch): Promise<Person>;
+  /** A bidder of BIDDERS with fresh keys, logged in. */
+  bidder(index: number): Promise<Person>;
+  /** Drafts and publishes an opening whose deadline is `deadlineMs` away. */
+  publish(openingId: string, deadlineMs: number): Promise<void>;
+  /** Lets time pass until the opening stands in this phase. */
+  passUntil(openingId: string, phase: string): Promise<void>;
+};
+
+export function heldKey({ certificatePem, chainPem, privateKeyPem }: Issued) {
+  return openPem({ certificates: certificatePem + chainPem, privateKey: privateKeyPem });
+}
+
+/** Starts a platform that goes with the test. */
+export async function startPlatform(t: Teardown): Promise<Platform> {
+  const world = jumpingWorld(START);
+  const db = await testDb(t);
+  const folder = await newFolder(t, 'platform');
+  await mkdir(folder, { recursive: true });
+  const ca = await createDemoCa({ name: 'Test', at: START });
+  const operatorKey = await ca.issue({ holder: OFFICIALS.operator, usage: 'sign', key: 'p256' });
+  const anchors = join(folder, 'anchors.pem');
+  const operatorFile = join(folder, 'operator.pem');
+  await writeFile(anchors, ca.rootPem);
+  await writeFile(operatorFile, operatorKey.certificatePem + operatorKey.chainPem);
+  const config = readConfig({
+    DATABASE_URL: db.appUrl,
+    KAIBIAO_DATA: join(folder, 'data'),
+    KAIBIAO_PLATFORM: 'kaibiao.test',
+    KAIBIAO_PORT: '0',
+    KAIBIAO_LOG_LEVEL: 'silent',
+    KAIBIAO_OUTAGE_TOLERANCE_MS: '60000',
+    KAIBIAO_VAULT_WORKERS: '1',
+    KAIBIAO_FIRST_ANCHORS: anchors,
+    KAIBIAO_FIRST_OPERATOR: operatorFile,
+  });
+  const server = await start(config, world);
+  t.teardown(async () => {
+    await server.close();
+    world.stop();
+  });
+
+  const enter = (keys: KeyAgent, name: string, fetcher: typeof fetch = fetch) =>
+    openPerson({ url: server.url, keys, folder: join(folder, 'people', name), world, fetch: fetcher });
+  const operator = await enter(heldKeyAgent([heldKey(operatorKey)]), 'operator');
+  async function official(name: Exclude<Official, 'operator'>): Promise<Person> {
+    const issued = await ca.issue({ holder: OFFICIALS[name], usage: 'sign', key: 'p256' });
+    const keys = heldKeyAgent([heldKey(issued)]);
+    await letIn(operator, { x5c: (await pickCertificate(keys, 'sign', world.now())).x5c, kind: 'official' });
+    return enter(keys, name);
+  }
+  const officials = {
+    operator,
+    host: await official('host'),
+    tenderer: await official('tenderer'),
+    witness: await official('witness'),
+    supervisor: await official('supervisor'),
+  };
+
+  async function pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= STEP_MS) {
+      const step = Math.min(left, STEP_MS);
+      world.jump(step);
+      await until(async () => {
+        const [beat] = await db.sql<{ at: number }[]>`SELECT at FROM heartbeats`;
+        return beat !== undefined && beat.at >= world.now() - 2_000;
+      });
+    }
+  }
+
+  async function keysOf(holder: Holder): Promise<KeyAgent> {
+    const { signing, encryption } = await ca.issuePair(holder);
+    return heldKeyAgent([heldKey(signing), heldKey(encryption)]);
+  }
+
+  return {
+    url: server.url,
+    world,
+    ca,
+    folder,
+    officials,
+    pass,
+    keysOf,
+    enter,
+    async bidder(index) {
+      const holder = BIDDERS[index];
+      if (holder === undefined) throw new Error(`no bidder ${index}`);
+      return enter(await keysOf(holder), `bidder-${index}`);
+    },
+    async publish(openingId, deadlineMs) {
+      const { host, tenderer, witness, supervisor } = officials;
+      await createOpening(host, {
+        openingId,
+        profile: 'rehearsal',
+        details: {
+          title: '道路工程',
+          project: { code: 'P-1', name: '道路工程' },
+          lot: { code: LOT, name: '第一标段' },
+          tenderer: '招标人',
+          agency: '代理机构',
+          place: '开标一室',
+          deadlineAt: formatInstant(world.now() + deadlineMs),
+        },
+        policy: {
+          ...PROFILES.rehearsal.defaults,
+          minimumBidders: 1,
+          checkInLeadMs: 2 * MINUTE,
+          decryptionWindowMs: 10 * MINUTE,
+          confirmationMs: MINUTE,
+        },
+        assignments: Object.entries({ host, tenderer, witness, supervisor }).map(([role, { account }]) => ({
+          role,
+          account,
+        })),
+      });
+      await act(host, openingId, { type: 'PublishOpening', role: 'host', data: {} });
+    },
+    async passUntil(openingId, phase) {
+      for (let steps = 0; steps < 200; steps++) {
+        if ((await catchUp(officials.host, openingId)).phase === phase) return;
+        await pass(STEP_MS);
+      }
+      throw new Error(`${openingId} never came to ${phase}`);
+    },
+  };
+}
+
+/** Gives a command as an official. */
+export function command(person: Person, role: PersonRole, type: string, data: JsonObject = {}) {
+  return act(person, OPENING, { type, role, data });
+}
+
+/** Seals a bid of this person's and gives its path. */
+export async function seal(
+  platform: Platform,
+  person: Person,
+  amount: string,
+  change: { readonly lotId?: string; readonly creditCode?: string } = {},
+): Promise<string> {
+  const { terms } = await readOpening(person, OPENING);
+  const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', platform.world.now());
+  const out = join(platform.folder, `${person.creditCode}-${amount}.p7m`);
+  await sealBid({
+    openingList: listOf(person.creditCode, amount, { lotId: terms.lotId, ...change }),
+    documents: [{ name: '技术标.txt', bytes: new TextEncoder().encode('施工组织设计\n'.repeat(500)) }],
+    toolFacts: { v: 1 },
+    certificate: certificate.der,
+    keyTransport: 'rsa_oaep_sha256',
+    compress: true,
+    out,
+    unwrap: await person.keys.unwrapper(certSha256),
+    randomBytes: platform.world.randomBytes,
+  });
+  return out;
+}
+
+export function listOf(creditCode: string, amount: string, change: { lotId?: string; creditCode?: string } = {}) {
+  return {
+    v: 1,
+    lotId: LOT,
+    creditCode,
+    name: '投标人',
+    quote: { kind: 'total', amount, currency: 'CNY', unit: '元', inWords: '' },
+    duration: '90天',
+    quality: '合格',
+    manager: '经理',
+    columns: {},
+    ...change,
+  } as const;
+}
