@@ -161,7 +161,7 @@ t.test('times are Beijing’s, whatever the computer thinks', async (t) => {
   t.equal(timeText(at, 'zh-CN'), '00:05:09');
   t.equal(timeText(at, 'en'), '00:05:09');
   t.match(dayTimeText(at, 'zh-CN'), /2026.03.03.* 00:05:09/);
-  t.match(dayTimeText(at, 'en'), /03.*2026.* 00:05:09/);
+  t.match(dayTimeText(at, 'en'), /^3 Mar 2026,? 00:05:09$/);
 });
 
 t.test('a countdown ends exactly at its end', async (t) => {

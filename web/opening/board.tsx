@@ -3,7 +3,7 @@ import type { JSX } from 'preact';
 import { type Bid, isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
-import { Section } from '../parts/section.tsx';
+import { EmptySection, Section } from '../parts/section.tsx';
 import { type BidStatus, bidStatus, nameOf, statusCounts, TONES } from './bid-status.ts';
 import { FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
 import { say } from './words.ts';
@@ -23,17 +23,14 @@ const ICONS = {
 } as const satisfies Record<BidStatus, IconName>;
 
 export function Board({ state }: { state: OpeningState }): JSX.Element {
+  if (state.bids.length === 0) return <EmptySection id="board" title={say('board')} words={say('boardEmpty')} />;
   return (
     <Section id="board" title={say('board')} aside={<Counts state={state} />}>
-      {state.bids.length === 0 ? (
-        <p class="empty">{say('boardEmpty')}</p>
-      ) : (
-        <ol class="tiles">
-          {state.bids.map((bid) => (
-            <Tile key={bid.bidder} state={state} bid={bid} />
-          ))}
-        </ol>
-      )}
+      <ol class="tiles">
+        {state.bids.map((bid) => (
+          <Tile key={bid.bidder} state={state} bid={bid} />
+        ))}
+      </ol>
     </Section>
   );
 }

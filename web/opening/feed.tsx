@@ -1,7 +1,7 @@
 /** The witness log itself: every entry as a sentence, and on demand its exact text and what came with it. */
 import { useSignal } from '@preact/signals';
-import type { JSX } from 'preact';
-import { timeText } from '../parts/instant-text.ts';
+import { Fragment, type JSX } from 'preact';
+import { dayText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Section } from '../parts/section.tsx';
 import type { HeldEntry } from '../replica/replica.ts';
@@ -9,7 +9,7 @@ import { sentenceOf } from './sentences.ts';
 import { say } from './words.ts';
 
 /** Entries shown at first, and again each time more are asked for. */
-const PAGE_ENTRIES = 40;
+const PAGE_ENTRIES = 20;
 
 export function Feed({ entries }: { entries: readonly HeldEntry[] }): JSX.Element {
   const limit = useSignal(PAGE_ENTRIES);
@@ -17,12 +17,15 @@ export function Feed({ entries }: { entries: readonly HeldEntry[] }): JSX.Elemen
   return (
     <Section id="feed" title={say('feed')}>
       <p class="section-words">{say('feedWords')}</p>
-      <ol class="feed" reversed start={entries.length - 1}>
+      <ol class="feed">
         {entries
           .slice(first)
           .reverse()
-          .map((held) => (
-            <Entry key={held.entry.seq} held={held} />
+          .map((held, i, shown) => (
+            <Fragment key={held.entry.seq}>
+              {i === 0 || dayOf(held) === dayOf(shown[i - 1] ?? held) ? null : <li class="day">{dayOf(held)}</li>}
+              <Entry held={held} />
+            </Fragment>
           ))}
       </ol>
       {first === 0 ? null : (
@@ -38,6 +41,11 @@ export function Feed({ entries }: { entries: readonly HeldEntry[] }): JSX.Elemen
       )}
     </Section>
   );
+}
+
+/** The day an entry was made on, said where the list goes back to an earlier one. */
+function dayOf(held: HeldEntry): string {
+  return dayText(held.event.at, language.value);
 }
 
 function Entry({ held }: { held: HeldEntry }): JSX.Element {

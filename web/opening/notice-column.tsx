@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
-import { Section } from '../parts/section.tsx';
+import { EmptySection, Section } from '../parts/section.tsx';
 import type { HeldEntry } from '../replica/replica.ts';
 import { noticesOf, reasonOf } from './notices.ts';
 import { sentenceOf } from './sentences.ts';
@@ -10,17 +10,14 @@ import { say } from './words.ts';
 
 export function NoticeColumn({ entries }: { entries: readonly HeldEntry[] }): JSX.Element {
   const notices = noticesOf(entries);
+  if (notices.length === 0) return <EmptySection id="notices" title={say('notices')} words={say('noticesEmpty')} />;
   return (
     <Section id="notices" title={say('notices')}>
-      {notices.length === 0 ? (
-        <p class="empty">{say('noticesEmpty')}</p>
-      ) : (
-        <ol class="notices">
-          {notices.map((notice) => (
-            <Notice key={notice.entry.seq} notice={notice} />
-          ))}
-        </ol>
-      )}
+      <ol class="notices">
+        {notices.map((notice) => (
+          <Notice key={notice.entry.seq} notice={notice} />
+        ))}
+      </ol>
     </Section>
   );
 }

@@ -4,6 +4,7 @@ import type { OpeningState } from '../../server/core/opening/state.ts';
 import { countdownOf, dayText, dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { currentEnd, type End } from './current-end.ts';
+import { phaseSteps } from './phase-steps.ts';
 import type { Session } from './session.ts';
 import { PHASE_WORDS } from './term-words.ts';
 import { say } from './words.ts';
@@ -20,11 +21,17 @@ const SOON_MS = 60_000;
 
 export function NowBand({ session, state }: { session: Session; state: OpeningState }): JSX.Element {
   const words = PHASE_WORDS[language.value][state.phase];
+  const next = phaseSteps(state.policy, session.visited.value).find(({ standing }) => standing === 'next');
   return (
     <section class="now" aria-label={say('phaseNow', { phase: words.name })}>
       <div class="now-phase">
         <p class="now-name">{words.name}</p>
         <p class="now-words">{words.now}</p>
+        {next === undefined ? null : (
+          <p class="now-next label">
+            {say('stepNext')}: {PHASE_WORDS[language.value][next.phase].name}
+          </p>
+        )}
       </div>
       <Countdown session={session} state={state} />
       <ServerTime session={session} />

@@ -4,7 +4,7 @@ import type { Objection, OpeningState } from '../../server/core/opening/state.ts
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
-import { Section } from '../parts/section.tsx';
+import { EmptySection, Section } from '../parts/section.tsx';
 import { say } from './words.ts';
 
 const STATUSES = {
@@ -14,17 +14,15 @@ const STATUSES = {
 } as const satisfies Record<Objection['status'], { tone: string; icon: IconName }>;
 
 export function Objections({ state }: { state: OpeningState }): JSX.Element {
+  if (state.objections.length === 0)
+    return <EmptySection id="objections" title={say('objections')} words={say('objectionsEmpty')} />;
   return (
     <Section id="objections" title={say('objections')}>
-      {state.objections.length === 0 ? (
-        <p class="empty">{say('objectionsEmpty')}</p>
-      ) : (
-        <ol class="rows">
-          {state.objections.map((objection) => (
-            <ObjectionRow key={objection.objection} objection={objection} />
-          ))}
-        </ol>
-      )}
+      <ol class="rows">
+        {state.objections.map((objection) => (
+          <ObjectionRow key={objection.objection} objection={objection} />
+        ))}
+      </ol>
     </Section>
   );
 }

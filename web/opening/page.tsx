@@ -43,6 +43,7 @@ export function Page({ session }: { session: Session }): JSX.Element {
         <LanguageSwitch label={say('language')} />
       </div>
       {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar session={session} />}
+      {state === null || session.fault.value === null ? null : <Broken />}
       {state === null ? (
         <main id="main" class="blank" tabIndex={-1}>
           <Nothing session={session} />
@@ -84,14 +85,7 @@ function Opening({ session, state }: { session: Session; state: OpeningState }):
 
 /** What stands there while there is nothing to show: still coming, not there, or broken. */
 function Nothing({ session }: { session: Session }): JSX.Element | null {
-  if (session.fault.value !== null)
-    return (
-      <Message title={say('fault')} words={say('faultWords')}>
-        <button type="button" onClick={() => location.reload()}>
-          {say('reload')}
-        </button>
-      </Message>
-    );
+  if (session.fault.value !== null) return <Broken />;
   if (session.isMissing.value)
     return (
       <Message title={say('notFound')} words={say('notFoundWords')}>
@@ -100,6 +94,18 @@ function Nothing({ session }: { session: Session }): JSX.Element | null {
     );
   return session.view.value.standing.kind === 'refused' ? null : (
     <Message title={say('loading')} words={say('loadingWords')} />
+  );
+}
+
+function Broken(): JSX.Element {
+  return (
+    <div role="alert">
+      <Message title={say('fault')} words={say('faultWords')}>
+        <button type="button" onClick={() => location.reload()}>
+          {say('reload')}
+        </button>
+      </Message>
+    </div>
   );
 }
 

@@ -1,12 +1,13 @@
 /** The announced prices: figures and words side by side, each held against the promise made before the deadline. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { formatAmount, isSameAmount } from '../parts/amount.ts';
 import { amountFromWords, amountInWords } from '../parts/amount-in-words.ts';
 import { Icon } from '../parts/icon.tsx';
-import { Section } from '../parts/section.tsx';
+import { EmptySection, Section } from '../parts/section.tsx';
 import { checkPrice } from './price-check.ts';
 import { say } from './words.ts';
 
@@ -14,9 +15,11 @@ export function Prices({ state }: { state: OpeningState }): JSX.Element {
   const { prices } = state;
   if (prices === null || !prices.known)
     return (
-      <Section id="prices" title={say('prices')}>
-        <p class="empty">{prices === null ? say('pricesEmpty') : say('pricesWithheld')}</p>
-      </Section>
+      <EmptySection
+        id="prices"
+        title={say('prices')}
+        words={prices === null ? say('pricesEmpty') : say('pricesWithheld')}
+      />
     );
   return (
     <Section id="prices" title={say('prices')} aside={say('currencyUnit', { currency: state.policy.currency })}>
@@ -56,9 +59,11 @@ function Price({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Elem
         <PromiseKept row={row} state={state} />
       </th>
       <td class="amount" data-label={say('amount')}>
-        <span class="figures">{formatAmount(quote.amount, isMoney ? 2 : 0)}</span>
-        {quote.unit === '' ? null : <span class="unit">{quote.unit}</span>}
-        {quote.currency === state.policy.currency ? null : <span class="unit">{quote.currency}</span>}
+        <span>
+          <span class="figures">{formatAmount(quote.amount, isMoney ? 2 : 0)}</span>
+          {quote.unit === '' ? null : <span class="unit">{quote.unit}</span>}
+          {quote.currency === state.policy.currency ? null : <span class="unit">{quote.currency}</span>}
+        </span>
         {row.overCeiling ? (
           <span class="flag tone-warn">
             <Icon name="warning" /> {say('overCeiling')}
@@ -107,7 +112,8 @@ function InWords({ row }: { row: PriceRow }): JSX.Element | null {
 }
 
 function PromiseKept({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Element {
-  switch (checkPrice(sha256, row, state.lodgements)) {
+  const check = useMemo(() => checkPrice(sha256, row, state.lodgements), [row, state.lodgements]);
+  switch (check) {
     case 'same':
       return (
         <span class="promise tone-good">

@@ -1,6 +1,7 @@
 /** The opening record: which version stands, whether its text has the digest people sign, and who has answered. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
@@ -8,7 +9,7 @@ import type { OpeningRecordHead, OpeningState, RecordAnswer } from '../../server
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
-import { Section } from '../parts/section.tsx';
+import { EmptySection, Section } from '../parts/section.tsx';
 import { nameOf } from './bid-status.ts';
 import { say } from './words.ts';
 
@@ -26,12 +27,7 @@ function digestOf(document: unknown): string {
 
 export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
   const { record } = state;
-  if (record === null)
-    return (
-      <Section id="record" title={say('record')}>
-        <p class="empty">{say('recordEmpty')}</p>
-      </Section>
-    );
+  if (record === null) return <EmptySection id="record" title={say('record')} words={say('recordEmpty')} />;
   return (
     <Section id="record" title={say('record')} aside={say('recordVersion', { n: record.version })}>
       <dl class="facts">
@@ -72,8 +68,10 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
 }
 
 function DigestCheck({ record }: { record: OpeningRecordHead }): JSX.Element | null {
-  if (!record.document.known) return null;
-  const isSame = digestOf(record.document.value) === record.sha256;
+  // the record of a thousand bidders is long: it is hashed once for each version
+  const { document, sha256: signed } = record;
+  const isSame = useMemo(() => document.known && digestOf(document.value) === signed, [document, signed]);
+  if (!document.known) return null;
   return (
     <dd class={isSame ? 'tone-good' : 'tone-bad'}>
       <Icon name={isSame ? 'shield' : 'cross'} /> {isSame ? say('recordSame') : say('recordDiffers')}

@@ -5,18 +5,14 @@ import type { OpeningState } from '../../server/core/opening/state.ts';
 import { Icon } from '../parts/icon.tsx';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
-import { Section } from '../parts/section.tsx';
+import { EmptySection, Section } from '../parts/section.tsx';
 import { shortDigest } from '../parts/short-digest.ts';
 import { say } from './words.ts';
 
 export function Roster({ state }: { state: OpeningState }): JSX.Element | null {
   const { roster, numbers } = state;
   if (!roster.known)
-    return state.bids.length > 0 ? null : (
-      <Section id="roster" title={say('roster')}>
-        <p class="empty">{say('rosterEmpty')}</p>
-      </Section>
-    );
+    return state.bids.length > 0 ? null : <EmptySection id="roster" title={say('roster')} words={say('rosterEmpty')} />;
   const aside = (
     <span>
       {say('rosterCount', { n: roster.value.length })}

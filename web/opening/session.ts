@@ -77,12 +77,14 @@ export function viewOpening(options: SessionOptions): Session {
   function hear(message: Down): void {
     switch (message.kind) {
       case 'entries':
+        tick();
         replica.take(message).catch(fail);
         return;
       case 'own':
         replica.takeOwn(message).catch(fail);
         return;
       case 'pulse':
+        tick();
         viewers.value = message.viewers;
         replica.hearSize(message.size);
         return;
@@ -106,7 +108,8 @@ export function viewOpening(options: SessionOptions): Session {
   function tick(): void {
     dropTick?.();
     const present = clock.now();
-    now.value = present;
+    // whole seconds, so that a busy feed draws the clock no oftener than it changes
+    now.value = present === null ? null : present - (present % 1000);
     const state = link.value;
     retrySeconds.value =
       state.kind === 'waiting' ? Math.max(0, Math.ceil((state.retryAt - world.monotonicNow()) / 1000)) : null;

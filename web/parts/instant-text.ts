@@ -4,15 +4,22 @@ import type { Language } from './language.ts';
 const ZONE = 'Asia/Shanghai';
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
+/** British English: with the month as a word, no reader takes the day for it. */
+const LOCALES = { 'zh-CN': 'zh-CN', en: 'en-GB' } as const satisfies Record<Language, string>;
+
 function clock(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = language + JSON.stringify(options);
-  const found = clocks.get(key) ?? new Intl.DateTimeFormat(language, { ...options, timeZone: ZONE, hourCycle: 'h23' });
+  const found =
+    clocks.get(key) ?? new Intl.DateTimeFormat(LOCALES[language], { ...options, timeZone: ZONE, hourCycle: 'h23' });
   clocks.set(key, found);
   return found;
 }
 
 const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit' } as const;
-const DAY = { year: 'numeric', month: '2-digit', day: '2-digit' } as const;
+const DAY = {
+  'zh-CN': { year: 'numeric', month: '2-digit', day: '2-digit' },
+  en: { year: 'numeric', month: 'short', day: 'numeric' },
+} as const satisfies Record<Language, Intl.DateTimeFormatOptions>;
 
 /** Hour, minute and second: `09:00:05`. */
 export function timeText(at: number, language: Language): string {
@@ -21,12 +28,12 @@ export function timeText(at: number, language: Language): string {
 
 /** Day and time to the second. */
 export function dayTimeText(at: number, language: Language): string {
-  return clock(language, { ...DAY, ...TIME }).format(at);
+  return clock(language, { ...DAY[language], ...TIME }).format(at);
 }
 
 /** The day with its weekday. */
 export function dayText(at: number, language: Language): string {
-  return clock(language, { ...DAY, weekday: 'short' }).format(at);
+  return clock(language, { ...DAY[language], weekday: 'short' }).format(at);
 }
 
 const two = (n: number): string => String(n).padStart(2, '0');

@@ -12,4 +12,5 @@ function at<T>(this: ArrayLike<T>, index: number): T | undefined {
 add(Array.prototype, 'at', at);
 add(String.prototype, 'at', at);
 add(Uint8Array.prototype, 'at', at);
-add(Object, 'hasOwn', (owner: object, name: PropertyKey) => Object.hasOwn(owner, name));
+// by descriptor: the minifier would turn the usual hasOwnProperty.call into the very function that is missing
+add(Object, 'hasOwn', (owner: object, name: PropertyKey) => Object.getOwnPropertyDescriptor(owner, name) !== undefined);

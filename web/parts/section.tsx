@@ -19,3 +19,14 @@ export function Section(props: {
     </section>
   );
 }
+
+/** A part that has nothing to show yet: one line with its title and why. */
+export function EmptySection({ id, title, words }: { id: string; title: string; words: string }): JSX.Element {
+  const heading = `${id}-title`;
+  return (
+    <section id={id} class="section section-empty" aria-labelledby={heading}>
+      <h2 id={heading}>{title}</h2>
+      <p class="empty">{words}</p>
+    </section>
+  );
+}

@@ -1,0 +1,238 @@
+/** The opening's page in a real browser under its real policy: a whole opening, a cut connection, a server that lies. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Page } from 'playwright-core';
+import { openBrowser } from '../support/browser.ts';
+import { OPENING_ID } from '../support/opening-people.ts';
+import t from '../support/tap.ts';
+import { makeLog } from '../web/made-log.ts';
+import { CHAPTERS, type Chapter, tell } from '../web/story.ts';
+import { startFeed } from './feed-server.ts';
+import { type Visitor, visit } from './visitor.ts';
+
+// Does nothing when the built pages are current.
+await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
+const browser = await openBrowser();
+t.teardown(() => browser.close());
+
+const log = makeLog(tell('Archived'));
+const scripts = new Map(CHAPTERS.map((chapter) => [chapter, tell(chapter)]));
+const forked = makeLog(tell('Archived'), {
+  rewrite: (entry) => (entry.seq === 2 ? { ...entry, command: 'another' } : entry),
+});
+
+const sizeAt = (chapter: Chapter): number => scripts.get(chapter)?.lines.length ?? 0;
+const timeAt = (chapter: Chapter): number => scripts.get(chapter)?.now ?? 0;
+
+/** A server that shows the opening up to a chapter. */
+async function serve(t: { teardown(act: () => Promise<void>): void }, chapter: Chapter) {
+  let at = timeAt(chapter);
+  const feed = await startFeed(log, sizeAt(chapter), () => at);
+  t.teardown(() => feed.close());
+  return {
+    ...feed,
+    turnTo(next: Chapter) {
+      at = timeAt(next);
+      feed.show(log, sizeAt(next));
+    },
+  };
+}
+
+const address = (feed: { url: string }, openingId = OPENING_ID) => ({ url: feed.url, openingId });
+const isCut = { problems: /WebSocket connection to/ };
+const text = async (page: Page, selector: string): Promise<string> => (await page.textContent(selector)) ?? '';
+
+t.test('a whole opening, live, with a connection cut in the middle of the window', async (t) => {
+  const feed = await serve(t, 'Scheduled');
+  const visitor: Visitor = await visit(browser, address(feed), { expected: isCut });
+  const { page } = visitor;
+  await visitor.untilVerified(sizeAt('Scheduled') - 1);
+  t.equal(await visitor.phase(), '待开标');
+  t.match(await text(page, '#board'), /任何人都看不到投标人及其数量/);
+
+  feed.turnTo('CheckIn');
+  await visitor.untilVerified(sizeAt('CheckIn') - 1);
+  t.equal(await visitor.phase(), '签到');
+  t.match(await text(page, '.countdown'), /^0[12]:[0-9]{2}:[0-9]{2}$/);
+  feed.turnTo('Roster');
+  await visitor.untilVerified(sizeAt('Roster') - 1);
+  t.equal(await page.locator('#roster tbody tr').count(), 7);
+  t.notMatch(await text(page, '#roster'), /1 号/, 'numbers are not public yet');
+  feed.turnTo('Decrypting');
+  await visitor.untilVerified(sizeAt('Decrypting') - 1);
+  t.match(await text(page, '.tiles'), /7 号解密失败，可重试密钥不正确|7 号 解密失败，可重试密钥不正确/);
+
+  feed.setOpen(false);
+  feed.cut();
+  await page.locator('.bar').waitFor();
+  t.match(await text(page, '.bar'), /连接中断/);
+  feed.turnTo('Attribution');
+  feed.setOpen(true);
+  await page.locator('.bar button').click();
+  await visitor.untilVerified(sizeAt('Attribution') - 1);
+  t.equal(await page.locator('.bar').count(), 0);
+  t.equal(
+    feed.resumedAfter[feed.resumedAfter.length - 1],
+    sizeAt('Decrypting') - 1,
+    'asked for what it missed, no more',
+  );
+  t.equal(await page.locator('.tile.tone-good').count(), 5);
+
+  feed.turnTo('Announced');
+  await visitor.untilVerified(sizeAt('Announced') - 1);
+  t.equal(await visitor.phase(), '唱标');
+  const prices = await text(page, '#prices');
+  for (const expected of [/12,345,678\.90/, /壹仟贰佰叁拾肆万伍仟陆佰柒拾捌元玖角/, /超过最高投标限价/, /以大写为准/])
+    t.match(prices, expected);
+  t.equal(await page.locator('#prices .promise.tone-good').count(), 5, 'each price is held against its promise');
+
+  feed.turnTo('Record');
+  await visitor.untilVerified(sizeAt('Record') - 1);
+  t.match(await text(page, '#record'), /第 2 版.*所载内容与摘要一致/s);
+  t.equal(await page.locator('#record .answer.tone-good').count(), 3);
+  t.match(await text(page, '#objections'), /异议 1.*已答复.*仅参加开标的各方可见/s);
+  feed.turnTo('Archived');
+  await visitor.untilVerified(log.size - 1);
+  t.equal(await visitor.phase(), '归档');
+  t.equal(await visitor.verifiedTo(), log.size - 1);
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
+});
+
+t.test('the language is switched and remembered', async (t) => {
+  const feed = await serve(t, 'Announced');
+  const visitor = await visit(browser, address(feed));
+  const { page } = visitor;
+  await page.locator('.now-name').waitFor();
+  t.equal(await page.getAttribute('html', 'lang'), 'zh-CN');
+  t.match(await page.title(), /^唱标 · 河西走廊/);
+  await page.click('.language [lang=en]');
+  t.equal(await page.getAttribute('html', 'lang'), 'en');
+  t.match(await page.title(), /^Announcement · 河西走廊/);
+  t.match(await text(page, '#prices'), /Over the ceiling price/);
+  await page.reload();
+  await page.locator('.now-name').waitFor();
+  t.equal(await visitor.phase(), 'Announcement');
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
+});
+
+t.test('what people wrote is shown as they wrote it', async (t) => {
+  const feed = await serve(t, 'Record');
+  const visitor = await visit(browser, address(feed));
+  const { page } = visitor;
+  await page.locator('#prices').waitFor();
+  t.match(await text(page, '#prices'), /孙 <b>丽<\/b>/);
+  t.match(await text(page, '#prices'), /合格 <100>/);
+  t.match(await text(page, '#notices'), /签名设备驱动需要重装 <100>/);
+  t.equal(await page.locator('#prices b').count(), 0);
+  await page.locator('.feed .entry').first().locator('summary').click();
+  const exact = await page.locator('.feed .entry').first().locator('.exact').first().textContent();
+  t.equal(exact, log.texts[sizeAt('Record') - 1], 'the exact text of an entry');
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
+});
+
+t.test('a frame that does not hold stops the page, and says why', async (t) => {
+  const feed = await serve(t, 'Decrypting');
+  const visitor = await visit(browser, address(feed));
+  const { page } = visitor;
+  const held = sizeAt('Decrypting');
+  await visitor.untilVerified(held - 1);
+  feed.send({ ...log.frame(held, held + 1), checkpoint: forked.note(held + 1) });
+  await page.locator('.banner-refused').waitFor();
+  t.match(await text(page, '.banner-refused'), /由条目算出的根与签名树头不一致.*root_differs/s);
+  t.equal(await page.locator('.banner-refused').getAttribute('role'), 'alert');
+  feed.turnTo('Announced');
+  t.equal(await visitor.phase(), '投标人解密', 'what follows is not believed');
+  t.equal(await page.locator('.feed .entry').count(), held);
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
+});
+
+t.test('another history on the next visit is refused', async (t) => {
+  const feed = await serve(t, 'Sealed');
+  const visitor = await visit(browser, address(feed));
+  await visitor.untilVerified(sizeAt('Sealed') - 1);
+  feed.show(forked, sizeAt('Announced'));
+  await visitor.page.reload();
+  await visitor.page.locator('.banner-refused').waitFor();
+  t.match(await text(visitor.page, '.banner-refused'), /日志已分叉.*head_forks/s);
+  await visitor.close();
+});
+
+t.test('an opening that is not there, and an address that is none', async (t) => {
+  const feed = await serve(t, 'Sealed');
+  const visitor = await visit(browser, address(feed, 'no-such-opening'), {
+    expected: { problems: /WebSocket connection to|404/ },
+  });
+  await visitor.page.locator('.message >> text=没有这次开标').waitFor();
+  t.match(await text(visitor.page, 'main'), /no-such-opening/);
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
+  const astray = await visit(browser, address(feed, 'X'));
+  await astray.page.locator('.message >> text=网址不完整').waitFor();
+  await astray.close();
+});
+
+t.test('a browser without WebCrypto and without newer functions', async (t) => {
+  const feed = await serve(t, 'Announced');
+  const visitor = await visit(browser, address(feed), {
+    before: (page) =>
+      page.addInitScript(() => {
+        Object.defineProperty(globalThis.crypto, 'subtle', { value: undefined });
+        for (const [host, name] of [
+          [Array.prototype, 'at'],
+          [Uint8Array.prototype, 'at'],
+          [String.prototype, 'at'],
+          [String.prototype, 'replaceAll'],
+          [Object, 'hasOwn'],
+          [Array.prototype, 'findLast'],
+          [Array.prototype, 'toSorted'],
+          [globalThis, 'structuredClone'],
+        ] as const)
+          Reflect.deleteProperty(host, name);
+      }),
+  });
+  await visitor.untilVerified(sizeAt('Announced') - 1);
+  t.match(await text(visitor.page, '#prices'), /12,345,678\.90/);
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
+});
+
+t.test('by keyboard alone', async (t) => {
+  const feed = await serve(t, 'Announced');
+  const visitor = await visit(browser, address(feed));
+  const { page } = visitor;
+  await page.locator('.now-name').waitFor();
+  await page.keyboard.press('Tab');
+  t.equal(await page.evaluate(() => document.activeElement?.className), 'skip');
+  await page.keyboard.press('Enter');
+  t.equal(await page.evaluate(() => document.activeElement?.id), 'main');
+  await page.locator('.trust-head').focus();
+  await page.keyboard.press('Enter');
+  const badge = await text(page, '.trust-inside');
+  t.ok(badge.includes(log.root(sizeAt('Announced'))), 'the whole root');
+  t.ok(badge.includes(log.signer.vkey));
+  t.equal(await page.locator('[aria-live=polite]').textContent(), '已进入唱标阶段');
+  await visitor.close();
+});
+
+t.test('every chapter fits a phone, in both languages, and prints', async (t) => {
+  for (const chapter of ['CheckIn', 'Suspended', 'Announced', 'Archived'] as const) {
+    const feed = await serve(t, chapter);
+    const visitor = await visit(browser, address(feed), { viewport: { width: 390, height: 844 } });
+    const { page } = visitor;
+    await visitor.untilVerified(sizeAt(chapter) - 1);
+    for (const language of ['zh-CN', 'en']) {
+      await page.click(`.language [lang=${language}]`);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      t.equal(width, 390, `${chapter} in ${language} does not scroll sideways`);
+    }
+    await page.emulateMedia({ media: 'print' });
+    t.equal(await page.locator('.language').isVisible(), false);
+    t.ok(await page.locator('#feed').isVisible());
+    t.strictSame(visitor.problems, []);
+    await visitor.close();
+  }
+});
