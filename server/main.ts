@@ -24,6 +24,7 @@ import { GuardFault } from './recorder/guard.ts';
 import { createDesk } from './recorder/opening-desk.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
 import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
+import { startSelfAudit } from './recorder/self-audit.ts';
 import { settleAll } from './recorder/settle-log.ts';
 import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
 import { listen } from './store/announce.ts';
@@ -38,6 +39,8 @@ import { systemWorld, type World } from './world.ts';
 const VAULT_QUEUE_LIMIT = 10_000;
 /** An archive may hold so many times its own size, unpacked. */
 const UNPACKED_FACTOR = 4;
+/** The stored logs are read again all the time, a little each second: so much that a hundred thousand entries take minutes. */
+const AUDIT = { periodMs: 1_000, entriesPerTick: 500 } as const;
 /** How often expired secrets are forgotten and the clocks compared, ms. */
 const HOUSEKEEPING_MS = 30_000;
 
@@ -166,7 +169,12 @@ async function compose(
   return { url: config.publicOrigin ?? urls[0], readOnly: recorder.health().why, close: closeAll };
 }
 
-type Vault = { readonly key: Uint8Array; readonly envelopes: VaultFolder; readonly pool: VaultPool };
+type Vault = {
+  readonly key: Uint8Array;
+  readonly envelopes: VaultFolder;
+  readonly openedFolder: string;
+  readonly pool: VaultPool;
+};
 
 async function openVault(
   { dataFolder, vaultWorkers }: Config,
@@ -176,12 +184,14 @@ async function openVault(
 ): Promise<Vault> {
   const key = await openVaultKey(dataFolder, world.randomBytes);
   const envelopes = await openVaultFolder(join(dataFolder, 'envelopes'), world.randomBytes);
+  const openedFolder = join(dataFolder, 'opened');
+  await openVaultFolder(openedFolder, world.randomBytes);
   const pool = startVaultPool({
     workers: vaultWorkers,
     queueLimit: VAULT_QUEUE_LIMIT,
     onCrash: (error) => logger.error({ err: error }, 'a thread of the vault died'),
   });
-  return { key, envelopes, pool: keep('vault', pool, (p) => p.close()) };
+  return { key, envelopes, openedFolder, pool: keep('vault', pool, (p) => p.close()) };
 }
 
 type Rooms = { readonly recorder: Recorder; readonly ledger: Dependencies['ledger'] };
@@ -243,7 +253,7 @@ async function openRooms(parts: {
     vaultKey: vault.key,
     pool: vault.pool,
     envelopes: vault.envelopes,
-    openedFolder: join(config.dataFolder, 'opened'),
+    openedFolder: vault.openedFolder,
     unpackedLimitBytes: config.bidLimitBytes * UNPACKED_FACTOR,
   });
   recorder = await startRecorder({
@@ -261,7 +271,19 @@ async function openRooms(parts: {
     onSealed: () => void ledger.takeRegister().catch(onFault),
     onFault,
   });
-  keep('recorder', recorder, (r) => r.close());
+  const running = keep('recorder', recorder, (r) => r.close());
+  const audit = startSelfAudit({
+    ...AUDIT,
+    sql,
+    signer,
+    world,
+    onFault,
+    onFinding: (finding) => {
+      logger.fatal(finding, 'the database is not what was signed: commands are refused');
+      running.refuseCommands(`${finding.code} in ${finding.origin}`);
+    },
+  });
+  keep('self-audit', audit, (a) => a.stop());
   const { writer } = ledger;
   return {
     recorder,

@@ -273,7 +273,12 @@ async function anchoringOf(
   if (anchor === null) return trust === undefined ? 'consistent with its own key only' : refuse('anchor_missing');
   if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
   const ledgerKey = ed25519Verifier(parseVkey(sha256, anchor.vkey), verifyEd25519);
-  const proven = await verifyProof({ sha256, proof: anchor.proof, leaf: anchor.head, logKey: ledgerKey });
+  const proven = await verifyProof({
+    sha256,
+    proof: anchor.proof,
+    leaf: leafHash(sha256, anchor.head),
+    logKey: ledgerKey,
+  });
   if (!proven.ok) return refuse('anchor_proof_bad', { detail: proven.reason });
   const entry = parseEntry(anchor.head);
   if (entry.type !== 'Head') return refuse('anchor_other_head');

@@ -1,0 +1,163 @@
+/** `kaibiao demo`: a real opening from beginning to end, on a real server and database, with bidders as processes of their own. */
+import { spawn } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Config, readConfig } from '../../config.ts';
+import { openingOrigin } from '../../core/log/origin.ts';
+import { start } from '../../main.ts';
+import { openDatabase } from '../../store/connect.ts';
+import type { Sql } from '../../store/driver.ts';
+import { systemWorld } from '../../world.ts';
+import { exportLog } from '../export-log.ts';
+import { folderSource } from '../log-source.ts';
+import { type Verified, verifySource } from '../verify-log.ts';
+import type { BidderTask } from './bidder.ts';
+import { BIDDERS, type Cast, makeCast } from './people.ts';
+import { conduct, letOfficialsIn, publish, type Stage } from './script.ts';
+
+const BIN = fileURLToPath(new URL('../bin.mjs', import.meta.url));
+const OPENING_ID = 'g312-zhangye-01';
+const ANCHOR_TRIES = 60;
+const ANCHOR_PAUSE_MS = 250;
+
+const options = {
+  once: { type: 'boolean', default: false },
+  out: { type: 'string' },
+  port: { type: 'string' },
+} as const;
+
+/** Runs the demo. Returns: the exit code; without `--once` it stays up until it is interrupted. */
+export async function runDemo(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...argv], options });
+  const home = join(tmpdir(), `kaibiao-demo-${process.pid}`);
+  await mkdir(home, { recursive: true });
+  const startedAt = systemWorld.now();
+  const say = (who: string, line: string): void => {
+    const seconds = ((systemWorld.now() - startedAt) / 1000).toFixed(1).padStart(5);
+    process.stdout.write(`${seconds} s  ${who.padEnd(14)} ${line}\n`);
+  };
+  try {
+    const cast = await makeCast(join(home, 'people'), startedAt);
+    const config = demoConfig(home, cast, values.port ?? (values.once ? '0' : '8600'));
+    const running = await start(config, systemWorld);
+    try {
+      process.stdout.write(`\n  ${running.url}/openings/${OPENING_ID}\n\n`);
+      await play(running.url, home, cast, say);
+      const folder = resolve(values.out ?? join(home, 'export'));
+      await exportAndVerify(config, running.url, folder);
+      if (values.out !== undefined) process.stdout.write(`exported to ${folder}\n`);
+      if (!values.once) await untilInterrupted(running.url);
+      return 0;
+    } finally {
+      await running.close();
+    }
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+function demoConfig(home: string, cast: Cast, port: string) {
+  return readConfig({
+    KAIBIAO_DATA: join(home, 'server'),
+    KAIBIAO_PLATFORM: 'demo.kaibiao.localhost',
+    KAIBIAO_PORT: port,
+    KAIBIAO_LOG_LEVEL: 'warn',
+    KAIBIAO_FIRST_ANCHORS: cast.anchorsFile,
+    KAIBIAO_FIRST_OPERATOR: cast.operatorFile,
+    KAIBIAO_REGISTER_BATCH_PERIOD_MS: '5000',
+  });
+}
+
+async function play(url: string, home: string, cast: Cast, say: Stage['say']): Promise<void> {
+  const stage: Stage = { url, cast, workFolder: join(home, 'desks'), openingId: OPENING_ID, say };
+  const officials = await letOfficialsIn(stage);
+  await publish(stage, officials);
+  const bidders = BIDDERS.map((bidder, index) =>
+    bidderProcess(
+      {
+        url,
+        openingId: OPENING_ID,
+        keyFolder: cast.bidderFolder(index),
+        decryptionKeyFolder: cast.decryptionFolder(index),
+        workFolder: join(home, 'bidders', String(index + 1)),
+        bidder,
+        replaces: index === 1,
+      },
+      (line) => say(`bidder ${index + 1}`, line),
+    ),
+  );
+  await Promise.all([conduct(stage, officials), ...bidders]);
+}
+
+/** A bidder's own process: it has the address of the platform and its own keys, nothing else. */
+async function bidderProcess(task: BidderTask, say: (line: string) => void): Promise<void> {
+  await mkdir(task.workFolder, { recursive: true });
+  const child = spawn(process.execPath, [BIN, 'demo-bidder', JSON.stringify(task)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
+  createInterface({ input: child.stdout }).on('line', say);
+  await new Promise<void>((done, fail) => {
+    child.on('error', fail);
+    child.on('exit', (code) => (code === 0 ? done() : fail(new Error(`a bidder's process ended with ${code}`))));
+  });
+}
+
+/** Exports the opening and the ledger, and judges both from the folders alone. */
+async function exportAndVerify(config: Config, url: string, folder: string): Promise<void> {
+  const { platform, ledger } = await readKeys(url);
+  const opening = openingOrigin(platform, OPENING_ID);
+  const openingFolder = join(folder, 'logs', 'opening', OPENING_ID);
+  const ledgerFolder = join(folder, 'logs', 'ledger');
+  const database = await openDatabase(config);
+  try {
+    const { sql } = database;
+    await untilAnchored(sql, opening);
+    const vkey = await (await fetch(`${url}/logs/opening/${OPENING_ID}/vkey`)).text();
+    await exportLog(sql, { origin: opening, vkey: vkey.trim(), folder: openingFolder, ledger });
+    await exportLog(sql, { ...ledger, folder: ledgerFolder, ledger: null });
+  } finally {
+    await database.close();
+  }
+  const verified = await judge(openingFolder, ledger.vkey);
+  const anchored = await judge(ledgerFolder, ledger.vkey);
+  process.stdout.write(`verified opening=${OPENING_ID} entries=${verified.entries} root=${verified.root}\n`);
+  process.stdout.write(`verified ledger=${anchored.origin} entries=${anchored.entries} root=${anchored.root}\n`);
+}
+
+async function readKeys(url: string): Promise<{ platform: string; ledger: { origin: string; vkey: string } }> {
+  const answer = await fetch(`${url}/platform`);
+  return (await answer.json()) as { platform: string; ledger: { origin: string; vkey: string } };
+}
+
+/** The ledger takes changed heads every second; the last one must be in before the export. */
+async function untilAnchored(sql: Sql, origin: string): Promise<void> {
+  for (let tries = 0; tries < ANCHOR_TRIES; tries++) {
+    const [found] = await sql`SELECT 1 FROM ledger_heads h JOIN logs l ON l.origin = h.origin AND l.size = h.size
+      WHERE l.origin = ${origin}`;
+    if (found !== undefined) return;
+    await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
+  }
+  throw new Error(`the ledger did not take the last head of ${origin}`);
+}
+
+async function judge(folder: string, trust: string): Promise<Verified> {
+  const judged = await verifySource(folderSource(folder), { trust, requireAllDisclosures: true });
+  if (!judged.ok)
+    throw new Error(`${folder} does not verify: ${judged.reason} — ${judged.words.en} ${judged.detail ?? ''}`);
+  return judged;
+}
+
+async function untilInterrupted(url: string): Promise<void> {
+  process.stdout.write(
+    `\nThe opening is over and the server stays up: ${url}/openings/${OPENING_ID} (Ctrl-C ends it)\n`,
+  );
+  await new Promise<void>((done) => {
+    process.once('SIGINT', done);
+    process.once('SIGTERM', done);
+  });
+}
