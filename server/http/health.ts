@@ -15,6 +15,18 @@ const Ready = Type.Object({
   isClockRight: Type.Boolean(),
 });
 
+const PREFIX = 'kaibiao_';
+/** Figures that count connections and so those who look on. */
+const TELLING = [
+  'process_open_fds',
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources',
+  'nodejs_active_resources_total',
+] as const;
+
 export function addHealth(app: Nouns, dependencies: Dependencies): void {
   const { config, recorder } = dependencies;
   // Asked by machines all the time, also when the server is busiest.
@@ -60,12 +72,13 @@ function isAllowed(token: string | null, authorization: string | undefined): boo
 /**
  * The figures of this process.
  *
- * Why: only reads are timed. How often bids are lodged, people check in or look on would tell before the roster how many
- *      bid (招投标法22), and whoever runs the server may not know that either.
+ * Why: only what the public reads is timed. How often bids are lodged, people check in or look on would tell before the
+ *      roster how many bid (招投标法22), and whoever runs the server may not know that either.
  */
 function createMetrics(app: Nouns, { lagMs, recorder }: Dependencies): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'kaibiao_' });
+  collectDefaultMetrics({ register: registry, prefix: PREFIX });
+  for (const name of TELLING) registry.removeSingleMetric(PREFIX + name);
   const reads = new Histogram({
     name: 'kaibiao_read_seconds',
     help: 'Answers to GET requests by route and status.',
@@ -74,7 +87,7 @@ function createMetrics(app: Nouns, { lagMs, recorder }: Dependencies): Registry 
     registers: [registry],
   });
   app.addHook('onResponse', async (request, reply) => {
-    if (request.method !== 'GET' || request.ws) return;
+    if (request.method !== 'GET' || request.ws || request.headers.authorization !== undefined) return;
     reads.observe({ route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
   });
   gauge('kaibiao_event_loop_lag_seconds', 'Mean lag of the event loop in the last second.', () => lagMs() / 1000);

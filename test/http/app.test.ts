@@ -1,0 +1,241 @@
+/** What surrounds every answer: headers, limits, shedding, faults, the private figures, the API's own description. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createApp, PAGE_POLICY } from '../../server/http/app.ts';
+import { createLogger } from '../../server/http/diagnostics.ts';
+import { OutcomeUnknownError } from '../../server/recorder/keeper.ts';
+import { ReadOnlyError } from '../../server/recorder/recorder.ts';
+import { newFolder } from '../support/folder.ts';
+import t from '../support/tap.ts';
+import { OPENING_ID, ORIGIN, problemIn, setBench } from './bench.ts';
+
+const bench = await setBench(t);
+await bench.create();
+const host = await bench.official('host');
+
+/** The same rooms behind another app. */
+async function appWith(t: { teardown(act: () => Promise<void>): void }, changes: Partial<typeof bench.dependencies>) {
+  const lines: string[] = [];
+  const logger = createLogger('info', { write: (line: string) => void lines.push(line) });
+  const app = await createApp({ ...bench.dependencies, ...changes }, logger);
+  t.teardown(() => app.close());
+  return { app, lines };
+}
+
+const POLICY =
+  "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data: blob:;font-src 'self';connect-src 'self';media-src 'self' blob:;worker-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none';require-trusted-types-for 'script';trusted-types kaibiao-worker";
+
+t.test('every answer carries the strict policy, also a 404', async (t) => {
+  for (const url of ['/healthz', '/openings', '/nowhere']) {
+    const { headers } = await bench.ask(null, { url });
+    t.equal(headers['content-security-policy'], POLICY, url);
+    t.equal(headers['x-content-type-options'], 'nosniff');
+    t.equal(headers['x-frame-options'], 'DENY');
+    t.equal(headers['referrer-policy'], 'no-referrer');
+    t.equal(headers['cache-control'], 'no-store');
+    t.match(headers['strict-transport-security'], /max-age/, 'its public origin is https');
+    t.equal(headers['x-powered-by'], undefined);
+  }
+  t.notOk(JSON.stringify(PAGE_POLICY).includes('unsafe'));
+});
+
+t.test('the API describes itself under /docs, with a policy of its own and nothing foreign', async (t) => {
+  const page = await bench.ask(null, { url: '/docs/' });
+  t.equal(page.statusCode, 200);
+  t.match(page.headers['content-security-policy'], /^default-src 'none'/);
+  t.notMatch(page.headers['content-security-policy'], /https:|unsafe-eval|script-src[^;]*unsafe/);
+  t.notMatch(page.body, /(src|href)="https?:/);
+  const { openapi, paths } = (await bench.ask(null, { url: '/docs/json' })).json();
+  t.equal(openapi, '3.1.0');
+  for (const path of [
+    '/openings',
+    '/openings/{openingId}/commands',
+    '/openings/{openingId}/bids',
+    '/openings/{openingId}/decryptions',
+    '/auth/login',
+  ])
+    t.ok(paths[path]?.post, path);
+  t.notOk(paths['/metrics']);
+});
+
+t.test('the figures are private: no token, no address', async (t) => {
+  t.equal(problemIn(await bench.ask(null, { url: '/metrics' })), '404 no_such_address');
+  const ask = (authorization: string) => bench.ask(null, { url: '/metrics', headers: { authorization } });
+  t.equal(problemIn(await ask('Bearer another-token-for-metrics')), '404 no_such_address');
+  const { app } = await appWith(t, { config: { ...bench.dependencies.config, metricsToken: null } });
+  t.equal(
+    problemIn(await app.inject({ url: '/metrics', headers: { authorization: 'Bearer a-token-for-metrics' } })),
+    '404 no_such_address',
+  );
+  const figures = await ask('Bearer a-token-for-metrics');
+  t.equal(figures.statusCode, 200);
+  t.match(figures.body, /kaibiao_event_loop_lag_seconds/);
+  t.notMatch(
+    figures.body,
+    /bids|commands|acts|viewers|active_handles|active_resources|open_fds/,
+    'nothing by which lodgements could be counted',
+  );
+});
+
+t.test('a credential has a limit of its own; an address is shared by many', async (t) => {
+  const { app } = await appWith(t, { config: { ...bench.dependencies.config, requestsPerMinute: 3 } });
+  const anonymous = () => app.inject({ url: '/openings', remoteAddress: '192.0.2.77' });
+  for (let n = 0; n < 30; n++) t.equal((await anonymous()).statusCode, 200);
+  const limited = await anonymous();
+  t.equal(problemIn(limited), '429 too_many_requests');
+  t.match(limited.headers['retry-after'], /^[0-9]+$/);
+  // Behind the same address, somebody with a credential is not locked out.
+  const witness = await bench.official('witness');
+  const ask = async (who: typeof host) => {
+    const headers = { authorization: `DPoP ${who.accessToken}` };
+    return app.inject({ url: '/openings', remoteAddress: '192.0.2.77', headers });
+  };
+  for (let n = 0; n < 3; n++) t.equal((await ask(witness)).statusCode, 200);
+  t.equal(problemIn(await ask(witness)), '429 too_many_requests');
+  t.equal((await ask(host)).statusCode, 200);
+});
+
+t.test('lodging and decrypting are never limited, nor is health', async (t) => {
+  const { app } = await appWith(t, { config: { ...bench.dependencies.config, requestsPerMinute: 1 } });
+  for (let n = 0; n < 30; n++) {
+    const decryption = await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/decryptions`, payload: {} });
+    t.equal(problemIn(decryption), '400 request_malformed');
+    t.equal(problemIn(await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/bids` })), '401 token_missing');
+    t.equal((await app.inject({ url: '/healthz' })).statusCode, 200);
+  }
+});
+
+t.test('under load everything is shed but lodging, decrypting, logging in and health', async (t) => {
+  const { app } = await appWith(t, { lagMs: () => 5_000 });
+  const shed = await app.inject({ url: '/openings' });
+  t.equal(problemIn(shed), '503 overloaded');
+  t.match(shed.headers['retry-after'], /^[0-9]+$/);
+  t.equal(problemIn(await app.inject({ url: `/openings/${OPENING_ID}/entries` })), '503 overloaded');
+  t.equal((await app.inject({ url: '/healthz' })).statusCode, 200);
+  t.equal(problemIn(await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/bids` })), '401 token_missing');
+  t.equal(
+    problemIn(await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/decryptions`, payload: {} })),
+    '400 request_malformed',
+  );
+  t.equal(
+    problemIn(await app.inject({ method: 'POST', url: '/auth/challenge', payload: {} })),
+    '400 request_malformed',
+  );
+});
+
+t.test('a fault of ours is a fixed text; what it was is told to the logger, without values', async (t) => {
+  class DrizzleQueryError extends Error {
+    readonly query = 'select secret_column';
+    readonly params = ['12680000.00'];
+  }
+  const recorder = {
+    ...bench.recorder,
+    stateOf: async () => {
+      throw new DrizzleQueryError('Failed query: select secret_column params: 12680000.00');
+    },
+  };
+  const { app, lines } = await appWith(t, { recorder });
+  const answer = await app.inject({ url: `/openings/${OPENING_ID}/record` });
+  t.equal(problemIn(answer), '500 server_fault');
+  t.notMatch(answer.body, /secret|12680000|select/);
+  t.match(lines.join(''), /select secret_column/);
+  t.notMatch(lines.join(''), /12680000/);
+});
+
+t.test('a log that takes nothing, and an outcome nobody knows, are 503 with their code', async (t) => {
+  for (const [fault, code] of [
+    [new ReadOnlyError('restored'), '503 log_read_only'],
+    [new OutcomeUnknownError('away'), '503 outcome_unknown'],
+  ] as const) {
+    const submit = async () => {
+      throw fault;
+    };
+    const { app } = await appWith(t, { recorder: { ...bench.recorder, submit } });
+    const ask = bench.app.inject;
+    bench.app.inject = app.inject.bind(app) as typeof ask;
+    const answer = await bench.command(host, 'host', 'ProposeAbort', { reason: '甲' });
+    bench.app.inject = ask;
+    t.equal(problemIn(answer), code);
+    t.match(answer.headers['retry-after'], /^[0-9]+$/);
+  }
+});
+
+t.test('readiness says whether commands are taken, and whether the clock is right', async (t) => {
+  t.strictSame((await bench.ask(null, { url: '/readyz' })).json(), {
+    status: 'ready',
+    clockOffsetMs: 0,
+    isClockRight: true,
+  });
+  const health = () => ({ readOnly: true, why: 'restored backup of somebody', openings: 0 });
+  const { app } = await appWith(t, { recorder: { ...bench.recorder, health }, clockOffsetMs: () => -350 });
+  const answer = await app.inject({ url: '/readyz' });
+  t.equal(answer.statusCode, 503);
+  t.strictSame(answer.json(), { status: 'read_only', clockOffsetMs: -350, isClockRight: false });
+});
+
+t.test('the address of an act is the client’s, through proxies that are trusted and no others', async (t) => {
+  const headers = { 'x-forwarded-for': '203.0.113.9' };
+  const limits = async (trustedProxies: string[]) => {
+    const { app } = await appWith(t, {
+      config: { ...bench.dependencies.config, trustedProxies, requestsPerMinute: 1 },
+    });
+    for (let n = 0; n < 10; n++) await app.inject({ url: '/openings', headers, remoteAddress: '10.0.0.1' });
+    return (
+      await app.inject({ url: '/openings', headers: { 'x-forwarded-for': '203.0.113.10' }, remoteAddress: '10.0.0.1' })
+    ).statusCode;
+  };
+  t.equal(await limits([]), 429, 'a header from anyone is nobody’s address');
+  t.equal(await limits(['10.0.0.0/8']), 200);
+});
+
+t.test('pages: the opening for whoever asks for HTML, files for ever, nothing outside the folder', async (t) => {
+  const folder = await newFolder(t, 'web');
+  await mkdir(join(folder, 'assets'), { recursive: true });
+  await mkdir(join(folder, 'opening'), { recursive: true });
+  await writeFile(join(folder, 'opening/index.html'), '<!doctype html><title>开标</title>');
+  await writeFile(join(folder, 'assets/page-abc123.js'), 'console');
+  await writeFile(join(folder, 'assets/page-abc123.js.br'), 'brotli bytes');
+  await writeFile(join(folder, 'secret.txt'), 'secret');
+  const { app } = await appWith(t, { pagesFolder: folder });
+  const page = await app.inject({ url: `/openings/${OPENING_ID}`, headers: { accept: 'text/html,*/*;q=0.8' } });
+  t.equal(page.statusCode, 200);
+  t.match(page.headers['content-type'], /^text\/html; charset=utf-8/i);
+  t.equal(page.headers['cache-control'], 'no-cache');
+  t.equal(page.headers['content-security-policy'], POLICY);
+  t.match(page.headers['vary'], /accept/i);
+  t.match((await app.inject({ url: `/openings/${OPENING_ID}` })).headers['content-type'], /json/);
+  const script = await app.inject({ url: '/assets/page-abc123.js' });
+  t.equal(script.headers['cache-control'], 'public, max-age=31536000, immutable');
+  t.match(script.headers['content-type'], /javascript/);
+  const compressed = await app.inject({ url: '/assets/page-abc123.js', headers: { 'accept-encoding': 'br, gzip' } });
+  t.equal(compressed.headers['content-encoding'], 'br');
+  t.equal(compressed.body, 'brotli bytes');
+  for (const url of [
+    '/assets/../secret.txt',
+    '/assets/%2e%2e/secret.txt',
+    '/assets/..%2fsecret.txt',
+    '/assets/none.js',
+  ])
+    t.not((await app.inject({ url })).statusCode, 200, url);
+  const unbuilt = await bench.ask(null, { url: `/openings/${OPENING_ID}`, headers: { accept: 'text/html' } });
+  t.equal(problemIn(unbuilt), '404 page_not_built');
+});
+
+t.test('the platform says its name, its clock and its keys', async (t) => {
+  const { platform, now, receiptKey, ledger, access, profiles } = (await bench.ask(null, { url: '/platform' })).json();
+  t.equal(platform, 'kaibiao.test');
+  t.equal(now, bench.stage.world.now());
+  t.strictSame(receiptKey, bench.dependencies.signer.receiptJwk);
+  t.match(ledger.vkey, /^kaibiao\.test\/ledger\+/);
+  t.match(access.vkey, /^kaibiao\.test\/access\+/);
+  t.ok(profiles.includes('rehearsal'));
+});
+
+t.test('every problem type can be looked up', async (t) => {
+  const { problems } = (await bench.ask(null, { url: '/problems' })).json();
+  t.ok(problems.length > 100);
+  const missing = await bench.ask(null, { url: '/nowhere', headers: { origin: ORIGIN } });
+  const { type } = JSON.parse(missing.body);
+  t.equal((await bench.ask(null, { url: type })).json().code, 'no_such_address');
+  t.equal(problemIn(await bench.ask(null, { url: '/problems/no_such_code' })), '404 no_such_address');
+});
