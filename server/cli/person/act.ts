@@ -49,7 +49,8 @@ export async function act(person: Person, openingId: string, { type, role, data,
 }
 
 /**
- * The entries of an answer, each proven to stand on the log this person knows, at the head it now keeps.
+ * The entries of an answer, each proven to stand on the log this person knows, at the head it now keeps; entry and proof
+ * are kept as evidence.
  *
  * Shape:  `command` is the id under which they must stand.
  * Throws: PersonError proof_does_not_hold, answer_not_as_asked; HeadError when the head contradicts an earlier one.
@@ -79,6 +80,8 @@ export async function proveAnswer(
     if (entry.log !== pin.origin || entry.seq !== proven.index || entry.command !== command)
       throw new PersonError('answer_not_as_asked', `entry ${entry.seq}`);
     entries.push(entry);
+    const kept = { entry: text, proof: answer.proofs[place] ?? '' };
+    await person.folder.keepEvidence(openingId, `entry-${entry.seq}.json`, `${JSON.stringify(kept)}\n`);
   }
   if (answer.checkpoint !== null) await acceptHead(person, openingId, answer.checkpoint);
   return entries;

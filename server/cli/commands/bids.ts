@@ -1,0 +1,67 @@
+/** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
+import { ApiError } from '../client/api.ts';
+import type { Io } from '../io.ts';
+import { EXIT } from '../main.ts';
+import { proveRegistered, type RegisteredAct } from '../person/ledger.ts';
+import { lodge, readStanding } from '../person/lodge.ts';
+import type { Person } from '../person/person.ts';
+import { withdraw } from '../person/withdraw.ts';
+import { enter, parsePerson } from './options.ts';
+
+/** A batch is taken every ten seconds by default, every minute at most. */
+const BATCH_PATIENCE_MS = 70_000;
+const ASK_AGAIN_MS = 2_000;
+
+/** Lodges or replaces. */
+export async function lodgeBid(argv: readonly string[], io: Io): Promise<number> {
+  const replace = { type: 'boolean', default: false } as const;
+  const { values, positionals } = parsePerson(argv, ['opening', 'envelope'], { replace });
+  const [openingId = '', envelope = ''] = positionals;
+  const person = await enter(values, io);
+  const { bid, receipt } = await lodge(person, openingId, { envelope, replace: values.replace });
+  io.out(`${receipt.act} ${bid.bidId}, received ${receipt.receivedAt}`);
+  io.out(`  receipt kept in ${person.folder.path} · 回执已留存`);
+  return EXIT.done;
+}
+
+/** Withdraws. */
+export async function withdrawBid(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parsePerson(argv, ['opening'], {});
+  const person = await enter(values, io);
+  const { receipt } = await withdraw(person, positionals[0] ?? '');
+  io.out(`withdrawn ${receipt.bidId}, received ${receipt.receivedAt}`);
+  return EXIT.done;
+}
+
+/** Checks the standing bid's receipt and its place in the ledger, waiting for the batch when it must. */
+export async function checkReceipts(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parsePerson(argv, ['opening'], {});
+  const [openingId = ''] = positionals;
+  const person = await enter(values, io);
+  const standing = await readStanding(person, openingId);
+  if (standing === null) {
+    io.out('No bid stands by what is kept here · 此处未留存有效投标。');
+    return EXIT.refused;
+  }
+  const { bid, receipt } = standing;
+  io.out(`${receipt.act} ${bid.bidId}, received ${receipt.receivedAt}: the receipt is genuine · 回执有效`);
+  if (bid.actId === null) return EXIT.done;
+  const act = await provePatiently(person, openingId, bid.actId);
+  io.out(`  ${act.type} of ${act.at} stands in the ledger · 已写入总账`);
+  return EXIT.done;
+}
+
+async function provePatiently(person: Person, openingId: string, actId: string): Promise<RegisteredAct> {
+  const { world } = person;
+  for (const untilAt = world.now() + BATCH_PATIENCE_MS; ; ) {
+    try {
+      return (await proveRegistered(person, openingId, actId)).act;
+    } catch (error) {
+      const isWaiting = error instanceof ApiError && error.code === 'act_not_in_ledger_yet' && world.now() < untilAt;
+      if (!isWaiting) throw error;
+    }
+    await new Promise<void>((resolve) => {
+      world.after(ASK_AGAIN_MS, resolve);
+    });
+  }
+}

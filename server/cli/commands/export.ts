@@ -1,0 +1,51 @@
+/** `kaibiao export`: writes a log of this server, with everything it withholds, as a folder; runs beside the server or without it. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readOwnConfig } from '../../config.ts';
+import { parseEntry } from '../../core/log/entry.ts';
+import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
+import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
+import { sha256 } from '../../hash.ts';
+import { openKeys } from '../../recorder/keys.ts';
+import { openDatabase } from '../../store/connect.ts';
+import type { Sql } from '../../store/driver.ts';
+import { readEntries } from '../../store/read-log.ts';
+import { exportLog } from '../export-log.ts';
+import { type Io, UsageError } from '../io.ts';
+import { EXIT } from '../main.ts';
+import { needPositionals } from './options.ts';
+
+const options = { ledger: { type: 'boolean', default: false } } as const;
+
+/** Exports one opening's log, anchored in the ledger as far as that has its head; or the ledger. */
+export async function exportFolder(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+  needPositionals(positionals, values.ledger ? ['folder'] : ['opening', 'folder']);
+  const config = readOwnConfig();
+  const folder = resolve(positionals.at(-1) ?? '');
+  // Keys are read and never made: an export must not be what gives a platform its keys.
+  const keys = await openKeys(config.dataFolder, false);
+  const ledger = ledgerOrigin(config.platform);
+  const ledgerVkey = formatVkey(verifierKey(sha256, ledger, KEY_TYPES.ed25519, keys.ledger.publicBytes));
+  const database = await openDatabase(config);
+  try {
+    const { sql } = database;
+    const opening = openingOrigin(config.platform, positionals[0] ?? '');
+    const request = values.ledger
+      ? { origin: ledger, vkey: ledgerVkey, folder, ledger: null }
+      : { origin: opening, vkey: await vkeyOf(sql, opening), folder, ledger: { origin: ledger, vkey: ledgerVkey } };
+    const { size, disclosures, anchored } = await exportLog(sql, request);
+    io.out(`${request.origin}: ${size} entries, ${disclosures} disclosures → ${folder}`);
+    if (!values.ledger && !anchored) io.err('The ledger has no head of it yet · 总账中尚无其树头。');
+    return EXIT.done;
+  } finally {
+    await database.close();
+  }
+}
+
+/** The key an opening's log began with, as its genesis names it. */
+async function vkeyOf(sql: Sql, origin: string): Promise<string> {
+  const [genesis] = await readEntries(sql, origin, 0, 1);
+  if (genesis === undefined) throw new UsageError(`There is no log ${origin}.`);
+  return String(parseEntry(genesis.bytes).body['vkey']);
+}

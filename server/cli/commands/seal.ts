@@ -1,0 +1,53 @@
+/** `kaibiao seal`: files into an envelope that only one's own key opens, tried at once; no network, no login. */
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Check } from 'typebox/schema';
+import { type OpeningList, OpeningListSchema } from '../../core/seal/opening-list.ts';
+import { pickCertificate } from '../client/key-agent.ts';
+import { type Io, UsageError } from '../io.ts';
+import { EXIT } from '../main.ts';
+import { sealBid } from '../seal/seal.ts';
+import { toolFacts } from '../seal/tool-facts.ts';
+import { VERSION } from '../version.ts';
+import { KEY_OPTIONS, openKeys, readJsonFile, readPadding } from './options.ts';
+
+const options = {
+  ...KEY_OPTIONS,
+  list: { type: 'string' },
+  out: { type: 'string' },
+  padding: { type: 'string' },
+  store: { type: 'boolean', default: false },
+} as const;
+
+/** Seals a bid. */
+export async function seal(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+  if (values.list === undefined || values.out === undefined) throw new UsageError('--list and --out are needed.');
+  const keyTransport = readPadding(values.padding);
+  const openingList = await readList(values.list);
+  const keys = await openKeys(values, io);
+  const { certificate, certSha256 } = await pickCertificate(keys, 'unwrap', io.world.now());
+  // What is read of the machine is said before it is sealed: it is searched for similar bids after the opening.
+  const facts = toolFacts(VERSION);
+  io.out(`Sealed with the bid · 随投标文件加密的工具信息: ${JSON.stringify(facts)}`);
+  const promises = await sealBid({
+    openingList,
+    documents: positionals.map((path) => ({ name: basename(path).normalize('NFC'), path })),
+    toolFacts: facts,
+    certificate: certificate.der,
+    keyTransport,
+    compress: !values.store,
+    out: values.out,
+    unwrap: await keys.unwrapper(certSha256),
+    randomBytes: io.world.randomBytes,
+  });
+  io.out(`${values.out}: ${promises.envelopeBytes} bytes, SHA-256 ${promises.envelopeSha256}`);
+  io.out('It opens with your key; keep the key, nobody else can open it. · 已用您的私钥试解成功；请妥善保管私钥。');
+  return EXIT.done;
+}
+
+async function readList(path: string): Promise<OpeningList> {
+  const list = await readJsonFile(path);
+  if (!Check(OpeningListSchema, list)) throw new UsageError(`${path} is no opening list (开标一览表).`);
+  return list;
+}

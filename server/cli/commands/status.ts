@@ -1,0 +1,51 @@
+/** `kaibiao status` and `kaibiao wait`: an opening by its verified log. */
+import { formatInstant } from '../../core/log/instant.ts';
+import { PHASES } from '../../core/opening/phases.ts';
+import { isDecrypted, numberOf, type OpeningState } from '../../core/opening/state.ts';
+import { type Io, UsageError } from '../io.ts';
+import { EXIT } from '../main.ts';
+import { headSeen } from '../person/act.ts';
+import { readStanding } from '../person/lodge.ts';
+import type { Person } from '../person/person.ts';
+import { catchUp } from '../person/read-opening.ts';
+import { waitFor } from '../person/wait-for.ts';
+import { enter, parsePerson, readRole } from './options.ts';
+
+const options = { role: { type: 'string' } } as const;
+
+/** Shows an opening and what is kept of one's own part in it. */
+export async function status(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parsePerson(argv, ['opening'], options);
+  const [openingId = ''] = positionals;
+  const role = readRole(values.role, 'public');
+  const person = await enter(values, io);
+  await show(person, await catchUp(person, openingId, role), io);
+  const standing = await readStanding(person, openingId);
+  if (standing !== null) io.out(`  own bid ${standing.bid.bidId}, received ${standing.receipt.receivedAt}`);
+  return EXIT.done;
+}
+
+/** Waits for a phase. */
+export async function wait(argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parsePerson(argv, ['opening'], { ...options, phase: { type: 'string' } as const });
+  const phase = PHASES.find((name) => name === values.phase);
+  if (phase === undefined) throw new UsageError(`--phase is one of ${PHASES.join(', ')}.`);
+  const [openingId = ''] = positionals;
+  const role = readRole(values.role, 'public');
+  const person = await enter(values, io);
+  await show(person, await waitFor(person, openingId, role, (state) => state.phase === phase), io);
+  return EXIT.done;
+}
+
+async function show(person: Person, state: OpeningState, io: Io): Promise<void> {
+  const { openingId, phase, phaseSince, details, bids, window, record } = state;
+  const { size, root } = await headSeen(person, openingId);
+  io.out(`${openingId} ${details.title}`);
+  io.out(`  ${phase} since ${formatInstant(phaseSince)}; deadline ${details.deadlineAt}`);
+  const number = numberOf(state, person.creditCode);
+  const own = number === null ? '' : `; own number ${number}`;
+  if (bids.length > 0) io.out(`  ${bids.filter(isDecrypted).length} of ${bids.length} bids decrypted${own}`);
+  if (window !== null) io.out(`  window ${formatInstant(window.opensAt)} – ${formatInstant(window.closesAt)}`);
+  if (record !== null) io.out(`  record version ${record.version}, SHA-256 ${record.sha256}`);
+  io.out(`  verified to entry ${size - 1}, root ${root}`);
+}

@@ -1,0 +1,25 @@
+/** What a subcommand has of the outside: lines out, lines of complaint, the world, the network, and secrets asked for without echo. */
+import { systemWorld, type World } from '../world.ts';
+
+export type Io = {
+  out(line: string): void;
+  err(line: string): void;
+  readonly world: World;
+  readonly fetch: typeof fetch;
+  /** Asks for a secret; it is neither shown nor kept. Throws: UsageError when nobody is there to answer. */
+  askSecret(question: string): Promise<string>;
+};
+
+/** The process's own. */
+export const processIo: Io = {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  err: (line) => void process.stderr.write(`${line}\n`),
+  world: systemWorld,
+  fetch: (...request) => fetch(...request),
+  askSecret: async (question) => (await import('./secret-prompt.ts')).askSecret(question),
+};
+
+/** The command line was not understood; main answers with the usage and exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -1,0 +1,219 @@
+/** The command line: which subcommands there are, in words, and what each exit code means. Each is loaded only when it is called. */
+import { type Io, processIo, UsageError } from './io.ts';
+import { VERSION } from './version.ts';
+
+/** 0: done. 1: refused or failed, with the reason on standard error. 2: the command line was not understood. */
+export const EXIT = { done: 0, refused: 1, usage: 2 } as const;
+
+/** Runs a subcommand. Returns: the exit code. */
+export type Run = (argv: readonly string[], io: Io) => Promise<number>;
+
+type Subcommand = {
+  readonly usage: string;
+  readonly en: string;
+  readonly zh: string;
+  load(): Promise<Run>;
+};
+
+/** What every subcommand of a person takes, too. */
+export const PERSON_USAGE =
+  '--url <platform> (--keys <folder> | --p12 <file> …) [--folder <kept>] [--passphrase-file <file>] [--rsa RS256|PS256] [--ledger <vkey>]';
+
+export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  serve: {
+    usage: '',
+    en: 'Serves the platform; its settings come from the environment.',
+    zh: '启动平台服务，配置取自环境变量。',
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  demo: {
+    usage: '[--once] [--out <folder>] [--port <port>]',
+    en: 'Plays a whole opening on a real server with five bidders.',
+    zh: '演示：真实服务器上五家投标人的完整开标。',
+    load: async () => (await import('./demo/demo.ts')).runDemo,
+  },
+  verify: {
+    usage: '<folder | address> [--trust <ledger vkey>] [--public]',
+    en: 'Judges a log from an export or an address; trusts neither.',
+    zh: '核验导出文件夹或网址上的日志，二者均不轻信。',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  export: {
+    usage: '<opening> <folder> | --ledger <folder>',
+    en: 'Writes a log of this server as a folder that anyone can verify.',
+    zh: '将本服务器的日志导出为任何人可核验的文件夹。',
+    load: async () => (await import('./commands/export.ts')).exportFolder,
+  },
+  seal: {
+    usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5] [--store] (--keys … | --p12 …) <document> …`,
+    en: 'Seals a bid so that only one’s own key opens it; needs no network.',
+    zh: '加密投标文件，只有本人私钥能解开；无需联网。',
+    load: async () => (await import('./commands/seal.ts')).seal,
+  },
+  login: {
+    usage: PERSON_USAGE,
+    en: 'Logs in once and says as whom: a check of keys and connection.',
+    zh: '登录一次并显示身份：检查密钥与连接。',
+    load: async () => (await import('./commands/login.ts')).login,
+  },
+  status: {
+    usage: `<opening> [--role <role>] ${PERSON_USAGE}`,
+    en: 'Says what an opening’s verified log says, and what is kept of one’s own.',
+    zh: '显示经核验的日志内容及本人留存的凭据。',
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  wait: {
+    usage: `<opening> --phase <phase> [--role <role>] ${PERSON_USAGE}`,
+    en: 'Waits until the opening stands in a phase.',
+    zh: '等待开标进入指定阶段。',
+    load: async () => (await import('./commands/status.ts')).wait,
+  },
+  lodge: {
+    usage: `<opening> <envelope> [--replace] ${PERSON_USAGE}`,
+    en: 'Lodges a sealed bid, or replaces the one that stands; keeps the receipt.',
+    zh: '递交或替换加密投标文件，并留存回执。',
+    load: async () => (await import('./commands/bids.ts')).lodgeBid,
+  },
+  withdraw: {
+    usage: `<opening> ${PERSON_USAGE}`,
+    en: 'Withdraws the bid that stands.',
+    zh: '撤回已递交的投标文件。',
+    load: async () => (await import('./commands/bids.ts')).withdrawBid,
+  },
+  receipt: {
+    usage: `<opening> ${PERSON_USAGE}`,
+    en: 'Checks the kept receipts and proves that the acts stand in the ledger.',
+    zh: '核验留存的回执，并证明相应操作已写入总账。',
+    load: async () => (await import('./commands/bids.ts')).checkReceipts,
+  },
+  'check-in': {
+    usage: `<opening> ${PERSON_USAGE}`,
+    en: 'Checks in.',
+    zh: '签到。',
+    load: async () => (await import('./commands/attend.ts')).attend,
+  },
+  rehearse: {
+    usage: `<opening> [--padding oaep-sha256|oaep-sha1|v1.5] [--device <name>] ${PERSON_USAGE}`,
+    en: 'Tries one’s own key on a nonce of one’s own and says whether it works.',
+    zh: '用自己的随机数试用自己的私钥，并登记结果。',
+    load: async () => (await import('./commands/attend.ts')).rehearseKey,
+  },
+  decrypt: {
+    usage: `<opening> [--out <file>] ${PERSON_USAGE}`,
+    en: 'Decrypts one’s own bid in the window; --out writes what somebody else can hand in.',
+    zh: '在解密时限内解密本人投标；--out 写出可由他人代交的文件。',
+    load: async () => (await import('./commands/decryption.ts')).decryptBid,
+  },
+  'hand-in': {
+    usage: '<file> --url <platform>',
+    en: 'Hands in a decryption that somebody made with decrypt --out; needs no keys.',
+    zh: '代交他人用 decrypt --out 生成的解密文件；无需密钥。',
+    load: async () => (await import('./commands/decryption.ts')).handInFile,
+  },
+  record: {
+    usage: `<opening> [--sign | --refuse <reason>] ${PERSON_USAGE}`,
+    en: 'Shows the opening record; signs or refuses it.',
+    zh: '查看开标记录；确认或拒绝。',
+    load: async () => (await import('./commands/record.ts')).record,
+  },
+  act: {
+    usage: `<opening> <command> --role <role> [--data <json> | --data-file <file>] ${PERSON_USAGE}`,
+    en: 'Gives any command; its answer is proven against the log.',
+    zh: '提交任意指令；答复须经日志证明。',
+    load: async () => (await import('./commands/act.ts')).giveCommand,
+  },
+  create: {
+    usage: `<opening.json> ${PERSON_USAGE}`,
+    en: 'Drafts an opening as its host.',
+    zh: '以主持人身份创建开标草案。',
+    load: async () => (await import('./commands/act.ts')).create,
+  },
+  'let-in': {
+    usage: `<certificate.pem> [--operator] ${PERSON_USAGE}`,
+    en: 'Lets an official in, as the operator.',
+    zh: '以平台管理员身份准入工作人员。',
+    load: async () => (await import('./commands/act.ts')).letOfficialIn,
+  },
+};
+
+/** Called by other parts of this program, not by people. */
+const HIDDEN: Readonly<Record<string, () => Promise<Run>>> = {
+  'demo-bidder': async () => {
+    const { runBidder } = await import('./demo/bidder.ts');
+    return ([task = '']) => runBidder(task);
+  },
+};
+
+/**
+ * Runs the command line.
+ *
+ * Shape:   `argv` without node and script.
+ * Returns: the exit code, as EXIT has them; it throws nothing.
+ */
+export async function main(argv: readonly string[], io: Io = processIo): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined) {
+    io.err(helpText());
+    return EXIT.usage;
+  }
+  if (['help', '--help', '-h'].includes(name)) {
+    io.out(helpText());
+    return EXIT.done;
+  }
+  if (name === '--version') {
+    io.out(VERSION);
+    return EXIT.done;
+  }
+  const subcommand = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  const load = subcommand?.load ?? (Object.hasOwn(HIDDEN, name) ? HIDDEN[name] : undefined);
+  if (load === undefined) {
+    io.err(`There is no subcommand ${name}; kaibiao help lists them.\n没有子命令 ${name}；用 kaibiao help 查看。`);
+    return EXIT.usage;
+  }
+  if (subcommand !== undefined && (rest.includes('--help') || rest.includes('-h'))) {
+    io.out(usageText(name, subcommand));
+    return EXIT.done;
+  }
+  try {
+    const run = await load();
+    return await run(rest, io);
+  } catch (error) {
+    return complain(error, name, subcommand, io);
+  }
+}
+
+async function complain(error: unknown, name: string, subcommand: Subcommand | undefined, io: Io): Promise<number> {
+  if (isUsage(error)) {
+    io.err(error.message);
+    if (subcommand !== undefined) io.err(usageText(name, subcommand));
+    return EXIT.usage;
+  }
+  const { describe } = await import('./complaint.ts');
+  for (const line of await describe(error)) io.err(line);
+  return EXIT.refused;
+}
+
+/** Ours, and what node:util's parseArgs says of an option it does not know. */
+function isUsage(error: unknown): error is Error {
+  if (error instanceof UsageError) return true;
+  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_');
+}
+
+function usageText(name: string, { usage, en, zh }: Subcommand): string {
+  return `kaibiao ${name} ${usage}`.trimEnd().concat(`\n  ${en}\n  ${zh}`);
+}
+
+function helpText(): string {
+  const width = Math.max(...Object.keys(SUBCOMMANDS).map((name) => name.length)) + 2;
+  const lines = Object.entries(SUBCOMMANDS).flatMap(([name, { en, zh }]) => [
+    `  ${name.padEnd(width)}${en}`,
+    `  ${''.padEnd(width)}${zh}`,
+  ]);
+  return [
+    'kaibiao: bid openings on a signed log · 基于签名日志的开标系统',
+    '',
+    ...lines,
+    '',
+    'kaibiao <subcommand> --help says more · 查看用法',
+  ].join('\n');
+}
