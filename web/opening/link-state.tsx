@@ -29,7 +29,7 @@ export function LinkBar({ session }: { session: Session }): JSX.Element | null {
         </button>
       </div>
     );
-  if (link.kind !== 'waiting') return null;
+  if (link.kind !== 'waiting' || session.isMissing.value) return null;
   const seconds = session.retrySeconds.value ?? 0;
   return (
     <div class="bar" role="status">

@@ -20,7 +20,7 @@ export type Session = {
   /** Seconds to the next reconnect, while waiting for it. */
   readonly retrySeconds: ReadonlySignal<number | null>;
   readonly viewers: ReadonlySignal<number>;
-  /** The server knows no such opening. */
+  /** The server knows no such opening, so far; the page keeps asking. */
   readonly isMissing: ReadonlySignal<boolean>;
   /** A fault of this page's own; nothing is updated any more. */
   readonly fault: ReadonlySignal<unknown>;
@@ -77,6 +77,7 @@ export function viewOpening(options: SessionOptions): Session {
   function hear(message: Down): void {
     switch (message.kind) {
       case 'entries':
+        isMissing.value = false;
         tick();
         replica.take(message).catch(fail);
         return;
@@ -100,8 +101,8 @@ export function viewOpening(options: SessionOptions): Session {
 
   async function lookWhether(): Promise<void> {
     if (view.value.standing.kind !== 'empty' || (await options.isThere()) !== false) return;
+    // whoever comes early keeps this page open: the next attempt finds the opening once it is there
     isMissing.value = true;
-    connection?.close();
   }
 
   /** Shows the time and comes back when the server's second turns. */

@@ -10,7 +10,8 @@ export const en: Readonly<Record<Key, string>> = {
   loading: 'Fetching the witness log…',
   loadingWords: 'The page fetches every entry from the first and shows none before it is checked.',
   notFound: 'There is no such opening',
-  notFoundWords: 'The opening in the address does not exist or is not published. Please check the address.',
+  notFoundWords:
+    'The opening in the address does not exist, or has not been created yet. Please check the address; this page shows it as soon as it is there.',
   noId: 'The address is not complete',
   noIdWords: 'It should be /openings/ followed by the number of the opening.',
   fault: 'This page has failed',

@@ -9,7 +9,7 @@ export const zh = {
   loading: '正在取得见证日志…',
   loadingWords: '页面从第一条起取得全部条目，逐条核对后才显示。',
   notFound: '没有这次开标',
-  notFoundWords: '网址中的开标编号不存在，或尚未发布。请核对网址。',
+  notFoundWords: '网址中的开标编号不存在，或尚未创建。请核对网址；开标创建后本页会自动显示。',
   noId: '网址不完整',
   noIdWords: '网址应为 /openings/ 加开标编号。',
   fault: '页面出错',

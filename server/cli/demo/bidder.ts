@@ -24,6 +24,8 @@ export type BidderTask = {
   readonly decryptionKeyFolder: string;
   readonly workFolder: string;
   readonly bidder: DemoBidder;
+  /** How long this person takes to find the token and the button, ms. */
+  readonly thinkMs: number;
   /** Lodges a first bid and replaces it, as people do who found a mistake. */
   readonly replaces: boolean;
 };
@@ -51,9 +53,11 @@ export async function playBidder(task: BidderTask, say: (line: string) => void):
   say(unwrapped ? 'checked in; the rehearsal with its own key went well' : 'checked in; the rehearsal failed');
 
   await waitFor(person, openingId, 'bidder', (state) => state.phase === 'Decrypting');
+  await think(task.thinkMs);
   await decryptOwn(person, task, say);
 
   await waitFor(person, openingId, 'bidder', (state) => state.record !== null);
+  await think(task.thinkMs);
   const { record } = (await readOpening(person, openingId, 'bidder')).state;
   if (record === null) throw new Error('the record is gone');
   await act(person, openingId, {
@@ -62,6 +66,10 @@ export async function playBidder(task: BidderTask, say: (line: string) => void):
     data: { version: record.version, recordSha256: record.sha256 },
   });
   say('signed the record');
+}
+
+function think(ms: number): Promise<void> {
+  return new Promise((done) => systemWorld.after(ms, done));
 }
 
 async function seal(person: Person, task: BidderTask, amount: string, inWords: string, name: string): Promise<string> {

@@ -16,11 +16,12 @@ import { exportLog } from '../export-log.ts';
 import { folderSource } from '../log-source.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
 import type { BidderTask } from './bidder.ts';
-import { BIDDERS, type Cast, makeCast } from './people.ts';
+import { BIDDERS, type Cast, openCast } from './people.ts';
 import { conduct, letOfficialsIn, publish, type Stage } from './script.ts';
 
 const BIN = fileURLToPath(new URL('../bin.mjs', import.meta.url));
-const OPENING_ID = 'g312-zhangye-01';
+/** Openings of the demo are told apart by the second they began in: a browser that saw an earlier one rightly refuses another log under its id. */
+const OPENING_PREFIX = 'g312-zhangye';
 const ANCHOR_TRIES = 60;
 const ANCHOR_PAUSE_MS = 250;
 
@@ -41,16 +42,18 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${seconds} s  ${who.padEnd(14)} ${line}\n`);
   };
   try {
-    const cast = await makeCast(join(home, 'people'), startedAt);
+    const cast = await openCast(join(home, 'people'), startedAt);
     const config = demoConfig(home, cast, values.port ?? (values.once ? '0' : '8600'));
     const running = await start(config, systemWorld);
     try {
-      process.stdout.write(`\n  ${running.url}/openings/${OPENING_ID}\n\n`);
-      await play(running.url, home, cast, say);
+      const openingId = `${OPENING_PREFIX}-${Math.floor(startedAt / 1000)}`;
+      const address = `${running.url}/openings/${openingId}`;
+      process.stdout.write(`\n  ${address}\n\n`);
+      await play({ url: running.url, cast, workFolder: join(home, 'desks'), openingId, say }, home);
       const folder = resolve(values.out ?? join(home, 'export'));
-      await exportAndVerify(config, running.url, folder);
+      await exportAndVerify(config, running.url, openingId, folder);
       if (values.out !== undefined) process.stdout.write(`exported to ${folder}\n`);
-      if (!values.once) await untilInterrupted(running.url);
+      if (!values.once) await untilInterrupted(address);
       return 0;
     } finally {
       await running.close();
@@ -72,19 +75,21 @@ function demoConfig(home: string, cast: Cast, port: string) {
   });
 }
 
-async function play(url: string, home: string, cast: Cast, say: Stage['say']): Promise<void> {
-  const stage: Stage = { url, cast, workFolder: join(home, 'desks'), openingId: OPENING_ID, say };
+async function play(stage: Stage, home: string): Promise<void> {
+  const { url, openingId, cast, say } = stage;
+  await cast.makeEveryone();
   const officials = await letOfficialsIn(stage);
   await publish(stage, officials);
   const bidders = BIDDERS.map((bidder, index) =>
     bidderProcess(
       {
         url,
-        openingId: OPENING_ID,
+        openingId,
         keyFolder: cast.bidderFolder(index),
         decryptionKeyFolder: cast.decryptionFolder(index),
         workFolder: join(home, 'bidders', String(index + 1)),
         bidder,
+        thinkMs: 1_500 * index + 500,
         replaces: index === 1,
       },
       (line) => say(`bidder ${index + 1}`, line),
@@ -98,7 +103,7 @@ async function bidderProcess(task: BidderTask, say: (line: string) => void): Pro
   await mkdir(task.workFolder, { recursive: true });
   const child = spawn(process.execPath, [BIN, 'demo-bidder', JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '' },
+    env: {},
   });
   createInterface({ input: child.stdout }).on('line', say);
   await new Promise<void>((done, fail) => {
@@ -108,16 +113,16 @@ async function bidderProcess(task: BidderTask, say: (line: string) => void): Pro
 }
 
 /** Exports the opening and the ledger, and judges both from the folders alone. */
-async function exportAndVerify(config: Config, url: string, folder: string): Promise<void> {
+async function exportAndVerify(config: Config, url: string, openingId: string, folder: string): Promise<void> {
   const { platform, ledger } = await readKeys(url);
-  const opening = openingOrigin(platform, OPENING_ID);
-  const openingFolder = join(folder, 'logs', 'opening', OPENING_ID);
+  const opening = openingOrigin(platform, openingId);
+  const openingFolder = join(folder, 'logs', 'opening', openingId);
   const ledgerFolder = join(folder, 'logs', 'ledger');
   const database = await openDatabase(config);
   try {
     const { sql } = database;
     await untilAnchored(sql, opening);
-    const vkey = await (await fetch(`${url}/logs/opening/${OPENING_ID}/vkey`)).text();
+    const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
     await exportLog(sql, { origin: opening, vkey: vkey.trim(), folder: openingFolder, ledger });
     await exportLog(sql, { ...ledger, folder: ledgerFolder, ledger: null });
   } finally {
@@ -125,7 +130,7 @@ async function exportAndVerify(config: Config, url: string, folder: string): Pro
   }
   const verified = await judge(openingFolder, ledger.vkey);
   const anchored = await judge(ledgerFolder, ledger.vkey);
-  process.stdout.write(`verified opening=${OPENING_ID} entries=${verified.entries} root=${verified.root}\n`);
+  process.stdout.write(`verified opening=${openingId} entries=${verified.entries} root=${verified.root}\n`);
   process.stdout.write(`verified ledger=${anchored.origin} entries=${anchored.entries} root=${anchored.root}\n`);
 }
 
@@ -152,10 +157,8 @@ async function judge(folder: string, trust: string): Promise<Verified> {
   return judged;
 }
 
-async function untilInterrupted(url: string): Promise<void> {
-  process.stdout.write(
-    `\nThe opening is over and the server stays up: ${url}/openings/${OPENING_ID} (Ctrl-C ends it)\n`,
-  );
+async function untilInterrupted(address: string): Promise<void> {
+  process.stdout.write(`\nThe opening is over and the server stays up: ${address} (Ctrl-C ends it)\n`);
   await new Promise<void>((done) => {
     process.once('SIGINT', done);
     process.once('SIGTERM', done);

@@ -45,11 +45,16 @@ export const BIDDERS: readonly DemoBidder[] = [
   creditCode: demoCreditCode(10 + i),
 }));
 
+/** The bidder whose token was renewed after sealing. */
+const RENEWED = BIDDERS.length - 1;
+
 export type Cast = {
   /** PEM of the demo CA's certificates, to be trusted. */
   readonly anchorsFile: string;
   /** PEM of the operator's signing certificate with those above it. */
   readonly operatorFile: string;
+  /** Makes the certificates and keys of all others: two dozen RSA keys take some seconds. */
+  makeEveryone(): Promise<void>;
   folderOf(official: Official): string;
   /** The keys bidder `index` lodges with. */
   bidderFolder(index: number): string;
@@ -57,29 +62,37 @@ export type Cast = {
   decryptionFolder(index: number): string;
 };
 
-/** Makes every certificate and key of the demo below a folder. */
-export async function makeCast(folder: string, at: number): Promise<Cast> {
+/** Makes the demo's CA and its operator below a folder: all that a server needs to start. */
+export async function openCast(folder: string, at: number): Promise<Cast> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const ca: DemoCa = await createDemoCa({ name: 'kaibiao demo CA', at });
   const anchorsFile = join(folder, 'anchors.pem');
   await writeFile(anchorsFile, ca.rootPem);
   const folderOf = (name: string): string => join(folder, name);
-  for (const official of OFFICIALS) await writePair(folderOf(official), await ca.issuePair(HOLDERS[official]));
-  for (const [index, { creditCode, name }] of BIDDERS.entries()) {
+  const bidderFolder = (index: number): string => folderOf(`bidder-${index + 1}`);
+  await writePair(folderOf('operator'), await ca.issuePair(HOLDERS.operator));
+
+  async function makeBidder(index: number, { creditCode, name }: DemoBidder): Promise<void> {
     const holder: Holder = { creditCode, organisation: name, name };
     const pair = await ca.issuePair(holder);
-    await writePair(folderOf(`bidder-${index + 1}`), pair);
-    if (index !== BIDDERS.length - 1) continue;
-    const renewed = { ...pair, encryption: await ca.issue({ holder, usage: 'encrypt' }) };
-    await writePair(folderOf(`bidder-${index + 1}-renewed`), renewed);
+    await writePair(bidderFolder(index), pair);
+    if (index !== RENEWED) return;
+    const encryption = await ca.issue({ holder, usage: 'encrypt' });
+    await writePair(`${bidderFolder(index)}-renewed`, { ...pair, encryption });
   }
-  const bidderFolder = (index: number): string => folderOf(`bidder-${index + 1}`);
+
   return {
     anchorsFile,
     operatorFile: join(folderOf('operator'), 'sign.crt'),
+    async makeEveryone() {
+      const others = OFFICIALS.filter((official) => official !== 'operator');
+      await Promise.all([
+        ...others.map(async (official) => writePair(folderOf(official), await ca.issuePair(HOLDERS[official]))),
+        ...BIDDERS.map((bidder, index) => makeBidder(index, bidder)),
+      ]);
+    },
     folderOf,
     bidderFolder,
-    decryptionFolder: (index) =>
-      index === BIDDERS.length - 1 ? `${bidderFolder(index)}-renewed` : bidderFolder(index),
+    decryptionFolder: (index) => (index === RENEWED ? `${bidderFolder(index)}-renewed` : bidderFolder(index)),
   };
 }

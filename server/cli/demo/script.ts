@@ -20,6 +20,7 @@ export const DEMO_TIMES = {
   decryptionWindowMs: 16 * SECOND,
   confirmationMs: 12 * SECOND,
   archiveAfterMs: 3 * SECOND,
+  breatheMs: 3 * SECOND,
 } as const;
 
 export type Officials = Readonly<Record<'host' | 'tenderer' | 'witness' | 'supervisor', Person>>;
@@ -63,7 +64,7 @@ export async function publish(stage: Stage, { host, tenderer, witness, superviso
     { account: witness.account, role: 'witness' },
     { account: supervisor.account, role: 'supervisor' },
   ];
-  const { untilDeadlineMs, ...times } = DEMO_TIMES;
+  const { untilDeadlineMs, breatheMs: _breatheMs, ...times } = DEMO_TIMES;
   await createOpening(host, {
     openingId: stage.openingId,
     profile: 'rehearsal',
@@ -93,6 +94,11 @@ async function command(
   await act(person, stage.openingId, { type, role, data });
 }
 
+/** A host reads aloud and people look up: the demo is for watching. */
+function breathe(): Promise<void> {
+  return new Promise((done) => systemWorld.after(DEMO_TIMES.breatheMs, done));
+}
+
 function reached(
   stage: Stage,
   person: Person,
@@ -109,8 +115,10 @@ export async function conduct(stage: Stage, { host, witness }: Officials): Promi
   stage.say('clock', 'check-in is open');
   await hosted((s) => s.phase === 'Sealed');
   stage.say('clock', 'the deadline: the register is frozen, nobody has seen a price');
+  await breathe();
   await command(stage, host, 'host', 'PublishRoster', {});
   stage.say('host', 'published the roster to everyone at once');
+  await breathe();
   await command(stage, host, 'host', 'OpenWindow', {});
   stage.say('host', 'opened the decryption window');
   const attribution = await hosted((s) => s.phase === 'Attribution');
@@ -122,20 +130,24 @@ export async function conduct(stage: Stage, { host, witness }: Officials): Promi
     const verdict = bid.proposal?.verdict ?? 'unknown';
     const ruling = { bidder: bid.bidder, verdict, reason: '电子锁续期后未重新加密，属投标人自身原因' };
     await command(stage, host, 'host', 'GiveRuling', ruling);
+    await breathe();
     await command(stage, witness, 'witness', 'GiveRuling', ruling);
     stage.say('host+witness', `ruled alike on bidder ${bid.bidder}: ${verdict}`);
   }
   await hosted((s) => s.bids.every((b) => isDecrypted(b) || verdictOf(b) !== null));
   await command(stage, host, 'host', 'AnnouncePrices', {});
   stage.say('host', 'announced every price in one broadcast');
+  await breathe();
   await command(stage, host, 'host', 'IssueRecord', { note: '' });
   stage.say('host', 'issued the opening record, version 1');
   const confirmed = await hosted((s) => s.bids.every((b) => b.answer !== null));
   const { record } = confirmed;
   if (record === null) throw new Error('there is no record');
+  await breathe();
   await command(stage, host, 'host', 'ProposeClose', {});
   await command(stage, witness, 'witness', 'AttestClose', { version: record.version, recordSha256: record.sha256 });
   stage.say('witness', 'attested the close with the CA key');
+  await breathe();
   await command(stage, host, 'host', 'HandOver', {});
   stage.say('host', 'handed the decrypted files over to the evaluation');
   await hosted((s) => s.phase === 'Archived');
