@@ -26,7 +26,10 @@ const CLIENT_ERRORS = {
     en: 'There is no valid certificate for this use among the keys.',
     zh: '密钥中没有可用于此用途的有效证书。',
   },
-  several_keys: { en: 'Several certificates serve this use: name one.', zh: '有多张证书可用于此用途，请指明一张。' },
+  several_keys: {
+    en: 'Several certificates serve this use: give the keys of only one.',
+    zh: '有多张证书可用于此用途，请只提供其中一张的密钥。',
+  },
 } as const satisfies Record<string, Words>;
 
 /** The lines for an error. */

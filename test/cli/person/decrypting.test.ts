@@ -1,5 +1,6 @@
 /** A bidder from the deadline on, on the real server: the client's own checks before its key is used, the window, the record. */
 import { createApi } from '../../../server/cli/client/api.ts';
+import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { checkIn } from '../../../server/cli/person/check-in.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../../../server/cli/person/decrypt.ts';
@@ -10,7 +11,7 @@ import { answerRecord, readRecord } from '../../../server/cli/person/record.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
 import { numberOf } from '../../../server/core/opening/state.ts';
 import t from '../../support/tap.ts';
-import { BIDDERS, command, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
+import { command, holderOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
 const { world, officials } = platform;
@@ -82,9 +83,9 @@ t.test('a challenge under a forged or foreign proof is refused before the key is
 });
 
 t.test('a renewed token is found out on one’s own side, and nothing is sent', async (t) => {
-  const renewed: Person = { ...third, keys: await platform.keysOf(BIDDERS[2] ?? t.fail('a bidder')) };
+  const renewed: Person = { ...third, keys: await platform.keysOf(holderOf(2)) };
   await t.rejects(decrypt(renewed, OPENING), { code: 'envelope_for_another_certificate' });
-  const { certSha256 } = (await renewed.keys.listCertificates()).find(({ canUnwrap }) => canUnwrap) ?? t.fail('a key');
+  const { certSha256 } = await pickCertificate(renewed.keys, 'unwrap', world.now());
   const wrong: Person = {
     ...third,
     keys: { ...third.keys, unwrapper: () => renewed.keys.unwrapper(certSha256) },
@@ -120,8 +121,9 @@ t.test('to the record, and what was signed is what the log says', async (t) => {
   await t.rejects(readRecord(first, OPENING), { code: 'no_record_shown' });
   await platform.passUntil(OPENING, 'Attribution');
   const { bids } = await catchUp(host, OPENING, 'host');
-  const failed = bids.find(({ proposal }) => proposal !== null) ?? t.fail('one did not open');
-  const ruling = { bidder: failed.bidder, verdict: failed.proposal?.verdict ?? 'unknown', reason: '更换过密钥介质' };
+  const failed = bids.find(({ proposal }) => proposal !== null);
+  t.equal(failed?.proposal?.verdict, 'deemed_revoked');
+  const ruling = { bidder: failed?.bidder ?? 0, verdict: 'deemed_revoked', reason: '更换过密钥介质' };
   await command(host, 'host', 'GiveRuling', ruling);
   await command(witness, 'witness', 'GiveRuling', ruling);
   await command(host, 'host', 'AnnouncePrices');

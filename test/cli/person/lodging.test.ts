@@ -18,7 +18,7 @@ import { canonicalise } from '../../../server/core/log/canonical.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { until } from '../../support/recorder.ts';
 import t from '../../support/tap.ts';
-import { BIDDERS, heldKey, listOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
+import { heldKey, holderOf, listOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
 await platform.publish(OPENING, 30 * MINUTE);
@@ -67,7 +67,7 @@ t.test('a bid is lodged, its receipt checked and kept, its place in the ledger p
 });
 
 t.test('a statement whose answer was lost is sent again and gets its first answer', async (t) => {
-  const keys = await platform.keysOf(BIDDERS[1] ?? t.fail('a bidder'));
+  const keys = await platform.keysOf(holderOf(1));
   let isDeaf = true;
   const deaf: typeof fetch = async (url, init) => {
     const answer = await fetch(url, init);
@@ -117,9 +117,9 @@ t.test('what would be found at the announcement is found before lodging', async 
   const bidder = await platform.bidder(3);
   const otherLot = await seal(platform, bidder, '1.00', { lotId: 'LOT-2' });
   await t.rejects(lodge(bidder, OPENING, { envelope: otherLot }), { code: 'list_of_another_lot' });
-  const otherName = await seal(platform, bidder, '2.00', { creditCode: BIDDERS[0]?.creditCode ?? '' });
+  const otherName = await seal(platform, bidder, '2.00', { creditCode: holderOf(0).creditCode });
   await t.rejects(lodge(bidder, OPENING, { envelope: otherName }), { code: 'list_of_another_bidder' });
-  const stranger = await platform.enter(await platform.keysOf(BIDDERS[3] ?? t.fail('a bidder')), 'renewed');
+  const stranger = await platform.enter(await platform.keysOf(holderOf(3)), 'renewed');
   const envelope = await seal(platform, bidder, '3.00');
   await t.rejects(lodge(stranger, OPENING, { envelope }), { code: 'envelope_for_another_certificate' });
   t.strictSame(await bidder.folder.bids(OPENING), [], 'nothing was signed');
@@ -127,7 +127,7 @@ t.test('what would be found at the announcement is found before lodging', async 
 
 t.test('a refused lodgement leaves nothing to be sent again', async (t) => {
   const { issue } = platform.ca;
-  const holder = BIDDERS[3] ?? t.fail('a bidder');
+  const holder = holderOf(3);
   const [signing, encryption] = [await issue({ holder, usage: 'sign' }), await issue({ holder, usage: 'encrypt' })];
   const bidder = await platform.enter(heldKeyAgent([heldKey(signing), heldKey(encryption)]), 'refused');
   const envelope = await seal(platform, bidder, '4.00');

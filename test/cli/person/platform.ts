@@ -59,6 +59,13 @@ export type Platform = {
   passUntil(openingId: string, phase: string): Promise<void>;
 };
 
+/** A bidder by its place. */
+export function holderOf(index: number): Holder {
+  const holder = BIDDERS[index];
+  if (holder === undefined) throw new Error(`no bidder ${index}`);
+  return holder;
+}
+
 export function heldKey({ certificatePem, chainPem, privateKeyPem }: Issued) {
   return openPem({ certificates: certificatePem + chainPem, privateKey: privateKeyPem });
 }
@@ -135,9 +142,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     keysOf,
     enter,
     async bidder(index) {
-      const holder = BIDDERS[index];
-      if (holder === undefined) throw new Error(`no bidder ${index}`);
-      return enter(await keysOf(holder), `bidder-${index}`);
+      return enter(await keysOf(holderOf(index)), `bidder-${index}`);
     },
     async publish(openingId, deadlineMs) {
       const { host, tenderer, witness, supervisor } = officials;

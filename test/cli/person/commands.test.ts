@@ -1,0 +1,187 @@
+/** A whole opening from the terminal: each person's subcommands on the real server, with what they print and how they end. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createDemoCa, demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
+import type { Io } from '../../../server/cli/io.ts';
+import { EXIT, main } from '../../../server/cli/main.ts';
+import { formatInstant } from '../../../server/core/log/instant.ts';
+import { PROFILES } from '../../../server/core/opening/policy.ts';
+import t from '../../support/tap.ts';
+import { command, holderOf, LOT, listOf, MINUTE, OPENING, startPlatform } from './platform.ts';
+
+const platform = await startPlatform(t);
+const { world, officials, ca, url } = platform;
+const file = (name: string) => join(platform.folder, name);
+
+/** Runs the command line as somebody: with the keys of a folder, or as the arguments say. */
+async function run(...argv: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const io: Io = {
+    out: (line) => void out.push(line),
+    err: (line) => void err.push(line),
+    world,
+    fetch,
+    askSecret: async () => 'secret',
+  };
+  const code = await main(argv, io);
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+const as = (name: string) => ['--url', url, '--keys', file(name)];
+const done = { code: EXIT.done, err: '' };
+
+const host = { creditCode: demoCreditCode(1), organisation: '代理', name: '张主持', personId: 'A9' };
+for (const [name, holder] of [
+  ['host', host],
+  ['bidder', holderOf(0)],
+  ['second', holderOf(1)],
+] as const)
+  await writePair(file(name), await ca.issuePair(holder));
+
+t.test('an operator lets the host in, who drafts and publishes', async (t) => {
+  const keys = await ca.issue({
+    holder: { creditCode: demoCreditCode(0), organisation: '交易中心', name: '管理员', personId: 'C1' },
+    usage: 'sign',
+  });
+  // The operator of this platform, with a certificate of today: the account is the person's, not the key's.
+  await mkdir(file('operator'));
+  await writeFile(join(file('operator'), 'sign.crt'), keys.certificatePem + keys.chainPem);
+  await writeFile(join(file('operator'), 'sign.key'), keys.privateKeyPem);
+  const letIn = await run('let-in', join(file('host'), 'sign.crt'), ...as('operator'));
+  t.match(letIn, { ...done, out: /张主持, 代理/ });
+  t.match(await run('login', ...as('host')), { ...done, out: /at kaibiao\.test/ });
+
+  const { tenderer, witness, supervisor } = officials;
+  const assignments = [
+    { account: `${host.creditCode}/A9`, role: 'host' },
+    { account: tenderer.account, role: 'tenderer' },
+    { account: witness.account, role: 'witness' },
+    { account: supervisor.account, role: 'supervisor' },
+  ];
+  const details = {
+    title: '道路工程',
+    project: { code: 'P-1', name: '道路工程' },
+    lot: { code: LOT, name: '第一标段' },
+    tenderer: '招标人',
+    agency: '代理机构',
+    place: '开标一室',
+    deadlineAt: formatInstant(world.now() + 5 * MINUTE),
+  };
+  const policy = { ...PROFILES.rehearsal.defaults, minimumBidders: 1, checkInLeadMs: 2 * MINUTE };
+  const draft = { openingId: OPENING, profile: 'rehearsal', details, policy, assignments };
+  await writeFile(file('opening.json'), JSON.stringify(draft));
+  t.match(await run('create', file('opening.json'), ...as('host')), { ...done, out: /entry 0 OpeningCreated/ });
+  const again = await run('create', file('opening.json'), ...as('host'));
+  t.match(again, { code: EXIT.refused, err: /^opening_exists\n/ });
+  const published = await run('act', OPENING, 'PublishOpening', '--role', 'host', ...as('host'));
+  t.match(published, { ...done, out: /entry 1 OpeningPublished/ });
+  t.match(await run('status', OPENING, ...as('bidder')), { ...done, out: /Scheduled[\s\S]*verified to entry 1/ });
+});
+
+t.test('a bidder seals, lodges, replaces and has the receipts checked', async (t) => {
+  await writeFile(file('list.json'), JSON.stringify(listOf(holderOf(0).creditCode, '1000000.00')));
+  const sealed = await run('seal', '--list', file('list.json'), '--out', file('bid'), '--keys', file('bidder'));
+  t.match(sealed, done);
+  t.match(await run('receipt', OPENING, ...as('bidder')), { code: EXIT.refused });
+  t.match(await run('lodge', OPENING, file('bid'), ...as('bidder')), { ...done, out: /^lodged / });
+  const second = await run('lodge', OPENING, file('bid'), ...as('bidder'));
+  t.match(second, { code: EXIT.refused, err: /^bid_already_lodged\n/ });
+  t.match(await run('lodge', OPENING, file('bid'), '--replace', ...as('bidder')), { ...done, out: /^replaced / });
+  world.jump(11_000);
+  t.match(await run('receipt', OPENING, ...as('bidder')), { ...done, out: /genuine[\s\S]*BidLodged.*ledger/ });
+  t.match(await run('withdraw', OPENING, ...as('bidder')), { ...done, out: /^withdrawn / });
+  t.match(await run('lodge', OPENING, file('bid'), ...as('bidder')), { ...done, out: /^lodged / });
+});
+
+t.test('PKCS#12 files and a passphrase do as well', async (t) => {
+  const pair = await ca.issuePair(holderOf(1));
+  await writeFile(file('sign.p12'), exportPkcs12(pair.signing, 'secret'));
+  await writeFile(file('encrypt.p12'), exportPkcs12(pair.encryption, 'secret'));
+  await writeFile(file('passphrase'), 'secret\n');
+  const p12 = [
+    '--p12',
+    file('sign.p12'),
+    '--p12',
+    file('encrypt.p12'),
+    '--folder',
+    file('second-kept'),
+    '--rsa',
+    'PS256',
+  ];
+  await writeFile(file('list2.json'), JSON.stringify(listOf(holderOf(1).creditCode, '2000000.00')));
+  t.match(await run('seal', '--list', file('list2.json'), '--out', file('bid2'), ...p12.slice(0, 4)), done);
+  const lodged = await run(
+    'lodge',
+    OPENING,
+    file('bid2'),
+    ...p12,
+    '--url',
+    url,
+    '--passphrase-file',
+    file('passphrase'),
+  );
+  t.match(lodged, { ...done, out: /^lodged / });
+  const rehearsed = await run('rehearse', OPENING, ...p12, '--url', url, '--device', '测试');
+  t.match(rehearsed, { ...done, out: /the key works/ });
+  const renewed = await run(
+    'rehearse',
+    OPENING,
+    '--url',
+    url,
+    '--keys',
+    file('second'),
+    '--folder',
+    file('second-kept'),
+  );
+  t.match(renewed, { code: EXIT.refused, out: /the key works/, err: /another certificate/ });
+});
+
+t.test('check-in, the window, a decryption handed in by somebody else', async (t) => {
+  t.match(await run('check-in', OPENING, ...as('bidder')), { code: EXIT.refused, err: /^check_in_not_open\n/ });
+  await platform.passUntil(OPENING, 'CheckIn');
+  t.match(await run('check-in', OPENING, ...as('bidder')), { ...done, out: /checked in, received/ });
+  t.match(await run('check-in', OPENING, ...as('bidder')), { ...done, out: /before/ });
+  t.match(await run('decrypt', OPENING, ...as('bidder')), { code: EXIT.refused, err: /^window_not_open\n/ });
+  await platform.passUntil(OPENING, 'Sealed');
+  t.match(await run('act', OPENING, 'PublishRoster', '--role', 'host', ...as('host')), done);
+  const waited = run('wait', OPENING, '--phase', 'Decrypting', '--role', 'bidder', ...as('bidder'));
+  t.match(await run('act', OPENING, 'OpenWindow', '--role', 'host', ...as('host')), { ...done, out: /WindowOpened/ });
+  t.match(await waited, { ...done, out: /0 of 2 bids decrypted; own number \d/ });
+
+  t.match(await run('decrypt', OPENING, '--out', file('decryption.json'), ...as('bidder')), done);
+  t.notMatch(await readFile(file('decryption.json'), 'utf8'), /1000000/);
+  t.match(await run('hand-in', file('decryption.json'), '--url', url), { ...done, out: /handed in, 1 entries/ });
+  const twice = await run('decrypt', OPENING, ...as('bidder'));
+  t.match(twice, { code: EXIT.refused, err: /^(already_decrypted|attempt_undecided)\n/ });
+  const p12 = ['--p12', file('sign.p12'), '--p12', file('encrypt.p12'), '--folder', file('second-kept')];
+  const second = await run('decrypt', OPENING, '--url', url, ...p12);
+  t.match(second, { ...done, out: /received[\s\S]*bidder \d: decrypted/ });
+});
+
+t.test('the record is shown and signed; the log is verified from the address', async (t) => {
+  await run('act', OPENING, 'EndWindowEarly', '--role', 'host', ...as('host'));
+  await run('wait', OPENING, '--phase', 'Attribution', ...as('host'));
+  t.match(await run('record', OPENING, ...as('bidder')), { code: EXIT.refused, err: /^no_record_shown\n/ });
+  t.match(await run('act', OPENING, 'AnnouncePrices', '--role', 'host', ...as('host')), {
+    ...done,
+    out: /PricesAnnounced/,
+  });
+  const issue = ['act', OPENING, 'IssueRecord', '--role', 'host', '--data', '{"note":""}'];
+  t.match(await run(...issue, ...as('host')), { ...done, out: /RecordIssued/ });
+  const shown = await run('record', OPENING, '--sign', ...as('bidder'));
+  t.match(shown, { ...done, out: /1000000\.00[\s\S]*version 1[\s\S]*signed/ });
+  const refused = await run('record', OPENING, '--refuse', '再核', ...as('bidder'));
+  t.match(refused, { code: EXIT.refused, err: /^already_answered_record\n/ });
+  const verified = await run('verify', `${url}/logs/opening/${OPENING}`);
+  t.match(verified, { ...done, out: /^valid, still open: kaibiao\.test\/opening\/zhangye-2026-001/ });
+});
+
+t.test('somebody else’s keys get nowhere', async (t) => {
+  const strangers = await createDemoCa({ name: 'Strangers', at: world.now() });
+  await writePair(file('stranger'), await strangers.issuePair(holderOf(3)));
+  t.match(await run('login', ...as('stranger')), { code: EXIT.refused, err: /^certificate_\w+\n/ });
+  const asHost = await run('act', OPENING, 'HandOver', '--role', 'host', ...as('bidder'));
+  t.match(asHost, { code: EXIT.refused, err: /^role_not_held\n/ });
+  const { entries } = await command(officials.witness, 'witness', 'RequestSuspension', { reason: '现场情况' });
+  t.equal(entries.length, 1, 'and the witness of this opening may act in it');
+});
