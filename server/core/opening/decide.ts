@@ -1,9 +1,9 @@
 // The opening's rules: a command either becomes events or is refused, in the order role → phase → suspension → its own checks.
-import { COMMANDS, type Command, type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
-import type { NewEvent } from './events.ts';
+import { COMMANDS, type Command, OPEN_WHILE_SUSPENDED } from './commands.ts';
+import type { Decision } from './decision.ts';
 import type { Facts } from './facts.ts';
 import { phaseCell } from './phases.ts';
-import { type Refusal, refuse } from './refusals.ts';
+import { refuse } from './refusals.ts';
 import type { Role } from './roles.ts';
 import type { OpeningState } from './state.ts';
 import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
@@ -40,15 +40,6 @@ import {
   recordDecryption,
   recordRefusedAttempt,
 } from './steps/window.ts';
-
-export type Decision = { readonly events: readonly NewEvent[] } | Refusal;
-
-/** One command's own checks, after role, phase and suspension have passed. */
-export type Step<T extends CommandType> = (
-  state: OpeningState,
-  command: Extract<Command, { type: T }>,
-  facts: Facts,
-) => Decision;
 
 /**
  * What follows from a command.

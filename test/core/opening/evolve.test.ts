@@ -2,7 +2,8 @@
 import type { Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import type { LoggedEvent } from '../../../server/core/opening/events.ts';
-import { begin, CorruptLogError, evolve, FITS, learn } from '../../../server/core/opening/evolve.ts';
+import { begin, CorruptLogError, evolve, learn } from '../../../server/core/opening/evolve.ts';
+import { FITS } from '../../../server/core/opening/fits.ts';
 import { PHASES } from '../../../server/core/opening/phases.ts';
 import { readEvent } from '../../../server/core/opening/read-event.ts';
 import { digest } from '../../support/opening-people.ts';

@@ -1,10 +1,9 @@
 // After the window: two people rule on each bid that did not open, the others' prices go out in one broadcast.
 import { formatInstant } from '../../log/instant.ts';
-import type { Step } from '../decide.ts';
+import { needed, type Step } from '../decision.ts';
 import { refuse } from '../refusals.ts';
 import { isGreaterAmount, type PriceRow } from '../rows.ts';
 import { bidOf, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
-import { needed } from './sealing.ts';
 
 /** How often one bidder may contest the ruling on its bid: a right, not a brake on the others. */
 export const MAX_CONTESTS = 3;

@@ -1,6 +1,6 @@
 // Objections 异议: raised in the open, answered at once by those who conduct, disputed on the record (条例44, 60).
 import { formatInstant } from '../../log/instant.ts';
-import type { Step } from '../decide.ts';
+import type { Step } from '../decision.ts';
 import { refuse } from '../refusals.ts';
 import { bidOf } from '../state.ts';
 

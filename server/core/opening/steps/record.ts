@@ -1,12 +1,11 @@
 // The record's versions, each bidder's answer to it, and the end of the opening: closed by host and witness, handed over, archived.
 import { formatInstant } from '../../log/instant.ts';
-import type { Decision, Step } from '../decide.ts';
+import { type Decision, needed, type Step } from '../decision.ts';
 import type { Facts } from '../facts.ts';
 import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import type { Actor } from '../roles.ts';
 import { type Bid, bidOf, changeable, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
-import { needed } from './sealing.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
 export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {

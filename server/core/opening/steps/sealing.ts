@@ -2,7 +2,7 @@
 import { canonicalise } from '../../log/canonical.ts';
 import { LogFormatError } from '../../log/error.ts';
 import { formatInstant, parseInstant } from '../../log/instant.ts';
-import type { Decision, Step } from '../decide.ts';
+import { type Decision, needed, type Step } from '../decision.ts';
 import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
@@ -76,8 +76,8 @@ export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
 
 /** 20号令 art. 7(3), 53(2): no supervision, no opening. */
 export const publishOpening: Step<'PublishOpening'> = (state, _command, facts) => {
-  const needed = ASSIGNABLE.filter((role) => role !== 'auditor');
-  if (!needed.every((role) => facts.assigned.includes(role))) return refuse('no_supervisor_assigned');
+  const roles = ASSIGNABLE.filter((role) => role !== 'auditor');
+  if (!roles.every((role) => facts.assigned.includes(role))) return refuse('no_supervisor_assigned');
   const checkInOpensAt = state.deadlineAt - state.policy.checkInLeadMs;
   // Check-in may already be due, but the deadline must lie ahead.
   if (facts.receivedAt >= state.deadlineAt) return refuse('deadline_too_soon');
@@ -152,9 +152,3 @@ export const publishRoster: Step<'PublishRoster'> = (state, _command, facts) => 
   }
   return { events: [roster, ...objections] };
 };
-
-/** A fact that the recorder must bring for this command; its absence is a fault, not a refusal. */
-export function needed<T>(fact: T | null, what: string): T {
-  if (fact === null) throw new Error(`decide was not told ${what}`);
-  return fact;
-}

@@ -1,11 +1,10 @@
 // Suspension and termination: what freezes every window, who may end it, and how two people or a supervisor end the opening.
 import { formatInstant } from '../../log/instant.ts';
 import { hostSuspensionEndsAt, runningUntil } from '../alarms.ts';
-import type { Step } from '../decide.ts';
+import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
 import type { OpeningState, Suspension } from '../state.ts';
-import { needed } from './sealing.ts';
 
 /** 20号令52, 条例62: the host with a reason, within the policy's total; a supervisor by instruction, without limit. */
 export const suspendOpening: Step<'SuspendOpening'> = (state, { data, actor }, facts) => {

@@ -2,11 +2,10 @@
 import { formatInstant } from '../../log/instant.ts';
 import { evidenceOf, proposeVerdict } from '../attribution.ts';
 import { DECRYPTION_FAULTS } from '../commands.ts';
-import type { Step } from '../decide.ts';
+import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
 import { bidOf, isDecrypted, isUndecided, type OpeningState } from '../state.ts';
-import { needed } from './sealing.ts';
 
 /** Tries one bidder has in the window: enough for every token and reader in the office, too few to load the vault. */
 export const MAX_DECRYPTION_ATTEMPTS = 20;
