@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApp, PAGE_POLICY } from '../../server/http/app.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
-import { OutcomeUnknownError } from '../../server/recorder/keeper.ts';
+import { OutcomeUnknownError } from '../../server/recorder/faults.ts';
 import { ReadOnlyError } from '../../server/recorder/recorder.ts';
 import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
