@@ -14,6 +14,7 @@ import type { JsonObject } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';
+import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
 import { start } from '../../../server/main.ts';
 import { testDb } from '../../support/database.ts';
 import { newFolder } from '../../support/folder.ts';
@@ -192,7 +193,7 @@ export async function seal(
   platform: Platform,
   person: Person,
   amount: string,
-  change: { readonly lotId?: string; readonly creditCode?: string } = {},
+  change: Partial<OpeningList> = {},
 ): Promise<string> {
   const { terms } = await readOpening(person, OPENING);
   const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', platform.world.now());
@@ -211,7 +212,7 @@ export async function seal(
   return out;
 }
 
-export function listOf(creditCode: string, amount: string, change: { lotId?: string; creditCode?: string } = {}) {
+export function listOf(creditCode: string, amount: string, change: Partial<OpeningList> = {}): OpeningList {
   return {
     v: 1,
     lotId: LOT,
@@ -223,5 +224,5 @@ export function listOf(creditCode: string, amount: string, change: { lotId?: str
     manager: '经理',
     columns: {},
     ...change,
-  } as const;
+  };
 }
