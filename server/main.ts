@@ -268,7 +268,11 @@ async function openRooms(parts: {
     outageToleranceMs: config.outageToleranceMs,
     // No cosigners yet: a policy that asks for some cannot be closed under.
     isCosigned: () => false,
-    onSealed: () => void ledger.takeRegister().catch(onFault),
+    onSealed: () => {
+      void ledger.takeRegister().catch(onFault);
+      // A thread takes a moment to start; the window must not wait for it.
+      vault.pool.warm();
+    },
     onFault,
   });
   const running = keep('recorder', recorder, (r) => r.close());
