@@ -2,6 +2,7 @@
 import { fromBase64, fromBase64Url } from '../../core/log/base64.ts';
 import { isJsonObject, type Json } from '../../core/log/canonical.ts';
 import { type Entry, tryParseEntry } from '../../core/log/entry.ts';
+import { LogFormatError } from '../../core/log/error.ts';
 import { parseProof } from '../../core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
 import type { DecryptionFailure } from '../../core/opening/commands.ts';
@@ -44,18 +45,8 @@ export type DecryptionOutcome = {
  *          forked for this one bidder would open its bid early.
  */
 export async function makeDecryption(person: Person, openingId: string): Promise<DecryptionFile> {
-  const lodged = await readStanding(person, openingId);
-  if (lodged === null) throw new PersonError('no_kept_bid');
-  const pin = await person.pin(openingId);
-  const logKey = await pin.pinned();
-  // Who lodged has pinned the log's key then; a key that first shows itself with a challenge would prove nothing.
-  if (logKey === null) throw new PersonError('no_kept_bid', 'the log’s key is not kept');
-  const challenge = await person.api.readDecryptionChallenge(openingId);
-  await acceptHead(person, openingId, parseProof(challenge.window.proof).checkpoint);
-  await acknowledge(person, openingId, challenge);
-  const { statement, jwe } = await answerChallenge(person, lodged, challenge, logKey);
-  const file: DecryptionFile = { v: 1, openingId, statement, jwe };
-  await person.folder.keepEvidence(openingId, `decryption-${lodged.bid.bidId}.json`, `${JSON.stringify(file)}\n`);
+  const { file, acknowledged } = await answerWindow(person, openingId);
+  await acknowledged;
   return file;
 }
 
@@ -66,11 +57,54 @@ export async function makeDecryption(person: Person, openingId: string): Promise
  * Throws:  as makeDecryption and handIn.
  */
 export async function decrypt(person: Person, openingId: string): Promise<Entry> {
-  const file = await makeDecryption(person, openingId);
+  const { file, acknowledged } = await answerWindow(person, openingId);
   const answer = await handIn(person.api, file);
   const [received] = await proveAnswer(person, openingId, answer, jtiOf(file.statement));
+  await acknowledged;
   if (received?.type !== 'DecryptionReceived') throw new PersonError('answer_not_as_asked', received?.type);
   return received;
+}
+
+/**
+ * Answers the challenge.
+ *
+ * Why: that the challenge arrived is said first and waited for last: under load the platform may shed that word, but never the
+ *      decryption, which must not lose its time in the window to it.
+ */
+async function answerWindow(
+  person: Person,
+  openingId: string,
+): Promise<{ readonly file: DecryptionFile; readonly acknowledged: Promise<void> }> {
+  const lodged = await readStanding(person, openingId);
+  if (lodged === null) throw new PersonError('no_kept_bid');
+  // Who lodged has pinned the log's key then; a key that first shows itself with a challenge would prove nothing.
+  const logKey = await (await person.pin(openingId)).pinned();
+  if (logKey === null) throw new PersonError('no_kept_bid', 'the log’s key is not kept');
+  const challenge = await person.api.readDecryptionChallenge(openingId);
+  await acceptHead(person, openingId, checkpointOf(challenge.window.proof));
+  const acknowledged = acknowledge(person, openingId, challenge);
+  try {
+    const { statement, jwe } = await answerChallenge(person, lodged, challenge, logKey);
+    const file: DecryptionFile = { v: 1, openingId, statement, jwe };
+    await person.folder.keepEvidence(openingId, `decryption-${lodged.bid.bidId}.json`, `${JSON.stringify(file)}\n`);
+    // Whoever awaits it hears of its failure; until then it is nobody's.
+    acknowledged.catch(() => 'heard later');
+    return { file, acknowledged };
+  } catch (error) {
+    // The word that the challenge arrived matters most to whom the key then fails.
+    await acknowledged;
+    throw error;
+  }
+}
+
+/** The head a proof stands on. Throws: PersonError log_not_genuine. */
+function checkpointOf(proof: string): string {
+  try {
+    return parseProof(proof).checkpoint;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) throw new PersonError('log_not_genuine', fault.code);
+    throw fault;
+  }
 }
 
 /** Waits until the vault has judged the last attempt. Throws: as waitFor. */
@@ -154,7 +188,7 @@ async function acknowledge(person: Person, openingId: string, { window }: Decryp
   try {
     await act(person, openingId, { type: 'AcknowledgeChallenge', role: 'bidder', data: { kid } });
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0) throw error;
+    if (!(error instanceof ApiError)) throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
 import type { World } from '../../world.ts';
+import { ApiError } from '../client/api.ts';
 import { followLive } from './live-client.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
@@ -27,18 +28,36 @@ export async function waitFor(
 ): Promise<OpeningState> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     if (signal?.aborted) throw new PersonError('wait_ended');
-    // Each time anew: what a broken socket missed, and all there is where sockets do not get through at all.
-    const state = await catchUp(person, openingId, role);
-    if (isSo(state)) return state;
-    const followed = await followLive(person, openingId, role, isSo, signal);
-    if (followed.state !== null) return followed.state;
-    if (followed.hasHeard) pauseMs = FIRST_PAUSE_MS;
-    if (!signal?.aborted) await pause(person.world, pauseMs);
+    try {
+      // Each time anew: what a broken socket missed, and all there is where sockets do not get through at all.
+      const state = await catchUp(person, openingId, role);
+      if (isSo(state)) return state;
+      const followed = await followLive(person, openingId, role, isSo, signal);
+      if (followed.state !== null) return followed.state;
+      if (followed.hasHeard) pauseMs = FIRST_PAUSE_MS;
+    } catch (error) {
+      // A platform that is away for a while comes back; one that refuses has said so.
+      if (!(error instanceof ApiError) || !mayPass(error)) throw error;
+    }
+    await pause(person.world, pauseMs, signal);
   }
 }
 
-function pause(world: Pick<World, 'after'>, ms: number): Promise<void> {
+function mayPass({ status }: ApiError): boolean {
+  return status === 0 || status === 429 || status >= 500;
+}
+
+function pause(world: Pick<World, 'after'>, ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    world.after(ms, resolve);
+    if (signal?.aborted) return resolve();
+    const cancel = world.after(ms, () => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    });
+    function stop(): void {
+      cancel();
+      resolve();
+    }
+    signal?.addEventListener('abort', stop, { once: true });
   });
 }

@@ -1,5 +1,5 @@
 /** A bidder from the deadline on, on the real server: the client's own checks before its key is used, the window, the record. */
-import { createApi } from '../../../server/cli/client/api.ts';
+import { ApiError, createApi } from '../../../server/cli/client/api.ts';
 import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { checkIn } from '../../../server/cli/person/check-in.ts';
@@ -183,9 +183,49 @@ t.test('a server that shows less than before, or other things, is refused', asyn
   await t.rejects(act(swapping, OPENING, objection), { code: 'proof_does_not_hold' });
 });
 
-t.test('a wait can be ended', async (t) => {
+t.test('a wait outlasts a platform that is away, and can be ended', async (t) => {
+  let asked = 0;
+  const away: Person = {
+    ...first,
+    // Pauses are over at once.
+    world: { ...world, after: (ms, alarm) => world.after(ms < 20_000 ? 0 : ms, alarm) },
+    api: {
+      ...first.api,
+      async readEntries(...about) {
+        asked++;
+        if (asked < 4) throw new ApiError('unreachable', 0, 'no answer');
+        return first.api.readEntries(...about);
+      },
+    },
+  };
+  t.equal((await waitFor(away, OPENING, 'public', () => true)).openingId, OPENING);
+  t.equal(asked, 4);
   const end = new AbortController();
   const waited = waitFor(first, OPENING, 'public', () => false, end.signal);
   end.abort();
   await t.rejects(waited, { code: 'wait_ended' });
+  await t.rejects(
+    waitFor(first, 'no-such-opening', 'public', () => true),
+    { code: 'no_such_opening' },
+  );
+});
+
+t.test('a shed acknowledgement does not hold the decryption back', async (t) => {
+  const sent: string[] = [];
+  const person: Person = {
+    ...first,
+    api: {
+      ...first.api,
+      sendCommand: async (...about) => {
+        sent.push(about[1].type);
+        throw new ApiError('overloaded', 503, 'overloaded');
+      },
+      sendDecryption: async () => {
+        sent.push('DecryptBid');
+        throw new ApiError('window_is_over', 409, 'over');
+      },
+    },
+  };
+  await t.rejects(decrypt(person, OPENING), { code: 'window_is_over' });
+  t.strictSame(sent, ['AcknowledgeChallenge', 'DecryptBid']);
 });
