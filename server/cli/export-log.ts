@@ -1,10 +1,13 @@
 /** Writes a log as a folder that anyone can verify without this server: tiles, entries, disclosures, key, checkpoint, anchor. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { canonicalise } from '../core/log/canonical.ts';
+import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
+import { ERASED_TYPE } from '../core/log/verify.ts';
 import type { Sql } from '../store/driver.ts';
-import { proofOf, readDisclosures, readEntries, readTile } from '../store/read-log.ts';
+import { proofOf, readDisclosures, readEntries, readTile, type StoredDisclosure } from '../store/read-log.ts';
+import { filesBelow, isListed } from './log-source.ts';
 
 /** Entries whose disclosures are read at a time. */
 const DISCLOSURE_BATCH = 500;
@@ -20,6 +23,25 @@ export type ExportRequest = {
   readonly ledger: { readonly origin: string; readonly vkey: string } | null;
 };
 
+export const EXPORT_CODES = [
+  'log_not_found',
+  'folder_not_an_export',
+  'folder_of_other_log',
+  'disclosure_missing',
+  'disclosure_unknown',
+  'export_not_whole',
+] as const;
+
+/** Nothing was exported; the folder is as it was. */
+export class ExportError extends Error {
+  readonly code: (typeof EXPORT_CODES)[number];
+  constructor(code: ExportError['code'], message: string) {
+    super(message);
+    this.name = 'ExportError';
+    this.code = code;
+  }
+}
+
 /** The newest committed head. Every committed head is let out: a crash in between ends with its release at the next start. */
 export async function committedHead(sql: Sql, origin: string): Promise<SignedHead | null> {
   const [row] = await sql<{ size: number; note: string }[]>`
@@ -27,65 +49,154 @@ export async function committedHead(sql: Sql, origin: string): Promise<SignedHea
   return row ?? null;
 }
 
-/** How many disclosures an entry of the log has on record and how many left the building; they must be the same number. */
-export type Exported = { readonly size: number; readonly disclosures: number; readonly anchored: boolean };
+/**
+ * What was written. `erased` counts the disclosures that are gone and accounted for by an `Erased` entry; `anchored` says whether the
+ * ledger held exactly this head: of a log that grows it may lag a moment.
+ */
+export type Exported = {
+  readonly size: number;
+  readonly disclosures: number;
+  readonly erased: number;
+  readonly anchored: boolean;
+};
 
 /**
  * Exports one log.
  *
- * Shape:  the folder of core/log/FORMAT.md §7; files that stand there already are overwritten.
- * Throws: when the database counts other entries or disclosures than were written: an export must be whole or fail loudly.
+ * Shape:  the folder of core/log/FORMAT.md §7. It is written beside its place and moved there once it is whole; an earlier export of
+ *         the same log gives way to it, so that no file of a smaller size stays behind.
+ * Throws: ExportError: there is no such log; the folder holds anything else than an export of this log; the database lacks an
+ *         entry or a disclosure, or has one nobody committed to: an export is whole or it fails.
  */
 export async function exportLog(sql: Sql, request: ExportRequest): Promise<Exported> {
-  const { origin, folder } = request;
+  const { origin } = request;
+  const folder = resolve(request.folder);
   const head = await committedHead(sql, origin);
-  if (head === null) throw new Error(`${origin} has no entry`);
-  const write = (path: string, bytes: string | Uint8Array) => writeInto(folder, path, bytes);
-  await write('checkpoint', head.note);
-  await write('vkey', `${request.vkey}\n`);
-  const tiles: Tile[] = [...tilesOf(head.size), ...bundlesOf(head.size)];
-  for (const tile of tiles) {
-    const bytes = await readTile(sql, origin, tile, head.size);
-    if (bytes === null) throw new Error(`${formatTilePath(tile)} is not within ${head.size} entries`);
-    await write(formatTilePath(tile), bytes);
+  if (head === null) throw new ExportError('log_not_found', `${origin} has no entry`);
+  await checkPlace(folder, origin);
+  const part = `${folder}.part-${process.pid}`;
+  await rm(part, { recursive: true, force: true });
+  try {
+    const exported = await writeLog(sql, request, head, (path, bytes) => writeInto(part, path, bytes));
+    await putInPlace(part, folder);
+    return exported;
+  } catch (error) {
+    await rm(part, { recursive: true, force: true });
+    throw error;
   }
-  const disclosures = await exportDisclosures(sql, origin, head.size, write);
-  const [counted] = await sql<{ disclosures: number; entries: number }[]>`
-    SELECT (SELECT count(*)::int FROM disclosures WHERE origin = ${origin} AND seq < ${head.size}) AS disclosures,
-           (SELECT count(*)::int FROM entries WHERE origin = ${origin} AND seq < ${head.size}) AS entries`;
-  if (counted?.disclosures !== disclosures || counted.entries !== head.size)
-    throw new Error(`the export of ${origin} is not whole`);
-  const anchored = request.ledger !== null && (await exportAnchor(sql, origin, request.ledger, write));
-  return { size: head.size, disclosures, anchored };
+}
+
+/** Is there nothing yet, or an export of the same log? What somebody else keeps there is not ours to take away. */
+async function checkPlace(folder: string, origin: string): Promise<void> {
+  let isEmpty = true;
+  for await (const { path, isFile } of filesBelow(folder)) {
+    isEmpty = false;
+    if (!isFile || !isListed(path, null))
+      throw new ExportError('folder_not_an_export', `${folder} holds ${path}, which is of no export`);
+  }
+  if (isEmpty) return;
+  const vkey = await readFile(join(folder, 'vkey'), 'utf8').catch(() => '');
+  if (vkey.slice(0, vkey.indexOf('+')) !== origin)
+    throw new ExportError('folder_of_other_log', `${folder} holds an export of ${vkey.trim() || 'no known log'}`);
+}
+
+/** Not one step, as folders cannot be exchanged portably: a crash in between leaves the earlier export beside its place. */
+async function putInPlace(part: string, folder: string): Promise<void> {
+  const old = `${folder}.old-${process.pid}`;
+  await rm(old, { recursive: true, force: true });
+  await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(part, folder);
+  await rm(old, { recursive: true, force: true });
 }
 
 type Write = (path: string, bytes: string | Uint8Array) => Promise<void>;
 
-async function exportDisclosures(sql: Sql, origin: string, size: number, write: Write): Promise<number> {
-  let written = 0;
-  for (let from = 0; from < size; from += DISCLOSURE_BATCH) {
-    const rows = await readDisclosures(sql, origin, from, Math.min(size, from + DISCLOSURE_BATCH));
-    for (const seq of new Set(rows.map((row) => row.seq))) {
-      const texts = rows.filter((row) => row.seq === seq).map((row) => row.disclosure);
-      await write(`disclosures/${seq}.json`, canonicalise(texts));
-      written += texts.length;
-    }
+async function writeLog(
+  sql: Sql,
+  { origin, vkey, ledger }: ExportRequest,
+  head: SignedHead,
+  write: Write,
+): Promise<Exported> {
+  await write('checkpoint', head.note);
+  await write('vkey', `${vkey}\n`);
+  for (const tile of tilesAndBundles(head.size)) {
+    const bytes = await readTile(sql, origin, tile, head.size);
+    if (bytes === null) throw new Error(`${formatTilePath(tile)} is not within ${head.size} entries`);
+    await write(formatTilePath(tile), bytes);
   }
-  return written;
+  const { disclosures, erased } = await writeDisclosures(sql, origin, head.size, write);
+  const [counted] = await sql<{ disclosures: number; entries: number }[]>`
+    SELECT (SELECT count(*)::int FROM disclosures WHERE origin = ${origin} AND seq < ${head.size}) AS disclosures,
+           (SELECT count(*)::int FROM entries WHERE origin = ${origin} AND seq < ${head.size}) AS entries`;
+  if (counted?.disclosures !== disclosures || counted.entries !== head.size)
+    throw new ExportError('export_not_whole', `${origin} has other numbers in the database`);
+  const anchored = ledger !== null && (await writeAnchor(sql, { origin, size: head.size }, ledger, write));
+  return { size: head.size, disclosures, erased, anchored };
 }
 
-/** The ledger's last head entry of this log, with its proof; false while the ledger has none. */
-async function exportAnchor(
+function* tilesAndBundles(size: number): Generator<Tile> {
+  yield* tilesOf(size);
+  yield* bundlesOf(size);
+}
+
+/** Throws: ExportError for a field without its disclosure that no `Erased` entry accounts for, and for a disclosure without its field. */
+async function writeDisclosures(
   sql: Sql,
   origin: string,
-  ledger: { origin: string; vkey: string },
+  size: number,
+  write: Write,
+): Promise<{ disclosures: number; erased: number }> {
+  const missing = new Set<string>();
+  let disclosures = 0;
+  let erased = 0;
+  for (let from = 0; from < size; from += DISCLOSURE_BATCH) {
+    const to = Math.min(size, from + DISCLOSURE_BATCH);
+    const rows = bySeq(await readDisclosures(sql, origin, from, to));
+    for (const { seq, bytes } of await readEntries(sql, origin, from, to)) {
+      const entry = parseEntry(bytes);
+      const own = rows.get(seq) ?? [];
+      for (const field of fieldsWithout(origin, entry, own)) missing.add(`${seq} ${field}`);
+      if (entry.type === ERASED_TYPE && missing.delete(erasedField(entry))) erased += 1;
+      if (own.length === 0) continue;
+      await write(`disclosures/${seq}.json`, canonicalise(own.map((row) => row.disclosure)));
+      disclosures += own.length;
+    }
+  }
+  for (const field of missing) throw new ExportError('disclosure_missing', `${origin}: ${field}`);
+  return { disclosures, erased };
+}
+
+function bySeq(rows: readonly StoredDisclosure[]): Map<number, StoredDisclosure[]> {
+  const grouped = new Map<number, StoredDisclosure[]>();
+  for (const row of rows) grouped.set(row.seq, [...(grouped.get(row.seq) ?? []), row]);
+  return grouped;
+}
+
+function fieldsWithout(origin: string, { seq, commit }: Entry, rows: readonly StoredDisclosure[]): string[] {
+  const given = rows.map((row) => row.field);
+  const unknown = given.find((field) => !Object.hasOwn(commit, field));
+  if (unknown !== undefined) throw new ExportError('disclosure_unknown', `${origin}: ${seq} ${unknown}`);
+  return Object.keys(commit).filter((field) => !given.includes(field));
+}
+
+function erasedField({ body }: Entry): string {
+  return `${body['seq']} ${body['field']}`;
+}
+
+/** The ledger's entry with exactly this head, and its proof; false while the ledger has none. */
+async function writeAnchor(
+  sql: Sql,
+  { origin, size }: { readonly origin: string; readonly size: number },
+  ledger: { readonly origin: string; readonly vkey: string },
   write: Write,
 ): Promise<boolean> {
   const checkpoint = await committedHead(sql, ledger.origin);
   if (checkpoint === null) return false;
   const [found] = await sql<{ ledgerSeq: number }[]>`
-    SELECT ledger_seq AS "ledgerSeq" FROM ledger_heads WHERE origin = ${origin} AND ledger_seq < ${checkpoint.size}
-    ORDER BY ledger_seq DESC LIMIT 1`;
+    SELECT ledger_seq AS "ledgerSeq" FROM ledger_heads
+    WHERE origin = ${origin} AND size = ${size} AND ledger_seq < ${checkpoint.size} ORDER BY ledger_seq DESC LIMIT 1`;
   if (found === undefined) return false;
   const [entry] = await readEntries(sql, ledger.origin, found.ledgerSeq, found.ledgerSeq + 1);
   if (entry === undefined) return false;

@@ -1,21 +1,32 @@
-/** Where a verifier reads a log from: an export folder on disk, or a server's public tiles. It believes neither. */
-import { readFile } from 'node:fs/promises';
+/** Where a verifier reads a log from: an export folder on disk, or a server's public tiles. It believes neither, and reads no more than a limit. */
+import { type Dirent, constants as fsConstants } from 'node:fs';
+import { open, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isJsonObject, type Json } from '../core/log/canonical.ts';
+import { isJsonObject, type Json, parseCanonical } from '../core/log/canonical.ts';
+import { DISCLOSURE_LIMIT_CHARACTERS } from '../core/log/disclosure.ts';
 import { ENTRY_LIMIT_BYTES } from '../core/log/entry.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import { HASH_BYTES } from '../core/log/hash.ts';
 import { NOTE_LIMIT_BYTES } from '../core/log/note.ts';
 import {
   bundlesOf,
-  encodeHashTile,
   formatTilePath,
   type HashTile,
   parseBundle,
+  parseTilePath,
   TILE_WIDTH,
-  tilesOf,
+  tileWidth,
 } from '../core/log/tile.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
 
 /** Longest answer that is read for one file of a log: a full bundle of the longest entries. */
 export const FILE_LIMIT_BYTES = TILE_WIDTH * (ENTRY_LIMIT_BYTES + 2);
+const VKEY_LIMIT_BYTES = 1_024;
+const HASH_TILE_LIMIT_BYTES = TILE_WIDTH * HASH_BYTES;
+/** A proof has its checkpoint and at most 63 hashes before it. */
+const PROOF_LIMIT_BYTES = NOTE_LIMIT_BYTES + 4_096;
+/** Disclosures of one entry, or of one page of them. */
+const DISCLOSURES_LIMIT_BYTES = 8 * DISCLOSURE_LIMIT_CHARACTERS;
 
 /** The proof that a log's last head stands in the ledger. */
 export type Anchor = {
@@ -36,84 +47,162 @@ export type LogSource = {
   disclosuresFor(seq: number): Promise<readonly string[]>;
   /** Null when the source holds none. */
   anchor(): Promise<Anchor | null>;
+  /** The first file that has no place in a log of this size; null when there is none, or none could be found out. */
+  unlisted(size: number): Promise<string | null>;
+  /** The whole ledger of the same platform, where it stands beside this log; null where none does. */
+  ledger(): LogSource | null;
 };
 
-/** The source cannot be read; says which file. */
+export const SOURCE_CODES = ['source_unreadable', 'file_missing', 'file_malformed', 'file_unlisted'] as const;
+
+/** The source cannot be read, or not as a log; says which file. */
 export class SourceError extends Error {
-  readonly code = 'source_unreadable';
+  readonly code: (typeof SOURCE_CODES)[number];
+  constructor(code: SourceError['code'], message: string) {
+    super(message);
+    this.name = 'SourceError';
+    this.code = code;
+  }
 }
 
-type ReadFile = (path: string) => Promise<Uint8Array | null>;
+/** Reads one file; null when it is not there. Throws: SourceError when it is longer than the limit or cannot be reached. */
+type ReadFile = (path: string, limitBytes: number) => Promise<Uint8Array | null>;
+
+async function need(read: ReadFile, path: string, limitBytes: number): Promise<Uint8Array> {
+  const bytes = await read(path, limitBytes);
+  if (bytes === null) throw new SourceError('file_missing', path);
+  return bytes;
+}
+
+/** What `parse` makes of a file. Throws: SourceError file_malformed in the place of a LogFormatError. */
+function parsed<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (fault) {
+    if (fault instanceof LogFormatError) throw new SourceError('file_malformed', `${path}: ${fault.message}`);
+    throw fault;
+  }
+}
+
+async function text(read: ReadFile, path: string, limitBytes: number): Promise<string> {
+  const bytes = await need(read, path, limitBytes);
+  return parsed(path, () => fromUtf8(bytes));
+}
+
+/** A verifier key with exactly one line feed behind it. */
+async function vkeyFile(read: ReadFile, path: string): Promise<string> {
+  const line = await text(read, path, VKEY_LIMIT_BYTES);
+  if (!/^[^\n]+\n$/u.test(line)) throw new SourceError('file_malformed', `${path}: not one line`);
+  return line.slice(0, -1);
+}
 
 async function* bundles(read: ReadFile, size: number): AsyncGenerator<Uint8Array> {
   for (const bundle of bundlesOf(size)) {
     const path = formatTilePath(bundle);
-    const bytes = await read(path);
-    if (bytes === null) throw new SourceError(`${path} is missing`);
-    yield* parseBundle(bytes, bundle.width);
+    const bytes = await need(read, path, FILE_LIMIT_BYTES);
+    yield* parsed(path, () => parseBundle(bytes, bundle.width));
   }
 }
 
-async function text(read: ReadFile, path: string): Promise<string> {
-  const bytes = await read(path);
-  if (bytes === null) throw new SourceError(`${path} is missing`);
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-}
-
-function tiled(name: string, read: ReadFile, rest: Pick<LogSource, 'disclosuresFor' | 'anchor'>): LogSource {
+function tiled(
+  name: string,
+  read: ReadFile,
+  rest: Pick<LogSource, 'disclosuresFor' | 'anchor' | 'unlisted' | 'ledger'>,
+): LogSource {
   return {
     name,
-    async vkey() {
-      return (await text(read, 'vkey')).replace(/\n$/u, '');
-    },
-    checkpoint: () => text(read, 'checkpoint'),
+    vkey: () => vkeyFile(read, 'vkey'),
+    checkpoint: () => text(read, 'checkpoint', NOTE_LIMIT_BYTES),
     entries: (size) => bundles(read, size),
-    async hashTile(tile) {
-      const path = formatTilePath(tile);
-      const bytes = await read(path);
-      if (bytes === null) throw new SourceError(`${path} is missing`);
-      return bytes;
-    },
+    hashTile: (tile) => need(read, formatTilePath(tile), HASH_TILE_LIMIT_BYTES),
     ...rest,
   };
 }
 
-/** The list of disclosures of one file. Throws: SourceError for anything else than a list of texts. */
+/** The list of disclosures of one file, which is not there rather than empty. Throws: SourceError file_malformed. */
 function listOfTexts(bytes: Uint8Array, path: string): string[] {
-  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  if (!Array.isArray(value) || !value.every((v) => typeof v === 'string'))
-    throw new SourceError(`${path} is no list of disclosures`);
+  const value = parsed(path, () => parseCanonical(fromUtf8(bytes)));
+  if (!Array.isArray(value) || value.length === 0 || !value.every((v) => typeof v === 'string'))
+    throw new SourceError('file_malformed', `${path}: no list of disclosures`);
   return value;
 }
 
+/** What of the system says that a path leads to no file. */
+const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'];
+
 /** An export folder (core/log/FORMAT.md §7). */
 export function folderSource(folder: string): LogSource {
-  const read: ReadFile = async (path) => {
+  const read: ReadFile = async (path, limitBytes) => {
     try {
-      return new Uint8Array(await readFile(join(folder, path)));
+      // a link would let a bundle show what is not in it
+      const file = await open(join(folder, path), fsConstants.O_RDONLY | fsConstants.O_NOFOLLOW);
+      try {
+        const { size } = await file.stat();
+        if (size > limitBytes) throw new SourceError('file_malformed', `${path}: longer than ${limitBytes} bytes`);
+        return new Uint8Array(await file.readFile());
+      } finally {
+        await file.close();
+      }
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+      if (error instanceof Error && 'code' in error && NO_FILE.includes(String(error.code))) return null;
       throw error;
     }
   };
   return tiled(folder, read, {
     async disclosuresFor(seq) {
       const path = `disclosures/${seq}.json`;
-      const bytes = await read(path);
+      const bytes = await read(path, DISCLOSURES_LIMIT_BYTES);
       return bytes === null ? [] : listOfTexts(bytes, path);
     },
     async anchor() {
-      if ((await read('anchor/head.json')) === null) return null;
-      const head = await read('anchor/head.json');
-      if (head === null) return null;
+      const parts = await Promise.all(ANCHOR_FILES.map((path) => read(path, PROOF_LIMIT_BYTES + ENTRY_LIMIT_BYTES)));
+      if (parts.every((part) => part === null)) return null;
       return {
-        vkey: (await text(read, 'anchor/vkey')).replace(/\n$/u, ''),
-        checkpoint: await text(read, 'anchor/checkpoint'),
-        head,
-        proof: await text(read, 'anchor/opening.tlog-proof'),
+        vkey: await vkeyFile(read, 'anchor/vkey'),
+        checkpoint: await text(read, 'anchor/checkpoint', NOTE_LIMIT_BYTES),
+        head: await need(read, 'anchor/head.json', ENTRY_LIMIT_BYTES),
+        proof: await text(read, 'anchor/opening.tlog-proof', PROOF_LIMIT_BYTES),
       };
     },
+    async unlisted(size) {
+      for await (const { path, isFile } of filesBelow(folder)) if (!isFile || !isListed(path, size)) return path;
+      return null;
+    },
+    ledger: () => null,
   });
+}
+
+export const ANCHOR_FILES = ['anchor/vkey', 'anchor/checkpoint', 'anchor/head.json', 'anchor/opening.tlog-proof'];
+
+/** Every file below a folder, by its path with slashes; what is neither file nor folder is named as no file. */
+export async function* filesBelow(folder: string, below = ''): AsyncGenerator<{ path: string; isFile: boolean }> {
+  let children: AsyncIterable<Dirent>;
+  try {
+    children = await opendir(join(folder, below));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && NO_FILE.includes(String(error.code))) return;
+    throw error;
+  }
+  for await (const child of children) {
+    const path = below === '' ? child.name : `${below}/${child.name}`;
+    if (child.isDirectory()) yield* filesBelow(folder, path);
+    else yield { path, isFile: child.isFile() };
+  }
+}
+
+/** Whether the folder of a log has a place for this file: of this size, or, when it is null, of any. */
+export function isListed(path: string, size: number | null): boolean {
+  if (path === 'checkpoint' || path === 'vkey' || ANCHOR_FILES.includes(path)) return true;
+  const disclosures = /^disclosures\/(0|[1-9][0-9]{0,15})\.json$/.exec(path);
+  if (disclosures !== null) return size === null || Number(disclosures[1]) < size;
+  try {
+    const tile = parseTilePath(path);
+    const level = tile.kind === 'hashes' ? tile.level : 0;
+    return size === null || tile.width === tileWidth(level, tile.index, size);
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
 }
 
 /** Entries whose disclosures one request asks for. */
@@ -125,53 +214,82 @@ const PAGE = 200;
  * Shape: what the public may see is disclosed by `/openings/<id>/entries`; the rest stays withheld.
  */
 export function urlSource(url: string): LogSource {
-  const base = url.replace(/\/$/u, '');
-  const read: ReadFile = async (path) => {
-    const answer = await fetch(`${base}/${path}`);
-    if (answer.status === 404) return null;
-    if (!answer.ok) throw new SourceError(`${base}/${path} answered ${answer.status}`);
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    if (bytes.length > Math.max(FILE_LIMIT_BYTES, NOTE_LIMIT_BYTES)) throw new SourceError(`${path} is too long`);
-    return bytes;
-  };
+  const base = url.replace(/\/+$/u, '');
+  const read: ReadFile = (path, limitBytes) => fetchFile(`${base}/${path}`, limitBytes);
   const opening = /^(.*)\/logs\/opening\/([^/]+)$/u.exec(base);
-  let page = new Map<number, readonly string[]>();
-  let pageFrom = -1;
+  let page: Page = { from: 0, to: 0, disclosures: new Map() };
   return tiled(base, read, {
     async disclosuresFor(seq) {
       if (opening === null) return [];
-      const from = seq - (seq % PAGE);
-      if (from !== pageFrom) {
-        page = await disclosurePage(`${opening[1]}/openings/${opening[2]}/entries?after=${from - 1}&limit=${PAGE}`);
-        pageFrom = from;
-      }
-      return page.get(seq) ?? [];
+      if (seq < page.from || seq >= page.to)
+        page = await fetchPage(`${opening[1]}/openings/${opening[2]}/entries?after=${seq - 1}&limit=${PAGE}`, seq);
+      return page.disclosures.get(seq) ?? [];
     },
     anchor: () => Promise.resolve(null),
+    unlisted: () => Promise.resolve(null),
+    ledger: () => (opening === null ? null : urlSource(`${opening[1]}/logs/ledger`)),
   });
 }
 
-async function disclosurePage(url: string): Promise<Map<number, readonly string[]>> {
-  const answer = await fetch(url, { headers: { accept: 'application/json' } });
-  if (!answer.ok) throw new SourceError(`${url} answered ${answer.status}`);
-  const value = (await answer.json()) as Json;
-  const page = new Map<number, readonly string[]>();
-  if (!isJsonObject(value) || !isJsonObject(value['disclosures'])) throw new SourceError(`${url} holds no disclosures`);
-  for (const [seq, texts] of Object.entries(value['disclosures'])) {
-    if (Array.isArray(texts)) page.set(Number(seq), texts.map(String));
+/** Throws: SourceError: not reached, another status than 200 and 404, longer than the limit. */
+async function fetchFile(url: string, limitBytes: number, accept = '*/*'): Promise<Uint8Array | null> {
+  const answer = await reached(url, () => fetch(url, { headers: { accept } }));
+  if (answer.status === 404) {
+    await answer.body?.cancel();
+    return null;
   }
-  return page;
+  if (!answer.ok) throw new SourceError('source_unreadable', `${url} answered ${answer.status}`);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  await reached(url, async () => {
+    for await (const part of answer.body ?? []) {
+      length += part.length;
+      if (length > limitBytes) throw new SourceError('file_malformed', `${url}: longer than ${limitBytes} bytes`);
+      parts.push(part);
+    }
+  });
+  return new Uint8Array(Buffer.concat(parts));
 }
 
-/** The first hash tile of the source that is not what the entries' leaf hashes make; null when all are. */
-export async function differingTile(
-  source: LogSource,
-  size: number,
-  computed: (tile: HashTile) => Uint8Array[],
-): Promise<string | null> {
-  for (const tile of tilesOf(size)) {
-    const published = await source.hashTile(tile);
-    if (!Buffer.from(encodeHashTile(computed(tile))).equals(published)) return formatTilePath(tile);
+/** What the network fails with, as the source's fault: it is where the log should have been read. */
+async function reached<T>(url: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const cause = error.cause instanceof Error ? error.cause.message : error.message;
+    throw new SourceError('source_unreadable', `${url}: ${cause}`);
   }
-  return null;
+}
+
+/** The disclosures of the entries [from, to). */
+type Page = {
+  readonly from: number;
+  readonly to: number;
+  readonly disclosures: ReadonlyMap<number, readonly string[]>;
+};
+
+async function fetchPage(url: string, from: number): Promise<Page> {
+  const bytes = await fetchFile(url, DISCLOSURES_LIMIT_BYTES, 'application/json');
+  if (bytes === null) throw new SourceError('file_missing', url);
+  const value = parsed(url, () => parseJson(fromUtf8(bytes)));
+  const isPage = isJsonObject(value) && isJsonObject(value['disclosures']) && Array.isArray(value['entries']);
+  if (!isPage) throw new SourceError('file_malformed', `${url}: no page of entries`);
+  const disclosures = new Map<number, readonly string[]>();
+  for (const [seq, texts] of Object.entries(value['disclosures'] as Record<string, Json>)) {
+    if (!Array.isArray(texts) || !texts.every((one) => typeof one === 'string'))
+      throw new SourceError('file_malformed', `${url}: no disclosures of entry ${seq}`);
+    disclosures.set(Number(seq), texts);
+  }
+  // at least the entry asked for, or the same page would be asked for without end
+  const count = Math.max(1, (value['entries'] as readonly Json[]).length);
+  return { from, to: from + count, disclosures };
+}
+
+function parseJson(json: string): Json {
+  try {
+    return JSON.parse(json) as Json;
+  } catch (cause) {
+    throw new LogFormatError('json_malformed', String(cause));
+  }
 }

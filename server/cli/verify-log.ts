@@ -1,71 +1,32 @@
 /** `kaibiao verify`: judges a log from a folder or an address, in words; it needs no server, no database and no trust in either. */
 import { verify as verifySignature } from 'node:crypto';
-import { ACT_REASONS, checkAct, readPersonAct } from '../core/log/act.ts';
 import { toBase64 } from '../core/log/base64.ts';
-import { isJsonObject, type JsonObject } from '../core/log/canonical.ts';
-import { openCheckpoint } from '../core/log/checkpoint.ts';
+import { sameBytes } from '../core/log/bytes.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
-import { LogFormatError } from '../core/log/error.ts';
-import { checkHead, type HeadRefusal, isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
-import { leafHash, rootOf } from '../core/log/merkle.ts';
-import { ed25519Verifier, parseVkey, type VerifyEd25519 } from '../core/log/note.ts';
-import { ledgerOrigin } from '../core/log/origin.ts';
+import { demand, LogFormatError } from '../core/log/error.ts';
+import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
+import { leafHash } from '../core/log/merkle.ts';
+import {
+  ed25519Verifier,
+  KEY_TYPES,
+  parseNote,
+  parseVkey,
+  type VerifierKey,
+  type VerifyEd25519,
+} from '../core/log/note.ts';
+import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
 import { verifyProof } from '../core/log/proof.ts';
-import { readBatch } from '../core/log/register-batch.ts';
-import { type HashTile, TILE_HEIGHT, TILE_WIDTH } from '../core/log/tile.ts';
-import { type Disclosures, type LogProblem, verifyLog } from '../core/log/verify.ts';
-import type { Words } from '../core/log/words.ts';
-import { createAudit } from '../core/opening/audit.ts';
-import { isEventType } from '../core/opening/read-event.ts';
+import { type Disclosures, LOG_REASONS, verifyLog } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
-import { verifyJwsSignature } from '../identity/signature.ts';
-import { differingTile, type LogSource, SourceError } from './log-source.ts';
-import { signedTypesOf } from './signed-types.ts';
+import { type Anchor, type LogSource, SourceError } from './log-source.ts';
+import { watchLedger } from './verify-ledger.ts';
+import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
+import { checkTiles } from './verify-tiles.ts';
+import { type Refused, refuse } from './verify-words.ts';
+import type { Watcher } from './watcher.ts';
 
-/** What this file adds to the reasons of core/log and core/opening. */
-export const VERIFY_REASONS = {
-  source_unreadable: { en: 'The log cannot be read where it should be.', zh: '无法从指定位置读取日志。' },
-  not_a_log_of_this_format: {
-    en: 'This is no log of the kinds that can be verified here.',
-    zh: '这不是此处可验证的日志类型。',
-  },
-  tile_differs: { en: 'A published tile is not what the entries make.', zh: '公布的哈希块与条目计算结果不一致。' },
-  person_unsigned: { en: "A person's act is missing where a person acted.", zh: '应有本人签名的操作缺少签名。' },
-  person_differs: {
-    en: 'The act was signed by another person than the entry names.',
-    zh: '签名人与条目所载人员不一致。',
-  },
-  anchor_missing: {
-    en: 'A ledger key is trusted, but nothing anchors this log in the ledger.',
-    zh: '已指定受信任的总账密钥，但本日志没有总账锚定。',
-  },
-  anchor_other_ledger: {
-    en: 'The log is anchored in another ledger than the trusted one.',
-    zh: '本日志锚定于另一总账，而非受信任的总账。',
-  },
-  anchor_proof_bad: {
-    en: 'The proof that the head stands in the ledger does not hold.',
-    zh: '树头在总账中的证明不成立。',
-  },
-  anchor_other_head: { en: 'The ledger holds another head than this log shows.', zh: '总账所载树头与本日志不一致。' },
-  ledger_head_refused: {
-    en: 'The ledger holds a head that does not continue the one before.',
-    zh: '总账中有树头不是前一树头的延续。',
-  },
-  ledger_head_unsigned: { en: 'The ledger holds a head without its signature.', zh: '总账中有未经签名的树头。' },
-  ledger_batch_malformed: {
-    en: 'A register batch of the ledger is not of constant form.',
-    zh: '总账中的登记批次格式不符。',
-  },
-} as const satisfies Record<string, Words>;
-
-export type Refused = {
-  readonly ok: false;
-  readonly reason: string;
-  readonly words: Words;
-  readonly seq?: number;
-  readonly detail?: string;
-};
+export type { Refused } from './verify-words.ts';
 
 export type Verified = {
   readonly ok: true;
@@ -74,16 +35,20 @@ export type Verified = {
   readonly entries: number;
   /** Base64. */
   readonly root: string;
-  /** A log that ends before `Archived` is valid and still open. */
+  /** A log that ends before its terminal entry is valid and still open. */
   readonly standing: 'valid, complete' | 'valid, still open';
   readonly actsChecked: number;
   readonly withheld: number;
+  /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
+  readonly erased: number;
   readonly anchoring: string;
 };
 
 export type VerifyOptions = {
   /** The ledger's verifier key, from elsewhere than the log. */
   readonly trust?: string;
+  /** The whole ledger, to exclude a second log of the opening; by default the one beside the log, where `trust` is given. */
+  readonly ledger?: LogSource;
   /** Whether every disclosure must be there: so for a whole export, not for what the public may see. */
   readonly requireAllDisclosures: boolean;
 };
@@ -98,83 +63,109 @@ const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
 /** SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
 const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
-function refuse(reason: keyof typeof VERIFY_REASONS, more: { seq?: number; detail?: string } = {}): Refused {
-  return { ok: false, reason, words: VERIFY_REASONS[reason], ...more };
-}
-
 /**
  * Verifies the log of a source.
  *
- * Returns: what was verified, or the first reason against it.
- * Throws:  only for faults of the network or the disk that are not the log's.
+ * Shape:   an opening's log, the ledger or an access log, told apart by the name of its key.
+ * Returns: what was verified, or the first reason against it: key, checkpoint, files, then entry by entry, root, what must be at
+ *          the end, hash tiles, anchoring.
+ * Throws:  only for faults of the disk that are not the log's.
  */
 export async function verifySource(source: LogSource, options: VerifyOptions): Promise<Verified | Refused> {
   try {
     return await judge(source, options);
   } catch (error) {
-    if (error instanceof SourceError) return refuse('source_unreadable', { detail: error.message });
-    if (error instanceof LogFormatError)
-      return refuse('source_unreadable', { detail: `${error.code}: ${error.message}` });
+    if (error instanceof SourceError) return refuse(error.code, { detail: error.message });
     throw error;
   }
 }
 
-async function judge(source: LogSource, options: VerifyOptions): Promise<Verified | Refused> {
+type Heads = (head: LedgerHead, publicKey: string) => void;
+
+async function judge(source: LogSource, options: VerifyOptions, onHead?: Heads): Promise<Verified | Refused> {
   const vkey = await source.vkey();
-  const { name: origin } = parseVkey(sha256, vkey);
-  const watcher = origin.includes('/opening/') ? watchOpening(origin) : watchLedger(origin);
-  const leaves: Uint8Array[] = [];
+  const key = keyOf(vkey);
+  if ('ok' in key) return key;
+  const roots = keepRoots();
+  const watcher = watcherOf(key, vkey, roots, onHead);
+  if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
   const checkpointNote = await source.checkpoint();
-  const logKey = ed25519Verifier(parseVkey(sha256, vkey), verifyEd25519);
-  const { checkpoint } = await openCheckpoint(checkpointNote, logKey);
+  const tiles = checkTiles(source);
   const log = await verifyLog({
     vkey,
     checkpointNote,
-    entries: source.entries(checkpoint.size),
+    entries: entriesUnder(source, checkpointNote),
     disclosuresFor: (seq) => source.disclosuresFor(seq),
     requireAllDisclosures: options.requireAllDisclosures,
     sha256,
     verifyEd25519,
-    async onEntry(entry, disclosed, bytes) {
-      leaves.push(leafHash(sha256, bytes));
-      return watcher.see(entry, disclosed);
+    async onEntry(entry, disclosed, _bytes, leaf) {
+      const problem = await watcher.see(entry, valuesOf(disclosed));
+      if (problem !== undefined) return problem;
+      await tiles.add(leaf);
+      if (watcher.kind === 'opening') roots.add(leaf);
+      return undefined;
     },
   });
   if (!log.ok) return log;
+  if (log.size === 0) return refuse('log_empty');
   const judged = watcher.finish();
   if (!judged.ok) return judged;
-  const tile = await differingTile(source, log.size, (t) => hashesOf(t, leaves));
+  const tile = await tiles.finish();
   if (tile !== null) return refuse('tile_differs', { detail: tile });
-  const anchoring = await anchoringOf(source, origin, log, options.trust, watcher.kind);
+  const standing = judged.complete ? 'valid, complete' : 'valid, still open';
+  const anchoring =
+    watcher.kind === 'opening'
+      ? await anchoringOf(source, { key, checkpoint: log, isComplete: judged.complete, roots }, options)
+      : ownAnchoring(vkey, options.trust);
   if (typeof anchoring !== 'string') return anchoring;
   return {
     ok: true,
     kind: watcher.kind,
-    origin,
+    origin: log.origin,
     entries: log.size,
     root: toBase64(log.root),
-    standing: judged.complete ? 'valid, complete' : 'valid, still open',
+    standing,
     actsChecked: watcher.actsChecked(),
     withheld: log.withheld,
+    erased: log.erased.length,
     anchoring,
   };
 }
 
-/** The hashes of one tile, from the leaf hashes of all entries. */
-function hashesOf(tile: HashTile, leaves: readonly Uint8Array[]): Uint8Array[] {
-  const span = 2 ** (tile.level * TILE_HEIGHT);
-  return Array.from({ length: tile.width }, (_, i) => {
-    const from = (tile.index * TILE_WIDTH + i) * span;
-    return rootOf(sha256, leaves.slice(from, from + span));
-  });
+/** The entries the checkpoint speaks of; asked for only once its signature has been checked. */
+async function* entriesUnder(source: LogSource, checkpointNote: string): AsyncGenerator<Uint8Array> {
+  const { size } = parseCheckpoint(parseNote(checkpointNote).text);
+  const unlisted = await source.unlisted(size);
+  if (unlisted !== null) throw new SourceError('file_unlisted', unlisted);
+  yield* source.entries(size);
 }
 
-type Watcher = {
-  readonly kind: Verified['kind'];
-  see(entry: Entry, disclosed: Disclosures): Promise<LogProblem | undefined>;
-  finish(): { readonly ok: true; readonly complete: boolean } | Refused;
-  actsChecked(): number;
-};
+function keyOf(vkey: string): VerifierKey | Refused {
+  try {
+    const key = parseVkey(sha256, vkey);
+    // only a log's own key is asked for, never a cosigner's
+    demand(key.type === KEY_TYPES.ed25519, 'vkey_malformed', 'not a key of type 0x01');
+    return key;
+  } catch (fault) {
+    if (!(fault instanceof LogFormatError)) throw fault;
+    const reason = fault.code === 'vkey_weak' ? 'vkey_weak' : 'vkey_malformed';
+    return { ok: false, reason, words: LOG_REASONS[reason], detail: fault.message };
+  }
+}
+
+const OPENING_NAME = /^(.+?)\/opening\/([a-z0-9][a-z0-9-]{0,62}[a-z0-9])$/u;
+const PLATFORM_NAME = /^(.+)\/(?:ledger|access)$/u;
+
+function watcherOf({ name, publicKey }: VerifierKey, vkey: string, roots: Roots, onHead?: Heads): Watcher | null {
+  const [, platform = '', openingId = ''] = OPENING_NAME.exec(name) ?? [];
+  if (platform !== '' && openingOrigin(platform, openingId) === name)
+    return watchOpening(platform, openingId, vkey, roots);
+  const [, owner = ''] = PLATFORM_NAME.exec(name) ?? [];
+  const common = { platform: owner, publicKey: toBase64(publicKey), verifyEd25519, ...(onHead && { onHead }) };
+  if (owner !== '' && ledgerOrigin(owner) === name) return watchLedger({ ...common, kind: 'ledger' });
+  return owner !== '' && accessOrigin(owner) === name ? watchLedger({ ...common, kind: 'access' }) : null;
+}
 
 function valuesOf(disclosed: Disclosures): Record<string, unknown> {
   const values: Record<string, unknown> = {};
@@ -182,108 +173,125 @@ function valuesOf(disclosed: Disclosures): Record<string, unknown> {
   return values;
 }
 
-/** An opening's log: every act by its person's key, every event by the opening's own rules. */
-function watchOpening(origin: string): Watcher {
-  const audit = createAudit(sha256);
-  const [platform = '', openingId = ''] = origin.split('/opening/');
-  let acts = 0;
+const OWN_KEY_ONLY = 'consistent with its own key only';
 
-  async function checkPerson(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined> {
-    if (!isEventType(entry.type) || !Object.hasOwn(values, 'act') || values['act'] === null) return undefined;
-    const person = readPersonAct(values['act']);
-    if (person === undefined) return refuse('person_unsigned', { seq: entry.seq });
-    const { types, command } = signedTypesOf(entry, person);
-    const checked = await checkAct(person, { platform, openingId, command, types }, verifyJwsSignature, sha256);
-    if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq: entry.seq };
-    const who = values['who'];
-    if (isJsonObject(who) && (who['account'] !== checked.account || who['certSha256'] !== checked.certSha256)) {
-      return refuse('person_differs', { seq: entry.seq });
-    }
-    acts += 1;
-    return undefined;
-  }
-
-  return {
-    kind: 'opening',
-    async see(entry, disclosed) {
-      const values = valuesOf(disclosed);
-      const problem = await checkPerson(entry, values);
-      if (problem !== undefined) return problem;
-      const [found] = audit.add(entry, values);
-      return found === undefined ? undefined : { ok: false, reason: found.code, words: found.words, seq: entry.seq };
-    },
-    finish() {
-      const { problems, complete } = audit.finish();
-      const [first] = problems;
-      if (first === undefined) return { ok: true, complete };
-      return {
-        ok: false,
-        reason: first.code,
-        words: first.words,
-        ...(first.seq === undefined ? {} : { seq: first.seq }),
-      };
-    },
-    actsChecked: () => acts,
-  };
+/** The ledger is what others are anchored in; it is trusted itself, or it is not. */
+function ownAnchoring(vkey: string, trust: string | undefined): string | Refused {
+  if (trust === undefined) return OWN_KEY_ONLY;
+  return vkey === trust ? 'its key is the trusted one' : refuse('anchor_other_ledger');
 }
 
-/** The ledger or the access log: heads that only grow, batches of constant form. */
-function watchLedger(origin: string): Watcher {
-  const heads = new Map<string, LedgerHead>();
-
-  async function checkLedgerHead(body: JsonObject, seq: number): Promise<Refused | undefined> {
-    const head = readHead(body);
-    const refusal: HeadRefusal | undefined = checkHead(sha256, heads.get(head.checkpoint.origin), head);
-    if (refusal !== undefined) return refuse('ledger_head_refused', { seq, detail: refusal });
-    heads.set(head.checkpoint.origin, head);
-    return undefined;
-  }
-
-  return {
-    kind: origin === ledgerOrigin(origin.replace(/\/ledger$/u, '')) ? 'ledger' : 'access',
-    async see(entry) {
-      if (entry.type === 'Head') return checkLedgerHead(entry.body as JsonObject, entry.seq);
-      if (entry.type !== 'RegisterBatch') return undefined;
-      try {
-        readBatch(entry.body as JsonObject);
-        return undefined;
-      } catch (error) {
-        if (error instanceof LogFormatError) return refuse('ledger_batch_malformed', { seq: entry.seq });
-        throw error;
-      }
-    },
-    finish: () => ({ ok: true, complete: false }),
-    actsChecked: () => 0,
-  };
-}
+type Judged = {
+  readonly key: VerifierKey;
+  readonly checkpoint: Checkpoint;
+  readonly isComplete: boolean;
+  readonly roots: Roots;
+};
 
 /** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
-async function anchoringOf(
-  source: LogSource,
-  origin: string,
-  log: { readonly size: number; readonly root: Uint8Array },
-  trust: string | undefined,
-  kind: Verified['kind'],
-): Promise<string | Refused> {
-  if (kind !== 'opening') {
-    if (trust === undefined) return 'consistent with its own key only';
-    return (await source.vkey()) === trust ? 'its key is the trusted one' : refuse('anchor_other_ledger');
-  }
+async function anchoringOf(source: LogSource, log: Judged, options: VerifyOptions): Promise<string | Refused> {
+  const { trust } = options;
   const anchor = await source.anchor();
-  if (anchor === null) return trust === undefined ? 'consistent with its own key only' : refuse('anchor_missing');
+  if (anchor !== null) {
+    const refused = await checkAnchor(anchor, log, trust);
+    if (refused !== undefined) return refused;
+  }
+  const ledger = options.ledger ?? (trust === undefined ? null : source.ledger());
+  if (ledger !== null) return readWholeLedger(ledger, log, options);
+  if (anchor === null) return trust === undefined ? OWN_KEY_ONLY : refuse('anchor_missing');
+  if (trust === undefined) return `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}`;
+  return 'anchored in the trusted ledger; a second log of this opening can be excluded only with the whole ledger';
+}
+
+/** The anchor that came with a log: the ledger's key, an entry proven to stand on it, and in it this log's head, signed by this log's key. */
+async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefined): Promise<Refused | undefined> {
   if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
-  const ledgerKey = ed25519Verifier(parseVkey(sha256, anchor.vkey), verifyEd25519);
+  const ledgerKey = keyOf(anchor.vkey);
+  if ('ok' in ledgerKey) return ledgerKey;
+  const { name } = log.key;
+  if (ledgerKey.name !== ledgerOrigin(name.slice(0, name.lastIndexOf('/opening/'))))
+    return refuse('anchor_other_ledger');
   const proven = await verifyProof({
     sha256,
     proof: anchor.proof,
     leaf: leafHash(sha256, anchor.head),
-    logKey: ledgerKey,
+    logKey: ed25519Verifier(ledgerKey, verifyEd25519),
   });
   if (!proven.ok) return refuse('anchor_proof_bad', { detail: proven.reason });
-  const entry = parseEntry(anchor.head);
-  if (entry.type !== 'Head') return refuse('anchor_other_head');
-  const { checkpoint } = readHead(entry.body as JsonObject);
-  if (!isSameHead(checkpoint, { origin, ...log })) return refuse('anchor_other_head');
-  if (trust === undefined) return 'anchored in a ledger whose key came with it: consistent with its own key only';
-  return 'anchored in the trusted ledger; a second log of this opening can be excluded only with the whole ledger';
+  if (!anchor.proof.endsWith(`\n\n${anchor.checkpoint}`)) return refuse('anchor_checkpoint_differs');
+  const head = headOf(anchor.head, ledgerKey.name, proven.index);
+  if (head === undefined) return refuse('anchor_other_head', { detail: 'the entry is no head' });
+  if (!isSameHead(head.checkpoint, log.checkpoint)) return refuse('anchor_other_head');
+  if (log.isComplete !== (head.kind === 'closed'))
+    return refuse('anchor_other_head', { detail: `the ledger holds it as ${head.kind}` });
+  return (await isSigned(head, log.key)) ? undefined : refuse('ledger_head_unsigned');
+}
+
+/** The head of a ledger's entry; undefined when the entry is another, or of another log or place. */
+function headOf(bytes: Uint8Array, ledger: string, index: number): LedgerHead | undefined {
+  try {
+    const entry: Entry = parseEntry(bytes);
+    return entry.type === 'Head' && entry.log === ledger && entry.seq === index ? readHead(entry.body) : undefined;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return undefined;
+    throw fault;
+  }
+}
+
+async function isSigned({ note }: LedgerHead, key: VerifierKey): Promise<boolean> {
+  try {
+    await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
+    return true;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}
+
+/**
+ * Verifies the whole ledger and holds every head it has of this log against the log.
+ *
+ * Why: the ledger refuses a second `opened` of an origin; so once it has been read whole, no second log of this opening can stand
+ *      in it. It may be ahead of the log that was read before it, and for a while behind.
+ */
+async function readWholeLedger(ledger: LogSource, log: Judged, options: VerifyOptions): Promise<string | Refused> {
+  const { checkpoint, roots, key } = log;
+  let last: { readonly size: number; readonly kind: LedgerHead['kind'] } | null = null;
+  let differing: Refused | null = null;
+  const ledgerOptions: VerifyOptions = {
+    requireAllDisclosures: false,
+    ...(options.trust !== undefined && { trust: options.trust }),
+  };
+  const judged = await judge(ledger, ledgerOptions, (head, publicKey) => {
+    const { origin, size, root } = head.checkpoint;
+    if (origin !== checkpoint.origin) return;
+    const own = roots.at(size);
+    if (publicKey !== toBase64(key.publicKey)) differing ??= refuse('vkey_differs');
+    if (own === null) return;
+    if (!sameBytes(own, root)) differing ??= refuse('anchor_other_head', { detail: `at ${size} entries` });
+    last = { size, kind: head.kind };
+  });
+  if (!judged.ok) return { ...judged, detail: `${ledger.name}: ${judged.detail ?? ''}` };
+  if (judged.kind !== 'ledger' || judged.origin !== ledgerOrigin(platformOf(checkpoint.origin)))
+    return refuse('anchor_other_ledger');
+  if (differing !== null) return differing;
+  return wholeAnchoring(judged, log, last, options.trust);
+}
+
+const platformOf = (origin: string): string => origin.slice(0, origin.lastIndexOf('/opening/'));
+
+function wholeAnchoring(
+  ledger: Verified,
+  { checkpoint: { size }, isComplete }: Judged,
+  last: { readonly size: number; readonly kind: LedgerHead['kind'] } | null,
+  trust: string | undefined,
+): string | Refused {
+  if (last === null) return refuse('anchor_missing');
+  const isClosed = last.kind === 'closed';
+  if (isClosed && !(isComplete && last.size === size))
+    return refuse('anchor_other_head', { detail: `closed at ${last.size} entries` });
+  if (isComplete && !isClosed) return refuse('anchor_behind');
+  const whose = trust === undefined ? 'a ledger that nobody said to trust' : 'the trusted ledger';
+  const part = last.size === size ? 'anchored' : `its first ${last.size} entries anchored`;
+  return `${part} in ${whose}, which was read whole (${ledger.entries} entries): it knows no second log of this opening`;
 }

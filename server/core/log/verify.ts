@@ -123,6 +123,8 @@ export type VerifyLogOptions = {
     entry: Entry,
     disclosed: Disclosures,
     bytes: Uint8Array,
+    /** Its leaf hash. */
+    leaf: Uint8Array,
   ) => LogProblem | undefined | Promise<LogProblem | undefined>;
 };
 
@@ -250,9 +252,10 @@ export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog 
       }
     }
 
-    const refused = await options.onEntry?.(entry, disclosed.fields, bytes);
+    const leaf = leafHash(sha256, bytes);
+    const refused = await options.onEntry?.(entry, disclosed.fields, bytes, leaf);
     if (refused !== undefined) return refused;
-    range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
+    range = appendLeaves(sha256, range, [leaf]);
   }
 
   if (range.size < size) return problem('entries_missing', range.size, `${range.size} of ${size}`);

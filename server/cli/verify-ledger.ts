@@ -1,0 +1,238 @@
+/** The ledger and the access log, entry by entry: their catalogue, heads that only grow under their logs' keys, batches of constant form, keys in succession. */
+import type * as Type from 'typebox';
+import { Check } from 'typebox/schema';
+import { ACT_REASONS, checkAct, readPersonAct } from '../core/log/act.ts';
+import { fromBase64, toBase64, toBase64Url } from '../core/log/base64.ts';
+import { isJsonObject, type JsonObject } from '../core/log/canonical.ts';
+import { openCheckpoint } from '../core/log/checkpoint.ts';
+import type { Entry } from '../core/log/entry.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import { checkHead, type LedgerHead, readHead } from '../core/log/head.ts';
+import { parseInstant } from '../core/log/instant.ts';
+import {
+  ACCESS_EVENTS,
+  LEDGER_EVENTS,
+  PLATFORM_KEY_USES,
+  type PlatformKey,
+  type PlatformKeyUse,
+} from '../core/log/ledger-events.ts';
+import { ed25519Verifier, KEY_TYPES, type VerifyEd25519, verifierKey } from '../core/log/note.ts';
+import { kindOfOrigin } from '../core/log/origin.ts';
+import { readBatch } from '../core/log/register-batch.ts';
+import { sha256 } from '../hash.ts';
+import { verifyJwsSignature } from '../identity/signature.ts';
+import { type Refused, refuse } from './verify-words.ts';
+import type { Watcher } from './watcher.ts';
+
+/** Operators' acts concern no opening; their JWS names this instead of one. */
+const PLATFORM_SUBJECT = 'platform';
+/** What a person must have signed for an entry. */
+const SIGNED: Readonly<Record<string, string>> = {
+  OperatorActed: 'LetIn',
+  TrustChanged: 'TrustAnchor',
+  KeyAnnounced: 'AnnounceKey',
+};
+
+type EventRule = { readonly body: Type.TSchema; readonly withheld: readonly string[] };
+
+/** What is kept of a log's last head: its signed checkpoint, and the key every further one must be signed with. */
+type Standing = { readonly head: LedgerHead; readonly publicKey: string };
+
+export type LedgerWatchOptions = {
+  readonly platform: string;
+  readonly kind: 'ledger' | 'access';
+  /** The 32 bytes of the key the log is shown with, base64. */
+  readonly publicKey: string;
+  readonly verifyEd25519: VerifyEd25519;
+  /** Told of every head that holds, with the key (base64) it is signed by. */
+  readonly onHead?: (head: LedgerHead, publicKey: string) => void;
+};
+
+/** Watches the ledger or the access log. It keeps one head for each log, and no entry. */
+export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }: LedgerWatchOptions): Watcher {
+  const standing = new Map<string, Standing>();
+  const keys = new Map<PlatformKeyUse, string[]>();
+  const used = new Set<string>();
+  const genesisType = kind === 'ledger' ? 'LedgerOpened' : 'AccessLogOpened';
+  const catalogue: Readonly<Record<string, EventRule>> = kind === 'ledger' ? LEDGER_EVENTS : ACCESS_EVENTS;
+  let acts = 0;
+
+  function checkForm(entry: Entry): Refused | undefined {
+    const { type, seq, commit, actor } = entry;
+    const body: JsonObject = entry.body;
+    const rule = Object.hasOwn(catalogue, type) ? catalogue[type] : undefined;
+    if (rule === undefined) return refuse('ledger_entry_malformed', { seq, detail: `no ${type} on this log` });
+    if ((type === genesisType) !== (seq === 0)) return refuse('ledger_genesis_misplaced', { seq });
+    const isForm = Check(rule.body, body) && [...rule.withheld].sort().join() === Object.keys(commit).sort().join();
+    const role = Object.hasOwn(SIGNED, type) ? 'operator' : 'platform';
+    // Register batches and heads have words of their own, below.
+    if (type === 'RegisterBatch' && !isForm) return refuse('ledger_batch_malformed', { seq });
+    if (type === 'Head' && !isForm) return refuse('ledger_head_malformed', { seq });
+    if (!isForm || actor.role !== role) return refuse('ledger_entry_malformed', { seq });
+    if (seq === 0 && body['platform'] !== platform) return refuse('ledger_entry_malformed', { seq });
+    return undefined;
+  }
+
+  /** The keys the platform begins with: one for each use, the ledger's own among them. */
+  function takeKeys(body: JsonObject, seq: number): Refused | undefined {
+    const listed = body['keys'] as unknown as readonly PlatformKey[];
+    for (const use of PLATFORM_KEY_USES) {
+      const ofUse = listed.filter((key) => key.use === use);
+      const [only] = ofUse;
+      if (only === undefined || ofUse.length > 1 || !isKey(only.publicKey))
+        return refuse('ledger_key_refused', { seq, detail: use });
+      keys.set(use, [only.publicKey]);
+    }
+    return undefined;
+  }
+
+  /** A key may only be announced in the place of the one in use, from then on and not before. */
+  function announce({ body, seq, at }: Entry): Refused | undefined {
+    const { key, replaces, from } = body as unknown as { key: PlatformKey; replaces: string; from: string };
+    const known = keys.get(key.use) ?? [];
+    const isNew = ![...keys.values()].flat().includes(key.publicKey) && isKey(key.publicKey);
+    if (known.at(-1) !== replaces || !isNew || parseInstant(from) < parseInstant(at))
+      return refuse('ledger_key_refused', { seq, detail: key.use });
+    keys.set(key.use, [...known, key.publicKey]);
+    return undefined;
+  }
+
+  async function takeHead({ body, seq }: Entry): Promise<Refused | undefined> {
+    let head: LedgerHead;
+    try {
+      head = readHead(body);
+    } catch (fault) {
+      if (fault instanceof LogFormatError) return refuse('ledger_head_malformed', { seq, detail: fault.message });
+      throw fault;
+    }
+    const { origin } = head.checkpoint;
+    const kindOfHead = kindOfOrigin(platform, origin);
+    if (kindOfHead === undefined || kindOfHead === 'ledger')
+      return refuse('ledger_head_foreign', { seq, detail: origin });
+    const before = standing.get(origin);
+    const refusal = checkHead(sha256, before?.head, head);
+    if (refusal !== undefined) return refuse('ledger_head_refused', { seq, detail: refusal });
+    // A log keeps the key it began with, whatever is announced for later ones.
+    const use = kindOfHead === 'opening' ? 'openings' : 'ledger';
+    const candidates = before === undefined ? [...(keys.get(use) ?? [])].reverse() : [before.publicKey];
+    const signer = await signerOf(head, candidates, verifyEd25519);
+    if (signer === undefined) return refuse('ledger_head_unsigned', { seq, detail: origin });
+    standing.set(origin, { head: { ...head, note: '', consistency: [] }, publicKey: signer });
+    onHead?.(head, signer);
+    return undefined;
+  }
+
+  async function checkPerson(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined> {
+    const type = SIGNED[entry.type];
+    const { seq } = entry;
+    // The platform itself may do such a thing, by its configuration; then it names nobody.
+    if (type === undefined || !Object.hasOwn(values, 'act') || values['act'] === null) return undefined;
+    const person = readPersonAct(values['act']);
+    if (person === undefined) return refuse('person_unsigned', { seq });
+    const expected = { platform, openingId: PLATFORM_SUBJECT, command: entry.command, types: [type] };
+    const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
+    if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq };
+    const { who } = values;
+    const isOther = isJsonObject(who) && who['account'] === checked.account && who['certSha256'] === checked.certSha256;
+    if (Object.hasOwn(values, 'who') && !isOther) return refuse('person_differs', { seq });
+    if (!saysTheSame(entry, values, person.data))
+      return { ok: false, reason: 'act_data_differs', words: ACT_REASONS.act_data_differs, seq };
+    const signed = person.act.slice(0, person.act.lastIndexOf('.'));
+    if (used.has(signed)) return refuse('act_repeated', { seq });
+    used.add(signed);
+    acts += 1;
+    return undefined;
+  }
+
+  function takeBatch({ body, seq }: Entry): Refused | undefined {
+    try {
+      readBatch(body);
+      return undefined;
+    } catch (fault) {
+      if (fault instanceof LogFormatError) return refuse('ledger_batch_malformed', { seq });
+      throw fault;
+    }
+  }
+
+  async function take(entry: Entry): Promise<Refused | undefined> {
+    switch (entry.type) {
+      case 'LedgerOpened':
+        return takeKeys(entry.body, entry.seq);
+      case 'RegisterBatch':
+        return takeBatch(entry);
+      case 'Head':
+        return takeHead(entry);
+      case 'KeyAnnounced':
+        return announce(entry);
+      default:
+        return undefined;
+    }
+  }
+
+  return {
+    kind,
+    see: async (entry, values) => checkForm(entry) ?? (await take(entry)) ?? (await checkPerson(entry, values)),
+    finish() {
+      if (kind === 'ledger' && keys.get('ledger')?.at(-1) !== publicKey) return refuse('ledger_key_differs');
+      return { ok: true, complete: false };
+    },
+    actsChecked: () => acts,
+  };
+}
+
+/** Can this be enrolled: 32 bytes, and no point of small order? */
+function isKey(publicKey: string): boolean {
+  try {
+    verifierKey(sha256, 'key', KEY_TYPES.ed25519, fromBase64(publicKey));
+    return true;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}
+
+/** Which of these keys signed the head under its log's name. */
+async function signerOf(
+  { note, checkpoint }: LedgerHead,
+  candidates: readonly string[],
+  verifyEd25519: VerifyEd25519,
+): Promise<string | undefined> {
+  for (const publicKey of candidates) {
+    const key = verifierKey(sha256, checkpoint.origin, KEY_TYPES.ed25519, fromBase64(publicKey));
+    try {
+      await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
+      return publicKey;
+    } catch (fault) {
+      if (!(fault instanceof LogFormatError)) throw fault;
+    }
+  }
+  return undefined;
+}
+
+/** Does the entry say what its person signed, as far as its withheld values are shown? */
+function saysTheSame(entry: Entry, values: Record<string, unknown>, data: unknown): boolean {
+  if (!isJsonObject(data)) return false;
+  if (entry.type === 'OperatorActed') {
+    const { what } = values;
+    const { x5c } = data;
+    if (!Object.hasOwn(values, 'what')) return true;
+    const [leaf] = Array.isArray(x5c) ? x5c : [];
+    return isJsonObject(what) && what['kind'] === data['kind'] && what['certSha256'] === thumbprintOf(leaf);
+  }
+  if (entry.type === 'TrustChanged') {
+    const isShown = !Object.hasOwn(values, 'certificate') || values['certificate'] === data['certificate'];
+    return isShown && entry.body['certificateSha256'] === thumbprintOf(data['certificate']);
+  }
+  return true;
+}
+
+function thumbprintOf(certificate: unknown): string | undefined {
+  if (typeof certificate !== 'string') return undefined;
+  try {
+    const der = fromBase64(certificate);
+    return toBase64(der) === certificate ? toBase64Url(sha256(der)) : undefined;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return undefined;
+    throw fault;
+  }
+}

@@ -1,0 +1,100 @@
+/** Every reason `kaibiao verify` adds to those of core/log and core/opening, in both languages; it judges nothing. */
+import type { LogProblem } from '../core/log/verify.ts';
+import type { Words } from '../core/log/words.ts';
+
+export const VERIFY_REASONS = {
+  source_unreadable: { en: 'The log cannot be read where it should be.', zh: '无法从指定位置读取日志。' },
+  file_missing: { en: 'A file of the log is missing.', zh: '日志缺少文件。' },
+  file_malformed: { en: 'A file of the log is not of its format.', zh: '日志文件格式不符。' },
+  file_unlisted: {
+    en: 'There is a file that does not belong to the log.',
+    zh: '存在不属于该日志的文件。',
+  },
+  not_a_log_of_this_format: {
+    en: 'This is no log of the kinds that can be verified here.',
+    zh: '这不是此处可验证的日志类型。',
+  },
+  log_empty: { en: 'The log has no entry.', zh: '日志没有任何条目。' },
+  tile_differs: { en: 'A published tile is not what the entries make.', zh: '公布的哈希块与条目计算结果不一致。' },
+  vkey_differs: {
+    en: 'The log began under another key than the one it is shown with.',
+    zh: '日志起始时的公钥与所出示的公钥不同。',
+  },
+  person_unsigned: { en: "A person's act is missing where a person acted.", zh: '应有本人签名的操作缺少签名。' },
+  person_differs: {
+    en: 'The act was signed by another person than the entry names.',
+    zh: '签名人与条目所载人员不一致。',
+  },
+  act_repeated: {
+    en: 'One act stands behind two entries: somebody used a signature twice.',
+    zh: '同一操作签名对应两个条目，签名被重复使用。',
+  },
+  act_head_differs: {
+    en: 'The person who acted had seen another log than this one.',
+    zh: '操作人签名时所见的日志与本日志不同。',
+  },
+  anchor_missing: {
+    en: 'A ledger key is trusted, but nothing anchors this log in the ledger.',
+    zh: '已指定受信任的总账密钥，但本日志没有总账锚定。',
+  },
+  anchor_other_ledger: {
+    en: 'The log is anchored in another ledger than the trusted one.',
+    zh: '本日志锚定于另一总账，而非受信任的总账。',
+  },
+  anchor_proof_bad: {
+    en: 'The proof that the head stands in the ledger does not hold.',
+    zh: '树头在总账中的证明不成立。',
+  },
+  anchor_checkpoint_differs: {
+    en: 'The checkpoint beside the anchor is not the one its proof leads to.',
+    zh: '锚定所附的签名树头与证明所指不一致。',
+  },
+  anchor_other_head: { en: 'The ledger holds another head than this log shows.', zh: '总账所载树头与本日志不一致。' },
+  anchor_behind: {
+    en: 'The ledger does not hold the last head of this finished log.',
+    zh: '总账尚未收录本日志的最终树头。',
+  },
+  ledger_entry_malformed: {
+    en: 'An entry of the ledger or access log is not of its kind.',
+    zh: '总账或访问日志的条目格式不符。',
+  },
+  ledger_genesis_misplaced: {
+    en: 'The log does not begin with its opening entry, or has a second one.',
+    zh: '日志未以起始条目开始，或起始条目重复。',
+  },
+  ledger_key_differs: {
+    en: 'The ledger lists another key for itself than the one it is shown with.',
+    zh: '总账登记的自身公钥与所出示的公钥不同。',
+  },
+  ledger_key_refused: {
+    en: 'A key is announced in the place of one that was not in use, or that is none.',
+    zh: '公告的密钥所替换的并非在用密钥，或密钥本身无效。',
+  },
+  ledger_head_foreign: {
+    en: 'The ledger holds a head of no log of this platform.',
+    zh: '总账载有非本平台日志的树头。',
+  },
+  ledger_head_malformed: { en: 'The ledger holds a head that is none.', zh: '总账中有格式不符的树头。' },
+  ledger_head_refused: {
+    en: 'The ledger holds a head that does not continue the one before.',
+    zh: '总账中有树头不是前一树头的延续。',
+  },
+  ledger_head_unsigned: {
+    en: 'The ledger holds a head without the signature of its log.',
+    zh: '总账中有未经其日志密钥签名的树头。',
+  },
+  ledger_batch_malformed: {
+    en: 'A register batch of the ledger is not of constant form.',
+    zh: '总账中的登记批次格式不符。',
+  },
+} as const satisfies Record<string, Words>;
+
+export type VerifyReason = keyof typeof VERIFY_REASONS;
+
+/** Why a log is refused: a stable reason, its words, and at which entry or with what detail where there is one. */
+export type Refused = LogProblem;
+
+/** A refusal in the words of its reason. */
+export function refuse(reason: VerifyReason, more: { readonly seq?: number; readonly detail?: string } = {}): Refused {
+  return { ok: false, reason, words: VERIFY_REASONS[reason], ...more };
+}
