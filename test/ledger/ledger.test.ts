@@ -78,7 +78,7 @@ t.test('opened again they go on where they were', async (t) => {
     platform: PLATFORM,
     batchPeriodMs: BATCH_PERIOD_MS,
     headPeriodMs: 1000,
-    onFault: t.fail,
+    onFault: (error) => t.fail(String(error)),
   });
   await again.takeRegister();
   t.strictSame(

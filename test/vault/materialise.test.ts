@@ -54,7 +54,7 @@ t.test('golden bids are materialised byte for byte, and the manifest names every
   for (const name of goldenNames('valid')) {
     const { path, cek, promised } = await goldenBid(name);
     const result = await materialise(path, cek, promised, folder, LIMITS);
-    if (!result.ok) return t.fail(`${name}: ${result.failure}`);
+    if (!result.ok) throw new Error(`${name}: ${result.failure}`);
     t.strictSame(Uint8Array.from(await readFile(folder.path(result.name))), archive);
     t.equal(result.manifest.archiveSha256, digest(archive));
     t.equal(result.manifest.archiveBytes, archive.length);
@@ -107,7 +107,7 @@ t.test('deflated, empty and damaged files are told apart', async (t) => {
   ]);
   const bid = await storeBid(path, archive);
   const result = await materialise(bid.path, bid.cek, bid.promised, folder, LIMITS);
-  if (!result.ok) return t.fail(result.failure);
+  if (!result.ok) throw new Error(result.failure);
   const [, first, empty, ...damaged] = result.manifest.entries;
   t.strictSame(first, { name: '1.pdf', bytes: text.length, sha256: digest(text) });
   t.strictSame(empty, { name: '2.pdf', bytes: 0, sha256: digest(new Uint8Array(0)) });
@@ -125,7 +125,7 @@ t.test('a file that would unpack beyond the limit is listed unread', async (t) =
   ]);
   const bid = await storeBid(path, archive);
   const result = await materialise(bid.path, bid.cek, bid.promised, folder, LIMITS);
-  if (!result.ok) return t.fail(result.failure);
+  if (!result.ok) throw new Error(result.failure);
   t.match(result.manifest.entries[1], { sha256: digest(zeros) });
   t.strictSame(result.manifest.entries[2], { name: '2.pdf', bytes: zeros.length, problem: 'too_large' });
 });
@@ -134,7 +134,7 @@ t.test('finished files can be discarded', async (t) => {
   const { path, folder, left } = await places(t);
   const bid = await storeBid(path, archiveOf());
   const result = await materialise(bid.path, bid.cek, bid.promised, folder, LIMITS);
-  if (!result.ok) return t.fail(result.failure);
+  if (!result.ok) throw new Error(result.failure);
   t.strictSame(await left(), [result.name]);
   await folder.discard(result.name);
   await folder.discard(result.name);

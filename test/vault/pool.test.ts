@@ -1,6 +1,6 @@
 /** The pool of threads: jobs run side by side and in order, crashes cost one job one retry, a full queue says so. */
 import { join } from 'node:path';
-import { startVaultPool, type VaultPool } from '../../server/vault/pool.ts';
+import { startVaultPool, type Ticket, type VaultPool } from '../../server/vault/pool.ts';
 import { openVaultFolder } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
 import { goldenNames } from '../core/seal/golden.ts';
@@ -20,7 +20,7 @@ function startPool(
   return { pool, crashes };
 }
 
-function accepted<Ticket extends object>(answer: Ticket | { refused: string }): Ticket {
+function accepted<Result>(answer: Ticket<Result> | { refused: string }): Ticket<Result> {
   if ('refused' in answer) throw new Error(answer.refused);
   return answer;
 }
@@ -32,7 +32,7 @@ t.test('jobs run in threads and answer as the function does', async (t) => {
   const results = await Promise.all(bids.map((bid) => accepted(pool.open(bid)).done));
   for (const result of results) t.match(result, { ok: true, openingList: { quote: { amount: '12800000.00' } } });
   const [bid] = bids;
-  if (!bid) return t.fail('no bid');
+  if (!bid) throw new Error('no bid');
   const wrong = accepted(pool.open({ ...bid, cek: new Uint8Array(32) }));
   t.match(await wrong.done, { ok: false, failure: 'wrong_key', fault: 'bidder' });
   t.equal(crashes.length, 0);
@@ -45,7 +45,7 @@ t.test('a bid is materialised in a thread', async (t) => {
   const { pool } = startPool(t, { workers: 1 });
   const job = { ...bid, folder: join(folder, 'documents'), limits: { unpackedLimitBytes: 1_000_000 } };
   const result = await accepted(pool.materialise(job)).done;
-  if (!result.ok) return t.fail(result.detail);
+  if (!result.ok) throw new Error(result.detail);
   t.equal(result.manifest.entries.length, 2);
   t.ok(documents.path(result.name));
 });

@@ -48,7 +48,7 @@ t.test('an envelope of stock OpenSSL is received byte for byte', async (t) => {
   for (const name of goldenNames('valid')) {
     const bytes = golden(name);
     const received = await receiveEnvelope(folder, chunksOf(bytes), GATE);
-    if ('refused' in received) return t.fail(`${name}: ${received.refused}`);
+    if ('refused' in received) throw new Error(`${name}: ${received.refused}`);
     t.strictSame(Uint8Array.from(await readFile(folder.path(received.name))), bytes);
     t.equal(received.envelopeSha256, toBase64Url(sha256(bytes)));
     t.equal(received.envelopeBytes, bytes.length);
@@ -75,7 +75,7 @@ t.test('what is received does not depend on how it comes', async (t) => {
 t.test('with the signed statement at hand, hash, length and recipients must be those signed', async (t) => {
   const { path, folder } = await emptyFolder(t);
   const first = await receiveEnvelope(folder, chunksOf(ENVELOPE), GATE);
-  if ('refused' in first) return t.fail(first.refused);
+  if ('refused' in first) throw new Error(first.refused);
   await folder.discard(first.name);
   const signed = { ...SIGNED, recipientInfosSha256: first.recipientInfosSha256 };
   const other = toBase64Url(sha256(new Uint8Array(1)));
@@ -173,7 +173,7 @@ t.test('a disk that fails leaves no file and no answer', async (t) => {
 t.test('what a crash left in quarantine is gone after a start, what was finished is there', async (t) => {
   const { path, folder } = await emptyFolder(t);
   const received = await receiveEnvelope(folder, chunksOf(ENVELOPE), GATE);
-  if ('refused' in received) return t.fail(received.refused);
+  if ('refused' in received) throw new Error(received.refused);
   await writeFile(join(path, 'incoming', 'half'), ENVELOPE.subarray(0, 100));
   await openVaultFolder(path, systemWorld.randomBytes);
   t.strictSame(await filesIn(path), [received.name]);

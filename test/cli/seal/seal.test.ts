@@ -70,13 +70,13 @@ t.test('a sealed bid goes the whole way: received, opened, materialised, in all 
         limitBytes: 1_000_000,
         signed: promises,
       });
-      if ('refused' in received) return t.fail(received.refused);
+      if ('refused' in received) throw new Error(received.refused);
       const stored = vault.path(received.name);
       const opened = await openEnvelope(stored, await cekOf(stored), promisedOf(promises));
       t.match(opened, { ok: true, openingList: LIST, entries: 4 }, keyTransport);
       const limits = { unpackedLimitBytes: 1_000_000 };
       const documents = await materialise(stored, await cekOf(stored), promisedOf(promises), vault, limits);
-      if (!documents.ok) return t.fail(documents.detail);
+      if (!documents.ok) throw new Error(documents.detail);
       t.strictSame(
         documents.manifest.entries.map(({ name }) => name),
         ['opening-list.json', '技术标.pdf', '商务标.pdf', 'tool.json'],
@@ -215,7 +215,7 @@ t.test('an archive says its length beforehand and keeps to it', async (t) => {
     }
     t.equal(length, archive.archiveBytes);
     const [, text, noise] = reader.end().entries;
-    if (!text || !noise) return t.fail('entries are missing');
+    if (!text || !noise) throw new Error('entries are missing');
     t.equal(text.storedBytes < text.bytes, compress, 'text shrinks when it is asked to');
     t.equal(noise.bytes, 50_000);
   }

@@ -146,11 +146,11 @@ function withPayload(statement: string, change: (payload: Record<string, Json>) 
 t.test('a lodgement statement is an act by the certificate’s key and says what was promised', async (t) => {
   const { statement, payload } = await lodge();
   const checked = await check(statement);
-  if (!checked.ok) return t.fail(checked.reason);
+  if (!checked.ok) throw new Error(checked.reason);
   t.equal(checked.type, 'LodgeBid');
   t.equal(checked.signedBy, 'certificate');
   t.strictSame(checked.payload, payload);
-  if (!isLodgementPayload(checked.payload)) return t.fail('not a lodgement');
+  if (!isLodgementPayload(checked.payload)) throw new Error('not a lodgement');
   const { policyHash, deadlineAt, envelopeSha256 } = payload;
   t.equal(deadlineAt, '2026-03-05T01:00:00.000Z');
   t.equal(checked.payload.iat, Math.floor((DEADLINE_AT - 86_400_500) / 1000));
@@ -189,7 +189,7 @@ t.test('a decryption goes the whole way: statement, sealed key, opened bid', asy
   const { statement, jwe, payload } = await decryptBid(kept, challenge, means);
   t.equal(used.times, 1);
   const checked = await check(statement);
-  if (!checked.ok || !isDecryptionPayload(checked.payload)) return t.fail('not an act');
+  if (!checked.ok || !isDecryptionPayload(checked.payload)) throw new Error('not an act');
   t.equal(checked.type, 'DecryptBid');
   t.strictSame(checked.payload, payload);
   t.strictSame(payload.headSeen.size, 5);
@@ -201,7 +201,7 @@ t.test('a decryption goes the whole way: statement, sealed key, opened bid', asy
 
   const binding = { kid: windowKey.kid, jti: challenge.jti, envelopeSha256 };
   const opened = await readSealedKey(jwe, unwrapWindowKey(VAULT_KEY, windowKey), binding);
-  if (!opened.ok) return t.fail(opened.detail);
+  if (!opened.ok) throw new Error(opened.detail);
   const { encCertSha256, openingListCommit, contentCommit, envelopeBytes } = lodged.payload;
   const promises = { encCertSha256, openingListCommit, contentCommit, envelopeBytes, envelopeSha256 };
   const promised = promisedOf({ ...promises, recipientInfosSha256, cekCommit });
@@ -323,7 +323,7 @@ t.test('statement and JWE together hold no content key in clear', async (t) => {
   const everything = [...statement.split('.'), ...jwe.split('.')].map((part) => Buffer.from(part, 'base64url'));
   t.equal(cek.length, 32);
   for (const part of everything) {
-    t.notOk(part.includes(cek));
+    t.equal(part.indexOf(cek), -1);
     t.notOk(part.includes(toBase64(cek)));
     t.notOk(part.includes(toBase64Url(cek)));
   }

@@ -4,7 +4,17 @@ import { canonicalise, type Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { AUDIT_PROBLEMS, type AuditCode } from '../../../server/core/opening/audit.ts';
 import type { EventType } from '../../../server/core/opening/events.ts';
-import { audit, body, type Forged, fields, forge, honest, named, type Values } from '../../support/opening-forgery.ts';
+import {
+  audit,
+  body,
+  type Forged,
+  type Forgery,
+  fields,
+  forge,
+  honest,
+  named,
+  type Values,
+} from '../../support/opening-forgery.ts';
 import { actOf, bidderWho, digest, openingListOf, staffWho } from '../../support/opening-people.ts';
 import { DEADLINE, MINUTE } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';

@@ -213,14 +213,14 @@ function follow(lines: readonly Line[], role: PersonRole, bidder?: number): Open
   const past: LoggedEvent[] = [];
   const viewer = { role, ...(bidder === undefined ? {} : { bidder }) };
   for (const { event } of lines) {
-    const full =
+    const full: OpeningState =
       state === null
         ? begin(event)
         : evolve(
             state,
             masked(event, () => false),
           );
-    const shows = (field: string) => canSee(viewer, { type: event.type, field, body: event.body }, full);
+    const shows = (field: string): boolean => canSee(viewer, { type: event.type, field, body: event.body }, full);
     state = state === null ? begin(masked(event, shows)) : evolve(state, masked(event, shows));
     const release = RELEASES[event.type];
     for (const earlier of past.filter((e) => e.type === release?.type))

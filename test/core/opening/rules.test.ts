@@ -41,7 +41,8 @@ t.test('an event fits only where one of its commands may be asked', async (t) =>
     AttributionProposed: ['Attribution'],
   };
   for (const type of EVENT_TYPES) {
-    const origins = ORIGINS[type].filter((o): o is Exclude<Origin, 'CreateOpening'> => o !== 'CreateOpening');
+    const all: readonly Origin[] = ORIGINS[type];
+    const origins = all.filter((o) => o !== 'CreateOpening');
     for (const phase of FITS[type]) {
       const isAsked = origins.some((origin) => ['yes', 'not_available_yet'].includes(phaseCell(phase, origin)));
       t.ok(isAsked || follows[type]?.includes(phase), `${type} in ${phase}`);

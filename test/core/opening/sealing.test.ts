@@ -2,7 +2,7 @@
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { envelopesRootOf } from '../../../server/core/opening/envelopes-root.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
-import { createOpening } from '../../../server/core/opening/steps/sealing.ts';
+import { type CreationRequest, createOpening } from '../../../server/core/opening/steps/sealing.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest, OPENING_ID, ORIGIN, PLATFORM } from '../../support/opening-people.ts';
 import { BIDS, playTo, ROSTER_AT, reach } from '../../support/opening-phases.ts';
@@ -22,8 +22,8 @@ import t from '../../support/tap.ts';
 const policy = PROFILES.engineering.defaults;
 const details = openingScript().state.details;
 
-function creation(changes: Partial<Parameters<typeof createOpening>[0]>) {
-  const request = {
+function creation(changes: Partial<CreationRequest>) {
+  const request: CreationRequest = {
     openingId: OPENING_ID,
     platform: PLATFORM,
     profile: 'engineering',
@@ -31,8 +31,10 @@ function creation(changes: Partial<Parameters<typeof createOpening>[0]>) {
     policy,
     vkey: ORIGIN,
     cosigners: { quorum: 0, vkeys: [] },
-  } as const;
-  return refusalOf(createOpening({ ...request, assignments: [], production: true, ...changes }, { digest }));
+    assignments: [],
+    production: true,
+  };
+  return refusalOf(createOpening({ ...request, ...changes }, { digest }));
 }
 
 t.test('a draft must be lawful, possible and real', async (t) => {

@@ -1,5 +1,5 @@
 /** Who may see what, and from when: the table of domain §3 as a golden, and its hard rules one by one. */
-import { EVENT_TYPES, EVENTS, type EventType } from '../../../server/core/opening/events.ts';
+import { EVENT_TYPES, EVENTS, type EventType, type FieldRules } from '../../../server/core/opening/events.ts';
 import { PEOPLE, type PersonRole } from '../../../server/core/opening/roles.ts';
 import { canSee, RELEASES, roleSees, sightOf } from '../../../server/core/opening/visibility.ts';
 import { reach } from '../../support/opening-phases.ts';
@@ -50,7 +50,7 @@ t.test('a failed tender never discloses its lodgements', async (t) => {
 
 t.test('the release of a field happens where its rule says', async (t) => {
   const later = EVENT_TYPES.flatMap((type) =>
-    Object.entries(EVENTS[type].withheld).flatMap(([field, rules]) =>
+    Object.entries<FieldRules>(EVENTS[type].withheld).flatMap(([field, rules]) =>
       rules.filter((r) => r.from !== 'at_once').map((r) => [r.from, type, field]),
     ),
   );
