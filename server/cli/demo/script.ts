@@ -15,8 +15,8 @@ import type { Cast, Official } from './people.ts';
 const SECOND = 1_000;
 /** The demo's times: long enough for five processes on a slow machine, short enough to watch. */
 export const DEMO_TIMES = {
-  untilDeadlineMs: 40 * SECOND,
-  checkInLeadMs: 14 * SECOND,
+  untilDeadlineMs: 34 * SECOND,
+  checkInLeadMs: 12 * SECOND,
   decryptionWindowMs: 16 * SECOND,
   confirmationMs: 12 * SECOND,
   archiveAfterMs: 3 * SECOND,
