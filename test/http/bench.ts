@@ -40,12 +40,13 @@ import { newFolder } from '../support/folder.ts';
 import { lodgedBid } from '../support/opening-people.ts';
 import { testDesk, until, type Verdicts } from '../support/recorder.ts';
 import { testSigner } from '../support/signed-log.ts';
+import type { SteppedWorld } from '../support/world.ts';
 
 export { ORIGIN };
 export const OPENING_ID = 'zhangye-2026-001';
 export const MINUTE = 60_000;
 /** How often the platform's heart beats; the clock passes in such steps, as it does for a server that lives. */
-const BEAT_MS = 1_000;
+const BEAT_MS = 3_000;
 export const OFFICIALS = { host: 1, tenderer: 2, witness: 3, supervisor: 4, auditor: 5 } as const;
 export type Official = keyof typeof OFFICIALS;
 
@@ -64,8 +65,8 @@ export type Bench = {
   bidder(index: number): Promise<Person>;
   /** A request in a person's name, or the public's. */
   ask(who: Person | null, request: InjectOptions & { readonly url: string }): Promise<Answer>;
-  /** Creates and publishes the opening, over HTTP. */
-  create(openingId?: string): Promise<void>;
+  /** Creates an opening over HTTP, and publishes it unless it is to stay a draft. */
+  create(openingId?: string, isDraft?: boolean): Promise<void>;
   /** A signed command over HTTP. */
   command(
     who: Person,
@@ -107,6 +108,7 @@ export async function setBench(
     KAIBIAO_PLATFORM: stage.config.platform,
     KAIBIAO_PUBLIC_ORIGIN: ORIGIN,
     KAIBIAO_METRICS_TOKEN: 'a-token-for-metrics',
+    KAIBIAO_HEARTBEAT_PERIOD_MS: String(BEAT_MS),
     ...changes.environment,
   });
   const signer = await testSigner(t);
@@ -178,6 +180,8 @@ export async function setBench(
   const app = await createApp(dependencies, logger as Logger);
   t.teardown(async () => {
     hall.close('server_stopping');
+    // Not every test's socket answers a close any more.
+    for (const socket of app.websocketServer.clients) socket.terminate();
     await app.close();
     await stopListening();
     await recorder.close();
@@ -219,9 +223,10 @@ export async function setBench(
     bidder: (index) => enter(`bidder ${index}`, () => logIn(stage, organisation(100 + index))),
     async ask(who, { headers, method = 'GET', ...request }) {
       const proof = who === null ? {} : await proofFor(stage, who, String(method), request.url);
-      return app.inject({ method, ...request, headers: { ...proof, ...headers } });
+      const asked = app.inject({ method, ...request, headers: { ...proof, ...headers } });
+      return WAITS.test(request.url) ? whileTimePasses(world, asked) : asked;
     },
-    async create(openingId = OPENING_ID) {
+    async create(openingId = OPENING_ID, isDraft = false) {
       const host = await bench.official('host');
       const assignments = Object.entries(holders).map(([role, holder]) => ({ account: accountOf(holder), role }));
       const data = { profile: 'rehearsal', details, policy, assignments };
@@ -232,6 +237,7 @@ export async function setBench(
         payload: { id: `create-${openingId}`, openingId, ...data, act },
       });
       if (created.statusCode !== 200) throw new Error(created.body);
+      if (isDraft) return;
       const published = await bench.command(host, 'host', 'PublishOpening', {}, openingId);
       if (published.statusCode !== 200) throw new Error(published.body);
     },
@@ -265,7 +271,7 @@ export async function setBench(
     async pass(ms) {
       const hasBeaten = async (): Promise<boolean> => {
         const [beat] = await sql<{ at: number }[]>`SELECT at FROM heartbeats`;
-        return beat !== undefined && beat.at > world.now() - 3 * BEAT_MS;
+        return beat !== undefined && beat.at > world.now() - 2 * BEAT_MS;
       };
       for (let left = ms; left > 0; left -= BEAT_MS) {
         world.advance(Math.min(left, BEAT_MS));
@@ -320,6 +326,21 @@ export async function proofFor(
     iatSeconds: Math.floor(now / 1000),
   });
   return { authorization: `DPoP ${fresh.accessToken}`, dpop: proof };
+}
+
+/** What a page of the log waits for is the room's next frame, and that for the clock. */
+const WAITS = /\/(entries|challenge)\b/;
+
+async function whileTimePasses(world: SteppedWorld, asked: Promise<Answer>): Promise<Answer> {
+  let isAnswered = false;
+  const answer = asked.finally(() => {
+    isAnswered = true;
+  });
+  for (let turns = 1; !isAnswered; turns++) {
+    await new Promise((resume) => setImmediate(resume));
+    if (turns % 100 === 0) world.advance(20);
+  }
+  return answer;
 }
 
 /** The code of a problem, with its status and type checked to be one. */

@@ -237,7 +237,7 @@ t.test('check-in over HTTP gives a receipt, and fifty at once are one act', asyn
     Array.from({ length: 50 }, (_, n) => bench.command(bidder, 'bidder', 'CheckIn', {}, OPENING_ID, `in-${n}`)),
   );
   t.ok(answers.every(({ statusCode }) => statusCode === 200));
-  t.equal(answers.filter((answer) => answer.json().receipt !== null).length, 1);
+  t.equal(new Set(answers.map((answer) => answer.json().receipt)).size, 1, 'one receipt, given fifty times');
   const acts = await bench.stage.database.sql`SELECT FROM register_acts WHERE type = 'CheckedIn'`;
   t.equal(acts.length, 1);
 });
