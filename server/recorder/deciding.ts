@@ -7,21 +7,21 @@ import { utf8 } from '../core/log/utf8.ts';
 import type { Command } from '../core/opening/commands.ts';
 import { decide } from '../core/opening/decide.ts';
 import type { LoggedEvent, NewEvent } from '../core/opening/events.ts';
-import { evolve } from '../core/opening/evolve.ts';
 import type { Facts } from '../core/opening/facts.ts';
 import type { RefusalCode } from '../core/opening/refusals.ts';
 import {
   decideRegister,
-  evolveRegister,
   isRegisterCommand,
+  noteEarlyAttempt,
   type RegisterCommand,
+  type RegisterEvent,
   type RegisteredAct,
 } from '../core/opening/register.ts';
 import type { Actor } from '../core/opening/roles.ts';
 import { numberOf } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
 import { type Author, type MadeEntry, makeEntry } from './entry-making.ts';
-import type { KeptOpening } from './kept-opening.ts';
+import { attemptName, type FoldedOpening, foldAct, foldEvent } from './kept-opening.ts';
 import { type Receipt, receiptFor } from './receipts.ts';
 import { type StoredAct, storeAct } from './register-acts.ts';
 import type { Outcome, Submission } from './submission.ts';
@@ -37,12 +37,13 @@ export function contentDigest(submission: Pick<Submission, 'type' | 'data'>): Ui
 
 /** What a round has made so far; nothing of it is true before it is committed. */
 export type Round = {
-  kept: KeptOpening;
+  kept: FoldedOpening;
   readonly made: MadeEntry[];
   readonly acts: {
     readonly stored: StoredAct;
     readonly n: number;
-    readonly receipt: Receipt;
+    /** Null for what the platform notes of a refused try: nothing was done that one could get a receipt for. */
+    readonly receipt: Receipt | null;
     readonly submission: Submission;
   }[];
   /** Decryptions received: which submission, as which attempt of which bidder. */
@@ -61,8 +62,18 @@ export type RoundContext = {
   readonly randomBytes: (length: number) => Uint8Array;
 };
 
-export function newRound(kept: KeptOpening): Round {
+export function newRound(kept: FoldedOpening): Round {
   return { kept, made: [], acts: [], decryptions: [] };
+}
+
+/** Remembers where a round stands. Returns: what takes back all that was made since. */
+export function mark(round: Round): () => void {
+  const { kept } = round;
+  const lengths = [round.made.length, round.acts.length, round.decryptions.length] as const;
+  return () => {
+    round.kept = kept;
+    [round.made.length, round.acts.length, round.decryptions.length] = lengths;
+  };
 }
 
 /** Appends events to the round's draft, folding each as it will be read back. */
@@ -72,7 +83,7 @@ function append(round: Round, context: RoundContext, events: readonly NewEvent[]
     const seq = round.kept.state.size;
     const made = makeEntry(log, seq, context.at, event, author, context.randomBytes);
     round.made.push(made);
-    round.kept = { ...round.kept, state: evolve(round.kept.state, made.event) };
+    round.kept = foldEvent(round.kept, made.event);
     return seq;
   });
 }
@@ -105,7 +116,10 @@ export function decideSubmission(
   receivedAt: number,
   facts: Facts,
 ): Outcome {
-  if (isRegisterCommand(submission.type)) return decideAct(round, context, submission, receivedAt);
+  if (isRegisterCommand(submission.type)) {
+    if (submission.role !== 'bidder') return { outcome: 'refused', code: 'role_not_allowed' };
+    return decideAct(round, context, submission, receivedAt);
+  }
   const bidder = submission.role === 'bidder' ? numberOf(round.kept.state, submission.who.creditCode) : null;
   const actor: Actor = bidder === null ? { role: submission.role } : { role: submission.role, bidder };
   const command = { type: submission.type, data: submission.data, actor } as unknown as Command;
@@ -117,17 +131,7 @@ export function decideSubmission(
   };
   const decision = decide(round.kept.state, command, facts);
   if ('refused' in decision) {
-    const attempt = refusedAttempt(submission.type, decision.refused);
-    if (attempt !== null && bidder !== null) {
-      const noted = decide(
-        round.kept.state,
-        { type: 'RecordRefusedAttempt', data: { bidder, attempt }, actor: { role: 'platform' } },
-        facts,
-      );
-      // The first late try of a bidder stands on the log; its repetitions would only be noise.
-      const first = round.kept.state.bids[bidder - 1]?.lateAttempts === 0;
-      if ('events' in noted && first) append(round, context, noted.events, author);
-    }
+    noteRefusedAttempt(round, context, submission, { bidder, author, receivedAt, facts, code: decision.refused });
     return { outcome: 'refused', code: decision.refused };
   }
   const before = round.made.length;
@@ -138,6 +142,32 @@ export function decideSubmission(
   return { outcome: 'accepted', seqs, size: round.kept.state.size, receipt: null, actId: null };
 }
 
+type Refusal = {
+  readonly bidder: number | null;
+  readonly author: Author;
+  readonly receivedAt: number;
+  readonly facts: Facts;
+  readonly code: RefusalCode;
+};
+
+/** The first try of its kind of each bidder is kept; its repetitions would only be noise. Before the roster: on the register. */
+function noteRefusedAttempt(round: Round, context: RoundContext, submission: Submission, refusal: Refusal): void {
+  const { bidder, author, receivedAt, facts, code } = refusal;
+  const attempt = refusedAttempt(submission.type, code);
+  if (attempt === null) return;
+  const { state, register, attempts } = round.kept;
+  if (bidder === null) {
+    if (submission.role !== 'bidder' || attempt !== 'early_opening' || state.roster.known) return;
+    for (const event of noteEarlyAttempt(register, submission.who.creditCode))
+      addAct(round, context, submission, { event, receivedAt, receipt: null });
+    return;
+  }
+  if (attempts.has(attemptName({ bidder, attempt }))) return;
+  const note = { type: 'RecordRefusedAttempt', data: { bidder, attempt }, actor: { role: 'platform' } } as const;
+  const noted = decide(state, note, facts);
+  if ('events' in noted) append(round, context, noted.events, author);
+}
+
 /** A failed try that the law wants on the log (log-format §2). */
 function refusedAttempt(type: string, code: RefusalCode): 'late_decryption' | 'early_opening' | null {
   if (type !== 'DecryptBid') return null;
@@ -146,26 +176,38 @@ function refusedAttempt(type: string, code: RefusalCode): 'late_decryption' | 'e
 }
 
 function decideAct(round: Round, context: RoundContext, submission: Submission, receivedAt: number): Outcome {
-  const { state, register } = round.kept;
+  const { state, register, checkIns } = round.kept;
   const command = { type: submission.type, data: submission.data, who: submission.who } as unknown as RegisterCommand;
   const decision = decideRegister(register, state, command, { receivedAt });
   if ('refused' in decision) return { outcome: 'refused', code: decision.refused };
-  if ('repeats' in decision) return { outcome: 'accepted', seqs: [], size: 0, receipt: null, actId: null };
-  let last: { actId: string; receipt: Receipt } | null = null;
-  for (const event of decision.events) {
+  // Done before, by whomever of the company: the receipt of that time is given again, see `receiptOf` in the keeper.
+  let actId = 'repeats' in decision ? (checkIns.get(submission.who.creditCode)?.actId ?? null) : null;
+  for (const event of 'repeats' in decision ? [] : decision.events) {
     const receipt = receiptFor(event, submission, round.kept, receivedAt, context);
-    const act: RegisteredAct = {
-      ...event,
-      who: command.who,
-      receivedAt,
-      receiptSha256: event.type === 'BidLodged' ? receipt.sha256 : null,
-      act: submission.act,
-      source: submission.source,
-    };
-    const stored = storeAct(act, { ...context, command: submission.command }, context.randomBytes);
-    round.acts.push({ stored, n: round.kept.register.size, receipt, submission });
-    round.kept = { ...round.kept, register: evolveRegister(round.kept.register, act) };
-    last = { actId: stored.id, receipt };
+    actId = addAct(round, context, submission, { event, receivedAt, receipt });
   }
-  return { outcome: 'accepted', seqs: [], size: 0, receipt: last?.receipt.text ?? null, actId: last?.actId ?? null };
+  return { outcome: 'accepted', seqs: [], size: 0, receipt: null, actId };
+}
+
+/** Puts an event on the round's draft of the register. Returns: the act's id. */
+function addAct(
+  round: Round,
+  context: RoundContext,
+  submission: Submission,
+  about: { readonly event: RegisterEvent; readonly receivedAt: number; readonly receipt: Receipt | null },
+): string {
+  const { event, receivedAt, receipt } = about;
+  const act: RegisteredAct = {
+    ...event,
+    who: submission.who,
+    receivedAt,
+    receiptSha256: event.type === 'BidLodged' ? (receipt?.sha256 ?? null) : null,
+    act: submission.act,
+    source: submission.source,
+  };
+  const { command } = submission;
+  const stored = storeAct(act, { ...context, command }, context.randomBytes);
+  round.acts.push({ stored, n: round.kept.register.size, receipt, submission });
+  round.kept = foldAct(round.kept, { ...act, id: stored.id, command });
+  return stored.id;
 }

@@ -1,9 +1,10 @@
 /** One opening as the recorder keeps it in memory: state and register folded from the database, and the way to fold them anew. */
 import { type Known, openDisclosures, type Withheld } from '../core/log/disclosure.ts';
 import { parseEntry } from '../core/log/entry.ts';
+import type { LoggedEvent } from '../core/opening/events.ts';
 import { begin, evolve } from '../core/opening/evolve.ts';
 import { readEvent } from '../core/opening/read-event.ts';
-import { emptyRegister, evolveRegister, type RegisterState } from '../core/opening/register.ts';
+import { emptyRegister, evolveRegister, type RegisteredAct, type RegisterState } from '../core/opening/register.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
@@ -13,6 +14,46 @@ import { readAct } from './register-acts.ts';
 const FOLD_BATCH = 500;
 
 export type KeptOpening = { readonly state: OpeningState; readonly register: RegisterState };
+
+/** With what the recorder alone asks of the past. */
+export type FoldedOpening = KeptOpening & {
+  /** The latest `receivedAt` on the log, ms: the next one is not before it. */
+  readonly receivedUntil: number;
+  /** Which refused attempts of which bidder stand on the log, as `3/late_decryption`. */
+  readonly attempts: ReadonlySet<string>;
+  /** By credit code: under which command the company checked in, so that whoever does it again gets that receipt. */
+  readonly checkIns: ReadonlyMap<string, CheckIn>;
+};
+
+export type CheckIn = { readonly actId: string; readonly account: string; readonly command: string };
+
+/** The opening after one more entry; null before the first. Throws: CorruptLogError. */
+export function foldEvent(before: FoldedOpening | null, event: LoggedEvent): FoldedOpening {
+  const receivedUntil = Math.max(before?.receivedUntil ?? 0, event.receivedAt ?? 0);
+  if (before === null) {
+    return { state: begin(event), register: emptyRegister, receivedUntil, attempts: new Set(), checkIns: new Map() };
+  }
+  const state = evolve(before.state, event);
+  if (event.type !== 'AttemptRefused') return { ...before, state, receivedUntil };
+  const attempts = new Set(before.attempts).add(attemptName(event.body));
+  return { ...before, state, receivedUntil, attempts };
+}
+
+export function attemptName({ bidder, attempt }: { readonly bidder: number; readonly attempt: string }): string {
+  return `${bidder}/${attempt}`;
+}
+
+/** The opening after one more act on its register. */
+export function foldAct(
+  before: FoldedOpening,
+  act: RegisteredAct & { readonly id: string; readonly command: string },
+): FoldedOpening {
+  const register = evolveRegister(before.register, act);
+  const { account, creditCode } = act.who;
+  if (act.type !== 'CheckedIn' || before.checkIns.has(creditCode)) return { ...before, register };
+  const checkIns = new Map(before.checkIns).set(creditCode, { actId: act.id, account, command: act.command });
+  return { ...before, register, checkIns };
+}
 
 /**
  * Folds an opening from what is committed.
@@ -24,31 +65,27 @@ export async function loadOpening(
   sql: Sql | TransactionSql,
   origin: string,
   openingId: string,
-): Promise<KeptOpening | null> {
-  let state: OpeningState | null = null;
+): Promise<FoldedOpening | null> {
+  let folded: FoldedOpening | null = null;
   for (let from = 0; ; from += FOLD_BATCH) {
     const entries = await sql<{ seq: number; bytes: Uint8Array }[]>`
       SELECT seq, bytes FROM entries WHERE origin = ${origin} AND seq >= ${from} AND seq < ${from + FOLD_BATCH} ORDER BY seq`;
     const disclosures = await sql<{ seq: number; disclosure: string }[]>`
       SELECT seq, disclosure FROM disclosures WHERE origin = ${origin} AND seq >= ${from} AND seq < ${from + FOLD_BATCH}`;
+    const texts = new Map<number, string[]>();
+    for (const { seq, disclosure } of disclosures) texts.set(seq, [...(texts.get(seq) ?? []), disclosure]);
     for (const { seq, bytes } of entries) {
       const entry = parseEntry(bytes);
-      const texts = disclosures.filter((d) => d.seq === seq).map((d) => d.disclosure);
-      const opened = openDisclosures(sha256, entry.commit, texts);
+      const opened = openDisclosures(sha256, entry.commit, texts.get(seq) ?? []);
       if (!opened.ok) throw new Error(`entry ${seq} of ${origin}: ${opened.reason}, ${opened.detail}`);
-      const event = readEvent(entry, knownValues(opened.fields));
-      state = state === null ? begin(event) : evolve(state, event);
+      folded = foldEvent(folded, readEvent(entry, knownValues(opened.fields)));
     }
     if (entries.length < FOLD_BATCH) break;
   }
-  if (state === null) return null;
-  return { state, register: await loadRegister(sql, openingId) };
-}
-
-async function loadRegister(sql: Sql | TransactionSql, openingId: string): Promise<RegisterState> {
+  if (folded === null) return null;
   const acts = await sql<{ disclosure: string }[]>`
     SELECT disclosure FROM register_acts WHERE opening_id = ${openingId} ORDER BY n`;
-  return acts.map(({ disclosure }) => readAct(disclosure)).reduce(evolveRegister, emptyRegister);
+  return acts.map(({ disclosure }) => readAct(disclosure)).reduce(foldAct, folded);
 }
 
 /** The values a reader was given, by field. */

@@ -4,14 +4,14 @@ import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { DecryptionFailure } from '../core/opening/commands.ts';
 import type { Facts, OpenedList } from '../core/opening/facts.ts';
-import { isDecrypted, type OpeningState } from '../core/opening/state.ts';
+import { type Bid, isDecrypted, type OpeningState } from '../core/opening/state.ts';
 import { checkDecryption, isDecryptionPayload, type WindowKey } from '../core/seal/decryption.ts';
 import { isLodgementPayload } from '../core/seal/lodgement.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import type { MaterialiseResult } from '../vault/materialise.ts';
 import type { OpenResult, Promised } from '../vault/open-envelope.ts';
-import type { VaultPool } from '../vault/pool.ts';
+import { VaultClosed, type VaultPool } from '../vault/pool.ts';
 import { readSealedKey } from '../vault/read-statement.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import { unwrapWindowKey } from '../vault/window-key.ts';
@@ -30,14 +30,28 @@ export type DeskDeps = {
   readonly unpackedLimitBytes: number;
 };
 
+/** The vault could not look now: nothing was found out, so it is asked again. */
+export class VaultBusyError extends Error {
+  readonly code = 'vault_is_busy';
+}
+
 export type OpeningDesk = {
-  /** Verifies one received decryption; writes nothing (pass 1 of seal-format §3). */
+  /**
+   * Verifies one received decryption; writes nothing (pass 1 of seal-format §3).
+   *
+   * Throws: VaultBusyError, what the database says, and where the vault lacks what it must hold.
+   */
   verify(state: OpeningState, bidder: number, attempt: number): Promise<DecryptionFailure | null>;
   /** Derives every opened bid's list again; kept in memory only, and only until the caller lets go of it. */
   lists(state: OpeningState): Promise<readonly OpenedList[]>;
   /** Brings every opened bid's documents to disk, each through quarantine. */
   manifest(state: OpeningState): Promise<NonNullable<Facts['manifest']>>;
+  /** Removes the file of an envelope that no bid names. */
+  discard(file: string): Promise<void>;
 };
+
+/** Bids opened at one time for lists and files: enough to keep every thread busy, and few keys in memory. */
+const OPENED_AT_ONCE = 16;
 
 /** A bid, its promise and the key that came for it. */
 type Opened =
@@ -93,8 +107,8 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     if (!opened.ok) return opened;
     try {
       const ticket = pool.open({ path: opened.path, cek: opened.cek, promised: opened.promised });
-      if ('refused' in ticket) throw new Error(ticket.refused);
-      return await ticket.done;
+      if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
+      return await done(ticket.done);
     } finally {
       opened.cek.fill(0);
     }
@@ -106,46 +120,61 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
       return result.ok ? null : result.failure;
     },
 
-    async lists(state) {
-      const lists: OpenedList[] = [];
-      for (const bid of state.bids.filter(isDecrypted)) {
-        const result = await open(state, bid.bidder, successfulAttempt(state, bid.bidder));
+    lists: (state) =>
+      eachOpened(state, async (bid) => {
+        const result = await open(state, bid.bidder, successfulAttempt(bid));
         if (!result.ok) throw new Error(`an opened bid does not open again: ${result.failure}`);
-        lists.push({ bidder: bid.bidder, disclosure: result.disclosure, list: result.openingList });
-      }
-      return lists;
-    },
+        return { bidder: bid.bidder, disclosure: result.disclosure, list: result.openingList };
+      }),
 
     async manifest(state) {
-      const files: Json[] = [];
-      for (const bid of state.bids.filter(isDecrypted)) {
-        const opened = await unseal(state, bid.bidder, successfulAttempt(state, bid.bidder));
-        if (!opened.ok) throw new Error(`an opened bid does not open again: ${opened.failure}`);
-        let result: MaterialiseResult;
-        try {
-          const ticket = pool.materialise({
-            path: opened.path,
-            cek: opened.cek,
-            promised: opened.promised,
-            folder: deps.openedFolder,
-            limits: { unpackedLimitBytes: deps.unpackedLimitBytes },
-          });
-          if ('refused' in ticket) throw new Error(ticket.refused);
-          result = await ticket.done;
-        } finally {
-          opened.cek.fill(0);
-        }
-        if (!result.ok) throw new Error(`an opened bid could not be brought to disk: ${result.failure}`);
-        files.push({
-          bidder: bid.bidder,
-          file: result.name,
-          ...(result.manifest as unknown as { [name: string]: Json }),
-        });
-      }
+      const files = await eachOpened(state, (bid) => materialise(state, bid));
       const document: Json = { v: 1, openingId: state.openingId, bids: files };
       return { sha256: digestText(canonicalise(document)), bids: files.length, document };
     },
+
+    discard: (file) => deps.envelopes.discard(file),
   };
+
+  async function materialise(state: OpeningState, bid: Bid): Promise<Json> {
+    const opened = await unseal(state, bid.bidder, successfulAttempt(bid));
+    if (!opened.ok) throw new Error(`an opened bid does not open again: ${opened.failure}`);
+    let result: MaterialiseResult;
+    try {
+      const ticket = pool.materialise({
+        path: opened.path,
+        cek: opened.cek,
+        promised: opened.promised,
+        folder: deps.openedFolder,
+        limits: { unpackedLimitBytes: deps.unpackedLimitBytes },
+      });
+      if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
+      result = await done(ticket.done);
+    } finally {
+      opened.cek.fill(0);
+    }
+    if (!result.ok) throw new Error(`an opened bid could not be brought to disk: ${result.failure}`);
+    const { name, manifest } = result;
+    return { bidder: bid.bidder, file: name, ...(manifest as unknown as { [name: string]: Json }) };
+  }
+}
+
+/** The job's result; a vault that was closed under it found nothing out. */
+async function done<Result>(result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    throw error instanceof VaultClosed ? new VaultBusyError(error.message, { cause: error }) : error;
+  }
+}
+
+/** Does something for every opened bid, a few at a time; the results are in the order of the bids. */
+async function eachOpened<Result>(state: OpeningState, work: (bid: Bid) => Promise<Result>): Promise<Result[]> {
+  const opened = state.bids.filter(isDecrypted);
+  const results: Result[] = [];
+  for (let from = 0; from < opened.length; from += OPENED_AT_ONCE)
+    results.push(...(await Promise.all(opened.slice(from, from + OPENED_AT_ONCE).map(work))));
+  return results;
 }
 
 function about(payload: { iss: string; aud: string; openingId: string; lotId: string; bidId: string }) {
@@ -159,8 +188,8 @@ function standingReceipt(state: OpeningState, bidId: string): string | null {
   return state.lodgements.value.find((l) => l.bidId === bidId)?.receiptSha256 ?? null;
 }
 
-function successfulAttempt(state: OpeningState, bidder: number): number {
-  const attempt = state.bids[bidder - 1]?.attempts.find((a) => a.outcome === 'decrypted');
+function successfulAttempt({ bidder, attempts }: Bid): number {
+  const attempt = attempts.find((a) => a.outcome === 'decrypted');
   if (attempt === undefined) throw new Error(`bidder ${bidder} did not decrypt`);
   return attempt.attempt;
 }

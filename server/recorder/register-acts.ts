@@ -52,7 +52,7 @@ export function storeAct(act: RegisteredAct, frame: ActFrame, randomBytes: (leng
 }
 
 /** The act back from its disclosure; what this server itself stored, so anything else is a corrupt register. */
-export function readAct(disclosure: string): RegisteredAct {
+export function readAct(disclosure: string): RegisteredAct & { readonly id: string; readonly command: string } {
   const { field, value } = readDisclosure(disclosure);
   if (field !== ACT_FIELD || typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error('not an act');
@@ -64,5 +64,7 @@ export function readAct(disclosure: string): RegisteredAct {
     receiptSha256: act['receiptSha256'] as string | null,
     act: act['act'],
     source: act['source'],
+    id: String(act['id']),
+    command: String(act['command']),
   };
 }

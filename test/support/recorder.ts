@@ -16,6 +16,7 @@ import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts'
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { openSigner, type Signer } from '../../server/recorder/signer.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
+import type { Sql } from '../../server/store/driver.ts';
 import type { TestDatabase } from './database.ts';
 import { actOf, bidderWho, lodgedBid, OPENING_ID, openingListOf, PLATFORM, staffWho } from './opening-people.ts';
 import { type SteppedWorld, steppedWorld } from './world.ts';
@@ -25,6 +26,8 @@ export const START = Date.parse('2026-03-02T00:00:00.000Z');
 export const DEADLINE = START + 5 * MINUTE;
 
 const BEAT_STEP_MS = 9_000;
+/** Like no other delay, so that the heart's alarm can be told from the others. */
+const HEARTBEAT_MS = 997;
 
 /** Says what the vault finds; a promise lets a test hold a verification back. */
 export type Verdicts = (
@@ -50,6 +53,7 @@ export function testDesk(verdicts: Verdicts): OpeningDesk {
       bids: state.bids.filter(isDecrypted).length,
       document: { v: 1, bids: [] },
     }),
+    discard: async () => undefined,
   };
 }
 
@@ -57,6 +61,8 @@ export type RunningRecorder = {
   readonly recorder: Recorder;
   readonly signer: Signer;
   readonly faults: unknown[];
+  /** Files of envelopes that no bid names. */
+  readonly discarded: readonly string[];
   stop(): Promise<void>;
 };
 
@@ -64,16 +70,39 @@ export type Hall = {
   readonly db: TestDatabase;
   readonly world: SteppedWorld;
   readonly dataFolder: string;
-  start(verdicts?: Verdicts): Promise<RunningRecorder>;
+  start(verdicts?: Verdicts, desk?: Partial<OpeningDesk>): Promise<RunningRecorder>;
   /** Lets time pass as it does for a living platform: in steps below the tolerance, each with its heartbeat. */
   pass(ms: number): Promise<void>;
 };
 
 type Teardown = { teardown(act: () => Promise<void>): void };
 
+export type HallOptions = {
+  /** What the recorder works on instead of the test's own pool. */
+  readonly sql?: Sql;
+  /** Of the chance that the world gives. */
+  readonly seed?: number;
+};
+
 /** Everything but the recorder: what stays when a server dies. */
-export async function testHall(t: Teardown, db: TestDatabase): Promise<Hall> {
-  const world = steppedWorld(START);
+export async function testHall(t: Teardown, db: TestDatabase, options: HallOptions = {}): Promise<Hall> {
+  const stepped = steppedWorld(START, options.seed);
+  let isHeartSet = false;
+  const world: SteppedWorld = {
+    ...stepped,
+    after(delayMs, alarm) {
+      if (delayMs !== HEARTBEAT_MS) return stepped.after(delayMs, alarm);
+      isHeartSet = true;
+      const cancel = stepped.after(delayMs, () => {
+        isHeartSet = false;
+        alarm();
+      });
+      return () => {
+        isHeartSet = false;
+        cancel();
+      };
+    },
+  };
   const dataFolder = await mkdtemp(join(tmpdir(), 'kaibiao-hall-'));
   t.teardown(() => rm(dataFolder, { recursive: true, force: true }));
   const people = ['host', 'tenderer', 'witness', 'supervisor'] as const;
@@ -89,6 +118,7 @@ export async function testHall(t: Teardown, db: TestDatabase): Promise<Hall> {
     async pass(ms) {
       for (let left = ms; left > 0; ) {
         const step = Math.min(left, BEAT_STEP_MS);
+        await until(() => isHeartSet);
         world.advance(step);
         left -= step;
         if (step < BEAT_STEP_MS) continue;
@@ -98,19 +128,26 @@ export async function testHall(t: Teardown, db: TestDatabase): Promise<Hall> {
         });
       }
     },
-    async start(verdicts = () => null) {
+    async start(verdicts = () => null, desk = {}) {
       const signer = await openSigner(dataFolder, PLATFORM);
       await settleAll(db.sql, signer);
+      const discarded: string[] = [];
       const faults: unknown[] = [];
       const recorder = await startRecorder({
-        sql: db.sql,
+        sql: options.sql ?? db.sql,
         world,
         signer,
-        desk: testDesk(verdicts),
+        desk: {
+          ...testDesk(verdicts),
+          discard: async (file) => {
+            discarded.push(file);
+          },
+          ...desk,
+        },
         platform: PLATFORM,
         production: false,
         vaultKey: new Uint8Array(32).fill(7),
-        heartbeatMs: 1_000,
+        heartbeatMs: HEARTBEAT_MS,
         outageToleranceMs: 10_000,
         isCosigned: () => true,
         onSealed: () => undefined,
@@ -120,6 +157,7 @@ export async function testHall(t: Teardown, db: TestDatabase): Promise<Hall> {
         recorder,
         signer,
         faults,
+        discarded,
         async stop() {
           await recorder.close();
           await signer.close();

@@ -82,7 +82,9 @@ export type RegisterEvent =
         readonly warning: 'another_certificate' | null;
       };
     }
-  | { readonly type: 'EarlyObjectionRaised'; readonly body: { readonly text: string } };
+  | { readonly type: 'EarlyObjectionRaised'; readonly body: { readonly text: string } }
+  /** No command makes it: a refused try that the law wants kept, noted by the recorder (log-format §2). */
+  | { readonly type: 'AttemptRefused'; readonly body: { readonly attempt: 'early_opening' } };
 
 /** A register event as it stands: who did it and when it was received; `receiptSha256` of the receipt given for a lodged bid. */
 export type RegisteredAct = RegisterEvent & {
@@ -102,6 +104,7 @@ export type Registered = {
   readonly standing: Standing | null;
   readonly checkedInAt: number | null;
   readonly rehearsals: number;
+  readonly refusedAttempts: number;
   readonly objections: readonly {
     readonly text: string;
     readonly act: unknown;
@@ -202,6 +205,16 @@ export function decideRegister(
   }
 }
 
+/**
+ * What a try to open a bid before the roster leaves on the register: the first of each bidder with a standing bid, for its
+ * repetitions would only be noise, and without a bid there is nothing to open.
+ */
+export function noteEarlyAttempt(register: RegisterState, creditCode: string): readonly RegisterEvent[] {
+  const mine = register.bidders.get(creditCode);
+  if (mine?.standing == null || mine.refusedAttempts > 0) return [];
+  return [{ type: 'AttemptRefused', body: { attempt: 'early_opening' } }];
+}
+
 /** The register after one more act. Throws where an act does not fit: the stored register is corrupt. */
 export function evolveRegister(register: RegisterState, act: RegisteredAct): RegisterState {
   const { creditCode } = act.who;
@@ -210,6 +223,7 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
     standing: null,
     checkedInAt: null,
     rehearsals: 0,
+    refusedAttempts: 0,
     objections: [],
   };
   const put = (after: Partial<Registered>): RegisterState => ({
@@ -236,6 +250,8 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
       return put({ checkedInAt: before.checkedInAt ?? act.receivedAt });
     case 'Rehearsed':
       return put({ rehearsals: before.rehearsals + 1 });
+    case 'AttemptRefused':
+      return put({ refusedAttempts: before.refusedAttempts + 1 });
     case 'EarlyObjectionRaised':
       return put({
         objections: [
