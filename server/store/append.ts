@@ -13,10 +13,7 @@ import {
 } from '../core/log/merkle.ts';
 import type { LogKind } from '../core/log/origin.ts';
 import { sha256 } from '../hash.ts';
-import type { TransactionSql } from './driver.ts';
-
-/** PostgreSQL's number for the type bytea; see `openPool` on lists of bytes. */
-const BYTEA = 17;
+import { byteList, type TransactionSql } from './driver.ts';
 
 /** A log as its row says while it is locked. `range` is the tree over its entries, `root` the root of it. */
 export type Head = {
@@ -137,15 +134,15 @@ export async function appendEntries(
     WITH appended AS (
       INSERT INTO entries (origin, seq, bytes, leaf_hash)
       SELECT ${origin}, ${before}::bigint + n - 1, bytes, leaf_hash
-      FROM unnest(${bytesArray(
+      FROM unnest(${byteList(
         tx,
         entries.map(({ bytes }) => bytes),
-      )}::bytea[], ${bytesArray(tx, leaves)}::bytea[]) WITH ORDINALITY AS e (bytes, leaf_hash, n)
+      )}::bytea[], ${byteList(tx, leaves)}::bytea[]) WITH ORDINALITY AS e (bytes, leaf_hash, n)
     ), grown AS (
       INSERT INTO nodes (origin, level, index, hash)
       SELECT ${origin}, level, index, hash
       FROM unnest(${nodes.map(({ level }) => level)}::int[], ${nodes.map(({ index }) => index)}::bigint[],
-                  ${bytesArray(
+                  ${byteList(
                     tx,
                     nodes.map(({ hash }) => hash),
                   )}::bytea[]) AS n (level, index, hash)
@@ -163,10 +160,6 @@ export async function appendEntries(
   const checkpoint = await signer.sign(origin, kind, size, root, { size: before, root: head.root });
   await tx`INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})`;
   return { size, root, checkpoint, head: { origin, kind, size, range, root } };
-}
-
-function bytesArray(tx: TransactionSql, list: readonly Uint8Array[]) {
-  return tx.array([...list], BYTEA);
 }
 
 /** The committed head of a log while its row is locked; null when there is no such log, or nothing on it. */

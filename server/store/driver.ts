@@ -1,5 +1,7 @@
 /** The PostgreSQL driver as this project uses it: what a column becomes in JavaScript, and how long anything may take. */
-import postgres from 'postgres';
+import { createPool, type PoolOptions, type Sql, type TransactionSql } from './pool.ts';
+
+export type { Sql, TransactionSql } from './pool.ts';
 
 /** Where a database is and as whom; a URL from the configuration, or a cluster of ours. */
 export type Target =
@@ -7,8 +9,8 @@ export type Target =
   | { readonly host: string; readonly port: number; readonly database: string; readonly user: string };
 
 const STATEMENT_LIMIT_MS = 30_000;
-/** Longest pause before connecting again. The driver's own 20 s would make an outage for everyone of a restart of the database. */
-const RECONNECT_LIMIT_S = 1;
+/** Who connects gives up after so long. */
+const CONNECT_LIMIT_S = 10;
 
 /** bigint columns are numbers here; one that is not safe is a fault, never rounded. */
 const safeBigint = {
@@ -34,14 +36,29 @@ const plainBytes = {
   parse: (text: string): Uint8Array => new Uint8Array(Buffer.from(text.slice(2), 'hex')),
 };
 
-/**
- * A pool of connections; queries are template strings, `sql.begin` is a transaction.
- *
- * Why: a list of byte strings must be given as `sql.array(list, 17)`, or the driver takes it for one byte string.
- */
-export type Sql = postgres.Sql<{ bigint: number; bytea: Uint8Array }>;
-/** The same within a transaction. */
-export type TransactionSql = postgres.TransactionSql<{ bigint: number; bytea: Uint8Array }>;
+/** PostgreSQL's numbers of the array types in use. */
+const ARRAY_OF = { bytea: 1001, int: 1007, text: 1009, bigint: 1016 } as const;
+
+/** A list as PostgreSQL writes it; what is a string already is left as it is. */
+function arrayType<Item>(to: number, write: (item: Item) => string) {
+  const element = (item: Item | null): string =>
+    item === null ? 'NULL' : `"${write(item).replace(/["\\]/g, '\\$&')}"`;
+  const serialize = (list: readonly (Item | null)[] | string): string =>
+    typeof list === 'string' ? list : `{${list.map(element).join(',')}}`;
+  return { to, from: [], serialize };
+}
+
+const arrays = {
+  byteStrings: arrayType(ARRAY_OF.bytea, plainBytes.serialize),
+  ints: arrayType(ARRAY_OF.int, String),
+  texts: arrayType(ARRAY_OF.text, String),
+  bigints: arrayType(ARRAY_OF.bigint, safeBigint.serialize),
+};
+
+/** A list of byte strings as a parameter; the driver would take a plain one for a single byte string. */
+export function byteList(sql: Sql | TransactionSql, list: readonly Uint8Array[]) {
+  return sql.typed(list as unknown as string, ARRAY_OF.bytea);
+}
 
 /**
  * Opens a pool; connects on the first query.
@@ -50,111 +67,23 @@ export type TransactionSql = postgres.TransactionSql<{ bigint: number; bytea: Ui
  * Throws: on a query: a PostgresError with PostgreSQL's five-character `code`.
  */
 export function openPool(target: Target, connections: number): Sql {
-  const options: postgres.Options<{ bigint: postgres.PostgresType; bytea: postgres.PostgresType }> = {
-    max: connections,
-    types: { bigint: safeBigint, bytea: plainBytes },
+  const options: PoolOptions = {
+    types: { bigint: safeBigint, bytea: plainBytes, ...arrays },
+    // The driver would ask each connection for the array types, and a loss just then kills the process.
+    fetch_types: false,
+    connect_timeout: CONNECT_LIMIT_S,
+    max_lifetime: null,
     connection: {
       application_name: 'kaibiao',
       statement_timeout: STATEMENT_LIMIT_MS,
       idle_in_transaction_session_timeout: STATEMENT_LIMIT_MS,
     },
-    backoff: (tries: number) => Math.min(0.02 * 2 ** tries, RECONNECT_LIMIT_S),
     // "already exists, skipping" and the like; what matters arrives as an error.
     onnotice: () => undefined,
   };
-  if (typeof target !== 'string') return endWithConnection(postgres({ ...target, ...options }) as unknown as Sql);
+  if (typeof target !== 'string') return createPool({ ...target, ...options }, connections);
   const { url, socketFolder } = splitSocketFolder(target);
-  const at = socketFolder === null ? options : { ...options, host: socketFolder };
-  return endWithConnection(postgres(url, at) as unknown as Sql);
-}
-
-type Work = (tx: TransactionSql) => unknown;
-type Begin = (...args: [...options: string[], work: Work]) => Promise<unknown>;
-type Ask = (...args: unknown[]) => unknown;
-
-/**
- * The driver, made safe for the moment in which a connection is lost.
- *
- * Why: (1) The driver rejects a transaction whose connection is lost, but does not stop the function that works in it, and the
- *      connection is soon opened anew: the function's next statement, or the ROLLBACK after its failure, would be carried out
- *      outside any transaction or in the middle of another's. So that function never comes to itself again.
- *      (2) Between the socket's error and its close the driver still gives new queries to the dying connection and forgets
- *      them: nobody would ever hear of them. So nobody hears of the loss before the close.
- */
-function endWithConnection(pool: Sql): Sql {
-  const begin = pool.begin.bind(pool) as unknown as Begin;
-  const fenced: Begin = async (...args) => {
-    let isOver = false;
-    try {
-      return await begin(
-        ...(args.slice(0, -1) as string[]),
-        fence(args.at(-1) as Work, () => isOver),
-      );
-    } catch (error) {
-      isOver = true;
-      if (isConnectionLost(error)) await afterClose();
-      throw error;
-    }
-  };
-  return watch(
-    pool,
-    () => false,
-    (name) => (name === 'begin' ? (fenced as Ask) : undefined),
-  );
-}
-
-/** The queries of a pool or a transaction, each told late of a lost connection, and never answered once it is over. */
-function watch<Queries extends Sql | TransactionSql>(
-  queries: Queries,
-  isOver: () => boolean,
-  other: (name: string | symbol) => Ask | undefined,
-): Queries {
-  const guarded = (ask: () => unknown): unknown => {
-    if (isOver()) return never();
-    const query = ask() as { reject: (error: unknown) => void };
-    const { reject } = query;
-    query.reject = (error) => void (isConnectionLost(error) ? afterClose().then(() => reject(error)) : reject(error));
-    return query;
-  };
-  return new Proxy(queries, {
-    apply(target, self, args: unknown[]) {
-      const ask = () => Reflect.apply(target as unknown as Ask, self, args);
-      const isQuery = Array.isArray(args[0]) && 'raw' in args[0];
-      return isQuery ? guarded(ask) : ask();
-    },
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name);
-      if (name === 'unsafe') return (...args: unknown[]) => guarded(() => (value as Ask)(...args));
-      return other(name) ?? value;
-    },
-  });
-}
-
-/** The work with a `tx` that answers nothing once it is over, and that then neither returns nor throws. */
-function fence(work: Work, isOver: () => boolean): Work {
-  return async (tx) => {
-    const savepoint: Ask = (...args) =>
-      (tx.savepoint as unknown as Ask)(...args.slice(0, -1), fence(args.at(-1) as Work, isOver));
-    const watched = watch(tx, isOver, (name) => (name === 'savepoint' ? savepoint : undefined));
-    try {
-      const asked = work(watched);
-      const answer = await (Array.isArray(asked) ? Promise.all(asked) : asked);
-      return isOver() ? await never() : answer;
-    } catch (error) {
-      // A query's own failure: the driver is about to reject the transaction, and must not be asked to roll it back.
-      if (isOver() || (isConnectionLost(error) && 'query' in (error as Error))) await never();
-      throw error;
-    }
-  };
-}
-
-const never = (): Promise<never> => new Promise(() => undefined);
-const afterClose = (): Promise<void> => new Promise((done) => setImmediate(done));
-
-/** A query failed with its connection; the driver tells the transaction so, too. */
-function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
-  return /^(CONNECTION_CLOSED|ECONN[A-Z]+|EPIPE|ETIMEDOUT)$/.test(String(error.code));
+  return createPool(socketFolder === null ? options : { ...options, host: socketFolder }, connections, url);
 }
 
 /** `?host=/folder` names a Unix socket, as in libpq; the driver would send it to the server as a setting. */

@@ -1,7 +1,7 @@
 /** The database as the server sees it: types, identities, listening, and the embedded one from nothing. */
 import fc from 'fast-check';
 import { connect, openDatabase } from '../../server/store/connect.ts';
-import { openPool } from '../../server/store/driver.ts';
+import { byteList, openPool } from '../../server/store/driver.ts';
 import { entries, logs } from '../../server/store/schema/log.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
 import { newFolder } from '../support/folder.ts';
@@ -46,7 +46,7 @@ t.test('bytea is a plain Uint8Array with a buffer of its own', async (t) => {
 t.test('arrays of bytes and numbers go in one statement, empty ones too', async (t) => {
   const { sql } = database;
   const rowsOf = async (bytes: Uint8Array[], numbers: number[]) => [
-    ...(await sql`SELECT * FROM unnest(${sql.array(bytes, 17)}::bytea[], ${numbers}::bigint[]) AS x (bytes, seq)`),
+    ...(await sql`SELECT * FROM unnest(${byteList(sql, bytes)}::bytea[], ${numbers}::bigint[]) AS x (bytes, seq)`),
   ];
   t.strictSame(await rowsOf([Uint8Array.of(1), Uint8Array.of(2, 3)], [5, 6]), [
     { bytes: Uint8Array.of(1), seq: 5 },

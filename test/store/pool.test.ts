@@ -1,0 +1,210 @@
+/** The pool while connections are lost under load: each query and each transaction ends, as a whole, and nobody gets another's answer. */
+import { openPool, type Sql, type TransactionSql } from '../../server/store/driver.ts';
+import { type TestDatabase, testDb } from '../support/database.ts';
+import { type Line, lineTo } from '../support/line.ts';
+import t from '../support/tap.ts';
+
+const WORKERS = 16;
+const LOSSES = 25;
+/** Operations that must have succeeded between one loss and the next. */
+const SUCCESSES = 12;
+
+type Teardown = Parameters<typeof testDb>[0];
+type Stage = { readonly db: TestDatabase; readonly line: Line; readonly sql: Sql };
+
+async function setUp(test: Teardown, connections: number): Promise<Stage> {
+  const db = await testDb(test, 2);
+  const line = await lineTo(test, db.app);
+  const sql = openPool(line.place, connections);
+  test.teardown(() => sql.end({ timeout: 1 }));
+  await db.superuser`CREATE TABLE pairs (n bigint, half int, backend int DEFAULT pg_backend_pid())`;
+  await db.superuser`GRANT SELECT, INSERT ON pairs TO kaibiao_app`;
+  return { db, line, sql };
+}
+
+const backends = (db: TestDatabase) =>
+  db.superuser<{ pid: number }[]>`
+    SELECT pid FROM pg_stat_activity WHERE usename = 'kaibiao_app' AND datname = current_database()
+      AND application_name = 'kaibiao' AND pid <> pg_backend_pid()`;
+
+/** One of three kinds of work by its number. Throws: an Error that says what came back wrongly. */
+async function work(sql: Sql, n: number): Promise<void> {
+  if (n % 3 === 0) {
+    const rows = await sql<{ n: number }[]>`SELECT ${n}::bigint + i - i AS n FROM generate_series(1, 40) AS i`;
+    if (rows.length !== 40 || rows.some((row) => row?.n !== n)) throw new Error(`${n} got another's answer`);
+  } else if (n % 3 === 1) {
+    const rows = await sql`INSERT INTO pairs (n, half) VALUES (${n}, 0) RETURNING n`;
+    if (rows[0]?.['n'] !== n) throw new Error(`${n} was answered without being done`);
+  } else {
+    await sql.begin(async (tx) => {
+      await tx`INSERT INTO pairs (n, half) VALUES (${n}, 1)`;
+      // Half of them give the event loop a turn, as a signer does.
+      if (n % 2 === 0) await new Promise((turn) => setImmediate(turn));
+      await tx`INSERT INTO pairs (n, half) VALUES (${n}, 2)`;
+    });
+  }
+}
+
+const losses: Readonly<Record<string, (stage: Stage) => unknown>> = {
+  'lines are cut': ({ line }) => line.cut(),
+  'backends are terminated': ({ db }) =>
+    db.superuser`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE usename = 'kaibiao_app' AND datname = current_database()`,
+};
+
+for (const [name, lose] of Object.entries(losses))
+  t.test(`${name}, again and again: all that was answered is done, once and whole`, async (t) => {
+    const stage = await setUp(t, 5);
+    const { db, sql } = stage;
+    const done: number[] = [];
+    const codes = new Set<unknown>();
+    let next = 0;
+    let isOver = false;
+    let wake: () => void = () => undefined;
+    const worker = async (): Promise<void> => {
+      while (!isOver) {
+        const n = next++;
+        try {
+          await work(sql, n);
+          done.push(n);
+        } catch (error) {
+          if (!(error instanceof Error && 'code' in error)) throw error;
+          codes.add(error.code);
+        }
+        wake();
+      }
+    };
+    const workers = Promise.all(Array.from({ length: WORKERS }, worker));
+    for (let lost = 0; lost < LOSSES; lost++) {
+      const before = done.length;
+      while (done.length < before + SUCCESSES) await new Promise<void>((step) => (wake = step));
+      await lose(stage);
+    }
+    isOver = true;
+    await workers;
+    t.ok(codes.size > 0, 'some were lost');
+    t.strictSame(
+      [...codes].filter((code) => !/^(CONNECTION_CLOSED|ECONN\w+|EPIPE|57P01)$/.test(String(code))),
+      [],
+    );
+    const torn = await db.superuser`SELECT n FROM pairs WHERE half > 0 GROUP BY n
+      HAVING count(*) <> 2 OR count(DISTINCT backend) <> 1`;
+    t.strictSame([...torn], [], 'no transaction is half done, or done by two connections');
+    const written = new Set((await db.superuser<{ n: number }[]>`SELECT DISTINCT n FROM pairs`).map(({ n }) => n));
+    t.strictSame(
+      done.filter((n) => n % 3 !== 0 && !written.has(n)),
+      [],
+      'what was answered is there',
+    );
+  });
+
+t.test('an idle connection that was terminated is not noticed by the next query', async (t) => {
+  const { db, sql } = await setUp(t, 1);
+  await sql`SELECT 1`;
+  await db.superuser`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE usename = 'kaibiao_app' AND datname = current_database() AND pid <> pg_backend_pid()`;
+  await new Promise((turn) => setImmediate(turn));
+  t.strictSame([...(await sql`SELECT 1 AS one`)], [{ one: 1 }]);
+});
+
+t.test('a value without a form in SQL is an error of its own query only', async (t) => {
+  const { sql } = await setUp(t, 1);
+  const ask = (n: number) => sql<{ n: number }[]>`SELECT ${n}::bigint AS n`;
+  await ask(1);
+  for (const n of [1.5, 2 ** 53, 0.1]) await t.rejects(Promise.resolve(ask(n)), /not a safe integer/);
+  const asked = await Promise.allSettled([ask(2), ask(1.5), ask(3)]);
+  t.strictSame(
+    asked.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  const work = sql.begin(async (tx) => {
+    await tx`INSERT INTO pairs (n, half) VALUES (7, 0)`;
+    await tx`INSERT INTO pairs (n, half) VALUES (${1.5}::bigint, 0)`;
+  });
+  await t.rejects(work, /not a safe integer/);
+  t.strictSame([...(await sql`SELECT n FROM pairs`)], []);
+});
+
+t.test('work that catches the loss goes on without its transaction, and is told so each time', async (t) => {
+  const { db, sql } = await setUp(t, 2);
+  const told: unknown[] = [];
+  let isFinished: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => {
+    isFinished = resolve;
+  });
+  const lost = sql.begin(async (tx) => {
+    try {
+      await tx`INSERT INTO pairs (n, half) VALUES (1, 0)`;
+      await db.superuser`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE usename = 'kaibiao_app' AND datname = current_database() AND pid <> pg_backend_pid()
+          AND state = 'idle in transaction'`;
+      for (const n of [2, 3])
+        await tx`INSERT INTO pairs (n, half) VALUES (${n}, 0)`.catch((error: { code?: unknown }) =>
+          told.push(error.code),
+        );
+      await tx
+        .savepoint((point) => point`INSERT INTO pairs (n, half) VALUES (4, 0)`)
+        .catch(() => told.push('savepoint'));
+    } finally {
+      isFinished();
+    }
+  });
+  await t.rejects(lost, { code: /CONNECTION_CLOSED|ECONNRESET|EPIPE/ });
+  await finished;
+  t.equal(told.length, 3);
+  t.strictSame([...(await sql`SELECT n FROM pairs`)], []);
+});
+
+t.test('a query of a transaction that has ended is carried out nowhere', async (t) => {
+  const { sql } = await setUp(t, 1);
+  const leaked: TransactionSql[] = [];
+  await sql.begin(async (tx) => {
+    leaked.push(tx as TransactionSql);
+    await tx`SELECT 1`;
+  });
+  for (const tx of leaked)
+    await t.rejects(Promise.resolve(tx`INSERT INTO pairs (n, half) VALUES (1, 0)`), /transaction is over/);
+  t.strictSame([...(await sql`SELECT n FROM pairs`)], []);
+});
+
+t.test('who listens is told of each gap and hears again', async (t) => {
+  const { db, line, sql } = await setUp(t, 1);
+  const heard: string[] = [];
+  let wake: () => void = () => undefined;
+  const until = async (count: number): Promise<void> => {
+    while (heard.length < count) await new Promise<void>((step) => (wake = step));
+  };
+  const hear = (what: string): void => {
+    heard.push(what);
+    wake();
+  };
+  const { unlisten } = await sql.listen('news', hear, () => hear('gap'));
+  for (const n of [1, 2, 3]) {
+    await db.superuser`SELECT pg_notify('news', ${String(n)})`;
+    await until(2 * n);
+    line.cut();
+    await until(2 * n + 1);
+  }
+  t.strictSame(heard, ['gap', '1', 'gap', '2', 'gap', '3', 'gap']);
+  await unlisten();
+  await sql.end({ timeout: 1 });
+  // A backend takes a moment to end; the one that stays is the test's own.
+  while ((await backends(db)).length > 1) await db.superuser`SELECT 1`;
+});
+
+t.test('a closed pool refuses, also those who wait', async (t) => {
+  const { sql } = await setUp(t, 1);
+  const asked = Promise.allSettled([sql`SELECT pg_sleep(0.05)`, sql`SELECT 2`]);
+  await new Promise((turn) => setImmediate(turn));
+  await sql.end({ timeout: 5 });
+  t.strictSame(
+    (await asked).map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  );
+  await t.rejects(Promise.resolve(sql`SELECT 1`), { code: 'CONNECTION_ENDED' });
+  await t.rejects(
+    sql.begin((tx) => tx`SELECT 1`),
+    { code: 'CONNECTION_ENDED' },
+  );
+  t.throws(() => sql.reserve(), /not used here/);
+});
