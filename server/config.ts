@@ -90,7 +90,7 @@ export const SETTINGS = {
     variable: 'KAIBIAO_ALLOWED_ORIGINS',
     shape: 'origins, with commas between',
     fallback: '',
-    why: 'Further origins whose pages may open a socket, besides the public one. Everybody else is refused.',
+    why: 'Further origins whose pages may open a socket or log people in, besides the public one. Everybody else is refused.',
     read: (value: string) => readList(value, readOrigin),
   },
   trustedProxies: {
@@ -271,7 +271,7 @@ export const SETTINGS = {
     fallback: 600,
     least: 1,
     most: 1_000_000,
-    why: 'For each credential, and for each address without one; a thousand bidders may share an address. Lodging and decrypting are exempt.',
+    why: 'For each credential; ten times as many for each address without one, for a thousand bidders may share it. Lodging and decrypting are exempt.',
   }),
   eventLoopLagLimitMs: count({
     variable: 'KAIBIAO_EVENT_LOOP_LAG_LIMIT_MS',
