@@ -16,7 +16,7 @@ import { PROFILES } from '../../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';
 import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
 import { start } from '../../../server/main.ts';
-import { testDb } from '../../support/database.ts';
+import { type TestDatabase, testDb } from '../../support/database.ts';
 import { newFolder } from '../../support/folder.ts';
 import { until } from '../../support/recorder.ts';
 import { type JumpingWorld, jumpingWorld } from './jumping-world.ts';
@@ -44,6 +44,7 @@ type Teardown = { teardown(act: () => Promise<void>): void };
 
 export type Platform = {
   readonly url: string;
+  readonly db: TestDatabase;
   readonly world: JumpingWorld;
   readonly ca: DemoCa;
   readonly folder: string;
@@ -135,6 +136,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
 
   return {
     url: server.url,
+    db,
     world,
     ca,
     folder,

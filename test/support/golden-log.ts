@@ -1,0 +1,131 @@
+/** Golden logs: one readable JSON for each, and the way from it to an export folder and back. */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ANCHOR_FILES, folderSource } from '../../server/cli/log-source.ts';
+import { fromBase64Url, toBase64Url } from '../../server/core/log/base64.ts';
+import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
+import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { makeDisclosure, readDisclosure } from '../../server/core/log/disclosure.ts';
+import { leafHash, readFromLeaves } from '../../server/core/log/merkle.ts';
+import { parseNote } from '../../server/core/log/note.ts';
+import {
+  bundlesOf,
+  encodeBundle,
+  encodeHashTile,
+  formatTilePath,
+  TILE_WIDTH,
+  tileNodes,
+  tilesOf,
+} from '../../server/core/log/tile.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { sha256 } from '../../server/hash.ts';
+
+export const GOLDEN_FOLDER = resolve(import.meta.dirname, '../golden/logs');
+
+/** A withheld field: its salt (base64url) and value, from which the disclosure is written again byte for byte. */
+export type GoldenField = { salt: string; value: Json };
+
+export type GoldenAnchor = { vkey: string; checkpoint: string; head: string; proof: string };
+
+/** A log as it stands in the golden folder. Entries are the exact leaf texts; fields by entry, each in the order of its disclosures. */
+export type GoldenLog = {
+  /** What this log is there to show. */
+  claim: string;
+  /** What `verify` must say of it. */
+  standing: 'valid, complete' | 'valid, still open';
+  vkey: string;
+  checkpoint: string;
+  entries: string[];
+  fields: Record<string, Record<string, GoldenField>>;
+  anchor: GoldenAnchor | null;
+  /** What a person really signed and the platform refused: a dishonest one could have recorded it. */
+  refused?: { command: string; type: string; act: { act: string; data: Json } };
+};
+
+export type GoldenAbout = Pick<GoldenLog, 'claim' | 'standing' | 'refused'>;
+
+/** The platform's keys of the golden logs, as 32-byte Ed25519 seeds in base64url: made for these tests and used nowhere else. */
+export type GoldenKeys = { note: string; openings: string; ledger: string };
+
+/** The files of a log's folder, by path. */
+export type LogFiles = Map<string, Uint8Array>;
+
+export function readGolden(name: string): GoldenLog {
+  return JSON.parse(readFileSync(join(GOLDEN_FOLDER, 'valid', `${name}.json`), 'utf8')) as GoldenLog;
+}
+
+export function readGoldenKeys(): GoldenKeys {
+  return JSON.parse(readFileSync(join(GOLDEN_FOLDER, 'test-keys.json'), 'utf8')) as GoldenKeys;
+}
+
+export function isGolden(name: string): boolean {
+  return existsSync(join(GOLDEN_FOLDER, 'valid', `${name}.json`));
+}
+
+/** The disclosure texts of one entry. */
+export function disclosuresOf(log: GoldenLog, seq: number): string[] {
+  return Object.entries(log.fields[seq] ?? {}).map(
+    ([field, { salt, value }]) => makeDisclosure(sha256, fromBase64Url(salt), field, value).disclosure,
+  );
+}
+
+/** The folder of a log, as `export` writes it. */
+export function filesOf(log: GoldenLog): LogFiles {
+  const { size } = parseCheckpoint(parseNote(log.checkpoint).text);
+  const bytes = log.entries.map(utf8);
+  const read = readFromLeaves(
+    sha256,
+    bytes.map((entry) => leafHash(sha256, entry)),
+  );
+  const files: LogFiles = new Map();
+  files.set('vkey', utf8(`${log.vkey}\n`)).set('checkpoint', utf8(log.checkpoint));
+  // Of all entries, even where the checkpoint speaks of fewer: what a forger adds must be found.
+  const count = Math.max(size, bytes.length);
+  for (const tile of tilesOf(Math.min(count, bytes.length)))
+    files.set(formatTilePath(tile), encodeHashTile(tileNodes(tile).map(({ level, index }) => read(level, index))));
+  for (const bundle of bundlesOf(bytes.length)) {
+    const first = bundle.index * TILE_WIDTH;
+    files.set(formatTilePath(bundle), encodeBundle(bytes.slice(first, first + bundle.width)));
+  }
+  for (const seq of Object.keys(log.fields))
+    files.set(`disclosures/${seq}.json`, utf8(canonicalise(disclosuresOf(log, Number(seq)))));
+  const { anchor } = log;
+  if (anchor !== null)
+    [`${anchor.vkey}\n`, anchor.checkpoint, anchor.head, anchor.proof].forEach((text, n) => {
+      files.set(ANCHOR_FILES[n] ?? '', utf8(text));
+    });
+  return files;
+}
+
+export async function writeFiles(files: LogFiles, folder: string): Promise<string> {
+  for (const [path, bytes] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), bytes);
+  }
+  return folder;
+}
+
+/** A golden log from an export folder. */
+export async function goldenOf(folder: string, about: GoldenAbout): Promise<GoldenLog> {
+  const source = folderSource(folder);
+  const checkpoint = await source.checkpoint();
+  const { size } = parseCheckpoint(parseNote(checkpoint).text);
+  const entries: string[] = [];
+  for await (const bytes of source.entries(size)) entries.push(fromUtf8(bytes));
+  const fields: GoldenLog['fields'] = {};
+  for (let seq = 0; seq < size; seq++) {
+    const own = (await source.disclosuresFor(seq)).map(readDisclosure);
+    if (own.length === 0) continue;
+    fields[seq] = Object.fromEntries(own.map(({ field, salt, value }) => [field, { salt: toBase64Url(salt), value }]));
+  }
+  const anchor = await source.anchor();
+  return {
+    ...about,
+    vkey: await source.vkey(),
+    checkpoint,
+    entries,
+    fields,
+    anchor: anchor === null ? null : { ...anchor, head: fromUtf8(anchor.head) },
+  };
+}
