@@ -51,7 +51,7 @@ export function Page({ session }: { session: Session }): JSX.Element {
       ) : (
         <Opening session={session} state={state} />
       )}
-      <p class="source-line">{say('sourceLine')}</p>
+      {state === null ? null : <p class="source-line">{say('sourceLine')}</p>}
       <PhaseWord state={state} />
     </>
   );

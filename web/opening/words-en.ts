@@ -92,7 +92,7 @@ export const en: Readonly<Record<Key, string>> = {
   numberHidden: 'Numbers are published with the prices',
 
   prices: 'Announced prices',
-  pricesEmpty: 'No price is published while the decryption window is open.',
+  pricesEmpty: 'All prices are published at once at the announcement, and none before.',
   pricesWithheld: 'The prices are not public on this page.',
   amount: 'Quote',
   inWords: 'In words',

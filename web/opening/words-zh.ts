@@ -90,7 +90,7 @@ export const zh = {
   numberHidden: '编号在唱标时公布',
 
   prices: '唱标结果',
-  pricesEmpty: '解密时限结束前，任何报价都不会公布。',
+  pricesEmpty: '全部报价在唱标时一次公布，此前任何报价都不公布。',
   pricesWithheld: '报价对本页不公开。',
   amount: '投标报价',
   inWords: '大写',
