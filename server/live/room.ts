@@ -191,21 +191,28 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     return { from: end.size - stretch.length, to: end.size, bytes, own };
   }
 
+  /** A page made now, up to where the stream stands or the page is full. */
+  async function makePage(role: PersonRole, from: number): Promise<SharedFrame> {
+    const end = await stretchEnd(log, origin, from, PAGE_ENTRIES, head);
+    const stretch = await readStretch(log, origin, from, end.size);
+    return makeFrame(role, stretch, await readEarlier(stretch, from), end);
+  }
+
   /** The next frame for a viewer who is behind the stream: one kept, or one made now. */
   async function frameFrom(role: PersonRole, from: number): Promise<SharedFrame> {
+    // Where kept frames end, and how soon they come, tells who looked before: of bidders nobody may learn that before the
+    // roster (20号令21). The log is short then.
+    if (role === 'bidder' && !state.roster.known) return makePage(role, from);
     const key = `${sightOf(role)}/${from}`;
     const kept = recent.get(key);
     // Far behind, a page saves many small frames; near the stream, the frames that went out are at hand.
     if (kept !== undefined && (kept.to - from >= PAGE_ENTRIES / 2 || head.size - from < PAGE_ENTRIES)) return kept;
     const underWay = building.get(key);
     if (underWay !== undefined) return underWay;
-    const made = (async () => {
-      const end = await stretchEnd(log, origin, from, PAGE_ENTRIES, head);
-      const stretch = await readStretch(log, origin, from, end.size);
-      const frame = makeFrame(role, stretch, await readEarlier(stretch, from), end);
+    const made = makePage(role, from).then((frame) => {
       recent.put(key, frame);
       return frame;
-    })();
+    });
     building.set(key, made);
     try {
       return await made;

@@ -41,59 +41,56 @@ async function observe(bench: Bench): Promise<unknown[]> {
     } as never,
     { onInit: (ws) => ws.on('message', (data) => heard.push(JSON.parse(data.toString()) as Down)) },
   );
-  await until(() => heard.some(({ kind }) => kind === 'entries'));
+  const { size } = (await bench.dependencies.hall.room(OPENING_ID))?.head() ?? { size: 0 };
+  const count = () => heard.reduce((sum, down) => sum + (down.kind === 'entries' ? down.entries.length : 0), 0);
+  await until(() => count() === size);
   seen.push(heard.map((down) => mask(JSON.stringify(down))));
   socket.terminate();
   return seen;
 }
 
-/** Two platforms that differ in nothing but how many bid. */
-async function pair(
-  t: { teardown(act: () => Promise<void>): void },
-  counts: readonly [number, number],
-): Promise<Bench[]> {
-  const benches = [await setBench(t), await setBench(t)];
-  for (const [n, bench] of benches.entries()) {
+/** Platforms that differ in nothing but how many bid. */
+const counts = [0, 1, 3] as const;
+const benches = await Promise.all(
+  counts.map(async (count) => {
+    const bench = await setBench(t);
     await bench.create();
-    for (let index = 1; index <= (counts[n] ?? 0); index++) {
-      const bidder = await bench.bidder(index);
-      await bench.lodge(bidder, index);
-    }
-  }
-  return benches;
-}
+    for (let index = 1; index <= count; index++) await bench.lodge(await bench.bidder(index), index);
+    return bench;
+  }),
+);
+const [, one, three] = benches as [Bench, Bench, Bench];
 
-t.test('before the deadline: 0 bids and 3 bids, scheduled and in check-in', async (t) => {
-  const benches = await pair(t, [0, 3]);
-  const [none, three] = await Promise.all(benches.map(observe));
-  t.strictSame(three, none);
+t.test('scheduled: 0 bids and 3 bids look the same', async (t) => {
+  const [nobody, , all] = await Promise.all(benches.map(observe));
+  t.strictSame(all, nobody);
+});
+
+t.test('in check-in: nobody checked in, or three who also look on', async (t) => {
   for (const bench of benches) {
     await bench.passTo(bench.deadlineAt - MINUTE);
     await bench.untilPhase('CheckIn');
   }
-  const [, busy] = benches;
   for (let index = 1; index <= 3; index++) {
-    const bidder = await (busy as Bench).bidder(index);
-    t.equal((await (busy as Bench).command(bidder, 'bidder', 'CheckIn')).statusCode, 200);
-    // Bidders who look on are not counted either.
-    const ticket = await (busy as Bench).ticket(bidder, 'bidder');
-    await (busy as Bench).app.injectWS(`/openings/${OPENING_ID}/live`, {
+    const bidder = await three.bidder(index);
+    t.equal((await three.command(bidder, 'bidder', 'CheckIn')).statusCode, 200);
+    const ticket = await three.ticket(bidder, 'bidder');
+    await three.app.injectWS(`/openings/${OPENING_ID}/live`, {
       headers: { 'sec-websocket-protocol': `${SUBPROTOCOL}, ticket.${ticket}` },
       socket: { remoteAddress: '127.0.0.1' },
     } as never);
   }
-  const [quiet, checkedIn] = await Promise.all(benches.map(observe));
-  t.strictSame(checkedIn, quiet);
+  const [nobody, , all] = await Promise.all(benches.map(observe));
+  t.strictSame(all, nobody);
 });
 
-t.test('between deadline and roster: 1 bid and 3 bids', async (t) => {
-  const benches = await pair(t, [1, 3]);
-  for (const bench of benches) {
+t.test('sealed: 1 bid and 3 bids look the same until the roster', async (t) => {
+  for (const bench of [one, three]) {
     await bench.passTo(bench.deadlineAt);
     await bench.untilPhase('Sealed');
     bench.stage.world.advance(20);
   }
-  const [one, three] = await Promise.all(benches.map(observe));
-  t.strictSame(three, one);
-  t.notMatch(JSON.stringify(one), /"bids":[0-9]/);
+  const seen = await observe(one);
+  t.strictSame(await observe(three), seen);
+  t.notMatch(JSON.stringify(seen), /"bids":[0-9]/);
 });

@@ -1,6 +1,13 @@
 /** The stage of the identity tests: a CA, people with certificates, a migrated database, a stepped world, and what the server hands in. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, webcrypto } from 'node:crypto';
-import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } from '../../server/cli/demo/ca.ts';
+import {
+  createDemoCa,
+  type DemoCa,
+  demoCreditCode,
+  type Holder,
+  type Issued,
+  type KeyKind,
+} from '../../server/cli/demo/ca.ts';
 import type { JwsAlgorithm, SessionJwk } from '../../server/core/log/act.ts';
 import { sessionThumbprint } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
@@ -161,9 +168,10 @@ export type Person = {
   readonly caller: Caller;
 } & Login;
 
-/** Logs somebody in with a fresh certificate and a fresh session key. */
-export async function logIn(stage: Stage, holder: Holder): Promise<Person> {
-  const signer = signerOf(await stage.ca.issue({ holder, usage: 'sign' }));
+/** Logs somebody in with a fresh certificate and a fresh session key; a P-256 certificate is made much faster. */
+export async function logIn(stage: Stage, holder: Holder, key: KeyKind = 'rsa'): Promise<Person> {
+  const issued = await stage.ca.issue({ holder, usage: 'sign', key });
+  const signer = signerOf(issued, key === 'rsa' ? 'RS256' : 'ES256');
   const session = await sessionKey();
   const challenge = await challengeFor(stage, session.jkt);
   const jws = await loginFor(stage, signer, { challenge, account: accountOf(holder), jwk: session.jwk });

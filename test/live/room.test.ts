@@ -197,6 +197,19 @@ t.test(
   },
 );
 
+t.test('before the roster a bidder cannot tell by its frames whether another has looked', async (t) => {
+  const { watch, release } = await setUp(2);
+  const alone = await setUp(sizeAfter('BidsSealed'));
+  const first = watch(bidding(0));
+  await settle();
+  for (let size = 3; size <= sizeAfter('BidsSealed'); size++) await release(size);
+  t.equal(first.frames().length, 3, 'who was there got small frames');
+  const [late, only] = [watch(bidding(1)), alone.watch(bidding(1))];
+  await settle();
+  t.equal(late.frames().length, 1);
+  t.equal(late.frames().length, only.frames().length);
+});
+
 t.test('a bidder gets its own acts in a frame of its own, nobody else’s', async (t) => {
   const { watch, release } = await setUp(sizeAfter('BidsSealed'));
   const [first, second] = [watch(bidding(0)), watch(bidding(1))];
