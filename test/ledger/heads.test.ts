@@ -142,26 +142,14 @@ t.test('what is announced is taken with the next period, without anyone asking',
   const bench = await ledgerBench(t);
   await bench.ledger.takeHeads();
   await begin(bench.sql, origin);
-  let announced: () => void = () => undefined;
-  const heard = new Promise<void>((resolve) => {
-    announced = resolve;
-  });
-  let taken: () => void = () => undefined;
-  const anchored = new Promise<void>((resolve) => {
-    taken = resolve;
-  });
-  const end = await bench.database.listen(
-    'kaibiao_append',
-    (payload) => (payload.endsWith(ledger) ? taken() : announced()),
-    () => undefined,
-  );
+  const heard = bench.heard(origin);
+  const anchored = bench.heard(ledger);
   await appendSome(bench.sql, bench.signer, origin, 5);
   await heard;
   await bench.world.advanceGently(HEAD_PERIOD_MS);
   await anchored;
   t.equal(await bench.ledger.anchoredSize(origin), 5);
   t.strictSame(bench.faults, []);
-  await end();
 });
 
 t.test('after a restart every head that was missed is found', async (t) => {

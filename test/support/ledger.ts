@@ -24,6 +24,8 @@ export type LedgerBench = {
   readonly world: SteppedWorld;
   readonly ledger: Ledger;
   readonly faults: unknown[];
+  /** Settles once this ledger, and not only somebody, has heard that the log grew; counts from the call on. */
+  heard(origin: string): Promise<void>;
 };
 
 /** A ledger that runs on a stepped world; closed with the test. */
@@ -32,8 +34,18 @@ export async function ledgerBench(t: Teardown): Promise<LedgerBench> {
   const signer = await testSigner(t);
   const world = steppedWorld();
   const faults: unknown[] = [];
+  const waiting = new Set<(payload: string) => void>();
+  const listen: TestDatabase['listen'] = (channel, hear, onListening) =>
+    database.listen(
+      channel,
+      (payload) => {
+        hear(payload);
+        for (const told of waiting) told(payload);
+      },
+      onListening,
+    );
   const ledger = await openLedger({
-    database,
+    database: { sql: database.sql, listen },
     signer,
     world,
     platform: PLATFORM,
@@ -42,7 +54,16 @@ export async function ledgerBench(t: Teardown): Promise<LedgerBench> {
     onFault: (error) => faults.push(error),
   });
   t.teardown(() => ledger.close());
-  return { database, sql: database.sql, signer, world, ledger, faults };
+  const heard = (origin: string): Promise<void> =>
+    new Promise((resolve) => {
+      const told = (payload: string): void => {
+        if (!payload.endsWith(` ${origin}`)) return;
+        waiting.delete(told);
+        resolve();
+      };
+      waiting.add(told);
+    });
+  return { database, sql: database.sql, signer, world, ledger, faults, heard };
 }
 
 /** The row of an opening; its log is begun by `begin`. */
