@@ -2,48 +2,24 @@
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
-import type { OpeningState } from '../../server/core/opening/state.ts';
 import { testDb } from '../support/database.ts';
 import { OPENING_ID, ORIGIN } from '../support/opening-people.ts';
 import {
   accepted,
+  BIDDERS,
   createRequest,
   DEADLINE,
   decryption,
-  type Hall,
   lodgement,
   MINUTE,
   NOTHING_SEEN,
-  type RunningRecorder,
+  openWindow,
+  stateOf,
   submission,
   testHall,
   until,
 } from '../support/recorder.ts';
 import t from '../support/tap.ts';
-
-const BIDDERS = [0, 1, 2, 3];
-
-async function stateOf({ recorder }: RunningRecorder): Promise<OpeningState> {
-  const state = await recorder.stateOf(OPENING_ID);
-  if (state === null) throw new Error('no opening');
-  return state;
-}
-
-/** Takes a fresh opening to an open window with four lodged bids. */
-async function openWindow(hall: Hall, running: RunningRecorder): Promise<OpeningState> {
-  const { recorder } = running;
-  await accepted(recorder.create(createRequest()));
-  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
-  const { policyHash } = await stateOf(running);
-  for (const index of BIDDERS) await accepted(recorder.submit(lodgement(index, policyHash)));
-  await hall.pass(3 * MINUTE);
-  await until(async () => (await stateOf(running)).phase === 'CheckIn');
-  await hall.pass(2 * MINUTE);
-  await until(async () => (await stateOf(running)).phase === 'Sealed');
-  await accepted(recorder.submit(submission('PublishRoster', 'host', {})));
-  await accepted(recorder.submit(submission('OpenWindow', 'host', {})));
-  return stateOf(running);
-}
 
 t.test('a whole opening, from draft to archive', async (t) => {
   const hall = await testHall(t, await testDb(t));

@@ -73,6 +73,8 @@ export type Hall = {
   start(verdicts?: Verdicts, desk?: Partial<OpeningDesk>): Promise<RunningRecorder>;
   /** Lets time pass as it does for a living platform: in steps below the tolerance, each with its heartbeat. */
   pass(ms: number): Promise<void>;
+  /** Sets the recorder's clock back, as a wrong hand or a wrong server of time does. */
+  setBack(ms: number): void;
 };
 
 type Teardown = { teardown(act: () => Promise<void>): void };
@@ -82,14 +84,18 @@ export type HallOptions = {
   readonly sql?: Sql;
   /** Of the chance that the world gives. */
   readonly seed?: number;
+  /** What stands between the recorder and the signer. */
+  readonly signer?: (signer: Signer) => Signer;
 };
 
 /** Everything but the recorder: what stays when a server dies. */
 export async function testHall(t: Teardown, db: TestDatabase, options: HallOptions = {}): Promise<Hall> {
   const stepped = steppedWorld(START, options.seed);
   let isHeartSet = false;
+  let behindMs = 0;
   const world: SteppedWorld = {
     ...stepped,
+    now: () => stepped.now() - behindMs,
     after(delayMs, alarm) {
       if (delayMs !== HEARTBEAT_MS) return stepped.after(delayMs, alarm);
       isHeartSet = true;
@@ -115,6 +121,9 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
     db,
     world,
     dataFolder,
+    setBack(ms) {
+      behindMs += ms;
+    },
     async pass(ms) {
       for (let left = ms; left > 0; ) {
         const step = Math.min(left, BEAT_STEP_MS);
@@ -136,7 +145,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
       const recorder = await startRecorder({
         sql: options.sql ?? db.sql,
         world,
-        signer,
+        signer: options.signer?.(signer) ?? signer,
         desk: {
           ...testDesk(verdicts),
           discard: async (file) => {
@@ -262,4 +271,29 @@ export async function until(isSo: () => boolean | Promise<boolean>, turns = 20_0
     await new Promise((resolve) => setImmediate(resolve));
   }
   throw new Error('it never came to be');
+}
+
+/** Who lodges in `openWindow`. */
+export const BIDDERS = [0, 1, 2, 3];
+
+export async function stateOf({ recorder }: RunningRecorder): Promise<OpeningState> {
+  const state = await recorder.stateOf(OPENING_ID);
+  if (state === null) throw new Error('no opening');
+  return state;
+}
+
+/** Takes a fresh opening to an open window with four lodged bids. */
+export async function openWindow(hall: Hall, running: RunningRecorder): Promise<OpeningState> {
+  const { recorder } = running;
+  await accepted(recorder.create(createRequest()));
+  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
+  const { policyHash } = await stateOf(running);
+  for (const index of BIDDERS) await accepted(recorder.submit(lodgement(index, policyHash)));
+  await hall.pass(3 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'CheckIn');
+  await hall.pass(2 * MINUTE);
+  await until(async () => (await stateOf(running)).phase === 'Sealed');
+  await accepted(recorder.submit(submission('PublishRoster', 'host', {})));
+  await accepted(recorder.submit(submission('OpenWindow', 'host', {})));
+  return stateOf(running);
 }
