@@ -327,7 +327,7 @@ export async function proofFor(
 }
 
 /** What a page of the log waits for is the room's next frame, and that for the clock. */
-const WAITS = /\/(entries|challenge)\b/;
+const WAITS = /^\/openings\/[^/]+\/(entries|decryptions\/challenge)/;
 
 async function whileTimePasses(world: SteppedWorld, asked: Promise<Answer>): Promise<Answer> {
   let isAnswered = false;
