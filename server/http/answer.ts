@@ -1,5 +1,6 @@
 /** The one place that answers problems: every refusal and every fault becomes the same kind of reply. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { isDatabaseAway } from '../store/pool.ts';
 import { type ProblemCode, ProblemError, problemOf } from './errors.ts';
 
 const RETRY_AFTER_S = 2;
@@ -21,6 +22,8 @@ export function sendProblem(reply: FastifyReply, code: ProblemCode, detail?: str
 function problemCodeOf(error: FastifyError | Error): { readonly code: ProblemCode; readonly detail?: string } | null {
   if (error instanceof ProblemError)
     return error.detail === undefined ? { code: error.code } : { code: error.code, detail: error.detail };
+  // Sent again with the same id it is answered as the first time, whether it was recorded or not.
+  if (isDatabaseAway(error)) return { code: 'outcome_unknown' };
   const code = 'code' in error ? String(error.code) : '';
   if ('validation' in error && error.validation !== undefined)
     return { code: 'request_malformed', detail: error.message };

@@ -41,6 +41,9 @@ type Connection = {
   tell: ((why: unknown) => void) | null;
 };
 
+const CONNECTION_CODES = ['CONNECTION_CLOSED', 'CONNECTION_ENDED'] as const;
+type ConnectionCode = (typeof CONNECTION_CODES)[number];
+
 /** Who waits for a connection. */
 type Waiting = { readonly take: (connection: Connection) => void; readonly refuse: (error: Error) => void };
 
@@ -125,7 +128,7 @@ export function createPool(options: PoolOptions, size: number, target?: string):
           release(connection);
         };
         query.resolve = (answer) => settle(true, () => resolve(answer));
-        query.reject = (error) => settle(isAnswer(error), () => reject(error));
+        query.reject = (error) => settle(isAnswer(error), () => reject(told(error)));
         connection.tell = query.reject;
         connection.carryOut(query);
       },
@@ -159,9 +162,10 @@ export function createPool(options: PoolOptions, size: number, target?: string):
       const options = args.length > 1 ? String(args[0]) : '';
       return await Promise.race([connection.client.begin(options, fence(work, stand)), lost]);
     } catch (error) {
-      // BEGIN, COMMIT or ROLLBACK; what the work itself threw may be an error of another socket or file.
-      if (error instanceof Error && 'query' in error && !isAnswer(error)) lose(connection);
-      throw error;
+      // Without `query` it is what the work itself threw, and may be an error of another socket or file.
+      if (!(error instanceof Error && 'query' in error) || isAnswer(error)) throw error;
+      lose(connection);
+      throw told(error);
     } finally {
       isOver = true;
       release(connection);
@@ -228,8 +232,8 @@ function guard(tx: TransactionSql, stand: Stand): TransactionSql {
     const query = asked as Query;
     const { handler, reject } = query;
     query.reject = (error) => {
-      if (!isAnswer(error)) stand.lose(error);
-      reject(error);
+      if (!isAnswer(error)) stand.lose(told(error));
+      reject(told(error));
     };
     query.handler = (q) => {
       if (stand.isOver()) reject(connectionError('CONNECTION_CLOSED', 'the transaction is over'));
@@ -316,8 +320,28 @@ function isTemplate([first]: readonly unknown[]): boolean {
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
-function connectionError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
+function connectionError(code: ConnectionCode, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
+/** An error as it is told: one code for every way in which a connection is lost or never comes about. */
+function told(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || isAnswer(error)) return error;
+  const code = String(error.code);
+  if (!('syscall' in error) && !code.startsWith('CONNECT')) return error;
+  if (CONNECTION_CODES.some((known) => known === code)) return error;
+  return connectionError('CONNECTION_CLOSED', `no connection to the database: ${code}`, error);
+}
+
+/**
+ * Whether the database could not be asked, or was lost before it answered: what was asked may have been done.
+ *
+ * Shape: an error of this pool or of drizzle over it; SQLSTATE classes 08 and 57P and 53300 (no place for one more connection).
+ */
+export function isDatabaseAway(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if ('code' in at && /^(CONNECTION_(CLOSED|ENDED)|08...|57P..|53300)$/.test(String(at.code))) return true;
+  return false;
 }
 
 /** Whether it is PostgreSQL that answered so; after any other error nobody knows where the connection stands. */

@@ -56,17 +56,15 @@ let server = await begin();
 const officials = await town.enterOfficials(server.url);
 const { host } = officials;
 const bidders = await Promise.all([0, 1, 2, 3].map((index) => town.enterBidder(server.url, index)));
+const sealed = await Promise.all(bidders.map((bidder, index) => town.seal(bidder, `${index + 1}000000.00`)));
 await publishOpening(officials, OPENING, {
-  untilDeadlineMs: 12_000,
+  untilDeadlineMs: 9_000,
   checkInLeadMs: 1_000,
   decryptionWindowMs: WINDOW_MS,
   confirmationMs: 60_000,
 });
 await Promise.all(
-  bidders.map(async (bidder, index) => {
-    const { envelope } = await town.seal(bidder, OPENING, `${index + 1}000000.00`);
-    await lodge(bidder.person, OPENING, { envelope });
-  }),
+  bidders.map(({ person }, index) => lodge(person, OPENING, { envelope: sealed[index]?.envelope ?? '' })),
 );
 const people = bidders.map(({ person }) => person);
 const [first, second, third] = people as [Person, Person, Person, Person];

@@ -6,7 +6,6 @@ import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } f
 import { act, createOpening } from '../../server/cli/person/act.ts';
 import { letIn } from '../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../server/cli/person/person.ts';
-import { readOpening } from '../../server/cli/person/read-opening.ts';
 import { openPem } from '../../server/cli/seal/held-key.ts';
 import { sealBid } from '../../server/cli/seal/seal.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
@@ -39,8 +38,8 @@ export type Town = {
   enterOfficials(url: string): Promise<Officials>;
   /** A bidder with fresh keys, logged in. */
   enterBidder(url: string, index: number, name?: string): Promise<Bidder>;
-  /** Seals a bid. Returns: the envelope's path, and the key that opens it. */
-  seal(bidder: Bidder, openingId: string, amount: string): Promise<Sealed>;
+  /** Seals a bid for LOT. Returns: the envelope's path, and the key that opens it. */
+  seal(bidder: Bidder, amount: string): Promise<Sealed>;
 };
 
 /** A town below a folder of its own. */
@@ -89,15 +88,14 @@ export async function makeTown(folder: string): Promise<Town> {
       ]);
       return { person: await enter(url, `bidder-${index}`, keys), holder, keys };
     },
-    async seal({ person, holder }, openingId, amount) {
-      const { terms } = await readOpening(person, openingId);
+    async seal({ person, holder }, amount) {
       const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', systemWorld.now());
       const envelope = join(folder, `${person.creditCode}-${amount}.p7m`);
       const drawn: Uint8Array[] = [];
       await sealBid({
         openingList: {
           v: 1,
-          lotId: terms.lotId,
+          lotId: LOT,
           creditCode: holder.creditCode,
           name: holder.organisation,
           quote: { kind: 'total', amount, currency: 'CNY', unit: '元', inWords: '' },
