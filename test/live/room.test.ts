@@ -279,6 +279,49 @@ t.test('what commits within one interval goes out as one frame', async (t) => {
   t.strictSame(sink.frames().at(-1)?.entries.length, 4);
 });
 
+t.test(
+  'a crowded room slows to fewer, fuller frames: no flush begins before the last is written, and a rest as long',
+  async (t) => {
+    const { room, log, world } = await setUp(4);
+    const sinks = range(0, 3).map(() => {
+      const sink = testSink();
+      const write = sink.write;
+      // Each viewer takes 30 ms of the process.
+      sink.write = (bytes) => {
+        write(bytes);
+        world.advance(30);
+      };
+      room.join(anyone, 3, sink);
+      return sink;
+    });
+    await settle();
+    const beganAt = world.now();
+    log.release(5);
+    room.hear();
+    world.advance(0);
+    await settle();
+    t.equal(world.now() - beganAt, 90, 'the first frame is written');
+    for (const size of [6, 7, 8]) {
+      log.release(size);
+      room.hear();
+      world.advance(20);
+      await settle();
+    }
+    t.strictSame(
+      sinks.map((sink) => sink.frames().length),
+      [1, 1, 1],
+      '60 ms later none has begun',
+    );
+    world.advance(30);
+    await settle();
+    for (const sink of sinks)
+      t.strictSame(
+        sink.frames().map(({ entries }) => entries.length),
+        [1, 3],
+      );
+  },
+);
+
 t.test('the count of viewers is told only once the roster is out', async (t) => {
   const { watch, release, room } = await setUp(sizeAfter('BidsSealed'));
   watch(bidding(0));
