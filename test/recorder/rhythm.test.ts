@@ -9,7 +9,12 @@ const settle = (): Promise<void> => new Promise((done) => setImmediate(done));
 t.test('once a period, the first after one period', async (t) => {
   const world = steppedWorld(0);
   const at: number[] = [];
-  const rhythm = keepRhythm(world, 100, async () => void at.push(world.now()), t.fail);
+  const rhythm = keepRhythm(
+    world,
+    100,
+    async () => void at.push(world.now()),
+    (error) => t.fail(String(error)),
+  );
   await world.advanceGently(99);
   t.strictSame(at, []);
   await world.advanceGently(351);
@@ -31,7 +36,7 @@ t.test('long work delays nobody: the next comes at a whole period, those missed 
         finish = done;
       });
     },
-    t.fail,
+    (error) => t.fail(String(error)),
   );
   await world.advanceGently(100);
   await world.advanceGently(250);
@@ -75,7 +80,7 @@ t.test('stopping waits for the round under way and starts no other', async (t) =
         finish = done;
       });
     },
-    t.fail,
+    (error) => t.fail(String(error)),
   );
   await world.advanceGently(10);
   let stopped = false;
@@ -98,7 +103,12 @@ t.test('whatever the steps of the clock, no round is off the beat and none comes
       async (period, steps) => {
         const world = steppedWorld(1_000);
         const at: number[] = [];
-        const rhythm = keepRhythm(world, period, async () => void at.push(world.now()), t.fail);
+        const rhythm = keepRhythm(
+          world,
+          period,
+          async () => void at.push(world.now()),
+          (error) => t.fail(String(error)),
+        );
         for (const step of steps) await world.advanceGently(step);
         await rhythm.stop();
         t.ok(at.every((when) => (when - 1_000) % period === 0));

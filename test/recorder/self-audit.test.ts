@@ -242,7 +242,7 @@ t.test('a finding is told once, and other logs are read all the same', async (t)
     periodMs: 5000,
     entriesPerTick: 1000,
     onFinding: (finding) => told.push(finding),
-    onFault: t.fail,
+    onFault: (error) => t.fail(String(error)),
   });
   await a.tick();
   await a.tick();
@@ -268,7 +268,7 @@ t.test(
       periodMs: 5000,
       entriesPerTick: 40,
       onFinding: (finding) => t.fail(finding.detail),
-      onFault: t.fail,
+      onFault: (error) => t.fail(String(error)),
     });
     for (let n = 0; n < 12; n++) {
       await a.tick();
