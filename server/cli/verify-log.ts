@@ -89,6 +89,8 @@ async function judge(source: LogSource, options: VerifyOptions, onHead?: Heads):
   const roots = keepRoots();
   const watcher = watcherOf(key, vkey, roots, onHead);
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
+  // Before the log's own checkpoint: then whatever an honest ledger knows of the log, the log shows.
+  const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
   const tiles = checkTiles(source);
   const log = await verifyLog({
@@ -116,7 +118,12 @@ async function judge(source: LogSource, options: VerifyOptions, onHead?: Heads):
   const standing = judged.complete ? 'valid, complete' : 'valid, still open';
   const anchoring =
     watcher.kind === 'opening'
-      ? await anchoringOf(source, { key, checkpoint: log, isComplete: judged.complete, roots }, options)
+      ? await anchoringOf(
+          source,
+          { key, checkpoint: log, isComplete: judged.complete, roots },
+          wholeLedger,
+          options.trust,
+        )
       : ownAnchoring(vkey, options.trust);
   if (typeof anchoring !== 'string') return anchoring;
   return {
@@ -189,15 +196,18 @@ type Judged = {
 };
 
 /** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
-async function anchoringOf(source: LogSource, log: Judged, options: VerifyOptions): Promise<string | Refused> {
-  const { trust } = options;
+async function anchoringOf(
+  source: LogSource,
+  log: Judged,
+  ledger: WholeLedger | Refused | null,
+  trust: string | undefined,
+): Promise<string | Refused> {
   const anchor = await source.anchor();
   if (anchor !== null) {
     const refused = await checkAnchor(anchor, log, trust);
     if (refused !== undefined) return refused;
   }
-  const ledger = options.ledger ?? (trust === undefined ? null : source.ledger());
-  if (ledger !== null) return readWholeLedger(ledger, log, options);
+  if (ledger !== null) return 'ok' in ledger ? ledger : wholeAnchoring(ledger, log, trust);
   if (anchor === null) return trust === undefined ? OWN_KEY_ONLY : refuse('anchor_missing');
   if (trust === undefined) return `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}`;
   return 'anchored in the trusted ledger; a second log of this opening can be excluded only with the whole ledger';
@@ -248,50 +258,57 @@ async function isSigned({ note }: LedgerHead, key: VerifierKey): Promise<boolean
   }
 }
 
+/** A ledger that was verified from its first entry to its last, and every head it has of one log. */
+type WholeLedger = {
+  readonly entries: number;
+  readonly heads: readonly (Checkpoint & { readonly kind: LedgerHead['kind']; readonly publicKey: string })[];
+};
+
 /**
- * Verifies the whole ledger and holds every head it has of this log against the log.
+ * Verifies the whole ledger, where there is one to read.
  *
- * Why: the ledger refuses a second `opened` of an origin; so once it has been read whole, no second log of this opening can stand
- *      in it. It may be ahead of the log that was read before it, and for a while behind.
+ * Returns: null where none is given, and none stands beside a log that is to be anchored.
+ * Why:     the ledger refuses a second `opened` of an origin; so once it has been read whole, no second log of this opening can
+ *          stand in it.
  */
-async function readWholeLedger(ledger: LogSource, log: Judged, options: VerifyOptions): Promise<string | Refused> {
-  const { checkpoint, roots, key } = log;
-  let last: { readonly size: number; readonly kind: LedgerHead['kind'] } | null = null;
-  let differing: Refused | null = null;
-  const ledgerOptions: VerifyOptions = {
-    requireAllDisclosures: false,
-    ...(options.trust !== undefined && { trust: options.trust }),
-  };
-  const judged = await judge(ledger, ledgerOptions, (head, publicKey) => {
-    const { origin, size, root } = head.checkpoint;
-    if (origin !== checkpoint.origin) return;
-    const own = roots.at(size);
-    if (publicKey !== toBase64(key.publicKey)) differing ??= refuse('vkey_differs');
-    if (own === null) return;
-    if (!sameBytes(own, root)) differing ??= refuse('anchor_other_head', { detail: `at ${size} entries` });
-    last = { size, kind: head.kind };
+async function readWholeLedger(
+  source: LogSource,
+  origin: string,
+  { ledger, trust }: VerifyOptions,
+): Promise<WholeLedger | Refused | null> {
+  const from = ledger ?? (trust === undefined ? null : source.ledger());
+  if (from === null) return null;
+  const heads: WholeLedger['heads'][number][] = [];
+  const options = { requireAllDisclosures: false, ...(trust !== undefined && { trust }) };
+  const judged = await judge(from, options, ({ kind, checkpoint }, publicKey) => {
+    if (checkpoint.origin === origin) heads.push({ ...checkpoint, kind, publicKey });
   });
-  if (!judged.ok) return { ...judged, detail: `${ledger.name}: ${judged.detail ?? ''}` };
-  if (judged.kind !== 'ledger' || judged.origin !== ledgerOrigin(platformOf(checkpoint.origin)))
-    return refuse('anchor_other_ledger');
-  if (differing !== null) return differing;
-  return wholeAnchoring(judged, log, last, options.trust);
+  if (!judged.ok) return { ...judged, detail: `${from.name}: ${judged.detail ?? ''}` };
+  const isOther = judged.kind !== 'ledger' || judged.origin !== ledgerOrigin(platformOf(origin));
+  return isOther ? refuse('anchor_other_ledger') : { entries: judged.entries, heads };
 }
 
 const platformOf = (origin: string): string => origin.slice(0, origin.lastIndexOf('/opening/'));
 
+/** Every head the ledger has of this log, held against the log. */
 function wholeAnchoring(
-  ledger: Verified,
-  { checkpoint: { size }, isComplete }: Judged,
-  last: { readonly size: number; readonly kind: LedgerHead['kind'] } | null,
+  { entries, heads }: WholeLedger,
+  { key, checkpoint, isComplete, roots }: Judged,
   trust: string | undefined,
 ): string | Refused {
-  if (last === null) return refuse('anchor_missing');
-  const isClosed = last.kind === 'closed';
-  if (isClosed && !(isComplete && last.size === size))
+  const last = heads.at(-1);
+  if (last === undefined) return refuse('anchor_missing');
+  for (const { size, root, publicKey } of heads) {
+    if (publicKey !== toBase64(key.publicKey)) return refuse('vkey_differs');
+    const own = roots.at(size);
+    if (own === null) return refuse('log_behind_ledger', { detail: `${size} entries` });
+    if (!sameBytes(own, root)) return refuse('anchor_other_head', { detail: `at ${size} entries` });
+  }
+  const isLast = last.size === checkpoint.size;
+  if (last.kind === 'closed' && !(isComplete && isLast))
     return refuse('anchor_other_head', { detail: `closed at ${last.size} entries` });
-  if (isComplete && !isClosed) return refuse('anchor_behind');
+  if (isComplete && last.kind !== 'closed') return refuse('anchor_behind');
   const whose = trust === undefined ? 'a ledger that nobody said to trust' : 'the trusted ledger';
-  const part = last.size === size ? 'anchored' : `its first ${last.size} entries anchored`;
-  return `${part} in ${whose}, which was read whole (${ledger.entries} entries): it knows no second log of this opening`;
+  const part = isLast ? 'anchored' : `its first ${last.size} entries anchored`;
+  return `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening`;
 }

@@ -54,6 +54,10 @@ export const VERIFY_REASONS = {
     en: 'The ledger does not hold the last head of this finished log.',
     zh: '总账尚未收录本日志的最终树头。',
   },
+  log_behind_ledger: {
+    en: 'The ledger knows more entries of this log than are shown here.',
+    zh: '总账所载的本日志条目多于此处所示。',
+  },
   ledger_entry_malformed: {
     en: 'An entry of the ledger or access log is not of its kind.',
     zh: '总账或访问日志的条目格式不符。',
