@@ -11,8 +11,12 @@ export type Line = {
   readonly place: Place;
   /** Cuts every connection there is; new ones are let through. */
   cut(): void;
-  /** Cuts the connection on which the database next says something that holds this text, before it is heard. */
-  cutBefore(text: string): void;
+  /**
+   * Cuts the connection on which the database next says something that holds this text, before it is heard.
+   *
+   * Returns: when it is cut.
+   */
+  cutBefore(text: string): Promise<void>;
   /** Takes the line away, as when the database is stopped; or lays it again. */
   block(isBlocked: boolean): Promise<void>;
 };
@@ -23,7 +27,7 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
   const folder = await mkdtemp(join(tmpdir(), 'kaibiao-line-'));
   const name = `.s.PGSQL.${place.port}`;
   const pairs = new Set<() => void>();
-  let watchFor: Buffer | null = null;
+  let watched: { readonly text: Buffer; readonly onCut: () => void } | null = null;
   const server = createServer((near: Socket) => {
     const far = connect(join(place.host, name));
     const end = (): void => {
@@ -35,9 +39,11 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
     for (const side of [near, far]) side.on('error', end).on('close', end);
     near.pipe(far);
     far.on('data', (said: Buffer) => {
-      if (watchFor !== null && said.includes(watchFor)) {
-        watchFor = null;
+      if (watched?.text !== undefined && said.includes(watched.text)) {
+        const { onCut } = watched;
+        watched = null;
         end();
+        onCut();
       } else near.write(said);
     });
   });
@@ -55,9 +61,10 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
   return {
     place: { ...place, host: folder },
     cut,
-    cutBefore(text) {
-      watchFor = Buffer.from(text);
-    },
+    cutBefore: (text) =>
+      new Promise((onCut) => {
+        watched = { text: Buffer.from(text), onCut };
+      }),
     async block(isBlocked) {
       cut();
       await (isBlocked ? take() : lay());

@@ -14,7 +14,8 @@ import type { Sql } from '../../server/store/driver.ts';
 import { readEntries } from '../../server/store/read-log.ts';
 
 type Logs = { readonly platform: string; readonly ledger: { readonly origin: string; readonly vkey: string } };
-type Assertions = {
+/** Of tap's `t`. */
+export type Assertions = {
   ok(found: unknown, message: string): unknown;
   equal(found: unknown, wanted: unknown, message: string): unknown;
   strictSame(found: unknown, wanted: unknown, message: string): unknown;
