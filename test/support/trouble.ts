@@ -5,8 +5,8 @@ import type { Sql, TransactionSql } from '../../server/store/driver.ts';
 
 export type Trouble = {
   readonly sql: Sql;
-  /** Befalls the next round of the recorder: `done`: committed, but nobody hears of it; `undone`: it never was. */
-  strike(how: 'done' | 'undone'): void;
+  /** Befalls the next round of the recorder: `done`: committed, but nobody hears of it; `undone`: it never was; null: none. */
+  strike(how: 'done' | 'undone' | null): void;
   /** How many rounds it has struck. */
   struck(): number;
 };
