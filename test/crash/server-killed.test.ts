@@ -17,6 +17,7 @@ import { verifyProof } from '../../server/core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { numberOf } from '../../server/core/opening/state.ts';
 import { sha256 } from '../../server/hash.ts';
+import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
 import { newFolder } from '../support/folder.ts';
 import { checkTree, entriesOf, exportAndVerify } from '../support/server-log.ts';
@@ -58,7 +59,7 @@ const { host } = officials;
 const bidders = await Promise.all([0, 1, 2, 3].map((index) => town.enterBidder(server.url, index)));
 const sealed = await Promise.all(bidders.map((bidder, index) => town.seal(bidder, `${index + 1}000000.00`)));
 await publishOpening(officials, OPENING, {
-  untilDeadlineMs: 9_000,
+  deadlineAt: systemWorld.now() + 9_000,
   checkInLeadMs: 1_000,
   decryptionWindowMs: WINDOW_MS,
   confirmationMs: 60_000,

@@ -127,7 +127,7 @@ export async function makeTown(folder: string): Promise<Town> {
 }
 
 export type Times = {
-  readonly untilDeadlineMs: number;
+  readonly deadlineAt: number;
   readonly checkInLeadMs: number;
   readonly decryptionWindowMs: number;
   readonly confirmationMs: number;
@@ -135,7 +135,7 @@ export type Times = {
 
 /** Drafts and publishes an opening under the rehearsal profile. */
 export async function publishOpening(officials: Officials, openingId: string, times: Times): Promise<void> {
-  const { untilDeadlineMs, ...windows } = times;
+  const { deadlineAt, ...windows } = times;
   await createOpening(officials.host, {
     openingId,
     profile: 'rehearsal',
@@ -146,7 +146,7 @@ export async function publishOpening(officials: Officials, openingId: string, ti
       tenderer: '招标人',
       agency: '代理机构',
       place: '开标一室',
-      deadlineAt: formatInstant(systemWorld.now() + untilDeadlineMs),
+      deadlineAt: formatInstant(deadlineAt),
     },
     policy: { ...PROFILES.rehearsal.defaults, minimumBidders: 1, archiveAfterMs: 0, ...windows },
     assignments: Object.entries(officials).map(([role, { account }]) => ({ role, account })),
