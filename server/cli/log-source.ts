@@ -66,7 +66,10 @@ export class SourceError extends Error {
 }
 
 /** Reads one file; null when it is not there. Throws: SourceError when it is longer than the limit or cannot be reached. */
-type ReadFile = (path: string, limitBytes: number) => Promise<Uint8Array | null>;
+export type ReadFile = (path: string, limitBytes: number) => Promise<Uint8Array | null>;
+
+/** A path with slashes below the log's folder; `isFile` is false for a link, a socket and the like. */
+export type ListedFile = { readonly path: string; readonly isFile: boolean };
 
 async function need(read: ReadFile, path: string, limitBytes: number): Promise<Uint8Array> {
   const bytes = await read(path, limitBytes);
@@ -130,7 +133,7 @@ function listOfTexts(bytes: Uint8Array, path: string): string[] {
 /** What of the system says that a path leads to no file. */
 const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'];
 
-/** An export folder (core/log/FORMAT.md §7). */
+/** An export folder (core/log/FORMAT.md §7) on disk. */
 export function folderSource(folder: string): LogSource {
   const read: ReadFile = async (path, limitBytes) => {
     try {
@@ -148,7 +151,12 @@ export function folderSource(folder: string): LogSource {
       throw error;
     }
   };
-  return tiled(folder, read, {
+  return exportSource(folder, read, () => filesBelow(folder));
+}
+
+/** An export wherever its files are: `read` gives one, `list` all of them. */
+export function exportSource(name: string, read: ReadFile, list: () => AsyncIterable<ListedFile>): LogSource {
+  return tiled(name, read, {
     async disclosuresFor(seq) {
       const path = `disclosures/${seq}.json`;
       const bytes = await read(path, DISCLOSURES_LIMIT_BYTES);
@@ -165,7 +173,7 @@ export function folderSource(folder: string): LogSource {
       };
     },
     async unlisted(size) {
-      for await (const { path, isFile } of filesBelow(folder)) if (!isFile || !isListed(path, size)) return path;
+      for await (const { path, isFile } of list()) if (!isFile || !isListed(path, size)) return path;
       return null;
     },
     ledger: () => null,
@@ -175,7 +183,7 @@ export function folderSource(folder: string): LogSource {
 export const ANCHOR_FILES = ['anchor/vkey', 'anchor/checkpoint', 'anchor/head.json', 'anchor/opening.tlog-proof'];
 
 /** Every file below a folder, by its path with slashes; what is neither file nor folder is named as no file. */
-export async function* filesBelow(folder: string, below = ''): AsyncGenerator<{ path: string; isFile: boolean }> {
+export async function* filesBelow(folder: string, below = ''): AsyncGenerator<ListedFile> {
   let children: AsyncIterable<Dirent>;
   try {
     children = await opendir(join(folder, below));

@@ -1,14 +1,14 @@
-/** Golden logs judged as the library does it and as the command line does: from folders, in words and exit codes. */
+/** Golden logs judged as the library does it, from memory, and as the command line does it: from folders, in words and exit codes. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Io } from '../../server/cli/io.ts';
-import { folderSource, type LogSource } from '../../server/cli/log-source.ts';
+import { exportSource, type LogSource } from '../../server/cli/log-source.ts';
 import { main } from '../../server/cli/main.ts';
 import { type Refused, type Verified, verifySource } from '../../server/cli/verify-log.ts';
 import { systemWorld } from '../../server/world.ts';
 import { newFolder } from './folder.ts';
 import { type Change, changedFiles, readChange } from './golden-change.ts';
-import { filesOf, type GoldenLog, readGolden, writeFiles } from './golden-log.ts';
+import { filesOf, type GoldenLog, type LogFiles, readGolden, writeFiles } from './golden-log.ts';
 
 type Teardown = { teardown(act: () => Promise<void>): void };
 
@@ -30,24 +30,34 @@ export async function goldenBench(t: Teardown): Promise<Bench> {
     folder,
     place(kind, name) {
       const path = join(folder, kind, name);
-      const log = readChange(kind, name) as Change | GoldenLog;
-      const written = placed.get(path) ?? writeFiles('entries' in log ? filesOf(log) : changedFiles(log), path);
+      const written = placed.get(path) ?? writeFiles(goldenFiles(kind, name), path);
       placed.set(path, written);
       return written;
     },
   };
 }
 
+/** The files of a golden log, changed where its file describes a change. */
+export function goldenFiles(kind: 'valid' | 'invalid', name: string): LogFiles {
+  const log = readChange(kind, name) as Change | GoldenLog;
+  return 'entries' in log ? filesOf(log) : changedFiles(log);
+}
+
+/** An export that lies in memory. */
+export function memorySource(files: LogFiles): LogSource {
+  async function* list() {
+    for (const path of files.keys()) yield { path, isFile: true };
+  }
+  return exportSource('memory', async (path) => files.get(path) ?? null, list);
+}
+
 /** Judges a golden log as its own file says it is to be judged. */
-export async function judge(bench: Bench, kind: 'valid' | 'invalid', name: string): Promise<Verified | Refused> {
+export async function judge(kind: 'valid' | 'invalid', name: string): Promise<Verified | Refused> {
   const { verify } = readChange(kind, name);
-  const source = folderSource(await bench.place(kind, name));
-  const ledger: LogSource | null =
-    verify?.ledger === undefined ? null : folderSource(await bench.place('valid', verify.ledger));
-  return verifySource(source, {
+  return verifySource(memorySource(goldenFiles(kind, name)), {
     requireAllDisclosures: true,
     ...(verify?.trust && { trust: TRUST }),
-    ...(ledger !== null && { ledger }),
+    ...(verify?.ledger !== undefined && { ledger: memorySource(goldenFiles('valid', verify.ledger)) }),
   });
 }
 
