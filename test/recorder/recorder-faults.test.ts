@@ -257,6 +257,25 @@ t.test('refused commands: nothing more is signed, by the clock neither, and the 
   t.same((await db.sql`SELECT at FROM heartbeats`)[0], before);
 });
 
+t.test('an alarm whose round failed sounds again', async (t) => {
+  const db = await testDb(t);
+  const trouble = troubled(db.sql, db.superuser);
+  const hall = await testHall(t, db, { sql: trouble.sql });
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  await accepted(running.recorder.create(createRequest()));
+  await accepted(running.recorder.submit(submission('PublishOpening', 'host', {})));
+  await hall.pass(3 * MINUTE - 1);
+  trouble.strike('undone');
+  hall.world.advance(1);
+  await until(() => running.faults.length > 0);
+  await until(async () => {
+    hall.world.advance(100);
+    return (await stateOf(running)).phase === 'CheckIn';
+  });
+  t.equal(await checkLog(t, db.sql), 3);
+});
+
 t.test('closing while rounds run: every answer given stands, every other is given again', async (t) => {
   const db = await testDb(t);
   const hall = await testHall(t, db);

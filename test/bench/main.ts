@@ -1,0 +1,50 @@
+/** `npm run bench [name] [-- --json]`: measures, each bench in a process of its own; a table, then all figures as one JSON object. */
+import { spawn } from 'node:child_process';
+import { benchAppend } from './append.ts';
+import type { Figures } from './measure.ts';
+import { benchVerify } from './verify.ts';
+
+const BENCHES = { append: benchAppend, verify: benchVerify } as const;
+type BenchName = keyof typeof BENCHES;
+const names = Object.keys(BENCHES) as BenchName[];
+
+/** Marks a process that measures one bench and prints its figures as JSON. */
+const ALONE = '--alone';
+
+function isBenchName(name: string): name is BenchName {
+  return Object.hasOwn(BENCHES, name);
+}
+
+/** Runs one bench in a process of its own, so that none pays for another's memory. */
+async function measure(name: BenchName): Promise<Figures> {
+  const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, name, ALONE], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const code = await new Promise((ended) => child.on('close', ended));
+  if (code !== 0) throw new Error(`bench ${name} ended with ${String(code)}`);
+  return JSON.parse(said) as Figures;
+}
+
+const args = process.argv.slice(2);
+const asked = args.filter((arg) => !arg.startsWith('--'));
+const unknown = asked.filter((name) => !isBenchName(name));
+if (unknown.length > 0) {
+  console.error(`no bench is called ${unknown.join(', ')}; there are ${names.join(', ')}`);
+  process.exitCode = 1;
+} else if (args.includes(ALONE)) {
+  const [name] = asked.filter(isBenchName);
+  if (name !== undefined) console.log(JSON.stringify(await BENCHES[name]()));
+} else {
+  const results: Record<string, Figures> = {};
+  for (const name of names.filter((each) => asked.length === 0 || asked.includes(each))) {
+    results[name] = await measure(name);
+    if (args.includes('--json')) continue;
+    console.log(name);
+    for (const [key, value] of Object.entries(results[name])) console.log(`  ${key.padEnd(24)} ${value}`);
+  }
+  console.log(JSON.stringify(results));
+}
