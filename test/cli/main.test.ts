@@ -132,7 +132,7 @@ t.test('a refusal has its code, both sentences and 1', async (t) => {
   const missing = await run(['login', '--url', NOWHERE, '--keys', join(folder, 'none')]);
   t.match(missing, { code: EXIT.refused, err: /^ENOENT/ });
   const unverifiable = await run(['verify', folder]);
-  t.match(unverifiable, { code: EXIT.refused, err: /^source_unreadable\n.*\n.*无法/ });
+  t.match(unverifiable, { code: EXIT.refused, err: /^file_missing\n.*\n.*缺少/ });
 });
 
 t.test('a bid is sealed without a network, and what is read of the machine is said', async (t) => {

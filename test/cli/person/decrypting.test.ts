@@ -16,7 +16,7 @@ import { command, holderOf, MINUTE, OPENING, seal, startPlatform } from './platf
 const platform = await startPlatform(t);
 const { world, officials } = platform;
 const { host, witness } = officials;
-await platform.publish(OPENING, 5 * MINUTE);
+await platform.publish(OPENING, 15 * MINUTE);
 
 const people = await Promise.all([0, 1, 2].map((index) => platform.bidder(index)));
 const [first, second, third] = people as [Person, Person, Person];

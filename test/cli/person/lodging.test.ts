@@ -177,8 +177,9 @@ t.test('checking in and rehearsing are answered with receipts', async (t) => {
   t.ok(Math.abs(rehearsed.clockOffsetMs) < 5_000);
 
   await platform.passUntil(OPENING, 'CheckIn');
-  t.match(await checkIn(bidder, OPENING), { act: 'CheckedIn', aud: bidder.creditCode });
-  t.equal(await checkIn(bidder, OPENING), null, 'the first one stands');
+  const receipt = await checkIn(bidder, OPENING);
+  t.match(receipt, { act: 'CheckedIn', aud: bidder.creditCode });
+  t.same(await checkIn(bidder, OPENING), receipt, 'the first one stands, and its receipt is given again');
 });
 
 t.test('a key that cannot unwrap says so itself', async (t) => {

@@ -164,9 +164,9 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
         policy: {
           ...PROFILES.rehearsal.defaults,
           minimumBidders: 1,
-          checkInLeadMs: 2 * MINUTE,
-          decryptionWindowMs: 10 * MINUTE,
-          confirmationMs: MINUTE,
+          checkInLeadMs: 10 * MINUTE,
+          decryptionWindowMs: 30 * MINUTE,
+          confirmationMs: 5 * MINUTE,
         },
         assignments: Object.entries({ host, tenderer, witness, supervisor }).map(([role, { account }]) => ({
           role,
