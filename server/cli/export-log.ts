@@ -95,7 +95,10 @@ async function checkPlace(folder: string, origin: string): Promise<void> {
       throw new ExportError('folder_not_an_export', `${folder} holds ${path}, which is of no export`);
   }
   if (isEmpty) return;
-  const vkey = await readFile(join(folder, 'vkey'), 'utf8').catch(() => '');
+  const vkey = await readFile(join(folder, 'vkey'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
   if (vkey.slice(0, vkey.indexOf('+')) !== origin)
     throw new ExportError('folder_of_other_log', `${folder} holds an export of ${vkey.trim() || 'no known log'}`);
 }
