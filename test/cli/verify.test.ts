@@ -1,3 +1,4 @@
+/** `kaibiao verify` on golden logs: each valid one passes, each invalid one is refused for the reason its file name claims. */
 import { readdirSync } from 'node:fs';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
