@@ -395,6 +395,8 @@ async function create(
   if (!isCommandId(request.command)) return { outcome: 'refused', code: 'details_invalid' };
   const isHost = assignments.some((a) => a.account === request.who.account && a.role === 'host');
   if (!isHost) return { outcome: 'refused', code: 'creator_is_not_host' };
+  // There is no log yet, so the act that begins it has seen none: a verifier holds entry 0 to that, too.
+  if (!(await wasShown(sql, origin, request.act))) return { outcome: 'refused', code: 'head_seen_unknown' };
   const decision = createOpening(
     {
       openingId,

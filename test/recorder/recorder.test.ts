@@ -244,5 +244,7 @@ t.test('the creator must be host, and nobody host and witness', async (t) => {
     outcome: 'refused',
     code: 'no_such_account',
   });
+  const stray = { act: createRequest({ size: 1, root: NOTHING_SEEN.root }).act };
+  t.same(await running.recorder.create({ ...request, ...stray }), { outcome: 'refused', code: 'head_seen_unknown' });
   await accepted(running.recorder.create(request));
 });

@@ -189,7 +189,7 @@ export const NOTHING_SEEN = { size: 0, root: toBase64(emptyRoot(sha256)) };
 
 const source = { address: '127.0.0.1', client: 'test' };
 
-export function createRequest() {
+export function createRequest(headSeen = NOTHING_SEEN) {
   const host = staffWho('host') ?? bidderWho(0);
   const details = {
     title: '张掖市某道路工程',
@@ -217,6 +217,7 @@ export function createRequest() {
       data: data as unknown as Json,
       who: host,
       signedBy: 'session',
+      headSeen,
     }) as never,
     source,
   };
