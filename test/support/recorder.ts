@@ -97,6 +97,8 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
     ...stepped,
     now: () => stepped.now() - behindMs,
     after(delayMs, alarm) {
+      // An alarm that is due when it is set sounds in the next turn, as in the real world: no step need follow.
+      if (delayMs <= 0) setImmediate(() => stepped.advance(0));
       if (delayMs !== HEARTBEAT_MS) return stepped.after(delayMs, alarm);
       isHeartSet = true;
       const cancel = stepped.after(delayMs, () => {
