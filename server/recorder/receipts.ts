@@ -1,11 +1,12 @@
 /** The platform's receipts: what a bidder keeps in hand at once, before any batch has reached the ledger. */
 
-import { toBase64Url } from '../core/log/base64.ts';
+import { fromBase64Url, toBase64Url } from '../core/log/base64.ts';
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { formatInstant } from '../core/log/instant.ts';
-import { utf8 } from '../core/log/utf8.ts';
+import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 import type { RegisterEvent } from '../core/opening/register.ts';
 import { RECEIPT_TYPE } from '../core/seal/receipt.ts';
+import { payloadSha256 } from '../core/seal/statement.ts';
 import { sha256 } from '../hash.ts';
 import type { RoundContext } from './deciding.ts';
 import type { KeptOpening } from './kept-opening.ts';
@@ -59,7 +60,8 @@ export function receiptFor(
     const standing = register.bidders.get(submission.who.creditCode)?.standing;
     if (standing == null) throw new Error('withdrew nothing');
     const { bidId, envelopeSha256, envelopeBytes, recipientInfosSha256 } = standing;
-    const statementSha256 = toBase64Url(sha256(utf8(submission.act.act)));
+    // Over the decoded payload: the text of a JWS is malleable, its hash names nothing.
+    const statementSha256 = payloadSha256(sha256, payloadOf(submission.act.act));
     return receipt(RECEIPT_TYPE, {
       ...about,
       bidId,
@@ -71,4 +73,9 @@ export function receiptFor(
     });
   }
   return receipt(ACT_RECEIPT_TYPE, { ...about, act: event.type });
+}
+
+/** The payload of an act whose signature was checked before it was received. */
+function payloadOf(jws: string): Json {
+  return JSON.parse(fromUtf8(fromBase64Url(jws.split('.')[1] ?? ''))) as Json;
 }

@@ -3,6 +3,7 @@
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyLog } from '../../server/core/log/verify.ts';
+import { payloadSha256 } from '../../server/core/seal/statement.ts';
 import { sha256 } from '../../server/hash.ts';
 import { ROUND_LIMIT } from '../../server/recorder/keeper.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
@@ -341,3 +342,19 @@ function enclosureOf(s: Submission): Extract<Submission['enclosure'], { kind: 'e
   if (s.enclosure?.kind !== 'envelope') throw new Error('no envelope');
   return s.enclosure;
 }
+
+t.test('a withdrawal’s receipt names the payload of the act, not the text of its JWS', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  const policyHash = await published(running);
+  const lodged = lodgement(0, policyHash);
+  await accepted(recorder.submit(lodged));
+  const { bidId } = lodged.data as { readonly bidId: string };
+  const withdrawal = submission('WithdrawBid', 'bidder', { bidId }, 0);
+  const { receipt } = await accepted(recorder.submit(withdrawal));
+  const partOf = (jws: string | null) => JSON.parse(Buffer.from(jws?.split('.')[1] ?? '', 'base64url').toString());
+  const said = partOf(withdrawal.act.act);
+  t.match(partOf(receipt), { act: 'withdrawn', bidId, statementSha256: payloadSha256(sha256, said) });
+});
