@@ -1,6 +1,6 @@
 /** The one place that answers problems: every refusal and every fault becomes the same kind of reply. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isDatabaseAway } from '../store/pool.ts';
+import { isDatabaseAway } from '../store/faults.ts';
 import { type ProblemCode, ProblemError, problemOf } from './errors.ts';
 
 const RETRY_AFTER_S = 2;

@@ -23,6 +23,7 @@ import { announce } from '../store/announce.ts';
 import { type Appended, appendEntries, lockHead } from '../store/append.ts';
 import { readClock } from '../store/clock.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
+import { isQueryError, isValueRefused } from '../store/faults.ts';
 import type { WrappedWindowKey } from '../vault/window-key.ts';
 import type { World } from '../world.ts';
 import {
@@ -35,7 +36,7 @@ import {
   type RoundContext,
 } from './deciding.ts';
 import { type FactSources, findFacts, type Prepared } from './fact-finding.ts';
-import { isQueryError, isValueRefused, OutcomeUnknownError } from './faults.ts';
+import { OutcomeUnknownError } from './faults.ts';
 import { INTAKE_LOCK } from './intake.ts';
 import { type FoldedOpening, type KeptOpening, loadOpening } from './kept-opening.ts';
 import { settleLog } from './settle-log.ts';

@@ -333,17 +333,6 @@ function told(error: unknown): unknown {
   return connectionError('CONNECTION_CLOSED', `no connection to the database: ${code}`, error);
 }
 
-/**
- * Whether the database could not be asked, or was lost before it answered: what was asked may have been done.
- *
- * Shape: an error of this pool or of drizzle over it; SQLSTATE classes 08 and 57P and 53300 (no place for one more connection).
- */
-export function isDatabaseAway(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause)
-    if ('code' in at && /^(CONNECTION_(CLOSED|ENDED)|08...|57P..|53300)$/.test(String(at.code))) return true;
-  return false;
-}
-
 /** Whether it is PostgreSQL that answered so; after any other error nobody knows where the connection stands. */
 function isAnswer(error: unknown): boolean {
   return error instanceof postgres.PostgresError;

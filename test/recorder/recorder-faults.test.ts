@@ -303,7 +303,7 @@ t.test('a decryption whose verification or record fails is verified and recorded
   const trouble = troubled(db.sql, db.superuser);
   const hall = await testHall(t, db, { sql: trouble.sql });
   let tries = 0;
-  const away = Object.assign(new Error('away'), { code: 'ECONNREFUSED' });
+  const away = Object.assign(new Error('away'), { code: 'CONNECTION_CLOSED' });
   const running = await hall.start(() => {
     tries += 1;
     // More often than the platform would forgive itself, had it been its own fault.

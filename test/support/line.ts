@@ -19,6 +19,8 @@ export type Line = {
   cutBefore(text: string): Promise<void>;
   /** Takes the line away, as when the database is stopped; or lays it again. */
   block(isBlocked: boolean): Promise<void>;
+  /** Connections that are through. */
+  open(): number;
 };
 
 type Teardown = { teardown(act: () => Promise<void>): void };
@@ -69,5 +71,6 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
       cut();
       await (isBlocked ? take() : lay());
     },
+    open: () => pairs.size,
   };
 }
