@@ -1,5 +1,5 @@
 /** Base64 and base64url of RFC 4648, strict: one byte string has exactly one text, and any other text is refused. */
-import { demand } from './error.ts';
+import { demand, LogFormatError } from './error.ts';
 import { textOf } from './utf8.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -23,16 +23,23 @@ const PAD = '='.charCodeAt(0);
 
 function encode(bytes: Uint8Array, { codes, padded }: Alphabet): string {
   const characters = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  const tail = bytes.length % 3;
+  const whole = bytes.length - tail;
   let length = 0;
-  for (let i = 0; i < bytes.length; i += 3) {
-    const left = bytes.length - i;
-    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+  for (let i = 0; i < whole; i += 3) {
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] as number) << 8) | (bytes[i + 2] as number);
     characters[length++] = codes[group >> 18] as number;
     characters[length++] = codes[(group >> 12) & 63] as number;
-    if (left > 1) characters[length++] = codes[(group >> 6) & 63] as number;
+    characters[length++] = codes[(group >> 6) & 63] as number;
+    characters[length++] = codes[group & 63] as number;
+  }
+  if (tail > 0) {
+    const group = ((bytes[whole] as number) << 16) | ((bytes[whole + 1] ?? 0) << 8);
+    characters[length++] = codes[group >> 18] as number;
+    characters[length++] = codes[(group >> 12) & 63] as number;
+    if (tail === 2) characters[length++] = codes[(group >> 6) & 63] as number;
     else if (padded) characters[length++] = PAD;
-    if (left > 2) characters[length++] = codes[group & 63] as number;
-    else if (padded) characters[length++] = PAD;
+    if (padded) characters[length++] = PAD;
   }
   return textOf(characters.subarray(0, length));
 }
@@ -46,24 +53,42 @@ function decode(text: string, { values, padded }: Alphabet): Uint8Array {
   const tail = length % 4;
   demand(tail !== 1, 'base64_malformed', 'one character too many');
   const bytes = new Uint8Array(Math.floor(length / 4) * 3 + (tail === 0 ? 0 : tail - 1));
+  const whole = length - tail;
   let written = 0;
-  for (let i = 0; i < length; i += 4) {
-    let group = 0;
-    const count = Math.min(4, length - i);
-    for (let k = 0; k < 4; k++) {
-      const code = k < count ? text.charCodeAt(i + k) : -1;
-      const value = code === -1 ? 0 : code < 128 ? (values[code] as number) : -1;
-      demand(value >= 0, 'base64_malformed', `character ${i + k} is not of the alphabet`);
-      group = group * 64 + value;
-    }
-    // the bits behind the last whole byte carry nothing and must be zero, or two texts would mean the same bytes
-    if (count === 2) demand((group & 0xffff) === 0, 'base64_malformed', 'unused bits are set');
-    if (count === 3) demand((group & 0xff) === 0, 'base64_malformed', 'unused bits are set');
+  for (let i = 0; i < whole; i += 4) {
+    const a = text.charCodeAt(i);
+    const b = text.charCodeAt(i + 1);
+    const c = text.charCodeAt(i + 2);
+    const d = text.charCodeAt(i + 3);
+    if ((a | b | c | d) > 127) refuseCharacter(text, i, length, values);
+    // a value of −1 makes the whole group negative
+    const group =
+      ((values[a] as number) << 18) |
+      ((values[b] as number) << 12) |
+      ((values[c] as number) << 6) |
+      (values[d] as number);
+    if (group < 0) refuseCharacter(text, i, length, values);
     bytes[written++] = group >> 16;
-    if (count > 2) bytes[written++] = (group >> 8) & 255;
-    if (count > 3) bytes[written++] = group & 255;
+    bytes[written++] = (group >> 8) & 255;
+    bytes[written++] = group & 255;
   }
+  if (tail === 0) return bytes;
+  const third = tail === 3 ? (values[text.charCodeAt(whole + 2)] ?? -1) : 0;
+  const group =
+    ((values[text.charCodeAt(whole)] ?? -1) << 18) | ((values[text.charCodeAt(whole + 1)] ?? -1) << 12) | (third << 6);
+  if (group < 0) refuseCharacter(text, whole, length, values);
+  // the bits behind the last whole byte carry nothing and must be zero, or two texts would mean the same bytes
+  demand((group & (tail === 2 ? 0xffff : 0xff)) === 0, 'base64_malformed', 'unused bits are set');
+  bytes[written++] = group >> 16;
+  if (tail === 3) bytes[written] = (group >> 8) & 255;
   return bytes;
+}
+
+/** Says which character from `from` on is none of the alphabet. Asserts: there is one. */
+function refuseCharacter(text: string, from: number, length: number, values: Int8Array): never {
+  let i = from;
+  while (i < length && (values[text.charCodeAt(i)] ?? -1) >= 0) i++;
+  throw new LogFormatError('base64_malformed', `character ${i} is not of the alphabet`);
 }
 
 /** Standard base64 with padding (RFC 4648 §4), as signed notes and checkpoints use it. */

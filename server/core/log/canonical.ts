@@ -62,14 +62,76 @@ function check(value: unknown, where: string, levels: number): void {
   }
 }
 
+/** Texts that stand in JSON as they are: printable ASCII but for the quote and the backslash. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** A text in JSON, or null where `check` should look at it: pairs of surrogates are rare, the rest is refused. */
+function printText(text: string): string | null {
+  if (PLAIN.test(text)) return `"${text}"`;
+  if (SURROGATE.test(text) || text.normalize('NFC') !== text) return null;
+  return JSON.stringify(text);
+}
+
+/**
+ * The RFC 8785 text of a value in one pass, or null where anything about it is doubtful.
+ *
+ * Why: checking a value and writing it are one walk here, without a word on where it is: whoever gets null asks `check`, which
+ *      says what is wrong, and if nothing is, `canonicalize`.
+ */
+function print(value: unknown, levels: number): string | null {
+  if (typeof value === 'string') return printText(value);
+  if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0) ? `${value}` : null;
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  if (value === null) return 'null';
+  if (typeof value !== 'object' || levels === 0) return null;
+  if (Array.isArray(value)) return printArray(value, levels - 1);
+  if (!isJsonObject(value) || Object.getOwnPropertySymbols(value).length > 0) return null;
+  const names = Object.keys(value);
+  // parsed canonical text has its members in order already
+  if (!isAscending(names)) names.sort();
+  let text = '{';
+  for (const name of names) {
+    const nameText = name === '__proto__' ? null : printText(name);
+    const valueText = print(value[name], levels - 1);
+    if (nameText === null || valueText === null) return null;
+    text += text.length === 1 ? `${nameText}:${valueText}` : `,${nameText}:${valueText}`;
+  }
+  return `${text}}`;
+}
+
+/** In the order of UTF-16 units, which is RFC 8785's. */
+function isAscending(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) if ((names[i] as string) < (names[i - 1] as string)) return false;
+  return true;
+}
+
+function printArray(values: readonly unknown[], levels: number): string | null {
+  let text = '[';
+  for (let i = 0; i < values.length; i++) {
+    const valueText = print(values[i], levels);
+    if (valueText === null) return null;
+    text += i === 0 ? valueText : `,${valueText}`;
+  }
+  return Object.keys(values).length === values.length ? `${text}]` : null;
+}
+
 /**
  * The one text of a value (RFC 8785, JSON Canonicalization Scheme).
  *
  * Throws: `json_value_refused` (undefined, functions, classes, holes, lone surrogates), `json_number_refused` (fractions, unsafe
  *         integers, −0), `json_text_not_nfc`, `json_too_deep`.
- * Why:    the check comes first because `canonicalize` drops undefined members, calls `toJSON` and knows no limit of depth.
+ * Why:    what one pass cannot settle is checked before `canonicalize` sees it, which drops undefined members, calls `toJSON` and
+ *         knows no limit of depth.
  */
 export function canonicalise(value: Json): string {
+  const printed = print(value, JSON_DEPTH_LIMIT);
+  if (printed !== null) return printed;
+  return canonicaliseSlowly(value);
+}
+
+/** The same by check and library: what `canonicalise` is held to, and what it falls back on. */
+export function canonicaliseSlowly(value: Json): string {
   check(value, 'value', JSON_DEPTH_LIMIT);
   const text = canonicalize(value);
   demand(typeof text === 'string', 'json_value_refused', 'value has no JSON form');

@@ -28,17 +28,30 @@ export type Entry = {
   readonly commit: { readonly [field: string]: string };
 };
 
-const MEMBERS = ['v', 'log', 'seq', 'at', 'receivedAt', 'type', 'actor', 'command', 'body', 'commit'];
+const MEMBERS: ReadonlySet<string> = new Set([
+  'v',
+  'log',
+  'seq',
+  'at',
+  'receivedAt',
+  'type',
+  'actor',
+  'command',
+  'body',
+  'commit',
+]);
 const TYPE = /^[A-Z][A-Za-z0-9]{0,63}$/;
 const ROLE = /^[a-z][a-z_]{0,31}$/;
 /** A command id is the caller's own: printable ASCII without spaces. */
 const COMMAND = /^[\x21-\x7e]{1,128}$/;
 
+function need(condition: boolean, message: string): asserts condition {
+  demand(condition, 'entry_malformed', message);
+}
+
 function checkEntry(value: unknown): asserts value is Entry {
-  const need: (condition: boolean, message: string) => asserts condition = (condition, message) =>
-    demand(condition, 'entry_malformed', message);
   need(isJsonObject(value), 'not an object');
-  for (const name of Object.keys(value)) need(MEMBERS.includes(name), `unknown member ${name}`);
+  for (const name of Object.keys(value)) if (!MEMBERS.has(name)) need(false, `unknown member ${name}`);
   need(value['v'] === ENTRY_VERSION, 'v is not 1');
   need(isKeyName(value['log']), 'log is no origin');
   const seq = value['seq'];
@@ -59,9 +72,8 @@ function checkEntry(value: unknown): asserts value is Entry {
   need(isJsonObject(value['body']), 'body is no object');
   const commit = value['commit'];
   need(isJsonObject(commit), 'commit is no object');
-  for (const [field, digest] of Object.entries(commit)) {
-    need(FIELD_NAME.test(field) && isDigest(digest), `commit to ${field} is no digest`);
-  }
+  for (const field of Object.keys(commit))
+    if (!FIELD_NAME.test(field) || !isDigest(commit[field])) need(false, `commit to ${field} is no digest`);
 }
 
 /**
