@@ -3,6 +3,7 @@
 import { readDisclosure } from '../core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
+import type { EventType } from '../core/opening/events.ts';
 import { begin, CorruptLogError, evolve } from '../core/opening/evolve.ts';
 import { isEventType, readEvent } from '../core/opening/read-event.ts';
 import type { OpeningState } from '../core/opening/state.ts';
@@ -83,16 +84,21 @@ export async function readStretch(log: LogView, origin: string, from: number, to
  * The state after one more entry, as much of it as a room must know.
  *
  * Throws: CorruptLogError.
- * Why:    only the roster and the bidders' numbers are opened, to tell whose entry is whose: what a room does not hold it
- *         cannot show.
+ * Why:    only the roster, the bidders' numbers and who objected without one are opened, to tell whose entry is whose: what a
+ *         room does not hold it cannot show.
  */
 export function foldHeld(state: OpeningState | null, { entry, type, disclosures }: HeldEntry): OpeningState {
   const values: Record<string, unknown> = {};
-  if (type === 'RosterPublished')
-    for (const { disclosure } of disclosures) {
-      const { field, value } = readDisclosure(disclosure);
-      if (field === 'roster' || field === 'numbers') values[field] = value;
-    }
+  const opened = openedOf(type, entry);
+  for (const { disclosure } of opened.length === 0 ? [] : disclosures) {
+    const { field, value } = readDisclosure(disclosure);
+    if (opened.includes(field)) values[field] = value;
+  }
   const event = readEvent(entry, values);
   return state === null ? begin(event) : evolve(state, event);
+}
+
+function openedOf(type: EventType, { body }: Entry): readonly string[] {
+  if (type === 'RosterPublished') return ['roster', 'numbers'];
+  return type === 'ObjectionRaised' && body['bidder'] === null ? ['who'] : [];
 }

@@ -1,5 +1,6 @@
 /** One viewer's way along the log: backfill → cutover → stream, without a gap and without ever waiting for more than its bound. */
 import type { CloseReason } from '../core/wire/down.ts';
+import type { Owner } from './sight.ts';
 
 /** Where a viewer's bytes go; a socket, or a test's list. */
 export type Sink = {
@@ -12,12 +13,12 @@ export type Sink = {
   onDrained(resume: () => void): void;
 };
 
-/** Entries [from, to) as everyone of one sight sees them, framed once; `own` has what only one bidder sees of them. */
+/** Entries [from, to) as everyone of one sight sees them, framed once; `own` has what only one of them sees. */
 export type SharedFrame = {
   readonly from: number;
   readonly to: number;
   readonly bytes: Uint8Array;
-  readonly own: ReadonlyMap<number, Uint8Array>;
+  readonly own: ReadonlyMap<Owner, Uint8Array>;
 };
 
 /**
@@ -36,7 +37,7 @@ export type Outbox = {
    * Asserts: the frame begins exactly where the viewer stands; a gap or a repeat is a fault of the room.
    * Returns: false when the viewer is closed, now or before.
    */
-  deliver(frame: SharedFrame, bidder: number | null): boolean;
+  deliver(frame: SharedFrame, owner: Owner | null): boolean;
   /** Sends what is no entry (pulse, pong, resync); what a slow viewer can miss is left out when too much waits. */
   say(bytes: Uint8Array, isMissable: boolean): void;
   /**
@@ -81,7 +82,7 @@ export function createOutbox(sink: Sink, from: number, limitBytes: number): Outb
   return {
     phase: () => phase,
     next: () => next,
-    deliver(frame, bidder) {
+    deliver(frame, owner) {
       if (phase === 'closed') return false;
       if (frame.from !== next || frame.to <= frame.from)
         throw new Error(`a viewer who stands at ${next} was handed entries ${frame.from} to ${frame.to}`);
@@ -90,7 +91,7 @@ export function createOutbox(sink: Sink, from: number, limitBytes: number): Outb
         return false;
       }
       sink.write(frame.bytes);
-      const own = bidder === null ? undefined : frame.own.get(bidder);
+      const own = owner === null ? undefined : frame.own.get(owner);
       if (own !== undefined) sink.write(own);
       next = frame.to;
       return true;

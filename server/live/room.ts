@@ -11,6 +11,7 @@ import { createPresence, viewersToTell } from './presence.ts';
 import {
   type DisclosuresBySeq,
   type HeldEntry,
+  type Owner,
   ownDisclosures,
   RELEASED_TYPES,
   releasedBy,
@@ -155,6 +156,11 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     return role === 'bidder' && creditCode !== null ? numberOf(state, creditCode) : null;
   }
 
+  /** As whom a viewer is shown what is its own: by its number, or by its credit code, for it may have objected without one. */
+  function ownerOf(viewer: Pick<Viewer, 'role' | 'creditCode'>): Owner | null {
+    return bidderOf(viewer) ?? (viewer.role === 'bidder' ? viewer.creditCode : null);
+  }
+
   /** What a role may see depends on what has been released by the end of the stretch, not on when it is asked. */
   function stateAt(size: number): OpeningState {
     const standing = sights.findLast((sight) => sight.size <= size);
@@ -184,10 +190,11 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       checkpoint: end.note,
       now: world.now(),
     });
-    const own = new Map<number, Uint8Array>();
-    if (role === 'bidder')
-      for (const [bidder, disclosures] of ownDisclosures(stretch, stateThen))
-        own.set(bidder, message({ v: 1, kind: 'own', disclosures }));
+    const own = new Map<Owner, Uint8Array>();
+    // a bidder who is not on the roster looks on like the public, and may have objected
+    if (role === 'bidder' || role === 'public')
+      for (const [owner, disclosures] of ownDisclosures(role, stretch, stateThen, state.objections))
+        own.set(owner, message({ v: 1, kind: 'own', disclosures }));
     return { from: end.size - stretch.length, to: end.size, bytes, own };
   }
 
@@ -243,7 +250,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     await reach(outbox.next());
     while (outbox.phase() === 'backfill' && !outbox.cutOver(head.size)) {
       const frame = await frameFrom(roleOf(viewer), outbox.next());
-      if (!outbox.deliver(frame, bidderOf(viewer))) return remove(seat);
+      if (!outbox.deliver(frame, ownerOf(viewer))) return remove(seat);
       await outbox.drained();
     }
   }
@@ -304,7 +311,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
         for (const seat of streaming.slice(at, at + SLICE_VIEWERS)) {
           const frame = frames.get(sightOf(roleOf(seat.viewer)));
           if (frame === undefined) throw new Error('a viewer without a frame');
-          if (!seat.outbox.deliver(frame, bidderOf(seat.viewer))) remove(seat);
+          if (!seat.outbox.deliver(frame, ownerOf(seat.viewer))) remove(seat);
         }
         await turn();
       }
@@ -375,8 +382,8 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       const earlier = await readEarlier(stretch, from);
       // As the reader may see it now: who reads one page must not miss what a later page releases of it.
       const disclosures = sharedDisclosures(role, stretch, earlier, state);
-      const bidder = bidderOf(reader);
-      const own = bidder === null ? undefined : ownDisclosures(stretch, state).get(bidder);
+      const owner = ownerOf(reader);
+      const own = owner === null ? undefined : ownDisclosures(role, stretch, state, state.objections).get(owner);
       for (const [seq, texts] of Object.entries(own ?? {})) disclosures[seq] = [...(disclosures[seq] ?? []), ...texts];
       const entries = stretch.map(({ text }) => text);
       return { from, entries, disclosures, checkpoint: stop.note, size: until.size };

@@ -1,4 +1,4 @@
-/** What one sight class is shown of a stretch of the log, and what of it only one bidder sees; it reads nothing and sends nothing. */
+/** What one sight class is shown of a stretch of the log, and what of it only one of them sees; it reads nothing and sends nothing. */
 import type { Entry } from '../core/log/entry.ts';
 import type { EventType } from '../core/opening/events.ts';
 import type { PersonRole } from '../core/opening/roles.ts';
@@ -14,6 +14,9 @@ export type HeldEntry = {
   readonly type: EventType;
   readonly disclosures: readonly { readonly field: string; readonly disclosure: string }[];
 };
+
+/** Whose own disclosures: a bidder's by its number, those of one who objected without a number by its credit code. */
+export type Owner = number | string;
 
 /** Disclosures by the seq they belong to, as the wire has them. */
 export type DisclosuresBySeq = Record<string, string[]>;
@@ -55,23 +58,42 @@ export function sharedDisclosures(
 }
 
 /**
- * What each bidder sees of a stretch beyond what all bidders see: its own acts, evidence and reasons, by bidder number.
+ * What each owner sees of a stretch beyond what everyone of its role sees: its own acts, evidence and reasons.
+ *
+ * Shape: `role` is the one the owner reads in; `objections` are the opening's as far as they are known by now, which may be more
+ *        than `state` has, since that is the one the stretch is shown by.
  */
-export function ownDisclosures(stretch: readonly HeldEntry[], state: OpeningState): Map<number, DisclosuresBySeq> {
-  const own = new Map<number, DisclosuresBySeq>();
+export function ownDisclosures(
+  role: PersonRole,
+  stretch: readonly HeldEntry[],
+  state: OpeningState,
+  objections: OpeningState['objections'],
+): Map<Owner, DisclosuresBySeq> {
+  const own = new Map<Owner, DisclosuresBySeq>();
   for (const entry of stretch) {
-    const bidder = entry.entry.body['bidder'];
-    if (typeof bidder !== 'number') continue;
-    const viewer = { role: 'bidder', bidder } as const;
-    const shown = own.get(bidder) ?? {};
+    const owner = ownerOf(entry, objections);
+    if (owner === null) continue;
+    const shown = own.get(owner.is) ?? {};
     add(shown, entry, (field) => {
       const ref = refOf(entry, field);
-      return canSee(viewer, ref, state) && !roleSees('bidder', ref, state);
+      return canSee({ role, ...owner.sees }, ref, state) && !roleSees(role, ref, state);
     });
-    if (Object.keys(shown).length > 0) own.set(bidder, shown);
+    if (Object.keys(shown).length > 0) own.set(owner.is, shown);
   }
   return own;
 }
+
+/** Whose entry it is: the bidder's whose number it bears, or the company's that raised the objection it is about without one. */
+function ownerOf({ type, entry }: HeldEntry, objections: OpeningState['objections']) {
+  const { bidder, objection: number } = entry.body;
+  if (typeof bidder === 'number') return { is: bidder, sees: { bidder } };
+  if (typeof number !== 'number' || !ABOUT_OBJECTIONS.has(type)) return null;
+  const objection = objections[number - 1];
+  if (objection?.bidder !== null || !objection.raisedBy.known) return null;
+  return { is: objection.raisedBy.value, sees: { objections: [number] } };
+}
+
+const ABOUT_OBJECTIONS: ReadonlySet<EventType> = new Set(['ObjectionRaised', 'ObjectionAnswered', 'AnswerDisputed']);
 
 function refOf({ type, entry }: HeldEntry, field: string) {
   return { type, field, body: entry.body };

@@ -4,6 +4,7 @@ import { envelopesRootOf } from '../core/opening/envelopes-root.ts';
 import type { Facts, OpenedList, RegisterFacts } from '../core/opening/facts.ts';
 import { freezeRegister } from '../core/opening/register.ts';
 import { ASSIGNABLE, type AssignableRole } from '../core/opening/roles.ts';
+import type { OpeningState } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
@@ -23,6 +24,8 @@ const NEED_REGISTER: ReadonlySet<string> = new Set([
   'AnnouncePrices',
   'IssueRecord',
   'ArchiveOpening',
+  'ConfirmAbort',
+  'OrderAbort',
 ]);
 
 export type FactSources = {
@@ -46,6 +49,8 @@ export async function findFacts(
     readonly outageSince: number | null;
   },
   sources: FactSources,
+  /** Whose company acts; null for a machine. */
+  creditCode: string | null,
 ): Promise<FoundFacts> {
   const { openingId } = kept.state;
   const windowKey =
@@ -55,6 +60,7 @@ export async function findFacts(
   const facts: Facts = {
     ...times,
     digest: digestText,
+    ownObjections: objectionsOf(kept.state, creditCode),
     assigned: type === 'PublishOpening' ? await assignedRoles(sources.tx, openingId) : [],
     register: NEED_REGISTER.has(type) ? registerFacts(kept, sources.randomBytes) : null,
     windowKey: windowKey === null ? null : { kid: windowKey.kid, jwk: windowKey.publicKey },
@@ -63,6 +69,13 @@ export async function findFacts(
     cosigned: sources.cosigned,
   };
   return { facts, windowKey };
+}
+
+/** The objections without a bidder's number whose entry names this company; the recorder reads every field of its own log. */
+function objectionsOf({ objections }: OpeningState, creditCode: string | null): number[] {
+  return objections
+    .filter(({ bidder, raisedBy }) => bidder === null && raisedBy.known && raisedBy.value === creditCode)
+    .map(({ objection }) => objection);
 }
 
 async function assignedRoles(tx: TransactionSql, openingId: string): Promise<AssignableRole[]> {

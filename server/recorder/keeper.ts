@@ -390,7 +390,8 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
       const receivedAt = Math.max(row.receivedAt, round.kept.receivedUntil);
       if (await isForeignBidId(tx, submission)) return { outcome: 'refused', code: 'bid_id_used' };
       const times = { at, receivedAt, undecided: 0, outageSince: null };
-      const { facts, windowKey } = await findFacts(submission.type, round.kept, times, sources);
+      const { creditCode } = submission.who;
+      const { facts, windowKey } = await findFacts(submission.type, round.kept, times, sources, creditCode);
       const outcome = decideSubmission(round, context, submission, receivedAt, facts);
       if (windowKey !== null && outcome.outcome === 'accepted') windowKeys.push(windowKey);
       return outcome;
@@ -415,7 +416,7 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
       const outageSince = command.type === 'FreezeForOutage' ? command.outageSince : null;
       const times = { at, receivedAt: at, undecided: 0, outageSince };
       return alone(async () => {
-        const { facts } = await findFacts(command.type, round.kept, times, sources);
+        const { facts } = await findFacts(command.type, round.kept, times, sources, null);
         const role = command.type === 'RecordDecryption' ? 'platform' : 'clock';
         const data = command.type === 'RecordDecryption' ? command.data : {};
         const decided = decideMachine(round, context, { type: command.type, data, actor: { role } } as never, facts);

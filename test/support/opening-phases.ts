@@ -125,6 +125,14 @@ export function reach(phase: BuiltPhase, setting: Setting = {}): Script {
   return playTo(openingScript(setting), phase);
 }
 
+/** A tender of two bids that fails at the deadline, with an early objection of each of these bidders; 0 and 1 have a bid. */
+export function failedWithObjections(...indices: readonly number[]): Script {
+  const s = playTo(openingScript(), 'Scheduled').lodge(0).lodge(1);
+  s.clockTo(DEADLINE - 2 * HOUR).go('OpenCheckIn', {}, clock);
+  for (const index of indices) s.act(index, 'RaiseEarlyObjection', { text: `异议 ${index}` });
+  return s.clockTo(DEADLINE).go('Seal', {}, clock);
+}
+
 /** Suspended by the host, in a phase that allows it. */
 export function suspend(s: Script, actor = host): Script {
   return s.go('SuspendOpening', { reason: '停电' }, actor);

@@ -171,7 +171,7 @@ function lineOf(
   actor: Actor,
   origin: Origin,
   data: Json,
-  known: readonly { bidder: number; who: RegisterWho }[],
+  known: readonly { bidder: number | undefined; who: RegisterWho }[],
 ): Line {
   const machine = isMachine(actor.role);
   const who = machine ? null : (known.find((k) => k.bidder === actor.bidder)?.who ?? staffWho(actor.role));
@@ -233,6 +233,7 @@ function resume(from: Snapshot): Script {
     at: now,
     receivedAt: changes.at ?? now,
     digest,
+    ownObjections: [],
     undecided: 0,
     assigned: ['host', 'tenderer', 'witness', 'supervisor'],
     register: registerFacts(),
@@ -275,7 +276,10 @@ function resume(from: Snapshot): Script {
       const told = facts(changes);
       const decision = decide(state, makeCommand(type, data, actor), told);
       if ('refused' in decision) throw new Error(`${type} in ${state.phase} is refused: ${decision.refused}`);
-      const people = told.register?.numbers.map((n, i) => ({ bidder: n, who: whoOf(i) })) ?? [];
+      const people: { bidder: number | undefined; who: RegisterWho }[] =
+        told.register?.numbers.map((n, i) => ({ bidder: n, who: whoOf(i) })) ?? [];
+      const [own] = told.ownObjections;
+      if (own !== undefined) people.push({ bidder: undefined, who: objectorOf(own) });
       for (const event of decision.events) {
         const origins: readonly Origin[] = ORIGINS[event.type];
         if (!origins.includes(type)) throw new Error(`${event.type} cannot come from ${type}`);
@@ -313,6 +317,11 @@ function resume(from: Snapshot): Script {
   const whoOf = (row: number): RegisterWho => {
     const creditCode = registerFacts().roster[row]?.creditCode ?? '';
     return register.bidders.get(creditCode)?.who ?? bidderWho(row);
+  };
+  /** Who stands behind an objection; a script knows every field. */
+  const objectorOf = (objection: number): RegisterWho => {
+    const raised = lines.filter((l) => l.entry.type === 'ObjectionRaised')[objection - 1];
+    return raised?.disclosed['who'] as unknown as RegisterWho;
   };
   return script;
 }

@@ -33,7 +33,7 @@ function ObjectionRow({ objection }: { objection: Objection }): JSX.Element {
     <li class="row">
       <p class="row-head">
         <span class="row-title">{say('objectionNumber', { n: objection.objection })}</span>
-        <span>{say('bidderNumber', { n: objection.bidder })}</span>
+        <span>{objection.bidder === null ? say('objectionEarly') : say('bidderNumber', { n: objection.bidder })}</span>
         <time class="number">{timeText(objection.raisedAt, language.value)}</time>
         <span class={`tone-${tone}`}>
           <Icon name={icon} /> {say(`objection_${objection.status}`)}

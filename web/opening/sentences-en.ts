@@ -48,10 +48,13 @@ export const sentencesEn: Sentences = {
   RecordRefused: ({ body }) => `Bidder ${body.bidder} refused version ${body.version} of the record`,
   ConfirmationsTimedOut: ({ body }) =>
     `Time to confirm version ${body.version} is over: the rest not signed, no objection raised`,
-  ObjectionRaised: ({ body }) => `Bidder ${body.bidder} raised objection ${body.objection}`,
+  ObjectionRaised: ({ body }) =>
+    body.bidder === null
+      ? `Objection ${body.objection}, raised before the roster by someone not on it, was entered`
+      : `Bidder ${body.bidder} raised objection ${body.objection}`,
   ObjectionAnswered: ({ body }) => `Objection ${body.objection} was answered`,
   AnswerDisputed: ({ body }) =>
-    `Bidder ${body.bidder} disputes the answer to objection ${body.objection}; complaints until ${dayTime(body.complainBy)}`,
+    `${body.bidder === null ? 'The objector' : `Bidder ${body.bidder}`} disputes the answer to objection ${body.objection}; complaints until ${dayTime(body.complainBy)}`,
   CloseProposed: ({ body }) => `The host proposed to close on version ${body.version} of the record`,
   OpeningClosed: ({ body }) => `The witness attested; the opening is closed on version ${body.version} of the record`,
   HandedOver: ({ body }) => `${body.bids} bids handed over to evaluation`,

@@ -44,10 +44,13 @@ export const sentencesZh: Sentences = {
   RecordSigned: ({ body }) => `${body.bidder} 号投标人确认记录第 ${body.version} 版`,
   RecordRefused: ({ body }) => `${body.bidder} 号投标人拒绝确认记录第 ${body.version} 版`,
   ConfirmationsTimedOut: ({ body }) => `记录第 ${body.version} 版确认时限届满：其余未签，未提出异议`,
-  ObjectionRaised: ({ body }) => `${body.bidder} 号投标人提出异议 ${body.objection}`,
+  ObjectionRaised: ({ body }) =>
+    body.bidder === null
+      ? `公布名单前由名单外提出的异议 ${body.objection} 载入日志`
+      : `${body.bidder} 号投标人提出异议 ${body.objection}`,
   ObjectionAnswered: ({ body }) => `异议 ${body.objection} 已答复`,
   AnswerDisputed: ({ body }) =>
-    `${body.bidder} 号投标人对异议 ${body.objection} 的答复有争议，可投诉至 ${dayTime(body.complainBy)}`,
+    `${body.bidder === null ? '提出人' : `${body.bidder} 号投标人`}对异议 ${body.objection} 的答复有争议，可投诉至 ${dayTime(body.complainBy)}`,
   CloseProposed: ({ body }) => `主持人就记录第 ${body.version} 版提出结束开标`,
   OpeningClosed: ({ body }) => `见证人员确认，开标结束（记录第 ${body.version} 版）`,
   HandedOver: ({ body }) => `向评标移交 ${body.bids} 份投标文件`,

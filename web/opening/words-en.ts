@@ -125,6 +125,7 @@ export const en: Readonly<Record<Key, string>> = {
   objections: 'Objections',
   objectionsEmpty: 'No objections.',
   objectionNumber: 'Objection {n}',
+  objectionEarly: 'raised before the roster, by someone not on it',
   objection_open: 'Not answered yet',
   objection_answered: 'Answered',
   objection_disputed: 'Answer disputed',

@@ -123,6 +123,7 @@ export const zh = {
   objections: '异议',
   objectionsEmpty: '没有异议。',
   objectionNumber: '异议 {n}',
+  objectionEarly: '公布名单前提出，提出人不在名单上',
   objection_open: '待答复',
   objection_answered: '已答复',
   objection_disputed: '对答复有争议',

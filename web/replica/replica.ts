@@ -370,7 +370,7 @@ function tell(held: Held, late: ReadonlyMap<number, Readonly<Record<string, unkn
     const fields = { ...told.event.fields };
     for (const [field, value] of Object.entries(disclosed)) {
       fields[field] = { known: true, value };
-      state = learn(state, told.event.type, field, value);
+      state = learn(state, told.event.type, field, value, told.event.body);
     }
     entries[seq] = { ...told, event: { ...told.event, fields } };
   }

@@ -168,7 +168,8 @@ function learnAll(
     if (entry === undefined)
       throw new PersonError('log_not_genuine', `disclosures of entry ${seqText}, which is not there`);
     if (seq >= from || !isEventType(entry.type)) continue;
-    for (const [field, value] of Object.entries(valuesOf(entry, texts))) state = learn(state, entry.type, field, value);
+    for (const [field, value] of Object.entries(valuesOf(entry, texts)))
+      state = learn(state, entry.type, field, value, entry.body);
   }
   return state;
 }

@@ -1,6 +1,7 @@
 // What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
 import type { CommandType } from './commands.ts';
 import type { OpeningState } from './state.ts';
+import { isAnyOpen } from './steps/objection.ts';
 
 export type Alarm = { readonly at: number; readonly command: CommandType };
 
@@ -29,10 +30,17 @@ export function nextAlarm(state: OpeningState): Alarm | null {
     case 'HandedOver':
     case 'Failed':
     case 'Aborted':
-      return { at: state.phaseSince + state.policy.archiveAfterMs, command: 'ArchiveOpening' };
+      // An open objection keeps the log open; its answer sets the alarm.
+      if (isAnyOpen(state)) return null;
+      return { at: archiveDueAt(state), command: 'ArchiveOpening' };
     default:
       return null;
   }
+}
+
+/** When the log may end: some time after the last phase began, and after the last answer, so that it can still be disputed. */
+export function archiveDueAt({ phaseSince, objections, policy }: OpeningState): number {
+  return Math.max(phaseSince, ...objections.map((o) => o.answeredAt ?? phaseSince)) + policy.archiveAfterMs;
 }
 
 /**

@@ -183,18 +183,31 @@ function listProblems(
 function personProblems(entry: Entry, event: LoggedEvent, state: OpeningState, sha256: Sha256): (AuditCode | null)[] {
   const { who, source, act } = event.fields;
   const given = [who, source, act].filter((field) => field?.known === true).map((field) => field?.value);
-  if (isMachine(entry.actor.role)) return [given.every((value) => value === null) ? null : 'machine_with_person'];
+  // what was objected before the roster is entered by whoever ends the waiting, at times the clock; the person is the objector
+  const isEarly = event.type === 'ObjectionRaised' && entry.actor.role !== 'bidder';
+  if (isMachine(entry.actor.role) && !isEarly)
+    return [given.every((value) => value === null) ? null : 'machine_with_person'];
   if (given.some((value) => value === null)) return ['person_missing'];
   const person = who?.known === true && isJsonObject(who.value) ? who.value : null;
   const creditCode = person?.['creditCode'];
-  const isBiddersOwn = entry.actor.role === 'bidder' || event.type === 'ObjectionRaised';
-  const number = isBiddersOwn && typeof creditCode === 'string' ? numberOf(state, creditCode) : null;
+  const isBiddersOwn = entry.actor.role === 'bidder' || isEarly;
+  const isTold = isBiddersOwn && typeof creditCode === 'string' && state.roster.known && state.numbers.known;
   const isOther =
-    number !== null && 'bidder' in event.body && event.body.bidder !== number && event.type !== 'AttemptRefused';
+    isTold &&
+    'bidder' in event.body &&
+    event.type !== 'AttemptRefused' &&
+    event.body.bidder !== numberOf(state, creditCode);
   return [
-    isOther ? 'bidder_differs' : null,
+    isOther || isOthersObjection(event, state, creditCode) ? 'bidder_differs' : null,
     act?.known === true ? actProblem(entry, event, state, person, act.value, sha256) : null,
   ];
+}
+
+/** Disputed by another company than the one behind the objection, where the objection has no bidder's number. */
+function isOthersObjection(event: LoggedEvent, { objections }: OpeningState, creditCode: Json | undefined): boolean {
+  if (event.type !== 'AnswerDisputed' || event.body.bidder !== null) return false;
+  const raisedBy = objections[event.body.objection - 1]?.raisedBy;
+  return raisedBy?.known === true && typeof creditCode === 'string' && raisedBy.value !== creditCode;
 }
 
 function actProblem(

@@ -8,6 +8,8 @@ import type { PersonRole } from './roles.ts';
 const strict = { additionalProperties: false } as const;
 const nothing = Type.Object({}, strict);
 const Bidder = Type.Object({ bidder: BidderNumber }, strict);
+/** Null: raised before the roster by someone who has no number on it, for want of a standing bid or of a roster. */
+const Objector = Type.Union([BidderNumber, Type.Null()]);
 const RecordVersion = { version: Type.Integer({ minimum: 1 }), recordSha256: DigestText };
 
 /** Who may see a withheld field; the bidder who acted sees it in any case. The operator sees hashes only (domain §3). */
@@ -33,6 +35,19 @@ const toParticipants = [{ to: 'participants', from: 'at_once' }] as const satisf
 const toConducting = [{ to: 'conducting', from: 'at_once' }] as const satisfies FieldRules;
 const toOversight = [{ to: 'oversight', from: 'at_once' }] as const satisfies FieldRules;
 const withRoster = [{ to: 'public', from: 'RosterPublished' }] as const satisfies FieldRules;
+/** Who objected may be a bidder of a tender that has no roster: nobody who conducts or takes part learns the name before it. */
+const objector = {
+  ...person,
+  who: [
+    { to: 'oversight', from: 'at_once' },
+    { to: 'conducting', from: 'RosterPublished' },
+  ],
+} as const satisfies Record<string, FieldRules>;
+/** What is said about an objection; without a roster the words themselves could name a bidder to the others. */
+const toThoseInTheRoom = [
+  { to: 'conducting', from: 'at_once' },
+  { to: 'participants', from: 'RosterPublished' },
+] as const satisfies FieldRules;
 
 type EventRule = {
   readonly body: Type.TSchema;
@@ -184,19 +199,16 @@ export const EVENTS = {
     withheld: {},
   },
   ObjectionRaised: {
-    body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: BidderNumber }, strict),
-    withheld: { ...person, text: toParticipants },
+    body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: Objector }, strict),
+    withheld: { ...objector, text: toThoseInTheRoom },
   },
   ObjectionAnswered: {
     body: Type.Object({ objection: Type.Integer({ minimum: 1 }) }, strict),
-    withheld: { ...person, text: toParticipants },
+    withheld: { ...person, text: toThoseInTheRoom },
   },
   AnswerDisputed: {
-    body: Type.Object(
-      { objection: Type.Integer({ minimum: 1 }), bidder: BidderNumber, complainBy: InstantText },
-      strict,
-    ),
-    withheld: { ...person, reason: toParticipants },
+    body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: Objector, complainBy: InstantText }, strict),
+    withheld: { ...objector, reason: toThoseInTheRoom },
   },
   CloseProposed: { body: Type.Object(RecordVersion, strict), withheld: person },
   OpeningClosed: { body: Type.Object(RecordVersion, strict), withheld: person },

@@ -7,7 +7,7 @@ import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
 import type { Phase } from './phases.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
-import type { Bid, OpeningRecordHead, OpeningState } from './state.ts';
+import type { Bid, Objection, OpeningRecordHead, OpeningState } from './state.ts';
 import { bidOf, changeable } from './state.ts';
 
 /** The log cannot be what the recorder wrote: an event that the state before it does not allow. */
@@ -29,6 +29,13 @@ function must<T>(value: T | null | undefined, seq: number, why: string): T {
 /** Reads a withheld field; its shape was checked when the entry was read (`readEvent`). */
 function field<T>(event: LoggedEvent, name: string): Knowable<T> {
   return (event.fields[name] ?? withheld) as Knowable<T>;
+}
+
+/** Whose credit code stands in `who`; a value of another shape tells nothing. */
+function creditCodeOf(event: LoggedEvent): Knowable<string> {
+  const who = field<{ readonly creditCode?: unknown } | null>(event, 'who');
+  const code = who.known && typeof who.value === 'object' ? who.value?.creditCode : undefined;
+  return typeof code === 'string' ? { known: true, value: code } : withheld;
 }
 
 function enter(state: OpeningState, phase: Phase, at: number): OpeningState {
@@ -268,9 +275,12 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       const { objection, bidder } = event.body;
       if (objection !== s.objections.length + 1)
         throw new CorruptLogError(seq, 'objections are not counted one by one');
+      if ((s.phase === 'Failed' || s.phase === 'Aborted') && bidder !== null)
+        throw new CorruptLogError(seq, 'a bidder objects after the end');
       const raised = {
         objection,
         bidder,
+        raisedBy: bidder === null ? creditCodeOf(event) : withheld,
         raisedAt: event.receivedAt ?? event.at,
         status: 'open',
         answeredAt: null,
@@ -372,16 +382,31 @@ function changeObjection(
 }
 
 /**
- * A disclosure that came after its entry: what `BidsSealed` withheld until the roster.
+ * A disclosure that came after its entry: what `BidsSealed` withheld until the roster, or what is shown to its owner alone.
  *
+ * Shape:  `about` is the entry's body.
  * Throws: CorruptLogError when the value has not the shape of its field.
  * Why:    a viewer who was there from the start and one who came later end with the same state.
  */
-export function learn(state: OpeningState, type: EventType, name: string, value: unknown): OpeningState {
+export function learn(
+  state: OpeningState,
+  type: EventType,
+  name: string,
+  value: unknown,
+  about: object = {},
+): OpeningState {
   if (!fitsField(type, name, value)) throw new CorruptLogError(state.size, `${type} discloses no such ${name}`);
   if (type === 'BidsSealed' && name === 'lodgements')
     return { ...state, lodgements: { known: true, value: value as readonly Lodgement[] } };
   if (type === 'BidsSealed' && name === 'counts')
     return { ...state, counts: { known: true, value: value as RegisterCounts } };
+  const said = { known: true, value: value as string } as const;
+  const number = 'objection' in about ? about.objection : null;
+  const change = (changed: Partial<Objection>): OpeningState => ({
+    ...state,
+    objections: state.objections.map((o) => (o.objection === number ? { ...o, ...changed } : o)),
+  });
+  if (type === 'ObjectionRaised' && name === 'text') return change({ text: said });
+  if (type === 'ObjectionAnswered' && name === 'text') return change({ answer: said });
   return state;
 }

@@ -48,6 +48,8 @@ export type Facts = {
   readonly receivedAt: number;
   /** base64url SHA-256 of a text's UTF-8 bytes. */
   readonly digest: (text: string) => string;
+  /** Numbers of the objections without a bidder's number that the actor's company raised; from the log's own entries. */
+  readonly ownObjections: readonly number[];
   /** Acts received before the clock's boundary that are not decided yet. */
   readonly undecided: number;
   /** Roles that someone holds in this opening. */

@@ -1,12 +1,13 @@
 // What decide would have asked before it let an event onto the log, said for a reader who has only the log: clear values, no command, no facts.
 import { canonicalise } from '../log/canonical.ts';
 import { formatInstant, parseInstant } from '../log/instant.ts';
-import { hostSuspensionEndsAt } from './alarms.ts';
+import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
 import { evidenceOf, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import type { LoggedEvent } from './events.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { bidOf, isDecrypted, isUndecided, type OpeningState, verdictOf } from './state.ts';
+import { isAnyOpen } from './steps/objection.ts';
 import { hindranceToClose } from './steps/record.ts';
 import { standingOf } from './steps/window.ts';
 
@@ -96,6 +97,12 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       const confirmBy = before.record?.confirmBy ?? event.at + 1;
       return event.at >= confirmBy && event.body.effectiveAt === formatInstant(confirmBy);
     }
+    case 'ObjectionRaised': {
+      // a bidder's own has its number; one from before the roster follows what ended the waiting, before anything else is said
+      if (role === 'bidder') return event.body.bidder !== null;
+      const isUntold = before.phase === 'RosterPublished' || event.body.bidder === null;
+      return isUntold && before.lastAt === event.at && before.objections.every((o) => o.status === 'open');
+    }
     case 'AnswerDisputed':
       return before.objections[event.body.objection - 1]?.bidder === event.body.bidder;
     case 'CloseProposed':
@@ -108,7 +115,8 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     }
     case 'OpeningArchived': {
       const reasons = { HandedOver: 'handed_over', Failed: 'failed', Aborted: 'aborted' } as const;
-      const due = before.phaseSince + policy.archiveAfterMs;
+      const due = archiveDueAt(before);
+      if (isAnyOpen(before)) return false;
       return (
         event.at >= due && Object.entries(reasons).some((r) => r[0] === before.phase && r[1] === event.body.reason)
       );
@@ -139,7 +147,6 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'BidDecrypted':
     case 'DecryptionFailed':
     case 'AttemptRefused':
-    case 'ObjectionRaised':
     case 'ObjectionAnswered':
     case 'HandedOver':
     case 'SuspensionRequested':

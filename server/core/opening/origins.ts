@@ -32,8 +32,8 @@ export const ORIGINS = {
   RecordSigned: ['SignRecord'],
   RecordRefused: ['RefuseRecord'],
   ConfirmationsTimedOut: ['TimeOutConfirmations'],
-  /** An objection raised before the roster enters with it: the bidder's own act, written at the host's command. */
-  ObjectionRaised: ['RaiseObjection', 'PublishRoster'],
+  /** An objection raised before the roster enters with it, or with the end that came before it: the objector's own act. */
+  ObjectionRaised: ['RaiseObjection', 'PublishRoster', 'Seal', 'ConfirmAbort', 'OrderAbort'],
   ObjectionAnswered: ['AnswerObjection'],
   AnswerDisputed: ['DisputeAnswer'],
   CloseProposed: ['ProposeClose'],

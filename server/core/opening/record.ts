@@ -39,7 +39,8 @@ export type OpeningRecord = {
   readonly lines: readonly RecordLine[];
   readonly objections: readonly {
     readonly objection: number;
-    readonly bidder: number;
+    /** Null: raised before the roster by someone without a standing bid. */
+    readonly bidder: number | null;
     readonly status: string;
     readonly raisedAt: string;
   }[];

@@ -300,9 +300,10 @@ export function freezeRegister(
       checkedIn: checkedInAt !== null,
     }),
   );
-  const earlyObjections = standing
+  // of everyone who objected, with a standing bid or without
+  const earlyObjections = [...register.bidders.values()]
     .flatMap(({ who, objections }) => objections.map((o) => ({ creditCode: who.creditCode, who, ...o })))
-    .sort((a, b) => a.receivedAt - b.receivedAt)
+    .sort((a, b) => a.receivedAt - b.receivedAt || (a.creditCode < b.creditCode ? -1 : 1))
     .map(({ receivedAt: _receivedAt, ...o }) => o);
   const { receipts, replaced, withdrawn } = register;
   return { lodgements, roster, earlyObjections, counts: { receipts, standing: standing.length, replaced, withdrawn } };

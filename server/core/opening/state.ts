@@ -55,7 +55,10 @@ export type OpeningRecordHead = {
 
 export type Objection = {
   readonly objection: number;
-  readonly bidder: number;
+  /** Null: raised before the roster by someone who has no number on it. */
+  readonly bidder: number | null;
+  /** The credit code of who has no number, where the viewer may know it. No guard asks for it. */
+  readonly raisedBy: Knowable<string>;
   readonly raisedAt: number;
   readonly status: 'open' | 'answered' | 'disputed';
   readonly answeredAt: number | null;

@@ -3,8 +3,8 @@ import { AUDIENCES, EVENTS, type EventType, type FieldRules } from './events.ts'
 import type { PersonRole } from './roles.ts';
 import type { OpeningState } from './state.ts';
 
-/** Who looks: a role in this opening, and for a bidder its number once it has one. */
-export type Viewer = { readonly role: PersonRole; readonly bidder?: number };
+/** Who looks: a role in this opening, for a bidder its number once it has one, and the objections it raised without a number. */
+export type Viewer = { readonly role: PersonRole; readonly bidder?: number; readonly objections?: readonly number[] };
 
 export type FieldRef = { readonly type: EventType; readonly field: string; readonly body: unknown };
 
@@ -29,9 +29,19 @@ function isReleased(rule: FieldRules[number], state: OpeningState): boolean {
 const BY_OTHERS: readonly EventType[] = ['RulingGiven'];
 
 /** Is this the viewer's own entry? Then the bidder sees all of it: who, from where, with which act and reasons. */
-function isOwn(viewer: Viewer, { type, body }: FieldRef): boolean {
+function isOwn(viewer: Viewer, ref: FieldRef): boolean {
+  const { type, body } = ref;
+  if (isAboutOwnObjection(viewer, ref)) return true;
   if (viewer.bidder === undefined || BY_OTHERS.includes(type)) return false;
   return typeof body === 'object' && body !== null && 'bidder' in body && body.bidder === viewer.bidder;
+}
+
+/** Whoever objected without a number sees its own words and those of the answer; the person who answered is not its to see. */
+function isAboutOwnObjection({ objections = [] }: Viewer, { type, field, body }: FieldRef): boolean {
+  const isSaid = type === 'ObjectionRaised' || type === 'AnswerDisputed';
+  if (!isSaid && !(type === 'ObjectionAnswered' && field === 'text')) return false;
+  if (typeof body !== 'object' || body === null || !('objection' in body)) return false;
+  return objections.some((own) => own === body.objection);
 }
 
 /**

@@ -180,15 +180,16 @@ t.test('objections raised early enter with the roster, in order, under the bidde
   const raised = s.lines.filter((l) => l.entry.type === 'ObjectionRaised');
   t.same(
     raised.map((l) => l.disclosed['text']),
-    ['先来的', '后来的', '封存后'],
-    'one who did not bid has no number to object under',
+    ['没有投标', '先来的', '后来的', '封存后'],
+    'and who did not bid is answered like the others',
   );
   const { numbers } = s.registerFacts();
   t.same(
     s.state.objections.map((o) => o.bidder),
-    [numbers[1], numbers[2], numbers[0]],
+    [null, numbers[1], numbers[2], numbers[0]],
+    'without a number, for it has none',
   );
-  t.match(raised[0]?.disclosed['who'], { name: '投标人1' });
+  t.match(raised[1]?.disclosed['who'], { name: '投标人1' });
 });
 
 t.test('a fact that the recorder must bring is a fault, not a refusal', async (t) => {

@@ -16,6 +16,7 @@ import {
   BUILT,
   type BuiltPhase,
   decryptNow,
+  failedWithObjections,
   object,
   playTo,
   reach,
@@ -86,8 +87,12 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   RefuseRecord: (s) => ask({ ...recordNow(s), ...reason }, bidder(1)),
   TimeOutConfirmations: (s) => ask({}, clock, { at: s.state.record?.confirmBy ?? 0 }),
   RaiseObjection: () => ask({ text: '异议' }, bidder(1)),
-  AnswerObjection: (s) => ask({ objection: object(s, 1).state.objections.length, text: '答复' }, tenderer),
-  DisputeAnswer: (s) => ask({ objection: object(s, 1, true).state.objections.length, reason: '不服' }, bidder(1)),
+  AnswerObjection: (s) => ask({ objection: someObjection(s), text: '答复' }, tenderer),
+  DisputeAnswer: (s) => {
+    const objection = someObjection(s);
+    s.go('AnswerObjection', { objection, text: '维持' }, tenderer);
+    return ask({ objection, reason: '不服' }, bidder(1), { ownObjections: [objection] });
+  },
   ProposeClose: (s) => {
     s.go('TimeOutConfirmations', {}, clock, { at: s.state.record?.confirmBy ?? 0 });
     return ask({}, host);
@@ -122,6 +127,12 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   RecordRefusedAttempt: () => ask({ bidder: 1, attempt: 'late_decryption' }, platform),
 };
 
+/** The last objection: one raised now, or where nobody can any more the early one that came in with the end. */
+function someObjection(s: Script): number {
+  const isOver = s.state.phase === 'Failed' || s.state.phase === 'Aborted';
+  return (isOver ? s : object(s, 1)).state.objections.length;
+}
+
 /** Suspended in any phase: by the host where he may, by an outage over the deadline before. */
 function freeze(s: Script): Script {
   if (s.state.phase !== 'Scheduled' && s.state.phase !== 'CheckIn') return suspend(s);
@@ -140,6 +151,10 @@ function stand(phase: BuiltPhase): Script {
 }
 /** Where one plain opening cannot show it: nobody decrypted, or a tender that failed only in attribution. */
 function standFor(phase: BuiltPhase, type: CommandType): Script {
+  const isObjection = type === 'AnswerObjection' || type === 'DisputeAnswer';
+  if (isObjection && phase === 'Aborted')
+    return stand('CheckIn').act(0, 'RaiseEarlyObjection', { text: '异议' }).go('OrderAbort', reason, supervisor);
+  if (isObjection && phase === 'Failed') return failedWithObjections(0);
   const isSilent = type === 'DeclareFailed' && phase === 'Attribution';
   const isFailedLate = type === 'RecordRefusedAttempt' && phase === 'Failed';
   const isAbortedLate = type === 'RecordRefusedAttempt' && phase === 'Aborted';

@@ -1,11 +1,13 @@
 // The record's versions, each bidder's answer to it, and the end of the opening: closed by host and witness, handed over, archived.
 import { formatInstant } from '../../log/instant.ts';
+import { archiveDueAt } from '../alarms.ts';
 import { type Decision, needed, type Step } from '../decision.ts';
 import type { Facts } from '../facts.ts';
 import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import type { Actor } from '../roles.ts';
 import { type Bid, bidOf, changeable, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
+import { isAnyOpen } from './objection.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
 export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
@@ -69,7 +71,7 @@ export const timeOutConfirmations: Step<'TimeOutConfirmations'> = (state, _comma
 /** What keeps the opening from closing, the first in order; null when nothing does (domain §2, Closed). */
 export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosigned'>): Refusal | null {
   if (state.record === null) return refuse('no_record_yet');
-  if (state.objections.some((o) => o.status === 'open')) return refuse('objections_open');
+  if (isAnyOpen(state)) return refuse('objections_open');
   const undecrypted = state.bids.filter((bid) => !isDecrypted(bid));
   if (undecrypted.some((bid) => bid.contestOpen)) return refuse('ruling_contested');
   if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown'))
@@ -108,7 +110,9 @@ export const handOver: Step<'HandOver'> = (_state, _command, facts) => {
 
 /** The terminal entry: what was received, and what became of it. receipts = opened + withdrawn + replaced + ruled. */
 export const archiveOpening: Step<'ArchiveOpening'> = (state, _command, facts) => {
-  if (facts.at < state.phaseSince + state.policy.archiveAfterMs) return refuse('before_its_time');
+  if (facts.at < archiveDueAt(state)) return refuse('before_its_time');
+  // A tender that failed or was terminated owes its objectors an answer all the same (条例44).
+  if (isAnyOpen(state)) return refuse('objections_open');
   const register = facts.register?.counts ?? { receipts: 0, standing: 0, replaced: 0, withdrawn: 0 };
   const opened = state.bids.filter(isDecrypted).length;
   const handedOver = state.phase === 'HandedOver';

@@ -10,6 +10,7 @@ import { type Policy, type ProfileName, promisesTooMuch, unlawfulMember } from '
 import { type Refusal, refuse } from '../refusals.ts';
 import { ASSIGNABLE } from '../roles.ts';
 import { numberOf } from '../state.ts';
+import { earlyObjections } from './objection.ts';
 
 export type CreationRequest = {
   readonly openingId: string;
@@ -122,7 +123,7 @@ export const seal: Step<'Seal'> = (state, _command, facts) => {
     body: { reason: 'too_few_bidders', effectiveAt },
     fields: { report: { standing: register.lodgements.length, minimum: state.policy.minimumBidders } },
   };
-  return { events: [sealed, failed] };
+  return { events: [sealed, failed, ...earlyObjections(register.earlyObjections, () => null)] };
 };
 
 /** One broadcast; absence at check-in and an unpaid bond never remove a bidder (招投标法36). What was objected earlier enters here. */
@@ -140,15 +141,5 @@ export const publishRoster: Step<'PublishRoster'> = (state, _command, facts) => 
     roster: { known: true, value: register.roster },
     numbers: { known: true, value: register.numbers },
   } as const;
-  const objections: NewEvent[] = [];
-  for (const early of register.earlyObjections) {
-    const bidder = numberOf(rows, early.creditCode);
-    if (bidder === null) continue;
-    objections.push({
-      type: 'ObjectionRaised',
-      body: { objection: objections.length + 1, bidder },
-      fields: { text: early.text, act: early.act, who: early.who, source: early.source },
-    });
-  }
-  return { events: [roster, ...objections] };
+  return { events: [roster, ...earlyObjections(register.earlyObjections, (code) => numberOf(rows, code))] };
 };

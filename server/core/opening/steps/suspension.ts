@@ -3,8 +3,10 @@ import { formatInstant } from '../../log/instant.ts';
 import { hostSuspensionEndsAt, runningUntil } from '../alarms.ts';
 import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
+import type { Facts } from '../facts.ts';
 import { refuse } from '../refusals.ts';
 import type { OpeningState, Suspension } from '../state.ts';
+import { earlyObjections } from './objection.ts';
 
 /** 20号令52, 条例62: the host with a reason, within the policy's total; a supervisor by instruction, without limit. */
 export const suspendOpening: Step<'SuspendOpening'> = (state, { data, actor }, facts) => {
@@ -86,16 +88,24 @@ export const proposeAbort: Step<'ProposeAbort'> = (state, { data, actor }) => {
   return { events: [{ type: 'AbortProposed', body: { by, reason: data.reason }, fields: {} }] };
 };
 
-export const confirmAbort: Step<'ConfirmAbort'> = (state, { actor }) => {
+export const confirmAbort: Step<'ConfirmAbort'> = (state, { actor }, facts) => {
   if (state.abortProposedBy === null) return refuse('no_abort_proposed');
   if (state.abortProposedBy === actor.role) return refuse('second_person_needed');
-  return { events: [aborted(state, 'tenderer_and_host', 'agreed by tenderer and host')] };
+  return { events: aborted(state, 'tenderer_and_host', 'agreed by tenderer and host', facts) };
 };
 
-export const orderAbort: Step<'OrderAbort'> = (state, { data }) => ({
-  events: [aborted(state, 'supervisor', data.reason)],
+export const orderAbort: Step<'OrderAbort'> = (state, { data }, facts) => ({
+  events: aborted(state, 'supervisor', data.reason, facts),
 });
 
-function aborted(state: OpeningState, by: 'tenderer_and_host' | 'supervisor', reason: string): NewEvent {
-  return { type: 'OpeningAborted', body: { by, reason }, fields: { report: { phase: state.phase } } };
+/** The end, and behind it what was objected while there was no roster to enter with. */
+function aborted(
+  state: OpeningState,
+  by: 'tenderer_and_host' | 'supervisor',
+  reason: string,
+  facts: Facts,
+): readonly NewEvent[] {
+  const ended: NewEvent = { type: 'OpeningAborted', body: { by, reason }, fields: { report: { phase: state.phase } } };
+  if (state.bids.length > 0) return [ended];
+  return [ended, ...earlyObjections(needed(facts.register, 'the register').earlyObjections, () => null)];
 }

@@ -69,18 +69,18 @@ RecordRefused.who: tenderer, host, witness, supervisor, auditor
 RecordRefused.source: supervisor, auditor
 RecordRefused.act: supervisor, auditor
 RecordRefused.reason: bidder, tenderer, host, witness, supervisor, auditor
-ObjectionRaised.who: tenderer, host, witness, supervisor, auditor
+ObjectionRaised.who: tenderer from the roster, host from the roster, witness from the roster, supervisor, auditor
 ObjectionRaised.source: supervisor, auditor
 ObjectionRaised.act: supervisor, auditor
-ObjectionRaised.text: bidder, tenderer, host, witness, supervisor, auditor
+ObjectionRaised.text: bidder from the roster, tenderer, host, witness, supervisor, auditor
 ObjectionAnswered.who: tenderer, host, witness, supervisor, auditor
 ObjectionAnswered.source: supervisor, auditor
 ObjectionAnswered.act: supervisor, auditor
-ObjectionAnswered.text: bidder, tenderer, host, witness, supervisor, auditor
-AnswerDisputed.who: tenderer, host, witness, supervisor, auditor
+ObjectionAnswered.text: bidder from the roster, tenderer, host, witness, supervisor, auditor
+AnswerDisputed.who: tenderer from the roster, host from the roster, witness from the roster, supervisor, auditor
 AnswerDisputed.source: supervisor, auditor
 AnswerDisputed.act: supervisor, auditor
-AnswerDisputed.reason: bidder, tenderer, host, witness, supervisor, auditor
+AnswerDisputed.reason: bidder from the roster, tenderer, host, witness, supervisor, auditor
 CloseProposed.who: tenderer, host, witness, supervisor, auditor
 CloseProposed.source: supervisor, auditor
 CloseProposed.act: supervisor, auditor
