@@ -1,4 +1,4 @@
-/** The ledger and the access log, entry by entry: their catalogue, heads that only grow under their logs' keys, batches of constant form, keys in succession. */
+/** The ledger and the access log, entry by entry: their catalogue, heads that only grow under their logs' keys, batches and what is revealed of them, keys in succession. */
 import type * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { ACT_REASONS, checkAct, readPersonAct } from '../core/log/act.ts';
@@ -18,9 +18,9 @@ import {
 } from '../core/log/ledger-events.ts';
 import { ed25519Verifier, KEY_TYPES, type VerifyEd25519, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin } from '../core/log/origin.ts';
-import { readBatch } from '../core/log/register-batch.ts';
 import { sha256 } from '../hash.ts';
 import { verifyJwsSignature } from '../identity/signature.ts';
+import { watchBatches } from './verify-batches.ts';
 import { type Refused, refuse } from './verify-words.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -48,11 +48,12 @@ export type LedgerWatchOptions = {
   readonly onHead?: (head: LedgerHead, publicKey: string) => void;
 };
 
-/** Watches the ledger or the access log. It keeps one head for each log, and no entry. */
+/** Watches the ledger or the access log. It keeps one head for each log, one root for each batch, and no entry. */
 export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }: LedgerWatchOptions): Watcher {
   const standing = new Map<string, Standing>();
   const keys = new Map<PlatformKeyUse, string[]>();
   const used = new Set<string>();
+  const batches = watchBatches();
   const genesisType = kind === 'ledger' ? 'LedgerOpened' : 'AccessLogOpened';
   const catalogue: Readonly<Record<string, EventRule>> = kind === 'ledger' ? LEDGER_EVENTS : ACCESS_EVENTS;
   let acts = 0;
@@ -65,8 +66,9 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     if ((type === genesisType) !== (seq === 0)) return refuse('ledger_genesis_misplaced', { seq });
     const isForm = Check(rule.body, body) && [...rule.withheld].sort().join() === Object.keys(commit).sort().join();
     const role = Object.hasOwn(SIGNED, type) ? 'operator' : 'platform';
-    // Register batches and heads have words of their own, below.
+    // Register batches, their reveals and heads have words of their own, below.
     if (type === 'RegisterBatch' && !isForm) return refuse('ledger_batch_malformed', { seq });
+    if (type === 'DummiesRevealed' && !isForm) return refuse('ledger_reveal_malformed', { seq });
     if (type === 'Head' && !isForm) return refuse('ledger_head_malformed', { seq });
     if (!isForm || actor.role !== role) return refuse('ledger_entry_malformed', { seq });
     if (seq === 0 && body['platform'] !== platform) return refuse('ledger_entry_malformed', { seq });
@@ -144,22 +146,14 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     return undefined;
   }
 
-  function takeBatch({ body, seq }: Entry): Refused | undefined {
-    try {
-      readBatch(body);
-      return undefined;
-    } catch (fault) {
-      if (fault instanceof LogFormatError) return refuse('ledger_batch_malformed', { seq });
-      throw fault;
-    }
-  }
-
   async function take(entry: Entry): Promise<Refused | undefined> {
     switch (entry.type) {
       case 'LedgerOpened':
         return takeKeys(entry.body, entry.seq);
       case 'RegisterBatch':
-        return takeBatch(entry);
+        return batches.takeBatch(entry.body, entry.seq);
+      case 'DummiesRevealed':
+        return batches.takeReveal(entry.body, entry.seq);
       case 'Head':
         return takeHead(entry);
       case 'KeyAnnounced':
@@ -177,6 +171,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
       return { ok: true, complete: false };
     },
     actsChecked: () => acts,
+    ...(kind === 'ledger' && { batchCount: batches.count }),
   };
 }
 

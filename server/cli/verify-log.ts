@@ -24,7 +24,7 @@ import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
 import { type Refused, refuse } from './verify-words.ts';
-import type { Watcher } from './watcher.ts';
+import type { BatchCount, Watcher } from './watcher.ts';
 
 export type { Refused } from './verify-words.ts';
 
@@ -42,6 +42,8 @@ export type Verified = {
   /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
   readonly erased: number;
   readonly anchoring: string;
+  /** Of a ledger only. */
+  readonly batches?: BatchCount;
 };
 
 export type VerifyOptions = {
@@ -137,6 +139,7 @@ async function judge(source: LogSource, options: VerifyOptions, onHead?: Heads):
     withheld: log.withheld,
     erased: log.erased.length,
     anchoring,
+    ...(watcher.batchCount && { batches: watcher.batchCount() }),
   };
 }
 

@@ -91,6 +91,23 @@ export const VERIFY_REASONS = {
     en: 'A register batch of the ledger is not of constant form.',
     zh: '总账中的登记批次格式不符。',
   },
+  ledger_reveal_malformed: {
+    en: 'A reveal of a register batch is not of its form.',
+    zh: '登记批次的揭示格式不符。',
+  },
+  ledger_reveal_of_no_batch: {
+    en: 'A reveal names an entry before it that is no register batch.',
+    zh: '揭示所指的在前条目不是登记批次。',
+  },
+  ledger_reveal_repeated: { en: 'One register batch is revealed twice.', zh: '同一登记批次被揭示两次。' },
+  ledger_reveal_of_dummy_as_act: {
+    en: 'A reveal counts a dummy of the batch among its acts.',
+    zh: '揭示将批次中的填充项计为操作。',
+  },
+  ledger_reveal_differs: {
+    en: 'What is revealed of a register batch does not have its root.',
+    zh: '所揭示的内容与登记批次的根哈希不一致。',
+  },
 } as const satisfies Record<string, Words>;
 
 export type VerifyReason = keyof typeof VERIFY_REASONS;

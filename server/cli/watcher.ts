@@ -4,10 +4,15 @@ import type { LogProblem } from '../core/log/verify.ts';
 
 export type LogVerdict = { readonly ok: true; readonly complete: boolean } | LogProblem;
 
+/** Register batches of a ledger: how many were taken, and of how many it is shown which places were dummies. */
+export type BatchCount = { readonly taken: number; readonly revealed: number };
+
 export type Watcher = {
   readonly kind: 'opening' | 'ledger' | 'access';
   /** The next entry, which itself holds, with the withheld values that are disclosed. Returns: the first problem with it. */
   see(entry: Entry, values: Record<string, unknown>): Promise<LogProblem | undefined>;
   finish(): LogVerdict;
   actsChecked(): number;
+  /** Of a ledger only. */
+  batchCount?(): BatchCount;
 };

@@ -11,6 +11,7 @@ import { type Access, recordAccess } from './access-log.ts';
 import { createHeads } from './heads.ts';
 import { type LogWriter, openLogWriter } from './log-writer.ts';
 import { createRegisterBatches } from './register-batches.ts';
+import { createRegisterReveals } from './register-reveals.ts';
 import { listKeys } from './trust.ts';
 
 export type LedgerDependencies = {
@@ -25,7 +26,9 @@ export type LedgerDependencies = {
   readonly onFault: (error: unknown) => void;
 };
 
-/** How the rhythms stand; instants in ms of the world's clock, null before the first. `fault` is what the last round of either failed with. */
+/** How the rhythms stand; instants in ms of the world's clock, null before the first. `fault` is what the last round of any kind failed with. */
+type Round = 'batch' | 'heads' | 'reveals';
+
 export type LedgerHealth = {
   readonly batchTakenAt: number | null;
   readonly headsTakenAt: number | null;
@@ -37,6 +40,8 @@ export type Ledger = {
   readonly writer: LogWriter;
   /** Takes every register act committed so far into the ledger now: at a deadline. */
   takeRegister(): Promise<void>;
+  /** Reveals batches that may be, a few at a time. Returns: how many. */
+  revealDummies(): Promise<number>;
   /** Takes the heads of all logs that have grown into the ledger now, without waiting for the period or an announcement. */
   takeHeads(): Promise<void>;
   /** See `RegisterBatches`. */
@@ -85,28 +90,36 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   const heads = createHeads({ sql, signer, platform }, writer);
   const stopListening = await listen(database, (origin) => heads.note(origin), heads.noteGap);
 
-  const takenAt: { batch: number | null; heads: number | null } = { batch: null, heads: null };
-  const faults = new Map<'batch' | 'heads', string>();
-  const watched = (name: 'batch' | 'heads', work: () => Promise<unknown>) => async (): Promise<void> => {
-    try {
-      await work();
-      takenAt[name] = world.now();
-      faults.delete(name);
-    } catch (error) {
-      faults.set(name, error instanceof Error ? error.message : String(error));
-      throw error;
-    }
-  };
+  const reveals = createRegisterReveals(sql, writer);
+
+  const takenAt: Record<Round, number | null> = { batch: null, heads: null, reveals: null };
+  const faults = new Map<Round, string>();
+  const watched =
+    <Answer>(name: Round, work: () => Promise<Answer>) =>
+    async (): Promise<Answer> => {
+      try {
+        const answer = await work();
+        takenAt[name] = world.now();
+        faults.delete(name);
+        return answer;
+      } catch (error) {
+        faults.set(name, error instanceof Error ? error.message : String(error));
+        throw error;
+      }
+    };
   const takeBatch = watched('batch', batches.take);
   const takeHeads = watched('heads', heads.take);
+  const revealDummies = watched('reveals', reveals.reveal);
   const rhythms = [
-    keepRhythm(world, batchPeriodMs, takeBatch, dependencies.onFault),
+    keepRhythm(world, batchPeriodMs, async () => void (await takeBatch()), dependencies.onFault),
     keepRhythm(world, headPeriodMs, takeHeads, dependencies.onFault),
+    keepRhythm(world, headPeriodMs, async () => void (await revealDummies()), dependencies.onFault),
   ];
 
   return {
     writer,
     takeRegister: watched('batch', batches.takeAll),
+    revealDummies,
     takeHeads: () => {
       heads.noteGap();
       return takeHeads();

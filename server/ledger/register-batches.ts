@@ -1,7 +1,16 @@
 /** Takes the acts of all registers into the ledger by batches whose entries tell nobody how many there were. */
-import { joinBytes, sameBytes, uint32Bytes } from '../core/log/bytes.ts';
-import { BATCH_LEAVES, batchBody, batchLeaf, batchProof, batchRoot, dummyLeaf } from '../core/log/register-batch.ts';
+import { sameBytes } from '../core/log/bytes.ts';
+import {
+  BATCH_ACTS,
+  BATCH_LEAVES,
+  batchBody,
+  batchLeaf,
+  batchLeaves,
+  batchProof,
+  batchRoot,
+} from '../core/log/register-batch.ts';
 import type { RegisterProof } from '../core/log/register-proof.ts';
+import { SEED_BYTES } from '../core/log/register-reveal.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
 import type { Signer } from '../recorder/signer.ts';
@@ -9,8 +18,8 @@ import type { Sql, TransactionSql } from '../store/driver.ts';
 import { LogDamagedError, proofOf, readEntries } from '../store/read-log.ts';
 import type { World } from '../world.ts';
 import type { LogWriter } from './log-writer.ts';
+import { drawSpans } from './register-spans.ts';
 
-const SEED_BYTES = 32;
 /** Digits of a batch's number in its entry: always as many, so that the entry's length tells nothing. */
 const NUMBER_DIGITS = 12;
 /** Trees kept in memory for the proofs that are asked for right after a batch; 128 KiB each. */
@@ -19,7 +28,7 @@ const KEPT_TREES = 8;
 type Act = { readonly id: string; readonly disclosure: string };
 
 export type RegisterBatches = {
-  /** Takes one batch, of at most 4,096 acts, perhaps none. Returns: how many acts still wait is unknown; whether it was full. */
+  /** Takes one batch, of at most 1,024 acts, perhaps none. Returns: how many acts still wait is unknown; whether it was full. */
   take(): Promise<{ readonly isFull: boolean }>;
   /** Takes batches until none of the acts committed before the call waits any longer: at a deadline. */
   takeAll(): Promise<void>;
@@ -31,11 +40,6 @@ export type RegisterBatches = {
    */
   proofOfAct(actId: string): Promise<RegisterProof | null>;
 };
-
-/** The 32 bytes behind a dummy: as good as random to whoever lacks the seed, and made again from it at any time. */
-function dummyBytes(seed: Uint8Array, position: number): Uint8Array {
-  return sha256(joinBytes(seed, uint32Bytes(position)));
-}
 
 /** An integer in [0, below), each as likely: values that would favour the small ones are thrown away. */
 function randomBelow(world: World, below: number): number {
@@ -58,23 +62,23 @@ export function drawPositions(world: World, count: number): number[] {
 }
 
 /** All leaves of a batch: the acts at their places, dummies everywhere else. */
-function leavesOf(seed: Uint8Array, acts: ReadonlyMap<number, string>): Uint8Array[] {
-  return Array.from({ length: BATCH_LEAVES }, (_, position) => {
-    const disclosure = acts.get(position);
-    return disclosure === undefined ? dummyLeaf(sha256, dummyBytes(seed, position)) : batchLeaf(sha256, disclosure);
-  });
+function leavesOf(seed: Uint8Array, acts: readonly (readonly [place: number, disclosure: string])[]): Uint8Array[] {
+  const leaves = acts.map(([place, disclosure]) => [place, batchLeaf(sha256, disclosure)] as const);
+  return batchLeaves(sha256, seed, new Map(leaves));
 }
 
 /**
  * The acts that no batch has taken yet, oldest first.
  *
- * Why: only openings that are not archived can have any, so that the question stays as small as what is going on.
+ * Why: an opening can have some until its span ends (see register-spans.ts), archived or not: one that was archived within a
+ *      period of its last act must not leave the act behind. So the question stays as small as what is going on.
  */
 async function waitingActs(tx: TransactionSql): Promise<readonly Act[]> {
   return tx<Act[]>`
-    SELECT a.id, a.disclosure FROM openings o JOIN register_acts a ON a.opening_id = o.id
-    WHERE o.phase <> 'Archived' AND NOT EXISTS (SELECT 1 FROM register_batch_members m WHERE m.act_id = a.id)
-    ORDER BY a.at, a.opening_id, a.n LIMIT ${BATCH_LEAVES}`;
+    SELECT a.id, a.disclosure FROM openings o
+    LEFT JOIN register_spans s ON s.opening_id = o.id JOIN register_acts a ON a.opening_id = o.id
+    WHERE s.last_batch IS NULL AND NOT EXISTS (SELECT 1 FROM register_batch_members m WHERE m.act_id = a.id)
+    ORDER BY a.at, a.opening_id, a.n LIMIT ${BATCH_ACTS}`;
 }
 
 export function createRegisterBatches(
@@ -99,15 +103,19 @@ export function createRegisterBatches(
       const batch = row?.batch ?? 0;
       const seed = world.randomBytes(SEED_BYTES);
       const positions = drawPositions(world, acts.length);
-      const leaves = leavesOf(seed, new Map(acts.map(({ disclosure }, n) => [positions[n] as number, disclosure])));
+      const leaves = leavesOf(
+        seed,
+        acts.map(({ disclosure }, n) => [positions[n] as number, disclosure]),
+      );
       const root = batchRoot(sha256, leaves);
       await tx`INSERT INTO register_batches (batch, seed, root, ledger_seq) VALUES (${batch}, ${seed}, ${root}, ${seq})`;
       await tx`INSERT INTO register_batch_members (batch, position, act_id)
                SELECT ${batch}, position, act_id
                FROM unnest(${positions}::int[], ${acts.map(({ id }) => id)}::text[]) AS m (position, act_id)`;
+      await drawSpans(tx, batch);
       const command = `batch-${String(batch).padStart(NUMBER_DIGITS, '0')}`;
       const draft = { type: 'RegisterBatch', role: 'platform', command, body: batchBody(root), withheld: {} } as const;
-      return { drafts: [draft], answer: { batch, leaves, isFull: acts.length === BATCH_LEAVES } };
+      return { drafts: [draft], answer: { batch, leaves, isFull: acts.length === BATCH_ACTS } };
     });
     keepTree(answer.batch, answer.leaves);
     return { isFull: answer.isFull };
@@ -119,7 +127,10 @@ export function createRegisterBatches(
     const members = await sql<{ position: number; disclosure: string }[]>`
       SELECT m.position, a.disclosure FROM register_batch_members m JOIN register_acts a ON a.id = m.act_id
       WHERE m.batch = ${batch}`;
-    const leaves = leavesOf(seed, new Map(members.map(({ position, disclosure }) => [position, disclosure])));
+    const leaves = leavesOf(
+      seed,
+      members.map(({ position, disclosure }) => [position, disclosure]),
+    );
     if (!sameBytes(batchRoot(sha256, leaves), root))
       throw new LogDamagedError(writer.origin, `the acts of batch ${batch} do not have its root`);
     keepTree(batch, leaves);

@@ -6,7 +6,7 @@ import { encodeEntry } from '../../server/core/log/entry.ts';
 import { LEDGER_EVENTS } from '../../server/core/log/ledger-events.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { ledgerOrigin } from '../../server/core/log/origin.ts';
-import { BATCH_LEAVES, readBatch } from '../../server/core/log/register-batch.ts';
+import { BATCH_ACTS, BATCH_LEAVES, readBatch } from '../../server/core/log/register-batch.ts';
 import { formatRegisterProof, readRegisterProof, verifyRegisterProof } from '../../server/core/log/register-proof.ts';
 import { sha256 } from '../../server/hash.ts';
 import { drawPositions } from '../../server/ledger/register-batches.ts';
@@ -159,18 +159,38 @@ t.test('each act is taken once, also when batches are asked for at the same time
 t.test('what is more than a batch holds goes into the next', async (t) => {
   const bench = await ledgerBench(t);
   await addOpening(bench.sql, 'a');
-  const ids = await addActs(bench.sql, 'a', BATCH_LEAVES + 100, 1);
+  const ids = await addActs(bench.sql, 'a', BATCH_ACTS + 1, 1);
   await bench.ledger.takeRegister();
   const rows = await bench.sql<{ n: number }[]>`
     SELECT count(*)::int AS n FROM register_batch_members GROUP BY batch ORDER BY batch`;
   t.strictSame(
     rows.map(({ n }) => n),
-    [BATCH_LEAVES, 100],
+    [BATCH_ACTS, 1],
   );
-  for (const id of [ids[0], ids[BATCH_LEAVES - 1], ids.at(-1)]) {
+  for (const id of [ids[0], ids[BATCH_ACTS - 1], ids.at(-1)]) {
     const proof = await travel(bench, id ?? '');
     t.match(await verifyRegisterProof({ sha256, proof, ledgerKey: keyOf(bench) }), { ok: true, act: { id } });
   }
+});
+
+t.test('a batch takes as many acts as it holds', async (t) => {
+  const bench = await ledgerBench(t);
+  await addOpening(bench.sql, 'a');
+  await addActs(bench.sql, 'a', BATCH_ACTS, 1);
+  await bench.ledger.takeRegister();
+  const rows = await bench.sql<{ n: number }[]>`
+    SELECT count(*)::int AS n FROM register_batch_members GROUP BY batch`;
+  t.strictSame([...rows], [{ n: BATCH_ACTS }]);
+});
+
+t.test('acts of an opening that was archived before the next batch are taken all the same', async (t) => {
+  const bench = await ledgerBench(t);
+  await addOpening(bench.sql, 'a');
+  await bench.ledger.takeRegister();
+  const [id = ''] = await addActs(bench.sql, 'a', 1);
+  await bench.sql`UPDATE openings SET phase = 'Archived' WHERE id = 'a'`;
+  await bench.ledger.takeRegister();
+  t.match(await bench.ledger.proofOfAct(id), { act: String });
 });
 
 t.test('an act changed or removed after its batch is found out when its proof is asked for', async (t) => {

@@ -29,6 +29,7 @@ async function fill(sql: Sql): Promise<void> {
   await sql`INSERT INTO register_acts ${sql({ id: 'x', opening_id: '1', n: 0, at: 2, received_at: 1, type: 'Lodged', disclosure: 'd' })}`;
   await sql`INSERT INTO register_batches ${sql({ batch: 0, seed: hash(1), root: hash(2), ledger_seq: 0 })}`;
   await sql`INSERT INTO register_batch_members ${sql({ batch: 0, position: 3, act_id: 'x' })}`;
+  await sql`INSERT INTO register_reveals ${sql({ batch: 0, ledger_seq: 1 })}`;
 }
 
 const appendOnly = [
@@ -40,6 +41,7 @@ const appendOnly = [
   'register_acts',
   'register_batches',
   'register_batch_members',
+  'register_reveals',
 ];
 
 let database: TestDatabase;
@@ -197,6 +199,28 @@ t.test('an act is in one batch, at one position; the register is dense', async (
     '23514',
     'decided before it was received',
   );
+});
+
+t.test('a span is drawn once: its end and how the opening ended stay as they were written', async (t) => {
+  const { sql, superuser } = database;
+  const set = (column: string, value: unknown) =>
+    refusal(superuser`UPDATE register_spans SET ${superuser({ [column]: value })} WHERE opening_id = '1'`);
+  const insert = (row: Record<string, unknown>) => refusal(sql`INSERT INTO register_spans ${sql(row)}`);
+  t.equal(await insert({ opening_id: '1', first_batch: -1 }), '23514');
+  t.equal(await insert({ opening_id: '1', first_batch: 5, last_batch: 4 }), '23514', 'ends before it begins');
+  t.equal(await insert({ opening_id: '1', first_batch: 5, ending: 'failed' }), '23514', 'over, yet not ended');
+  t.equal(await insert({ opening_id: '1', first_batch: 5 }), null);
+  t.equal(await insert({ opening_id: '1', first_batch: 6 }), '23505');
+  t.equal(await set('first_batch', 6), 'KB004');
+  t.equal(await set('last_batch', 5), null);
+  t.equal(await set('last_batch', 6), 'KB004');
+  t.equal(await set('last_batch', null), 'KB004');
+  t.equal(await set('ending', 'postponed'), '23514');
+  t.equal(await set('ending', 'failed'), null);
+  t.equal(await set('ending', 'handed_over'), 'KB004', 'a failed tender stays failed');
+  t.equal(await refusal(sql`UPDATE register_spans SET first_batch = 0`), '42501');
+  t.equal(await refusal(sql`DELETE FROM register_spans`), '42501');
+  t.equal(await refusal(superuser`DELETE FROM register_spans`), 'KB001');
 });
 
 t.test('the server’s role can make, alter and own nothing', async (t) => {

@@ -12,6 +12,7 @@ import { formatInstant, parseInstant } from '../../server/core/log/instant.ts';
 import { inclusionProof, leafHash, readFromLeaves, rootOf } from '../../server/core/log/merkle.ts';
 import { formatNote, formatVkey, KEY_TYPES, parseVkey, verifierKey } from '../../server/core/log/note.ts';
 import { formatProof } from '../../server/core/log/proof.ts';
+import { dummyBytes, dummyLeaf } from '../../server/core/log/register-batch.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
 import {
@@ -30,7 +31,8 @@ export type Ref = number | { type: string; nth?: number };
 /**
  * A value to put somewhere. JSON as it is, but for: `{$from, $of?, $entry?}` what a pointer leads to, in the changed log or another;
  * `{$plusMs}` the instant that stood there, later; `{$digestOf}` the digest of what a pointer leads to; `{$strangersAct}` a person's
- * act with the signature of another key; `{$stranger}` the stranger's public key.
+ * act with the signature of another key; `{$stranger}` the stranger's public key; `{$dummyAt}` the leaf of the dummy at a place, from
+ * the seed in the entry itself.
  */
 type Value = Json;
 
@@ -172,8 +174,13 @@ function put(root: unknown, pointer: string, value: (before: Json) => Json): voi
 }
 
 function readValue(value: Value, before: Json, here: Open, log: readonly Open[]): Json {
+  if (Array.isArray(value)) return value.map((one: Json) => readValue(one, before, here, log));
   if (!isJsonObject(value)) return value;
-  const { $from, $of, $entry, $plusMs, $digestOf, $strangersAct, $stranger } = value;
+  const { $from, $of, $entry, $plusMs, $digestOf, $strangersAct, $stranger, $dummyAt } = value;
+  if (typeof $dummyAt === 'number') {
+    const seed = fromBase64(String(lookUp(here, '/entry/body/seed')));
+    return toBase64(dummyLeaf(sha256, dummyBytes(sha256, seed, $dummyAt)));
+  }
   if (typeof $plusMs === 'number') return formatInstant(parseInstant(String(before)) + $plusMs);
   if (typeof $digestOf === 'string') return toBase64Url(sha256(utf8(canonicalise(lookUp(here, $digestOf)))));
   if ($strangersAct === true) return strangersAct(before);

@@ -2,13 +2,16 @@
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../../server/core/log/entry.ts';
+import { openingOrigin } from '../../server/core/log/origin.ts';
 import { sha256 } from '../../server/hash.ts';
 import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
+import { commit } from '../../server/recorder/commit.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
+import { appendEntries, lockHead } from '../../server/store/append.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { readEntries } from '../../server/store/read-log.ts';
 import { type TestDatabase, testDb } from './database.ts';
-import { PLATFORM, testSigner } from './signed-log.ts';
+import { begin, entryAt, PLATFORM, testSigner } from './signed-log.ts';
 import { type SteppedWorld, steppedWorld } from './world.ts';
 
 export const BATCH_PERIOD_MS = 10_000;
@@ -70,6 +73,23 @@ export async function ledgerBench(t: Teardown): Promise<LedgerBench> {
 export async function addOpening(sql: Sql, id: string, phase = 'CheckIn'): Promise<void> {
   const at = Date.UTC(2026, 2, 5);
   await sql`INSERT INTO openings ${sql({ id, title: id, phase, deadline_at: at, opening_at: at, created_at: at - 1 })}`;
+}
+
+/** Archives an opening: the last entry of its log, and its row. */
+export async function archiveOpening(
+  bench: Pick<LedgerBench, 'sql' | 'signer'>,
+  id: string,
+  reason: 'handed_over' | 'failed' | 'aborted',
+): Promise<void> {
+  const { sql, signer } = bench;
+  const origin = openingOrigin(PLATFORM, id);
+  await begin(sql, origin);
+  await commit({ sql, signer }, [origin], async (tx) => {
+    const entry = entryAt(origin, 0, { reason, counts: null }, 'OpeningArchived');
+    const appended = await appendEntries(tx, await lockHead(tx, origin), [entry], signer);
+    await tx`UPDATE openings SET phase = 'Archived' WHERE id = ${id}`;
+    return { appended: [appended], answer: null };
+  });
 }
 
 /** Puts acts on the register of an opening. Returns: their ids. */

@@ -41,14 +41,14 @@ export async function crashImage(t: Teardown, folder: string): Promise<string> {
 const START_AT = Date.UTC(2026, 2, 5, 1, 0, 0);
 
 /** Entry `seq` of a log, with a body and one withheld field. */
-export function entryAt(origin: string, seq: number, body: JsonObject = { n: seq }): NewEntry {
+export function entryAt(origin: string, seq: number, body: JsonObject = { n: seq }, type = 'NoticePosted'): NewEntry {
   const { disclosure, digest } = makeDisclosure(sha256, new Uint8Array(32).fill(seq % 251), 'who', `person ${seq}`);
   const bytes = encodeEntry({
     v: 1,
     log: origin,
     seq,
     at: formatInstant(START_AT + seq),
-    type: 'NoticePosted',
+    type,
     actor: { role: 'host' },
     command: `c-${seq}`,
     body,

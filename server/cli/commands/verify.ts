@@ -28,6 +28,10 @@ export async function verify(argv: readonly string[], io: Io): Promise<number> {
   io.out(`${judged.standing}: ${judged.origin}`);
   io.out(`  ${judged.entries} entries, root ${judged.root}`);
   io.out(`  ${judged.actsChecked} acts checked by their signers’ keys, ${judged.withheld} fields withheld`);
+  if (judged.batches !== undefined) {
+    const { revealed, taken } = judged.batches;
+    io.out(`  ${revealed} of ${taken} register batches revealed`);
+  }
   io.out(`  ${judged.anchoring}`);
   return EXIT.done;
 }

@@ -24,6 +24,8 @@ const BIN = fileURLToPath(new URL('../bin.mjs', import.meta.url));
 const OPENING_PREFIX = 'g312-zhangye';
 const ANCHOR_TRIES = 60;
 const ANCHOR_PAUSE_MS = 250;
+/** 2 s at most: the dummies are revealed every second, and a demo that goes on without them has lost little. */
+const REVEAL_TRIES = 8;
 
 const options = {
   once: { type: 'boolean', default: false },
@@ -122,6 +124,7 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   try {
     const { sql } = database;
     await untilAnchored(sql, opening);
+    await untilRevealed(sql);
     const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
     await exportLog(sql, { origin: opening, vkey: vkey.trim(), folder: openingFolder, ledger });
     await exportLog(sql, { ...ledger, folder: ledgerFolder, ledger: null });
@@ -132,6 +135,8 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   const anchored = await judge(ledgerFolder, ledger.vkey);
   process.stdout.write(`verified opening=${openingId} entries=${verified.entries} root=${verified.root}\n`);
   process.stdout.write(`verified ledger=${anchored.origin} entries=${anchored.entries} root=${anchored.root}\n`);
+  const { revealed, taken } = anchored.batches ?? { revealed: 0, taken: 0 };
+  process.stdout.write(`${revealed} of ${taken} register batches revealed\n`);
 }
 
 async function readKeys(url: string): Promise<{ platform: string; ledger: { origin: string; vkey: string } }> {
@@ -148,6 +153,16 @@ async function untilAnchored(sql: Sql, origin: string): Promise<void> {
     await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
   }
   throw new Error(`the ledger did not take the last head of ${origin}`);
+}
+
+/** The opening is over, so the places in its batches that nobody stood behind may be shown; the ledger does it a few at a time. */
+async function untilRevealed(sql: Sql): Promise<void> {
+  for (let tries = 0; tries < REVEAL_TRIES; tries++) {
+    const waiting = await sql`SELECT 1 FROM register_batch_members m
+      WHERE NOT EXISTS (SELECT 1 FROM register_reveals r WHERE r.batch = m.batch) LIMIT 1`;
+    if (waiting.length === 0) return;
+    await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
+  }
 }
 
 async function judge(folder: string, trust: string): Promise<Verified> {

@@ -33,6 +33,7 @@ export const LOG_FORMAT_CODES = [
   'bundle_malformed',
   'proof_malformed',
   'batch_malformed',
+  'reveal_malformed',
   'head_malformed',
 ] as const;
 

@@ -1,6 +1,6 @@
 /** The catalogue of what stands on the ledger and on the access log: each event's body in clear and its withheld fields. */
 import * as Type from 'typebox';
-import { BATCH_DEPTH } from './register-batch.ts';
+import { BATCH_ACTS, BATCH_DEPTH, BATCH_LEAVES } from './register-batch.ts';
 
 const strict = { additionalProperties: false } as const;
 const nothing = Type.Object({}, strict);
@@ -44,6 +44,20 @@ export const LEDGER_EVENTS = {
   },
   /** See register-batch.ts. */
   RegisterBatch: { body: Type.Object({ depth: Type.Literal(BATCH_DEPTH), root: RootText }, strict), withheld: [] },
+  /** See register-reveal.ts, which holds the places against one another as well. */
+  DummiesRevealed: {
+    body: Type.Object(
+      {
+        batch: Type.Integer({ minimum: 1 }),
+        seed: RootText,
+        acts: Type.Array(Type.Tuple([Type.Integer({ minimum: 0, maximum: BATCH_LEAVES - 1 }), RootText]), {
+          maxItems: BATCH_ACTS,
+        }),
+      },
+      strict,
+    ),
+    withheld: [],
+  },
   /** See head.ts, which holds the members against one another as well. */
   Head: {
     body: Type.Object(

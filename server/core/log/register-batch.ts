@@ -1,5 +1,6 @@
 /** Batches of lodgement-register acts: a salted tree of fixed depth whose one ledger entry never tells how many acts it holds. */
 import { fromBase64, toBase64 } from './base64.ts';
+import { joinBytes, uint32Bytes } from './bytes.ts';
 import type { JsonObject } from './canonical.ts';
 import { demand, recode } from './error.ts';
 import { HASH_BYTES, type Sha256 } from './hash.ts';
@@ -8,8 +9,14 @@ import { utf8 } from './utf8.ts';
 
 /** Depth of every batch tree. */
 export const BATCH_DEPTH = 12;
-/** Places in a batch: 2^12. More acts than that wait for the next one. */
+/** Places in a batch: 2^12. */
 export const BATCH_LEAVES = 4096;
+/**
+ * Acts in a batch at most; more wait for the next one.
+ *
+ * Why: a quarter of the places, so that the entry which one day reveals the others has room for every act's leaf.
+ */
+export const BATCH_ACTS = 1024;
 /** Bytes behind a dummy leaf: as random as a disclosure's salt, so that the two cannot be told apart. */
 export const DUMMY_BYTES = 32;
 
@@ -22,6 +29,24 @@ export function batchLeaf(sha256: Sha256, disclosure: string): Uint8Array {
 export function dummyLeaf(sha256: Sha256, random: Uint8Array): Uint8Array {
   demand(random.length === DUMMY_BYTES, 'batch_malformed', `a dummy has ${DUMMY_BYTES} bytes`);
   return leafHash(sha256, random);
+}
+
+/**
+ * The 32 bytes behind the dummy at a place: SHA-256(seed ‖ place in four bytes, big-endian).
+ *
+ * Why: as good as random to whoever lacks the seed; and the seed alone, once it is shown, makes all of them again. It says
+ *      nothing of an act, whose salt is drawn by itself.
+ */
+export function dummyBytes(sha256: Sha256, seed: Uint8Array, place: number): Uint8Array {
+  return sha256(joinBytes(seed, uint32Bytes(place)));
+}
+
+/** All leaves of a batch: the acts' at their places, dummies of the seed everywhere else. */
+export function batchLeaves(sha256: Sha256, seed: Uint8Array, acts: ReadonlyMap<number, Uint8Array>): Uint8Array[] {
+  return Array.from(
+    { length: BATCH_LEAVES },
+    (_, place) => acts.get(place) ?? dummyLeaf(sha256, dummyBytes(sha256, seed, place)),
+  );
 }
 
 /** Root over all places of a batch. Throws: `batch_malformed` unless there are 4,096. */

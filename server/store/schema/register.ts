@@ -1,6 +1,6 @@
-/** Tables of the lodgement register, all append-only: its acts, and the batches by which the ledger takes them. */
+/** Tables of the lodgement register, append-only but for the spans: its acts, the batches by which the ledger takes them, and which of those may be revealed. */
 import { sql } from 'drizzle-orm';
-import { check, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
+import { check, index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
 import { bytes, instant, whole } from './columns.ts';
 
 /** The acts of each opening's register, counted from 0 within it; `disclosure` is the salted act that the batch commits to. */
@@ -56,3 +56,31 @@ export const registerBatchMembers = pgTable(
     check('register_batch_members_position', sql`${t.position} >= 0`),
   ],
 );
+
+/**
+ * The batches each opening could have used, by number. `last_batch` is null while bidders may act or acts wait, `ending` until the
+ * opening is archived; both are written once. Unlike a batch, a span is nobody's to prove: it only keeps batches closed.
+ */
+export const registerSpans = pgTable(
+  'register_spans',
+  {
+    openingId: text('opening_id').primaryKey(),
+    firstBatch: whole('first_batch').notNull(),
+    lastBatch: whole('last_batch'),
+    ending: text({ enum: ['handed_over', 'failed', 'aborted'] }),
+  },
+  (t) => [
+    check('register_spans_batches', sql`${t.firstBatch} >= 0 AND ${t.lastBatch} >= ${t.firstBatch}`),
+    check('register_spans_ending', sql`${t.ending} IN ('handed_over', 'failed', 'aborted')`),
+    check('register_spans_in_order', sql`${t.lastBatch} IS NOT NULL OR ${t.ending} IS NULL`),
+    index('register_spans_open').on(t.firstBatch).where(sql`${t.ending} IS DISTINCT FROM 'handed_over'`),
+  ],
+);
+
+/** The batches whose dummies are revealed, each in the ledger's entry `ledger_seq`. */
+export const registerReveals = pgTable('register_reveals', {
+  batch: whole('batch')
+    .primaryKey()
+    .references(() => registerBatches.batch),
+  ledgerSeq: whole('ledger_seq').notNull().unique(),
+});

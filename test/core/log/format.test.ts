@@ -9,7 +9,13 @@ import { ENTRY_LIMIT_BYTES, encodeEntry, parseEntry } from '../../../server/core
 import { checkHead, readHead } from '../../../server/core/log/head.ts';
 import { ed25519Verifier, NOTE_LIMIT_BYTES, parseVkey } from '../../../server/core/log/note.ts';
 import { verifyProof } from '../../../server/core/log/proof.ts';
-import { BATCH_LEAVES, batchProof, readBatch, verifyBatchAct } from '../../../server/core/log/register-batch.ts';
+import {
+  BATCH_ACTS,
+  BATCH_LEAVES,
+  batchProof,
+  readBatch,
+  verifyBatchAct,
+} from '../../../server/core/log/register-batch.ts';
 import { encodeBundle, parseBundle, parseTilePath } from '../../../server/core/log/tile.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyLog } from '../../../server/core/log/verify.ts';
@@ -175,7 +181,7 @@ t.test('the limits in the text are the limits in the code', async (t) => {
     `| levels of a JSON value | ${JSON_DEPTH_LIMIT} |`,
     `| disclosure | ${said(DISCLOSURE_LIMIT_CHARACTERS)} characters |`,
     `| note | ${said(NOTE_LIMIT_BYTES)} bytes |`,
-    `| batch | ${said(BATCH_LEAVES)} places |`,
+    `| batch | ${said(BATCH_LEAVES)} places, ${said(BATCH_ACTS)} acts |`,
     `| JWS | ${said(JWS_LIMIT_CHARACTERS)} characters; \`x5c\` ${X5C_LIMIT} certificates |`,
   ])
     t.ok(text.includes(row), row);
