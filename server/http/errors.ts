@@ -66,6 +66,8 @@ const OPENING_STATUS = {
   confirmation_is_over: 409,
   record_unchanged: 409,
   record_outdated: 409,
+  bid_was_revoked: 409,
+  deadline_not_later: 409,
   no_such_objection: 404,
   objection_not_open: 409,
   objection_not_answered: 409,

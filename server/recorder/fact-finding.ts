@@ -86,7 +86,7 @@ async function assignedRoles(tx: TransactionSql, openingId: string): Promise<Ass
 
 /** The frozen register; bidder numbers are drawn once, by chance, and afterwards read back from the log. */
 export function registerFacts(kept: KeptOpening, randomBytes: (length: number) => Uint8Array): RegisterFacts {
-  const frozen = freezeRegister(kept.register, formatInstant);
+  const frozen = freezeRegister(kept.register, formatInstant, kept.state);
   const { numbers } = kept.state;
   return {
     ...frozen,

@@ -21,7 +21,7 @@ export type FoldedOpening = KeptOpening & {
   readonly receivedUntil: number;
   /** Which refused attempts of which bidder stand on the log, as `3/late_decryption`. */
   readonly attempts: ReadonlySet<string>;
-  /** By credit code: under which command the company checked in, so that whoever does it again gets that receipt. */
+  /** By credit code: under which command the company last checked in, so that whoever does it again gets that receipt. */
   readonly checkIns: ReadonlyMap<string, CheckIn>;
 };
 
@@ -50,7 +50,7 @@ export function foldAct(
 ): FoldedOpening {
   const register = evolveRegister(before.register, act);
   const { account, creditCode } = act.who;
-  if (act.type !== 'CheckedIn' || before.checkIns.has(creditCode)) return { ...before, register };
+  if (act.type !== 'CheckedIn') return { ...before, register };
   const checkIns = new Map(before.checkIns).set(creditCode, { actId: act.id, account, command: act.command });
   return { ...before, register, checkIns };
 }

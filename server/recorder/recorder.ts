@@ -140,7 +140,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   function onCommitted(openingId: string, kept: KeptOpening, events: readonly LoggedEvent[]): void {
     const { phase } = kept.state;
     timekeeper.arm(openingId, kept.state);
-    if (phase !== 'Attribution' && phase !== 'Closed') prepared.delete(openingId);
+    if (phase !== 'Attribution' && phase !== 'Closed' && phase !== 'ReviewMeeting') prepared.delete(openingId);
     verifyReceived(openingId, kept.state);
     if (phase === 'Archived') forget(openingId);
     if (events.some((e) => e.type === 'BidsSealed')) deps.onSealed(openingId);
@@ -259,7 +259,8 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   async function prepareFiles(openingId: string): Promise<void> {
     const state = (await keptOf(openingId))?.state;
     const before = prepared.get(openingId) ?? { openedLists: null, manifest: null };
-    if (state?.phase !== 'Closed' || before.manifest !== null) return;
+    const isDue = state?.phase === 'Closed' || state?.phase === 'ReviewMeeting';
+    if (!isDue || before.manifest !== null) return;
     prepared.set(openingId, { ...before, manifest: await deps.desk.manifest(state) });
   }
 

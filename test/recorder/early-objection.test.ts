@@ -1,10 +1,5 @@
 /** Early objections through the real recorder: silent before the roster, entered with it or with the end, answered, disputed by who raised them. */
 
-import { openDisclosures } from '../../server/core/log/disclosure.ts';
-import { parseEntry } from '../../server/core/log/entry.ts';
-import { createAudit } from '../../server/core/opening/audit.ts';
-import { sha256 } from '../../server/hash.ts';
-import { knownValues } from '../../server/recorder/kept-opening.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { testDb } from '../support/database.ts';
 import { ORIGIN } from '../support/opening-people.ts';
@@ -21,6 +16,7 @@ import {
   testHall,
   until,
 } from '../support/recorder.ts';
+import { problemsOf } from '../support/recorder-audit.ts';
 import t from '../support/tap.ts';
 
 const OUTSIDER = 7;
@@ -42,28 +38,6 @@ async function inCheckIn(hall: Hall, running: RunningRecorder, bidders: readonly
 async function toPhase(hall: Hall, running: RunningRecorder, phase: string): Promise<void> {
   await hall.pass(DEADLINE - hall.world.now());
   await until(async () => (await stateOf(running)).phase === phase);
-}
-
-/** What the auditor finds in the log as it lies in the database. */
-async function problemsOf(sql: Sql): Promise<unknown[]> {
-  const audit = createAudit(sha256);
-  const entries = await sql<
-    { seq: number; bytes: Uint8Array }[]
-  >`SELECT seq, bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq`;
-  const all = await sql<
-    { seq: number; disclosure: string }[]
-  >`SELECT seq, disclosure FROM disclosures WHERE origin = ${ORIGIN}`;
-  for (const { seq, bytes } of entries) {
-    const entry = parseEntry(bytes);
-    const opened = openDisclosures(
-      sha256,
-      entry.commit,
-      all.filter((d) => d.seq === seq).map((d) => d.disclosure),
-    );
-    if (!opened.ok) throw new Error(opened.reason);
-    audit.add(entry, knownValues(opened.fields) as never);
-  }
-  return [...audit.finish().problems];
 }
 
 const sizeOf = async (sql: Sql): Promise<number> => (await sql`SELECT 1 FROM entries WHERE origin = ${ORIGIN}`).length;

@@ -29,10 +29,12 @@ export const BUILT = [
   'Announcing',
   'RecordConfirm',
   'Closed',
+  'ReviewMeeting',
   'HandedOver',
   'Archived',
   'Failed',
   'Aborted',
+  'Postponed',
 ] as const satisfies readonly Phase[];
 export type BuiltPhase = (typeof BUILT)[number];
 
@@ -114,7 +116,7 @@ export function playTo(s: Script, phase: BuiltPhase): Script {
   return s;
 }
 
-/** A fresh opening in this phase. Failed: too few bids. Aborted: a supervisor's order in CheckIn. */
+/** A fresh opening in this phase. Failed: too few bids. Aborted: a supervisor's order in CheckIn. Postponed: from there as well. */
 export function reach(phase: BuiltPhase, setting: Setting = {}): Script {
   if (phase === 'Failed') {
     const s = playTo(openingScript(setting), 'Scheduled').lodge(0).lodge(1);
@@ -122,6 +124,8 @@ export function reach(phase: BuiltPhase, setting: Setting = {}): Script {
     return s.clockTo(DEADLINE).go('Seal', {}, clock);
   }
   if (phase === 'Aborted') return reach('CheckIn', setting).go('OrderAbort', { reason: '责令终止' }, supervisor);
+  if (phase === 'Postponed') return reach('CheckIn', setting).go('PostponeOpening', { reason: '澄清招标文件' }, host);
+  if (phase === 'ReviewMeeting') return reach('Closed', setting).go('OpenReview', { reason: '公布评审结果' }, host);
   return playTo(openingScript(setting), phase);
 }
 

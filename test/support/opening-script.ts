@@ -211,7 +211,7 @@ function resume(from: Snapshot): Script {
   let { state, lines, register, numbers, now } = from;
 
   const registerFacts = (): RegisterFacts => {
-    const frozen = freezeRegister(register, formatInstant);
+    const frozen = freezeRegister(register, formatInstant, state);
     // a permutation that is not the identity wherever there are two
     const drawn = frozen.roster.map((_row, i) => (i % 2 === 0 ? Math.min(i + 2, frozen.roster.length) : i));
     return {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toBase64 } from '../../server/core/log/base64.ts';
-import type { Json } from '../../server/core/log/canonical.ts';
+import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
@@ -18,7 +18,16 @@ import { openSigner, type Signer } from '../../server/recorder/signer.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import type { TestDatabase } from './database.ts';
-import { actOf, bidderWho, lodgedBid, OPENING_ID, openingListOf, PLATFORM, staffWho } from './opening-people.ts';
+import {
+  actOf,
+  bidderWho,
+  digest,
+  lodgedBid,
+  OPENING_ID,
+  openingListOf,
+  PLATFORM,
+  staffWho,
+} from './opening-people.ts';
 import { type SteppedWorld, steppedWorld } from './world.ts';
 
 export const MINUTE = 60_000;
@@ -49,7 +58,7 @@ export function testDesk(verdicts: Verdicts): OpeningDesk {
         return { bidder, disclosure, list };
       }),
     manifest: async (state) => ({
-      sha256: 'A'.repeat(43),
+      sha256: digest(canonicalise({ v: 1, bids: [] })),
       bids: state.bids.filter(isDecrypted).length,
       document: { v: 1, bids: [] },
     }),

@@ -14,6 +14,7 @@ export const BID_STATUSES = [
   'deemed_revoked',
   'deemed_withdrawn',
   'unknown',
+  'revoked',
 ] as const;
 export type BidStatus = (typeof BID_STATUSES)[number];
 
@@ -30,6 +31,7 @@ export const TONES = {
   deemed_revoked: 'bad',
   deemed_withdrawn: 'bad',
   unknown: 'warn',
+  revoked: 'bad',
 } as const satisfies Record<BidStatus, 'quiet' | 'busy' | 'good' | 'warn' | 'bad'>;
 export type Tone = (typeof TONES)[BidStatus];
 
@@ -37,6 +39,7 @@ export type Tone = (typeof TONES)[BidStatus];
 export function bidStatus(state: OpeningState, bid: Bid): BidStatus {
   if (isDecrypted(bid)) return hasPrice(state, bid) ? 'announced' : 'decrypted';
   if (isUndecided(bid)) return 'received';
+  if (bid.revokedAt !== null) return 'revoked';
   if (bid.contestOpen) return 'contested';
   const verdict: Verdict | null = verdictOf(bid);
   if (verdict !== null) return verdict;

@@ -20,6 +20,7 @@ const ICONS = {
   deemed_revoked: 'cross',
   deemed_withdrawn: 'cross',
   unknown: 'question',
+  revoked: 'cross',
 } as const satisfies Record<BidStatus, IconName>;
 
 export function Board({ state }: { state: OpeningState }): JSX.Element {

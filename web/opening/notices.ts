@@ -3,6 +3,8 @@ import type { EventType } from '../../server/core/opening/events.ts';
 import type { HeldEntry } from '../replica/replica.ts';
 
 const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
+  'OpeningPostponed',
+  'OpeningRescheduled',
   'TenderFailed',
   'WindowOpened',
   'WindowExtended',
@@ -10,7 +12,9 @@ const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
   'AttemptRefused',
   'PricesAnnounced',
   'RecordIssued',
+  'BidRevoked',
   'ConfirmationsTimedOut',
+  'ReviewOpened',
   'ObjectionRaised',
   'ObjectionAnswered',
   'AnswerDisputed',
@@ -31,6 +35,8 @@ export function noticesOf(entries: readonly HeldEntry[]): HeldEntry[] {
 /** The reason or text a person gave with an event, as far as this viewer may read it, verbatim; null when there is none. */
 export function reasonOf({ event }: HeldEntry): string | null {
   switch (event.type) {
+    case 'OpeningPostponed':
+    case 'ReviewOpened':
     case 'WindowExtended':
     case 'OpeningSuspended':
     case 'ResumeProposed':

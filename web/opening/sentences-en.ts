@@ -18,6 +18,9 @@ export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
   DraftAmended: () => 'The host amended the draft',
   OpeningPublished: ({ body }) => `The host published the opening; check-in opens ${dayTime(body.checkInOpensAt)}`,
+  OpeningPostponed: ({ body }) => `The host took back the deadline of ${dayTime(body.deadlineAt)}: ${body.reason}`,
+  OpeningRescheduled: ({ body }) =>
+    `New deadline ${dayTime(body.deadlineAt)} at ${body.place}; check-in opens ${dayTime(body.checkInOpensAt)}. Bids already lodged stand`,
   CheckInOpened: ({ body }) => `Check-in opened at ${time(body.effectiveAt)}`,
   BidsSealed: ({ body }) =>
     `Bidding closed; all bids sealed at ${time(body.effectiveAt)}, root ${shortDigest(body.envelopesRoot)}`,
@@ -39,6 +42,8 @@ export const sentencesEn: Sentences = {
       : `All have decrypted; the window ended early at ${time(body.effectiveAt)}`,
   AttributionProposed: ({ body }) => `Bidder ${body.bidder} did not decrypt; proposed: ${verdicts[body.verdict]}`,
   RulingGiven: ({ body }) => `${by[body.by]} ruled on bid ${body.bidder}: ${verdicts[body.verdict]}`,
+  BidRevoked: ({ body }) =>
+    `Bidder ${body.bidder} revoked its bid after the deadline; the bid bond may be kept (Art. 35 of the Regulations)`,
   RulingContested: ({ body }) => `Bidder ${body.bidder} contested the ruling`,
   PricesAnnounced: ({ body }) =>
     `All ${body.count} prices announced at once${body.ceilingPrice === null ? '' : `; ceiling price ${formatAmount(body.ceilingPrice)}`}`,
@@ -57,6 +62,8 @@ export const sentencesEn: Sentences = {
     `${body.bidder === null ? 'The objector' : `Bidder ${body.bidder}`} disputes the answer to objection ${body.objection}; complaints until ${dayTime(body.complainBy)}`,
   CloseProposed: ({ body }) => `The host proposed to close on version ${body.version} of the record`,
   OpeningClosed: ({ body }) => `The witness attested; the opening is closed on version ${body.version} of the record`,
+  ReviewOpened: ({ body }) =>
+    `The host opened a review meeting on version ${body.version} of the record: ${body.reason}`,
   HandedOver: ({ body }) => `${body.bids} bids handed over to evaluation`,
   OpeningArchived: () => 'Archived; the log has ended',
   OpeningSuspended: ({ body }) => `Suspended; every time limit frozen since ${time(body.since)}`,

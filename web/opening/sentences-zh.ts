@@ -18,6 +18,9 @@ export const sentencesZh: Sentences = {
   OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
   DraftAmended: () => '主持人修改了开标信息',
   OpeningPublished: ({ body }) => `主持人发布开标；签到于 ${dayTime(body.checkInOpensAt)} 开始`,
+  OpeningPostponed: ({ body }) => `主持人宣布延期，原截止时间 ${dayTime(body.deadlineAt)} 不再适用：${body.reason}`,
+  OpeningRescheduled: ({ body }) =>
+    `新的截止时间 ${dayTime(body.deadlineAt)}，地点 ${body.place}；${dayTime(body.checkInOpensAt)} 开始签到。已递交的投标继续有效`,
   CheckInOpened: ({ body }) => `签到开始（${time(body.effectiveAt)}）`,
   BidsSealed: ({ body }) =>
     `投标截止，全部投标于 ${time(body.effectiveAt)} 封存，封存根 ${shortDigest(body.envelopesRoot)}`,
@@ -37,6 +40,7 @@ export const sentencesZh: Sentences = {
       : `全部解密完成，解密时限于 ${time(body.effectiveAt)} 提前结束`,
   AttributionProposed: ({ body }) => `${body.bidder} 号投标人未解密，系统建议：${verdicts[body.verdict]}`,
   RulingGiven: ({ body }) => `${by[body.by]}认定 ${body.bidder} 号投标：${verdicts[body.verdict]}`,
+  BidRevoked: ({ body }) => `${body.bidder} 号投标人在截止后撤销投标，投标保证金可不予退还（条例第三十五条）`,
   RulingContested: ({ body }) => `${body.bidder} 号投标人对认定提出争议`,
   PricesAnnounced: ({ body }) =>
     `唱标：一次公布全部 ${body.count} 个报价${body.ceilingPrice === null ? '' : `，最高投标限价 ${formatAmount(body.ceilingPrice)}`}`,
@@ -53,6 +57,7 @@ export const sentencesZh: Sentences = {
     `${body.bidder === null ? '提出人' : `${body.bidder} 号投标人`}对异议 ${body.objection} 的答复有争议，可投诉至 ${dayTime(body.complainBy)}`,
   CloseProposed: ({ body }) => `主持人就记录第 ${body.version} 版提出结束开标`,
   OpeningClosed: ({ body }) => `见证人员确认，开标结束（记录第 ${body.version} 版）`,
+  ReviewOpened: ({ body }) => `主持人就第 ${body.version} 版记录召开复会：${body.reason}`,
   HandedOver: ({ body }) => `向评标移交 ${body.bids} 份投标文件`,
   OpeningArchived: () => '归档，日志终结',
   OpeningSuspended: ({ body }) => `开标暂停，自 ${time(body.since)} 起全部时限冻结`,

@@ -78,6 +78,7 @@ export const en: Readonly<Record<Key, string>> = {
   status_deemed_revoked: 'Deemed revoked',
   status_deemed_withdrawn: 'Deemed withdrawn',
   status_unknown: 'Cause unknown',
+  status_revoked: 'Revoked by the bidder',
 
   roster: 'Roster',
   rosterCount: '{n} bidders',

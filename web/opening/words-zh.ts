@@ -76,6 +76,7 @@ export const zh = {
   status_deemed_revoked: '视为撤销',
   status_deemed_withdrawn: '视为撤回',
   status_unknown: '原因未查明',
+  status_revoked: '投标人撤销',
 
   roster: '投标人名单',
   rosterCount: '共 {n} 家',

@@ -41,7 +41,9 @@ async function show(person: Person, state: OpeningState, io: Io): Promise<void> 
   const { openingId, phase, phaseSince, details, bids, window, record } = state;
   const { size, root } = await headSeen(person, openingId);
   io.out(`${openingId} ${details.title}`);
-  io.out(`  ${phase} since ${formatInstant(phaseSince)}; deadline ${details.deadlineAt}`);
+  io.out(
+    `  ${phase} since ${formatInstant(phaseSince)}; ${phase === 'Postponed' ? 'no deadline until it is rescheduled' : `deadline ${details.deadlineAt}`}`,
+  );
   const number = numberOf(state, person.creditCode);
   const own = number === null ? '' : `; own number ${number}`;
   if (bids.length > 0) io.out(`  ${bids.filter(isDecrypted).length} of ${bids.length} bids decrypted${own}`);

@@ -1,6 +1,6 @@
 // What may be asked of an opening: each command's data, the roles that may ask it, and whose key must sign it.
 import * as Type from 'typebox';
-import { BidderNumber, DetailsSchema, DigestText, ReasonText } from './details.ts';
+import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, ReasonText } from './details.ts';
 import { PolicySchema } from './policy.ts';
 import type { Role } from './roles.ts';
 
@@ -54,7 +54,11 @@ export const COMMANDS = {
   OpenCheckIn: { data: nothing, ...clock },
   Seal: { data: nothing, ...clock },
   PostponeOpening: { data: withReason, roles: ['host'], signedBy: 'session' },
-  RescheduleOpening: { data: Type.Object({ details: DetailsSchema }, strict), roles: ['host'], signedBy: 'session' },
+  RescheduleOpening: {
+    data: Type.Object({ deadlineAt: InstantText, place: Name }, strict),
+    roles: ['host'],
+    signedBy: 'session',
+  },
   PublishRoster: { data: nothing, roles: ['host'], signedBy: 'session' },
   StartDrawing: { data: nothing, roles: ['host'], signedBy: 'session' },
   CommitShare: {

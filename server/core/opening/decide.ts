@@ -8,6 +8,7 @@ import type { Role } from './roles.ts';
 import type { OpeningState } from './state.ts';
 import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
 import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
+import { postponeOpening, rescheduleOpening } from './steps/postponement.ts';
 import {
   archiveOpening,
   attestClose,
@@ -18,6 +19,8 @@ import {
   signRecord,
   timeOutConfirmations,
 } from './steps/record.ts';
+import { openReview } from './steps/review.ts';
+import { revokeBid } from './steps/revocation.ts';
 import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './steps/sealing.ts';
 import {
   confirmAbort,
@@ -66,6 +69,10 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return openCheckIn(state, command, facts);
     case 'Seal':
       return seal(state, command, facts);
+    case 'PostponeOpening':
+      return postponeOpening(state, command, facts);
+    case 'RescheduleOpening':
+      return rescheduleOpening(state, command, facts);
     case 'PublishRoster':
       return publishRoster(state, command, facts);
     case 'OpenWindow':
@@ -84,6 +91,8 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return recordRefusedAttempt(state, command, facts);
     case 'CloseWindow':
       return closeWindow(state, command, facts);
+    case 'RevokeBid':
+      return revokeBid(state, command, facts);
     case 'GiveRuling':
       return giveRuling(state, command, facts);
     case 'ContestRuling':
@@ -110,6 +119,8 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return proposeClose(state, command, facts);
     case 'AttestClose':
       return attestClose(state, command, facts);
+    case 'OpenReview':
+      return openReview(state, command, facts);
     case 'HandOver':
       return handOver(state, command, facts);
     case 'ArchiveOpening':
@@ -132,8 +143,6 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return confirmAbort(state, command, facts);
     case 'OrderAbort':
       return orderAbort(state, command, facts);
-    case 'PostponeOpening':
-    case 'RescheduleOpening':
     case 'StartDrawing':
     case 'CommitShare':
     case 'RevealShare':
@@ -143,8 +152,6 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
     case 'SubmitBackup':
     case 'StartQuoteRound':
     case 'SubmitQuote':
-    case 'OpenReview':
-    case 'RevokeBid':
     case 'CorrectEmergency':
     case 'AcknowledgePoint':
     case 'Say':

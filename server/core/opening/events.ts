@@ -1,7 +1,7 @@
 // The catalogue of what can happen in an opening: each event's body in clear, and its withheld fields with who may see them and from when.
 import * as Type from 'typebox';
 import { ATTEMPTS, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
-import { BidderNumber, DetailsSchema, DigestText, InstantText, OpeningId, ReasonText } from './details.ts';
+import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, OpeningId, ReasonText } from './details.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES } from './policy.ts';
 import type { PersonRole } from './roles.ts';
 
@@ -98,6 +98,14 @@ export const EVENTS = {
     body: Type.Object({ policyHash: DigestText, checkInOpensAt: InstantText }, strict),
     withheld: person,
   },
+  OpeningPostponed: {
+    body: Type.Object({ deadlineAt: InstantText, reason: ReasonText }, strict),
+    withheld: person,
+  },
+  OpeningRescheduled: {
+    body: Type.Object({ deadlineAt: InstantText, place: Name, checkInOpensAt: InstantText }, strict),
+    withheld: person,
+  },
   CheckInOpened: { body: Type.Object({ effectiveAt: InstantText }, strict), withheld: {} },
   BidsSealed: {
     body: Type.Object({ effectiveAt: InstantText, envelopesRoot: DigestText }, strict),
@@ -177,6 +185,7 @@ export const EVENTS = {
     ),
     withheld: { ...person, reason: toParticipants },
   },
+  BidRevoked: { body: Bidder, withheld: { ...person, reason: toParticipants } },
   RulingContested: { body: Bidder, withheld: { ...person, reason: toConducting } },
   PricesAnnounced: {
     body: Type.Object(
@@ -212,6 +221,7 @@ export const EVENTS = {
   },
   CloseProposed: { body: Type.Object(RecordVersion, strict), withheld: person },
   OpeningClosed: { body: Type.Object(RecordVersion, strict), withheld: person },
+  ReviewOpened: { body: Type.Object({ ...RecordVersion, reason: ReasonText }, strict), withheld: person },
   HandedOver: {
     body: Type.Object({ manifestSha256: DigestText, bids: Type.Integer({ minimum: 0 }) }, strict),
     withheld: { ...person, manifest: toConducting },

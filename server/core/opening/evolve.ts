@@ -52,6 +52,7 @@ const newBid = (bidder: number): Bid => ({
   challengeAcknowledged: false,
   attempts: [],
   lateAttempts: 0,
+  revokedAt: null,
   proposal: null,
   ruledByHost: null,
   ruledByWitness: null,
@@ -146,6 +147,19 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'OpeningPublished':
       if (event.body.policyHash !== s.policyHash) throw new CorruptLogError(seq, 'published another policy');
       return { ...enter(s, 'Scheduled', event.at), checkInOpensAt: parseInstant(event.body.checkInOpensAt) };
+    case 'OpeningPostponed':
+      if (parseInstant(event.body.deadlineAt) !== s.deadlineAt)
+        throw new CorruptLogError(seq, 'postponed another deadline');
+      return { ...enter(s, 'Postponed', event.at), checkInOpensAt: null };
+    case 'OpeningRescheduled': {
+      const { deadlineAt, place, checkInOpensAt } = event.body;
+      return {
+        ...enter(s, 'Scheduled', event.at),
+        details: { ...s.details, deadlineAt, place },
+        deadlineAt: parseInstant(deadlineAt),
+        checkInOpensAt: parseInstant(checkInOpensAt),
+      };
+    }
     case 'CheckInOpened':
       return enter(s, 'CheckIn', parseInstant(event.body.effectiveAt));
     case 'BidsSealed':
@@ -223,6 +237,11 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         return { ...ruled, contestOpen: b.contestOpen && ruled.ruledByHost !== ruled.ruledByWitness };
       });
     }
+    case 'BidRevoked':
+      return changeBid(s, seq, event.body.bidder, (b) => {
+        if (b.revokedAt !== null) throw new CorruptLogError(seq, 'revoked twice');
+        return { ...b, revokedAt: event.receivedAt ?? event.at, contestOpen: false };
+      });
     case 'RulingContested':
       return changeBid(s, seq, event.body.bidder, (b) => ({
         ...b,
@@ -302,6 +321,10 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       if (event.body.version !== s.record?.version)
         throw new CorruptLogError(seq, 'closed another version of the record');
       return enter(s, 'Closed', event.at);
+    case 'ReviewOpened':
+      if (event.body.version !== s.record?.version || event.body.recordSha256 !== s.record.sha256)
+        throw new CorruptLogError(seq, 'reviews another record');
+      return enter(s, 'ReviewMeeting', event.at);
     case 'HandedOver':
       return enter(s, 'HandedOver', event.at);
     case 'OpeningArchived':

@@ -6,9 +6,10 @@ import { evidenceOf, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import type { LoggedEvent } from './events.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
-import { bidOf, isDecrypted, isUndecided, type OpeningState, verdictOf } from './state.ts';
+import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
 import { isAnyOpen } from './steps/objection.ts';
 import { hindranceToClose } from './steps/record.ts';
+import { hasLawfulLead } from './steps/sealing.ts';
 import { standingOf } from './steps/window.ts';
 
 /** May an event like this come while the opening is suspended? */
@@ -33,6 +34,14 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
   switch (event.type) {
     case 'OpeningPublished':
       return event.body.checkInOpensAt === formatInstant(before.deadlineAt - policy.checkInLeadMs);
+    case 'OpeningPostponed':
+      return (event.receivedAt ?? event.at) < before.deadlineAt;
+    case 'OpeningRescheduled': {
+      const deadlineAt = parseInstant(event.body.deadlineAt);
+      const checkInOpensAt = deadlineAt - policy.checkInLeadMs;
+      const isLead = hasLawfulLead(before.profile, { deadlineAt, checkInOpensAt }, event.receivedAt ?? event.at);
+      return isLead && deadlineAt > before.deadlineAt && event.body.checkInOpensAt === formatInstant(checkInOpensAt);
+    }
     case 'CheckInOpened': {
       const due = before.checkInOpensAt;
       return due !== null && event.at >= due && event.body.effectiveAt === formatInstant(due);
@@ -41,7 +50,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       return event.at >= before.deadlineAt;
     case 'TenderFailed':
       if (event.body.reason === 'too_few_bidders') return before.phase === 'Sealed' && role === 'clock';
-      return before.phase === 'Attribution' && role === 'host' && !bids.some(isDecrypted) && allRuled(before);
+      return before.phase === 'Attribution' && role === 'host' && !bids.some(isDecrypted) && !bids.some(isUnsettled);
     case 'RosterPublished':
       return event.body.count >= policy.minimumBidders;
     case 'WindowOpened':
@@ -51,17 +60,18 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'DecryptionReceived': {
       const bid = bidOf(before, event.body.bidder);
       const isInTime = window !== null && standingOf(window, event.receivedAt ?? event.at) === 'open';
-      return isInTime && bid !== undefined && !isDecrypted(bid) && !isUndecided(bid);
+      return isInTime && bid !== undefined && !isDecrypted(bid) && !isUndecided(bid) && bid.revokedAt === null;
     }
     case 'WindowClosed': {
       const { effectiveAt, why } = event.body;
       if (window === null || bids.some(isUndecided)) return false;
-      if (why === 'all_decrypted') return bids.every(isDecrypted) && effectiveAt <= formatInstant(window.closesAt);
+      const isSettled = bids.every((bid) => isDecrypted(bid) || isGivenUp(bid));
+      if (why === 'all_decrypted') return isSettled && effectiveAt <= formatInstant(window.closesAt);
       return event.at >= window.closesAt && effectiveAt === formatInstant(window.closesAt);
     }
     case 'AttributionProposed': {
       const bid = bidOf(before, event.body.bidder);
-      if (bid === undefined || isDecrypted(bid)) return false;
+      if (bid === undefined || isDecrypted(bid) || isGivenUp(bid)) return false;
       const evidence = evidenceOf(before, bid);
       return (
         canonicalise(event.body.evidence) === canonicalise(evidence) && event.body.verdict === proposeVerdict(evidence)
@@ -69,17 +79,17 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     }
     case 'RulingGiven': {
       const bid = bidOf(before, event.body.bidder);
-      if (bid === undefined || isDecrypted(bid) || event.body.by !== role) return false;
+      if (bid === undefined || isDecrypted(bid) || isGivenUp(bid) || event.body.by !== role) return false;
       const verdict = verdictOf(bid);
       return verdict === null || verdict === 'unknown';
     }
     case 'RulingContested': {
       const bid = bidOf(before, event.body.bidder);
-      return bid !== undefined && verdictOf(bid) !== null;
+      return bid !== undefined && !isGivenUp(bid) && verdictOf(bid) !== null;
     }
     case 'PricesAnnounced': {
       const opened = bids.filter(isDecrypted).length;
-      const isAll = event.body.count === opened && opened > 0 && allRuled(before);
+      const isAll = event.body.count === opened && opened > 0 && !bids.some(isUnsettled);
       return isAll && event.body.ceilingPrice === policy.ceilingPrice;
     }
     case 'RecordIssued':
@@ -141,22 +151,23 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'OpeningAborted':
       if (event.body.by === 'supervisor') return role === 'supervisor';
       return before.abortProposedBy !== null && role !== before.abortProposedBy && role !== 'supervisor';
+    case 'BidRevoked': {
+      const bid = bidOf(before, event.body.bidder);
+      return bid !== undefined && !isUndecided(bid);
+    }
     case 'OpeningCreated':
     case 'DraftAmended':
     case 'ChallengeAcknowledged':
     case 'BidDecrypted':
     case 'DecryptionFailed':
     case 'AttemptRefused':
+    case 'ReviewOpened':
     case 'ObjectionAnswered':
     case 'HandedOver':
     case 'SuspensionRequested':
     case 'AbortProposed':
       return true;
   }
-}
-
-function allRuled(state: OpeningState): boolean {
-  return state.bids.every((bid) => isDecrypted(bid) || verdictOf(bid) !== null);
 }
 
 function windowLength({ opensAt, closesAt }: { readonly opensAt: string; readonly closesAt: string }): number {

@@ -14,7 +14,9 @@ export type RecordLine = {
   readonly lodgedAt: string;
   readonly checkedIn: boolean;
   readonly envelopeSha256: string;
-  readonly decryption: 'decrypted' | 'deemed_revoked' | 'deemed_withdrawn' | 'unknown';
+  readonly decryption: 'decrypted' | 'revoked' | 'deemed_revoked' | 'deemed_withdrawn' | 'unknown';
+  /** Only where its bidder revoked it after the deadline, opened or not; the bid bond may be kept (条例35). */
+  readonly revokedAt?: string;
   readonly price: Omit<PriceRow, 'bidder' | 'name' | 'creditCode' | 'openingList'> | null;
 };
 
@@ -114,6 +116,7 @@ function lineOf(
     checkedIn: row.checkedIn,
     envelopeSha256: row.envelopeSha256,
     decryption: outcomeOf(bid),
+    ...(bid.revokedAt === null ? {} : { revokedAt: formatInstant(bid.revokedAt) }),
     price:
       price === undefined
         ? null

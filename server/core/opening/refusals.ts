@@ -74,6 +74,10 @@ export const REFUSALS = {
     en: 'The deadline leaves no room for the check-in period.',
     zh: '投标截止时间距今不足签到所需时间。',
   },
+  deadline_not_later: {
+    en: 'The new deadline must lie after the one that was taken back.',
+    zh: '新的投标截止时间必须晚于原截止时间。',
+  },
   no_supervisor_assigned: {
     en: 'A host, a tenderer, a witness and a supervisor must be assigned before publication (20号令 art. 7, 53).',
     zh: '发布前必须指定主持人、招标人、见证人员和行政监督人员（20号令第七条、第五十三条）。',
@@ -112,6 +116,7 @@ export const REFUSALS = {
     zh: '操作所指的解密公钥与日志所载不一致。',
   },
   no_such_attempt: { en: 'No such decryption is waiting to be decided.', zh: '没有待处理的该次解密。' },
+  bid_was_revoked: { en: 'This bid has been revoked by its bidder.', zh: '该投标已由投标人撤销。' },
   // attribution
   no_such_bidder: { en: 'There is no bidder with this number.', zh: '没有此编号的投标人。' },
   bid_was_decrypted: { en: 'This bid was decrypted; there is nothing to rule on.', zh: '该投标已解密，无需归因。' },

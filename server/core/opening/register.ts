@@ -139,7 +139,7 @@ export type RegisterDecision =
 
 /** May bidders act on the register in this phase? Checking in has a phase of its own. */
 const REGISTER_PHASES = {
-  LodgeBid: ['Scheduled', 'CheckIn', 'Postponed'],
+  LodgeBid: ['Scheduled', 'CheckIn'],
   WithdrawBid: ['Scheduled', 'CheckIn', 'Postponed'],
   CheckIn: ['CheckIn'],
   Rehearse: ['Scheduled', 'CheckIn', 'Postponed'],
@@ -151,6 +151,8 @@ export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): R
   const phases: readonly Phase[] = REGISTER_PHASES[type];
   if (phases.includes(phase)) return null;
   if (phase === 'Draft') return 'not_published_yet';
+  // While it is postponed there is no deadline that a bid could name; what is lodged stands and may be withdrawn.
+  if (type === 'LodgeBid' && phase === 'Postponed') return 'not_open_for_bids';
   if (type === 'CheckIn' && (phase === 'Scheduled' || phase === 'Postponed')) return 'check_in_not_open';
   if (phase === 'Archived' || phase === 'Failed' || phase === 'Aborted') return 'opening_is_over';
   // From the roster on an objection goes to the opening itself.
@@ -166,14 +168,14 @@ export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): R
  */
 export function decideRegister(
   register: RegisterState,
-  opening: Pick<OpeningState, 'phase' | 'deadlineAt' | 'policyHash' | 'details'>,
+  opening: Pick<OpeningState, 'phase' | 'deadlineAt' | 'checkInOpensAt' | 'policyHash' | 'details'>,
   command: RegisterCommand,
   facts: Pick<Facts, 'receivedAt'>,
 ): RegisterDecision {
   const wrongPhase = registerPhaseRefusal(command.type, opening.phase);
   if (wrongPhase !== null) return refuse(wrongPhase);
-  if (command.type !== 'RaiseEarlyObjection' && facts.receivedAt >= opening.deadlineAt)
-    return refuse('deadline_has_passed');
+  const hasDeadline = command.type !== 'RaiseEarlyObjection' && opening.phase !== 'Postponed';
+  if (hasDeadline && facts.receivedAt >= opening.deadlineAt) return refuse('deadline_has_passed');
   const mine = register.bidders.get(command.who.creditCode);
   switch (command.type) {
     case 'LodgeBid': {
@@ -190,7 +192,7 @@ export function decideRegister(
       if (mine?.standing == null || mine.standing.bidId !== command.data.bidId) return refuse('no_standing_bid');
       return { events: [{ type: 'BidWithdrawn', body: command.data }] };
     case 'CheckIn':
-      if (mine !== undefined && mine.checkedInAt !== null) return { repeats: 'CheckedIn' };
+      if (mine !== undefined && isCheckedIn(mine, opening)) return { repeats: 'CheckedIn' };
       return { events: [{ type: 'CheckedIn', body: {} }] };
     case 'Rehearse': {
       if ((mine?.rehearsals ?? 0) >= MAX_REHEARSALS) return refuse('too_many_acts');
@@ -247,7 +249,7 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
       if (before.standing?.bidId !== act.body.bidId) throw new Error('withdrew a bid that did not stand');
       return { ...put({ standing: null }), withdrawn: register.withdrawn + 1 };
     case 'CheckedIn':
-      return put({ checkedInAt: before.checkedInAt ?? act.receivedAt });
+      return put({ checkedInAt: act.receivedAt });
     case 'Rehearsed':
       return put({ rehearsals: before.rehearsals + 1 });
     case 'AttemptRefused':
@@ -262,6 +264,14 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
   }
 }
 
+/** Checked in for the opening as it is scheduled now; who came for a date that was postponed has to come again. */
+export function isCheckedIn(
+  { checkedInAt }: Pick<Registered, 'checkedInAt'>,
+  { checkInOpensAt }: Pick<OpeningState, 'checkInOpensAt'>,
+): boolean {
+  return checkedInAt !== null && checkedInAt >= (checkInOpensAt ?? 0);
+}
+
 /** The standing bids in the order of their credit codes: an order that tells nothing of when or how they came. */
 export function standingBids(register: RegisterState): readonly (Registered & { readonly standing: Standing })[] {
   const standing = [...register.bidders.values()].filter(
@@ -274,6 +284,7 @@ export function standingBids(register: RegisterState): readonly (Registered & { 
 export function freezeRegister(
   register: RegisterState,
   formatInstant: (at: number) => string,
+  opening: Pick<OpeningState, 'checkInOpensAt'>,
 ): Omit<RegisterFacts, 'envelopesRoot' | 'numbers'> {
   const standing = standingBids(register);
   const lodgements = standing.map(
@@ -297,7 +308,7 @@ export function freezeRegister(
       name: who.name,
       envelopeSha256: s.envelopeSha256,
       lodgedAt: formatInstant(s.lodgedAt),
-      checkedIn: checkedInAt !== null,
+      checkedIn: isCheckedIn({ checkedInAt }, opening),
     }),
   );
   // of everyone who objected, with a standing bid or without

@@ -22,6 +22,8 @@ export type Bid = {
   readonly challengeAcknowledged: boolean;
   readonly attempts: readonly Attempt[];
   readonly lateAttempts: number;
+  /** When its bidder revoked it after the deadline, by receipt (条例35); null while it stands. */
+  readonly revokedAt: number | null;
   readonly proposal: { readonly verdict: Verdict; readonly evidence: Evidence } | null;
   readonly ruledByHost: Verdict | null;
   readonly ruledByWitness: Verdict | null;
@@ -119,14 +121,26 @@ export function isDecrypted(bid: Bid): boolean {
   return bid.attempts.some((a) => a.outcome === 'decrypted');
 }
 
+/** Revoked before it was opened: there is nothing to open any more, and nothing to rule on. */
+export function isGivenUp(bid: Bid): boolean {
+  return bid.revokedAt !== null && !isDecrypted(bid);
+}
+
+/** Neither opened nor ruled on alike nor given up: the others' prices wait for a ruling. */
+export function isUnsettled(bid: Bid): boolean {
+  return !isDecrypted(bid) && !isGivenUp(bid) && verdictOf(bid) === null;
+}
+
 /** What became of a bid, in the words of the record; what nobody has ruled on alike is unknown. */
-export function outcomeOf(bid: Bid): 'decrypted' | Verdict {
+export function outcomeOf(bid: Bid): 'decrypted' | 'revoked' | Verdict {
+  if (isGivenUp(bid)) return 'revoked';
   return isDecrypted(bid) ? 'decrypted' : (verdictOf(bid) ?? 'unknown');
 }
 
 /** What the record says and what can still change once it is issued: each bid's outcome, each objection's status. All in clear. */
 export function changeable(state: Pick<OpeningState, 'bids' | 'objections'>): readonly string[] {
-  return [...state.bids.map(outcomeOf), ...state.objections.map((o) => o.status)];
+  const bids = state.bids.map((bid) => `${outcomeOf(bid)}${bid.revokedAt === null ? '' : ' and revoked'}`);
+  return [...bids, ...state.objections.map((o) => o.status)];
 }
 
 /** An attempt is received and the vault has not decided it yet. */

@@ -167,7 +167,9 @@ t.test('the roster carries the name of the bid that stands, not of the first act
     source: null,
   } as const;
   const register = evolveRegister(evolveRegister(emptyRegister, checkedIn), lodged);
-  t.match(freezeRegister(register, formatInstant).roster, [{ name: '投标人5', checkedIn: true }]);
+  t.match(freezeRegister(register, formatInstant, { checkInOpensAt: null }).roster, [
+    { name: '投标人5', checkedIn: true },
+  ]);
 });
 
 t.test('a stored register that does not fit is corrupt', async (t) => {
@@ -229,7 +231,7 @@ t.test('random acts: receipts = standing + replaced + withdrawn, and a replay is
   fc.assert(
     fc.property(wishes, (list) => {
       const { register, acts } = play(list, DEADLINE - 10_000);
-      const { counts } = freezeRegister(register, formatInstant);
+      const { counts } = freezeRegister(register, formatInstant, { checkInOpensAt: null });
       t.equal(counts.receipts, counts.standing + counts.replaced + counts.withdrawn);
       t.same(acts.reduce(evolveRegister, emptyRegister), register);
       t.equal(register.size, acts.length);

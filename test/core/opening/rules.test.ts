@@ -34,10 +34,10 @@ t.test('every refusal has a sentence in each language, ending like one', async (
 });
 
 t.test('an event fits only where one of its commands may be asked', async (t) => {
-  // the seal fails the tender in the phase it has just entered; what was objected early enters right behind the roster
+  // the seal fails the tender in the phase it has just entered; what was objected early enters right behind the roster or the end
   const follows: Record<string, string[]> = {
     TenderFailed: ['Sealed'],
-    ObjectionRaised: ['RosterPublished'],
+    ObjectionRaised: ['RosterPublished', 'Failed', 'Aborted'],
     AttributionProposed: ['Attribution'],
   };
   for (const type of EVENT_TYPES) {

@@ -3,7 +3,7 @@ import { formatInstant } from '../../log/instant.ts';
 import { needed, type Step } from '../decision.ts';
 import { refuse } from '../refusals.ts';
 import { isGreaterAmount, type PriceRow } from '../rows.ts';
-import { bidOf, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
+import { bidOf, isDecrypted, isGivenUp, isUnsettled, verdictOf } from '../state.ts';
 
 /** How often one bidder may contest the ruling on its bid: a right, not a brake on the others. */
 export const MAX_CONTESTS = 3;
@@ -13,6 +13,7 @@ export const giveRuling: Step<'GiveRuling'> = (state, { data, actor }) => {
   const bid = bidOf(state, data.bidder);
   if (bid === undefined) return refuse('no_such_bidder');
   if (isDecrypted(bid)) return refuse('bid_was_decrypted');
+  if (isGivenUp(bid)) return refuse('bid_was_revoked');
   const standing = verdictOf(bid);
   if (standing !== null && standing !== 'unknown') return refuse('ruling_is_final');
   const by = actor.role === 'host' ? 'host' : 'witness';
@@ -26,6 +27,7 @@ export const giveRuling: Step<'GiveRuling'> = (state, { data, actor }) => {
 export const contestRuling: Step<'ContestRuling'> = (state, { data, actor }) => {
   const bid = actor.bidder === undefined ? undefined : bidOf(state, actor.bidder);
   if (bid === undefined) return refuse('no_such_bidder');
+  if (isGivenUp(bid)) return refuse('bid_was_revoked');
   if (verdictOf(bid) === null) return refuse('nothing_ruled');
   if (bid.contests >= MAX_CONTESTS) return refuse('ruling_is_final');
   return { events: [{ type: 'RulingContested', body: { bidder: bid.bidder }, fields: { reason: data.reason } }] };
@@ -33,7 +35,7 @@ export const contestRuling: Step<'ContestRuling'> = (state, { data, actor }) => 
 
 export const declareFailed: Step<'DeclareFailed'> = (state, { data }, facts) => {
   if (state.bids.some(isDecrypted)) return refuse('some_decrypted');
-  if (!allRuled(state)) return refuse('rulings_missing');
+  if (state.bids.some(isUnsettled)) return refuse('rulings_missing');
   const at = state.window?.closed?.at ?? facts.at;
   return {
     events: [
@@ -46,10 +48,6 @@ export const declareFailed: Step<'DeclareFailed'> = (state, { data }, facts) => 
   };
 };
 
-function allRuled(state: OpeningState): boolean {
-  return state.bids.every((bid) => isDecrypted(bid) || verdictOf(bid) !== null);
-}
-
 /**
  * 唱标: every price in ONE event, so that all see them at the same moment (20号令30, 54(1)).
  *
@@ -57,7 +55,7 @@ function allRuled(state: OpeningState): boolean {
  */
 export const announcePrices: Step<'AnnouncePrices'> = (state, _command, facts) => {
   if (!state.bids.some(isDecrypted)) return refuse('nothing_decrypted');
-  if (!allRuled(state)) return refuse('rulings_missing');
+  if (state.bids.some(isUnsettled)) return refuse('rulings_missing');
   const opened = facts.openedLists;
   const decrypted = state.bids.filter(isDecrypted);
   if (opened === null || opened.length !== decrypted.length) return refuse('lists_not_ready');

@@ -6,7 +6,7 @@ import type { Facts } from '../facts.ts';
 import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import type { Actor } from '../roles.ts';
-import { type Bid, bidOf, changeable, isDecrypted, type OpeningState, verdictOf } from '../state.ts';
+import { type Bid, bidOf, changeable, isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../state.ts';
 import { isAnyOpen } from './objection.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
@@ -72,7 +72,7 @@ export const timeOutConfirmations: Step<'TimeOutConfirmations'> = (state, _comma
 export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosigned'>): Refusal | null {
   if (state.record === null) return refuse('no_record_yet');
   if (isAnyOpen(state)) return refuse('objections_open');
-  const undecrypted = state.bids.filter((bid) => !isDecrypted(bid));
+  const undecrypted = state.bids.filter((bid) => !isDecrypted(bid) && !isGivenUp(bid));
   if (undecrypted.some((bid) => bid.contestOpen)) return refuse('ruling_contested');
   if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown'))
     return refuse('verdict_unknown');

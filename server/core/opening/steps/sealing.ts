@@ -58,7 +58,8 @@ function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Ref
   return promisesTooMuch(policy) ? refuse('not_available_yet') : null;
 }
 
-function isInstant(text: string): boolean {
+/** Does the text name a real instant? */
+export function isInstant(text: string): boolean {
   try {
     return formatInstant(parseInstant(text)) === text;
   } catch (fault) {
@@ -80,10 +81,8 @@ export const publishOpening: Step<'PublishOpening'> = (state, _command, facts) =
   const roles = ASSIGNABLE.filter((role) => role !== 'auditor');
   if (!roles.every((role) => facts.assigned.includes(role))) return refuse('no_supervisor_assigned');
   const checkInOpensAt = state.deadlineAt - state.policy.checkInLeadMs;
-  // Check-in may already be due, but the deadline must lie ahead.
-  if (facts.receivedAt >= state.deadlineAt) return refuse('deadline_too_soon');
-  const lawfulLead = state.profile === 'rehearsal' || facts.receivedAt <= checkInOpensAt;
-  if (!lawfulLead) return refuse('deadline_too_soon');
+  const times = { deadlineAt: state.deadlineAt, checkInOpensAt };
+  if (!hasLawfulLead(state.profile, times, facts.receivedAt)) return refuse('deadline_too_soon');
   return {
     events: [
       {
@@ -94,6 +93,15 @@ export const publishOpening: Step<'PublishOpening'> = (state, _command, facts) =
     ],
   };
 };
+
+/** Does an act received then leave check-in its time before the deadline? In a rehearsal it may already be due. */
+export function hasLawfulLead(
+  profile: ProfileName,
+  { deadlineAt, checkInOpensAt }: { readonly deadlineAt: number; readonly checkInOpensAt: number },
+  receivedAt: number,
+): boolean {
+  return receivedAt < deadlineAt && (profile === 'rehearsal' || receivedAt <= checkInOpensAt);
+}
 
 export const openCheckIn: Step<'OpenCheckIn'> = (state, _command, facts) => {
   if (state.checkInOpensAt === null || facts.at < state.checkInOpensAt) return refuse('before_its_time');

@@ -5,7 +5,7 @@ import { DECRYPTION_FAULTS } from '../commands.ts';
 import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
-import { bidOf, isDecrypted, isUndecided, type OpeningState } from '../state.ts';
+import { bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
 
 /** Tries one bidder has in the window: enough for every token and reader in the office, too few to load the vault. */
 export const MAX_DECRYPTION_ATTEMPTS = 20;
@@ -63,7 +63,7 @@ export const extendWindow: Step<'ExtendWindow'> = (state, { data }, facts) => {
 export const endWindowEarly: Step<'EndWindowEarly'> = (state, _command, facts) => {
   const window = windowOf(state);
   if (standingOf(window, facts.receivedAt) !== 'open') return refuse('window_is_over');
-  if (!state.bids.every(isDecrypted)) return refuse('window_running');
+  if (!state.bids.every((bid) => isDecrypted(bid) || isGivenUp(bid))) return refuse('window_running');
   // received in time and decided a little later: never dated beyond the end itself
   return { events: [windowClosed(Math.min(facts.at, window.closesAt), 'all_decrypted')] };
 };
@@ -88,6 +88,7 @@ export const decryptBid: Step<'DecryptBid'> = (state, { data, actor }, facts) =>
   const standing = standingOf(windowOf(state), facts.receivedAt);
   if (standing !== 'open') return refuse(standing === 'before' ? 'window_not_open' : 'window_is_over');
   if (isDecrypted(bid)) return refuse('already_decrypted');
+  if (bid.revokedAt !== null) return refuse('bid_was_revoked');
   if (isUndecided(bid)) return refuse('attempt_undecided');
   if (bid.attempts.length >= MAX_DECRYPTION_ATTEMPTS) return refuse('too_many_attempts');
   const body = { bidder: bid.bidder, attempt: bid.attempts.length + 1, jweSha256: data.jweSha256 };
@@ -118,7 +119,7 @@ export const closeWindow: Step<'CloseWindow'> = (state, _command, facts) => {
   if (standingOf(window, facts.at) !== 'after') return refuse('before_its_time');
   if (facts.undecided > 0 || state.bids.some(isUndecided)) return refuse('acts_still_undecided');
   const proposals = state.bids
-    .filter((bid) => !isDecrypted(bid))
+    .filter((bid) => !isDecrypted(bid) && !isGivenUp(bid))
     .map((bid): NewEvent => {
       const evidence = evidenceOf(state, bid);
       return {

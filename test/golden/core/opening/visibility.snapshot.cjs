@@ -16,6 +16,12 @@ DraftAmended.act: supervisor, auditor
 OpeningPublished.who: tenderer, host, witness, supervisor, auditor
 OpeningPublished.source: supervisor, auditor
 OpeningPublished.act: supervisor, auditor
+OpeningPostponed.who: tenderer, host, witness, supervisor, auditor
+OpeningPostponed.source: supervisor, auditor
+OpeningPostponed.act: supervisor, auditor
+OpeningRescheduled.who: tenderer, host, witness, supervisor, auditor
+OpeningRescheduled.source: supervisor, auditor
+OpeningRescheduled.act: supervisor, auditor
 BidsSealed.lodgements: bidder from the roster, tenderer from the roster, host from the roster, witness from the roster, supervisor from the roster, auditor from the roster, public from the roster
 BidsSealed.counts: bidder from the roster, tenderer from the roster, host from the roster, witness from the roster, supervisor from the roster, auditor from the roster, public from the roster
 TenderFailed.who: tenderer, host, witness, supervisor, auditor
@@ -49,6 +55,10 @@ RulingGiven.who: tenderer, host, witness, supervisor, auditor
 RulingGiven.source: supervisor, auditor
 RulingGiven.act: supervisor, auditor
 RulingGiven.reason: bidder, tenderer, host, witness, supervisor, auditor
+BidRevoked.who: tenderer, host, witness, supervisor, auditor
+BidRevoked.source: supervisor, auditor
+BidRevoked.act: supervisor, auditor
+BidRevoked.reason: bidder, tenderer, host, witness, supervisor, auditor
 RulingContested.who: tenderer, host, witness, supervisor, auditor
 RulingContested.source: supervisor, auditor
 RulingContested.act: supervisor, auditor
@@ -87,6 +97,9 @@ CloseProposed.act: supervisor, auditor
 OpeningClosed.who: tenderer, host, witness, supervisor, auditor
 OpeningClosed.source: supervisor, auditor
 OpeningClosed.act: supervisor, auditor
+ReviewOpened.who: tenderer, host, witness, supervisor, auditor
+ReviewOpened.source: supervisor, auditor
+ReviewOpened.act: supervisor, auditor
 HandedOver.who: tenderer, host, witness, supervisor, auditor
 HandedOver.source: supervisor, auditor
 HandedOver.act: supervisor, auditor
