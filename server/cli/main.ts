@@ -33,7 +33,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./demo/demo.ts')).runDemo,
   },
   verify: {
-    usage: '<folder | address> [--trust <ledger vkey>] [--public]',
+    usage: '<folder | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--public]',
     en: 'Judges a log from an export or an address; trusts neither.',
     zh: '核验导出文件夹或网址上的日志，二者均不轻信。',
     load: async () => (await import('./commands/verify.ts')).verify,

@@ -6,7 +6,7 @@ import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/log/ch
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { demand, LogFormatError } from '../core/log/error.ts';
 import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
-import { leafHash } from '../core/log/merkle.ts';
+import { appendLeaves, EMPTY_RANGE, leafHash, rangeRoot } from '../core/log/merkle.ts';
 import {
   ed25519Verifier,
   KEY_TYPES,
@@ -49,7 +49,7 @@ export type Verified = {
 export type VerifyOptions = {
   /** The ledger's verifier key, from elsewhere than the log. */
   readonly trust?: string;
-  /** The whole ledger, to exclude a second log of the opening; by default the one beside the log, where `trust` is given. */
+  /** The whole ledger, to exclude a second log of an opening; by default the one beside the log, where `trust` is given. */
   readonly ledger?: LogSource;
   /** Whether every disclosure must be there: so for a whole export, not for what the public may see. */
   readonly requireAllDisclosures: boolean;
@@ -82,14 +82,18 @@ export async function verifySource(source: LogSource, options: VerifyOptions): P
   }
 }
 
-type Heads = (head: LedgerHead, publicKey: string) => void;
+/** What somebody else looks for in a ledger while it is judged. */
+type Eyes = {
+  readonly onHead: (head: LedgerHead, publicKey: string) => void;
+  readonly onLeaf: (leaf: Uint8Array) => void;
+};
 
-async function judge(source: LogSource, options: VerifyOptions, onHead?: Heads): Promise<Verified | Refused> {
+async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Promise<Verified | Refused> {
   const vkey = await source.vkey();
   const key = keyOf(vkey);
   if ('ok' in key) return key;
   const roots = keepRoots();
-  const watcher = watcherOf(key, vkey, roots, onHead);
+  const watcher = watcherOf(key, vkey, roots, eyes?.onHead);
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
   // Before the log's own checkpoint: then whatever an honest ledger knows of the log, the log shows.
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
@@ -108,6 +112,7 @@ async function judge(source: LogSource, options: VerifyOptions, onHead?: Heads):
       if (problem !== undefined) return problem;
       await tiles.add(leaf);
       if (watcher.kind === 'opening') roots.add(leaf);
+      eyes?.onLeaf(leaf);
       return undefined;
     },
   });
@@ -167,7 +172,12 @@ function keyOf(vkey: string): VerifierKey | Refused {
 const OPENING_NAME = /^(.+?)\/opening\/([a-z0-9][a-z0-9-]{0,62}[a-z0-9])$/u;
 const PLATFORM_NAME = /^(.+)\/(?:ledger|access)$/u;
 
-function watcherOf({ name, publicKey }: VerifierKey, vkey: string, roots: Roots, onHead?: Heads): Watcher | null {
+function watcherOf(
+  { name, publicKey }: VerifierKey,
+  vkey: string,
+  roots: Roots,
+  onHead?: Eyes['onHead'],
+): Watcher | null {
   const [, platform = '', openingId = ''] = OPENING_NAME.exec(name) ?? [];
   if (platform !== '' && openingOrigin(platform, openingId) === name)
     return watchOpening(platform, openingId, vkey, roots);
@@ -283,12 +293,38 @@ async function readWholeLedger(
   if (from === null) return null;
   const heads: WholeLedger['heads'][number][] = [];
   const options = { requireAllDisclosures: false, ...(trust !== undefined && { trust }) };
-  const judged = await judge(from, options, ({ kind, checkpoint }, publicKey) => {
-    if (checkpoint.origin === origin) heads.push({ ...checkpoint, kind, publicKey });
+  const anchored = anchoredAt(await source.anchor());
+  let range = EMPTY_RANGE;
+  const judged = await judge(from, options, {
+    onHead({ kind, checkpoint }, publicKey) {
+      if (checkpoint.origin === origin) heads.push({ ...checkpoint, kind, publicKey });
+    },
+    onLeaf(leaf) {
+      if (anchored !== null && range.size < anchored.size) range = appendLeaves(sha256, range, [leaf]);
+    },
   });
   if (!judged.ok) return { ...judged, detail: `${from.name}: ${judged.detail ?? ''}` };
   const isOther = judged.kind !== 'ledger' || judged.origin !== ledgerOrigin(platformOf(origin));
-  return isOther ? refuse('anchor_other_ledger') : { entries: judged.entries, heads };
+  if (isOther) return refuse('anchor_other_ledger');
+  const isReached = anchored !== null && range.size === anchored.size;
+  if (isReached && !sameBytes(rangeRoot(sha256, range), anchored.root))
+    return refuse('anchor_ledger_differs', { detail: `at ${anchored.size} entries` });
+  return { entries: judged.entries, heads };
+}
+
+/**
+ * The head of the ledger that a log came with; null when there is none that can be read. Whether it is signed is asked elsewhere.
+ *
+ * Why: a platform that keeps two ledgers, one for this opening and one for everybody else, shows it here.
+ */
+function anchoredAt(anchor: Anchor | null): Checkpoint | null {
+  if (anchor === null) return null;
+  try {
+    return parseCheckpoint(parseNote(anchor.checkpoint).text);
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return null;
+    throw fault;
+  }
 }
 
 const platformOf = (origin: string): string => origin.slice(0, origin.lastIndexOf('/opening/'));

@@ -49,6 +49,10 @@ export const VERIFY_REASONS = {
     en: 'The checkpoint beside the anchor is not the one its proof leads to.',
     zh: '锚定所附的签名树头与证明所指不一致。',
   },
+  anchor_ledger_differs: {
+    en: 'The ledger at hand tells another history than the one this log was anchored in.',
+    zh: '所提供的总账与本日志锚定时的总账历史不一致。',
+  },
   anchor_other_head: { en: 'The ledger holds another head than this log shows.', zh: '总账所载树头与本日志不一致。' },
   anchor_behind: {
     en: 'The ledger does not hold the last head of this finished log.',

@@ -33,6 +33,7 @@ const OPENING_STATUS = {
   nothing_to_freeze: 409,
   details_invalid: 422,
   policy_not_lawful: 422,
+  quorum_out_of_reach: 503,
   rehearsal_not_allowed: 422,
   deadline_too_soon: 422,
   no_supervisor_assigned: 409,

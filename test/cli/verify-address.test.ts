@@ -5,7 +5,7 @@ import { urlSource } from '../../server/cli/log-source.ts';
 import { verifySource } from '../../server/cli/verify-log.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { changed, readChange } from '../support/golden-change.ts';
-import { runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
+import { goldenBench, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { filesOf, type GoldenLog, readGolden } from '../support/golden-log.ts';
 import { type GoldenServer, goldenServer, idOf } from '../support/golden-server.ts';
 import t from '../support/tap.ts';
@@ -37,6 +37,17 @@ t.test('openings and ledger of an honest server', async (t) => {
   t.equal(await say(`${server.url}/logs/ledger`, TRUST), 'valid, still open; its key is the trusted one');
   const judged = await verifySource(urlSource(logAt(server)), { requireAllDisclosures: true });
   t.match(judged, { ok: true, actsChecked: 28, withheld: 0 }, 'pages shorter than asked for lose nothing');
+});
+
+t.test('a folder against the ledger of a server', async (t) => {
+  const server = await serve(t);
+  const bench = await goldenBench(t);
+  const folder = await bench.place('valid', WHOLE);
+  const good = await runCli('verify', folder, '--trust', TRUST, '--ledger', `${server.url}/logs/ledger`);
+  t.match(good, { code: 0, out: /anchored in the trusted ledger, which was read whole/ });
+  const other = await serve(t, whole, changed(readChange('valid', 'ledger-told-differently--still-open')));
+  const bad = await runCli('verify', folder, '--trust', TRUST, '--ledger', `${other.url}/logs/ledger`);
+  t.match(bad, { code: 1, out: '', err: /^anchor_ledger_differs\n/ });
 });
 
 t.test('the same words and exit codes on the command line', async (t) => {

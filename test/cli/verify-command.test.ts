@@ -2,12 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { verdictOf } from '../../server/cli/commands/verify.ts';
 import { VERIFY_REASONS } from '../../server/cli/verify-words.ts';
 import { ACT_REASONS } from '../../server/core/log/act.ts';
 import { LOG_REASONS } from '../../server/core/log/verify.ts';
 import { AUDIT_PROBLEMS } from '../../server/core/opening/audit.ts';
 import { type Change, readChange } from '../support/golden-change.ts';
-import { goldenBench, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
+import { goldenBench, judge, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { GOLDEN_FOLDER, type GoldenLog } from '../support/golden-log.ts';
 import t from '../support/tap.ts';
 
@@ -32,15 +33,15 @@ t.test('on the command line: exit code 0 and the standing, or 1 and the reason i
     AUDIT_PROBLEMS,
     VERIFY_REASONS,
   ];
-  // The whole ledger of another place is for the library; by address it is found by itself.
-  const alone = invalid.filter((name) => readChange('invalid', name).verify?.ledger === undefined);
   const answers = await Promise.all(
-    alone.map(async (name) => {
-      const trust = readChange('invalid', name).verify?.trust ? ['--trust', TRUST] : [];
-      return runCli('verify', await bench.place('invalid', name), ...trust);
+    invalid.map(async (name) => {
+      const { verify } = readChange('invalid', name);
+      const trust = verify?.trust ? ['--trust', TRUST] : [];
+      const ledger = verify?.ledger === undefined ? [] : ['--ledger', await bench.place('valid', verify.ledger)];
+      return runCli('verify', await bench.place('invalid', name), ...trust, ...ledger);
     }),
   );
-  for (const [n, name] of alone.entries()) {
+  for (const [n, name] of invalid.entries()) {
     const { code, out, err } = answers[n] ?? { code: -1, out: '', err: '' };
     t.strictSame({ code, out }, { code: 1, out: '' }, name);
     t.ok(err.startsWith(reasonOf(name)), name);
@@ -50,6 +51,40 @@ t.test('on the command line: exit code 0 and the standing, or 1 and the reason i
       name,
     );
   }
+});
+
+t.test('with the ledger at hand a folder is held against all of it, and it is said so', async (t) => {
+  const folder = await bench.place('valid', WHOLE);
+  const ledger = await bench.place('valid', 'ledger');
+  const say = async (...more: string[]) => runCli('verify', folder, ...more);
+  t.match(await say('--trust', TRUST, '--ledger', ledger), {
+    code: 0,
+    out: /\n {2}anchored in the trusted ledger, which was read whole \(\d+ entries\): it knows no second log of this opening$/,
+  });
+  t.match(await say('--ledger', ledger), { code: 0, out: /a ledger that nobody said to trust, which was read whole/ });
+  t.match(await say('--trust', TRUST), { code: 0, out: /can be excluded only with the whole ledger$/ });
+  const forged = await bench.place('invalid', 'ledger_head_refused--opened-twice');
+  t.match(await say('--trust', TRUST, '--ledger', forged), { code: 1, err: /^ledger_head_refused at entry \d+\n/ });
+  const other = await bench.place('valid', 'ledger-told-differently--still-open');
+  t.match(await say('--trust', TRUST, '--ledger', other), { code: 1, err: /^anchor_ledger_differs\n/ });
+  t.match(await say('--ledger', join(bench.folder, 'nowhere')), { code: 1, err: /^file_missing\n[\s\S]*vkey/ });
+  const cutOff = await bench.place('invalid', 'anchor_behind--ledger-cut-off-before-the-last-head');
+  t.match(await runCli('verify', ledger, '--ledger', cutOff), {
+    code: 2,
+    err: /--ledger is for the log of an opening; kaibiao\.test\/ledger is none/,
+  });
+});
+
+t.test('what was erased is said, and nothing where nothing was', async (t) => {
+  const judged = await judge('valid', WHOLE);
+  if (!judged.ok) throw new Error(judged.reason);
+  t.notMatch(verdictOf(judged).join('\n'), /erased/);
+  t.match(
+    verdictOf({ ...judged, erased: 2 })[3],
+    /^ {2}2 fields erased for good, each by an entry that says so and why$/,
+  );
+  const revealed = verdictOf({ ...judged, batches: { revealed: 3, taken: 5 } });
+  t.equal(revealed[3], '  3 of 5 register batches revealed');
 });
 
 t.test('as a program of its own, too', async (t) => {

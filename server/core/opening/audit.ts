@@ -18,6 +18,7 @@ import {
   sealProblem,
 } from './audit-lists.ts';
 import { COMMANDS } from './commands.ts';
+import { isWithinReach } from './cosigners.ts';
 import type { LoggedEvent } from './events.ts';
 import { begin, CorruptLogError, evolve } from './evolve.ts';
 import { isLawful } from './lawful.ts';
@@ -54,6 +55,10 @@ export const AUDIT_PROBLEMS = {
     zh: '条目将操作归于另一投标人。',
   },
   policy_hash_differs: { en: 'The policy is not the one its hash names.', zh: '开标规则与其摘要不符。' },
+  quorum_out_of_reach: {
+    en: 'The opening asks for more cosigners than it names.',
+    zh: '开标要求的联署数量多于其列明的联署方。',
+  },
   envelopes_root_differs: {
     en: 'The sealed root is not the root of the lodgements.',
     zh: '封存根与各投标递交记录不符。',
@@ -152,6 +157,10 @@ function listProblems(
 ): Finding[] {
   switch (event.type) {
     case 'OpeningCreated':
+      return [
+        isWithinReach(event.body.cosigners) ? null : 'quorum_out_of_reach',
+        digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs',
+      ];
     case 'DraftAmended':
       return [digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs'];
     case 'BidsSealed':

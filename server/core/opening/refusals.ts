@@ -66,6 +66,10 @@ export const REFUSALS = {
     en: 'The policy lies outside what the regime profile allows.',
     zh: '开标规则超出所选采购方式允许的范围。',
   },
+  quorum_out_of_reach: {
+    en: 'The platform asks for more cosigners than it names; its operator must correct this.',
+    zh: '平台要求的联署数量多于其列明的联署方，须由平台管理员更正。',
+  },
   rehearsal_not_allowed: {
     en: 'Rehearsals cannot be held on a production platform.',
     zh: '生产环境不允许使用演练方式。',

@@ -162,6 +162,11 @@ t.test('policy, lodgements and root', async (t) => {
       'policy_hash_differs',
     ),
   );
+  const asking = (quorum: number, ...vkeys: string[]) =>
+    forge('OpeningCreated', body({ cosigners: { quorum, vkeys } })).includes('quorum_out_of_reach');
+  t.notOk(asking(2, 'a', 'b'));
+  t.ok(asking(3, 'a', 'b'));
+  t.ok(asking(2, 'a', 'a'), 'one cosigner named twice');
   const lodgements = listOf('BidsSealed', 'lodgements') as Values[];
   t.same(forge('BidsSealed', body({ envelopesRoot: digest('root') })), ['envelopes_root_differs']);
   t.same(forge('BidsSealed', fields({ lodgements: [...lodgements].reverse() })), [

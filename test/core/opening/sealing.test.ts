@@ -52,6 +52,15 @@ t.test('a draft must be lawful, possible and real', async (t) => {
   );
 });
 
+t.test('no more cosigners are asked for than are named, each counted once', async (t) => {
+  const asking = (quorum: number, ...vkeys: string[]) => creation({ cosigners: { quorum, vkeys } });
+  t.equal(asking(0, 'a'), undefined);
+  t.equal(asking(2, 'a', 'b'), undefined);
+  t.equal(asking(3, 'a', 'b'), 'quorum_out_of_reach');
+  t.equal(asking(2, 'a', 'a'), 'quorum_out_of_reach', 'one cosigner named twice');
+  t.equal(asking(1), 'quorum_out_of_reach');
+});
+
 t.test('amending a draft is held to the same rules and changes the deadline', async (t) => {
   const s = openingScript();
   const amended = { ...details, deadlineAt: formatInstant(DEADLINE + HOUR) };

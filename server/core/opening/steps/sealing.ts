@@ -2,6 +2,7 @@
 import { canonicalise } from '../../log/canonical.ts';
 import { LogFormatError } from '../../log/error.ts';
 import { formatInstant, parseInstant } from '../../log/instant.ts';
+import { isWithinReach } from '../cosigners.ts';
 import { type Decision, needed, type Step } from '../decision.ts';
 import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
@@ -33,11 +34,12 @@ export function policyHashOf(policy: Policy, facts: Pick<Facts, 'digest'>): stri
 /**
  * Genesis: the only event of an opening that no phase table guards, because there is no opening before it.
  *
- * Refuses: `rehearsal_not_allowed`, then as every draft: `details_invalid`, `policy_not_lawful`, `not_available_yet`.
+ * Refuses: `rehearsal_not_allowed`, `quorum_out_of_reach`, then as every draft: `details_invalid`, `policy_not_lawful`, `not_available_yet`.
  */
 export function createOpening(request: CreationRequest, facts: Pick<Facts, 'digest'>): Decision {
   const { production, assignments, ...body } = request;
   if (production && request.profile === 'rehearsal') return refuse('rehearsal_not_allowed');
+  if (!isWithinReach(request.cosigners)) return refuse('quorum_out_of_reach');
   const unfit = unfitDraft(request.profile, request.details, request.policy);
   if (unfit !== null) return unfit;
   return {
