@@ -1,12 +1,16 @@
 /** Which register batches each opening could have used, from its publication to its roster: what decides which of them may ever be revealed. */
 import { parseEntry } from '../core/log/entry.ts';
+import { PHASES } from '../core/opening/phases.ts';
+import { REGISTER_COMMAND_TYPES, registerPhaseRefusal } from '../core/opening/register.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 
 /** Batches by number, both ends included. */
 export type Span = { readonly first: number; readonly last: number };
 
 /** Phases in which bidders may act on the register; before them nobody may, after them only what was received waits. */
-const REGISTER_PHASES = ['Scheduled', 'CheckIn', 'Sealed', 'Postponed'];
+const REGISTER_PHASES = PHASES.filter((phase) =>
+  REGISTER_COMMAND_TYPES.some((type) => registerPhaseRefusal(type, phase) === null),
+);
 /** The one ending after which it is public how many stood in an opening. */
 const PUBLIC_ENDING = 'handed_over';
 
