@@ -1,7 +1,7 @@
 /** The intake: an act is durable, with the instant that counts, before anyone looks at what it asks. */
 
-import { readClock } from '../store/clock.ts';
-import type { Sql } from '../store/driver.ts';
+import { databaseTime, recorderTime } from '../store/clock.ts';
+import { byteList, type Sql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 
 /** Writers share this lock while they take the clock and insert; who closes a window takes it alone (log-format §4). */
@@ -53,16 +53,22 @@ export function createIntake(sql: Sql, world: World): Intake {
 
   async function insert(batch: readonly Waiting[]): Promise<Received[]> {
     return sql.begin(async (tx) => {
-      await tx`SELECT pg_advisory_xact_lock_shared(${INTAKE_LOCK})`;
+      // The clock is read once the lock is held.
+      const [held] = await tx<{ at: number }[]>`
+        WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${INTAKE_LOCK}))
+        SELECT ${databaseTime(tx)} AS at FROM held`;
+      if (held === undefined) throw new Error('the database does not know what time it is');
       // A clock that was set back must not make a later act look earlier.
-      const receivedAt = Math.max(await readClock(tx, world), latestAt);
-      const rows = batch.map((w) => ({
-        opening_id: w.openingId,
-        received_at: receivedAt,
-        kind: w.kind,
-        content: Buffer.from(w.content),
-      }));
-      const inserted = await tx<{ readonly id: number }[]>`INSERT INTO intake ${tx(rows)} RETURNING id`;
+      const receivedAt = Math.max(recorderTime(world, held.at), latestAt);
+      const inserted = await tx<{ readonly id: number }[]>`
+        INSERT INTO intake (opening_id, received_at, kind, content)
+        SELECT opening_id, ${receivedAt}, kind, content
+        FROM unnest(${batch.map((w) => w.openingId)}::text[], ${batch.map((w) => w.kind)}::text[],
+                    ${byteList(
+                      tx,
+                      batch.map((w) => w.content),
+                    )}::bytea[]) WITH ORDINALITY AS i (opening_id, kind, content, n)
+        ORDER BY n RETURNING id`;
       latestAt = receivedAt;
       return inserted.map(({ id }) => ({ id, receivedAt }));
     });

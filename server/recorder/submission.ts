@@ -15,6 +15,11 @@ export type Who = {
 /** Where an act came from (20号令 art. 49); stands in the entry's withheld `source`. */
 export type Source = { readonly address: string; readonly client: string };
 
+/** A command id as entries may hold it: printable ASCII without spaces. */
+export function isCommandId(id: string): boolean {
+  return /^[\x21-\x7e]{1,128}$/.test(id);
+}
+
 /** A person's command whose signature and shape are already checked. */
 export type Submission = {
   readonly openingId: string;
@@ -29,6 +34,9 @@ export type Submission = {
   /** What travels with the act but never stands on the log: the sealed content key of a decryption, where an envelope lies. */
   readonly enclosure?: Enclosure;
 };
+
+/** A submission as it stands in the intake, with the digest of its type and data (`contentDigest`). */
+export type Known = { readonly submission: Submission; readonly digest: Uint8Array };
 
 export type Enclosure =
   | { readonly kind: 'decryption'; readonly jwe: string }

@@ -5,7 +5,8 @@ import { isUndecided, type OpeningState } from '../core/opening/state.ts';
 import { readClock } from '../store/clock.ts';
 import type { Sql } from '../store/driver.ts';
 import type { World } from '../world.ts';
-import type { Keeper, MachineCommand } from './keeper.ts';
+import type { Keeper } from './keeper.ts';
+import type { MachineCommand } from './machine.ts';
 
 /** How soon the clock speaks again when it was early: the database's clock is a little behind ours. */
 const EARLY_RETRY_MS = 50;

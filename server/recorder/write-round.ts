@@ -1,13 +1,13 @@
 /** Writes what a round decided beside its entries: acts, answers, envelopes, decryptions, and the opening at a glance. */
 import { fromBase64Url } from '../core/log/base64.ts';
-import type { TransactionSql } from '../store/driver.ts';
+import { byteList, type TransactionSql } from '../store/driver.ts';
 import type { WrappedWindowKey } from '../vault/window-key.ts';
-import { contentDigest, type Round } from './deciding.ts';
-import type { Outcome, Submission } from './submission.ts';
+import type { Round } from './deciding.ts';
+import type { Known, Outcome } from './submission.ts';
 
 export type RoundWrites = {
   readonly decidedIds: readonly number[];
-  readonly commands: readonly { readonly submission: Submission; readonly outcome: Outcome }[];
+  readonly commands: readonly { readonly known: Known; readonly outcome: Outcome }[];
   readonly windowKeys: readonly WrappedWindowKey[];
   readonly verified: readonly { readonly bidder: number; readonly attempt: number; readonly failure: string | null }[];
 };
@@ -17,6 +17,10 @@ export function decryptionIdOf(openingId: string, bidder: number, attempt: numbe
   return `${openingId}/${bidder}/${attempt}`;
 }
 
+/*
+ * Rows go in by lists, one statement for any number of them: a statement whose text grew with them would be planned anew each time,
+ * and one for each row would cost a way to the database and back.
+ */
 export async function writeRound(
   tx: TransactionSql,
   openingId: string,
@@ -24,27 +28,18 @@ export async function writeRound(
   writes: RoundWrites,
 ): Promise<void> {
   await writeActs(tx, openingId, round);
-  await writeDecryptions(tx, openingId, round, writes);
+  await writeEnvelopes(tx, openingId, round);
+  await writeDecryptions(tx, openingId, round);
+  await writeVerified(tx, openingId, writes);
   for (const key of writes.windowKeys) {
     await tx`INSERT INTO window_keys (opening_id, kid, public_jwk, wrapped_private)
       VALUES (${openingId}, ${key.kid}, ${JSON.stringify(key.publicKey)}, ${key.wrappedKey})`;
   }
-  if (writes.commands.length > 0) {
-    const rows = writes.commands.map(({ submission, outcome }) => ({
-      opening_id: openingId,
-      actor: submission.who.account,
-      command_id: submission.command,
-      content_sha256: contentDigest(submission),
-      outcome: JSON.stringify(outcome),
-    }));
-    await tx`INSERT INTO commands ${tx(rows)}`;
-  }
-  if (writes.decidedIds.length > 0)
-    await tx`UPDATE intake SET decided = true WHERE id IN ${tx([...writes.decidedIds])}`;
+  await writeAnswers(tx, openingId, writes);
   if (round.made.length > 0) {
     const { details, phase, deadlineAt } = round.kept.state;
     await tx`UPDATE openings SET title = ${details.title}, phase = ${phase}, deadline_at = ${deadlineAt}, opening_at = ${deadlineAt}
-      WHERE id = ${openingId}`;
+      WHERE id = ${openingId} AND (title, phase, deadline_at) IS DISTINCT FROM (${details.title}, ${phase}, ${deadlineAt}::bigint)`;
   }
   // Once nothing can be opened any more, the window's private key goes: what was sealed to it stays sealed.
   if (round.made.some(({ event }) => ENDS_OPENING.has(event.type))) {
@@ -54,49 +49,94 @@ export async function writeRound(
 
 const ENDS_OPENING: ReadonlySet<string> = new Set(['HandedOver', 'TenderFailed', 'OpeningAborted']);
 
-async function writeActs(tx: TransactionSql, openingId: string, round: Round): Promise<void> {
-  if (round.acts.length === 0) return;
-  const rows = round.acts.map(({ stored, n }) => ({
-    id: stored.id,
-    opening_id: openingId,
-    n,
-    at: stored.at,
-    received_at: stored.receivedAt,
-    type: stored.type,
-    disclosure: stored.disclosure,
-  }));
-  await tx`INSERT INTO register_acts ${tx(rows)}`;
-  for (const { stored, submission } of round.acts) {
-    const { enclosure } = submission;
-    if (stored.type !== 'BidLodged' || enclosure?.kind !== 'envelope') continue;
-    const bid = submission.data as {
-      readonly bidId: string;
-      readonly envelopeSha256: string;
-      readonly envelopeBytes: number;
-    };
-    await tx`INSERT INTO envelopes (id, opening_id, account, file, sha256, size_bytes, header, lodged_at, statement)
-      VALUES (${bid.bidId}, ${openingId}, ${submission.who.account}, ${enclosure.file}, ${fromBase64Url(bid.envelopeSha256)},
-        ${bid.envelopeBytes}, ${fromBase64Url(enclosure.header)}, ${stored.receivedAt}, ${submission.act.act})`;
-  }
-}
-
-async function writeDecryptions(
+/** First answers, and the rows of the intake that are decided now. */
+async function writeAnswers(
   tx: TransactionSql,
   openingId: string,
-  round: Round,
-  writes: RoundWrites,
+  { commands, decidedIds }: RoundWrites,
 ): Promise<void> {
-  for (const { submission, bidder, attempt, receivedAt } of round.decryptions) {
+  if (decidedIds.length === 0) return;
+  await tx`
+    WITH answered AS (
+      INSERT INTO commands (opening_id, actor, command_id, content_sha256, outcome)
+      SELECT ${openingId}, actor, command_id, content_sha256, outcome
+      FROM unnest(${commands.map(({ known }) => known.submission.who.account)}::text[],
+                  ${commands.map(({ known }) => known.submission.command)}::text[],
+                  ${byteList(
+                    tx,
+                    commands.map(({ known }) => known.digest),
+                  )}::bytea[],
+                  ${commands.map(({ outcome }) => JSON.stringify(outcome))}::text[])
+        AS c (actor, command_id, content_sha256, outcome)
+    )
+    UPDATE intake SET decided = true WHERE id = ANY (${[...decidedIds]}::bigint[])`;
+}
+
+async function writeActs(tx: TransactionSql, openingId: string, { acts }: Round): Promise<void> {
+  if (acts.length === 0) return;
+  await tx`
+    INSERT INTO register_acts (id, opening_id, n, at, received_at, type, disclosure)
+    SELECT id, ${openingId}, n, at, received_at, type, disclosure
+    FROM unnest(${acts.map(({ stored }) => stored.id)}::text[], ${acts.map(({ n }) => n)}::bigint[],
+                ${acts.map(({ stored }) => stored.at)}::bigint[], ${acts.map(({ stored }) => stored.receivedAt)}::bigint[],
+                ${acts.map(({ stored }) => stored.type)}::text[], ${acts.map(({ stored }) => stored.disclosure)}::text[])
+      AS a (id, n, at, received_at, type, disclosure)`;
+}
+
+async function writeEnvelopes(tx: TransactionSql, openingId: string, { acts }: Round): Promise<void> {
+  const bids = acts.flatMap(({ stored, submission: { enclosure, data, who, act } }) =>
+    stored.type === 'BidLodged' && enclosure?.kind === 'envelope'
+      ? [
+          {
+            ...(data as LodgedPromises),
+            enclosure,
+            account: who.account,
+            lodgedAt: stored.receivedAt,
+            statement: act.act,
+          },
+        ]
+      : [],
+  );
+  if (bids.length === 0) return;
+  const digests = bids.map(({ envelopeSha256 }) => fromBase64Url(envelopeSha256));
+  const headers = bids.map(({ enclosure }) => fromBase64Url(enclosure.header));
+  await tx`
+    INSERT INTO envelopes (id, opening_id, account, file, sha256, size_bytes, header, lodged_at, statement)
+    SELECT id, ${openingId}, account, file, sha256, size_bytes, header, lodged_at, statement
+    FROM unnest(${bids.map(({ bidId }) => bidId)}::text[], ${bids.map(({ account }) => account)}::text[],
+                ${bids.map(({ enclosure }) => enclosure.file)}::text[], ${byteList(tx, digests)}::bytea[],
+                ${bids.map(({ envelopeBytes }) => envelopeBytes)}::bigint[], ${byteList(tx, headers)}::bytea[],
+                ${bids.map(({ lodgedAt }) => lodgedAt)}::bigint[], ${bids.map(({ statement }) => statement)}::text[])
+      AS e (id, account, file, sha256, size_bytes, header, lodged_at, statement)`;
+}
+
+/** Of a lodged bid's data what its envelope's row repeats. */
+type LodgedPromises = { readonly bidId: string; readonly envelopeSha256: string; readonly envelopeBytes: number };
+
+async function writeDecryptions(tx: TransactionSql, openingId: string, round: Round): Promise<void> {
+  if (round.decryptions.length === 0) return;
+  const rows = round.decryptions.map(({ submission, bidder, attempt, receivedAt }) => {
     if (submission.enclosure?.kind !== 'decryption') throw new Error('a decryption without its sealed key');
-    const { creditCode } = submission.who;
-    const bidId = round.kept.register.bidders.get(creditCode)?.standing?.bidId;
+    const bidId = round.kept.register.bidders.get(submission.who.creditCode)?.standing?.bidId;
     if (bidId === undefined) throw new Error('a decryption of no standing bid');
-    await tx`INSERT INTO decryptions (id, opening_id, bid_id, received_at, statement, jwe)
-      VALUES (${decryptionIdOf(openingId, bidder, attempt)}, ${openingId}, ${bidId}, ${receivedAt}, ${submission.act.act},
-        ${submission.enclosure.jwe})`;
-  }
-  for (const { bidder, attempt, failure } of writes.verified) {
-    const state = failure === null ? 'verified' : 'failed';
-    await tx`UPDATE decryptions SET state = ${state}, outcome = ${JSON.stringify({ failure })} WHERE id = ${decryptionIdOf(openingId, bidder, attempt)}`;
-  }
+    const { jwe } = submission.enclosure;
+    return { id: decryptionIdOf(openingId, bidder, attempt), bidId, receivedAt, statement: submission.act.act, jwe };
+  });
+  await tx`
+    INSERT INTO decryptions (id, opening_id, bid_id, received_at, statement, jwe)
+    SELECT id, ${openingId}, bid_id, received_at, statement, jwe
+    FROM unnest(${rows.map(({ id }) => id)}::text[], ${rows.map(({ bidId }) => bidId)}::text[],
+                ${rows.map(({ receivedAt }) => receivedAt)}::bigint[], ${rows.map(({ statement }) => statement)}::text[],
+                ${rows.map(({ jwe }) => jwe)}::text[]) AS d (id, bid_id, received_at, statement, jwe)`;
+}
+
+async function writeVerified(tx: TransactionSql, openingId: string, { verified }: RoundWrites): Promise<void> {
+  if (verified.length === 0) return;
+  const ids = verified.map(({ bidder, attempt }) => decryptionIdOf(openingId, bidder, attempt));
+  const states = verified.map(({ failure }) => (failure === null ? 'verified' : 'failed'));
+  const outcomes = verified.map(({ failure }) => JSON.stringify({ failure }));
+  await tx`
+    UPDATE decryptions SET state = v.state, outcome = v.outcome
+    FROM unnest(${ids}::text[], ${states}::text[], ${outcomes}::text[]) AS v (id, state, outcome)
+    WHERE decryptions.id = v.id`;
 }

@@ -8,6 +8,7 @@ import {
   EMPTY_RANGE,
   leafHash,
   type NodeId,
+  type ReadNode,
   rangeNodes,
   rangeRoot,
 } from '../core/log/merkle.ts';
@@ -47,6 +48,8 @@ export type Appended = {
   readonly root: Uint8Array;
   readonly checkpoint: string;
   readonly head: Head;
+  /** Every subtree that a proof of one of the new entries against the new head is made from; of others it throws. */
+  readonly readNode: ReadNode;
 };
 
 /** The log cannot be appended to as it stands; a fault of the database or of the caller, never of a person. */
@@ -98,11 +101,12 @@ export async function lockHead(tx: TransactionSql, origin: string): Promise<Head
 /**
  * Appends entries and signs the new head.
  *
- * Shape:   `head` from `lockHead` in the same transaction, or from the append before in it; at least one entry.
+ * Shape:   `head` from `lockHead` in the same transaction, or from the append before in it; at least one entry. `meanwhile` is
+ *          what else the transaction writes, done while the signer waits for its disk.
  * Returns: the new head. The caller commits, THEN releases it with the signer, THEN announces it; when the transaction fails
  *          after this was called, or its outcome is unknown, he settles (see recorder/commit.ts).
  * Throws:  AppendFault: `entry_out_of_place` when an entry is not the next one of this log; `head_moved` when the head is not
- *          as it was locked. LogFormatError for bytes that no verifier would read. What the signer throws.
+ *          as it was locked. LogFormatError for bytes that no verifier would read. What the signer and `meanwhile` throw.
  * Why:     an entry is read once more before it is signed, because nothing signed can ever be taken back.
  */
 export async function appendEntries(
@@ -110,6 +114,7 @@ export async function appendEntries(
   head: Head,
   entries: readonly NewEntry[],
   signer: HeadSigner,
+  meanwhile: () => Promise<void> = async () => undefined,
 ): Promise<Appended> {
   const { origin, kind, size: before } = head;
   if (entries.length === 0) throw new AppendFault('entry_out_of_place', origin, 'nothing to append');
@@ -121,13 +126,19 @@ export async function appendEntries(
 
   const leaves = entries.map(({ bytes }) => leafHash(sha256, bytes));
   const nodes: (NodeId & { readonly hash: Uint8Array })[] = [];
-  const range = appendLeaves(sha256, head.range, leaves, (node, hash) => {
-    // the leaves' own hashes stand beside the entries
-    if (node.level > 0) nodes.push({ ...node, hash });
-  });
+  const range = appendLeaves(sha256, head.range, leaves, (node, hash) => nodes.push({ ...node, hash }));
   const root = rangeRoot(sha256, range);
   const { size } = range;
 
+  const signing = signer.sign(origin, kind, size, root, { size: before, root: head.root });
+  const [signed, written] = await Promise.allSettled([signing, meanwhile()]);
+  // Both have ended before anyone settles what failed.
+  if (signed.status === 'rejected') throw signed.reason;
+  if (written.status === 'rejected') throw written.reason;
+  const checkpoint = signed.value;
+
+  // the leaves' own hashes stand beside the entries
+  const inner = nodes.filter(({ level }) => level > 0);
   const opening = entries.flatMap(({ disclosures }, n) => disclosures.map((d) => ({ seq: before + n, ...d })));
   // One statement, one way to the database and back: four that were sent together came out of the driver in another order.
   const [moved] = await tx<{ rows: number }[]>`
@@ -141,25 +152,44 @@ export async function appendEntries(
     ), grown AS (
       INSERT INTO nodes (origin, level, index, hash)
       SELECT ${origin}, level, index, hash
-      FROM unnest(${nodes.map(({ level }) => level)}::int[], ${nodes.map(({ index }) => index)}::bigint[],
+      FROM unnest(${inner.map(({ level }) => level)}::int[], ${inner.map(({ index }) => index)}::bigint[],
                   ${byteList(
                     tx,
-                    nodes.map(({ hash }) => hash),
+                    inner.map(({ hash }) => hash),
                   )}::bytea[]) AS n (level, index, hash)
     ), withheld AS (
       INSERT INTO disclosures (origin, seq, field, disclosure)
       SELECT ${origin}, seq, field, disclosure
       FROM unnest(${opening.map(({ seq }) => seq)}::bigint[], ${opening.map(({ field }) => field)}::text[],
                   ${opening.map(({ disclosure }) => disclosure)}::text[]) AS d (seq, field, disclosure)
+    ), signed AS (
+      INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})
     ), moved AS (
       UPDATE logs SET size = ${size}, frontier = ${joinBytes(...range.hashes)}, root = ${root}
       WHERE origin = ${origin} AND size = ${before} RETURNING 1
     )
     SELECT count(*)::int AS rows FROM moved`;
   if (moved?.rows !== 1) throw new AppendFault('head_moved', origin, `it no longer stands at ${before}`);
-  const checkpoint = await signer.sign(origin, kind, size, root, { size: before, root: head.root });
-  await tx`INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})`;
-  return { size, root, checkpoint, head: { origin, kind, size, range, root } };
+  return { size, root, checkpoint, head: { origin, kind, size, range, root }, readNode: nodesAt(head.range, nodes) };
+}
+
+/**
+ * The subtrees at hand right after an append: those the tree consisted of before, and those that were made.
+ *
+ * Why: a new leaf's siblings to the left are what the tree consisted of, or have become complete since; to the right all is new.
+ */
+function nodesAt(before: CompactRange, made: readonly (NodeId & { readonly hash: Uint8Array })[]): ReadNode {
+  const name = (level: number, index: number): string => `${level}/${index}`;
+  const hashes = new Map<string, Uint8Array>();
+  rangeNodes(before.size).forEach(({ level, index }, n) => {
+    hashes.set(name(level, index), before.hashes[n] as Uint8Array);
+  });
+  for (const { level, index, hash } of made) hashes.set(name(level, index), hash);
+  return (level, index) => {
+    const hash = hashes.get(name(level, index));
+    if (hash === undefined) throw new Error(`subtree ${level}/${index} is not at hand`);
+    return hash;
+  };
 }
 
 /** The committed head of a log while its row is locked; null when there is no such log, or nothing on it. */

@@ -10,9 +10,19 @@ import type { Sql, TransactionSql } from './driver.ts';
  */
 export async function readClock(sql: Sql | TransactionSql, world: World): Promise<number> {
   if (world !== systemWorld) return world.now();
-  const [row] = await sql<{ at: number }[]>`SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS at`;
+  const [row] = await sql<{ at: number }[]>`SELECT ${databaseTime(sql)} AS at`;
   if (row === undefined) throw new Error('the database does not know what time it is');
   return row.at;
+}
+
+/** The database's clock as part of a statement that asks other things, too: integer ms; see `recorderTime`. */
+export function databaseTime(sql: Sql | TransactionSql) {
+  return sql`floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint`;
+}
+
+/** The recorder's time, given what the database said it was in the same statement. */
+export function recorderTime(world: World, databaseAt: number): number {
+  return world === systemWorld ? databaseAt : world.now();
 }
 
 /**

@@ -39,19 +39,21 @@ const plainBytes = {
 /** PostgreSQL's numbers of the array types in use. */
 const ARRAY_OF = { bytea: 1001, int: 1007, text: 1009, bigint: 1016 } as const;
 
-/** A list as PostgreSQL writes it; what is a string already is left as it is. */
+/** A list as PostgreSQL writes it, each item by `write`; what is a string already is left as it is. */
 function arrayType<Item>(to: number, write: (item: Item) => string) {
-  const element = (item: Item | null): string =>
-    item === null ? 'NULL' : `"${write(item).replace(/["\\]/g, '\\$&')}"`;
+  const element = (item: Item | null): string => (item === null ? 'NULL' : write(item));
   const serialize = (list: readonly (Item | null)[] | string): string =>
     typeof list === 'string' ? list : `{${list.map(element).join(',')}}`;
   return { to, from: [], serialize };
 }
 
+const quoted = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
+
 const arrays = {
-  byteStrings: arrayType(ARRAY_OF.bytea, plainBytes.serialize),
+  // Hexadecimal digits behind one backslash: nothing in them needs to be looked for.
+  byteStrings: arrayType(ARRAY_OF.bytea, (bytes: Uint8Array) => `"\\${plainBytes.serialize(bytes)}"`),
   ints: arrayType(ARRAY_OF.int, String),
-  texts: arrayType(ARRAY_OF.text, String),
+  texts: arrayType(ARRAY_OF.text, quoted),
   bigints: arrayType(ARRAY_OF.bigint, safeBigint.serialize),
 };
 

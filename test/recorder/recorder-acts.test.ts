@@ -1,6 +1,9 @@
 /** What the recorder makes of acts at the edges: boundaries with a crowd before them, clocks set back, repetitions, files left over. */
 
 import { parseEntry } from '../../server/core/log/entry.ts';
+import { leafHash } from '../../server/core/log/merkle.ts';
+import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { verifyProof } from '../../server/core/log/proof.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyLog } from '../../server/core/log/verify.ts';
 import { payloadSha256 } from '../../server/core/seal/statement.ts';
@@ -358,3 +361,34 @@ t.test('a withdrawal’s receipt names the payload of the act, not the text of i
   const said = partOf(withdrawal.act.act);
   t.match(partOf(receipt), { act: 'withdrawn', bidId, statementSha256: payloadSha256(sha256, said) });
 });
+
+t.test(
+  'a crowd at once: each is answered from memory as the database would answer it, under shared checkpoints',
+  async (t) => {
+    const db = await testDb(t);
+    const hall = await testHall(t, db);
+    const running = await hall.start();
+    t.teardown(() => running.stop());
+    const { recorder, signer } = running;
+    const { details, policy } = createRequest();
+    await accepted(recorder.create(createRequest()));
+    const asked = Array.from({ length: 30 }, (_, i) =>
+      submission('AmendDraft', 'host', { details, policy }, 0, `c-${i}`),
+    );
+    const answers = await Promise.all(asked.map((each) => accepted(recorder.submit(each))));
+    const again = await Promise.all(asked.map((each) => accepted(recorder.submit(each))));
+    t.strictSame(again, answers);
+    t.ok(new Set(answers.map(({ checkpoint }) => checkpoint)).size < asked.length, 'committed together');
+    const logKey = ed25519Verifier(parseVkey(sha256, signer.vkeyOf(ORIGIN, 'opening')), verifyEd25519);
+    for (const { entries, proofs, seqs } of answers) {
+      const proven = await verifyProof({
+        sha256,
+        proof: proofs[0] ?? '',
+        leaf: leafHash(sha256, utf8(entries[0] ?? '')),
+        logKey,
+      });
+      t.equal(proven.ok && proven.index, seqs[0]);
+    }
+    t.same(running.faults, []);
+  },
+);

@@ -1,12 +1,14 @@
 /** Appending to a real PostgreSQL: dense under many writers, one root for a size, and right to a verifier that shares no code. */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import fc from 'fast-check';
+import { inclusionProof } from '../../server/core/log/merkle.ts';
+import { formatProof } from '../../server/core/log/proof.ts';
 import { verifyLog } from '../../server/core/log/verify.ts';
 import { sha256 } from '../../server/hash.ts';
 import { commit } from '../../server/recorder/commit.ts';
-import { appendEntries, createLog, lockHead } from '../../server/store/append.ts';
+import { appendEntries, createLog, type HeadSigner, lockHead } from '../../server/store/append.ts';
 import type { Sql } from '../../server/store/driver.ts';
-import { readDisclosures, streamEntries } from '../../server/store/read-log.ts';
+import { proofsOf, readDisclosures, streamEntries } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { appendSome, begin, entryAt, PLATFORM, testSigner } from '../support/signed-log.ts';
@@ -54,6 +56,59 @@ t.test('a log grows by one entry and by many, and a foreign verifier agrees with
     t.equal(signer.released(origin)?.note, checkpoint);
   }
 });
+
+t.test('what an append has at hand makes the same proofs as the database, of every new entry', async (t) => {
+  const { sql } = await testDb(t);
+  const signer = await testSigner(t);
+  const origin = originOf('proofs');
+  await begin(sql, origin);
+  for (const count of [1, 2, 1, 4, 7, 33, 1, 64]) {
+    const { size, checkpoint, readNode } = await appendSome(sql, signer, origin, count);
+    const seqs = Array.from({ length: count }, (_, n) => size - count + n);
+    const stored = await proofsOf(sql, origin, seqs, size, checkpoint);
+    const fresh = seqs.map((index) =>
+      formatProof({ index, hashes: inclusionProof(sha256, readNode, index, size), checkpoint }),
+    );
+    t.strictSame(fresh, stored, `${count} more, ${size} in all`);
+    t.throws(() => readNode(0, size), /not at hand/);
+  }
+});
+
+t.test(
+  'a signer that fails, or another write that fails meanwhile: nothing is appended, and both have ended',
+  async (t) => {
+    const { sql } = await testDb(t);
+    const signer = await testSigner(t);
+    const origin = originOf('meanwhile');
+    await begin(sql, origin);
+    let hasSigned = false;
+    const slow: HeadSigner = {
+      async sign(...args) {
+        await new Promise((turn) => setImmediate(turn));
+        hasSigned = true;
+        return signer.sign(...args);
+      },
+    };
+    const refusing: HeadSigner = { sign: async () => Promise.reject(new Error('no disk')) };
+    const append = (by: HeadSigner, meanwhile: () => Promise<void>) =>
+      commit({ sql, signer }, [origin], async (tx) => ({
+        appended: [await appendEntries(tx, await lockHead(tx, origin), [entryAt(origin, 0)], by, meanwhile)],
+        answer: null,
+      }));
+    await t.rejects(
+      append(slow, async () => Promise.reject(new Error('no place'))),
+      /no place/,
+    );
+    t.ok(hasSigned);
+    await t.rejects(
+      append(refusing, async () => undefined),
+      /no disk/,
+    );
+    t.equal((await leavesOf(sql, origin)).length, 0);
+    await append(signer, async () => undefined);
+    t.equal(signer.released(origin)?.size, 1);
+  },
+);
 
 t.test('our own streaming verifier accepts it with every disclosure', async (t) => {
   const { sql } = await testDb(t);

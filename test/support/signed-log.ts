@@ -6,6 +6,7 @@ import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { encodeEntry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
+import type { ReadNode } from '../../server/core/log/merkle.ts';
 import { sha256 } from '../../server/hash.ts';
 import { commit } from '../../server/recorder/commit.ts';
 import { openSigner, type Signer } from '../../server/recorder/signer.ts';
@@ -70,12 +71,13 @@ export function appendSome(
   origin: string,
   count = 1,
   body?: JsonObject,
-): Promise<{ seqs: number[]; size: number; checkpoint: string }> {
+): Promise<{ seqs: number[]; size: number; checkpoint: string; readNode: ReadNode }> {
   return commit({ sql, signer }, [origin], async (tx) => {
     const head = await lockHead(tx, origin);
     const seqs = Array.from({ length: count }, (_, n) => head.size + n);
     const entries = seqs.map((seq) => entryAt(origin, seq, body));
     const appended = await appendEntries(tx, head, entries, signer);
-    return { appended: [appended], answer: { seqs, size: appended.size, checkpoint: appended.checkpoint } };
+    const { size, checkpoint, readNode } = appended;
+    return { appended: [appended], answer: { seqs, size, checkpoint, readNode } };
   });
 }

@@ -1,0 +1,38 @@
+/** What the clock and the platform ask of an opening, and which of it ends a stretch of time. */
+import { nextAlarm } from '../core/opening/alarms.ts';
+import type { CommandType, DecryptionFailure } from '../core/opening/commands.ts';
+import type { LoggedEvent } from '../core/opening/events.ts';
+import type { RefusalCode } from '../core/opening/refusals.ts';
+import type { OpeningState } from '../core/opening/state.ts';
+
+export type MachineCommand =
+  | {
+      readonly type: Extract<
+        CommandType,
+        'OpenCheckIn' | 'Seal' | 'CloseWindow' | 'TimeOutConfirmations' | 'ArchiveOpening' | 'EndSuspension'
+      >;
+    }
+  | { readonly type: 'FreezeForOutage'; readonly outageSince: number }
+  | {
+      readonly type: 'RecordDecryption';
+      readonly data: { readonly bidder: number; readonly attempt: number; readonly failure: DecryptionFailure | null };
+    };
+
+export type MachineOutcome = { readonly events: readonly LoggedEvent[] } | { readonly refused: RefusalCode };
+
+/** `later`: not asked, since acts from before its boundary still wait. */
+export type MachineAnswer = MachineOutcome | { readonly fault: unknown } | 'later';
+
+/** Commands that end a stretch of time: everything received before their boundary is decided first (log-format §4). */
+const BOUNDARIES: ReadonlySet<string> = new Set(['Seal', 'CloseWindow', 'TimeOutConfirmations']);
+
+export function isBoundary({ type }: MachineCommand): boolean {
+  return BOUNDARIES.has(type);
+}
+
+/** The instant at which this command's stretch of time ends; null while no such stretch is running. */
+export function boundaryOf(state: OpeningState, command: MachineCommand): number | null {
+  if (!isBoundary(command)) return null;
+  const alarm = nextAlarm(state);
+  return alarm?.command === command.type ? alarm.at : null;
+}

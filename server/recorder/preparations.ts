@@ -1,0 +1,69 @@
+/** Slow work that a command needs, done by the vault before the command is received: it holds no other act back. */
+import { COMMANDS } from '../core/opening/commands.ts';
+import type { OpeningState } from '../core/opening/state.ts';
+import type { Prepared } from './fact-finding.ts';
+import type { OpeningDesk } from './opening-desk.ts';
+import type { Submission } from './submission.ts';
+
+export type Preparations = {
+  /**
+   * Returns once what this submission needs is there, or cannot be had.
+   *
+   * Why: when the work failed the command is refused as not ready, which is what it is; the fault is ours to look at.
+   */
+  prepare(submission: Submission): Promise<void>;
+  /** What is there for an opening. */
+  of(openingId: string): Prepared;
+  /** The opening has left the phases in which it is needed. */
+  forget(openingId: string): void;
+};
+
+type PreparationDeps = {
+  readonly desk: OpeningDesk;
+  stateOf(openingId: string): Promise<OpeningState | null>;
+  onFault(error: unknown): void;
+};
+
+const NOTHING: Prepared = { openedLists: null, manifest: null };
+
+/*
+ * What is prepared stays in memory until the opening leaves the phase, so that a command that was refused for another reason does
+ * not open every bid once more.
+ */
+export function createPreparations({ desk, stateOf, onFault }: PreparationDeps): Preparations {
+  const prepared = new Map<string, Prepared>();
+  const underWay = new Map<string, Promise<void>>();
+  const of = (openingId: string): Prepared => prepared.get(openingId) ?? NOTHING;
+
+  async function prepareLists(openingId: string): Promise<void> {
+    const state = await stateOf(openingId);
+    const before = of(openingId);
+    if (state?.phase !== 'Attribution' || before.openedLists !== null) return;
+    prepared.set(openingId, { ...before, openedLists: await desk.lists(state) });
+  }
+
+  async function prepareFiles(openingId: string): Promise<void> {
+    const state = await stateOf(openingId);
+    const before = of(openingId);
+    const isDue = state?.phase === 'Closed' || state?.phase === 'ReviewMeeting';
+    if (!isDue || before.manifest !== null) return;
+    prepared.set(openingId, { ...before, manifest: await desk.manifest(state) });
+  }
+
+  return {
+    of,
+    async prepare({ openingId, type, role }) {
+      if (type !== 'AnnouncePrices' && type !== 'HandOver') return;
+      const roles: readonly string[] = COMMANDS[type].roles;
+      if (!roles.includes(role)) return;
+      const job = `${openingId}/${type}`;
+      const work =
+        underWay.get(job) ?? (type === 'HandOver' ? prepareFiles(openingId) : prepareLists(openingId)).catch(onFault);
+      underWay.set(job, work);
+      await work.finally(() => underWay.delete(job));
+    },
+    forget(openingId) {
+      prepared.delete(openingId);
+    },
+  };
+}
