@@ -1,5 +1,7 @@
 /** SHA-256 by Node.js, for handing to the pure core. */
 import { hash } from 'node:crypto';
+import { toBase64Url } from './core/log/base64.ts';
+import { utf8 } from './core/log/utf8.ts';
 
 /**
  * SHA-256 of all bytes given.
@@ -10,4 +12,9 @@ import { hash } from 'node:crypto';
 export function sha256(data: Uint8Array): Uint8Array {
   const digest = hash('sha256', data, 'buffer');
   return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength);
+}
+
+/** base64url SHA-256 of a text's UTF-8 bytes: the core's `digest`. */
+export function digestText(text: string): string {
+  return toBase64Url(sha256(utf8(text)));
 }

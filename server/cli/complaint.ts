@@ -3,7 +3,7 @@ import { ConfigError } from '../config.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { REPLICA_REASONS } from '../core/log/replica.ts';
 import type { Words } from '../core/log/words.ts';
-import { CorruptLogError } from '../core/opening/evolve.ts';
+import { CorruptLogError } from '../core/opening/corrupt-log.ts';
 import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
 import { ApiError } from './client/api.ts';
 import { HeadError } from './client/head.ts';

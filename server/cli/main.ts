@@ -98,6 +98,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '用自己的随机数试用自己的私钥，并登记结果。',
     load: async () => (await import('./commands/attend.ts')).rehearseKey,
   },
+  draw: {
+    usage: `<opening> [--role bidder|witness] [--show] ${PERSON_USAGE}`,
+    en: 'Promises a share in the drawing of the coefficient; --show shows it.',
+    zh: '在抽取系数时提交份额承诺；--show 公开份额。',
+    load: async () => (await import('./commands/drawing.ts')).draw,
+  },
   decrypt: {
     usage: `<opening> [--out <file>] ${PERSON_USAGE}`,
     en: 'Decrypts one’s own bid in the window; --out writes what somebody else can hand in.',

@@ -3,8 +3,9 @@
 import { readDisclosure } from '../core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
+import { CorruptLogError } from '../core/opening/corrupt-log.ts';
 import type { EventType } from '../core/opening/events.ts';
-import { begin, CorruptLogError, evolve } from '../core/opening/evolve.ts';
+import { begin, evolve } from '../core/opening/evolve.ts';
 import { isEventType, readEvent } from '../core/opening/read-event.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';

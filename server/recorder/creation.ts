@@ -9,14 +9,16 @@ import type { NewEvent } from '../core/opening/events.ts';
 import type { Policy, ProfileName } from '../core/opening/policy.ts';
 import type { AssignableRole } from '../core/opening/roles.ts';
 import { createOpening } from '../core/opening/steps/sealing.ts';
+import { digestText } from '../hash.ts';
 import { type Appended, appendEntries, createLog, lockHead } from '../store/append.ts';
 import { readClock } from '../store/clock.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import { isValueRefused } from '../store/faults.ts';
+import { platformCommitments } from '../vault/draw-share.ts';
 import type { World } from '../world.ts';
 import { type AnswerDeps, answerOf } from './answers.ts';
 import { commit } from './commit.ts';
-import { contentDigest, digestText } from './deciding.ts';
+import { contentDigest } from './deciding.ts';
 import { makeEntry } from './entry-making.ts';
 import type { HeadsShown } from './head-seen.ts';
 import { type Answer, isCommandId, type Outcome, type Refused, type Source, type Who } from './submission.ts';
@@ -37,6 +39,7 @@ export type CreationRequest = {
 export type CreationDeps = AnswerDeps & {
   readonly world: World;
   readonly production: boolean;
+  readonly vaultKey: Uint8Array;
   readonly heads: HeadsShown;
 };
 
@@ -65,6 +68,7 @@ export async function create(deps: CreationDeps, request: CreationRequest): Prom
       policy,
       vkey: signer.vkeyOf(origin, 'opening'),
       cosigners: { quorum: 0, vkeys: [] },
+      drawCommitments: platformCommitments(deps.vaultKey, openingId, digestText),
       assignments,
       production: deps.production,
     },

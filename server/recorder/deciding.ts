@@ -1,6 +1,5 @@
 /** One round of deciding, without effects: submissions and clock commands in, entries, register acts and answers out. */
 
-import { toBase64Url } from '../core/log/base64.ts';
 import { canonicalise } from '../core/log/canonical.ts';
 import { openingOrigin } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
@@ -25,10 +24,6 @@ import { attemptName, type FoldedOpening, foldAct, foldEvent } from './kept-open
 import { type Receipt, receiptFor } from './receipts.ts';
 import { type StoredAct, storeAct } from './register-acts.ts';
 import type { Outcome, Submission } from './submission.ts';
-
-export function digestText(text: string): string {
-  return toBase64Url(sha256(utf8(text)));
-}
 
 /** What a command is, whoever sends it again: its type and data, under one id only one of these. */
 export function contentDigest(submission: Pick<Submission, 'type' | 'data'>): Uint8Array {

@@ -1,14 +1,15 @@
 /** The facts of one command: what `decide` must be told, gathered only where the command needs it. */
 import { formatInstant } from '../core/log/instant.ts';
+import type { CommandData } from '../core/opening/commands.ts';
 import { envelopesRootOf } from '../core/opening/envelopes-root.ts';
 import type { Facts, OpenedList, RegisterFacts } from '../core/opening/facts.ts';
 import { freezeRegister } from '../core/opening/register.ts';
 import { ASSIGNABLE, type AssignableRole } from '../core/opening/roles.ts';
 import type { OpeningState } from '../core/opening/state.ts';
-import { sha256 } from '../hash.ts';
+import { digestText, sha256 } from '../hash.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
-import { digestText } from './deciding.ts';
+import { lookAtShare, openShares } from './drawing-facts.ts';
 import type { KeptOpening } from './kept-opening.ts';
 
 /** What the vault has prepared for an opening, outside any transaction. */
@@ -38,9 +39,24 @@ export type FactSources = {
 
 export type FoundFacts = { readonly facts: Facts; readonly windowKey: WrappedWindowKey | null };
 
+/** What is asked, as far as facts depend on it; `bidder` is the asking bidder's number, null for everyone else. */
+export type Asked = {
+  readonly type: string;
+  readonly data: unknown;
+  readonly bidder: number | null;
+  /** Whose company acts; null for a machine. */
+  readonly creditCode: string | null;
+};
+
+/** Commands that begin a stretch in which something is sealed to a key of the opening, and the phases where they may. */
+const NEED_KEY: Readonly<Record<string, readonly string[]>> = {
+  OpenWindow: ['RosterPublished'],
+  StartDrawing: ['RosterPublished', 'Announcing'],
+};
+
 /** The facts for one command at this point of the round. */
 export async function findFacts(
-  type: string,
+  { type, data, bidder, creditCode }: Asked,
   kept: KeptOpening,
   times: {
     readonly at: number;
@@ -49,14 +65,10 @@ export async function findFacts(
     readonly outageSince: number | null;
   },
   sources: FactSources,
-  /** Whose company acts; null for a machine. */
-  creditCode: string | null,
 ): Promise<FoundFacts> {
-  const { openingId } = kept.state;
+  const { openingId, phase } = kept.state;
   const windowKey =
-    type === 'OpenWindow' && kept.state.phase === 'RosterPublished'
-      ? makeWindowKey(sources.vaultKey, openingId, sources.randomBytes)
-      : null;
+    NEED_KEY[type]?.includes(phase) === true ? makeWindowKey(sources.vaultKey, openingId, sources.randomBytes) : null;
   const facts: Facts = {
     ...times,
     digest: digestText,
@@ -64,6 +76,11 @@ export async function findFacts(
     assigned: type === 'PublishOpening' ? await assignedRoles(sources.tx, openingId) : [],
     register: NEED_REGISTER.has(type) ? registerFacts(kept, sources.randomBytes) : null,
     windowKey: windowKey === null ? null : { kid: windowKey.kid, jwk: windowKey.publicKey },
+    sealedShare:
+      type === 'CommitShare'
+        ? await lookAtShare(kept.state, data as CommandData<'CommitShare'>, bidder, sources)
+        : null,
+    drawShares: type === 'CloseReveals' ? await openShares(kept.state, sources) : null,
     openedLists: sources.prepared.openedLists,
     manifest: sources.prepared.manifest,
     cosigned: sources.cosigned,

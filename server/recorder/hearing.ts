@@ -1,6 +1,7 @@
 /** Hears what waits for one round, in order: each submission and each command for itself, so that one that cannot be decided spoils no other. */
 
 import { fromUtf8 } from '../core/log/utf8.ts';
+import { numberOf } from '../core/opening/state.ts';
 import { isQueryError } from '../store/faults.ts';
 import type { WrappedWindowKey } from '../vault/window-key.ts';
 import { contentDigest, decideMachine, decideSubmission, mark, type Round, type RoundContext } from './deciding.ts';
@@ -82,13 +83,10 @@ export async function hear(
   async function decideOne(receivedAt: number, submission: Submission): Promise<Outcome> {
     if (foreignBids.has(lodgedBidId(submission) ?? '')) return { outcome: 'refused', code: 'bid_id_used' };
     const times = { at, receivedAt, undecided: 0, outageSince: null };
-    const { facts, windowKey } = await findFacts(
-      submission.type,
-      round.kept,
-      times,
-      sources,
-      submission.who.creditCode,
-    );
+    const { type, data, role, who } = submission;
+    const bidder = role === 'bidder' ? numberOf(round.kept.state, who.creditCode) : null;
+    const asked = { type, data, bidder, creditCode: who.creditCode };
+    const { facts, windowKey } = await findFacts(asked, round.kept, times, sources);
     const outcome = decideSubmission(round, context, submission, receivedAt, facts);
     if (windowKey !== null && outcome.outcome === 'accepted') windowKeys.push(windowKey);
     return outcome;
@@ -114,7 +112,8 @@ export async function hear(
     const outageSince = command.type === 'FreezeForOutage' ? command.outageSince : null;
     const times = { at, receivedAt: at, undecided: 0, outageSince };
     return alone(async () => {
-      const { facts } = await findFacts(command.type, round.kept, times, sources, null);
+      const asked = { type: command.type, data: {}, bidder: null, creditCode: null };
+      const { facts } = await findFacts(asked, round.kept, times, sources);
       const role = command.type === 'RecordDecryption' ? 'platform' : 'clock';
       const data = command.type === 'RecordDecryption' ? command.data : {};
       const decided = decideMachine(round, context, { type: command.type, data, actor: { role } } as never, facts);

@@ -9,7 +9,14 @@ export type MachineCommand =
   | {
       readonly type: Extract<
         CommandType,
-        'OpenCheckIn' | 'Seal' | 'CloseWindow' | 'TimeOutConfirmations' | 'ArchiveOpening' | 'EndSuspension'
+        | 'OpenCheckIn'
+        | 'Seal'
+        | 'CloseCommitments'
+        | 'CloseReveals'
+        | 'CloseWindow'
+        | 'TimeOutConfirmations'
+        | 'ArchiveOpening'
+        | 'EndSuspension'
       >;
     }
   | { readonly type: 'FreezeForOutage'; readonly outageSince: number }
@@ -24,7 +31,13 @@ export type MachineOutcome = { readonly events: readonly LoggedEvent[] } | { rea
 export type MachineAnswer = MachineOutcome | { readonly fault: unknown } | 'later';
 
 /** Commands that end a stretch of time: everything received before their boundary is decided first (log-format §4). */
-const BOUNDARIES: ReadonlySet<string> = new Set(['Seal', 'CloseWindow', 'TimeOutConfirmations']);
+const BOUNDARIES: ReadonlySet<string> = new Set([
+  'Seal',
+  'CloseCommitments',
+  'CloseReveals',
+  'CloseWindow',
+  'TimeOutConfirmations',
+]);
 
 export function isBoundary({ type }: MachineCommand): boolean {
   return BOUNDARIES.has(type);

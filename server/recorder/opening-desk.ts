@@ -7,7 +7,7 @@ import type { Facts, OpenedList } from '../core/opening/facts.ts';
 import { type Bid, isDecrypted, type OpeningState } from '../core/opening/state.ts';
 import { checkDecryption, isDecryptionPayload, type WindowKey } from '../core/seal/decryption.ts';
 import { isLodgementPayload } from '../core/seal/lodgement.ts';
-import { sha256 } from '../hash.ts';
+import { digestText, sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import type { MaterialiseResult } from '../vault/materialise.ts';
 import type { OpenResult, Promised } from '../vault/open-envelope.ts';
@@ -16,7 +16,6 @@ import { readSealedKey } from '../vault/read-statement.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import { unwrapWindowKey } from '../vault/window-key.ts';
 import { challengeOf } from './challenge.ts';
-import { digestText } from './deciding.ts';
 import { decryptionIdOf } from './write-round.ts';
 
 export type DeskDeps = {

@@ -1,6 +1,9 @@
 /** One plain opening of four bids, stopped in any phase that is built: two open, one has the wrong key, one stays silent. */
+import { shareCommitment } from '../../server/core/opening/draw.ts';
+import { sharerOf } from '../../server/core/opening/drawing.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
-import { digest } from './opening-people.ts';
+import type { Policy } from '../../server/core/opening/policy.ts';
+import { digest, OPENING_ID } from './opening-people.ts';
 import {
   bidder,
   clock,
@@ -13,6 +16,7 @@ import {
   type Script,
   SECOND,
   type Setting,
+  scriptedShare,
   supervisor,
   tenderer,
   witness,
@@ -37,6 +41,21 @@ export const BUILT = [
   'Postponed',
 ] as const satisfies readonly Phase[];
 export type BuiltPhase = (typeof BUILT)[number];
+
+/** Phases beside the plain course, each reached under a policy that asks for it. */
+export const DETOURS = ['Drawing'] as const satisfies readonly Phase[];
+export type DetourPhase = (typeof DETOURS)[number];
+/** Every phase that a script can stand in. */
+export const STANDS = [...BUILT, ...DETOURS] as const;
+
+/** A draw among three values, by default before decryption. */
+export const DRAW = {
+  when: 'before_decryption',
+  coefficients: ['0.95', '0.96', '0.97'],
+  commitMs: 5 * MINUTE,
+  revealMs: 2 * MINUTE,
+} satisfies Exclude<Policy['draw'], 'none'>;
+export const DRAW_AFTER: Policy['draw'] = { ...DRAW, when: 'after_decryption' };
 
 export const BIDS = 4;
 export const DECRYPTED = [1, 2] as const;
@@ -116,8 +135,12 @@ export function playTo(s: Script, phase: BuiltPhase): Script {
   return s;
 }
 
-/** A fresh opening in this phase. Failed: too few bids. Aborted: a supervisor's order in CheckIn. Postponed: from there as well. */
-export function reach(phase: BuiltPhase, setting: Setting = {}): Script {
+/** A fresh opening in this phase. Failed: too few bids. Aborted: a supervisor's order in CheckIn. Postponed: from there as well. Drawing: before decryption. */
+export function reach(phase: BuiltPhase | DetourPhase, setting: Setting = {}): Script {
+  if (phase === 'Drawing') {
+    const policy = { draw: DRAW, ...setting.policy };
+    return reach('RosterPublished', { ...setting, policy }).go('StartDrawing', {}, host);
+  }
   if (phase === 'Failed') {
     const s = playTo(openingScript(setting), 'Scheduled').lodge(0).lodge(1);
     s.clockTo(DEADLINE - 2 * HOUR).go('OpenCheckIn', {}, clock);
@@ -135,6 +158,34 @@ export function failedWithObjections(...indices: readonly number[]): Script {
   s.clockTo(DEADLINE - 2 * HOUR).go('OpenCheckIn', {}, clock);
   for (const index of indices) s.act(index, 'RaiseEarlyObjection', { text: `异议 ${index}` });
   return s.clockTo(DEADLINE).go('Seal', {}, clock);
+}
+
+/** What a party of the drawing promises; null is the witness. */
+export function promiseOf(s: Script, party: number | null) {
+  const round = s.state.drawing?.round ?? 1;
+  const open = { sharer: sharerOf(party), share: scriptedShare(party) };
+  const commitment = shareCommitment({ openingId: OPENING_ID, round }, open, digest);
+  return { round, commitment, sealed: 'a.b.c.d.e' };
+}
+
+/** Promises of these parties; null is the witness. */
+export function commitNow(s: Script, ...parties: (number | null)[]): Script {
+  for (const party of parties) s.go('CommitShare', promiseOf(s, party), party === null ? witness : bidder(party));
+  return s;
+}
+
+/** Commitments of the witness and these bidders, closed at their end. */
+export function closeCommitments(s: Script, ...bidders: number[]): Script {
+  commitNow(s, null, ...bidders);
+  return s.clockTo(s.state.drawing?.commitBy ?? 0).go('CloseCommitments', {}, clock);
+}
+
+/** A whole draw: witness and bidders 1 and 2 have promised; the witness and bidder 1 show, bidder 2 does not. */
+export function drawNow(): Script {
+  const s = closeCommitments(reach('Drawing'), 1, 2);
+  const show = (party: number | null) => ({ round: 1, share: scriptedShare(party) });
+  s.go('RevealShare', show(null), witness).go('RevealShare', show(1), bidder(1));
+  return s.clockTo(s.state.drawing?.revealBy ?? 0).go('CloseReveals', {}, clock);
 }
 
 /** Suspended by the host, in a phase that allows it. */

@@ -1,6 +1,7 @@
 /** The rules as tables for people: what test/golden/rules.md holds, printed from the code alone. */
 import { COMMAND_TYPES, COMMANDS, OPEN_WHILE_SUSPENDED } from '../../server/core/opening/commands.ts';
-import { AUDIENCES, EVENT_TYPES, EVENTS, type FieldRules } from '../../server/core/opening/events.ts';
+import { EVENT_TYPES, EVENTS } from '../../server/core/opening/events.ts';
+import { AUDIENCES, type FieldRules } from '../../server/core/opening/field-rules.ts';
 import { FITS } from '../../server/core/opening/fits.ts';
 import { ORIGINS, rolesOf } from '../../server/core/opening/origins.ts';
 import { PHASES, phaseCell } from '../../server/core/opening/phases.ts';

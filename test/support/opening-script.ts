@@ -9,6 +9,7 @@ import { COMMANDS, type Command, type CommandData, type CommandType } from '../.
 import { decide } from '../../server/core/opening/decide.ts';
 import type { Decision } from '../../server/core/opening/decision.ts';
 import type { Details } from '../../server/core/opening/details.ts';
+import { shareCommitment } from '../../server/core/opening/draw.ts';
 import { envelopesRootOf } from '../../server/core/opening/envelopes-root.ts';
 import { EVENTS, type LoggedEvent, type NewEvent } from '../../server/core/opening/events.ts';
 import { begin, evolve } from '../../server/core/opening/evolve.ts';
@@ -124,7 +125,13 @@ const DETAILS: Details = {
   deadlineAt: formatInstant(DEADLINE),
 };
 
+/** The platform's shares of the three rounds there can be. */
+const PLATFORM_SHARES = [1, 2, 3].map((round) => digest(`platform share ${round}`));
+
 const WINDOW_KEY = { kty: 'EC', crv: 'P-256', x: digest('window x'), y: digest('window y') } as const;
+
+/** The share that a party of a scripted drawing holds; null is the witness. */
+export const scriptedShare = (party: number | null): string => digest(`share of ${party ?? 'the witness'}`);
 
 /** What is refused, as the code alone; undefined when it was accepted. */
 export function refusalOf(decision: Decision | RegisterDecision): string | undefined {
@@ -148,6 +155,9 @@ export function openingScript(setting: Setting = {}): Script {
       policy: { ...PROFILES[profile].defaults, ...setting.policy },
       vkey: `${ORIGIN}+00000000+AAAA`,
       cosigners: { quorum: 0, vkeys: [] },
+      drawCommitments: PLATFORM_SHARES.map((share, i) =>
+        shareCommitment({ openingId: OPENING_ID, round: i + 1 }, { sharer: 'platform', share }, digest),
+      ),
       assignments: [{ account: 'host', role: 'host' }],
       production: profile !== 'rehearsal',
     },
@@ -238,6 +248,11 @@ function resume(from: Snapshot): Script {
     assigned: ['host', 'tenderer', 'witness', 'supervisor'],
     register: registerFacts(),
     windowKey: { kid: digest('window key'), jwk: WINDOW_KEY },
+    sealedShare: { isSound: true },
+    drawShares: {
+      platform: PLATFORM_SHARES[(state.drawing?.round ?? 1) - 1] ?? '',
+      opened: new Map(state.drawing?.shares.map(({ bidder }) => [bidder, scriptedShare(bidder)])),
+    },
     openedLists: openedLists(),
     manifest: {
       sha256: digest(canonicalise({ files: [] })),

@@ -7,7 +7,7 @@ import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
-import { PROFILES } from '../../server/core/opening/policy.ts';
+import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
 import { sha256 } from '../../server/hash.ts';
@@ -200,7 +200,7 @@ export const NOTHING_SEEN = { size: 0, root: toBase64(emptyRoot(sha256)) };
 
 const source = { address: '127.0.0.1', client: 'test' };
 
-export function createRequest(headSeen = NOTHING_SEEN) {
+export function createRequest(headSeen = NOTHING_SEEN, changes: Partial<Policy> = {}) {
   const host = staffWho('host') ?? bidderWho(0);
   const details = {
     title: '张掖市某道路工程',
@@ -215,7 +215,7 @@ export function createRequest(headSeen = NOTHING_SEEN) {
     role,
     account: staffWho(role)?.account ?? '',
   }));
-  const data = { profile: 'rehearsal', details, policy: rehearsalPolicy, assignments } as const;
+  const data = { profile: 'rehearsal', details, policy: { ...rehearsalPolicy, ...changes }, assignments } as const;
   return {
     command: 'create',
     openingId: OPENING_ID,
@@ -300,8 +300,19 @@ export async function stateOf({ recorder }: RunningRecorder): Promise<OpeningSta
 
 /** Takes a fresh opening to an open window with four lodged bids. */
 export async function openWindow(hall: Hall, running: RunningRecorder): Promise<OpeningState> {
+  await publishRoster(hall, running);
+  await accepted(running.recorder.submit(submission('OpenWindow', 'host', {})));
+  return stateOf(running);
+}
+
+/** Takes a fresh opening to its roster of four lodged bids. */
+export async function publishRoster(
+  hall: Hall,
+  running: RunningRecorder,
+  policy: Partial<Policy> = {},
+): Promise<OpeningState> {
   const { recorder } = running;
-  await accepted(recorder.create(createRequest()));
+  await accepted(recorder.create(createRequest(NOTHING_SEEN, policy)));
   await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
   const { policyHash } = await stateOf(running);
   for (const index of BIDDERS) await accepted(recorder.submit(lodgement(index, policyHash)));
@@ -310,6 +321,5 @@ export async function openWindow(hall: Hall, running: RunningRecorder): Promise<
   await hall.pass(2 * MINUTE);
   await until(async () => (await stateOf(running)).phase === 'Sealed');
   await accepted(recorder.submit(submission('PublishRoster', 'host', {})));
-  await accepted(recorder.submit(submission('OpenWindow', 'host', {})));
   return stateOf(running);
 }

@@ -14,7 +14,7 @@ import { en } from '../../web/opening/words-en.ts';
 import { zh } from '../../web/opening/words-zh.ts';
 import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
-import { reach } from '../support/opening-phases.ts';
+import { DRAW, reach } from '../support/opening-phases.ts';
 import { DEADLINE, MINUTE, type Script } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
@@ -43,9 +43,7 @@ t.test('steps: done, current, next, to come', async (t) => {
     ],
   );
   t.ok(
-    phaseSteps({ ...policy, draw: 'before_decryption', tendererLayer: true }, ['Scheduled']).some(
-      ({ phase }) => phase === 'Drawing',
-    ),
+    phaseSteps({ ...policy, draw: DRAW, tendererLayer: true }, ['Scheduled']).some(({ phase }) => phase === 'Drawing'),
     'the way follows the policy',
   );
 });

@@ -2,7 +2,7 @@
 import type { OpeningState } from '../../server/core/opening/state.ts';
 
 export type End = {
-  readonly what: 'check_in' | 'deadline' | 'window' | 'confirmation';
+  readonly what: 'check_in' | 'deadline' | 'commitments' | 'reveals' | 'window' | 'confirmation';
   /** The instant it would end, integer ms. */
   readonly at: number;
   /** What is left of it while the opening is suspended, ms; null when time runs. */
@@ -25,6 +25,13 @@ function runningEnd(state: OpeningState): End | null {
       return running('deadline', state.deadlineAt);
     case 'Decrypting':
       return state.window === null || state.window.closed !== null ? null : running('window', state.window.closesAt);
+    case 'Drawing': {
+      const { drawing } = state;
+      if (drawing === null) return null;
+      return drawing.revealBy === null
+        ? running('commitments', drawing.commitBy)
+        : running('reveals', drawing.revealBy);
+    }
     case 'RecordConfirm':
       return state.record === null || state.record.timedOut ? null : running('confirmation', state.record.confirmBy);
     default:

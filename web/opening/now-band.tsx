@@ -12,6 +12,8 @@ import { say } from './words.ts';
 const END_WORDS = {
   check_in: 'end_check_in',
   deadline: 'end_deadline',
+  commitments: 'end_commitments',
+  reveals: 'end_reveals',
   window: 'end_window',
   confirmation: 'end_confirmation',
 } as const satisfies Record<End['what'], string>;

@@ -12,7 +12,13 @@ const span = (ms: number): string => spanText(ms, 'en');
 const failures = FAILURE_WORDS.en;
 const verdicts = VERDICT_WORDS.en;
 const attempts = ATTEMPT_WORDS.en;
-const by = { host: 'The host', witness: 'The witness', tenderer: 'The tenderer' } as const;
+const by = {
+  host: 'The host',
+  witness: 'The witness',
+  tenderer: 'The tenderer',
+  supervisor: 'The supervisor',
+} as const;
+const party = (bidder: number | null): string => (bidder === null ? 'The witness' : `Bidder ${bidder}`);
 
 export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
@@ -29,6 +35,15 @@ export const sentencesEn: Sentences = {
       ? 'The tender failed: fewer bids than the minimum'
       : 'The tender failed: no bid was decrypted',
   RosterPublished: ({ body }) => `The host published the roster: ${body.count} bidders`,
+  DrawingStarted: ({ body }) => `The host started drawing, round ${body.round}; shares until ${time(body.commitBy)}`,
+  ShareCommitted: ({ body }) => `${party(body.bidder)} committed a share`,
+  ShareLeftOut: ({ body }) => `${party(body.bidder)} sent a share that is not what it promises: left out`,
+  CommitmentsClosed: ({ body }) => `${body.shares} shares are final; to be shown by ${time(body.revealBy)}`,
+  ShareRevealed: ({ body }) => `${party(body.bidder)} showed the share`,
+  ShareOpened: ({ body }) => `The share of ${party(body.bidder)} was not shown, and opened`,
+  CoefficientDrawn: ({ body }) => `Coefficient drawn: ${body.coefficient}`,
+  DrawingVoidProposed: ({ body }) => `${by[body.by]} calls round ${body.round} of the drawing void`,
+  DrawingVoided: ({ body }) => `Round ${body.round} of the drawing is void, by witness and supervisor together`,
   WindowOpened: ({ body }) => `The host opened decryption, ${time(body.opensAt)} to ${time(body.closesAt)}`,
   WindowExtended: ({ body }) => `The host extended the window by ${span(body.extraMs)}, to ${time(body.closesAt)}`,
   ChallengeAcknowledged: ({ body }) => `Bidder ${body.bidder} has the call to decrypt`,

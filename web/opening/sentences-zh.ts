@@ -12,7 +12,8 @@ const span = (ms: number): string => spanText(ms, 'zh-CN');
 const failures = FAILURE_WORDS['zh-CN'];
 const verdicts = VERDICT_WORDS['zh-CN'];
 const attempts = ATTEMPT_WORDS['zh-CN'];
-const by = { host: '主持人', witness: '见证人员', tenderer: '招标人' } as const;
+const by = { host: '主持人', witness: '见证人员', tenderer: '招标人', supervisor: '行政监督' } as const;
+const party = (bidder: number | null): string => (bidder === null ? '见证人员' : `${bidder} 号投标人`);
 
 export const sentencesZh: Sentences = {
   OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
@@ -27,6 +28,15 @@ export const sentencesZh: Sentences = {
   TenderFailed: ({ body }) =>
     body.reason === 'too_few_bidders' ? '流标：投标数量少于规定的最低数量' : '流标：没有投标解密成功',
   RosterPublished: ({ body }) => `主持人公布投标人名单，共 ${body.count} 家`,
+  DrawingStarted: ({ body }) => `主持人开始第 ${body.round} 轮抽取，份额承诺截至 ${time(body.commitBy)}`,
+  ShareCommitted: ({ body }) => `${party(body.bidder)}提交份额承诺`,
+  ShareLeftOut: ({ body }) => `${party(body.bidder)}提交的份额与其承诺不符，不予采用`,
+  CommitmentsClosed: ({ body }) => `份额承诺截止，共 ${body.shares} 份，须于 ${time(body.revealBy)} 前公开`,
+  ShareRevealed: ({ body }) => `${party(body.bidder)}公开份额`,
+  ShareOpened: ({ body }) => `${party(body.bidder)}未公开份额，由密钥持有方打开`,
+  CoefficientDrawn: ({ body }) => `抽取系数：${body.coefficient}`,
+  DrawingVoidProposed: ({ body }) => `${by[body.by]}提出第 ${body.round} 轮抽取因技术原因无效`,
+  DrawingVoided: ({ body }) => `见证人员与行政监督共同宣布第 ${body.round} 轮抽取无效`,
   WindowOpened: ({ body }) => `主持人开始解密，时限 ${time(body.opensAt)} 至 ${time(body.closesAt)}`,
   WindowExtended: ({ body }) => `主持人将解密时限延长 ${span(body.extraMs)}，至 ${time(body.closesAt)}`,
   ChallengeAcknowledged: ({ body }) => `${body.bidder} 号投标人已收到解密通知`,

@@ -41,6 +41,8 @@ export const en: Readonly<Record<Key, string>> = {
   clockError: 'within {ms} ms',
   end_check_in: 'Until check-in opens',
   end_deadline: 'Until the bid deadline',
+  end_commitments: 'Until shares are final',
+  end_reveals: 'Until shares not shown are opened',
   end_window: 'Until the decryption window ends',
   end_confirmation: 'Until the confirmation period ends',
   endsAt: 'ends {time}',

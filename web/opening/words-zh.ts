@@ -39,6 +39,8 @@ export const zh = {
   clockError: '误差不超过 {ms} 毫秒',
   end_check_in: '距签到开始',
   end_deadline: '距投标截止',
+  end_commitments: '距份额承诺截止',
+  end_reveals: '距份额公开截止',
   end_window: '距解密时限结束',
   end_confirmation: '距记录确认时限结束',
   endsAt: '至 {time}',

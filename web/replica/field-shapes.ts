@@ -16,6 +16,8 @@ const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<string, T
   BidsSealed: { lodgements: Type.Array(LodgementSchema), counts: RegisterCountsSchema },
   RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
+  DrawingVoidProposed: { reason: ReasonText },
+  DrawingVoided: { reason: ReasonText },
   RulingGiven: { reason: ReasonText },
   RecordRefused: { reason: ReasonText },
   ObjectionRaised: { text: ReasonText },

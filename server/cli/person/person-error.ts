@@ -60,6 +60,11 @@ export const PERSON_ERRORS = {
     en: 'The opening list in the envelope is for another lot.',
     zh: '信封内开标一览表所载标段与本次开标不一致。',
   },
+  no_drawing: { en: 'No drawing is going on that you take part in.', zh: '当前没有您可参与的抽取。' },
+  no_kept_share: {
+    en: 'No share of this round is kept in this folder; what was sealed will be opened without it.',
+    zh: '此文件夹中没有本轮份额；已密封的份额仍将由密钥持有方打开。',
+  },
   no_record_shown: { en: 'There is no record to answer yet.', zh: '尚无可确认的开标记录。' },
   wait_ended: { en: 'The wait was ended before it came to be.', zh: '等待已结束，所等事项尚未发生。' },
 } as const satisfies Record<string, Words>;

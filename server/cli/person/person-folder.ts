@@ -36,6 +36,8 @@ export type PersonFolder = {
   setStanding(openingId: string, bidId: string | null): Promise<void>;
   /** Keeps a text that may be needed as evidence, under a name of its own. */
   keepEvidence(openingId: string, name: string, text: string): Promise<string>;
+  /** What was kept under this name; null when nothing was. */
+  readEvidence(openingId: string, name: string): Promise<string | null>;
 };
 
 /** Opens the folder, making it when it is not there. Only its owner may read it. */
@@ -73,6 +75,7 @@ export async function openPersonFolder(path: string): Promise<PersonFolder> {
       await writeDurably(file, text);
       return file;
     },
+    readEvidence: (openingId, name) => readOrNull(openingFolder(openingId, 'evidence', name)),
   };
 }
 

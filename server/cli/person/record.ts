@@ -1,6 +1,6 @@
 /** A bidder's answer to the opening record: read by its own log, held against its digest, then signed or refused by the CA key. */
 import { canonicalise, type Json } from '../../core/log/canonical.ts';
-import { digestText } from '../../recorder/deciding.ts';
+import { digestText } from '../../hash.ts';
 import { act, type ProvenAnswer } from './act.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

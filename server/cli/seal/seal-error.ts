@@ -35,6 +35,7 @@ export const SEAL_ERRORS = {
     zh: '按本机时钟，投标截止时间尚未到。',
   },
   header_differs: { en: 'The platform sent another envelope’s header.', zh: '平台发来的信封头与所递交的不符。' },
+  key_not_as_named: { en: 'The log names a key by another’s name.', zh: '日志所载公钥与其标识不符。' },
   wrong_key: { en: 'The content key is not the one promised at lodging.', zh: '内容密钥与递交时承诺的不一致。' },
 } as const satisfies Record<string, { en: string; zh: string }>;
 

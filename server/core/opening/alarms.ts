@@ -1,5 +1,6 @@
 // What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
 import type { CommandType } from './commands.ts';
+import { hasWitnessShare, isAllShown } from './drawing.ts';
 import type { OpeningState } from './state.ts';
 import { isAnyOpen } from './steps/objection.ts';
 
@@ -23,6 +24,8 @@ export function nextAlarm(state: OpeningState): Alarm | null {
       return { at: state.deadlineAt, command: 'Seal' };
     case 'Decrypting':
       return state.window === null ? null : { at: state.window.closesAt, command: 'CloseWindow' };
+    case 'Drawing':
+      return drawingAlarm(state);
     case 'RecordConfirm':
       return state.record === null || state.record.timedOut
         ? null
@@ -43,6 +46,15 @@ export function archiveDueAt({ phaseSince, objections, policy }: OpeningState): 
   return Math.max(phaseSince, ...objections.map((o) => o.answeredAt ?? phaseSince)) + policy.archiveAfterMs;
 }
 
+/** Shares that all are shown need no more waiting; commitments wait for the witness, whose share sets this alarm. */
+function drawingAlarm({ drawing, lastAt }: OpeningState): Alarm | null {
+  if (drawing === null) return null;
+  if (drawing.stage === 'committing')
+    return hasWitnessShare(drawing) ? { at: drawing.commitBy, command: 'CloseCommitments' } : null;
+  if (drawing.stage !== 'revealing' || drawing.revealBy === null) return null;
+  return { at: isAllShown(drawing) ? Math.min(lastAt, drawing.revealBy) : drawing.revealBy, command: 'CloseReveals' };
+}
+
 /**
  * When a running suspension by the host has used up what the policy allows; null for one that another ordered.
  *
@@ -59,6 +71,7 @@ export function runningUntil(state: OpeningState): number | null {
   // Bids are lodged from publication on, so the deadline runs before check-in opens as well.
   if (state.phase === 'Scheduled' || state.phase === 'CheckIn') return state.deadlineAt;
   if (state.phase === 'Decrypting') return state.window?.closesAt ?? null;
+  if (state.phase === 'Drawing' && state.drawing !== null) return state.drawing.revealBy ?? state.drawing.commitBy;
   if (state.phase === 'RecordConfirm' && state.record !== null && !state.record.timedOut) return state.record.confirmBy;
   return null;
 }

@@ -7,6 +7,7 @@ import { LogFormatError } from '../log/error.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { openingOrigin } from '../log/origin.ts';
 import type { Words } from '../log/words.ts';
+import { coefficientProblem, drawPromiseProblem, shareProblem } from './audit-drawing.ts';
 import {
   archiveProblem,
   type DigestText,
@@ -18,9 +19,10 @@ import {
   sealProblem,
 } from './audit-lists.ts';
 import { COMMANDS } from './commands.ts';
+import { CorruptLogError } from './corrupt-log.ts';
 import { isWithinReach } from './cosigners.ts';
 import type { LoggedEvent } from './events.ts';
-import { begin, CorruptLogError, evolve } from './evolve.ts';
+import { begin, evolve } from './evolve.ts';
 import { isLawful } from './lawful.ts';
 import { CREATION, isMachine, ORIGINS, type Origin, rolesOf } from './origins.ts';
 import { readEvent } from './read-event.ts';
@@ -74,6 +76,14 @@ export const AUDIT_PROBLEMS = {
   numbers_not_a_permutation: {
     en: 'The bidder numbers are not a draw of 1 to n.',
     zh: '投标人编号不是 1 至 n 的排列。',
+  },
+  share_differs: {
+    en: 'A share of the drawing is not the one that was promised.',
+    zh: '抽取份额与事先的承诺不符。',
+  },
+  coefficient_differs: {
+    en: 'The coefficient does not follow from the shares.',
+    zh: '系数与各份额推算的结果不符。',
   },
   prices_differ: {
     en: 'An announced price is not what was promised before the deadline.',
@@ -160,9 +170,18 @@ function listProblems(
       return [
         isWithinReach(event.body.cosigners) ? null : 'quorum_out_of_reach',
         digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs',
+        drawPromiseProblem(after),
       ];
     case 'DraftAmended':
-      return [digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs'];
+      return [
+        digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs',
+        drawPromiseProblem(after),
+      ];
+    case 'ShareRevealed':
+    case 'ShareOpened':
+      return [shareProblem(before, event.body, digest)];
+    case 'CoefficientDrawn':
+      return coefficientProblem(before, event.body, digest);
     case 'BidsSealed':
       return sealProblem(after, event.body.envelopesRoot, sha256);
     case 'TenderFailed': {

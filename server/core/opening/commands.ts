@@ -1,6 +1,7 @@
 // What may be asked of an opening: each command's data, the roles that may ask it, and whose key must sign it.
 import * as Type from 'typebox';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, ReasonText } from './details.ts';
+import { DrawRound, SealedText } from './drawing-events.ts';
 import { PolicySchema } from './policy.ts';
 import type { Role } from './roles.ts';
 
@@ -62,11 +63,17 @@ export const COMMANDS = {
   PublishRoster: { data: nothing, roles: ['host'], signedBy: 'session' },
   StartDrawing: { data: nothing, roles: ['host'], signedBy: 'session' },
   CommitShare: {
-    data: Type.Object({ commitment: DigestText }, strict),
+    data: Type.Object({ round: DrawRound, commitment: DigestText, sealed: SealedText }, strict),
     roles: ['bidder', 'witness'],
     signedBy: 'session',
   },
-  RevealShare: { data: Type.Object({ share: DigestText }, strict), roles: ['bidder', 'witness'], signedBy: 'session' },
+  CloseCommitments: { data: nothing, ...clock },
+  RevealShare: {
+    data: Type.Object({ round: DrawRound, share: DigestText }, strict),
+    roles: ['bidder', 'witness'],
+    signedBy: 'session',
+  },
+  CloseReveals: { data: nothing, ...clock },
   VoidDrawing: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'session' },
   OpenWindow: { data: nothing, roles: ['host'], signedBy: 'session' },
   ExtendWindow: {

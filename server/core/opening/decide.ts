@@ -7,6 +7,14 @@ import { refuse } from './refusals.ts';
 import type { Role } from './roles.ts';
 import type { OpeningState } from './state.ts';
 import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
+import {
+  closeCommitments,
+  closeReveals,
+  commitShare,
+  revealShare,
+  startDrawing,
+  voidDrawing,
+} from './steps/drawing.ts';
 import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
 import { postponeOpening, rescheduleOpening } from './steps/postponement.ts';
 import {
@@ -137,16 +145,24 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return endSuspension(state, command, facts);
     case 'ConfirmResume':
       return confirmResume(state, command, facts);
+    case 'StartDrawing':
+      return startDrawing(state, command, facts);
+    case 'CommitShare':
+      return commitShare(state, command, facts);
+    case 'CloseCommitments':
+      return closeCommitments(state, command, facts);
+    case 'RevealShare':
+      return revealShare(state, command, facts);
+    case 'CloseReveals':
+      return closeReveals(state, command, facts);
+    case 'VoidDrawing':
+      return voidDrawing(state, command, facts);
     case 'ProposeAbort':
       return proposeAbort(state, command, facts);
     case 'ConfirmAbort':
       return confirmAbort(state, command, facts);
     case 'OrderAbort':
       return orderAbort(state, command, facts);
-    case 'StartDrawing':
-    case 'CommitShare':
-    case 'RevealShare':
-    case 'VoidDrawing':
     case 'UnsealLayer':
     case 'OpenRemedy':
     case 'SubmitBackup':

@@ -29,3 +29,9 @@ export const DetailsSchema = Type.Object(
   { additionalProperties: false },
 );
 export type Details = Type.Static<typeof DetailsSchema>;
+
+/** The public half of the window key, as a JWK with exactly these members (RFC 7638 thumbprint = kid). */
+export const WindowKeySchema = Type.Object(
+  { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: DigestText, y: DigestText },
+  { additionalProperties: false },
+);

@@ -1,9 +1,30 @@
 // The catalogue of what can happen in an opening: each event's body in clear, and its withheld fields with who may see them and from when.
 import * as Type from 'typebox';
 import { ATTEMPTS, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
-import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, OpeningId, ReasonText } from './details.ts';
+import {
+  BidderNumber,
+  DetailsSchema,
+  DigestText,
+  InstantText,
+  Name,
+  OpeningId,
+  ReasonText,
+  WindowKeySchema,
+} from './details.ts';
+import { MAX_DRAW_ROUNDS } from './draw.ts';
+import { DRAWING_EVENTS } from './drawing-events.ts';
+import {
+  type FieldRules,
+  objector,
+  person,
+  toAll,
+  toConducting,
+  toOversight,
+  toParticipants,
+  toThoseInTheRoom,
+  withRoster,
+} from './field-rules.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES } from './policy.ts';
-import type { PersonRole } from './roles.ts';
 
 const strict = { additionalProperties: false } as const;
 const nothing = Type.Object({}, strict);
@@ -12,53 +33,10 @@ const Bidder = Type.Object({ bidder: BidderNumber }, strict);
 const Objector = Type.Union([BidderNumber, Type.Null()]);
 const RecordVersion = { version: Type.Integer({ minimum: 1 }), recordSha256: DigestText };
 
-/** Who may see a withheld field; the bidder who acted sees it in any case. The operator sees hashes only (domain §3). */
-export const AUDIENCES = {
-  public: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor', 'public'],
-  participants: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor'],
-  conducting: ['tenderer', 'host', 'witness', 'supervisor', 'auditor'],
-  oversight: ['supervisor', 'auditor'],
-} as const satisfies Record<string, readonly PersonRole[]>;
-export type Audience = keyof typeof AUDIENCES;
-
-/** `at_once`, or the type of the later event whose commit releases the field. */
-export type FieldRule = { readonly to: Audience; readonly from: 'at_once' | 'RosterPublished' };
-export type FieldRules = readonly FieldRule[];
-
-const person = {
-  who: [{ to: 'conducting', from: 'at_once' }],
-  source: [{ to: 'oversight', from: 'at_once' }],
-  act: [{ to: 'oversight', from: 'at_once' }],
-} as const satisfies Record<string, FieldRules>;
-const toAll = [{ to: 'public', from: 'at_once' }] as const satisfies FieldRules;
-const toParticipants = [{ to: 'participants', from: 'at_once' }] as const satisfies FieldRules;
-const toConducting = [{ to: 'conducting', from: 'at_once' }] as const satisfies FieldRules;
-const toOversight = [{ to: 'oversight', from: 'at_once' }] as const satisfies FieldRules;
-const withRoster = [{ to: 'public', from: 'RosterPublished' }] as const satisfies FieldRules;
-/** Who objected may be a bidder of a tender that has no roster: nobody who conducts or takes part learns the name before it. */
-const objector = {
-  ...person,
-  who: [
-    { to: 'oversight', from: 'at_once' },
-    { to: 'conducting', from: 'RosterPublished' },
-  ],
-} as const satisfies Record<string, FieldRules>;
-/** What is said about an objection; without a roster the words themselves could name a bidder to the others. */
-const toThoseInTheRoom = [
-  { to: 'conducting', from: 'at_once' },
-  { to: 'participants', from: 'RosterPublished' },
-] as const satisfies FieldRules;
-
 type EventRule = {
   readonly body: Type.TSchema;
   readonly withheld: Readonly<Record<string, FieldRules>>;
 };
-
-/** The public half of the window key, as a JWK with exactly these members (RFC 7638 thumbprint = kid). */
-export const WindowKeySchema = Type.Object(
-  { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: DigestText, y: DigestText },
-  strict,
-);
 
 /** What the log says of one bid that did not open: the evidence the engine judged by (20号令31). */
 export const EvidenceSchema = Type.Object(
@@ -85,6 +63,10 @@ export const EVENTS = {
         policyHash: DigestText,
         vkey: Type.String({ minLength: 1, maxLength: 400 }),
         cosigners: Type.Object({ quorum: Type.Integer({ minimum: 0 }), vkeys: Type.Array(Type.String()) }, strict),
+        /** Where the policy draws: what the platform's own share of each round commits to, before any other share exists. */
+        drawCommitments: Type.Optional(
+          Type.Array(DigestText, { minItems: MAX_DRAW_ROUNDS, maxItems: MAX_DRAW_ROUNDS }),
+        ),
       },
       strict,
     ),
@@ -125,6 +107,7 @@ export const EVENTS = {
     body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, strict),
     withheld: { ...person, roster: toAll, numbers: toParticipants },
   },
+  ...DRAWING_EVENTS,
   WindowOpened: {
     body: Type.Object(
       {

@@ -1,30 +1,17 @@
 // The fold of the log: one more entry makes the next state. It never refuses; an event that does not fit is a corrupt log.
 import { LogFormatError } from '../log/error.ts';
 import { parseInstant } from '../log/instant.ts';
+import { CorruptLogError, must } from './corrupt-log.ts';
+import type { Drawing } from './drawing.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
+import { evolveDrawing } from './evolve-drawing.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
 import type { Phase } from './phases.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 import type { Bid, Objection, OpeningRecordHead, OpeningState } from './state.ts';
 import { bidOf, changeable } from './state.ts';
-
-/** The log cannot be what the recorder wrote: an event that the state before it does not allow. */
-export class CorruptLogError extends Error {
-  readonly code = 'event_does_not_fit';
-  readonly seq: number;
-  constructor(seq: number, why: string) {
-    super(`entry ${seq}: ${why}`);
-    this.name = 'CorruptLogError';
-    this.seq = seq;
-  }
-}
-
-function must<T>(value: T | null | undefined, seq: number, why: string): T {
-  if (value === null || value === undefined) throw new CorruptLogError(seq, why);
-  return value;
-}
 
 /** Reads a withheld field; its shape was checked when the entry was read (`readEvent`). */
 function field<T>(event: LoggedEvent, name: string): Knowable<T> {
@@ -66,6 +53,12 @@ function shifted(end: number, since: number, frozenMs: number): number {
   return end > since ? end + frozenMs : end;
 }
 
+function shiftedDrawing(drawing: Drawing, since: number, frozenMs: number): Drawing {
+  if (drawing.stage === 'committing') return { ...drawing, commitBy: shifted(drawing.commitBy, since, frozenMs) };
+  if (drawing.stage !== 'revealing' || drawing.revealBy === null) return drawing;
+  return { ...drawing, revealBy: shifted(drawing.revealBy, since, frozenMs) };
+}
+
 /**
  * The state after genesis.
  *
@@ -96,6 +89,8 @@ export function begin(event: LoggedEvent): OpeningState {
     numbers: withheld,
     bids: [],
     window: null,
+    drawCommitments: b.drawCommitments ?? [],
+    drawing: null,
     prices: null,
     record: null,
     objections: [],
@@ -359,9 +354,20 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
                 closesAt: shifted(s.window.closesAt, since, frozenMs),
                 outageMs: s.window.outageMs + outageMs,
               },
+        drawing: s.drawing === null ? null : shiftedDrawing(s.drawing, since, frozenMs),
         record: s.record === null ? null : { ...s.record, confirmBy: shifted(s.record.confirmBy, since, frozenMs) },
       };
     }
+    case 'DrawingStarted':
+    case 'ShareCommitted':
+    case 'ShareLeftOut':
+    case 'CommitmentsClosed':
+    case 'ShareRevealed':
+    case 'ShareOpened':
+    case 'CoefficientDrawn':
+    case 'DrawingVoidProposed':
+    case 'DrawingVoided':
+      return evolveDrawing(s, event);
     case 'AbortProposed':
       return { ...s, abortProposedBy: event.body.by };
     case 'OpeningAborted':

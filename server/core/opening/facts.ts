@@ -1,7 +1,7 @@
 // What `decide` is told besides state and command: the recorder's clock, and what other rooms have found and keep.
 
 import type { Static } from 'typebox';
-import type { WindowKeySchema } from './events.ts';
+import type { WindowKeySchema } from './details.ts';
 import type { AssignableRole } from './roles.ts';
 import type { Lodgement, RegisterCounts, RosterRow } from './rows.ts';
 
@@ -56,6 +56,10 @@ export type Facts = {
   readonly assigned: readonly AssignableRole[];
   readonly register: RegisterFacts | null;
   readonly windowKey: { readonly kid: string; readonly jwk: Static<typeof WindowKeySchema> } | null;
+  /** Of a share that comes sealed: whether the holders of the key found it to be what it promises. */
+  readonly sealedShare: { readonly isSound: boolean } | null;
+  /** At the end of a drawing: the platform's share and, by bidder (null the witness), those that nobody showed; null when one does not open. */
+  readonly drawShares: { readonly platform: string; readonly opened: ReadonlyMap<number | null, string> } | null;
   readonly openedLists: readonly OpenedList[] | null;
   readonly manifest: { readonly sha256: string; readonly bids: number; readonly document: unknown } | null;
   /** The head before this command is countersigned by the policy's quorum; with quorum 0 always true. */

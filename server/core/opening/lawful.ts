@@ -5,8 +5,10 @@ import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
 import { evidenceOf, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import type { LoggedEvent } from './events.ts';
+import { isLawfulDrawing } from './lawful-drawing.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
+import { isDrawOpen } from './steps/drawing.ts';
 import { isAnyOpen } from './steps/objection.ts';
 import { hindranceToClose } from './steps/record.ts';
 import { hasLawfulLead } from './steps/sealing.ts';
@@ -54,7 +56,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'RosterPublished':
       return event.body.count >= policy.minimumBidders;
     case 'WindowOpened':
-      return windowLength(event.body) === policy.decryptionWindowMs;
+      return windowLength(event.body) === policy.decryptionWindowMs && !isDrawOpen(before);
     case 'WindowExtended':
       return window !== null && window.extendedMs + event.body.extraMs <= policy.maxExtensionMs;
     case 'DecryptionReceived': {
@@ -94,7 +96,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     }
     case 'RecordIssued':
       // never less time to answer than was promised
-      return event.body.confirmBy >= formatInstant(event.at + policy.confirmationMs);
+      return event.body.confirmBy >= formatInstant(event.at + policy.confirmationMs) && !isDrawOpen(before);
     case 'RecordSigned':
     case 'RecordRefused': {
       const { record } = before;
@@ -155,6 +157,16 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       const bid = bidOf(before, event.body.bidder);
       return bid !== undefined && !isUndecided(bid);
     }
+    case 'DrawingStarted':
+    case 'ShareCommitted':
+    case 'ShareLeftOut':
+    case 'CommitmentsClosed':
+    case 'ShareRevealed':
+    case 'ShareOpened':
+    case 'CoefficientDrawn':
+    case 'DrawingVoidProposed':
+    case 'DrawingVoided':
+      return isLawfulDrawing(before, event, role);
     case 'OpeningCreated':
     case 'DraftAmended':
     case 'ChallengeAcknowledged':

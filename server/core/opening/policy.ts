@@ -9,6 +9,33 @@ export const MoneyText = Type.String({ pattern: '^(0|[1-9][0-9]{0,15})(\\.[0-9]{
 /** A quote's amount: like money, with up to six places, since a rate has more than a price. */
 export const DecimalText = Type.String({ pattern: '^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,6})?$' });
 
+/** One value that may be drawn, as people write it: `0.95`, `3%`, `A`. */
+export const CoefficientText = Type.String({ pattern: '^[0-9A-Za-z.%+-]{1,20}$' });
+
+/** What is drawn, when, and how long people have for it (domain §2, Drawing). */
+export const DrawRulesSchema = Type.Object(
+  {
+    when: Type.Union([Type.Literal('before_decryption'), Type.Literal('after_decryption')]),
+    /** The values, each as likely as any other: written out, or every whole number of a range, both ends included. */
+    coefficients: Type.Union([
+      Type.Array(CoefficientText, { minItems: 2, maxItems: 1_000, uniqueItems: true }),
+      Type.Object(
+        {
+          first: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+          last: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+        },
+        { additionalProperties: false },
+      ),
+    ]),
+    /** How long shares are committed, ms; the witness's is waited for even longer. */
+    commitMs: Type.Integer({ minimum: 1_000, maximum: 120 * MINUTE }),
+    /** How long each may show its own share, ms, before the holders of the draw's key open what is left. */
+    revealMs: Type.Integer({ minimum: 1_000, maximum: 120 * MINUTE }),
+  },
+  { additionalProperties: false },
+);
+export type DrawRules = Type.Static<typeof DrawRulesSchema>;
+
 export const PolicySchema = Type.Object(
   {
     /** Fewer sealed bids than this at the deadline and the tender fails (条例44, 87号令41/43). */
@@ -29,7 +56,7 @@ export const PolicySchema = Type.Object(
     ceilingPrice: Type.Union([MoneyText, Type.Null()]),
     currency: Type.String({ pattern: '^[A-Z]{3}$' }),
     remedy: Type.Union([Type.Literal('none'), Type.Literal('backup')]),
-    draw: Type.Union([Type.Literal('none'), Type.Literal('before_decryption'), Type.Literal('after_decryption')]),
+    draw: Type.Union([Type.Literal('none'), DrawRulesSchema]),
     tendererLayer: Type.Boolean(),
     blindWindow: Type.Boolean(),
   },
@@ -139,11 +166,22 @@ export function unlawfulMember(profile: ProfileName, policy: Policy): (typeof BO
   return BOUNDED.find((m) => policy[m] < p[m].min || policy[m] > p[m].max) ?? null;
 }
 
+/** Least time outside a rehearsal for committing and for showing shares: a person has to be told, look, and act. */
+const LEAST_DRAW_MS = MINUTE;
+
+/** Does the draw leave room to act and something to draw from? */
+export function isLawfulDraw(profile: ProfileName, { draw }: Pick<Policy, 'draw'>): boolean {
+  if (draw === 'none') return true;
+  const { coefficients, commitMs, revealMs } = draw;
+  if ('first' in coefficients && coefficients.first >= coefficients.last) return false;
+  return profile === 'rehearsal' || (commitMs >= LEAST_DRAW_MS && revealMs >= LEAST_DRAW_MS);
+}
+
 /**
  * Does the policy promise a step that this version cannot take?
  *
  * Why: a draw that is promised to the bidders and quietly left out would be a broken promise on the log; better no opening.
  */
 export function promisesTooMuch(policy: Policy): boolean {
-  return policy.remedy !== 'none' || policy.draw !== 'none' || policy.tendererLayer || policy.blindWindow;
+  return policy.remedy !== 'none' || policy.tendererLayer || policy.blindWindow;
 }

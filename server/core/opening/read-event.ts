@@ -2,8 +2,8 @@
 import { Check } from 'typebox/schema';
 import type { Entry } from '../log/entry.ts';
 import { parseInstant } from '../log/instant.ts';
+import { CorruptLogError } from './corrupt-log.ts';
 import { EVENTS, type EventType, type Knowable, type LoggedEvent, withheld } from './events.ts';
-import { CorruptLogError } from './evolve.ts';
 import { fitsField } from './fields.ts';
 
 export function isEventType(type: string): type is EventType {

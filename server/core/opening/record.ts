@@ -36,6 +36,8 @@ export type OpeningRecord = {
   readonly place: string;
   readonly openingAt: string;
   readonly window: { readonly opensAt: string; readonly closedAt: string; readonly extendedMs: number };
+  /** Where the policy drew one: the round and what came of it. */
+  readonly draw?: { readonly round: number; readonly coefficient: string };
   readonly ceilingPrice: string | null;
   readonly currency: string;
   readonly lines: readonly RecordLine[];
@@ -86,6 +88,7 @@ export function buildRecord(
       closedAt: formatInstant(window.closed.at),
       extendedMs: window.extendedMs,
     },
+    ...drawOf(state),
     ceilingPrice: state.policy.ceilingPrice,
     currency: state.policy.currency,
     lines: state.bids.map((bid) => lineOf(bid, register, prices.value)),
@@ -98,6 +101,11 @@ export function buildRecord(
     cosignerQuorum: state.quorum,
     note,
   };
+}
+
+function drawOf({ drawing }: OpeningState): Pick<OpeningRecord, 'draw'> {
+  if (drawing?.coefficient == null) return {};
+  return { draw: { round: drawing.round, coefficient: drawing.coefficient } };
 }
 
 function lineOf(

@@ -103,6 +103,35 @@ export const REFUSALS = {
   too_many_acts: { en: 'Too many acts of this kind; please wait for the deadline.', zh: '此类操作次数过多。' },
   // sealing and roster
   too_few_bids: { en: 'There are fewer bids than the minimum.', zh: '投标数量少于规定的最低数量。' },
+  // drawing
+  no_draw_promised: {
+    en: 'The policy promises no draw at this point of the opening.',
+    zh: '开标规则未规定在此环节进行抽取。',
+  },
+  draw_not_promised_in_genesis: {
+    en: 'A draw must be in the policy when the opening is created: the platform’s share is promised there.',
+    zh: '抽取须在创建开标时写入规则，平台的份额在创建时即已承诺。',
+  },
+  draw_not_done: {
+    en: 'The policy promises a draw first, and no coefficient has been drawn.',
+    zh: '规则要求先行抽取，系数尚未产生。',
+  },
+  already_drawn: { en: 'The coefficient has been drawn.', zh: '系数已经抽取产生。' },
+  too_many_draws: { en: 'The rounds of drawing are used up.', zh: '抽取轮次已用完。' },
+  wrong_draw_round: { en: 'This is for another round of the drawing.', zh: '此内容属于另一轮抽取。' },
+  bid_not_opened: { en: 'Only bidders whose bid was opened take part.', zh: '只有投标已解密的投标人可以参与。' },
+  commitments_are_closed: { en: 'No share can be committed any more.', zh: '提交份额承诺的时间已过。' },
+  commitments_not_closed: { en: 'Shares are still being committed.', zh: '份额承诺尚未截止。' },
+  share_already_committed: { en: 'You have committed your share of this round.', zh: '您已提交本轮份额的承诺。' },
+  witness_share_missing: { en: 'The witness has not committed a share.', zh: '见证人员尚未提交份额承诺。' },
+  no_share_committed: { en: 'You have committed no share in this round.', zh: '您在本轮没有提交份额承诺。' },
+  share_already_shown: { en: 'Your share has been shown.', zh: '您的份额已经公开。' },
+  share_not_as_committed: { en: 'The share is not the one you committed to.', zh: '该份额与您的承诺不符。' },
+  reveals_are_closed: {
+    en: 'The time to show shares is over; what was not shown is opened.',
+    zh: '公开份额的时间已过，未公开的份额由密钥持有方打开。',
+  },
+  shares_not_open: { en: 'A committed share cannot be opened now.', zh: '有已承诺的份额暂时无法打开。' },
   // decryption
   window_running: {
     en: 'The window can end early only when every bid has been decrypted.',

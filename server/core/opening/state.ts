@@ -1,6 +1,7 @@
 // What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
 import type { DecryptionFailure, Verdict } from './commands.ts';
 import type { Details } from './details.ts';
+import type { Drawing } from './drawing.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
 import type { Phase } from './phases.ts';
 import type { Policy, ProfileName } from './policy.ts';
@@ -97,6 +98,10 @@ export type OpeningState = {
   readonly numbers: Knowable<readonly number[]>;
   readonly bids: readonly Bid[];
   readonly window: Window | null;
+  /** What the platform's own share of each draw round commits to; empty where the policy of genesis drew nothing. */
+  readonly drawCommitments: readonly string[];
+  /** The latest round. */
+  readonly drawing: Drawing | null;
   readonly prices: Knowable<readonly PriceRow[]> | null;
   readonly record: OpeningRecordHead | null;
   readonly objections: readonly Objection[];

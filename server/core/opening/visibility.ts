@@ -1,5 +1,6 @@
 // Who may see which withheld field, and from when: the one place that decides it, for frames, answers and exports alike.
-import { AUDIENCES, EVENTS, type EventType, type FieldRules } from './events.ts';
+import { EVENTS, type EventType } from './events.ts';
+import { AUDIENCES, type FieldRules } from './field-rules.ts';
 import type { PersonRole } from './roles.ts';
 import type { OpeningState } from './state.ts';
 

@@ -6,8 +6,7 @@ import type { Json } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { fromUtf8, utf8 } from '../log/utf8.ts';
-import { DigestText } from '../opening/details.ts';
-import { WindowKeySchema } from '../opening/events.ts';
+import { DigestText, WindowKeySchema } from '../opening/details.ts';
 import { findDifference, RandomId, statementFields } from './statement.ts';
 
 export const DECRYPTION_TYPE = 'bid-decryption+jws';

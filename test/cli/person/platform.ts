@@ -12,7 +12,7 @@ import { sealBid } from '../../../server/cli/seal/seal.ts';
 import { readConfig } from '../../../server/config.ts';
 import type { JsonObject } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
-import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { type Policy, PROFILES } from '../../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';
 import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
 import { start } from '../../../server/main.ts';
@@ -56,7 +56,7 @@ export type Platform = {
   /** A bidder of BIDDERS with fresh keys, logged in. */
   bidder(index: number): Promise<Person>;
   /** Drafts and publishes an opening whose deadline is `deadlineMs` away. */
-  publish(openingId: string, deadlineMs: number): Promise<void>;
+  publish(openingId: string, deadlineMs: number, policy?: Partial<Policy>): Promise<void>;
   /** Lets time pass until the opening stands in this phase. */
   passUntil(openingId: string, phase: string): Promise<void>;
 };
@@ -147,7 +147,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     async bidder(index) {
       return enter(await keysOf(holderOf(index)), `bidder-${index}`);
     },
-    async publish(openingId, deadlineMs) {
+    async publish(openingId, deadlineMs, policy = {}) {
       const { host, tenderer, witness, supervisor } = officials;
       await createOpening(host, {
         openingId,
@@ -167,6 +167,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
           checkInLeadMs: 10 * MINUTE,
           decryptionWindowMs: 30 * MINUTE,
           confirmationMs: 5 * MINUTE,
+          ...policy,
         },
         assignments: Object.entries({ host, tenderer, witness, supervisor }).map(([role, { account }]) => ({
           role,

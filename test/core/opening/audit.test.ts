@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { canonicalise, type Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { AUDIT_PROBLEMS, type AuditCode } from '../../../server/core/opening/audit.ts';
+import { shareCommitment } from '../../../server/core/opening/draw.ts';
 import type { EventType } from '../../../server/core/opening/events.ts';
 import {
   audit,
@@ -15,7 +16,8 @@ import {
   named,
   type Values,
 } from '../../support/opening-forgery.ts';
-import { actOf, bidderWho, digest, openingListOf, staffWho } from '../../support/opening-people.ts';
+import { actOf, bidderWho, digest, OPENING_ID, openingListOf, staffWho } from '../../support/opening-people.ts';
+import { DRAW, drawNow } from '../../support/opening-phases.ts';
 import { DEADLINE, MINUTE } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
@@ -238,6 +240,33 @@ t.test('what was handed over, and the counts at the end', async (t) => {
   t.same(forge('OpeningArchived', body({ counts: { ...counts, opened: 3, ruled: 1 } })), ['counts_differ']);
   t.same(forge('OpeningArchived', body({ counts: { ...counts, receipts: 5, replaced: 1 } })), ['counts_differ']);
   t.same(forge('OpeningArchived', fields({ counts: { ...counts, standing: 5 } })), ['counts_differ']);
+});
+
+t.test('an auditor finds a share or a coefficient that is not what it must be', async (t) => {
+  const lines = drawNow().lines;
+  t.same(audit(lines).problems, []);
+  t.same(forge('ShareRevealed', body({ share: digest('x') }), 0, lines).sort(), [
+    'act_data_differs',
+    'coefficient_differs',
+    'share_differs',
+  ]);
+  t.same(forge('ShareOpened', body({ share: digest('x') }), 0, lines).sort(), ['coefficient_differs', 'share_differs']);
+  t.same(
+    forge('CoefficientDrawn', body({ platformShare: digest('x') }), 0, lines)
+      .sort()
+      .slice(-1),
+    ['share_differs'],
+  );
+  const other = DRAW.coefficients.find((value) => value !== drawNow().state.drawing?.coefficient) ?? '';
+  t.same(forge('CoefficientDrawn', body({ coefficient: other }), 0, lines), ['coefficient_differs']);
+  const promises = [1, 2, 3].map((round) =>
+    shareCommitment({ openingId: OPENING_ID, round }, { sharer: 'platform', share: digest('chosen later') }, digest),
+  );
+  t.same(
+    forge('OpeningCreated', body({ drawCommitments: promises }), 0, lines),
+    ['share_differs'],
+    'not the one of genesis',
+  );
 });
 
 t.test('every problem is said in two languages and shown by a forgery above', async (t) => {

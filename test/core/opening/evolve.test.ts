@@ -1,8 +1,9 @@
 /** The fold never refuses: an event that does not fit is a corrupt log, named by its entry. */
 import type { Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
+import { CorruptLogError } from '../../../server/core/opening/corrupt-log.ts';
 import type { LoggedEvent } from '../../../server/core/opening/events.ts';
-import { begin, CorruptLogError, evolve, learn } from '../../../server/core/opening/evolve.ts';
+import { begin, evolve, learn } from '../../../server/core/opening/evolve.ts';
 import { FITS } from '../../../server/core/opening/fits.ts';
 import { PHASES } from '../../../server/core/opening/phases.ts';
 import { readEvent } from '../../../server/core/opening/read-event.ts';

@@ -14,8 +14,8 @@ import { isUndecided, type OpeningState } from '../../../server/core/opening/sta
 import { canSee, RELEASES, roleSees } from '../../../server/core/opening/visibility.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest } from '../../support/opening-people.ts';
-import { BUILT, reach } from '../../support/opening-phases.ts';
-import { type Line, refusalOf, type Script, SECOND } from '../../support/opening-script.ts';
+import { BUILT, DETOURS, promiseOf, reach, type STANDS } from '../../support/opening-phases.ts';
+import { type Line, refusalOf, type Script, SECOND, scriptedShare } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
 /** One wish: who asks what, with which numbers, how long after the one before. */
@@ -41,20 +41,21 @@ const wish: fc.Arbitrary<Wish> = fc.record({
   afterMs: fc.oneof(fc.constant(0), fc.nat(90 * SECOND), fc.nat(40 * 60 * SECOND)),
   onTime: fc.boolean(),
 });
-const start = fc.constantFrom(...BUILT.slice(0, BUILT.indexOf('Archived')));
+const start = fc.constantFrom(...BUILT.slice(0, BUILT.indexOf('Archived')), ...DETOURS);
 const course = fc.tuple(start, fc.array(wish, { maxLength: 60, size: 'max' }));
 
 const VERDICTS = ['deemed_revoked', 'deemed_withdrawn', 'unknown'] as const;
 const FAILURES = [null, 'wrong_key', 'storage_unreadable'] as const;
 
 /** Data of the command's shape that has a chance of being accepted. */
-function dataOf(s: Script, type: CommandType, { number, choice }: Wish): unknown {
+function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wish): unknown {
   const { state } = s;
   const record = {
     version: Math.max(1, (state.record?.version ?? 1) - (choice === 2 ? 1 : 0)),
     recordSha256: state.record?.sha256 ?? digest('none'),
   };
   const one = Math.max(1, number);
+  const party = role === 'witness' ? null : one;
   const waiting = state.bids.find(isUndecided) ?? state.bids[one - 1];
   const reason = '随机';
   const special: Partial<Record<CommandType, unknown>> = {
@@ -66,8 +67,11 @@ function dataOf(s: Script, type: CommandType, { number, choice }: Wish): unknown
       deadlineAt: formatInstant(state.deadlineAt + (number + 1) * 86_400_000),
       place: '2 号厅',
     },
-    CommitShare: { commitment: digest('c') },
-    RevealShare: { share: digest('s') },
+    CommitShare: promiseOf(s, party),
+    RevealShare: {
+      round: state.drawing?.round ?? 1,
+      share: choice === 0 ? digest('another') : scriptedShare(party),
+    },
     ExtendWindow: { extraMs: (number + 1) * 600_000, reason },
     AcknowledgeChallenge: { kid: choice === 0 ? digest('other') : (state.window?.kid ?? digest('none')) },
     DecryptBid: { jweSha256: digest(`jwe ${number}`) },
@@ -99,7 +103,8 @@ function typeOf(s: Script, { pick, astray }: Wish): CommandType {
 }
 
 const standing = new Map<string, Script>();
-function standIn(phase: (typeof BUILT)[number]): Script {
+type Stand = (typeof STANDS)[number];
+function standIn(phase: Stand): Script {
   const s = standing.get(phase) ?? reach(phase);
   standing.set(phase, s);
   return s.fork();
@@ -107,7 +112,7 @@ function standIn(phase: (typeof BUILT)[number]): Script {
 
 /** Plays the wishes; `seen` hears of each decision. The script's own `go` checks bodies against schemas and events against origins. */
 function play(
-  [phase, wishes]: readonly [(typeof BUILT)[number], readonly Wish[]],
+  [phase, wishes]: readonly [Stand, readonly Wish[]],
   seen: (s: Script, command: Command, refused: string | undefined) => void = () => {},
 ): Script {
   const s = standIn(phase);
@@ -119,7 +124,7 @@ function play(
     const role: Role = w.role ?? (roles[w.choice % roles.length] as Role);
     const at = type === alarm?.command && w.onTime ? Math.max(s.now, alarm.at) : s.now + w.afterMs;
     const actor = { role, ...(role === 'bidder' && w.number > 0 ? { bidder: w.number } : {}) };
-    const data = dataOf(s, type, w);
+    const data = dataOf(s, type, role, w);
     const outageSince = Math.max(0, at - 60 * SECOND);
     const facts = { at, undecided: w.number === 0 ? 1 : 0, outageSince, cosigned: w.choice !== 1 };
     const command = { type, data, actor } as unknown as Command;
@@ -174,6 +179,7 @@ function shared({
   suspended,
   suspendedByHostMs,
   failure,
+  drawing,
   size,
   objections,
   record,
@@ -188,6 +194,7 @@ function shared({
     suspended,
     suspendedByHostMs,
     failure,
+    drawing,
     size,
     record: heads,
     objections: objections.map((o) => [o.objection, o.bidder, o.status, o.raisedAt, o.answeredAt]),

@@ -5,7 +5,7 @@ import { PROFILES } from '../../../server/core/opening/policy.ts';
 import { type CreationRequest, createOpening } from '../../../server/core/opening/steps/sealing.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest, OPENING_ID, ORIGIN, PLATFORM } from '../../support/opening-people.ts';
-import { BIDS, playTo, ROSTER_AT, reach } from '../../support/opening-phases.ts';
+import { BIDS, DRAW, playTo, ROSTER_AT, reach } from '../../support/opening-phases.ts';
 import {
   bidder,
   clock,
@@ -31,6 +31,7 @@ function creation(changes: Partial<CreationRequest>) {
     policy,
     vkey: ORIGIN,
     cosigners: { quorum: 0, vkeys: [] },
+    drawCommitments: [1, 2, 3].map((round) => digest(`promise ${round}`)),
     assignments: [],
     production: true,
   };
@@ -44,7 +45,14 @@ t.test('a draft must be lawful, possible and real', async (t) => {
   t.equal(creation({ policy: { ...policy, decryptionWindowMs: 10 * MINUTE - 1 } }), 'policy_not_lawful');
   t.equal(creation({ policy: { ...policy, minimumBidders: 2 } }), 'policy_not_lawful', '条例44: three');
   t.equal(creation({ profile: 'negotiation', policy: { ...policy, minimumBidders: 2 } }), undefined, '采购法38: two');
-  t.equal(creation({ policy: { ...policy, draw: 'before_decryption' } }), 'not_available_yet');
+  t.equal(creation({ policy: { ...policy, blindWindow: true } }), 'not_available_yet');
+  t.equal(creation({ policy: { ...policy, draw: DRAW } }), undefined);
+  t.equal(creation({ policy: { ...policy, draw: { ...DRAW, commitMs: MINUTE - 1 } } }), 'policy_not_lawful');
+  t.equal(creation({ policy: { ...policy, draw: { ...DRAW, revealMs: MINUTE - 1 } } }), 'policy_not_lawful');
+  t.equal(
+    creation({ policy: { ...policy, draw: { ...DRAW, coefficients: { first: 5, last: 5 } } } }),
+    'policy_not_lawful',
+  );
   t.equal(
     creation({ details: { ...details, deadlineAt: '2026-02-30T01:00:00.000Z' } }),
     'details_invalid',
@@ -71,6 +79,11 @@ t.test('amending a draft is held to the same rules and changes the deadline', as
   t.equal(
     s.refusal('AmendDraft', { details: { ...details, deadlineAt: '2026-13-01T01:00:00.000Z' }, policy }, host),
     'details_invalid',
+  );
+  t.equal(
+    s.refusal('AmendDraft', { details, policy: { ...policy, draw: DRAW } }, host),
+    'draw_not_promised_in_genesis',
+    'no share of the platform was promised',
   );
   s.go('AmendDraft', { details: amended, policy: { ...policy, minimumBidders: 5 } }, host);
   t.equal(s.state.deadlineAt, DEADLINE + HOUR);

@@ -17,14 +17,21 @@ import { digest } from '../../support/opening-people.ts';
 import {
   BUILT,
   type BuiltPhase,
+  closeCommitments,
+  commitNow,
+  type DetourPhase,
+  DRAW,
+  DRAW_AFTER,
   decryptNow,
   failedWithObjections,
   object,
   playTo,
+  promiseOf,
   reach,
   recordNow,
   ruleAlike,
   SILENT,
+  STANDS,
   suspend,
 } from '../../support/opening-phases.ts';
 import {
@@ -37,6 +44,7 @@ import {
   platform,
   refusalOf,
   type Script,
+  scriptedShare,
   supervisor,
   tenderer,
   witness,
@@ -62,6 +70,12 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   RescheduleOpening: () => ask({ deadlineAt: formatInstant(DEADLINE + 72 * HOUR), place: '2 号厅' }, host),
   RevokeBid: () => ask(reason, bidder(1)),
   OpenReview: () => ask(reason, host),
+  StartDrawing: () => ask({}, host),
+  CommitShare: (s) => ask(promiseOf(s, null), witness),
+  CloseCommitments: (s) => ask({}, clock, { at: commitNow(s, null).state.drawing?.commitBy ?? 0 }),
+  RevealShare: (s) => ask({ round: 1, share: scriptedShare(1) }, closeCommitments(s, 1) && bidder(1)),
+  CloseReveals: (s) => ask({}, clock, { at: closeCommitments(s, 1).state.drawing?.revealBy ?? 0 }),
+  VoidDrawing: () => ask(reason, witness),
   OpenWindow: () => ask({}, host),
   ExtendWindow: () => ask({ extraMs: MINUTE, reason: '网络拥堵' }, host),
   EndWindowEarly: (s) => {
@@ -149,18 +163,19 @@ const asked = (s: Script, type: CommandType, { data, actor, facts }: Ask) =>
   decide(s.state, { type, data, actor } as unknown as Command, s.facts(facts));
 const anyone = (type: CommandType): Actor => ({ role: COMMANDS[type].roles[0], bidder: 1 });
 
-const standing = new Map(BUILT.map((phase) => [phase, reach(phase)]));
-function stand(phase: BuiltPhase): Script {
+const standing = new Map(STANDS.map((phase) => [phase, reach(phase)]));
+function stand(phase: BuiltPhase | DetourPhase): Script {
   const s = standing.get(phase);
   if (s === undefined) throw new Error(phase);
   return s.fork();
 }
 /** Where one plain opening cannot show it: nobody decrypted, or a tender that failed only in attribution. */
-function standFor(phase: BuiltPhase, type: CommandType): Script {
+function standFor(phase: BuiltPhase | DetourPhase, type: CommandType): Script {
   const isObjection = type === 'AnswerObjection' || type === 'DisputeAnswer';
   if (isObjection && phase === 'Aborted')
     return stand('CheckIn').act(0, 'RaiseEarlyObjection', { text: '异议' }).go('OrderAbort', reason, supervisor);
   if (isObjection && phase === 'Failed') return failedWithObjections(0);
+  if (type === 'StartDrawing') return reach(phase, { policy: { draw: phase === 'Announcing' ? DRAW_AFTER : DRAW } });
   const isSilent = type === 'DeclareFailed' && phase === 'Attribution';
   const isFailedLate = type === 'RecordRefusedAttempt' && phase === 'Failed';
   const isAbortedLate = type === 'RecordRefusedAttempt' && phase === 'Aborted';
@@ -172,7 +187,7 @@ function standFor(phase: BuiltPhase, type: CommandType): Script {
   return isFailedLate ? s.go('DeclareFailed', reason, host) : s;
 }
 
-for (const phase of BUILT)
+for (const phase of STANDS)
   t.test(`${phase}: every command as its cell says`, async (t) => {
     for (const type of COMMAND_TYPES) {
       const cell = phaseCell(phase, type);
@@ -191,7 +206,7 @@ for (const phase of BUILT)
 
 t.test('phases that no script reaches yet refuse by their cells and never fault', async (t) => {
   const s = stand('Decrypting');
-  for (const phase of PHASES.filter((p) => !BUILT.some((b) => b === p)))
+  for (const phase of PHASES.filter((p) => !STANDS.some((b) => b === p)))
     for (const type of COMMAND_TYPES) {
       const cell = phaseCell(phase, type);
       if (cell !== 'yes')
@@ -216,6 +231,7 @@ t.test('suspension is refused after the phase and before the own checks', async 
   for (const phase of [
     'Sealed',
     'RosterPublished',
+    'Drawing',
     'Decrypting',
     'Attribution',
     'Announcing',

@@ -1,5 +1,6 @@
 /** Who may see what, and from when: the table of domain §3 as a golden, and its hard rules one by one. */
-import { EVENT_TYPES, EVENTS, type EventType, type FieldRules } from '../../../server/core/opening/events.ts';
+import { EVENT_TYPES, EVENTS, type EventType } from '../../../server/core/opening/events.ts';
+import type { FieldRules } from '../../../server/core/opening/field-rules.ts';
 import { FITS } from '../../../server/core/opening/fits.ts';
 import type { Phase } from '../../../server/core/opening/phases.ts';
 import { PEOPLE, type PersonRole } from '../../../server/core/opening/roles.ts';

@@ -7,10 +7,12 @@ import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../r
 import { type Refusal, refuse } from '../refusals.ts';
 import type { Actor } from '../roles.ts';
 import { type Bid, bidOf, changeable, isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../state.ts';
+import { isDrawOpen } from './drawing.ts';
 import { isAnyOpen } from './objection.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
 export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
+  if (isDrawOpen(state)) return refuse('draw_not_done');
   const register = needed(facts.register, 'the register');
   const version = (state.record?.version ?? 0) + 1;
   const record = buildRecord(state, register, version, data.note);

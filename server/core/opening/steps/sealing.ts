@@ -7,7 +7,7 @@ import { type Decision, needed, type Step } from '../decision.ts';
 import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
-import { type Policy, type ProfileName, promisesTooMuch, unlawfulMember } from '../policy.ts';
+import { isLawfulDraw, type Policy, type ProfileName, promisesTooMuch, unlawfulMember } from '../policy.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import { ASSIGNABLE } from '../roles.ts';
 import { numberOf } from '../state.ts';
@@ -21,6 +21,8 @@ export type CreationRequest = {
   readonly policy: Policy;
   readonly vkey: string;
   readonly cosigners: { readonly quorum: number; readonly vkeys: string[] };
+  /** What the platform's own shares commit to; they go into genesis where the policy draws. */
+  readonly drawCommitments: string[];
   readonly assignments: unknown;
   /** A production platform refuses rehearsals (domain §2). */
   readonly production: boolean;
@@ -37,7 +39,7 @@ export function policyHashOf(policy: Policy, facts: Pick<Facts, 'digest'>): stri
  * Refuses: `rehearsal_not_allowed`, `quorum_out_of_reach`, then as every draft: `details_invalid`, `policy_not_lawful`, `not_available_yet`.
  */
 export function createOpening(request: CreationRequest, facts: Pick<Facts, 'digest'>): Decision {
-  const { production, assignments, ...body } = request;
+  const { production, assignments, drawCommitments, ...body } = request;
   if (production && request.profile === 'rehearsal') return refuse('rehearsal_not_allowed');
   if (!isWithinReach(request.cosigners)) return refuse('quorum_out_of_reach');
   const unfit = unfitDraft(request.profile, request.details, request.policy);
@@ -46,7 +48,12 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
     events: [
       {
         type: 'OpeningCreated',
-        body: { formatVersion: 1, ...body, policyHash: policyHashOf(request.policy, facts) },
+        body: {
+          formatVersion: 1,
+          ...body,
+          policyHash: policyHashOf(request.policy, facts),
+          ...(request.policy.draw === 'none' ? {} : { drawCommitments }),
+        },
         fields: { assignments },
       },
     ],
@@ -56,7 +63,7 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
 /** What speaks against a draft: 30 February, a window outside the law, a step that nobody could take in this version. */
 function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Refusal | null {
   if (!isInstant(details.deadlineAt)) return refuse('details_invalid');
-  if (unlawfulMember(profile, policy) !== null) return refuse('policy_not_lawful');
+  if (unlawfulMember(profile, policy) !== null || !isLawfulDraw(profile, policy)) return refuse('policy_not_lawful');
   return promisesTooMuch(policy) ? refuse('not_available_yet') : null;
 }
 
@@ -73,6 +80,8 @@ export function isInstant(text: string): boolean {
 export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
   const unfit = unfitDraft(state.profile, data.details, data.policy);
   if (unfit !== null) return unfit;
+  // The platform's own share must be promised before any other: a draw thought of later begins with a new opening.
+  if (data.policy.draw !== 'none' && state.drawCommitments.length === 0) return refuse('draw_not_promised_in_genesis');
   return {
     events: [{ type: 'DraftAmended', body: { ...data, policyHash: policyHashOf(data.policy, facts) }, fields: {} }],
   };

@@ -6,6 +6,7 @@ import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
+import { isDrawOpen } from './drawing.ts';
 
 /** Tries one bidder has in the window: enough for every token and reader in the office, too few to load the vault. */
 export const MAX_DECRYPTION_ATTEMPTS = 20;
@@ -31,6 +32,7 @@ function windowOf(state: OpeningState): NonNullable<OpeningState['window']> {
 }
 
 export const openWindow: Step<'OpenWindow'> = (state, _command, facts) => {
+  if (isDrawOpen(state)) return refuse('draw_not_done');
   const key = needed(facts.windowKey, 'the window key');
   return {
     events: [

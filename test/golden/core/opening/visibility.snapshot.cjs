@@ -33,6 +33,26 @@ RosterPublished.source: supervisor, auditor
 RosterPublished.act: supervisor, auditor
 RosterPublished.roster: bidder, tenderer, host, witness, supervisor, auditor, public
 RosterPublished.numbers: bidder, tenderer, host, witness, supervisor, auditor
+DrawingStarted.who: tenderer, host, witness, supervisor, auditor
+DrawingStarted.source: supervisor, auditor
+DrawingStarted.act: supervisor, auditor
+ShareCommitted.who: tenderer, host, witness, supervisor, auditor
+ShareCommitted.source: supervisor, auditor
+ShareCommitted.act: supervisor, auditor
+ShareLeftOut.who: tenderer, host, witness, supervisor, auditor
+ShareLeftOut.source: supervisor, auditor
+ShareLeftOut.act: supervisor, auditor
+ShareRevealed.who: tenderer, host, witness, supervisor, auditor
+ShareRevealed.source: supervisor, auditor
+ShareRevealed.act: supervisor, auditor
+DrawingVoidProposed.who: tenderer, host, witness, supervisor, auditor
+DrawingVoidProposed.source: supervisor, auditor
+DrawingVoidProposed.act: supervisor, auditor
+DrawingVoidProposed.reason: bidder, tenderer, host, witness, supervisor, auditor, public
+DrawingVoided.who: tenderer, host, witness, supervisor, auditor
+DrawingVoided.source: supervisor, auditor
+DrawingVoided.act: supervisor, auditor
+DrawingVoided.reason: bidder, tenderer, host, witness, supervisor, auditor, public
 WindowOpened.who: tenderer, host, witness, supervisor, auditor
 WindowOpened.source: supervisor, auditor
 WindowOpened.act: supervisor, auditor

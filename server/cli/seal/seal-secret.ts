@@ -1,0 +1,23 @@
+/** Seals a few bytes to a key of the opening, bound to what they are for. */
+import { createPublicKey } from 'node:crypto';
+import { CompactEncrypt } from 'jose';
+import { SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION, type WindowKey } from '../../core/seal/decryption.ts';
+import type { SecretPurpose } from '../../core/seal/sealed-secret.ts';
+import { windowKeyId } from '../../vault/window-key.ts';
+import { SealError } from './seal-error.ts';
+
+/** A key as the log names it. */
+export type NamedKey = { readonly kid: string; readonly key: WindowKey };
+
+/**
+ * The compact JWE.
+ *
+ * Throws: SealError key_not_as_named when the key is not the one its name says.
+ */
+export async function sealSecret(secret: Uint8Array, { kid, key }: NamedKey, purpose: SecretPurpose): Promise<string> {
+  if (windowKeyId(key) !== kid) throw new SealError('key_not_as_named');
+  const { about, openingId, round } = purpose;
+  return new CompactEncrypt(secret)
+    .setProtectedHeader({ alg: SEALED_KEY_ALGORITHM, enc: SEALED_KEY_ENCRYPTION, kid, about, openingId, round })
+    .encrypt(createPublicKey({ key: { ...key }, format: 'jwk' }));
+}

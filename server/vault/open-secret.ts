@@ -1,0 +1,35 @@
+/** Takes a secret out of a JWE that was sealed to a key of the opening: a share of a drawing; it logs nothing and keeps nothing. */
+import type { KeyObject } from 'node:crypto';
+import { compactDecrypt, errors } from 'jose';
+import { SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION } from '../core/seal/decryption.ts';
+import { readSealedSecretHeader, type SecretPurpose } from '../core/seal/sealed-secret.ts';
+
+/**
+ * Opens a sealed secret.
+ *
+ * Returns: its bytes; null when the header binds it to anything else, or it does not open.
+ * Why:     the header is judged before the private key is used; algorithms are fixed, since a JWE chooses its own otherwise.
+ */
+export async function openSecret(
+  jwe: string,
+  privateKey: KeyObject,
+  kid: string,
+  purpose: SecretPurpose,
+): Promise<Uint8Array | null> {
+  const header = readSealedSecretHeader(jwe);
+  if (header === undefined || header.kid !== kid) return null;
+  const { about, openingId, round } = purpose;
+  if (header.about !== about || header.openingId !== openingId || header.round !== round) return null;
+  try {
+    const { plaintext } = await compactDecrypt(jwe, privateKey, {
+      keyManagementAlgorithms: [SEALED_KEY_ALGORITHM],
+      contentEncryptionAlgorithms: [SEALED_KEY_ENCRYPTION],
+    });
+    return plaintext;
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return null;
+    // A point that is not on the curve is found by node:crypto, below jose.
+    if (error instanceof Error && 'code' in error) return null;
+    throw error;
+  }
+}
