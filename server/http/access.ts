@@ -10,8 +10,8 @@ export type Read = {
   readonly caller: Pick<Caller, 'account'>;
   readonly role: PersonRole;
   readonly openingId: string;
-  /** `live`: a socket's view from an entry on; `entries`: a page of the log. */
-  readonly what: 'live' | 'entries';
+  /** `live`: a socket's view from an entry on; `entries`: a page of the log; `record`: a version of the record, its number in `after`. */
+  readonly what: 'live' | 'entries' | 'record';
   readonly after: number;
 };
 

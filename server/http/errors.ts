@@ -158,6 +158,16 @@ const HTTP_PROBLEMS = {
     zh: '不支持该内容类型。',
   },
   no_such_address: { status: 404, en: 'There is nothing at this address.', zh: '该地址不存在。' },
+  no_such_record_version: {
+    status: 404,
+    en: 'The opening record has no such version.',
+    zh: '开标记录没有该版本。',
+  },
+  prices_not_public: {
+    status: 403,
+    en: 'The prices of this opening are not public; the public form of the record shows everything else.',
+    zh: '本次开标的报价不对外公开；公开版开标记录载有其他全部内容。',
+  },
   no_such_log: { status: 404, en: 'There is no such log, or nothing on it yet.', zh: '没有此日志，或日志尚无内容。' },
   no_such_tile: { status: 404, en: 'The log has not grown to this tile.', zh: '日志尚未增长到该数据块。' },
   log_path_malformed: { status: 400, en: 'This path names no file of a log.', zh: '该路径不是日志文件。' },

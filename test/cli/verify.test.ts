@@ -60,7 +60,8 @@ t.test('what is said of how far a log is anchored', async (t) => {
   };
   t.match(await say({}), /^anchored in a ledger whose key came with it: consistent with its own key only$/);
   t.match(await say({ trust: TRUST }), /^anchored in the trusted ledger; a second log .* only with the whole ledger$/);
-  t.match(await say({ trust: TRUST, ledger }), /^anchored in the trusted ledger, which was read whole \(\d+ entries\)/);
+  const whole = `anchored in the trusted ledger, which was read whole (${readGolden('ledger').entries.length} entries)`;
+  t.ok((await say({ trust: TRUST, ledger })).startsWith(whole));
   t.match(await say({ ledger }), /^anchored in a ledger that nobody said to trust, which was read whole/);
   t.equal(await say({ trust: readGolden('access').vkey }), 'anchor_other_ledger');
   t.equal(await say({ trust: TRUST, ledger: await bench.place('valid', 'access') }), 'anchor_other_ledger');
@@ -88,7 +89,8 @@ t.test('with everything withheld the log still verifies, and says how much was w
   const source = folderSource(await bench.place('valid', WHOLE));
   const hidden = { ...source, disclosuresFor: () => Promise.resolve([]) };
   const judged = await verifySource(hidden, { requireAllDisclosures: false, trust: TRUST });
-  t.match(judged, { ok: true, standing: 'valid, complete', withheld: 105, actsChecked: 0 });
+  const withheld = Object.values(readGolden(WHOLE).fields).reduce((sum, fields) => sum + Object.keys(fields).length, 0);
+  t.match(judged, { ok: true, standing: 'valid, complete', withheld, actsChecked: 0 });
   t.match(await verifySource(hidden, { requireAllDisclosures: true }), { ok: false, reason: 'disclosure_missing' });
   const log = readGolden(WHOLE);
   const twice = {

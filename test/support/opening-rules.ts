@@ -38,7 +38,7 @@ function fieldsOf(withheld: Readonly<Record<string, FieldRules>>): string {
   return names(
     Object.entries(withheld).map(
       ([field, rules]) =>
-        `${field} → ${rules.map((r) => (r.from === 'at_once' ? r.to : `${r.to} from ${r.from}`)).join(' / ')}`,
+        `${field} → ${rules.map((r) => `${r.to}${r.from === 'at_once' ? '' : ` from ${r.from}`}${'unless' in r ? ` unless ${r.unless}` : ''}`).join(' / ')}`,
     ),
   );
 }

@@ -43,6 +43,7 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
           <dt>{say('recordDigest')}</dt>
           <dd class="code">{record.sha256}</dd>
           <DigestCheck record={record} />
+          {state.policy.publicPrices ? null : <dd>{say('recordPublicForm')}</dd>}
         </div>
       </dl>
       <ul class="answers">

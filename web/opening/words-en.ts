@@ -114,6 +114,8 @@ export const en: Readonly<Record<Key, string>> = {
   recordEmpty: 'No record has been issued.',
   recordVersion: 'Version {n}',
   recordDigest: 'Digest',
+  recordPublicForm:
+    'The prices are not public: who does not take part reads the public form of the record, without them.',
   recordIssuedAt: 'Issued',
   recordConfirmBy: 'Confirm by',
   recordSame: 'The text has this digest',

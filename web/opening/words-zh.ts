@@ -112,6 +112,7 @@ export const zh = {
   recordEmpty: '尚未生成开标记录。',
   recordVersion: '第 {n} 版',
   recordDigest: '记录摘要',
+  recordPublicForm: '报价不对外公开：未参加开标者所见为不含报价的公开版开标记录。',
   recordIssuedAt: '生成时间',
   recordConfirmBy: '确认截止',
   recordSame: '所载内容与摘要一致',

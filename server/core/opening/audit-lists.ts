@@ -11,7 +11,7 @@ import { OpeningListSchema } from '../seal/opening-list.ts';
 import type { AuditCode } from './audit.ts';
 import { envelopesRootOf } from './envelopes-root.ts';
 import type { EventBody, Knowable } from './events.ts';
-import { buildRecord, type OpeningRecord, recordDigest } from './record.ts';
+import { buildRecord, type OpeningRecord, publicFormOf, recordDigest } from './record.ts';
 import { isGreaterAmount, type PriceRow } from './rows.ts';
 import { isDecrypted, type OpeningState } from './state.ts';
 
@@ -113,12 +113,20 @@ export function recordProblem(before: OpeningState | null, state: OpeningState, 
   if (record?.document.known !== true || before === null) return [];
   const document = record.document.value as Json & OpeningRecord;
   if (recordDigest(document, digest) !== record.sha256) return ['record_differs'];
+  if (!hasPublicForm(document, state)) return ['record_differs'];
   if (!roster.known || !numbers.known || prices?.known !== true) return [];
   // what cannot be a roster has been found at the roster
   if (roster.value.length !== state.bids.length || !isPermutation(numbers.value, state.bids.length)) return [];
   const note = typeof document.note === 'string' ? document.note : '';
   const built = buildRecord(before, { roster: roster.value, numbers: numbers.value }, record.version, note);
   return [canonicalise(built) === canonicalise(document) ? null : 'record_differs'];
+}
+
+/** Is the public told of this record what the policy says, and nothing else? */
+function hasPublicForm(document: OpeningRecord, { record, policy }: OpeningState): boolean {
+  if (record?.publicForm.known !== true) return true;
+  const due = publicFormOf(document, record.sha256, policy);
+  return canonicalise(due) === canonicalise(record.publicForm.value as Json);
 }
 
 type Counts = EventBody<'OpeningArchived'>['counts'];

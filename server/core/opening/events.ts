@@ -18,6 +18,7 @@ import {
   objector,
   person,
   toAll,
+  toAllUnlessSecret,
   toConducting,
   toOversight,
   toParticipants,
@@ -175,11 +176,11 @@ export const EVENTS = {
       { count: Type.Integer({ minimum: 1 }), ceilingPrice: Type.Union([MoneyText, Type.Null()]) },
       strict,
     ),
-    withheld: { ...person, rows: toAll, numbers: toAll },
+    withheld: { ...person, rows: toAllUnlessSecret, numbers: toAll },
   },
   RecordIssued: {
     body: Type.Object({ ...RecordVersion, confirmBy: InstantText }, strict),
-    withheld: { ...person, record: toAll },
+    withheld: { ...person, record: toAllUnlessSecret, publicRecord: toAll },
   },
   RecordSigned: { body: Type.Object({ bidder: BidderNumber, ...RecordVersion }, strict), withheld: person },
   RecordRefused: {

@@ -93,6 +93,7 @@ export function begin(event: LoggedEvent): OpeningState {
     drawing: null,
     prices: null,
     record: null,
+    pastRecords: [],
     objections: [],
     suspended: null,
     suspensionRequested: false,
@@ -264,24 +265,27 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         timedOut: false,
         says: changeable(s),
         document: field(event, 'record'),
+        publicForm: field(event, 'publicRecord'),
       };
+      const past = s.record === null ? [] : [{ ...s.record, answers: s.bids.map((b) => b.answer) }];
       return {
         ...enter(s, 'RecordConfirm', event.at),
         record,
+        pastRecords: [...s.pastRecords, ...past],
         closeProposed: null,
         bids: s.bids.map((b) => ({ ...b, answer: null })),
       };
     }
     case 'RecordSigned':
-      return answered(s, seq, event.body, 'signed');
+      return answered(s, event, event.body, 'signed');
     case 'RecordRefused':
-      return answered(s, seq, event.body, 'refused');
+      return answered(s, event, event.body, 'refused');
     case 'ConfirmationsTimedOut': {
       const record = must(s.record, seq, 'no record');
       const { version } = event.body;
       if (version !== record.version) throw new CorruptLogError(seq, 'timed out another version');
       const bids = s.bids.map((b) =>
-        b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const } } : b,
+        b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const, at: record.confirmBy } } : b,
       );
       return { ...s, record: { ...record, timedOut: true }, bids };
     }
@@ -390,13 +394,16 @@ function decided(
 
 function answered(
   s: OpeningState,
-  seq: number,
+  { seq, at, receivedAt }: LoggedEvent,
   body: { bidder: number; version: number; recordSha256: string },
   kind: 'signed' | 'refused',
 ): OpeningState {
   if (s.record?.version !== body.version || s.record.sha256 !== body.recordSha256)
     throw new CorruptLogError(seq, 'answers another record');
-  return changeBid(s, seq, body.bidder, (b) => ({ ...b, answer: { version: body.version, kind } }));
+  return changeBid(s, seq, body.bidder, (b) => ({
+    ...b,
+    answer: { version: body.version, kind, at: receivedAt ?? at },
+  }));
 }
 
 function changeObjection(

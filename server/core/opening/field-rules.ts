@@ -10,8 +10,12 @@ export const AUDIENCES = {
 } as const satisfies Record<string, readonly PersonRole[]>;
 export type Audience = keyof typeof AUDIENCES;
 
-/** `at_once`, or the type of the later event whose commit releases the field. */
-export type FieldRule = { readonly to: Audience; readonly from: 'at_once' | 'RosterPublished' };
+/** From `at_once`, or from the later event whose commit releases the field; never to them where the policy keeps prices secret. */
+export type FieldRule = {
+  readonly to: Audience;
+  readonly from: 'at_once' | 'RosterPublished';
+  readonly unless?: 'prices_secret';
+};
 export type FieldRules = readonly FieldRule[];
 
 export const person = {
@@ -20,6 +24,10 @@ export const person = {
   act: [{ to: 'oversight', from: 'at_once' }],
 } as const satisfies Record<string, FieldRules>;
 export const toAll = [{ to: 'public', from: 'at_once' }] as const satisfies FieldRules;
+export const toAllUnlessSecret = [
+  { to: 'participants', from: 'at_once' },
+  { to: 'public', from: 'at_once', unless: 'prices_secret' },
+] as const satisfies FieldRules;
 export const toParticipants = [{ to: 'participants', from: 'at_once' }] as const satisfies FieldRules;
 export const toConducting = [{ to: 'conducting', from: 'at_once' }] as const satisfies FieldRules;
 export const toOversight = [{ to: 'oversight', from: 'at_once' }] as const satisfies FieldRules;

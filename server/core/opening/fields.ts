@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { BidderNumber, ReasonText } from './details.ts';
 import type { EventType } from './events.ts';
+import { OpeningRecordSchema, PublicRecordSchema } from './record.ts';
 import { LodgementSchema, PriceRowSchema, RegisterCountsSchema, RosterRowSchema } from './rows.ts';
 
 const Numbers = Type.Array(BidderNumber);
@@ -12,7 +13,7 @@ export const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<st
   BidsSealed: { lodgements: Type.Array(LodgementSchema), counts: RegisterCountsSchema },
   RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
-  RecordIssued: { record: Type.Object({}) },
+  RecordIssued: { record: OpeningRecordSchema, publicRecord: Type.Union([PublicRecordSchema, Type.Null()]) },
   ObjectionRaised: { text: ReasonText },
   ObjectionAnswered: { text: ReasonText },
 };

@@ -55,6 +55,8 @@ export const PolicySchema = Type.Object(
     /** 最高投标限价; over it is flagged, nothing is rejected here (87号令59). */
     ceilingPrice: Type.Union([MoneyText, Type.Null()]),
     currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    /** Whether the public sees announced prices and the whole record; otherwise those who take part do, and the public a form without prices (采购法38). */
+    publicPrices: Type.Boolean(),
     remedy: Type.Union([Type.Literal('none'), Type.Literal('backup')]),
     draw: Type.Union([Type.Literal('none'), DrawRulesSchema]),
     tendererLayer: Type.Boolean(),
@@ -99,6 +101,7 @@ const defaults: Policy = {
   archiveAfterMs: 24 * 60 * MINUTE,
   ceilingPrice: null,
   currency: 'CNY',
+  publicPrices: true,
   remedy: 'none',
   draw: 'none',
   tendererLayer: false,
@@ -129,7 +132,7 @@ export const PROFILES = {
     articles: { failed: '采购法38', fault: '20号令31', objection: '采购法52', record: '采购法38' },
     minimumBidders: { min: 2, max: 100 },
     ...lawful,
-    defaults,
+    defaults: { ...defaults, publicPrices: false },
   },
   non_tender: {
     zh: '非招标采购',

@@ -1,56 +1,106 @@
 // The opening record 开标记录 as data: built from the state alone, so that anyone who may see the state can build it again.
+import * as Type from 'typebox';
 import { canonicalise, type Json } from '../log/canonical.ts';
 import { formatInstant } from '../log/instant.ts';
+import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, OpeningId } from './details.ts';
 import type { RegisterFacts } from './facts.ts';
-import { PROFILES } from './policy.ts';
-import type { PriceRow } from './rows.ts';
+import { MoneyText, type Policy, PROFILE_NAMES, PROFILES } from './policy.ts';
+import { CreditCode, type PriceRow, PriceRowSchema, QuoteSchema } from './rows.ts';
 import { type Bid, type OpeningState, outcomeOf } from './state.ts';
 
-/** One bidder's line of the record. A price stands there only when the bid was opened. */
-export type RecordLine = {
-  readonly bidder: number;
-  readonly name: string;
-  readonly creditCode: string;
-  readonly lodgedAt: string;
-  readonly checkedIn: boolean;
-  readonly envelopeSha256: string;
-  readonly decryption: 'decrypted' | 'revoked' | 'deemed_revoked' | 'deemed_withdrawn' | 'unknown';
-  /** Only where its bidder revoked it after the deadline, opened or not; the bid bond may be kept (条例35). */
-  readonly revokedAt?: string;
-  readonly price: Omit<PriceRow, 'bidder' | 'name' | 'creditCode' | 'openingList'> | null;
+const strict = { additionalProperties: false } as const;
+
+/** What of an announced row stands in the record; the opening list itself stays with the announcement. */
+const RecordPriceSchema = Type.Object(
+  {
+    quote: QuoteSchema,
+    duration: PriceRowSchema.properties.duration,
+    quality: PriceRowSchema.properties.quality,
+    manager: PriceRowSchema.properties.manager,
+    overCeiling: Type.Boolean({ description: 'over the ceiling price: flagged, nothing is rejected (87号令59)' }),
+  },
+  strict,
+);
+
+const line = {
+  bidder: BidderNumber,
+  name: Name,
+  creditCode: CreditCode,
+  lodgedAt: InstantText,
+  checkedIn: Type.Boolean(),
+  envelopeSha256: DigestText,
+  decryption: Type.Enum(['decrypted', 'revoked', 'deemed_revoked', 'deemed_withdrawn', 'unknown']),
+  revokedAt: Type.Optional({
+    ...InstantText,
+    description:
+      'only where its bidder revoked it after the deadline, opened or not; the bid bond may be kept (条例35)',
+  }),
 };
 
-export type OpeningRecord = {
-  readonly v: 1;
-  readonly openingId: string;
-  readonly log: string;
-  readonly version: number;
-  readonly rehearsal: boolean;
-  readonly profile: string;
-  readonly articles: { readonly record: string; readonly fault: string };
-  readonly title: string;
-  readonly project: { readonly code: string; readonly name: string };
-  readonly lot: { readonly code: string; readonly name: string };
-  readonly tenderer: string;
-  readonly agency: string;
-  readonly place: string;
-  readonly openingAt: string;
-  readonly window: { readonly opensAt: string; readonly closedAt: string; readonly extendedMs: number };
-  /** Where the policy drew one: the round and what came of it. */
-  readonly draw?: { readonly round: number; readonly coefficient: string };
-  readonly ceilingPrice: string | null;
-  readonly currency: string;
-  readonly lines: readonly RecordLine[];
-  readonly objections: readonly {
-    readonly objection: number;
-    /** Null: raised before the roster by someone without a standing bid. */
-    readonly bidder: number | null;
-    readonly status: string;
-    readonly raisedAt: string;
-  }[];
-  readonly cosignerQuorum: number;
-  readonly note: string;
+/** One bidder's line of the record. A price stands there only when the bid was opened. */
+const RecordLineSchema = Type.Object({ ...line, price: Type.Union([RecordPriceSchema, Type.Null()]) }, strict);
+type RecordLine = Type.Static<typeof RecordLineSchema>;
+
+const PublicLineSchema = Type.Object({ ...line, priceWithheld: Type.Boolean() }, strict);
+
+const { title, project, lot, tenderer, agency, place } = DetailsSchema.properties;
+
+const members = {
+  v: Type.Literal(1),
+  openingId: OpeningId,
+  log: Type.String({ description: 'origin of the log on which every line can be checked' }),
+  version: Type.Integer({ minimum: 1 }),
+  rehearsal: Type.Boolean(),
+  profile: Type.Enum(PROFILE_NAMES),
+  articles: Type.Object({ record: Type.String(), fault: Type.String() }, strict),
+  title,
+  project,
+  lot,
+  tenderer,
+  agency,
+  place,
+  openingAt: InstantText,
+  window: Type.Object(
+    { opensAt: InstantText, closedAt: InstantText, extendedMs: Type.Integer({ minimum: 0 }) },
+    strict,
+  ),
+  draw: Type.Optional(
+    Type.Object(
+      { round: Type.Integer({ minimum: 1 }), coefficient: Type.String({ minLength: 1 }) },
+      { ...strict, description: 'where the policy drew one: the round and what came of it' },
+    ),
+  ),
+  ceilingPrice: Type.Union([MoneyText, Type.Null()]),
+  currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+  objections: Type.Array(
+    Type.Object(
+      {
+        objection: Type.Integer({ minimum: 1 }),
+        bidder: Type.Union([BidderNumber, Type.Null()], {
+          description: 'null: raised before the roster by someone without a standing bid',
+        }),
+        status: Type.Enum(['open', 'answered', 'disputed']),
+        raisedAt: InstantText,
+      },
+      strict,
+    ),
+  ),
+  cosignerQuorum: Type.Integer({ minimum: 0 }),
 };
+
+/** The opening record 开标记录: its RFC 8785 form is the original (20号令62), what bidders sign is that form's digest. */
+export const OpeningRecordSchema = Type.Object(
+  { ...members, lines: Type.Array(RecordLineSchema), note: Type.String() },
+  { ...strict, $id: 'opening-record', title: '开标记录 opening record' },
+);
+export type OpeningRecord = Type.Static<typeof OpeningRecordSchema>;
+
+/** What the public reads instead where prices are secret: every line without its price, and the original's digest. */
+export const PublicRecordSchema = Type.Object(
+  { ...members, form: Type.Literal('public'), originalSha256: DigestText, lines: Type.Array(PublicLineSchema) },
+  { ...strict, $id: 'public-opening-record', title: '开标记录（公开版）public form of an opening record' },
+);
+export type PublicRecord = Type.Static<typeof PublicRecordSchema>;
 
 /**
  * The record of this state.
@@ -135,6 +185,28 @@ function lineOf(
             manager: price.manager,
             overCeiling: price.overCeiling,
           },
+  };
+}
+
+/**
+ * The form in which the public reads this record: null where it may read the original.
+ *
+ * Why:    where prices are secret (采购法38: nobody may tell one party's price to another or to outsiders) the record is published
+ *         all the same (20号令32): who took part, what became of each bid, and the digest of what the bidders signed. The host's note is
+ *         left out with the prices: it may speak of them.
+ */
+export function publicFormOf(
+  record: OpeningRecord,
+  sha256: string,
+  policy: Pick<Policy, 'publicPrices'>,
+): PublicRecord | null {
+  if (policy.publicPrices) return null;
+  const { lines, note: _note, ...rest } = record;
+  return {
+    ...rest,
+    form: 'public',
+    originalSha256: sha256,
+    lines: lines.map(({ price, ...shown }) => ({ ...shown, priceWithheld: price !== null })),
   };
 }
 

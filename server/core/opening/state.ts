@@ -15,7 +15,12 @@ export type Attempt = {
 };
 
 /** A bidder's answer to one version of the record. */
-export type RecordAnswer = { readonly version: number; readonly kind: 'signed' | 'refused' | 'timed_out' };
+export type RecordAnswer = {
+  readonly version: number;
+  readonly kind: 'signed' | 'refused' | 'timed_out';
+  /** When the act was received; of who did not answer, the end of the time to answer. */
+  readonly at: number;
+};
 
 export type Bid = {
   /** 1-based; drawn by lot at the roster, so that it says nothing by itself. */
@@ -54,7 +59,12 @@ export type OpeningRecordHead = {
   /** What this version says and what can still change after it: see `changeable`. */
   readonly says: readonly string[];
   readonly document: Knowable<unknown>;
+  /** The form for the public; null where the public reads the original. */
+  readonly publicForm: Knowable<unknown>;
 };
+
+/** A version that another has replaced, with what each bidder had answered to it: answers[i] is bidder i+1's. */
+export type PastRecord = OpeningRecordHead & { readonly answers: readonly (RecordAnswer | null)[] };
 
 export type Objection = {
   readonly objection: number;
@@ -104,6 +114,8 @@ export type OpeningState = {
   readonly drawing: Drawing | null;
   readonly prices: Knowable<readonly PriceRow[]> | null;
   readonly record: OpeningRecordHead | null;
+  /** The versions before it, the first first. */
+  readonly pastRecords: readonly PastRecord[];
   readonly objections: readonly Objection[];
   readonly suspended: Suspension | null;
   readonly suspensionRequested: boolean;

@@ -16,8 +16,9 @@ function rulesOf(type: EventType, field: string): FieldRules {
   return found;
 }
 
-/** Has the event that releases this field happened? */
+/** Has the event that releases this field happened, and does the policy let it out? */
 function isReleased(rule: FieldRules[number], state: OpeningState): boolean {
+  if (rule.unless === 'prices_secret' && !state.policy.publicPrices) return false;
   switch (rule.from) {
     case 'at_once':
       return true;

@@ -184,7 +184,7 @@ function shared({
   objections,
   record,
 }: OpeningState) {
-  const heads = record === null ? null : { ...record, document: null };
+  const heads = record === null ? null : { ...record, document: null, publicForm: null };
   return {
     phase,
     phaseSince,

@@ -6,7 +6,14 @@ import { canonicalise, type Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm } from '../../../server/core/opening/alarms.ts';
 import { DecimalText } from '../../../server/core/opening/policy.ts';
-import { buildRecord, sameContent } from '../../../server/core/opening/record.ts';
+import {
+  buildRecord,
+  type OpeningRecord,
+  OpeningRecordSchema,
+  PublicRecordSchema,
+  publicFormOf,
+  sameContent,
+} from '../../../server/core/opening/record.ts';
 import { isGreaterAmount, type PriceRow } from '../../../server/core/opening/rows.ts';
 import { digest } from '../../support/opening-people.ts';
 import { object, reach, recordNow, ruleAlike, SILENT, WRONG_KEY } from '../../support/opening-phases.ts';
@@ -214,4 +221,53 @@ t.test('the archive of a failed or aborted opening counts in a withheld field on
     t.match(s.lines.at(-1)?.disclosed['counts'], { opened: 0, ruled: 0 });
     t.equal(nextAlarm(s.state), null);
   }
+});
+
+t.test(
+  'a record has the shape of its schema, its public form that of another, and neither passes for the other',
+  async (t) => {
+    const record = reach('RecordConfirm').lines.at(-1)?.disclosed['record'] as OpeningRecord;
+    const shown = publicFormOf(record, 'A'.repeat(43), { publicPrices: false });
+    t.ok(Check(OpeningRecordSchema, record));
+    t.ok(Check(PublicRecordSchema, shown));
+    t.notOk(Check(OpeningRecordSchema, shown));
+    t.notOk(Check(PublicRecordSchema, record));
+  },
+);
+
+t.test(
+  'where prices are public there is no other form; where they are secret none of them stands in it (采购法38)',
+  async (t) => {
+    const said = reach('RecordConfirm').lines.at(-1)?.disclosed;
+    t.equal(said?.['publicRecord'], null);
+    const secret = reach('RecordConfirm', { policy: { publicPrices: false } }).lines.at(-1);
+    const record = secret?.disclosed['record'] as OpeningRecord;
+    const shown = secret?.disclosed['publicRecord'] as ReturnType<typeof publicFormOf>;
+    t.match(shown, {
+      form: 'public',
+      originalSha256: digest(canonicalise(record)),
+      lines: record.lines.map((l) => ({ name: l.name })),
+    });
+    t.same(
+      shown?.lines.map((l) => l.priceWithheld),
+      record.lines.map((l) => l.price !== null),
+    );
+    t.match(record.lines[0]?.price?.quote.amount, /^1[0-9]{6}/);
+    t.notMatch(canonicalise(shown as unknown as Json), /quote|amount|manager|note/);
+  },
+);
+
+t.test('a version that is replaced keeps its text and what everyone had answered to it, and when', async (t) => {
+  const s = reach('RecordConfirm');
+  const at = s.now + SECOND;
+  s.clockTo(at).go('SignRecord', recordNow(s), bidder(1));
+  t.same(s.state.bids[0]?.answer, { version: 1, kind: 'signed', at });
+  object(s, 2, true);
+  s.go('IssueRecord', { note: '' }, host);
+  t.match(s.state.pastRecords, [{ version: 1, answers: [{ kind: 'signed', at }, null, null, null] }]);
+  t.ok(s.state.pastRecords[0]?.document.known);
+  t.equal(s.state.record?.version, 2);
+  const confirmBy = s.state.record?.confirmBy ?? 0;
+  timeOut(s);
+  t.same(s.state.bids[0]?.answer, { version: 2, kind: 'timed_out', at: confirmBy });
 });

@@ -3,7 +3,7 @@ import { formatInstant } from '../../log/instant.ts';
 import { archiveDueAt } from '../alarms.ts';
 import { type Decision, needed, type Step } from '../decision.ts';
 import type { Facts } from '../facts.ts';
-import { buildRecord, type OpeningRecord, recordDigest, sameContent } from '../record.ts';
+import { buildRecord, type OpeningRecord, publicFormOf, recordDigest, sameContent } from '../record.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import type { Actor } from '../roles.ts';
 import { type Bid, bidOf, changeable, isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../state.ts';
@@ -16,6 +16,7 @@ export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
   const register = needed(facts.register, 'the register');
   const version = (state.record?.version ?? 0) + 1;
   const record = buildRecord(state, register, version, data.note);
+  const recordSha256 = recordDigest(record, facts.digest);
   const before = state.record?.document;
   if (before?.known === true && sameContent(before.value as OpeningRecord, record)) return refuse('record_unchanged');
   return {
@@ -24,10 +25,10 @@ export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
         type: 'RecordIssued',
         body: {
           version,
-          recordSha256: recordDigest(record, facts.digest),
+          recordSha256,
           confirmBy: formatInstant(facts.at + state.policy.confirmationMs),
         },
-        fields: { record },
+        fields: { record, publicRecord: publicFormOf(record, recordSha256, state.policy) },
       },
     ],
   };

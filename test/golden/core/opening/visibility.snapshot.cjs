@@ -92,6 +92,7 @@ RecordIssued.who: tenderer, host, witness, supervisor, auditor
 RecordIssued.source: supervisor, auditor
 RecordIssued.act: supervisor, auditor
 RecordIssued.record: bidder, tenderer, host, witness, supervisor, auditor, public
+RecordIssued.publicRecord: bidder, tenderer, host, witness, supervisor, auditor, public
 RecordSigned.who: tenderer, host, witness, supervisor, auditor
 RecordSigned.source: supervisor, auditor
 RecordSigned.act: supervisor, auditor
