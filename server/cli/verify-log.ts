@@ -99,7 +99,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
   const tiles = checkTiles(source);
-  const log = await verifyLog({
+  const reading = verifyLog({
     vkey,
     checkpointNote,
     entries: entriesUnder(source, checkpointNote),
@@ -116,6 +116,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
       return undefined;
     },
   });
+  const log = await settled(watcher, reading);
   if (!log.ok) return log;
   if (log.size === 0) return refuse('log_empty');
   const judged = watcher.finish();
@@ -146,6 +147,19 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     anchoring,
     ...(watcher.batchCount && { batches: watcher.batchCount() }),
   };
+}
+
+/** What was found of a log, or of its acts, whichever stands in front: some acts are still being checked when the rest is known. */
+async function settled<T>(watcher: Watcher, reading: Promise<T>): Promise<T | Refused> {
+  try {
+    const read = await reading;
+    return (await watcher.settle?.()) ?? read;
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    const refused = await watcher.settle?.();
+    if (refused === undefined) throw error;
+    return refused;
+  }
 }
 
 /** The entries the checkpoint speaks of; asked for only once its signature has been checked. */

@@ -1,20 +1,40 @@
 /** One opening's log, entry by entry: every act by its person's key and for this entry alone, every event by the opening's own rules. */
-import { ACT_REASONS, type CheckedAct, checkAct, readPersonAct } from '../core/log/act.ts';
-import { fromBase64 } from '../core/log/base64.ts';
+import {
+  ACT_REASONS,
+  type CheckedAct,
+  checkAct,
+  checkLogin,
+  type PersonAct,
+  type RefusedAct,
+  readPersonAct,
+} from '../core/log/act.ts';
+import { fromBase64, toBase64Url } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
 import { isJsonObject } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
-import { appendLeaves, type CompactRange, EMPTY_RANGE, rangeRoot } from '../core/log/merkle.ts';
+import { HASH_BYTES } from '../core/log/hash.ts';
+import {
+  appendLeaves,
+  type CompactRange,
+  EMPTY_RANGE,
+  type NodeId,
+  rangeNodes,
+  rangeRoot,
+} from '../core/log/merkle.ts';
+import { utf8 } from '../core/log/utf8.ts';
 import { createAudit } from '../core/opening/audit.ts';
 import { isEventType } from '../core/opening/read-event.ts';
 import { sha256 } from '../hash.ts';
-import { verifyJwsSignature } from '../identity/signature.ts';
+import { createJwsVerifier } from '../identity/signature.ts';
 import { signedTypesOf } from './signed-types.ts';
 import { type Refused, refuse } from './verify-words.ts';
 import type { Watcher } from './watcher.ts';
 
-const HASH_BYTES = 32;
 const CREDIT_CODE_CHARACTERS = 18;
+/** Acts whose signatures are being checked while later entries are read: enough for every core, and little memory. */
+const UNDER_WAY = 256;
+/** Logins and session keys remembered: of so many devices everything but the acts themselves is checked once. */
+const DEVICES_KEPT = 1_000;
 
 /** The root of every size so far: what an act says its signer had seen is held against it. */
 export type Roots = {
@@ -23,52 +43,114 @@ export type Roots = {
   at(size: number): Uint8Array | null;
 };
 
-/** Keeps 32 bytes an entry, in one block that doubles. */
+/**
+ * Keeps the hashes of all complete subtrees, 64 bytes an entry; a root is folded of them when it is asked for.
+ *
+ * Why: most sizes are never asked for, and the one that was asked for last is asked for again by whoever acted at the same time.
+ */
 export function keepRoots(): Roots {
   let range: CompactRange = EMPTY_RANGE;
-  let kept: Uint8Array = new Uint8Array(HASH_BYTES * 64);
-  kept.set(rangeRoot(sha256, range));
+  const levels: Hashes[] = [];
+  let last: { readonly size: number; readonly root: Uint8Array } | null = null;
+  const keep = ({ level }: NodeId, hash: Uint8Array): void => {
+    levels[level] ??= keepHashes();
+    levels[level].push(hash);
+  };
   return {
     add(leaf) {
-      range = appendLeaves(sha256, range, [leaf]);
-      const offset = range.size * HASH_BYTES;
-      if (offset + HASH_BYTES > kept.length) {
+      range = appendLeaves(sha256, range, [leaf], keep);
+    },
+    at(size) {
+      if (size > range.size) return null;
+      if (last?.size !== size) {
+        const hashes = rangeNodes(size).map(({ level, index }) => (levels[level] as Hashes).at(index));
+        last = { size, root: rangeRoot(sha256, { size, hashes }) };
+      }
+      return last.root;
+    },
+  };
+}
+
+type Hashes = { push(hash: Uint8Array): void; at(index: number): Uint8Array };
+
+/** Hashes one behind the other, in one block that doubles. */
+function keepHashes(): Hashes {
+  let kept = new Uint8Array(HASH_BYTES * 64);
+  let length = 0;
+  return {
+    push(hash) {
+      if (length === kept.length) {
         const larger = new Uint8Array(kept.length * 2);
         larger.set(kept);
         kept = larger;
       }
-      kept.set(rangeRoot(sha256, range), offset);
+      kept.set(hash, length);
+      length += HASH_BYTES;
     },
-    at: (size) => (size > range.size ? null : kept.slice(size * HASH_BYTES, (size + 1) * HASH_BYTES)),
+    at: (index) => kept.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES),
   };
 }
+
+/** What was said of the same login before: one that certified a session key comes with every act of that session. */
+function rememberLogins(): typeof checkLogin {
+  const known = new Map<string, ReturnType<typeof checkLogin>>();
+  return (login, ...rest) => {
+    const said = known.get(login) ?? checkLogin(login, ...rest);
+    known.delete(login);
+    known.set(login, said);
+    const [longestAgo = login] = known.keys();
+    if (known.size > DEVICES_KEPT) known.delete(longestAgo);
+    return said;
+  };
+}
+
+/** An entry whose act is being checked. */
+type UnderWay = {
+  readonly entry: Entry;
+  readonly person: PersonAct;
+  /** The withheld value, undefined where it is not disclosed. */
+  readonly who: unknown;
+  readonly checked: Promise<CheckedAct | RefusedAct>;
+};
 
 /**
  * Watches the log of an opening.
  *
  * Shape: `vkey` is the key the log is shown with; the genesis must name the same.
  * Why:   a platform that holds every key can sign what it likes. It cannot sign for people: so each act is checked, stands once, is
- *        for this very command, and was given by somebody who had seen this very log.
+ *        for this very command, and was given by somebody who had seen this very log. Signatures are checked by other threads while
+ *        later entries are read; before anything is said of an entry, everything is known of those in front of it.
  */
 export function watchOpening(platform: string, openingId: string, vkey: string, roots: Roots): Watcher {
   const audit = createAudit(sha256);
+  const verifySignature = createJwsVerifier(DEVICES_KEPT);
+  const readLogin = rememberLogins();
   const used = new Set<string>();
+  let underWay: UnderWay[] = [];
   let acts = 0;
 
-  async function checkPerson(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined> {
-    if (!isEventType(entry.type) || !Object.hasOwn(values, 'act') || values['act'] === null) return undefined;
-    const { seq } = entry;
+  /** Begins to check the act of an entry. Returns: false when it is no act. */
+  function begin(entry: Entry, values: Record<string, unknown>): boolean {
+    if (!isEventType(entry.type) || !Object.hasOwn(values, 'act') || values['act'] === null) return true;
     const person = readPersonAct(values['act']);
-    if (person === undefined) return refuse('person_unsigned', { seq });
+    if (person === undefined) return false;
     const { types, command } = signedTypesOf(entry, person);
-    const checked = await checkAct(person, { platform, openingId, command, types }, verifyJwsSignature, sha256);
+    const checked = checkAct(person, { platform, openingId, command, types }, verifySignature, sha256, readLogin);
+    // a fault comes out where it is waited for
+    checked.catch(() => undefined);
+    underWay.push({ entry, person, who: values['who'], checked });
+    return true;
+  }
+
+  function judge({ entry, person, who }: UnderWay, checked: CheckedAct | RefusedAct): Refused | undefined {
+    const { seq } = entry;
     if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq };
     // A statement binds no command; its own id stands for it.
     const { jti } = checked.payload;
     if (person.data === undefined && jti !== entry.command)
       return { ok: false, reason: 'act_other_command', words: ACT_REASONS.act_other_command, seq };
-    if (Object.hasOwn(values, 'who') && !isSame(values['who'], checked)) return refuse('person_differs', { seq });
-    const signed = person.act.slice(0, person.act.lastIndexOf('.'));
+    if (who !== undefined && !isSame(who, checked)) return refuse('person_differs', { seq });
+    const signed = toBase64Url(sha256(utf8(person.act.slice(0, person.act.lastIndexOf('.')))));
     if (used.has(signed)) return refuse('act_repeated', { seq });
     used.add(signed);
     if (!hasSeenThisLog(checked, seq, roots)) return refuse('act_head_differs', { seq });
@@ -76,16 +158,33 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
     return undefined;
   }
 
+  /** Judges the acts under way, in their order, until no more than so many are left. Returns: the first problem; then none is left. */
+  async function settleTo(left: number): Promise<Refused | undefined> {
+    while (underWay.length > left) {
+      const some = underWay.slice(0, underWay.length - left);
+      underWay = underWay.slice(some.length);
+      for (const act of some) {
+        const refused = judge(act, await act.checked);
+        if (refused === undefined) continue;
+        underWay = [];
+        return refused;
+      }
+    }
+    return undefined;
+  }
+
   return {
     kind: 'opening',
     async see(entry, values) {
+      const { seq } = entry;
       if (entry.type === 'OpeningCreated' && entry.body['vkey'] !== vkey)
-        return refuse('vkey_differs', { seq: entry.seq });
-      const problem = await checkPerson(entry, values);
-      if (problem !== undefined) return problem;
+        return (await settleTo(0)) ?? refuse('vkey_differs', { seq });
+      if (!begin(entry, values)) return (await settleTo(0)) ?? refuse('person_unsigned', { seq });
       const [found] = audit.add(entry, values);
-      return found === undefined ? undefined : { ok: false, reason: found.code, words: found.words, seq: entry.seq };
+      if (found !== undefined) return (await settleTo(0)) ?? { ok: false, reason: found.code, words: found.words, seq };
+      return underWay.length < 2 * UNDER_WAY ? undefined : settleTo(UNDER_WAY);
     },
+    settle: () => settleTo(0),
     finish() {
       const { problems, complete } = audit.finish();
       const [first] = problems;

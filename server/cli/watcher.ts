@@ -9,8 +9,10 @@ export type BatchCount = { readonly taken: number; readonly revealed: number };
 
 export type Watcher = {
   readonly kind: 'opening' | 'ledger' | 'access';
-  /** The next entry, which itself holds, with the withheld values that are disclosed. Returns: the first problem with it. */
+  /** The next entry, which itself holds, with the withheld values that are disclosed. Returns: the first problem with it or one before. */
   see(entry: Entry, values: Record<string, unknown>): Promise<LogProblem | undefined>;
+  /** Waits for what is still being checked of the entries seen; absent where nothing is. Returns: the first problem with them. */
+  settle?(): Promise<LogProblem | undefined>;
   finish(): LogVerdict;
   actsChecked(): number;
   /** Of a ledger only. */

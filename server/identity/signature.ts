@@ -1,9 +1,12 @@
 /** Signature checks over node:crypto, for certificates and for JWS: which algorithms and keys still count as good. */
-import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { constants, createPublicKey, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { SessionJwk, VerifyJwsSignature } from '../core/log/act.ts';
+import { toBase64Url } from '../core/log/base64.ts';
 import { type Algorithm, parseCertificate } from '../core/pki/certificate.ts';
 import type { VerifyCertificateSignature } from '../core/pki/chain.ts';
 import { CertificateError, derChildren, derCount, derOid, readDerAs, TAG } from '../core/pki/der.ts';
+import { sha256 } from '../hash.ts';
 
 export const RSA_LEAST_BITS = 2048;
 /** More bits cost the server time and buy nothing: an attacker's 16384-bit key is a burden, not a safeguard. */
@@ -72,11 +75,48 @@ function missing(): never {
  *          curve other than P-256.
  */
 export const verifyJwsSignature = (({ alg, key: source, data, signature }) => {
-  const key = 'jwk' in source ? importJwk(source.jwk) : importCertificateKey(source.certificate);
-  if (key === undefined || !isGoodKey(key, alg === 'ES256' ? 'ec' : 'rsa', ['prime256v1'])) return false;
-  if (alg === 'ES256') return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature);
-  return verify('sha256', data, withPadding(key, alg === 'PS256' ? PS256_SALT_BYTES : undefined), signature);
+  const key = importJwsKey(source);
+  if (key === undefined || !isKeyFor(alg, key)) return false;
+  return verify('sha256', data, jwsKey(alg, key), signature);
 }) satisfies VerifyJwsSignature;
+
+type JwsRequest = Parameters<VerifyJwsSignature>[0];
+const verifyInPool = promisify<string, Uint8Array, ReturnType<typeof jwsKey>, Uint8Array, boolean>(verify);
+
+/**
+ * The same check for whoever has many signatures before him: keys are read once, and the arithmetic is left to libuv's threads.
+ *
+ * Shape: `keysKept` keys at most are remembered, the ones asked for longest ago are dropped.
+ * Why:   a key costs as much to read as a signature to check, and one device signs hundreds of acts.
+ */
+export function createJwsVerifier(keysKept: number): VerifyJwsSignature {
+  const keys = new Map<string, { readonly key: KeyObject | undefined; readonly isGoodFor: Map<string, boolean> }>();
+  return async ({ alg, key: source, data, signature }) => {
+    const name = 'jwk' in source ? `${source.jwk.x} ${source.jwk.y}` : toBase64Url(sha256(source.certificate));
+    const found = keys.get(name) ?? { key: importJwsKey(source), isGoodFor: new Map<string, boolean>() };
+    keys.delete(name);
+    keys.set(name, found);
+    const [longestAgo = name] = keys.keys();
+    if (keys.size > keysKept) keys.delete(longestAgo);
+    const { key, isGoodFor } = found;
+    if (key === undefined) return false;
+    const isGood = isGoodFor.get(alg) ?? isKeyFor(alg, key);
+    isGoodFor.set(alg, isGood);
+    return isGood && verifyInPool('sha256', data, jwsKey(alg, key), signature);
+  };
+}
+
+function importJwsKey(source: JwsRequest['key']): KeyObject | undefined {
+  return 'jwk' in source ? importJwk(source.jwk) : importCertificateKey(source.certificate);
+}
+
+const isKeyFor = (alg: JwsRequest['alg'], key: KeyObject): boolean =>
+  isGoodKey(key, alg === 'ES256' ? 'ec' : 'rsa', ['prime256v1']);
+
+function jwsKey(alg: JwsRequest['alg'], key: KeyObject): VerifyKeyObjectInput {
+  if (alg === 'ES256') return { key, dsaEncoding: 'ieee-p1363' };
+  return withPadding(key, alg === 'PS256' ? PS256_SALT_BYTES : undefined);
+}
 
 function withPadding(key: KeyObject, saltLength: number | undefined) {
   if (saltLength === undefined) return { key };

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { benchAppend } from './append.ts';
 import type { Figures } from './measure.ts';
-import { benchVerify } from './verify.ts';
+import { benchVerify } from './verify/verify.ts';
 
 const BENCHES = { append: benchAppend, verify: benchVerify } as const;
 type BenchName = keyof typeof BENCHES;

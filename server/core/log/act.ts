@@ -334,6 +334,7 @@ function readHeadSeen(value: unknown): HeadSeen | undefined {
  *          statements, always signed by a certificate, and bind the opening but no command id and no separate data.
  * Returns: who signed and with what, or the first reason against it, in the order of the table above. It never throws on
  *          anything a person sent; `verifySignature` may.
+ * Calls:   `readLogin` in the place of `checkLogin`, where a caller remembers what that said of the same text.
  * Why:     chain, revocation, key usage and the account's owner are not judged here: the log must stay readable when trust
  *          anchors have long changed, and the pki room judges them for the instant of the act.
  * Source:  seal-format §8; PersonAct as every human event withholds it.
@@ -343,6 +344,7 @@ export async function checkAct(
   expected: ExpectedAct,
   verifySignature: VerifyJwsSignature,
   sha256: Sha256,
+  readLogin: typeof checkLogin = checkLogin,
 ): Promise<CheckedAct | RefusedAct> {
   const refuse = (reason: ActReason): RefusedAct => ({ ok: false, reason });
   const jws = readJws(person.act);
@@ -393,7 +395,7 @@ export async function checkAct(
   }
 
   if (person.login === undefined) return refuse('login_missing');
-  const login = await checkLogin(person.login, expected, verifySignature, sha256);
+  const login = await readLogin(person.login, expected, verifySignature, sha256);
   if (!login.ok) return login;
   if (login.account !== iss) return refuse('login_other_account');
   if (Object.hasOwn(header, 'kid') && header['kid'] !== login.jkt) return refuse('act_header_refused');
