@@ -110,7 +110,7 @@ type UnderWay = {
   readonly person: PersonAct;
   /** The withheld value, undefined where it is not disclosed. */
   readonly who: unknown;
-  readonly checked: Promise<CheckedAct | RefusedAct>;
+  readonly outcome: Promise<{ readonly act: CheckedAct | RefusedAct } | { readonly fault: unknown }>;
 };
 
 /**
@@ -136,9 +136,12 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
     if (person === undefined) return false;
     const { types, command } = signedTypesOf(entry, person);
     const checked = checkAct(person, { platform, openingId, command, types }, verifySignature, sha256, readLogin);
-    // a fault comes out where it is waited for
-    checked.catch(() => undefined);
-    underWay.push({ entry, person, who: values['who'], checked });
+    // a fault waits as a value until it is this entry's turn
+    const outcome = checked.then(
+      (act) => ({ act }),
+      (fault: unknown) => ({ fault }),
+    );
+    underWay.push({ entry, person, who: values['who'], outcome });
     return true;
   }
 
@@ -164,7 +167,9 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
       const some = underWay.slice(0, underWay.length - left);
       underWay = underWay.slice(some.length);
       for (const act of some) {
-        const refused = judge(act, await act.checked);
+        const outcome = await act.outcome;
+        if ('fault' in outcome) throw outcome.fault;
+        const refused = judge(act, outcome.act);
         if (refused === undefined) continue;
         underWay = [];
         return refused;
