@@ -177,7 +177,7 @@ export const SETTINGS = {
     fallback: 15 * MINUTE_MS,
     least: MINUTE_MS,
     most: 15 * MINUTE_MS,
-    why: 'How long an access token is good; revocation takes effect at the latest then.',
+    why: 'How long an access token is good; a session that ends or an account that is shut ends it before, at once.',
   }),
   sessionLifetimeMs: count({
     variable: 'KAIBIAO_SESSION_LIFETIME_MS',

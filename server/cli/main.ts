@@ -140,6 +140,18 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '以平台管理员身份准入工作人员。',
     load: async () => (await import('./commands/act.ts')).letOfficialIn,
   },
+  disable: {
+    usage: `<account> --reason <why> ${PERSON_USAGE}`,
+    en: 'Shuts an account, as the operator; its sessions and sockets end at once.',
+    zh: '以平台管理员身份停用账户，其会话和连接立即终止。',
+    load: async () => (await import('./commands/act.ts')).disableAccount,
+  },
+  enable: {
+    usage: `<account> --reason <why> ${PERSON_USAGE}`,
+    en: 'Opens an account again, as the operator.',
+    zh: '以平台管理员身份恢复账户。',
+    load: async () => (await import('./commands/act.ts')).enableAccount,
+  },
 };
 
 /** Called by other parts of this program, not by people. */

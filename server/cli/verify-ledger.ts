@@ -27,10 +27,10 @@ import type { Watcher } from './watcher.ts';
 /** Operators' acts concern no opening; their JWS names this instead of one. */
 const PLATFORM_SUBJECT = 'platform';
 /** What a person must have signed for an entry. */
-const SIGNED: Readonly<Record<string, string>> = {
-  OperatorActed: 'LetIn',
-  TrustChanged: 'TrustAnchor',
-  KeyAnnounced: 'AnnounceKey',
+const SIGNED: Readonly<Record<string, readonly string[]>> = {
+  OperatorActed: ['LetIn', 'DisableAccount', 'EnableAccount'],
+  TrustChanged: ['TrustAnchor'],
+  KeyAnnounced: ['AnnounceKey'],
 };
 
 type EventRule = { readonly body: Type.TSchema; readonly withheld: readonly string[] };
@@ -125,19 +125,19 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
   }
 
   async function checkPerson(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined> {
-    const type = SIGNED[entry.type];
+    const types = SIGNED[entry.type];
     const { seq } = entry;
     // The platform itself may do such a thing, by its configuration; then it names nobody.
-    if (type === undefined || !Object.hasOwn(values, 'act') || values['act'] === null) return undefined;
+    if (types === undefined || !Object.hasOwn(values, 'act') || values['act'] === null) return undefined;
     const person = readPersonAct(values['act']);
     if (person === undefined) return refuse('person_unsigned', { seq });
-    const expected = { platform, openingId: PLATFORM_SUBJECT, command: entry.command, types: [type] };
+    const expected = { platform, openingId: PLATFORM_SUBJECT, command: entry.command, types };
     const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
     if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq };
     const { who } = values;
     const isOther = isJsonObject(who) && who['account'] === checked.account && who['certSha256'] === checked.certSha256;
     if (Object.hasOwn(values, 'who') && !isOther) return refuse('person_differs', { seq });
-    if (!saysTheSame(entry, values, person.data))
+    if (!saysTheSame(entry, values, person.data, checked.payload.type))
       return { ok: false, reason: 'act_data_differs', words: ACT_REASONS.act_data_differs, seq };
     const signed = person.act.slice(0, person.act.lastIndexOf('.'));
     if (used.has(signed)) return refuse('act_repeated', { seq });
@@ -205,12 +205,16 @@ async function signerOf(
 }
 
 /** Does the entry say what its person signed, as far as its withheld values are shown? */
-function saysTheSame(entry: Entry, values: Record<string, unknown>, data: unknown): boolean {
+function saysTheSame(entry: Entry, values: Record<string, unknown>, data: unknown, signed: unknown): boolean {
   if (!isJsonObject(data)) return false;
   if (entry.type === 'OperatorActed') {
     const { what } = values;
     const { x5c } = data;
     if (!Object.hasOwn(values, 'what')) return true;
+    if (signed === 'DisableAccount' || signed === 'EnableAccount') {
+      const account = signed === 'DisableAccount' ? 'disable' : 'enable';
+      return isJsonObject(what) && what[account] === data['account'] && what['reason'] === data['reason'];
+    }
     const [leaf] = Array.isArray(x5c) ? x5c : [];
     return isJsonObject(what) && what['kind'] === data['kind'] && what['certSha256'] === thumbprintOf(leaf);
   }

@@ -1,12 +1,19 @@
-/** /accounts and /trust-anchors: the operator lets officials in and says which CAs are believed; each act signed, and on the ledger first. */
+/** /accounts and /trust-anchors: the operator lets officials in, shuts and opens accounts and says which CAs are believed; each act signed, and on the ledger first. */
 import * as Type from 'typebox';
 import { toBase64 } from '../core/log/base64.ts';
 import type { Json } from '../core/log/canonical.ts';
+import { ReasonText } from '../core/opening/details.ts';
 import { type Certificate, parseX5c } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import { PLAIN_SUBJECT_RULE } from '../core/pki/subject.ts';
-import { createOfficial, isOperator } from '../identity/accounts.ts';
-import { checkSubmittedAct } from '../identity/acts.ts';
+import {
+  type AccountChange,
+  changeAccount,
+  createOfficial,
+  isOperator,
+  mayChangeAccount,
+} from '../identity/accounts.ts';
+import { checkSubmittedAct, type FURTHER_ACTS } from '../identity/acts.ts';
 import type { Caller } from '../identity/tokens.ts';
 import { addAnchor, thumbprintOf } from '../identity/trust.ts';
 import type { Source } from '../recorder/submission.ts';
@@ -34,6 +41,10 @@ const AnchorBody = Type.Object(
   },
   strict,
 );
+const ChangeBody = Type.Object(
+  { id: CommandId, account: Type.String({ minLength: 1, maxLength: 60 }), reason: ReasonText, act: JwsText },
+  strict,
+);
 const AccountAnswer = Type.Object({ account: Type.String(), name: Type.String(), organisation: Type.String() });
 const AnchorAnswer = Type.Object({ certSha256: Type.String() });
 
@@ -52,6 +63,21 @@ export function addOperator(app: Nouns, dependencies: Dependencies): void {
     },
     async (request) => letIn(dependencies, request.body, callerOf(request), sourceOf(request)),
   );
+  for (const change of ['disable', 'enable'] as const) {
+    const summary = {
+      disable:
+        'Shuts an account: its sessions and sockets end at once; the act signs {account, reason} as DisableAccount',
+      enable: 'Opens an account again; the act signs {account, reason} as EnableAccount',
+    }[change];
+    app.post(
+      `/accounts/${change}`,
+      { preParsing: must, schema: { tags, summary, body: ChangeBody, response: { 200: Type.Object({}, strict) } } },
+      async (request) => {
+        await setAccount(dependencies, change, request.body, callerOf(request), sourceOf(request));
+        return {};
+      },
+    );
+  }
   app.post(
     '/trust-anchors',
     {
@@ -70,7 +96,7 @@ export function addOperator(app: Nouns, dependencies: Dependencies): void {
 /** Checks that an operator signed this; answers what the ledger is told of it. */
 async function authorOf(
   { identity, world }: Dependencies,
-  command: { readonly id: string; readonly type: 'LetIn' | 'TrustAnchor'; readonly data: Json },
+  command: { readonly id: string; readonly type: (typeof FURTHER_ACTS)[number]; readonly data: Json },
   act: string,
   caller: Caller,
   source: Source,
@@ -98,6 +124,32 @@ async function letIn(
   await ledger.recordOperatorAct(author, { letIn: account, kind: data.kind, certSha256: trusted.certSha256 });
   accepted(await createOfficial(identity, { by: caller.account, subject: trusted.subject, kind: data.kind }));
   return { account, name, organisation };
+}
+
+/**
+ * Shuts or opens an account.
+ *
+ * Throws: ProblemError: what mayChangeAccount and checkSubmittedAct refuse.
+ * Why:    refused before the ledger is told, where it can be; between the two somebody else may have done the same, and the ledger
+ *         then says it twice.
+ */
+async function setAccount(
+  dependencies: Dependencies,
+  change: AccountChange,
+  { id, act, ...data }: Type.Static<typeof ChangeBody>,
+  caller: Caller,
+  source: Source,
+): Promise<void> {
+  const { identity, ledger, hall } = dependencies;
+  const { account, reason } = data;
+  const type = change === 'disable' ? 'DisableAccount' : 'EnableAccount';
+  const author = await authorOf(dependencies, { id, type, data }, act, caller, source);
+  const what = { by: caller.account, account, change };
+  accepted(await mayChangeAccount(identity, what));
+  await ledger.recordOperatorAct(author, { [change]: account, reason });
+  accepted(await changeAccount(identity, what));
+  if (change === 'disable') hall.shutOut(account);
+  else hall.letBackIn(account);
 }
 
 /** Throws: ProblemError not_operator, anchor_exists, anchor_not_ca, certificate_malformed, what checkSubmittedAct refuses. */

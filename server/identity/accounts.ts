@@ -1,8 +1,8 @@
 /** Accounts: organisations and persons by credit code; bidders come in by their certificate, officials by the operator. */
 
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, ne, sql } from 'drizzle-orm';
 import type { Subject } from '../core/pki/subject.ts';
-import { accounts } from '../store/schema/identity.ts';
+import { accounts, sessions } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
 import type { Db } from './database.ts';
 import { type Outcome, type Refused, refuse } from './refusals.ts';
@@ -83,24 +83,57 @@ export async function createFirstOperator(
   });
 }
 
+export type AccountChange = 'disable' | 'enable';
+
 /**
- * The operator shuts an account out of new sessions; what it did stays.
+ * Whether an operator may do this to an account now: asked before the ledger is told, and again when it is done.
  *
- * Refuses: not_operator, account_unknown.
+ * Refuses: not_operator, account_unknown, account_disabled, account_not_disabled, last_operator.
  */
-export async function disableAccount(
-  { db, world }: Dependencies,
-  { by, account }: { by: string; account: string },
+export async function mayChangeAccount(
+  { db }: Pick<Dependencies, 'db'>,
+  { by, account: id, change }: { by: string; account: string; change: AccountChange },
 ): Promise<{ ok: true } | Refused> {
   if (!(await isOperator({ db }, by))) return refuse('not_operator');
-  const changed = await db
-    .update(accounts)
-    .set({ disabledAt: sql`coalesce(${accounts.disabledAt}, ${world.now()})` })
-    .where(eq(accounts.id, account))
-    .returning({ id: accounts.id });
-  return changed.length === 0 ? refuse('account_unknown') : { ok: true };
+  const account = await findAccount({ db }, id);
+  if (account === undefined) return refuse('account_unknown');
+  if (change === 'enable') return account.disabledAt === null ? refuse('account_not_disabled') : { ok: true };
+  if (account.disabledAt !== null) return refuse('account_disabled');
+  if (account.kind !== 'operator') return { ok: true };
+  const isLeft = and(eq(accounts.kind, 'operator'), isNull(accounts.disabledAt), ne(accounts.id, id));
+  const [left] = await db.select({ id: accounts.id }).from(accounts).where(isLeft).limit(1);
+  return left === undefined ? refuse('last_operator') : { ok: true };
 }
 
+/**
+ * The operator shuts an account, and ends its sessions; or opens it again, and it logs in anew. What it did stays.
+ *
+ * Refuses: as mayChangeAccount.
+ * Why:     a bidder's account, too, for its key may be stolen; a decryption is taken from anybody who carries it in, so that
+ *          nobody loses a bid by it (20号令 art. 54(5)).
+ */
+export async function changeAccount(
+  { db, world }: Dependencies,
+  what: { by: string; account: string; change: AccountChange },
+): Promise<{ ok: true } | Refused> {
+  return db.transaction(async (transaction) => {
+    // Two operators who shut each other at the same moment would leave none.
+    await transaction.execute(sql`select pg_advisory_xact_lock(hashtext('kaibiao accounts'))`);
+    const may = await mayChangeAccount({ db: transaction }, what);
+    if ('refused' in may) return may;
+    const now = world.now();
+    const isThisOne = eq(accounts.id, what.account);
+    await transaction
+      .update(accounts)
+      .set({ disabledAt: what.change === 'disable' ? now : null })
+      .where(isThisOne);
+    if (what.change === 'disable') {
+      const isOpen = and(eq(sessions.account, what.account), isNull(sessions.endedAt));
+      await transaction.update(sessions).set({ endedAt: now }).where(isOpen);
+    }
+    return { ok: true };
+  });
+}
 /** Whether this is an operator's account that is not shut. */
 export async function isOperator({ db }: Pick<Dependencies, 'db'>, id: string): Promise<boolean> {
   const account = await findAccount({ db }, id);

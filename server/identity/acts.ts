@@ -16,7 +16,7 @@ import type { Trust } from './trust.ts';
 export const ACT_AGE_LIMIT_MS = 10 * 60_000;
 
 /** What is signed like a command although no table of an opening has it: its creation, and the acts of an operator. */
-export const FURTHER_ACTS = ['CreateOpening', 'LetIn', 'TrustAnchor'] as const;
+export const FURTHER_ACTS = ['CreateOpening', 'LetIn', 'DisableAccount', 'EnableAccount', 'TrustAnchor'] as const;
 
 export type SignedCommandType = CommandType | RegisterCommandType | (typeof FURTHER_ACTS)[number];
 

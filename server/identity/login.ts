@@ -7,11 +7,12 @@ import { utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
 import { challenges, sessions } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
-import { type Account, admitSubject, findAccount } from './accounts.ts';
+import { type Account, admitSubject } from './accounts.ts';
 import type { Db } from './database.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
 import { type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyJwsSignature } from './signature.ts';
+import { checkStanding } from './standing.ts';
 import { type Caller, type IssuedToken, issueToken, readToken, type TokenDependencies, tokenOf } from './tokens.ts';
 import type { Trust } from './trust.ts';
 
@@ -161,7 +162,7 @@ export async function findSession(
 /**
  * A new access token for a session that lives, on the strength of the old one, expired or not, and of the session key.
  *
- * Refuses: token_missing, token_invalid, the proof_… codes, session_ended, account_disabled, the certificate_… codes:
+ * Refuses: token_missing, token_invalid, the proof_… codes, account_disabled, session_ended, the certificate_… codes:
  *          a certificate that expired or lost its CA since the login renews nothing.
  */
 export async function renewToken(
@@ -178,10 +179,10 @@ export async function renewToken(
   const proof = await checkProof(dependencies, request, { jkt: caller.jkt, accessToken });
   if ('refused' in proof) return proof;
   const at = world.now();
+  const standing = await checkStanding({ db }, caller, at);
+  if ('refused' in standing) return standing;
   const found = await findSession({ db }, { sessionId: caller.sessionId, at });
   if ('refused' in found) return found;
-  const account = await findAccount({ db }, caller.account);
-  if (account === undefined || account.disabledAt !== null) return refuse('account_disabled');
   const signed = await checkLogin(found.session.login, { platform: config.platform }, verifyJwsSignature, sha256);
   if (!signed.ok) throw new Error(`a stored login does not verify: ${signed.reason}`);
   const trusted = await trust.check({ certificates: signed.certificates, purpose: 'sign', at });
@@ -189,7 +190,7 @@ export async function renewToken(
   return { ok: true, ...(await issueToken(dependencies, caller, found.session.endsAt)) };
 }
 
-/** Ends a session at its holder's wish; its token may live on for minutes, but signs and renews nothing. */
+/** Ends a session at its holder's wish; its token is refused from then on. */
 export async function endSession(
   { db, world }: { readonly db: Db; readonly world: Pick<World, 'now'> },
   { sessionId }: Pick<Caller, 'sessionId'>,

@@ -78,6 +78,12 @@ const OWN_REFUSALS = {
   },
   account_exists: { status: 409, en: 'This account exists already.', zh: '该账户已存在。' },
   account_disabled: { status: 403, en: 'This account has been disabled.', zh: '该账户已停用。' },
+  account_not_disabled: { status: 409, en: 'This account is not disabled.', zh: '该账户未被停用。' },
+  last_operator: {
+    status: 409,
+    en: 'The last operator cannot be disabled: nobody could let anyone in again.',
+    zh: '不能停用最后一名平台管理员，否则无人可再准入人员。',
+  },
   operator_exists: { status: 409, en: 'There is an operator already.', zh: '平台管理员已存在。' },
   // tokens and requests
   token_missing: { status: 401, en: 'Please log in.', zh: '请先登录。' },

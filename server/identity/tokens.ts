@@ -5,6 +5,7 @@ import { toBase64Url } from '../core/log/base64.ts';
 import type { World } from '../world.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
 import { type Outcome, refuse } from './refusals.ts';
+import { checkStanding } from './standing.ts';
 
 const TOKEN_LIMIT_CHARACTERS = 4096;
 const TYP = 'at+jwt';
@@ -95,10 +96,10 @@ export async function readToken(
 }
 
 /**
- * Who makes this request: token, then proof.
+ * Who makes this request: token, then proof, then whether account and session still stand.
  *
  * Shape:   `authorization` is the header as it came, `DPoP <token>`; a Bearer scheme is not taken.
- * Refuses: token_missing, token_invalid, token_expired, the proof_… codes.
+ * Refuses: token_missing, token_invalid, token_expired, the proof_… codes, account_disabled, session_ended.
  */
 export async function authenticate(
   dependencies: TokenDependencies & ProofDependencies,
@@ -109,7 +110,9 @@ export async function authenticate(
   const read = await readToken(dependencies, accessToken, dependencies.world.now());
   if ('refused' in read) return read;
   const proof = await checkProof(dependencies, request, { jkt: read.caller.jkt, accessToken });
-  return 'refused' in proof ? proof : read;
+  if ('refused' in proof) return proof;
+  const standing = await checkStanding(dependencies, read.caller, dependencies.world.now());
+  return 'refused' in standing ? standing : read;
 }
 
 /** The token of an `Authorization: DPoP …` header. */

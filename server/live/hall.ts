@@ -15,10 +15,14 @@ export type Hall = {
   hearAll(): void;
   /** Tells the room of a log, if there is one. */
   hear(origin: string): void;
+  /** Ends every seat of an account and takes none of it any more, a ticket in hand or not. */
+  shutOut(account: string): void;
+  /** Takes an account again. */
+  letBackIn(account: string): void;
   close(reason: CloseReason): void;
 };
 
-export type HallDependencies = Omit<RoomDependencies, 'config' | 'world'> & {
+export type HallDependencies = Omit<RoomDependencies, 'config' | 'world' | 'isShutOut'> & {
   readonly world: Pick<World, 'now' | 'after'>;
   readonly config: RoomDependencies['config'] & { readonly platform: string; readonly socketHeartbeatMs: number };
 };
@@ -29,12 +33,18 @@ export function createHall(dependencies: HallDependencies): Hall {
   const { world, config, logger } = dependencies;
   const rooms = new Map<string, Kept>();
   let cancelBeat: (() => void) | null = null;
+  /** Accounts shut since this process began; those shut before have no session to come with. */
+  const shutOut = new Set<string>();
   let closed = false;
 
   const originOf = (openingId: string): string => `${config.platform}/opening/${openingId}`;
 
   function open(origin: string): Kept {
-    const kept: Kept = { opening: openRoom(dependencies, origin), room: null, usedAt: world.now() };
+    const kept: Kept = {
+      opening: openRoom({ ...dependencies, isShutOut: (account) => shutOut.has(account) }, origin),
+      room: null,
+      usedAt: world.now(),
+    };
     rooms.set(origin, kept);
     kept.opening.then(
       (room) => {
@@ -78,6 +88,13 @@ export function createHall(dependencies: HallDependencies): Hall {
     },
     hear(origin) {
       rooms.get(origin)?.room?.hear();
+    },
+    shutOut(account) {
+      shutOut.add(account);
+      for (const { room } of rooms.values()) room?.dismiss(account);
+    },
+    letBackIn(account) {
+      shutOut.delete(account);
     },
     close(reason) {
       closed = true;

@@ -77,6 +77,8 @@ export type Room = {
   hear(): void;
   /** Heartbeat: pings, tells the time, ends who no longer belongs here. */
   beat(): Promise<void>;
+  /** Ends every seat of an account. */
+  dismiss(account: string): void;
   close(reason: CloseReason): void;
 };
 
@@ -87,6 +89,8 @@ export type RoomDependencies = {
   readonly logger: Pick<Logger, 'error'>;
   /** Whether a viewer still holds the role its ticket was given for. */
   readonly holdsRole: (viewer: Viewer) => Promise<boolean>;
+  /** Whether an account was shut; asked when a viewer sits down, for it may have been let in a moment before. */
+  readonly isShutOut: (account: string) => boolean;
 };
 
 type Taken = { readonly viewer: Viewer; readonly outbox: Outbox; missed: number };
@@ -352,6 +356,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       else seats.add(seat);
       const oldest = closed ? undefined : presence.enter(seat, viewer.account);
       if (oldest !== undefined) end(oldest, 'seat_taken');
+      if (viewer.account !== null && dependencies.isShutOut(viewer.account)) end(seat, 'ticket_expired');
       if (isBeyond) outbox.say(message({ v: 1, kind: 'resync', after: -1 }), false);
       // The time first: a frame may have been made some moments ago.
       outbox.say(pulse(), true);
@@ -407,6 +412,9 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       // A bidder's place follows from the roster; a role that was given can be taken back.
       for (const seat of everyone)
         if (seat.viewer.account !== null && seat.viewer.role !== 'bidder') await checkRole(seat);
+    },
+    dismiss(account) {
+      for (const seat of [...seats]) if (seat.viewer.account === account) end(seat, 'ticket_expired');
     },
     close(reason) {
       closed = true;

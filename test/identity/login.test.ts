@@ -8,7 +8,7 @@ import { parsePem } from '../../server/core/pki/certificate.ts';
 import { signByCertificate } from '../../server/core/pki/person-jws.ts';
 import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
 import { sha256 } from '../../server/hash.ts';
-import { createOfficial, disableAccount, findAccount } from '../../server/identity/accounts.ts';
+import { changeAccount, createOfficial, findAccount } from '../../server/identity/accounts.ts';
 import { endSession, forgetChallenges, login, openChallenge, renewToken } from '../../server/identity/login.ts';
 import { readToken } from '../../server/identity/tokens.ts';
 import { addAnchor, endAnchor, TRUST_CACHE_MS } from '../../server/identity/trust.ts';
@@ -206,9 +206,12 @@ t.test('a person must have been entered by the operator', async (t) => {
 t.test('an account that was shut gets no session and no new token', async (t) => {
   const subject = organisation(6);
   const member = await logIn(stage, subject);
-  t.strictSame(await disableAccount(stage, { by: accountOf(person(900, 'OP')), account: member.caller.account }), {
-    ok: true,
-  });
+  t.strictSame(
+    await changeAccount(stage, { change: 'disable', by: accountOf(person(900, 'OP')), account: member.caller.account }),
+    {
+      ok: true,
+    },
+  );
   const by = member.signer;
   t.equal(await tryLogin(await signed(await payloadFor({ iss: subject.creditCode }), by)), 'account_disabled');
   t.equal(refusalOf(await renewToken(stage, await provenRequest(stage, member))), 'account_disabled');

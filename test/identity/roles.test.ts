@@ -1,5 +1,5 @@
 /** Roles per opening and the tickets of sockets: who may stand where, once, for half a minute. */
-import { createFirstOperator, createOfficial, disableAccount } from '../../server/identity/accounts.ts';
+import { changeAccount, createFirstOperator, createOfficial } from '../../server/identity/accounts.ts';
 import {
   assignedRoles,
   assignFounder,
@@ -109,10 +109,10 @@ t.test('who may be given roles', async (t) => {
   accepted(
     await createOfficial(stage, { by: operator, subject: { ...gone, account: accountOf(gone) }, kind: 'official' }),
   );
-  t.strictSame(await disableAccount(stage, { by: accountOf(host), account: accountOf(gone) }), {
+  t.strictSame(await changeAccount(stage, { change: 'disable', by: accountOf(host), account: accountOf(gone) }), {
     refused: 'not_operator',
   });
-  t.strictSame(await disableAccount(stage, { by: operator, account: accountOf(gone) }), { ok: true });
+  t.strictSame(await changeAccount(stage, { change: 'disable', by: operator, account: accountOf(gone) }), { ok: true });
   t.equal(await assign('auditor', accountOf(gone)), 'account_disabled');
 });
 

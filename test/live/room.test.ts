@@ -44,6 +44,7 @@ async function setUp(released: number, config: { flushIntervalMs?: number; outbo
   const world = steppedWorld();
   const faults: unknown[] = [];
   let holdsRole = true;
+  const shutOut = new Set<string>();
   const room = await openRoom(
     {
       log: log.view,
@@ -51,6 +52,7 @@ async function setUp(released: number, config: { flushIntervalMs?: number; outbo
       config: { flushIntervalMs: 20, outboxLimitBytes: 4 * 2 ** 20, ...config },
       logger: { error: (fault: unknown) => faults.push(fault) } as never,
       holdsRole: async () => holdsRole,
+      isShutOut: (account) => shutOut.has(account),
     },
     ORIGIN,
   );
@@ -65,7 +67,7 @@ async function setUp(released: number, config: { flushIntervalMs?: number; outbo
     await world.advanceGently(ms);
     await settle();
   };
-  return { log, world, room, faults, watch, release, takeRolesBack: () => (holdsRole = false) };
+  return { log, world, room, faults, watch, release, takeRolesBack: () => (holdsRole = false), shutOut };
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
@@ -78,6 +80,7 @@ t.test('there is no room where nothing is released', async (t) => {
     config: { flushIntervalMs: 20, outboxLimitBytes: 1000 },
     logger: { error() {} } as never,
     holdsRole: async () => true,
+    isShutOut: () => false,
   };
   t.equal(await openRoom(dependencies, ORIGIN), null);
   t.equal(log.reads(), 0);
@@ -358,6 +361,24 @@ t.test('a session that ends and a role taken back end the view', async (t) => {
   takeRolesBack();
   await room.beat();
   t.strictSame([ending.closedFor, witness.closedFor], [['ticket_expired'], ['ticket_expired']]);
+});
+
+t.test('an account that was shut loses its seats at once, and takes none with a ticket given before', async (t) => {
+  const { watch, room, shutOut } = await setUp(4);
+  const [mine, second, other, everybody] = [watch(bidding(0)), watch(bidding(0)), watch(bidding(1)), watch(anyone)];
+  await settle();
+  const account = bidding(0).account ?? '';
+  shutOut.add(account);
+  room.dismiss(account);
+  t.strictSame(
+    [mine, second, other, everybody].map(({ closedFor }) => closedFor.join()),
+    ['ticket_expired', 'ticket_expired', '', ''],
+  );
+  const late = watch(bidding(0));
+  await settle();
+  t.strictSame(late.closedFor, ['ticket_expired']);
+  t.strictSame(late.seqs(), [], 'not an entry was sent to it');
+  t.equal(room.viewers(), 2);
 });
 
 t.test('an account that takes too many seats loses its oldest', async (t) => {

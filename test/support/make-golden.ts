@@ -13,6 +13,7 @@ import { act, createOpening, headSeen } from '../../server/cli/person/act.ts';
 import { checkIn } from '../../server/cli/person/check-in.ts';
 import { type DecryptionFile, decrypt, handIn, makeDecryption, outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
+import { changeAccount } from '../../server/cli/person/operator.ts';
 import type { Person } from '../../server/cli/person/person.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { answerRecord } from '../../server/cli/person/record.ts';
@@ -233,9 +234,13 @@ try {
   const platform = await startPlatform({ teardown: (act) => void endings.push(act) });
   await playWhole(platform);
   await playFailed(platform);
+  const { operator, tenderer } = platform.officials;
+  for (const change of ['disable', 'enable'] as const)
+    await changeAccount(operator, change, { account: tenderer.account, reason: '证书介质遗失后补办。' });
   await catchUp(platform.officials.supervisor, OPENING, 'supervisor');
   await keep(platform, 'ledger', ledgerOrigin(PLATFORM), {
-    claim: 'The ledger beside the openings here: batches, their heads, and the officials that were let in.',
+    claim:
+      'The ledger beside the openings here: batches, their heads, the officials that were let in, and an account shut and opened again.',
     standing: 'valid, still open',
   });
   await keep(platform, 'access', accessOrigin(PLATFORM), {

@@ -274,6 +274,9 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     /** The operator lets somebody in; the act signs the rest as LetIn. */
     letIn: (body: { id: string; x5c: readonly string[]; kind: AccountKind; act: string }) =>
       post<{ account: string; name: string; organisation: string }>('/accounts', { ...body, x5c: [...body.x5c] }),
+    /** The operator shuts an account or opens it again; the act signs account and reason as DisableAccount or EnableAccount. */
+    changeAccount: (change: 'disable' | 'enable', body: { id: string; account: string; reason: string; act: string }) =>
+      post<JsonObject>(`/accounts/${change}`, { ...body }),
     endSession: () => post<JsonObject>('/auth/logout', {}),
     /** A file of a log: `checkpoint`, a tile, a bundle. `log` as in its path below /logs/. */
     readLogFile: (log: string, file: string) => call(transport, { method: 'GET', path: `/logs/${log}/${file}` }),

@@ -1,4 +1,4 @@
-/** `kaibiao act`, `create` and `let-in`: what officials and everyone else command, signed and proven. */
+/** `kaibiao act`, `create`, `let-in`, `disable` and `enable`: what officials and everyone else command, signed and proven. */
 import { readFile } from 'node:fs/promises';
 import { toBase64 } from '../../core/log/base64.ts';
 import { isJsonObject, type JsonObject } from '../../core/log/canonical.ts';
@@ -7,7 +7,7 @@ import { parsePem } from '../../core/pki/certificate.ts';
 import { type Io, UsageError } from '../io.ts';
 import { EXIT } from '../main.ts';
 import { act, createOpening, type NewOpening } from '../person/act.ts';
-import { letIn } from '../person/operator.ts';
+import { changeAccount, letIn } from '../person/operator.ts';
 import { enter, parseJson, parsePerson, readJsonFile, readRole } from './options.ts';
 
 /** Gives a command of any type. */
@@ -48,6 +48,19 @@ export async function letOfficialIn(argv: readonly string[], io: Io): Promise<nu
   io.out(`${account} ${name}, ${organisation}`);
   return EXIT.done;
 }
+
+/** Shuts an account at once, or opens it again. */
+async function setAccount(change: 'disable' | 'enable', argv: readonly string[], io: Io): Promise<number> {
+  const { values, positionals } = parsePerson(argv, ['account'], { reason: { type: 'string' } });
+  const [account = ''] = positionals;
+  if (values.reason === undefined) throw new UsageError('--reason is needed.');
+  await changeAccount(await enter(values, io), change, { account, reason: values.reason });
+  io.out(`${account}: ${change === 'disable' ? 'shut · 已停用' : 'open again · 已恢复'}`);
+  return EXIT.done;
+}
+
+export const disableAccount = (argv: readonly string[], io: Io): Promise<number> => setAccount('disable', argv, io);
+export const enableAccount = (argv: readonly string[], io: Io): Promise<number> => setAccount('enable', argv, io);
 
 async function readData(text: string | undefined, file: string | undefined): Promise<JsonObject> {
   if (text !== undefined && file !== undefined) throw new UsageError('Either --data or --data-file.');
