@@ -12,7 +12,10 @@ import { watchLoad } from './http/load.ts';
 import { holdsRole, type IsBidder } from './identity/assignments.ts';
 import { forgetProofs } from './identity/dpop.ts';
 import { type Enrolled, enrolFirst } from './identity/enrolment.ts';
+import { KNOWN_LOGINS_LIMIT, rememberLogins } from './identity/known-logins.ts';
 import { findSession, forgetChallenges } from './identity/login.ts';
+import { readSessionsTogether } from './identity/read-sessions.ts';
+import { createJwsVerifier } from './identity/signature.ts';
 import { forgetTickets } from './identity/tickets.ts';
 import { createTrust, type Trust } from './identity/trust.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
@@ -145,6 +148,9 @@ async function compose(
       world,
       config,
       trust,
+      verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
+      checkLogin: rememberLogins(),
+      readSession: readSessionsTogether(db),
       tokenKey: signer.tokenKey,
       isBidder,
       get origins(): readonly [string, ...string[]] {

@@ -9,6 +9,7 @@ import type {
 } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Json } from '../core/log/canonical.ts';
+import type { ActDependencies } from '../identity/acts.ts';
 import type { IsBidder } from '../identity/assignments.ts';
 import type { LoginDependencies } from '../identity/login.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -38,7 +39,7 @@ export type Dependencies = {
   readonly identity: LoginDependencies & {
     readonly config: LoginDependencies['config'] & { readonly ticketLifetimeMs: number };
     readonly isBidder: IsBidder;
-  };
+  } & ActDependencies;
   readonly recorder: Pick<Recorder, 'create' | 'submit' | 'stateOf' | 'keptOf' | 'health'>;
   readonly hall: Hall;
   readonly signer: Pick<Signer, 'vkeyOf' | 'released' | 'receiptJwk'>;

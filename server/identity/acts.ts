@@ -1,14 +1,20 @@
 /** Whether a submitted command was really signed by the one in whose name it comes, with the key that such an act needs. */
 
-import { type CheckedAct, checkAct, type PersonAct, STATEMENT_COMMANDS } from '../core/log/act.ts';
+import {
+  type CheckedAct,
+  checkAct,
+  type PersonAct,
+  STATEMENT_COMMANDS,
+  type VerifyJwsSignature,
+} from '../core/log/act.ts';
 import type { Json } from '../core/log/canonical.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import { REGISTER_COMMANDS, type RegisterCommandType } from '../core/opening/register.ts';
 import { sha256 } from '../hash.ts';
-import type { Db } from './database.ts';
-import { findSession } from './login.ts';
+import type { CheckLogin } from './known-logins.ts';
+import { isLiving } from './login.ts';
+import type { ReadSession } from './read-sessions.ts';
 import { type Outcome, refuse } from './refusals.ts';
-import { verifyJwsSignature } from './signature.ts';
 import type { Caller } from './tokens.ts';
 import type { Trust } from './trust.ts';
 
@@ -27,9 +33,11 @@ export const SIGNED_BY: Readonly<Record<SignedCommandType, 'session' | 'certific
 ]) as Record<SignedCommandType, 'session' | 'certificate' | 'none'>;
 
 export type ActDependencies = {
-  readonly db: Db;
   readonly config: { readonly platform: string };
   readonly trust: Trust;
+  readonly verifySignature: VerifyJwsSignature;
+  readonly checkLogin: CheckLogin;
+  readonly readSession: ReadSession;
 };
 
 /** The withheld field `who` of a person's event. */
@@ -66,9 +74,9 @@ export async function checkSubmittedAct(
   dependencies: ActDependencies,
   { caller, ...submitted }: Submitted & { readonly caller: Caller },
 ): Promise<Outcome<AcceptedAct>> {
-  const found = await findSession(dependencies, { sessionId: caller.sessionId, at: submitted.receivedAt });
-  if ('refused' in found) return found;
-  const accepted = await checkPersonAct(dependencies, submitted, found.session.login);
+  const session = await dependencies.readSession(caller.sessionId);
+  if (session === undefined || !isLiving(session, submitted.receivedAt)) return refuse('session_ended');
+  const accepted = await checkPersonAct(dependencies, submitted, session.login);
   if ('refused' in accepted) return accepted;
   return accepted.who.account === caller.account ? accepted : refuse('act_of_other_account');
 }
@@ -94,7 +102,7 @@ export async function checkDeliveredStatement(
  *          instant of receipt; certificate_of_other_account — in this order.
  */
 async function checkPersonAct(
-  { config, trust }: ActDependencies,
+  { config, trust, verifySignature, checkLogin }: ActDependencies,
   { openingId, command, act, receivedAt }: Submitted,
   login: string | undefined,
 ): Promise<Outcome<AcceptedAct>> {
@@ -107,7 +115,7 @@ async function checkPersonAct(
     ...(isStepUp || login === undefined ? {} : { login }),
   };
   const expected = { platform: config.platform, openingId, command: id, types: [type] };
-  const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
+  const checked = await checkAct(person, expected, verifySignature, sha256, checkLogin);
   // No login was added to an act that the certificate must sign: its absence means that a session key signed it.
   if (!checked.ok) return refuse(isStepUp && checked.reason === 'login_missing' ? 'step_up_required' : checked.reason);
   // A statement may lie ready for long; its own terms (deadline, challenge) date it.

@@ -1,6 +1,6 @@
 /** Login by certificate challenge: the CA key signs once, for a nonce of ours, and certifies a fresh session key. */
 
-import { and, eq, gt, isNull, lt, or } from 'drizzle-orm';
+import { and, eq, isNull, lt } from 'drizzle-orm';
 import { checkLogin } from '../core/log/act.ts';
 import { toBase64Url } from '../core/log/base64.ts';
 import { utf8 } from '../core/log/utf8.ts';
@@ -10,6 +10,7 @@ import type { World } from '../world.ts';
 import { type Account, admitSubject } from './accounts.ts';
 import type { Db } from './database.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
+import type { Session } from './read-sessions.ts';
 import { type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyJwsSignature } from './signature.ts';
 import { checkStanding } from './standing.ts';
@@ -139,7 +140,10 @@ async function consumeChallenge(
   return { ok: true };
 }
 
-export type Session = typeof sessions.$inferSelect;
+/** Whether a session lives at this instant. */
+export function isLiving({ endsAt, endedAt }: Session, at: number): boolean {
+  return endsAt > at && (endedAt === null || endedAt > at);
+}
 
 /**
  * The session of a caller, when it still lives at this instant.
@@ -150,13 +154,8 @@ export async function findSession(
   { db }: { readonly db: Db },
   { sessionId, at }: { readonly sessionId: string; readonly at: number },
 ): Promise<Outcome<{ session: Session }>> {
-  const [session] = await db
-    .select()
-    .from(sessions)
-    .where(
-      and(eq(sessions.id, sessionId), gt(sessions.endsAt, at), or(isNull(sessions.endedAt), gt(sessions.endedAt, at))),
-    );
-  return session === undefined ? refuse('session_ended') : { ok: true, session };
+  const [session] = await db.select().from(sessions).where(eq(sessions.id, sessionId));
+  return session !== undefined && isLiving(session, at) ? { ok: true, session } : refuse('session_ended');
 }
 
 /**

@@ -93,13 +93,58 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
     return kept.anchors;
   }
 
+  /** By the very list of certificates, as a remembered login gives the same one again. */
+  const found = new WeakMap<readonly Uint8Array[], Found>();
+
   return {
     async check(question) {
-      return checkCertificate(question, await anchorsNow());
+      const anchors = await anchorsNow();
+      const before = found.get(question.certificates);
+      if (before !== undefined && before.anchors === anchors && before.purpose === question.purpose)
+        if (before.after < question.at && question.at < before.before) return before.trusted;
+      const trusted = checkCertificate(question, anchors);
+      if ('refused' in trusted) return trusted;
+      found.set(question.certificates, {
+        anchors,
+        purpose: question.purpose,
+        trusted,
+        ...stretchAround(question.at, question.certificates.map(parseCertificate), anchors),
+      });
+      return trusted;
     },
     forget() {
       kept = undefined;
     },
+  };
+}
+
+/** That certificates were found good, and the stretch of time, without its ends, in which nothing can be found otherwise. */
+type Found = {
+  readonly anchors: readonly Anchor[];
+  readonly purpose: Purpose;
+  readonly trusted: Outcome<TrustedCertificate>;
+  readonly after: number;
+  readonly before: number;
+};
+
+/** Between which instants no certificate's or anchor's validity begins or ends: there the answer is the same as at `at`. */
+function stretchAround(
+  at: number,
+  certificates: readonly Certificate[],
+  anchors: readonly Anchor[],
+): { readonly after: number; readonly before: number } {
+  const ofCertificate = ({ notBeforeAt, notAfterAt }: Certificate) => [notBeforeAt, notAfterAt + 1_000];
+  const turns = [
+    ...certificates.flatMap(ofCertificate),
+    ...anchors.flatMap(({ certificate, effectiveFromAt, effectiveUntilAt }) => [
+      ...ofCertificate(certificate),
+      effectiveFromAt,
+      ...(effectiveUntilAt === null ? [] : [effectiveUntilAt]),
+    ]),
+  ];
+  return {
+    after: Math.max(Number.NEGATIVE_INFINITY, ...turns.filter((turn) => turn <= at)),
+    before: Math.min(Number.POSITIVE_INFINITY, ...turns.filter((turn) => turn > at)),
   };
 }
 

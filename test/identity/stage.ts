@@ -17,6 +17,8 @@ import { type CertificateSigner, type SessionSigner, signLogin, signProof } from
 import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
 import { sha256 } from '../../server/hash.ts';
 import { createFirstOperator, createOfficial } from '../../server/identity/accounts.ts';
+import type { ActDependencies } from '../../server/identity/acts.ts';
+import { KNOWN_LOGINS_LIMIT, rememberLogins } from '../../server/identity/known-logins.ts';
 import {
   type Challenge,
   type Login,
@@ -24,7 +26,9 @@ import {
   login,
   openChallenge,
 } from '../../server/identity/login.ts';
+import { readSessionsTogether } from '../../server/identity/read-sessions.ts';
 import type { Outcome } from '../../server/identity/refusals.ts';
+import { createJwsVerifier } from '../../server/identity/signature.ts';
 import type { Caller } from '../../server/identity/tokens.ts';
 import { addAnchor, createTrust } from '../../server/identity/trust.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
@@ -35,15 +39,16 @@ export const ORIGIN = 'https://kaibiao.test';
 export const OPENING = 'lot-1';
 const NEVER_ENDING_MS = 3_650 * 86_400_000;
 
-export type Stage = LoginDependencies & {
-  readonly world: SteppedWorld;
-  readonly database: TestDatabase;
-  readonly ca: DemoCa;
-  readonly config: LoginDependencies['config'] & { readonly ticketLifetimeMs: number };
-  /** Accounts that stand in the register, as `opening account`. */
-  readonly bidders: Set<string>;
-  readonly isBidder: (openingId: string, account: string) => Promise<boolean>;
-};
+export type Stage = LoginDependencies &
+  Pick<ActDependencies, 'verifySignature' | 'checkLogin' | 'readSession'> & {
+    readonly world: SteppedWorld;
+    readonly database: TestDatabase;
+    readonly ca: DemoCa;
+    readonly config: LoginDependencies['config'] & { readonly ticketLifetimeMs: number };
+    /** Accounts that stand in the register, as `opening account`. */
+    readonly bidders: Set<string>;
+    readonly isBidder: (openingId: string, account: string) => Promise<boolean>;
+  };
 
 /** A fresh stage; its CA is trusted for both purposes. */
 export async function setStage(t: { teardown(act: () => Promise<void>): void }): Promise<Stage> {
@@ -73,6 +78,9 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
     ca,
     bidders,
     trust: createTrust({ db, world }),
+    verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
+    checkLogin: rememberLogins(),
+    readSession: readSessionsTogether(db),
     tokenKey: generateKeyPairSync('ed25519'),
     origins: [ORIGIN],
     isBidder: async (openingId, account) => bidders.has(`${openingId} ${account}`),
@@ -147,13 +155,13 @@ export function refusalOf(outcome: Outcome<object> | { ok: true } | { refused: s
 }
 
 /** A challenge for a session key. */
-export async function challengeFor(stage: Stage, jkt: string): Promise<Challenge> {
+export async function challengeFor(stage: LoginDependencies, jkt: string): Promise<Challenge> {
   return accepted(await openChallenge(stage, { jkt, origin: ORIGIN })).challenge;
 }
 
 /** A login JWS for a challenge. */
 export function loginFor(
-  stage: Stage,
+  stage: LoginDependencies,
   signer: CertificateSigner,
   terms: { challenge: Challenge; account: string; jwk: SessionJwk },
 ): Promise<string> {
@@ -169,7 +177,11 @@ export type Person = {
 } & Login;
 
 /** Logs somebody in with a fresh certificate and a fresh session key; a P-256 certificate is made much faster. */
-export async function logIn(stage: Stage, holder: Holder, key: KeyKind = 'rsa'): Promise<Person> {
+export async function logIn(
+  stage: LoginDependencies & Pick<Stage, 'ca'>,
+  holder: Holder,
+  key: KeyKind = 'rsa',
+): Promise<Person> {
   const issued = await stage.ca.issue({ holder, usage: 'sign', key });
   const signer = signerOf(issued, key === 'rsa' ? 'RS256' : 'ES256');
   const session = await sessionKey();
