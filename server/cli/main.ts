@@ -110,6 +110,18 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '在解密时限内解密本人投标；--out 写出可由他人代交的文件。',
     load: async () => (await import('./commands/decryption.ts')).decryptBid,
   },
+  backup: {
+    usage: `<opening> --out <file> ${PERSON_USAGE}`,
+    en: 'Keeps the content key of one’s own bid in a file, for a remedy.',
+    zh: '将本人投标的内容密钥留存到文件，供补救使用。',
+    load: async () => (await import('./commands/remedy.ts')).keepBackup,
+  },
+  remedy: {
+    usage: `<opening> [--backup <file>] ${PERSON_USAGE}`,
+    en: 'Hands the kept key in where the host has opened the remedy.',
+    zh: '在主持人启动补救程序后提交留存的密钥。',
+    load: async () => (await import('./commands/remedy.ts')).handInBackup,
+  },
   'hand-in': {
     usage: '<file> --url <platform>',
     en: 'Hands in a decryption that somebody made with decrypt --out; needs no keys.',

@@ -82,7 +82,7 @@ export async function processCommand(
 }
 
 /** Lodging and decrypting have addresses of their own, because bytes or a sealed key travel with them. */
-const ELSEWHERE: readonly string[] = ['LodgeBid', 'DecryptBid'];
+const ELSEWHERE: readonly string[] = ['LodgeBid', 'DecryptBid', 'SubmitBackup'];
 
 function commandOf(type: string): { readonly type: CommandType | RegisterCommandType; readonly data: Type.TSchema } {
   if (ELSEWHERE.includes(type)) throw new ProblemError('command_unknown');

@@ -1,10 +1,12 @@
 /** /openings/<id>/decryptions: the challenge for one's own bid, and decryption statements from anyone. */
 import * as Type from 'typebox';
-import { toBase64, toBase64Url } from '../core/log/base64.ts';
+import { fromBase64Url, toBase64, toBase64Url } from '../core/log/base64.ts';
+import { isJsonObject } from '../core/log/canonical.ts';
+import { LogFormatError } from '../core/log/error.ts';
 import { openingOrigin } from '../core/log/origin.ts';
 import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 import { numberOf } from '../core/opening/state.ts';
-import { isDecryptionPayload, SEALED_KEY_LIMIT_CHARACTERS } from '../core/seal/decryption.ts';
+import { BACKUP_TYPE, isDecryptionPayload, SEALED_KEY_LIMIT_CHARACTERS } from '../core/seal/decryption.ts';
 import { sha256 } from '../hash.ts';
 import { checkDeliveredStatement } from '../identity/acts.ts';
 import { challengeOf } from '../recorder/challenge.ts';
@@ -87,8 +89,9 @@ async function processDecryption(
   { statement, jwe }: Type.Static<typeof Body>,
   source: Source,
 ) {
+  const type = typOf(statement) === BACKUP_TYPE ? 'SubmitBackup' : 'DecryptBid';
   const { who, act, checked } = accepted(
-    await checkDeliveredStatement(identity, { type: 'DecryptBid', openingId, act: statement, receivedAt: world.now() }),
+    await checkDeliveredStatement(identity, { type, openingId, act: statement, receivedAt: world.now() }),
   );
   const { payload } = checked;
   if (!isDecryptionPayload(payload)) throw new ProblemError('statement_malformed');
@@ -98,7 +101,7 @@ async function processDecryption(
     await recorder.submit({
       openingId,
       command: jti,
-      type: 'DecryptBid',
+      type,
       data: { jweSha256 },
       role: 'bidder',
       who,
@@ -107,6 +110,17 @@ async function processDecryption(
       enclosure: { kind: 'decryption', jwe },
     }),
   );
+}
+
+/** What a statement says it is: in the window a decryption, in the remedy a backup. Whether it is one, the check says. */
+function typOf(statement: string): unknown {
+  try {
+    const header: unknown = JSON.parse(fromUtf8(fromBase64Url(statement.split('.')[0] ?? '')));
+    return isJsonObject(header) ? header['typ'] : undefined;
+  } catch (fault) {
+    if (fault instanceof LogFormatError || fault instanceof SyntaxError) return undefined;
+    throw fault;
+  }
 }
 
 /**

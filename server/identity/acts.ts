@@ -89,7 +89,7 @@ export async function checkSubmittedAct(
  */
 export async function checkDeliveredStatement(
   dependencies: ActDependencies,
-  submitted: Omit<Submitted, 'command'> & { readonly type: 'LodgeBid' | 'DecryptBid' },
+  submitted: Omit<Submitted, 'command'> & { readonly type: 'LodgeBid' | 'DecryptBid' | 'SubmitBackup' },
 ): Promise<Outcome<AcceptedAct>> {
   const { type, ...rest } = submitted;
   return checkPersonAct(dependencies, { ...rest, command: { id: '', type, data: null } }, undefined);

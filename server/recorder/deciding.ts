@@ -132,7 +132,8 @@ export function decideSubmission(
   const before = round.made.length;
   const seqs = append(round, context, decision.events, author);
   for (const { event } of round.made.slice(before)) {
-    if (event.type === 'DecryptionReceived') round.decryptions.push({ submission, receivedAt, ...event.body });
+    if (event.type === 'DecryptionReceived' || event.type === 'BackupReceived')
+      round.decryptions.push({ submission, receivedAt, ...event.body });
   }
   return { outcome: 'accepted', seqs, size: round.kept.state.size, receipt: null, actId: null };
 }

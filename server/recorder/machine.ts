@@ -14,6 +14,7 @@ export type MachineCommand =
         | 'CloseCommitments'
         | 'CloseReveals'
         | 'CloseWindow'
+        | 'CloseRemedy'
         | 'TimeOutConfirmations'
         | 'ArchiveOpening'
         | 'EndSuspension'
@@ -36,6 +37,7 @@ const BOUNDARIES: ReadonlySet<string> = new Set([
   'CloseCommitments',
   'CloseReveals',
   'CloseWindow',
+  'CloseRemedy',
   'TimeOutConfirmations',
 ]);
 

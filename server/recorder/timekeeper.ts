@@ -66,7 +66,8 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
     if (state === undefined || alarm === null || !isOn) return;
     const command = { type: alarm.command } as MachineCommand;
     // The decision that the end of the window waits for sets this alarm anew.
-    const waits = command.type === 'CloseWindow' && state.bids.some(isUndecided);
+    const isWindow = command.type === 'CloseWindow' || command.type === 'CloseRemedy';
+    const waits = isWindow && state.bids.some(isUndecided);
     const delayMs = Math.max(alarm.at - world.now(), leastMs, waits ? LATER_MS : 0);
     alarms.set(
       openingId,

@@ -74,7 +74,7 @@ export function createVerifications({ world, desk, keeperOf, onFault }: Verifica
   return {
     see(openingId, { phase, bids }) {
       // In any other phase nothing of it could be recorded any more.
-      if (phase !== 'Decrypting' || isStopped) return;
+      if ((phase !== 'Decrypting' && phase !== 'Remedy') || isStopped) return;
       for (const { bidder, attempts } of bids.filter(isUndecided)) {
         for (const { attempt, outcome } of attempts) {
           const job = `${openingId}/${bidder}/${attempt}`;

@@ -59,10 +59,10 @@ export type ActRequest = {
 /** What a person sends with a command, as `PersonAct`. Its signatures are not signatures. */
 export function actOf({ command, type, data, who, signedBy, headSeen }: ActRequest): Json {
   const common = { v: 1, iss: who.account, aud: PLATFORM, openingId: OPENING_ID };
-  if (type === 'DecryptBid')
+  if (type === 'DecryptBid' || type === 'SubmitBackup')
     return {
       act: jws(
-        { alg: 'RS256', typ: 'bid-decryption+jws', ...certified(who) },
+        { alg: 'RS256', typ: type === 'DecryptBid' ? 'bid-decryption+jws' : 'bid-backup+jws', ...certified(who) },
         { ...common, ...(data as Record<string, Json>), iat: 1 },
       ),
     };

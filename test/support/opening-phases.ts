@@ -43,7 +43,7 @@ export const BUILT = [
 export type BuiltPhase = (typeof BUILT)[number];
 
 /** Phases beside the plain course, each reached under a policy that asks for it. */
-export const DETOURS = ['Drawing'] as const satisfies readonly Phase[];
+export const DETOURS = ['Drawing', 'Remedy'] as const satisfies readonly Phase[];
 export type DetourPhase = (typeof DETOURS)[number];
 /** Every phase that a script can stand in. */
 export const STANDS = [...BUILT, ...DETOURS] as const;
@@ -55,6 +55,8 @@ export const DRAW = {
   commitMs: 5 * MINUTE,
   revealMs: 2 * MINUTE,
 } satisfies Exclude<Policy['draw'], 'none'>;
+/** A remedy of ten minutes. */
+export const REMEDY = { kind: 'backup', windowMs: 10 * MINUTE } as const satisfies Policy['remedy'];
 export const DRAW_AFTER: Policy['draw'] = { ...DRAW, when: 'after_decryption' };
 
 export const BIDS = 4;
@@ -140,6 +142,10 @@ export function reach(phase: BuiltPhase | DetourPhase, setting: Setting = {}): S
   if (phase === 'Drawing') {
     const policy = { draw: DRAW, ...setting.policy };
     return reach('RosterPublished', { ...setting, policy }).go('StartDrawing', {}, host);
+  }
+  if (phase === 'Remedy') {
+    const policy = { remedy: REMEDY, ...setting.policy };
+    return reach('Attribution', { ...setting, policy }).go('OpenRemedy', {}, host);
   }
   if (phase === 'Failed') {
     const s = playTo(openingScript(setting), 'Scheduled').lodge(0).lodge(1);

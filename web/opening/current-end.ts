@@ -2,7 +2,7 @@
 import type { OpeningState } from '../../server/core/opening/state.ts';
 
 export type End = {
-  readonly what: 'check_in' | 'deadline' | 'commitments' | 'reveals' | 'window' | 'confirmation';
+  readonly what: 'check_in' | 'deadline' | 'commitments' | 'reveals' | 'remedy' | 'window' | 'confirmation';
   /** The instant it would end, integer ms. */
   readonly at: number;
   /** What is left of it while the opening is suspended, ms; null when time runs. */
@@ -32,6 +32,8 @@ function runningEnd(state: OpeningState): End | null {
         ? running('commitments', drawing.commitBy)
         : running('reveals', drawing.revealBy);
     }
+    case 'Remedy':
+      return state.remedy === null ? null : running('remedy', state.remedy.closesAt);
     case 'RecordConfirm':
       return state.record === null || state.record.timedOut ? null : running('confirmation', state.record.confirmBy);
     default:

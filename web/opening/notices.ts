@@ -12,6 +12,8 @@ const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
   'CoefficientDrawn',
   'DrawingVoidProposed',
   'DrawingVoided',
+  'RemedyOpened',
+  'RemedyClosed',
   'WindowOpened',
   'WindowExtended',
   'WindowClosed',

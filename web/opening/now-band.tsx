@@ -14,6 +14,7 @@ const END_WORDS = {
   deadline: 'end_deadline',
   commitments: 'end_commitments',
   reveals: 'end_reveals',
+  remedy: 'end_remedy',
   window: 'end_window',
   confirmation: 'end_confirmation',
 } as const satisfies Record<End['what'], string>;

@@ -44,6 +44,10 @@ export const sentencesEn: Sentences = {
   CoefficientDrawn: ({ body }) => `Coefficient drawn: ${body.coefficient}`,
   DrawingVoidProposed: ({ body }) => `${by[body.by]} calls round ${body.round} of the drawing void`,
   DrawingVoided: ({ body }) => `Round ${body.round} of the drawing is void, by witness and supervisor together`,
+  RemedyOpened: ({ body }) =>
+    `The host opened the remedy for bidders ${body.bids.join(', ')}, until ${time(body.closesAt)}`,
+  BackupReceived: ({ body }) => `Kept key of bidder ${body.bidder} received, checking`,
+  RemedyClosed: ({ body }) => `The remedy ended at ${time(body.effectiveAt)}`,
   WindowOpened: ({ body }) => `The host opened decryption, ${time(body.opensAt)} to ${time(body.closesAt)}`,
   WindowExtended: ({ body }) => `The host extended the window by ${span(body.extraMs)}, to ${time(body.closesAt)}`,
   ChallengeAcknowledged: ({ body }) => `Bidder ${body.bidder} has the call to decrypt`,

@@ -41,6 +41,7 @@ export const zh = {
   end_deadline: '距投标截止',
   end_commitments: '距份额承诺截止',
   end_reveals: '距份额公开截止',
+  end_remedy: '距补救时限结束',
   end_window: '距解密时限结束',
   end_confirmation: '距记录确认时限结束',
   endsAt: '至 {time}',

@@ -7,6 +7,7 @@ import { parseProof } from '../../core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
 import type { DecryptionFailure } from '../../core/opening/commands.ts';
 import { numberOf, type OpeningState } from '../../core/opening/state.ts';
+import { DECRYPTION_TYPE, type KeyStatementType } from '../../core/seal/decryption.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
 import { type Api, ApiError, type DecryptionChallengeAnswer } from '../client/api.ts';
 import { type KeyAgent, KeyAgentError } from '../client/key-agent.ts';
@@ -57,11 +58,23 @@ export async function makeDecryption(person: Person, openingId: string): Promise
  * Throws:  as makeDecryption and handIn.
  */
 export async function decrypt(person: Person, openingId: string): Promise<Entry> {
-  const { file, acknowledged } = await answerWindow(person, openingId);
+  return deliver(person, openingId, { type: DECRYPTION_TYPE, event: 'DecryptionReceived' });
+}
+
+/** As what the key is delivered, which entry receives it, and whence the key: by default from the person's own key. */
+export type Delivery = {
+  readonly type: KeyStatementType;
+  readonly event: 'DecryptionReceived' | 'BackupReceived';
+  readonly unwrap?: Unwrap;
+};
+
+/** Delivers the content key, and proves that its receipt stands on the log. Throws: as decrypt. */
+export async function deliver(person: Person, openingId: string, delivery: Delivery): Promise<Entry> {
+  const { file, acknowledged } = await answerWindow(person, openingId, delivery);
   const answer = await handIn(person.api, file);
   const [received] = await proveAnswer(person, openingId, answer, jtiOf(file.statement));
   await acknowledged;
-  if (received?.type !== 'DecryptionReceived') throw new PersonError('answer_not_as_asked', received?.type);
+  if (received?.type !== delivery.event) throw new PersonError('answer_not_as_asked', received?.type);
   return received;
 }
 
@@ -74,6 +87,7 @@ export async function decrypt(person: Person, openingId: string): Promise<Entry>
 async function answerWindow(
   person: Person,
   openingId: string,
+  delivery: Pick<Delivery, 'type' | 'unwrap'> = { type: DECRYPTION_TYPE },
 ): Promise<{ readonly file: DecryptionFile; readonly acknowledged: Promise<void> }> {
   const lodged = await readStanding(person, openingId);
   if (lodged === null) throw new PersonError('no_kept_bid');
@@ -84,7 +98,7 @@ async function answerWindow(
   await acceptHead(person, openingId, checkpointOf(challenge.window.proof));
   const acknowledged = acknowledge(person, openingId, challenge);
   try {
-    const { statement, jwe } = await answerChallenge(person, lodged, challenge, logKey);
+    const { statement, jwe } = await answerChallenge(person, lodged, challenge, logKey, delivery);
     const file: DecryptionFile = { v: 1, openingId, statement, jwe };
     await person.folder.keepEvidence(openingId, `decryption-${lodged.bid.bidId}.json`, `${JSON.stringify(file)}\n`);
     // Whoever awaits it hears of its failure; until then it is nobody's.
@@ -147,6 +161,7 @@ function answerChallenge(
   { bid, payload, receipt }: Lodged,
   challenge: DecryptionChallengeAnswer,
   logKey: Parameters<typeof decryptBid>[0]['logKey'],
+  { type, unwrap }: Pick<Delivery, 'type' | 'unwrap'>,
 ): Promise<Decryption> {
   return decryptBid(
     { statement: bid.statement, receipt, logKey },
@@ -156,7 +171,8 @@ function answerChallenge(
       recipientInfos: fromBase64(challenge.recipientInfos),
     },
     {
-      unwrap: async (recipient) => (await unwrapperOf(keys, payload.encCertSha256))(recipient),
+      type,
+      unwrap: unwrap ?? (async (recipient) => (await unwrapperOf(keys, payload.encCertSha256))(recipient)),
       signer,
       verifySignature: verifyJwsSignature,
       nowAt: world.now(),

@@ -65,6 +65,10 @@ export const PERSON_ERRORS = {
     en: 'No share of this round is kept in this folder; what was sealed will be opened without it.',
     zh: '此文件夹中没有本轮份额；已密封的份额仍将由密钥持有方打开。',
   },
+  backup_not_in_form: {
+    en: 'The file is no backup of the bid that stands.',
+    zh: '该文件不是当前有效投标的密钥备份。',
+  },
   no_record_shown: { en: 'There is no record to answer yet.', zh: '尚无可确认的开标记录。' },
   wait_ended: { en: 'The wait was ended before it came to be.', zh: '等待已结束，所等事项尚未发生。' },
 } as const satisfies Record<string, Words>;

@@ -16,6 +16,7 @@ import { cekCommit } from '../../core/seal/commitments.ts';
 import {
   DECRYPTION_TYPE,
   type DecryptionPayload,
+  type KeyStatementType,
   SEALED_KEY_ALGORITHM,
   SEALED_KEY_ENCRYPTION,
   type WindowKey,
@@ -61,6 +62,8 @@ export type DecryptionMeans = {
   /** ms since 1970, the bidder's own clock. */
   nowAt: number;
   randomBytes: (length: number) => Uint8Array;
+  /** In the remedy the same statement is a backup's; in the window it is a decryption's. */
+  type?: KeyStatementType;
 };
 
 export type Decryption = { statement: string; jwe: string; payload: DecryptionPayload };
@@ -108,7 +111,11 @@ export async function decryptBid(
       iat: Math.floor(means.nowAt / 1000),
       jti: toBase64Url(means.randomBytes(RANDOM_ID_BYTES)),
     };
-    return { statement: await signByCertificate(sha256, means.signer, DECRYPTION_TYPE, payload), jwe, payload };
+    return {
+      statement: await signByCertificate(sha256, means.signer, means.type ?? DECRYPTION_TYPE, payload),
+      jwe,
+      payload,
+    };
   } finally {
     cek.fill(0);
   }

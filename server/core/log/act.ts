@@ -41,6 +41,7 @@ export type HeadSeen = { readonly size: number; readonly root: string };
 export const STATEMENT_COMMANDS = {
   'bid-lodgement+jws': 'LodgeBid',
   'bid-decryption+jws': 'DecryptBid',
+  'bid-backup+jws': 'SubmitBackup',
 } as const;
 type StatementTyp = keyof typeof STATEMENT_COMMANDS;
 const isStatementTyp = (typ: unknown): typ is StatementTyp =>

@@ -1,6 +1,7 @@
 // What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
 import type { CommandType } from './commands.ts';
 import { hasWitnessShare, isAllShown } from './drawing.ts';
+import { leftToRemedy } from './remedy.ts';
 import type { OpeningState } from './state.ts';
 import { isAnyOpen } from './steps/objection.ts';
 
@@ -24,6 +25,8 @@ export function nextAlarm(state: OpeningState): Alarm | null {
       return { at: state.deadlineAt, command: 'Seal' };
     case 'Decrypting':
       return state.window === null ? null : { at: state.window.closesAt, command: 'CloseWindow' };
+    case 'Remedy':
+      return remedyAlarm(state);
     case 'Drawing':
       return drawingAlarm(state);
     case 'RecordConfirm':
@@ -44,6 +47,14 @@ export function nextAlarm(state: OpeningState): Alarm | null {
 /** When the log may end: some time after the last phase began, and after the last answer, so that it can still be disputed. */
 export function archiveDueAt({ phaseSince, objections, policy }: OpeningState): number {
   return Math.max(phaseSince, ...objections.map((o) => o.answeredAt ?? phaseSince)) + policy.archiveAfterMs;
+}
+
+/** Nothing left to be opened needs no more waiting. */
+function remedyAlarm(state: OpeningState): Alarm | null {
+  const { remedy, lastAt } = state;
+  if (remedy === null) return null;
+  const at = leftToRemedy(state).length === 0 ? Math.min(lastAt, remedy.closesAt) : remedy.closesAt;
+  return { at, command: 'CloseRemedy' };
 }
 
 /** Shares that all are shown need no more waiting; commitments wait for the witness, whose share sets this alarm. */
@@ -71,6 +82,7 @@ export function runningUntil(state: OpeningState): number | null {
   // Bids are lodged from publication on, so the deadline runs before check-in opens as well.
   if (state.phase === 'Scheduled' || state.phase === 'CheckIn') return state.deadlineAt;
   if (state.phase === 'Decrypting') return state.window?.closesAt ?? null;
+  if (state.phase === 'Remedy') return state.remedy?.closesAt ?? null;
   if (state.phase === 'Drawing' && state.drawing !== null) return state.drawing.revealBy ?? state.drawing.commitBy;
   if (state.phase === 'RecordConfirm' && state.record !== null && !state.record.timedOut) return state.record.confirmBy;
   return null;

@@ -27,6 +27,7 @@ import {
   signRecord,
   timeOutConfirmations,
 } from './steps/record.ts';
+import { closeRemedy, openRemedy, submitBackup } from './steps/remedy.ts';
 import { openReview } from './steps/review.ts';
 import { revokeBid } from './steps/revocation.ts';
 import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './steps/sealing.ts';
@@ -145,6 +146,12 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return endSuspension(state, command, facts);
     case 'ConfirmResume':
       return confirmResume(state, command, facts);
+    case 'OpenRemedy':
+      return openRemedy(state, command, facts);
+    case 'SubmitBackup':
+      return submitBackup(state, command, facts);
+    case 'CloseRemedy':
+      return closeRemedy(state, command, facts);
     case 'StartDrawing':
       return startDrawing(state, command, facts);
     case 'CommitShare':
@@ -164,8 +171,6 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
     case 'OrderAbort':
       return orderAbort(state, command, facts);
     case 'UnsealLayer':
-    case 'OpenRemedy':
-    case 'SubmitBackup':
     case 'StartQuoteRound':
     case 'SubmitQuote':
     case 'CorrectEmergency':

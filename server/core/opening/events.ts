@@ -26,6 +26,7 @@ import {
   withRoster,
 } from './field-rules.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES } from './policy.ts';
+import { REMEDY_EVENTS } from './remedy-events.ts';
 
 const strict = { additionalProperties: false } as const;
 const nothing = Type.Object({}, strict);
@@ -158,6 +159,7 @@ export const EVENTS = {
     ),
     withheld: person,
   },
+  ...REMEDY_EVENTS,
   AttributionProposed: {
     body: Type.Object({ bidder: BidderNumber, verdict: VerdictSchema, evidence: EvidenceSchema }, strict),
     withheld: {},

@@ -9,6 +9,7 @@ import { evolveDrawing } from './evolve-drawing.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
 import type { Phase } from './phases.ts';
+import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 import type { Bid, Objection, OpeningRecordHead, OpeningState } from './state.ts';
 import { bidOf, changeable } from './state.ts';
@@ -59,6 +60,10 @@ function shiftedDrawing(drawing: Drawing, since: number, frozenMs: number): Draw
   return { ...drawing, revealBy: shifted(drawing.revealBy, since, frozenMs) };
 }
 
+function shiftedRemedy(remedy: Remedy, since: number, frozenMs: number): Remedy {
+  return remedy.closedAt === null ? { ...remedy, closesAt: shifted(remedy.closesAt, since, frozenMs) } : remedy;
+}
+
 /**
  * The state after genesis.
  *
@@ -91,6 +96,7 @@ export function begin(event: LoggedEvent): OpeningState {
     window: null,
     drawCommitments: b.drawCommitments ?? [],
     drawing: null,
+    remedy: null,
     prices: null,
     record: null,
     pastRecords: [],
@@ -203,7 +209,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     }
     case 'ChallengeAcknowledged':
       return changeBid(s, seq, event.body.bidder, (b) => ({ ...b, challengeAcknowledged: true }));
-    case 'DecryptionReceived': {
+    case 'DecryptionReceived':
+    case 'BackupReceived': {
       const { bidder, attempt } = event.body;
       const receivedAt = must(event.receivedAt, seq, 'an act without its receipt');
       return changeBid(s, seq, bidder, (b) => {
@@ -221,6 +228,17 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       const window = must(s.window, seq, 'no window');
       const at = parseInstant(event.body.effectiveAt);
       return { ...enter(s, 'Attribution', at), window: { ...window, closed: { at, why: event.body.why } } };
+    }
+    case 'RemedyOpened': {
+      const { opensAt, closesAt, bids } = event.body;
+      const remedy = { opensAt: parseInstant(opensAt), closesAt: parseInstant(closesAt), bids, closedAt: null };
+      if (remedy.opensAt >= remedy.closesAt || bids.some((n) => bidOf(s, n) === undefined))
+        throw new CorruptLogError(seq, 'a remedy for nobody or of no time');
+      return { ...enter(s, 'Remedy', remedy.opensAt), remedy };
+    }
+    case 'RemedyClosed': {
+      const closedAt = parseInstant(event.body.effectiveAt);
+      return { ...enter(s, 'Attribution', closedAt), remedy: { ...must(s.remedy, seq, 'no remedy'), closedAt } };
     }
     case 'AttributionProposed': {
       const { bidder, verdict, evidence } = event.body;
@@ -359,6 +377,7 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
                 outageMs: s.window.outageMs + outageMs,
               },
         drawing: s.drawing === null ? null : shiftedDrawing(s.drawing, since, frozenMs),
+        remedy: s.remedy === null ? null : shiftedRemedy(s.remedy, since, frozenMs),
         record: s.record === null ? null : { ...s.record, confirmBy: shifted(s.record.confirmBy, since, frozenMs) },
       };
     }

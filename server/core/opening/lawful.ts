@@ -7,6 +7,7 @@ import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
+import { isRemediable, leftToRemedy } from './remedy.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
 import { isDrawOpen } from './steps/drawing.ts';
 import { isAnyOpen } from './steps/objection.ts';
@@ -63,6 +64,30 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       const bid = bidOf(before, event.body.bidder);
       const isInTime = window !== null && standingOf(window, event.receivedAt ?? event.at) === 'open';
       return isInTime && bid !== undefined && !isDecrypted(bid) && !isUndecided(bid) && bid.revokedAt === null;
+    }
+    case 'RemedyOpened': {
+      const { opensAt, closesAt, bids: numbers } = event.body;
+      if (policy.remedy === 'none' || before.remedy !== null) return false;
+      if (windowLength({ opensAt, closesAt }) !== policy.remedy.windowMs) return false;
+      return (
+        numbers.join() ===
+        bids
+          .filter(isRemediable)
+          .map((bid) => bid.bidder)
+          .join()
+      );
+    }
+    case 'BackupReceived': {
+      const bid = bidOf(before, event.body.bidder);
+      const isInTime = before.remedy !== null && standingOf(before.remedy, event.receivedAt ?? event.at) === 'open';
+      return isInTime && bid !== undefined && leftToRemedy(before).includes(bid) && !isUndecided(bid);
+    }
+    case 'RemedyClosed': {
+      const { remedy } = before;
+      if (remedy === null || bids.some(isUndecided)) return false;
+      return event.at >= remedy.closesAt
+        ? event.body.effectiveAt === formatInstant(remedy.closesAt)
+        : leftToRemedy(before).length === 0;
     }
     case 'WindowClosed': {
       const { effectiveAt, why } = event.body;

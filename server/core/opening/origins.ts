@@ -35,6 +35,9 @@ export const ORIGINS = {
   DecryptionFailed: ['RecordDecryption'],
   /** The platform notes it; actor and act are those of the bidder's try. */
   AttemptRefused: ['RecordRefusedAttempt', 'DecryptBid'],
+  RemedyOpened: ['OpenRemedy'],
+  BackupReceived: ['SubmitBackup'],
+  RemedyClosed: ['CloseRemedy'],
   WindowClosed: ['CloseWindow', 'EndWindowEarly'],
   AttributionProposed: ['CloseWindow'],
   RulingGiven: ['GiveRuling'],

@@ -36,6 +36,12 @@ export const DrawRulesSchema = Type.Object(
 );
 export type DrawRules = Type.Static<typeof DrawRulesSchema>;
 
+/** The remedy plan of the tender documents (20号令31): the key that a bidder kept, and how long it may be handed in, ms. */
+export const RemedyRulesSchema = Type.Object(
+  { kind: Type.Literal('backup'), windowMs: Type.Integer({ minimum: 1_000, maximum: 120 * MINUTE }) },
+  { additionalProperties: false },
+);
+
 export const PolicySchema = Type.Object(
   {
     /** Fewer sealed bids than this at the deadline and the tender fails (条例44, 87号令41/43). */
@@ -57,7 +63,7 @@ export const PolicySchema = Type.Object(
     currency: Type.String({ pattern: '^[A-Z]{3}$' }),
     /** Whether the public sees announced prices and the whole record; otherwise those who take part do, and the public a form without prices (采购法38). */
     publicPrices: Type.Boolean(),
-    remedy: Type.Union([Type.Literal('none'), Type.Literal('backup')]),
+    remedy: Type.Union([Type.Literal('none'), RemedyRulesSchema]),
     draw: Type.Union([Type.Literal('none'), DrawRulesSchema]),
     tendererLayer: Type.Boolean(),
     blindWindow: Type.Boolean(),
@@ -171,6 +177,13 @@ export function unlawfulMember(profile: ProfileName, policy: Policy): (typeof BO
 
 /** Least time outside a rehearsal for committing and for showing shares: a person has to be told, look, and act. */
 const LEAST_DRAW_MS = MINUTE;
+/** Least time outside a rehearsal for fetching a kept key. */
+const LEAST_REMEDY_MS = 5 * MINUTE;
+
+/** Does the remedy leave room to act? */
+export function isLawfulRemedy(profile: ProfileName, { remedy }: Pick<Policy, 'remedy'>): boolean {
+  return remedy === 'none' || profile === 'rehearsal' || remedy.windowMs >= LEAST_REMEDY_MS;
+}
 
 /** Does the draw leave room to act and something to draw from? */
 export function isLawfulDraw(profile: ProfileName, { draw }: Pick<Policy, 'draw'>): boolean {
@@ -186,5 +199,5 @@ export function isLawfulDraw(profile: ProfileName, { draw }: Pick<Policy, 'draw'
  * Why: a draw that is promised to the bidders and quietly left out would be a broken promise on the log; better no opening.
  */
 export function promisesTooMuch(policy: Policy): boolean {
-  return policy.remedy !== 'none' || policy.tendererLayer || policy.blindWindow;
+  return policy.tendererLayer || policy.blindWindow;
 }

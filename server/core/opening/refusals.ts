@@ -167,6 +167,12 @@ export const REFUSALS = {
     zh: '没有投标解密成功，无报价可唱。',
   },
   some_decrypted: { en: 'Some bids were decrypted; they go on.', zh: '已有投标解密成功，开标应继续进行。' },
+  // remedy
+  no_remedy_promised: { en: 'The policy promises no remedy.', zh: '开标规则未规定补救方案。' },
+  remedy_used: { en: 'The remedy has been used.', zh: '补救程序已经使用过。' },
+  nothing_to_remedy: { en: 'No bid is left that could be remedied.', zh: '没有可以补救的投标。' },
+  not_in_the_remedy: { en: 'The remedy is not for this bid.', zh: '本次补救不适用于该投标。' },
+  remedy_is_over: { en: 'The time of the remedy is over.', zh: '补救时限已结束。' },
   // announcement and record
   lists_not_ready: { en: 'The opening lists are still being derived.', zh: '开标一览表仍在提取中。' },
   no_record_yet: { en: 'No record has been issued.', zh: '尚未生成开标记录。' },

@@ -5,6 +5,7 @@ import type { Drawing } from './drawing.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
 import type { Phase } from './phases.ts';
 import type { Policy, ProfileName } from './policy.ts';
+import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 
 export type Attempt = {
@@ -112,6 +113,7 @@ export type OpeningState = {
   readonly drawCommitments: readonly string[];
   /** The latest round. */
   readonly drawing: Drawing | null;
+  readonly remedy: Remedy | null;
   readonly prices: Knowable<readonly PriceRow[]> | null;
   readonly record: OpeningRecordHead | null;
   /** The versions before it, the first first. */

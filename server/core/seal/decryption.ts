@@ -10,6 +10,9 @@ import { DigestText, WindowKeySchema } from '../opening/details.ts';
 import { findDifference, RandomId, statementFields } from './statement.ts';
 
 export const DECRYPTION_TYPE = 'bid-decryption+jws';
+/** The same statement in the remedy: the key in it is the one that the bidder kept. */
+export const BACKUP_TYPE = 'bid-backup+jws';
+export type KeyStatementType = typeof DECRYPTION_TYPE | typeof BACKUP_TYPE;
 export const SEALED_KEY_ALGORITHM = 'ECDH-ES+A256KW';
 export const SEALED_KEY_ENCRYPTION = 'A256GCM';
 /** Header, wrapped key, nonce, 32 bytes and tag come to about 500 characters. */

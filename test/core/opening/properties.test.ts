@@ -75,6 +75,7 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
     ExtendWindow: { extraMs: (number + 1) * 600_000, reason },
     AcknowledgeChallenge: { kid: choice === 0 ? digest('other') : (state.window?.kid ?? digest('none')) },
     DecryptBid: { jweSha256: digest(`jwe ${number}`) },
+    SubmitBackup: { jweSha256: digest(`jwe ${number}`) },
     RecordDecryption: {
       bidder: waiting?.bidder ?? one,
       attempt: Math.max(1, waiting?.attempts.length ?? 1),
@@ -180,6 +181,7 @@ function shared({
   suspendedByHostMs,
   failure,
   drawing,
+  remedy,
   size,
   objections,
   record,
@@ -195,6 +197,7 @@ function shared({
     suspendedByHostMs,
     failure,
     drawing,
+    remedy,
     size,
     record: heads,
     objections: objections.map((o) => [o.objection, o.bidder, o.status, o.raisedAt, o.answeredAt]),

@@ -27,12 +27,14 @@ import {
   object,
   playTo,
   promiseOf,
+  REMEDY,
   reach,
   recordNow,
   ruleAlike,
   SILENT,
   STANDS,
   suspend,
+  WRONG_KEY,
 } from '../../support/opening-phases.ts';
 import {
   bidder,
@@ -76,6 +78,9 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   RevealShare: (s) => ask({ round: 1, share: scriptedShare(1) }, closeCommitments(s, 1) && bidder(1)),
   CloseReveals: (s) => ask({}, clock, { at: closeCommitments(s, 1).state.drawing?.revealBy ?? 0 }),
   VoidDrawing: () => ask(reason, witness),
+  OpenRemedy: () => ask({}, host),
+  SubmitBackup: () => ask({ jweSha256: digest('jwe') }, bidder(WRONG_KEY)),
+  CloseRemedy: (s) => ask({}, clock, { at: s.state.remedy?.closesAt ?? 0 }),
   OpenWindow: () => ask({}, host),
   ExtendWindow: () => ask({ extraMs: MINUTE, reason: '网络拥堵' }, host),
   EndWindowEarly: (s) => {
@@ -85,6 +90,10 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   AcknowledgeChallenge: (s) => ask({ kid: s.state.window?.kid }, bidder(1)),
   DecryptBid: () => ask({ jweSha256: digest('jwe') }, bidder(1)),
   RecordDecryption: (s) => {
+    if (s.state.phase === 'Remedy') {
+      s.go('SubmitBackup', { jweSha256: digest('jwe') }, bidder(WRONG_KEY));
+      return ask({ bidder: WRONG_KEY, attempt: 2, failure: null }, platform);
+    }
     s.go('DecryptBid', { jweSha256: digest('jwe') }, bidder(1));
     return ask({ bidder: 1, attempt: 1, failure: null }, platform);
   },
@@ -175,6 +184,7 @@ function standFor(phase: BuiltPhase | DetourPhase, type: CommandType): Script {
   if (isObjection && phase === 'Aborted')
     return stand('CheckIn').act(0, 'RaiseEarlyObjection', { text: '异议' }).go('OrderAbort', reason, supervisor);
   if (isObjection && phase === 'Failed') return failedWithObjections(0);
+  if (type === 'OpenRemedy') return reach(phase, { policy: { remedy: REMEDY } });
   if (type === 'StartDrawing') return reach(phase, { policy: { draw: phase === 'Announcing' ? DRAW_AFTER : DRAW } });
   const isSilent = type === 'DeclareFailed' && phase === 'Attribution';
   const isFailedLate = type === 'RecordRefusedAttempt' && phase === 'Failed';
@@ -234,6 +244,7 @@ t.test('suspension is refused after the phase and before the own checks', async 
     'Drawing',
     'Decrypting',
     'Attribution',
+    'Remedy',
     'Announcing',
     'RecordConfirm',
   ] as const) {

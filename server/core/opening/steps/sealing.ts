@@ -7,7 +7,14 @@ import { type Decision, needed, type Step } from '../decision.ts';
 import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
-import { isLawfulDraw, type Policy, type ProfileName, promisesTooMuch, unlawfulMember } from '../policy.ts';
+import {
+  isLawfulDraw,
+  isLawfulRemedy,
+  type Policy,
+  type ProfileName,
+  promisesTooMuch,
+  unlawfulMember,
+} from '../policy.ts';
 import { type Refusal, refuse } from '../refusals.ts';
 import { ASSIGNABLE } from '../roles.ts';
 import { numberOf } from '../state.ts';
@@ -63,7 +70,8 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
 /** What speaks against a draft: 30 February, a window outside the law, a step that nobody could take in this version. */
 function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Refusal | null {
   if (!isInstant(details.deadlineAt)) return refuse('details_invalid');
-  if (unlawfulMember(profile, policy) !== null || !isLawfulDraw(profile, policy)) return refuse('policy_not_lawful');
+  if (unlawfulMember(profile, policy) !== null || !isLawfulDraw(profile, policy) || !isLawfulRemedy(profile, policy))
+    return refuse('policy_not_lawful');
   return promisesTooMuch(policy) ? refuse('not_available_yet') : null;
 }
 

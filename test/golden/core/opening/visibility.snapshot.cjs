@@ -71,6 +71,12 @@ AttemptRefused.act: supervisor, auditor
 WindowClosed.who: tenderer, host, witness, supervisor, auditor
 WindowClosed.source: supervisor, auditor
 WindowClosed.act: supervisor, auditor
+RemedyOpened.who: tenderer, host, witness, supervisor, auditor
+RemedyOpened.source: supervisor, auditor
+RemedyOpened.act: supervisor, auditor
+BackupReceived.who: tenderer, host, witness, supervisor, auditor
+BackupReceived.source: supervisor, auditor
+BackupReceived.act: supervisor, auditor
 RulingGiven.who: tenderer, host, witness, supervisor, auditor
 RulingGiven.source: supervisor, auditor
 RulingGiven.act: supervisor, auditor
