@@ -3,6 +3,7 @@ import { shareCommitment } from '../../server/core/opening/draw.ts';
 import { sharerOf } from '../../server/core/opening/drawing.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { Policy } from '../../server/core/opening/policy.ts';
+import { unacknowledged } from '../../server/core/opening/steps/point.ts';
 import { digest, OPENING_ID } from './opening-people.ts';
 import {
   bidder,
@@ -87,6 +88,12 @@ export function ruleAlike(
   return s;
 }
 
+/** The witness acknowledges what the policy asks for and is still to come. */
+export function acknowledgePoints(s: Script): Script {
+  for (const point of unacknowledged(s.state)) s.go('AcknowledgePoint', { point, note: '' }, witness);
+  return s;
+}
+
 /** The version and digest that stand now. */
 export function recordNow(s: Script): { version: number; recordSha256: string } {
   if (s.state.record === null) throw new Error('no record');
@@ -121,6 +128,7 @@ const STEPS: Readonly<Record<string, (s: Script) => Script>> = {
   Closed: (s) => {
     for (const number of DECRYPTED) s.go('SignRecord', recordNow(s), bidder(number));
     s.clockTo(s.state.record?.confirmBy ?? 0).go('TimeOutConfirmations', {}, clock);
+    acknowledgePoints(s);
     return s.go('ProposeClose', {}, host).go('AttestClose', recordNow(s), witness);
   },
   HandedOver: (s) => s.clockTo(s.now + SECOND).go('HandOver', {}, host),

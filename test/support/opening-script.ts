@@ -143,6 +143,9 @@ export function makeCommand<T extends CommandType>(type: T, data: CommandData<T>
   return { type, data, actor } as unknown as Command;
 }
 
+/** The defaults of a profile, without points for the witness: a script that wants them says so. */
+const unwitnessed = (profile: ProfileName): Policy => ({ ...PROFILES[profile].defaults, witnessPoints: [] });
+
 /** Starts an opening in Draft, one day before its deadline. */
 export function openingScript(setting: Setting = {}): Script {
   const profile = setting.profile ?? 'engineering';
@@ -152,7 +155,7 @@ export function openingScript(setting: Setting = {}): Script {
       platform: PLATFORM,
       profile,
       details: { ...DETAILS, ...setting.details },
-      policy: { ...PROFILES[profile].defaults, ...setting.policy },
+      policy: { ...unwitnessed(profile), ...setting.policy },
       vkey: `${ORIGIN}+00000000+AAAA`,
       cosigners: { quorum: 0, vkeys: [] },
       drawCommitments: PLATFORM_SHARES.map((share, i) =>
@@ -166,7 +169,7 @@ export function openingScript(setting: Setting = {}): Script {
   if ('refused' in created) throw new Error(`not created: ${created.refused}`);
   const now = DEADLINE - 24 * HOUR;
   const { details, policy } = setting;
-  const data = { profile, details: { ...DETAILS, ...details }, policy: { ...PROFILES[profile].defaults, ...policy } };
+  const data = { profile, details: { ...DETAILS, ...details }, policy: { ...unwitnessed(profile), ...policy } };
   const lines = created.events.map((event) => lineOf(event, 0, now, now, host, 'CreateOpening', data, []));
   const [first] = lines;
   if (first === undefined) throw new Error('nothing was created');

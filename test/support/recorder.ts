@@ -299,8 +299,12 @@ export async function stateOf({ recorder }: RunningRecorder): Promise<OpeningSta
 }
 
 /** Takes a fresh opening to an open window with four lodged bids. */
-export async function openWindow(hall: Hall, running: RunningRecorder): Promise<OpeningState> {
-  await publishRoster(hall, running);
+export async function openWindow(
+  hall: Hall,
+  running: RunningRecorder,
+  policy: Partial<Policy> = {},
+): Promise<OpeningState> {
+  await publishRoster(hall, running, policy);
   await accepted(running.recorder.submit(submission('OpenWindow', 'host', {})));
   return stateOf(running);
 }

@@ -15,7 +15,7 @@ import { zh } from '../../web/opening/words-zh.ts';
 import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
 import { DRAW, reach } from '../support/opening-phases.ts';
-import { DEADLINE, MINUTE, type Script } from '../support/opening-script.ts';
+import { bidder, DEADLINE, host, MINUTE, type Script, supervisor, witness } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
 
@@ -124,8 +124,26 @@ t.test('a price is held against its promise', async (t) => {
   t.equal(checkPrice(sha256, { ...first, openingList: 'AAAA' }, lodgements), 'differs');
 });
 
+/** An opening in which people talk, and the host gives notice of it. */
+function talk() {
+  const s = reach('RosterPublished', { policy: { witnessPoints: ['roster'] } });
+  s.go('Say', { text: '请问 <100> 元是否含税', to: 'all' }, bidder(1)).go('Say', { text: '请稍候', to: 'all' }, host);
+  s.go('Say', { text: '签名设备异常', to: 'host' }, bidder(2)).go('Say', { text: '已安排', to: 2 }, host);
+  s.go('Mute', { bidder: 1, reason: '扰乱秩序' }, host).go('Unmute', { bidder: 1 }, host);
+  s.go('GiveNotice', { text: '解密将于十分钟后开始' }, host);
+  s.go('AcknowledgeNotice', { notice: 1 }, bidder(1)).go('AcknowledgeNotice', { notice: 1 }, supervisor);
+  s.go('AcknowledgePoint', { point: 'roster', note: '' }, witness);
+  return s.go('RevokeBid', { reason: '报价有误' }, bidder(3));
+}
+
 t.test('every event of the stories has a sentence in both languages', async (t) => {
-  const scripts = [tell('Archived'), reach('Failed'), reach('Aborted')];
+  const scripts = [tell('Archived'), reach('Failed'), reach('Aborted'), talk(), reach('ReviewMeeting')];
+  const moved = reach('Postponed').go(
+    'RescheduleOpening',
+    { deadlineAt: '2026-04-01T01:00:00.000Z', place: '2 号厅' },
+    host,
+  );
+  scripts.push(moved);
   const seen = new Set<string>();
   for (const { event } of scripts.flatMap(({ lines }) => lines)) {
     seen.add(event.type);

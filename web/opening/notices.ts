@@ -3,6 +3,7 @@ import type { EventType } from '../../server/core/opening/events.ts';
 import type { HeldEntry } from '../replica/replica.ts';
 
 const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
+  'NoticeGiven',
   'OpeningPostponed',
   'OpeningRescheduled',
   'TenderFailed',

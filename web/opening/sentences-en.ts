@@ -1,10 +1,12 @@
 /** What each event says, in English. */
 import { parseInstant } from '../../server/core/log/instant.ts';
+import type { LoggedEvent } from '../../server/core/opening/events.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
+import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
-import { ATTEMPT_WORDS, FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
+import { ATTEMPT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
 
 const time = (text: string): string => timeText(parseInstant(text), 'en');
 const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'en');
@@ -19,14 +21,22 @@ const by = {
   supervisor: 'The supervisor',
 } as const;
 const party = (bidder: number | null): string => (bidder === null ? 'The witness' : `Bidder ${bidder}`);
+const points = POINT_WORDS.en;
+const officials = { ...by, bidder: 'A bidder' } as const;
+
+/** What was said, in quotation marks, or that it is not shown. */
+function quoted(fields: LoggedEvent['fields']): string {
+  const text = textIn(fields);
+  return text === null ? '(not shown)' : `“${text}”`;
+}
 
 export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
   DraftAmended: () => 'The host amended the draft',
   OpeningPublished: ({ body }) => `The host published the opening; check-in opens ${dayTime(body.checkInOpensAt)}`,
-  OpeningPostponed: ({ body }) => `The host took back the deadline of ${dayTime(body.deadlineAt)}: ${body.reason}`,
+  OpeningPostponed: ({ body }) => `The host took back the deadline of ${dayTime(body.deadlineAt)}: “${body.reason}”`,
   OpeningRescheduled: ({ body }) =>
-    `New deadline ${dayTime(body.deadlineAt)} at ${body.place}; check-in opens ${dayTime(body.checkInOpensAt)}. Bids already lodged stand`,
+    `New deadline ${dayTime(body.deadlineAt)} at “${body.place}”; check-in opens ${dayTime(body.checkInOpensAt)}. Bids already lodged stand`,
   CheckInOpened: ({ body }) => `Check-in opened at ${time(body.effectiveAt)}`,
   BidsSealed: ({ body }) =>
     `Bidding closed; all bids sealed at ${time(body.effectiveAt)}, root ${shortDigest(body.envelopesRoot)}`,
@@ -72,6 +82,16 @@ export const sentencesEn: Sentences = {
   RecordRefused: ({ body }) => `Bidder ${body.bidder} refused version ${body.version} of the record`,
   ConfirmationsTimedOut: ({ body }) =>
     `Time to confirm version ${body.version} is over: the rest not signed, no objection raised`,
+  PointAcknowledged: ({ body }) => `The witness acknowledged: ${points[body.point]}`,
+  Said: ({ body, fields }) =>
+    `${body.bidder === null ? 'An official' : `Bidder ${body.bidder}`} said: ${quoted(fields)}`,
+  SaidInPrivate: ({ body, fields }) =>
+    `${body.by === 'host' ? `The host to bidder ${body.bidder}` : `Bidder ${body.bidder} to the host`}, in private: ${quoted(fields)}`,
+  Muted: ({ body }) => `The host muted bidder ${body.bidder} in the public chat`,
+  Unmuted: ({ body }) => `The host let bidder ${body.bidder} speak again`,
+  NoticeGiven: ({ fields }) => `Notice by the host: ${quoted(fields)}`,
+  NoticeAcknowledged: ({ body }) =>
+    `${body.bidder === null ? officials[body.by] : `Bidder ${body.bidder}`} acknowledged notice ${body.notice}`,
   ObjectionRaised: ({ body }) =>
     body.bidder === null
       ? `Objection ${body.objection}, raised before the roster by someone not on it, was entered`
@@ -82,7 +102,7 @@ export const sentencesEn: Sentences = {
   CloseProposed: ({ body }) => `The host proposed to close on version ${body.version} of the record`,
   OpeningClosed: ({ body }) => `The witness attested; the opening is closed on version ${body.version} of the record`,
   ReviewOpened: ({ body }) =>
-    `The host opened a review meeting on version ${body.version} of the record: ${body.reason}`,
+    `The host opened a review meeting on version ${body.version} of the record: “${body.reason}”`,
   HandedOver: ({ body }) => `${body.bids} bids handed over to evaluation`,
   OpeningArchived: () => 'Archived; the log has ended',
   OpeningSuspended: ({ body }) => `Suspended; every time limit frozen since ${time(body.since)}`,

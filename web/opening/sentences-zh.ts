@@ -1,10 +1,12 @@
 /** What each event says, in Chinese. */
 import { parseInstant } from '../../server/core/log/instant.ts';
+import type { LoggedEvent } from '../../server/core/opening/events.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
+import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
-import { ATTEMPT_WORDS, FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
+import { ATTEMPT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
 
 const time = (text: string): string => timeText(parseInstant(text), 'zh-CN');
 const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'zh-CN');
@@ -14,6 +16,14 @@ const verdicts = VERDICT_WORDS['zh-CN'];
 const attempts = ATTEMPT_WORDS['zh-CN'];
 const by = { host: '主持人', witness: '见证人员', tenderer: '招标人', supervisor: '行政监督' } as const;
 const party = (bidder: number | null): string => (bidder === null ? '见证人员' : `${bidder} 号投标人`);
+const points = POINT_WORDS['zh-CN'];
+const officials = { ...by, bidder: '投标人' } as const;
+
+/** What was said, in quotation marks, or that it is not shown. */
+function quoted(fields: LoggedEvent['fields']): string {
+  const text = textIn(fields);
+  return text === null ? '（未显示）' : `“${text}”`;
+}
 
 export const sentencesZh: Sentences = {
   OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
@@ -61,6 +71,15 @@ export const sentencesZh: Sentences = {
   RecordSigned: ({ body }) => `${body.bidder} 号投标人确认记录第 ${body.version} 版`,
   RecordRefused: ({ body }) => `${body.bidder} 号投标人拒绝确认记录第 ${body.version} 版`,
   ConfirmationsTimedOut: ({ body }) => `记录第 ${body.version} 版确认时限届满：其余未签，未提出异议`,
+  PointAcknowledged: ({ body }) => `见证人员确认：${points[body.point]}`,
+  Said: ({ body, fields }) => `${body.bidder === null ? '工作人员' : `${body.bidder} 号投标人`}：${quoted(fields)}`,
+  SaidInPrivate: ({ body, fields }) =>
+    `${body.by === 'host' ? `主持人致 ${body.bidder} 号投标人` : `${body.bidder} 号投标人致主持人`}（私聊）：${quoted(fields)}`,
+  Muted: ({ body }) => `主持人将 ${body.bidder} 号投标人在公开聊天中禁言`,
+  Unmuted: ({ body }) => `主持人解除 ${body.bidder} 号投标人的禁言`,
+  NoticeGiven: ({ fields }) => `主持人通知：${quoted(fields)}`,
+  NoticeAcknowledged: ({ body }) =>
+    `${body.bidder === null ? officials[body.by] : `${body.bidder} 号投标人`}确认收到通知 ${body.notice}`,
   ObjectionRaised: ({ body }) =>
     body.bidder === null
       ? `公布名单前由名单外提出的异议 ${body.objection} 载入日志`

@@ -1,6 +1,7 @@
 /** The domain's own words in both languages: phases and what happens in them, failures and verdicts. */
 import type { ATTEMPTS, DecryptionFailure, Verdict } from '../../server/core/opening/commands.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
+import type { WitnessPoint } from '../../server/core/opening/policy.ts';
 import type { Language } from '../parts/language.ts';
 
 /** `now` says what is going on and who acts. */
@@ -98,3 +99,15 @@ export const ATTEMPT_WORDS = {
     foreign_decryption: 'a decryption of another’s bid',
   },
 } as const satisfies Record<Language, Record<(typeof ATTEMPTS)[number], string>>;
+
+/** The points that a policy can make the witness acknowledge. */
+export const POINT_WORDS = {
+  'zh-CN': { seal: '封存', roster: '投标人名单', decryption: '解密过程', prices: '唱标', record: '开标记录' },
+  en: {
+    seal: 'the sealing',
+    roster: 'the roster',
+    decryption: 'the decryption',
+    prices: 'the prices',
+    record: 'the record',
+  },
+} as const satisfies Record<Language, Record<WitnessPoint, string>>;

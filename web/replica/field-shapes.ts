@@ -1,7 +1,7 @@
 /** The shapes of the disclosed values that pages read; a value of another shape is refused before anything shows it. */
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
-import { BidderNumber, ReasonText } from '../../server/core/opening/details.ts';
+import { BidderNumber, MessageText, ReasonText } from '../../server/core/opening/details.ts';
 import type { EventType } from '../../server/core/opening/events.ts';
 import {
   LodgementSchema,
@@ -20,6 +20,11 @@ const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<string, T
   DrawingVoided: { reason: ReasonText },
   RulingGiven: { reason: ReasonText },
   RecordRefused: { reason: ReasonText },
+  Said: { text: MessageText },
+  SaidInPrivate: { text: MessageText },
+  NoticeGiven: { text: ReasonText },
+  Muted: { reason: ReasonText },
+  BidRevoked: { reason: ReasonText },
   ObjectionRaised: { text: ReasonText },
   ObjectionAnswered: { text: ReasonText },
   AnswerDisputed: { reason: ReasonText },

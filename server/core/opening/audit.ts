@@ -256,7 +256,14 @@ function actProblem(
   if (act.command !== null && !isEarly && act.command !== entry.command) return 'act_other_command';
   if (person !== null && (person['account'] !== act.account || person['certSha256'] !== act.certSha256))
     return 'person_differs';
-  return saysTheSame(entry, event, act, sha256) ? null : 'act_data_differs';
+  return saysTheSame(entry, event, act, sha256) && isAddressed(event, act.data) ? null : 'act_data_differs';
+}
+
+/** Was it said to those who are shown it? */
+function isAddressed(event: LoggedEvent, { to }: { readonly [name: string]: Json }): boolean {
+  if (event.type === 'Said') return to === 'all';
+  if (event.type !== 'SaidInPrivate') return true;
+  return to === (event.body.by === 'bidder' ? 'host' : event.body.bidder);
 }
 
 /** Members that mean two things: the reason a host writes is not the reason a tender failed for. */

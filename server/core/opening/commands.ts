@@ -1,8 +1,8 @@
 // What may be asked of an opening: each command's data, the roles that may ask it, and whose key must sign it.
 import * as Type from 'typebox';
-import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, ReasonText } from './details.ts';
+import { BidderNumber, DetailsSchema, DigestText, InstantText, MessageText, Name, ReasonText } from './details.ts';
 import { DrawRound, SealedText } from './drawing-events.ts';
-import { PolicySchema } from './policy.ts';
+import { PolicySchema, WITNESS_POINTS } from './policy.ts';
 import type { Role } from './roles.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -161,14 +161,32 @@ export const COMMANDS = {
   },
   RevokeBid: { data: withReason, roles: ['bidder'], signedBy: 'certificate' },
   CorrectEmergency: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'certificate' },
-  AcknowledgePoint: { data: nothing, roles: ['witness'], signedBy: 'session' },
+  AcknowledgePoint: {
+    data: Type.Object({ point: Type.Enum(WITNESS_POINTS), note: Type.String({ maxLength: 2_000 }) }, strict),
+    roles: ['witness'],
+    signedBy: 'session',
+  },
+  /** `to`: everyone; a bidder's own thread with the host; or, for the host, the thread of the bidder with this number. */
   Say: {
-    data: Type.Object({ text: ReasonText }, strict),
+    data: Type.Object(
+      { text: MessageText, to: Type.Union([Type.Literal('all'), Type.Literal('host'), BidderNumber]) },
+      strict,
+    ),
     roles: ['bidder', 'host', 'tenderer', 'witness', 'supervisor'],
     signedBy: 'session',
   },
-  Mute: { data: withReason, roles: ['host'], signedBy: 'session' },
-  AcknowledgeNotice: { data: nothing, roles: ['bidder', 'tenderer', 'witness', 'supervisor'], signedBy: 'session' },
+  Mute: {
+    data: Type.Object({ bidder: BidderNumber, reason: ReasonText }, strict),
+    roles: ['host'],
+    signedBy: 'session',
+  },
+  Unmute: { data: Type.Object({ bidder: BidderNumber }, strict), roles: ['host'], signedBy: 'session' },
+  GiveNotice: { data: Type.Object({ text: ReasonText }, strict), roles: ['host'], signedBy: 'session' },
+  AcknowledgeNotice: {
+    data: Type.Object({ notice: Type.Integer({ minimum: 1 }) }, strict),
+    roles: ['bidder', 'tenderer', 'witness', 'supervisor'],
+    signedBy: 'session',
+  },
 } as const satisfies Record<string, CommandRule>;
 
 export type CommandType = keyof typeof COMMANDS;
@@ -200,6 +218,10 @@ export const OPEN_WHILE_SUSPENDED: ReadonlySet<CommandType> = new Set<CommandTyp
   'OrderAbort',
   'RecordDecryption',
   'RecordRefusedAttempt',
+  'AcknowledgePoint',
+  'GiveNotice',
   'AcknowledgeNotice',
   'Say',
+  'Mute',
+  'Unmute',
 ]);

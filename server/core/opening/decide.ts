@@ -7,6 +7,7 @@ import { refuse } from './refusals.ts';
 import type { Role } from './roles.ts';
 import type { OpeningState } from './state.ts';
 import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
+import { mute, sayMessage, unmute } from './steps/chat.ts';
 import {
   closeCommitments,
   closeReveals,
@@ -15,7 +16,9 @@ import {
   startDrawing,
   voidDrawing,
 } from './steps/drawing.ts';
+import { acknowledgeNotice, giveNotice } from './steps/notice.ts';
 import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
+import { acknowledgePoint } from './steps/point.ts';
 import { postponeOpening, rescheduleOpening } from './steps/postponement.ts';
 import {
   archiveOpening,
@@ -82,6 +85,18 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return postponeOpening(state, command, facts);
     case 'RescheduleOpening':
       return rescheduleOpening(state, command, facts);
+    case 'AcknowledgePoint':
+      return acknowledgePoint(state, command, facts);
+    case 'Say':
+      return sayMessage(state, command, facts);
+    case 'Mute':
+      return mute(state, command, facts);
+    case 'Unmute':
+      return unmute(state, command, facts);
+    case 'GiveNotice':
+      return giveNotice(state, command, facts);
+    case 'AcknowledgeNotice':
+      return acknowledgeNotice(state, command, facts);
     case 'PublishRoster':
       return publishRoster(state, command, facts);
     case 'OpenWindow':
@@ -174,10 +189,6 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
     case 'StartQuoteRound':
     case 'SubmitQuote':
     case 'CorrectEmergency':
-    case 'AcknowledgePoint':
-    case 'Say':
-    case 'Mute':
-    case 'AcknowledgeNotice':
       // The phase table has already refused these in every phase; a cell that says yes without its step is a fault.
       return refuse('not_available_yet');
   }

@@ -8,6 +8,9 @@ export const InstantText = Type.String({
 /** base64url of 32 bytes, no padding: a SHA-256 digest. */
 export const DigestText = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
 export const ReasonText = Type.String({ minLength: 1, maxLength: 2_000 });
+/** One message of the chat: long enough for a question, too short to hide a document in. */
+export const MESSAGE_LIMIT_CHARACTERS = 1_000;
+export const MessageText = Type.String({ minLength: 1, maxLength: MESSAGE_LIMIT_CHARACTERS });
 export const Name = Type.String({ minLength: 1, maxLength: 200 });
 export const BidderNumber = Type.Integer({ minimum: 1, maximum: 100_000 });
 export const OpeningId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}[a-z0-9]$' });

@@ -20,12 +20,13 @@ import {
   toAll,
   toAllUnlessSecret,
   toConducting,
+  toHosting,
   toOversight,
   toParticipants,
   toThoseInTheRoom,
   withRoster,
 } from './field-rules.ts';
-import { MoneyText, PolicySchema, PROFILE_NAMES } from './policy.ts';
+import { MoneyText, PolicySchema, PROFILE_NAMES, WITNESS_POINTS } from './policy.ts';
 import { REMEDY_EVENTS } from './remedy-events.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -192,6 +193,34 @@ export const EVENTS = {
   ConfirmationsTimedOut: {
     body: Type.Object({ version: Type.Integer({ minimum: 1 }), effectiveAt: InstantText }, strict),
     withheld: {},
+  },
+  PointAcknowledged: {
+    body: Type.Object({ point: Type.Enum(WITNESS_POINTS) }, strict),
+    withheld: { ...person, note: toConducting },
+  },
+  /** The public chat. `bidder` is null for officials, whom their role tells. */
+  Said: {
+    body: Type.Object({ bidder: Type.Union([BidderNumber, Type.Null()]) }, strict),
+    withheld: { ...person, text: toAll },
+  },
+  /** A bidder's own thread with the host. */
+  SaidInPrivate: {
+    body: Type.Object({ bidder: BidderNumber, by: Type.Union([Type.Literal('bidder'), Type.Literal('host')]) }, strict),
+    withheld: { ...person, text: toHosting },
+  },
+  Muted: { body: Bidder, withheld: { ...person, reason: toParticipants } },
+  Unmuted: { body: Bidder, withheld: person },
+  NoticeGiven: { body: nothing, withheld: { ...person, text: toAll } },
+  NoticeAcknowledged: {
+    body: Type.Object(
+      {
+        notice: Type.Integer({ minimum: 1 }),
+        bidder: Type.Union([BidderNumber, Type.Null()]),
+        by: Type.Enum(['bidder', 'tenderer', 'witness', 'supervisor'] as const),
+      },
+      strict,
+    ),
+    withheld: person,
   },
   ObjectionRaised: {
     body: Type.Object({ objection: Type.Integer({ minimum: 1 }), bidder: Objector }, strict),

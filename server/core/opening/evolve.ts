@@ -8,6 +8,7 @@ import { withheld } from './events.ts';
 import { evolveDrawing } from './evolve-drawing.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
+import { withNotice } from './notices.ts';
 import type { Phase } from './phases.ts';
 import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
@@ -47,6 +48,8 @@ const newBid = (bidder: number): Bid => ({
   contests: 0,
   contestOpen: false,
   answer: null,
+  messages: 0,
+  muted: false,
 });
 
 /** A window that was still running when the freeze began keeps its exact remainder (domain §2). */
@@ -101,6 +104,8 @@ export function begin(event: LoggedEvent): OpeningState {
     record: null,
     pastRecords: [],
     objections: [],
+    notices: [],
+    points: [],
     suspended: null,
     suspensionRequested: false,
     suspendedByHostMs: 0,
@@ -124,7 +129,7 @@ export function evolve(before: OpeningState, event: LoggedEvent): OpeningState {
   if (event.at < before.lastAt) throw new CorruptLogError(seq, 'time goes back');
   if (!FITS[event.type].includes(before.phase))
     throw new CorruptLogError(seq, `${event.type} does not belong in ${before.phase}`);
-  return fitting(seq, () => apply({ ...before, size: seq + 1, lastAt: event.at }, event));
+  return fitting(seq, () => withNotice(apply({ ...before, size: seq + 1, lastAt: event.at }, event), event));
 }
 
 /** A body may have the shape of an instant and name 30 February: that too is an event that does not fit. */
@@ -291,6 +296,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         record,
         pastRecords: [...s.pastRecords, ...past],
         closeProposed: null,
+        // the witness saw the version before
+        points: s.points.filter((point) => point !== 'record'),
         bids: s.bids.map((b) => ({ ...b, answer: null })),
       };
     }
@@ -306,6 +313,27 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const, at: record.confirmBy } } : b,
       );
       return { ...s, record: { ...record, timedOut: true }, bids };
+    }
+    case 'PointAcknowledged': {
+      const { point } = event.body;
+      if (s.points.includes(point)) throw new CorruptLogError(seq, `${point} is acknowledged twice`);
+      return { ...s, points: [...s.points, point] };
+    }
+    case 'Said':
+      return event.body.bidder === null ? s : heard(s, seq, event.body.bidder);
+    case 'SaidInPrivate':
+      return event.body.by === 'bidder' ? heard(s, seq, event.body.bidder) : s;
+    case 'Muted':
+      return changeBid(s, seq, event.body.bidder, (b) => ({ ...b, muted: true }));
+    case 'Unmuted':
+      return changeBid(s, seq, event.body.bidder, (b) => ({ ...b, muted: false }));
+    case 'NoticeGiven':
+      return s;
+    case 'NoticeAcknowledged': {
+      const { notice: number, bidder, by } = event.body;
+      const notice = must(s.notices[number - 1], seq, `no notice ${number}`);
+      const acknowledgedBy = [...notice.acknowledgedBy, bidder ?? by];
+      return { ...s, notices: s.notices.map((n) => (n === notice ? { ...n, acknowledgedBy } : n)) };
     }
     case 'ObjectionRaised': {
       const { objection, bidder } = event.body;
@@ -396,6 +424,10 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'OpeningAborted':
       return { ...enter(s, 'Aborted', event.at), suspended: null };
   }
+}
+
+function heard(s: OpeningState, seq: number, bidder: number): OpeningState {
+  return changeBid(s, seq, bidder, (b) => ({ ...b, messages: b.messages + 1 }));
 }
 
 function decided(

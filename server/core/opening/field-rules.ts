@@ -7,6 +7,8 @@ export const AUDIENCES = {
   participants: ['bidder', 'tenderer', 'host', 'witness', 'supervisor', 'auditor'],
   conducting: ['tenderer', 'host', 'witness', 'supervisor', 'auditor'],
   oversight: ['supervisor', 'auditor'],
+  /** Who leads a bidder's private thread; officials read one only by a request with its reason (domain §3). */
+  hosting: ['tenderer', 'host'],
 } as const satisfies Record<string, readonly PersonRole[]>;
 export type Audience = keyof typeof AUDIENCES;
 
@@ -30,6 +32,7 @@ export const toAllUnlessSecret = [
 ] as const satisfies FieldRules;
 export const toParticipants = [{ to: 'participants', from: 'at_once' }] as const satisfies FieldRules;
 export const toConducting = [{ to: 'conducting', from: 'at_once' }] as const satisfies FieldRules;
+export const toHosting = [{ to: 'hosting', from: 'at_once' }] as const satisfies FieldRules;
 export const toOversight = [{ to: 'oversight', from: 'at_once' }] as const satisfies FieldRules;
 export const withRoster = [{ to: 'public', from: 'RosterPublished' }] as const satisfies FieldRules;
 /** Who objected may be a bidder of a tender that has no roster: nobody who conducts or takes part learns the name before it. */

@@ -1,7 +1,7 @@
 // The shapes of those withheld values that the fold keeps: a disclosure may be well committed to and still be no roster.
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
-import { BidderNumber, ReasonText } from './details.ts';
+import { BidderNumber, MessageText, ReasonText } from './details.ts';
 import type { EventType } from './events.ts';
 import { OpeningRecordSchema, PublicRecordSchema } from './record.ts';
 import { LodgementSchema, PriceRowSchema, RegisterCountsSchema, RosterRowSchema } from './rows.ts';
@@ -14,6 +14,9 @@ export const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<st
   RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
   RecordIssued: { record: OpeningRecordSchema, publicRecord: Type.Union([PublicRecordSchema, Type.Null()]) },
+  Said: { text: MessageText },
+  SaidInPrivate: { text: MessageText },
+  NoticeGiven: { text: ReasonText },
   ObjectionRaised: { text: ReasonText },
   ObjectionAnswered: { text: ReasonText },
 };

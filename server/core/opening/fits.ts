@@ -14,6 +14,8 @@ const IN_PUBLIC = [
   'RecordConfirm',
 ] as const;
 const RUNNING = ['Sealed', ...IN_PUBLIC] as const;
+/** Before the deadline the host alone speaks, and nobody learns who listens. */
+const ANNOUNCING_ONLY = ['Scheduled', 'CheckIn', 'Postponed'] as const;
 const AFTER = ['Closed', 'ReviewMeeting', 'HandedOver', 'Failed', 'Aborted'] as const;
 const BEFORE_CLOSED = ['Draft', 'Scheduled', 'CheckIn', 'Postponed', ...RUNNING] as const;
 
@@ -57,6 +59,13 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   RecordSigned: ['RecordConfirm'],
   RecordRefused: ['RecordConfirm'],
   ConfirmationsTimedOut: ['RecordConfirm'],
+  PointAcknowledged: RUNNING,
+  Said: [...ANNOUNCING_ONLY, ...RUNNING, 'ReviewMeeting'],
+  SaidInPrivate: [...IN_PUBLIC, 'ReviewMeeting'],
+  Muted: [...IN_PUBLIC, 'ReviewMeeting'],
+  Unmuted: [...IN_PUBLIC, 'ReviewMeeting'],
+  NoticeGiven: [...ANNOUNCING_ONLY, ...RUNNING, 'ReviewMeeting'],
+  NoticeAcknowledged: [...ANNOUNCING_ONLY, ...RUNNING, ...AFTER],
   ObjectionRaised: [...IN_PUBLIC, 'Failed', 'Aborted'],
   ObjectionAnswered: [...IN_PUBLIC, 'Failed', 'Aborted'],
   AnswerDisputed: [...IN_PUBLIC, 'Failed', 'Aborted'],

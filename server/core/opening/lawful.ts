@@ -9,8 +9,10 @@ import { isLawfulDrawing } from './lawful-drawing.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
+import { MAX_MESSAGES_PER_BIDDER } from './steps/chat.ts';
 import { isDrawOpen } from './steps/drawing.ts';
 import { isAnyOpen } from './steps/objection.ts';
+import { isDue } from './steps/point.ts';
 import { hindranceToClose } from './steps/record.ts';
 import { hasLawfulLead } from './steps/sealing.ts';
 import { standingOf } from './steps/window.ts';
@@ -192,12 +194,37 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'DrawingVoidProposed':
     case 'DrawingVoided':
       return isLawfulDrawing(before, event, role);
+    case 'PointAcknowledged': {
+      const { point } = event.body;
+      return policy.witnessPoints.includes(point) && isDue(before, point);
+    }
+    case 'Said': {
+      const { bidder } = event.body;
+      if (bidder === null) return role === 'host' || (role !== 'bidder' && bids.length > 0);
+      const bid = bidOf(before, bidder);
+      return role === 'bidder' && bid !== undefined && !bid.muted && bid.messages < MAX_MESSAGES_PER_BIDDER;
+    }
+    case 'SaidInPrivate': {
+      const { bidder, by } = event.body;
+      return by === role && (by === 'host' || (bidOf(before, bidder)?.messages ?? 0) < MAX_MESSAGES_PER_BIDDER);
+    }
+    case 'Muted':
+      return bidOf(before, event.body.bidder)?.muted === false;
+    case 'Unmuted':
+      return bidOf(before, event.body.bidder)?.muted === true;
+    case 'NoticeAcknowledged': {
+      const { notice, bidder, by } = event.body;
+      const isNew = before.notices[notice - 1]?.acknowledgedBy.includes(bidder ?? by) === false;
+      const isNumbered = by === 'bidder' ? bidder !== null && bidOf(before, bidder) !== undefined : bidder === null;
+      return by === role && isNew && isNumbered;
+    }
     case 'OpeningCreated':
     case 'DraftAmended':
     case 'ChallengeAcknowledged':
     case 'BidDecrypted':
     case 'DecryptionFailed':
     case 'AttemptRefused':
+    case 'NoticeGiven':
     case 'ReviewOpened':
     case 'ObjectionAnswered':
     case 'HandedOver':

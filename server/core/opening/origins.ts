@@ -48,6 +48,13 @@ export const ORIGINS = {
   RecordSigned: ['SignRecord'],
   RecordRefused: ['RefuseRecord'],
   ConfirmationsTimedOut: ['TimeOutConfirmations'],
+  PointAcknowledged: ['AcknowledgePoint'],
+  Said: ['Say'],
+  SaidInPrivate: ['Say'],
+  Muted: ['Mute'],
+  Unmuted: ['Unmute'],
+  NoticeGiven: ['GiveNotice'],
+  NoticeAcknowledged: ['AcknowledgeNotice'],
   /** An objection raised before the roster enters with it, or with the end that came before it: the objector's own act. */
   ObjectionRaised: ['RaiseObjection', 'PublishRoster', 'Seal', 'ConfirmAbort', 'OrderAbort'],
   ObjectionAnswered: ['AnswerObjection'],

@@ -3,6 +3,10 @@ import * as Type from 'typebox';
 
 const MINUTE = 60_000;
 
+/** Points of an opening that a policy can make its witness acknowledge, each once what it is about has happened. */
+export const WITNESS_POINTS = ['seal', 'roster', 'decryption', 'prices', 'record'] as const;
+export type WitnessPoint = (typeof WITNESS_POINTS)[number];
+
 /** A non-negative decimal with at most two places, as money is written in the log: never a float. */
 export const MoneyText = Type.String({ pattern: '^(0|[1-9][0-9]{0,15})(\\.[0-9]{1,2})?$' });
 
@@ -63,6 +67,8 @@ export const PolicySchema = Type.Object(
     currency: Type.String({ pattern: '^[A-Z]{3}$' }),
     /** Whether the public sees announced prices and the whole record; otherwise those who take part do, and the public a form without prices (采购法38). */
     publicPrices: Type.Boolean(),
+    /** What the witness must acknowledge before the opening can close (domain §2, Closed). */
+    witnessPoints: Type.Array(Type.Enum(WITNESS_POINTS), { uniqueItems: true }),
     remedy: Type.Union([Type.Literal('none'), RemedyRulesSchema]),
     draw: Type.Union([Type.Literal('none'), DrawRulesSchema]),
     tendererLayer: Type.Boolean(),
@@ -108,6 +114,7 @@ const defaults: Policy = {
   ceilingPrice: null,
   currency: 'CNY',
   publicPrices: true,
+  witnessPoints: [...WITNESS_POINTS],
   remedy: 'none',
   draw: 'none',
   tendererLayer: false,
@@ -138,7 +145,7 @@ export const PROFILES = {
     articles: { failed: '采购法38', fault: '20号令31', objection: '采购法52', record: '采购法38' },
     minimumBidders: { min: 2, max: 100 },
     ...lawful,
-    defaults: { ...defaults, publicPrices: false },
+    defaults: { ...defaults, publicPrices: false, witnessPoints: ['seal', 'prices', 'record'] },
   },
   non_tender: {
     zh: '非招标采购',
@@ -146,7 +153,7 @@ export const PROFILES = {
     articles: { failed: '采购法26', fault: '20号令31', objection: '采购法52', record: '20号令32' },
     minimumBidders: { min: 1, max: 100 },
     ...lawful,
-    defaults: { ...defaults, minimumBidders: 1 },
+    defaults: { ...defaults, minimumBidders: 1, witnessPoints: ['seal', 'prices', 'record'] },
   },
   rehearsal: {
     zh: '演练',
@@ -156,7 +163,7 @@ export const PROFILES = {
     checkInLeadMs: { min: 0, max: 1440 * MINUTE },
     decryptionWindowMs: { min: 1_000, max: 120 * MINUTE },
     confirmationMs: { min: 1_000, max: 120 * MINUTE },
-    defaults,
+    defaults: { ...defaults, witnessPoints: [] },
   },
 } as const satisfies Record<string, Profile>;
 export type ProfileName = keyof typeof PROFILES;

@@ -216,6 +216,23 @@ export const REFUSALS = {
     zh: '主持人尚未就该版本记录提出结束开标。',
   },
   files_not_ready: { en: 'The decrypted files are not all ready yet.', zh: '解密后的文件尚未全部就绪。' },
+  points_unacknowledged: {
+    en: 'The witness has not acknowledged every point that the policy names.',
+    zh: '见证人员尚未确认规则规定的全部见证要点。',
+  },
+  point_not_due: { en: 'What this point is about has not happened yet.', zh: '该见证要点所涉事项尚未发生。' },
+  no_such_point: { en: 'The policy does not name this point.', zh: '开标规则未设此见证要点。' },
+  // chat and notices
+  you_are_muted: { en: 'The host has muted you in the public chat.', zh: '主持人已将您在公开聊天中禁言。' },
+  no_such_thread: {
+    en: 'Only a bidder has a thread with the host; the host answers in the thread of a bidder.',
+    zh: '仅投标人可与主持人私聊，主持人只能在该投标人的私聊中回复。',
+  },
+  too_many_messages: { en: 'Too many messages by one bidder.', zh: '同一投标人发送的消息过多。' },
+  already_muted: { en: 'This bidder is muted already.', zh: '该投标人已被禁言。' },
+  not_muted: { en: 'This bidder is not muted.', zh: '该投标人未被禁言。' },
+  no_such_notice: { en: 'There is no notice with this number.', zh: '没有此编号的通知。' },
+  already_acknowledged: { en: 'You have acknowledged this already.', zh: '您已确认过。' },
   // suspension and termination
   suspension_exceeds_policy: {
     en: 'The suspensions by the host together exceed what the policy allows.',

@@ -50,6 +50,7 @@ export const REGISTER_COMMANDS = {
     signedBy: 'session',
   },
   RaiseEarlyObjection: { data: Type.Object({ text: ReasonText }, strict), signedBy: 'certificate' },
+  AcknowledgeEarlyNotice: { data: Type.Object({ notice: Type.Integer({ minimum: 1 }) }, strict), signedBy: 'session' },
 } as const;
 export type RegisterCommandType = keyof typeof REGISTER_COMMANDS;
 export const REGISTER_COMMAND_TYPES = Object.keys(REGISTER_COMMANDS) as readonly RegisterCommandType[];
@@ -83,6 +84,7 @@ export type RegisterEvent =
       };
     }
   | { readonly type: 'EarlyObjectionRaised'; readonly body: { readonly text: string } }
+  | { readonly type: 'NoticeAcknowledged'; readonly body: { readonly notice: number } }
   /** No command makes it: a refused try that the law wants kept, noted by the recorder (log-format §2). */
   | { readonly type: 'AttemptRefused'; readonly body: { readonly attempt: 'early_opening' } };
 
@@ -105,6 +107,8 @@ export type Registered = {
   readonly checkedInAt: number | null;
   readonly rehearsals: number;
   readonly refusedAttempts: number;
+  /** Numbers of the notices it has acknowledged before the roster. */
+  readonly notices: readonly number[];
   readonly objections: readonly {
     readonly text: string;
     readonly act: unknown;
@@ -144,7 +148,11 @@ const REGISTER_PHASES = {
   CheckIn: ['CheckIn'],
   Rehearse: ['Scheduled', 'CheckIn', 'Postponed'],
   RaiseEarlyObjection: ['Scheduled', 'CheckIn', 'Sealed', 'Postponed'],
+  AcknowledgeEarlyNotice: ['Scheduled', 'CheckIn', 'Sealed', 'Postponed'],
 } as const satisfies Record<RegisterCommandType, readonly Phase[]>;
+
+/** What the deadline does not end: it may come until the roster. */
+const UNTIL_ROSTER: ReadonlySet<RegisterCommandType> = new Set(['RaiseEarlyObjection', 'AcknowledgeEarlyNotice']);
 
 /** The refusal for the phase, or null when this register command may be asked in it. */
 export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): RefusalCode | null {
@@ -155,8 +163,8 @@ export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): R
   if (type === 'LodgeBid' && phase === 'Postponed') return 'not_open_for_bids';
   if (type === 'CheckIn' && (phase === 'Scheduled' || phase === 'Postponed')) return 'check_in_not_open';
   if (phase === 'Archived' || phase === 'Failed' || phase === 'Aborted') return 'opening_is_over';
-  // From the roster on an objection goes to the opening itself.
-  if (type === 'RaiseEarlyObjection') return 'too_late';
+  // From the roster on it goes to the opening itself.
+  if (type === 'RaiseEarlyObjection' || type === 'AcknowledgeEarlyNotice') return 'too_late';
   return 'deadline_has_passed';
 }
 
@@ -168,13 +176,13 @@ export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): R
  */
 export function decideRegister(
   register: RegisterState,
-  opening: Pick<OpeningState, 'phase' | 'deadlineAt' | 'checkInOpensAt' | 'policyHash' | 'details'>,
+  opening: Pick<OpeningState, 'phase' | 'deadlineAt' | 'checkInOpensAt' | 'policyHash' | 'details' | 'notices'>,
   command: RegisterCommand,
   facts: Pick<Facts, 'receivedAt'>,
 ): RegisterDecision {
   const wrongPhase = registerPhaseRefusal(command.type, opening.phase);
   if (wrongPhase !== null) return refuse(wrongPhase);
-  const hasDeadline = command.type !== 'RaiseEarlyObjection' && opening.phase !== 'Postponed';
+  const hasDeadline = !UNTIL_ROSTER.has(command.type) && opening.phase !== 'Postponed';
   if (hasDeadline && facts.receivedAt >= opening.deadlineAt) return refuse('deadline_has_passed');
   const mine = register.bidders.get(command.who.creditCode);
   switch (command.type) {
@@ -204,6 +212,10 @@ export function decideRegister(
     case 'RaiseEarlyObjection':
       if ((mine?.objections.length ?? 0) >= MAX_EARLY_OBJECTIONS) return refuse('too_many_acts');
       return { events: [{ type: 'EarlyObjectionRaised', body: command.data }] };
+    case 'AcknowledgeEarlyNotice':
+      if (opening.notices[command.data.notice - 1] === undefined) return refuse('no_such_notice');
+      if (mine?.notices.includes(command.data.notice) === true) return refuse('already_acknowledged');
+      return { events: [{ type: 'NoticeAcknowledged', body: command.data }] };
   }
 }
 
@@ -226,6 +238,7 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
     checkedInAt: null,
     rehearsals: 0,
     refusedAttempts: 0,
+    notices: [],
     objections: [],
   };
   const put = (after: Partial<Registered>): RegisterState => ({
@@ -252,6 +265,8 @@ export function evolveRegister(register: RegisterState, act: RegisteredAct): Reg
       return put({ checkedInAt: act.receivedAt });
     case 'Rehearsed':
       return put({ rehearsals: before.rehearsals + 1 });
+    case 'NoticeAcknowledged':
+      return put({ notices: [...before.notices, act.body.notice] });
     case 'AttemptRefused':
       return put({ refusedAttempts: before.refusedAttempts + 1 });
     case 'EarlyObjectionRaised':

@@ -3,8 +3,9 @@ import type { DecryptionFailure, Verdict } from './commands.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
+import type { Notice } from './notices.ts';
 import type { Phase } from './phases.ts';
-import type { Policy, ProfileName } from './policy.ts';
+import type { Policy, ProfileName, WitnessPoint } from './policy.ts';
 import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 
@@ -38,6 +39,10 @@ export type Bid = {
   /** Contested and not ruled on again since. */
   readonly contestOpen: boolean;
   readonly answer: RecordAnswer | null;
+  /** Messages of this bidder so far, public and private. */
+  readonly messages: number;
+  /** Silenced by the host in the public chat. */
+  readonly muted: boolean;
 };
 
 export type Window = {
@@ -119,6 +124,9 @@ export type OpeningState = {
   /** The versions before it, the first first. */
   readonly pastRecords: readonly PastRecord[];
   readonly objections: readonly Objection[];
+  readonly notices: readonly Notice[];
+  /** What the witness has acknowledged. */
+  readonly points: readonly WitnessPoint[];
   readonly suspended: Suspension | null;
   readonly suspensionRequested: boolean;
   /** Time under suspension by the host so far, ms; a running one not counted. */

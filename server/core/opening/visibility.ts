@@ -28,14 +28,16 @@ function isReleased(rule: FieldRules[number], state: OpeningState): boolean {
 }
 
 /** Entries about a bidder by which others acted: their person, source and act are not the bidder's to see. */
-const BY_OTHERS: readonly EventType[] = ['RulingGiven'];
+const BY_OTHERS: readonly EventType[] = ['RulingGiven', 'Muted', 'Unmuted'];
 
 /** Is this the viewer's own entry? Then the bidder sees all of it: who, from where, with which act and reasons. */
 function isOwn(viewer: Viewer, ref: FieldRef): boolean {
   const { type, body } = ref;
   if (isAboutOwnObjection(viewer, ref)) return true;
   if (viewer.bidder === undefined || BY_OTHERS.includes(type)) return false;
-  return typeof body === 'object' && body !== null && 'bidder' in body && body.bidder === viewer.bidder;
+  if (typeof body !== 'object' || body === null || !('bidder' in body) || body.bidder !== viewer.bidder) return false;
+  // in its own thread a bidder reads what the host says, and no more of the host
+  return type !== 'SaidInPrivate' || !('by' in body) || body.by === 'bidder' || ref.field === 'text';
 }
 
 /** Whoever objected without a number sees its own words and those of the answer; the person who answered is not its to see. */

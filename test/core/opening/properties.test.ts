@@ -9,6 +9,7 @@ import { decide } from '../../../server/core/opening/decide.ts';
 import { type LoggedEvent, withheld } from '../../../server/core/opening/events.ts';
 import { begin, evolve, learn } from '../../../server/core/opening/evolve.ts';
 import { phaseCell } from '../../../server/core/opening/phases.ts';
+import { WITNESS_POINTS } from '../../../server/core/opening/policy.ts';
 import { PEOPLE, type PersonRole, type Role } from '../../../server/core/opening/roles.ts';
 import { isUndecided, type OpeningState } from '../../../server/core/opening/state.ts';
 import { canSee, RELEASES, roleSees } from '../../../server/core/opening/visibility.ts';
@@ -90,7 +91,12 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
     AnswerObjection: { objection: one, text: '答复' },
     DisputeAnswer: { objection: one, reason },
     RecordRefusedAttempt: { bidder: one, attempt: 'late_decryption' },
-    Say: { text: '话' },
+    Say: { text: '话', to: choice === 0 ? 'all' : choice === 1 ? 'host' : one },
+    Mute: { bidder: one, reason },
+    Unmute: { bidder: one },
+    GiveNotice: { text: '通知' },
+    AcknowledgeNotice: { notice: one },
+    AcknowledgePoint: { point: WITNESS_POINTS[number % WITNESS_POINTS.length], note: '' },
   };
   if (special[type] !== undefined) return special[type];
   return Object.hasOwn(COMMANDS[type].data.properties, 'reason') ? { reason } : {};

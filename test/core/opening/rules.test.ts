@@ -59,6 +59,7 @@ t.test('where a command may be asked, each of its events fits', async (t) => {
     'OpeningSuspended',
     'OpeningResumed',
     'ResumeProposed',
+    'SaidInPrivate',
   ];
   for (const type of EVENT_TYPES.filter((e) => !second.includes(e)))
     for (const origin of ORIGINS[type] as readonly Origin[])

@@ -15,6 +15,7 @@ import type { Actor } from '../../../server/core/opening/roles.ts';
 import { MACHINES, PEOPLE } from '../../../server/core/opening/roles.ts';
 import { digest } from '../../support/opening-people.ts';
 import {
+  acknowledgePoints,
   BUILT,
   type BuiltPhase,
   closeCommitments,
@@ -61,6 +62,11 @@ const reason = { reason: '因故' };
 /** In Attribution and later: a ruling that may still be given. */
 const toRule = { bidder: SILENT, verdict: 'unknown', reason: '待查' };
 
+/** The close asks for every point of the witness first. */
+function toClose(s: Script): Script {
+  return acknowledgePoints(s.go('TimeOutConfirmations', {}, clock, { at: s.state.record?.confirmBy ?? 0 }));
+}
+
 /** For each command that is built: what makes it acceptable in a phase whose cell says yes. */
 const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   AmendDraft: (s) => ask({ details: s.state.details, policy: s.state.policy }, host),
@@ -70,6 +76,18 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   PublishRoster: () => ask({}, host),
   PostponeOpening: () => ask(reason, host),
   RescheduleOpening: () => ask({ deadlineAt: formatInstant(DEADLINE + 72 * HOUR), place: '2 号厅' }, host),
+  AcknowledgePoint: () => ask({ point: 'seal', note: '' }, witness),
+  Say: () => ask({ text: '各位好', to: 'all' }, host),
+  Mute: () => ask({ bidder: 1, ...reason }, host),
+  Unmute: (s) => {
+    s.go('Mute', { bidder: 1, ...reason }, host);
+    return ask({ bidder: 1 }, host);
+  },
+  GiveNotice: () => ask({ text: '答疑已发布' }, host),
+  AcknowledgeNotice: (s) => {
+    if (s.state.notices.length === 0) s.go('GiveNotice', { text: '答疑已发布' }, host);
+    return ask({ notice: 1 }, supervisor);
+  },
   RevokeBid: () => ask(reason, bidder(1)),
   OpenReview: () => ask(reason, host),
   StartDrawing: () => ask({}, host),
@@ -123,11 +141,11 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
     return ask({ objection, reason: '不服' }, bidder(1), { ownObjections: [objection] });
   },
   ProposeClose: (s) => {
-    s.go('TimeOutConfirmations', {}, clock, { at: s.state.record?.confirmBy ?? 0 });
+    toClose(s);
     return ask({}, host);
   },
   AttestClose: (s) => {
-    s.go('TimeOutConfirmations', {}, clock, { at: s.state.record?.confirmBy ?? 0 }).go('ProposeClose', {}, host);
+    toClose(s).go('ProposeClose', {}, host);
     return ask(recordNow(s), witness);
   },
   HandOver: () => ask({}, host),
@@ -180,6 +198,13 @@ function stand(phase: BuiltPhase | DetourPhase): Script {
 }
 /** Where one plain opening cannot show it: nobody decrypted, or a tender that failed only in attribution. */
 function standFor(phase: BuiltPhase | DetourPhase, type: CommandType): Script {
+  if (type === 'AcknowledgePoint')
+    return reach(phase, { policy: { witnessPoints: ['seal'], ...(phase === 'Drawing' ? { draw: DRAW } : {}) } });
+  if (type === 'AcknowledgeNotice' && (phase === 'Failed' || phase === 'Aborted')) {
+    const s = stand('Scheduled').go('GiveNotice', { text: '答疑已发布' }, host);
+    if (phase === 'Aborted') return s.go('OrderAbort', reason, supervisor);
+    return s.go('OpenCheckIn', {}, clock, { at: DEADLINE - 2 * HOUR }).go('Seal', {}, clock, { at: DEADLINE });
+  }
   const isObjection = type === 'AnswerObjection' || type === 'DisputeAnswer';
   if (isObjection && phase === 'Aborted')
     return stand('CheckIn').act(0, 'RaiseEarlyObjection', { text: '异议' }).go('OrderAbort', reason, supervisor);

@@ -9,6 +9,7 @@ import type { Actor } from '../roles.ts';
 import { type Bid, bidOf, changeable, isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../state.ts';
 import { isDrawOpen } from './drawing.ts';
 import { isAnyOpen } from './objection.ts';
+import { unacknowledged } from './point.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
 export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
@@ -75,6 +76,7 @@ export const timeOutConfirmations: Step<'TimeOutConfirmations'> = (state, _comma
 export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosigned'>): Refusal | null {
   if (state.record === null) return refuse('no_record_yet');
   if (isAnyOpen(state)) return refuse('objections_open');
+  if (unacknowledged(state).length > 0) return refuse('points_unacknowledged');
   const undecrypted = state.bids.filter((bid) => !isDecrypted(bid) && !isGivenUp(bid));
   if (undecrypted.some((bid) => bid.contestOpen)) return refuse('ruling_contested');
   if (undecrypted.some((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown'))

@@ -106,6 +106,32 @@ RecordRefused.who: tenderer, host, witness, supervisor, auditor
 RecordRefused.source: supervisor, auditor
 RecordRefused.act: supervisor, auditor
 RecordRefused.reason: bidder, tenderer, host, witness, supervisor, auditor
+PointAcknowledged.who: tenderer, host, witness, supervisor, auditor
+PointAcknowledged.source: supervisor, auditor
+PointAcknowledged.act: supervisor, auditor
+PointAcknowledged.note: tenderer, host, witness, supervisor, auditor
+Said.who: tenderer, host, witness, supervisor, auditor
+Said.source: supervisor, auditor
+Said.act: supervisor, auditor
+Said.text: bidder, tenderer, host, witness, supervisor, auditor, public
+SaidInPrivate.who: tenderer, host, witness, supervisor, auditor
+SaidInPrivate.source: supervisor, auditor
+SaidInPrivate.act: supervisor, auditor
+SaidInPrivate.text: tenderer, host
+Muted.who: tenderer, host, witness, supervisor, auditor
+Muted.source: supervisor, auditor
+Muted.act: supervisor, auditor
+Muted.reason: bidder, tenderer, host, witness, supervisor, auditor
+Unmuted.who: tenderer, host, witness, supervisor, auditor
+Unmuted.source: supervisor, auditor
+Unmuted.act: supervisor, auditor
+NoticeGiven.who: tenderer, host, witness, supervisor, auditor
+NoticeGiven.source: supervisor, auditor
+NoticeGiven.act: supervisor, auditor
+NoticeGiven.text: bidder, tenderer, host, witness, supervisor, auditor, public
+NoticeAcknowledged.who: tenderer, host, witness, supervisor, auditor
+NoticeAcknowledged.source: supervisor, auditor
+NoticeAcknowledged.act: supervisor, auditor
 ObjectionRaised.who: tenderer from the roster, host from the roster, witness from the roster, supervisor, auditor
 ObjectionRaised.source: supervisor, auditor
 ObjectionRaised.act: supervisor, auditor
