@@ -1,0 +1,288 @@
+/** What is held against an opening that has ended: its stored log and register, against all that was sent, answered and shown. */
+import { toBase64 } from '../../server/core/log/base64.ts';
+import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { formatInstant, parseInstant } from '../../server/core/log/instant.ts';
+import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../../server/core/log/merkle.ts';
+import { parseNote } from '../../server/core/log/note.ts';
+import { runningUntil } from '../../server/core/opening/alarms.ts';
+import { begin, evolve } from '../../server/core/opening/evolve.ts';
+import { readEvent } from '../../server/core/opening/read-event.ts';
+import { isDecrypted, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+import { sha256 } from '../../server/hash.ts';
+import { readAct } from '../../server/recorder/register-acts.ts';
+import type { Sql } from '../../server/store/driver.ts';
+import type { Sent } from './network.ts';
+import { HEARTBEAT_MS, OUTAGE_TOLERANCE_MS } from './platform.ts';
+import { readStored, type StoredLog, verifyStored } from './stored-log.ts';
+import type { Viewer } from './viewer.ts';
+import { holds, type Invariant, ViolationError } from './violations.ts';
+
+/** When nobody was at home, [downAt, upAt]. */
+export type Outage = { readonly downAt: number; readonly upAt: number };
+
+export type Ended = {
+  readonly openingId: string;
+  readonly origin: string;
+  readonly vkey: string;
+  readonly sent: readonly Sent[];
+  readonly viewers: readonly Viewer[];
+  readonly outages: readonly Outage[];
+  /** How long the vault held a verification back at most. */
+  readonly heldMs: number;
+};
+
+/** How late an entry of the clock may come when nothing but a short outage was in its way. */
+const LATE_LIMIT_MS = OUTAGE_TOLERANCE_MS + 2_000;
+
+/** Holds everything against each other. Returns: the log. Throws: ViolationError. */
+export async function checkEnded(sql: Sql, ended: Ended): Promise<StoredLog> {
+  const log = await readStored(sql, ended.origin);
+  try {
+    await checkLog(sql, ended, log);
+    return log;
+  } catch (error) {
+    if (error instanceof ViolationError) error.course = courseOf(log, ended);
+    throw error;
+  }
+}
+
+/** The log and the outages, for whoever has to find out why. */
+function courseOf({ entries }: StoredLog, { outages }: Ended): string[] {
+  const lines = entries.map(({ at, receivedAt, seq, type, body, command }) =>
+    [at, seq, type, receivedAt ?? 'clock', command, JSON.stringify(body).slice(0, 160)].join(' '),
+  );
+  const away = outages.map(({ downAt, upAt }) => `${formatInstant(downAt)} away until ${formatInstant(upAt)}`);
+  return [...lines, ...away].sort();
+}
+
+async function checkLog(sql: Sql, ended: Ended, log: StoredLog): Promise<void> {
+  const verified = await verifyStored(sql, log, ended.vkey);
+  const ensure = (isSo: boolean, invariant: Invariant, detail: () => string): void =>
+    holds(isSo, invariant, ended.openingId, detail);
+  ensure(verified.ok, 'log_verifies', () => JSON.stringify(verified));
+  ensure(verified.ok && verified.standing === 'valid, complete', 'comes_to_an_end', () => JSON.stringify(verified));
+  checkRoots(ended, log, ensure);
+  checkShown(ended, log, ensure);
+  const states = statesOf(log);
+  checkTimes(ended, log, states, ensure);
+  checkOutages(ended, log, states, ensure);
+  checkBids(log, states, ensure);
+  await checkAnswers(sql, ended, log, ensure);
+}
+
+type Ensure = (isSo: boolean, invariant: Invariant, detail: () => string) => void;
+
+/** The state after each entry, every field known. */
+function statesOf(log: StoredLog): OpeningState[] {
+  const states: OpeningState[] = [];
+  log.entries.forEach((entry, seq) => {
+    const event = readEvent(entry, log.values[seq] ?? {});
+    const before = states.at(-1);
+    states.push(before === undefined ? begin(event) : evolve(before, event));
+  });
+  return states;
+}
+
+function checkRoots({ sent, viewers }: Ended, log: StoredLog, ensure: Ensure): void {
+  const roots: string[] = [];
+  let range = EMPTY_RANGE;
+  roots.push(toBase64(rangeRoot(sha256, range)));
+  for (const leaf of log.leaves) {
+    range = appendLeaves(sha256, range, [leaf]);
+    roots.push(toBase64(rangeRoot(sha256, range)));
+  }
+  const notes = [
+    ...log.checkpoints.map(({ note }) => note),
+    ...viewers.flatMap((viewer) => viewer.checkpoint() ?? []),
+    ...sent.flatMap(({ given }) => given.flatMap((a) => (a.outcome === 'accepted' ? (a.checkpoint ?? []) : []))),
+  ];
+  for (const note of new Set(notes)) {
+    const { size, root } = parseCheckpoint(parseNote(note).text);
+    ensure(roots[size] === toBase64(root), 'one_root_per_size', () => `another root for ${size} entries was signed`);
+  }
+}
+
+function checkShown({ viewers }: Ended, log: StoredLog, ensure: Ensure): void {
+  for (const { texts, role } of viewers) {
+    const differing = texts.findIndex((text, seq) => text !== log.texts[seq]);
+    ensure(differing === -1, 'viewer_prefix', () => `a viewer (${role}) was shown another entry ${differing}`);
+    ensure(
+      texts.length === log.size,
+      'viewer_prefix',
+      () => `a viewer (${role}) has ${texts.length} of ${log.size} entries`,
+    );
+  }
+}
+
+/** Every stretch of time is computed once more, from the entries and the policy alone. */
+function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
+  let closesAt: number | null = null;
+  let confirmBy: number | null = null;
+  let frozenSince: number | null = null;
+  let wasFrozen = false;
+  const said = (seq: number): string => `entry ${seq}: ${log.texts[seq] ?? ''}`;
+  log.entries.forEach((entry, seq) => {
+    const { type, body } = entry;
+    const at = parseInstant(entry.at);
+    const state = states[seq];
+    const instant = (name: string): number => parseInstant(String(body[name]));
+    const ends = (dueAt: number | null): void => {
+      ensure(dueAt !== null && instant('effectiveAt') === dueAt && at >= dueAt, 'windows_end_in_time', () => said(seq));
+      // While nobody was at home nothing ended, and what the vault was busy with it began anew.
+      const away = outages.filter(({ upAt }) => upAt >= (dueAt ?? 0) - heldMs);
+      const mayBeMs = away.reduce((sum, { downAt, upAt }) => sum + upAt - downAt + heldMs, LATE_LIMIT_MS + heldMs);
+      const isSoon = wasFrozen || at - (dueAt ?? 0) <= mayBeMs;
+      ensure(isSoon, 'windows_end_in_time', () => `${at - (dueAt ?? 0)} ms late, ${said(seq)}`);
+      ensure(frozenSince === null, 'windows_end_in_time', () => `ended while frozen, ${said(seq)}`);
+    };
+    const isInTime = (until: number | null): void =>
+      ensure(until !== null && parseInstant(String(entry.receivedAt)) < until, 'windows_end_in_time', () => said(seq));
+    if (type === 'WindowOpened') {
+      closesAt = instant('opensAt') + (state?.policy.decryptionWindowMs ?? 0);
+      ensure(instant('closesAt') === closesAt, 'windows_end_in_time', () => said(seq));
+    }
+    if (type === 'WindowExtended' && closesAt !== null) {
+      isInTime(closesAt);
+      closesAt += Number(body['extraMs']);
+      ensure(instant('closesAt') === closesAt, 'windows_end_in_time', () => said(seq));
+    }
+    if (type === 'RecordIssued') confirmBy = at + (state?.policy.confirmationMs ?? 0);
+    if (type === 'OpeningSuspended') {
+      frozenSince = instant('since');
+      wasFrozen = true;
+    }
+    if (type === 'OpeningResumed' && frozenSince !== null) {
+      const frozenMs = at - frozenSince;
+      ensure(body['frozenMs'] === frozenMs, 'windows_end_in_time', () => said(seq));
+      if (closesAt !== null && closesAt > frozenSince) closesAt += frozenMs;
+      if (confirmBy !== null && confirmBy > frozenSince) confirmBy += frozenMs;
+      frozenSince = null;
+    }
+    if (type === 'DecryptionReceived') isInTime(closesAt);
+    if (type === 'RecordSigned' || type === 'RecordRefused') isInTime(confirmBy);
+    if (type === 'BidsSealed') ends(state?.deadlineAt ?? null);
+    if (type === 'WindowClosed' && body['why'] === 'time') ends(closesAt);
+    if (type === 'ConfirmationsTimedOut') ends(confirmBy);
+  });
+}
+
+const TIMED = ['BidsSealed', 'WindowClosed', 'ConfirmationsTimedOut'];
+
+function checkOutages({ outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
+  const long = outages.filter(({ downAt, upAt }) => upAt - downAt > OUTAGE_TOLERANCE_MS);
+  const isOf = (since: number, { downAt }: Outage): boolean => since <= downAt && since >= downAt - 2 * HEARTBEAT_MS;
+  const frozen = log.entries.flatMap(({ type, body }, seq) =>
+    type === 'OpeningSuspended' && String(body['cause']).startsWith('outage')
+      ? [{ seq, since: parseInstant(String(body['since'])) }]
+      : [],
+  );
+  for (const { seq, since } of frozen)
+    ensure(
+      long.some((o) => isOf(since, o)),
+      'outages_freeze',
+      () => `no long outage for entry ${seq}: ${log.texts[seq]}`,
+    );
+  for (const outage of long) {
+    const { downAt, upAt } = outage;
+    const before = states.findLast((_state, seq) => parseInstant(String(log.entries[seq]?.at)) <= downAt);
+    if (before === undefined || before.suspended !== null) continue;
+    const until = runningUntil(before);
+    const isOver = until === null || until <= downAt || until > upAt;
+    // What was received before the end and decided at the start comes first, and may end the stretch by itself.
+    const endedThen = log.entries.some(
+      ({ type, at, body }) =>
+        TIMED.includes(type) && parseInstant(at) >= downAt && parseInstant(String(body['effectiveAt'])) === until,
+    );
+    const isFrozen = frozen.some(({ since }) => isOf(since, outage));
+    ensure(
+      isOver || isFrozen || !endedThen,
+      'outages_freeze',
+      () => `a stretch ended at ${until}, in an outage from ${downAt} to ${upAt}`,
+    );
+  }
+}
+
+function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
+  const closed = log.entries.findIndex(({ type }) => type === 'OpeningClosed');
+  const state = states[closed];
+  if (state === undefined) return;
+  for (const bid of state.bids) {
+    const verdict = verdictOf(bid);
+    const isSettled = isDecrypted(bid) || verdict === 'deemed_revoked' || verdict === 'deemed_withdrawn';
+    ensure(isSettled, 'timely_bids_are_opened_or_ruled', () => `bid ${bid.bidder} is neither`);
+  }
+  const { lodgements, roster } = state;
+  const isWhole = lodgements.known && roster.known && lodgements.value.length === state.bids.length;
+  ensure(
+    isWhole && roster.value.length === state.bids.length,
+    'timely_bids_are_opened_or_ruled',
+    () => 'a bid is missing',
+  );
+}
+
+/** Everything sent, against everything that stands. */
+async function checkAnswers(sql: Sql, { openingId, sent }: Ended, log: StoredLog, ensure: Ensure): Promise<void> {
+  const rows = await sql<{ n: number; disclosure: string }[]>`
+    SELECT n, disclosure FROM register_acts WHERE opening_id = ${openingId} ORDER BY n`;
+  const acts = rows.map(({ disclosure }) => readAct(disclosure)).filter(({ type }) => type !== 'AttemptRefused');
+  acts.forEach(({ receivedAt }, n) => {
+    ensure((acts[n - 1]?.receivedAt ?? 0) <= receivedAt, 'received_in_order', () => `act ${n} on the register`);
+  });
+  const byCommand = new Map(sent.map((each) => [`${each.submission.who.account} ${each.submission.command}`, each]));
+  const owners = new Map<number, Sent>();
+  for (const each of sent) {
+    const { submission, sentAt, given } = each;
+    for (const answer of given) {
+      if (answer.outcome === 'refused') continue;
+      answer.seqs.forEach((seq, n) => {
+        const what = (): string => `${submission.type} ${submission.command}, entry ${seq}`;
+        ensure(log.texts[seq] === answer.entries[n], 'acknowledged_is_recorded', what);
+        ensure((owners.get(seq) ?? each) === each, 'acknowledged_is_recorded', what);
+        owners.set(seq, each);
+        const receivedAt = log.entries[seq]?.receivedAt;
+        const isInOrder = receivedAt !== undefined && parseInstant(receivedAt) >= sentAt;
+        ensure(isInOrder, 'received_in_order', what);
+      });
+      if (answer.actId === null) continue;
+      const found = acts.filter(({ id }) => id === answer.actId);
+      ensure(
+        found.length === 1,
+        'acknowledged_is_recorded',
+        () => `${submission.type} ${submission.command}: ${found.length} acts`,
+      );
+    }
+  }
+  // The other way round: whatever stands, somebody sent, and nobody was told that it was refused.
+  const check = (command: string, account: string, what: () => string): void => {
+    const found = byCommand.get(`${account} ${command}`);
+    const isRefused = found?.given.some((a) => a.outcome === 'refused' && !NOT_FINAL.includes(a.code)) === true;
+    ensure(found !== undefined && !isRefused, 'acknowledged_is_recorded', what);
+  };
+  const seen = new Map<string, number>();
+  log.entries.forEach(({ type, command, actor }, seq) => {
+    if (['clock', 'platform'].includes(actor.role) || type === 'OpeningCreated' || type === 'AttemptRefused') return;
+    if (type === 'ObjectionRaised' && actor.role !== 'bidder') return;
+    const who = log.values[seq]?.['who'] as { readonly account?: string } | null | undefined;
+    check(command, who?.account ?? '', () => `nobody has sent entry ${seq}: ${log.texts[seq]}`);
+    const before = seen.get(`${who?.account} ${command}`);
+    // One command may make several entries, of one round; the same twice would stand apart or be of the same type.
+    const isTwice =
+      before !== undefined && log.entries.slice(before, seq).some((e) => e.type === type && e.command === command);
+    ensure(!isTwice || type === 'ObjectionRaised', 'acknowledged_is_recorded', () => `entry ${seq} stands twice`);
+    seen.set(`${who?.account} ${command}`, before ?? seq);
+  });
+  const commands = new Set<string>();
+  for (const { command, who } of acts) {
+    const key = `${who.account} ${command}`;
+    ensure(!commands.has(key), 'acknowledged_is_recorded', () => `${command} is on the register twice`);
+    commands.add(key);
+    check(command, who.account, () => `nobody has sent ${command}, which is on the register`);
+  }
+}
+
+const NOT_FINAL: readonly string[] = [
+  'head_seen_unknown',
+  'could_not_be_decided',
+  'no_such_opening',
+  'command_id_reused',
+];

@@ -1,0 +1,39 @@
+/** `npm run soak`: simulated openings until an invariant breaks or all have come to their end; a failure prints the seed that replays it. */
+import { parseArgs } from 'node:util';
+import { systemWorld } from '../../server/world.ts';
+import { simulate } from './simulate.ts';
+import { soakStage } from './stage.ts';
+import { ViolationError } from './violations.ts';
+
+const REPORT_EVERY = 100;
+const SEED_BYTES = 6;
+
+const { values } = parseArgs({
+  options: {
+    openings: { type: 'string', default: '1000' },
+    /** How many run side by side; a part of what a seed means, like the number of openings is not. */
+    together: { type: 'string', default: '32' },
+    seed: { type: 'string' },
+  },
+});
+const seed = values.seed ?? Buffer.from(systemWorld.randomBytes(SEED_BYTES)).toString('hex');
+const ends: (() => Promise<void>)[] = [];
+try {
+  const { courses: _courses, ...summary } = await simulate({
+    ...(await soakStage({ teardown: (act) => void ends.unshift(act) })),
+    seed,
+    openings: Number(values.openings),
+    together: Number(values.together),
+    onProgress: ({ openings, entries, seconds }) => {
+      if (openings % REPORT_EVERY === 0) console.error(`${openings} openings, ${entries} entries, ${seconds} s`);
+    },
+  });
+  console.log(JSON.stringify(summary, null, 2));
+} catch (error) {
+  if (error instanceof ViolationError) for (const line of error.course) console.error(line);
+  console.error(error instanceof Error ? error.stack : error);
+  console.error(`again: npm run soak -- --seed ${seed} --openings ${values.openings} --together ${values.together}`);
+  process.exitCode = 1;
+} finally {
+  for (const end of ends) await end();
+}

@@ -1,0 +1,114 @@
+/** The world of a simulation: one clock that jumps from alarm to alarm, and chance that belongs to whoever an effect is for. */
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import type { World } from '../../server/world.ts';
+import { type Chance, chanceOf } from './chance.ts';
+
+export type SimWorld = World & {
+  /** When the next alarm is due; null when none is set. */
+  nextAt(): number | null;
+  /** Moves the clock and sounds, in order, every alarm that is due by then. Asserts: not back. */
+  moveTo(at: number): void;
+  /** A world for one life of a server: after `end` none of its alarms sounds any more. */
+  life(): { readonly world: World; end(): void };
+  /** Runs work, and all that follows from it, with chance of its own: of two openings neither draws what the other's order decides. */
+  within<Result>(chance: Chance, work: () => Result): Result;
+};
+
+type Alarm = { readonly at: number; readonly order: number; alarm: (() => void) | null };
+
+/** Wakes who waits for something to come to its end, without asking again and again. */
+export type Bell = { ring(): void; rung(): Promise<void> };
+
+export function createBell(): Bell {
+  const waiting: (() => void)[] = [];
+  return {
+    ring() {
+      for (const wake of waiting.splice(0)) wake();
+    },
+    rung: () => new Promise((wake) => waiting.push(wake)),
+  };
+}
+
+/** A world that begins at an instant, integer ms. */
+export function simWorld(startAt: number, seed: string): SimWorld {
+  const heap = createHeap();
+  const own = new AsyncLocalStorage<Chance>();
+  const common = chanceOf(`${seed}/world`);
+  let nowAt = startAt;
+  let made = 0;
+
+  const now = (): number => nowAt;
+  const randomBytes = (length: number): Uint8Array => (own.getStore() ?? common).bytes(length);
+  function after(delayMs: number, alarm: () => void): () => void {
+    // What an alarm starts belongs to whoever set it.
+    const set: Alarm = { at: nowAt + Math.max(0, delayMs), order: made++, alarm: AsyncResource.bind(alarm) };
+    heap.put(set);
+    return () => {
+      set.alarm = null;
+    };
+  }
+
+  return {
+    now,
+    after,
+    randomBytes,
+    nextAt() {
+      while (heap.first()?.alarm === null) heap.take();
+      return heap.first()?.at ?? null;
+    },
+    moveTo(at) {
+      if (at < nowAt) throw new Error('a clock goes forward');
+      for (let due = heap.first(); due !== undefined && due.at <= at; due = heap.first()) {
+        heap.take();
+        nowAt = Math.max(nowAt, due.at);
+        due.alarm?.();
+      }
+      nowAt = at;
+    },
+    life() {
+      let isOver = false;
+      return {
+        world: { now, randomBytes, after: (delayMs, alarm) => after(delayMs, () => void (isOver || alarm())) },
+        end() {
+          isOver = true;
+        },
+      };
+    },
+    within: (chance, work) => own.run(chance, work),
+  };
+}
+
+/** Alarms by their instant, those of one instant in the order in which they were set. */
+function createHeap(): { first(): Alarm | undefined; take(): void; put(alarm: Alarm): void } {
+  const alarms: Alarm[] = [];
+  const isBefore = (a: Alarm, b: Alarm): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+  return {
+    first: () => alarms[0],
+    put(alarm) {
+      let place = alarms.push(alarm) - 1;
+      for (
+        let above = (place - 1) >> 1;
+        place > 0 && isBefore(alarm, alarms[above] as Alarm);
+        above = (place - 1) >> 1
+      ) {
+        alarms[place] = alarms[above] as Alarm;
+        place = above;
+      }
+      alarms[place] = alarm;
+    },
+    take() {
+      const last = alarms.pop();
+      if (last === undefined || alarms.length === 0) return;
+      let place = 0;
+      for (;;) {
+        let child = 2 * place + 1;
+        if (child >= alarms.length) break;
+        if (child + 1 < alarms.length && isBefore(alarms[child + 1] as Alarm, alarms[child] as Alarm)) child += 1;
+        if (!isBefore(alarms[child] as Alarm, last)) break;
+        alarms[place] = alarms[child] as Alarm;
+        place = child;
+      }
+      alarms[place] = last;
+    },
+  };
+}

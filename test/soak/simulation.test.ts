@@ -1,0 +1,39 @@
+/** Simulated openings on the real recorder, ledger, hall and PostgreSQL: every invariant holds, and the same seed takes the same course. */
+import t from '../support/tap.ts';
+import { simulate } from './simulate.ts';
+import { soakStage } from './stage.ts';
+
+const OPENINGS = 30;
+const TOGETHER = 32;
+/** Of the openings that are run twice, which is dearer. */
+const TWICE = 4;
+
+t.setTimeout(230_000);
+
+t.test(`${OPENINGS} openings, with a faulty network and a platform that dies now and then`, async (t) => {
+  const seed = 'npm test';
+  t.comment(`npm run soak -- --seed '${seed}' --openings ${OPENINGS} --together ${TOGETHER}`);
+  const summary = await simulate({ ...(await soakStage(t)), seed, openings: OPENINGS, together: TOGETHER });
+  t.comment(JSON.stringify({ ...summary, courses: undefined }));
+  t.equal(summary.openings, OPENINGS, 'all came to their end');
+  t.ok(summary.phases['Closed'] !== undefined && summary.phases['Failed'] !== undefined, 'some closed, some failed');
+  t.ok(Object.keys(summary.restarts).length > 0, 'and the platform died on the way');
+});
+
+t.test('the same seed takes the same course', async (t) => {
+  const run = async () => {
+    const setting = { ...(await soakStage(t)), seed: 'twice', openings: TWICE, together: TWICE, isPeaceful: true };
+    const { courses } = await simulate(setting);
+    // Of one instant the order is the database's; how many entries stood there when the vault had looked, too.
+    return [...courses]
+      .map(([openingId, course]) => [
+        openingId,
+        course
+          .replaceAll(/@[0-9]+/g, '')
+          .split('\n')
+          .sort(),
+      ])
+      .sort();
+  };
+  t.strictSame(await run(), await run());
+});
