@@ -30,7 +30,7 @@ export type HallDependencies = Omit<RoomDependencies, 'config' | 'world' | 'isSh
 type Kept = { readonly opening: Promise<Room | null>; room: Room | null; usedAt: number };
 
 export function createHall(dependencies: HallDependencies): Hall {
-  const { world, config, logger } = dependencies;
+  const { world, config, logger, log } = dependencies;
   const rooms = new Map<string, Kept>();
   let cancelBeat: (() => void) | null = null;
   /** Accounts shut since this process began; those shut before have no session to come with. */
@@ -40,11 +40,10 @@ export function createHall(dependencies: HallDependencies): Hall {
   const originOf = (openingId: string): string => `${config.platform}/opening/${openingId}`;
 
   function open(origin: string): Kept {
-    const kept: Kept = {
-      opening: openRoom({ ...dependencies, isShutOut: (account) => shutOut.has(account) }, origin),
-      room: null,
-      usedAt: world.now(),
-    };
+    const opening = refreshed(origin, () =>
+      openRoom({ ...dependencies, isShutOut: (account) => shutOut.has(account) }, origin),
+    );
+    const kept: Kept = { opening, room: null, usedAt: world.now() };
     rooms.set(origin, kept);
     kept.opening.then(
       (room) => {
@@ -60,12 +59,31 @@ export function createHall(dependencies: HallDependencies): Hall {
     return kept;
   }
 
+  /** Does something about a log once it is known how far it is let out: at once, where this process lets it out. */
+  function refreshed<T>(origin: string, then: () => Promise<T>): Promise<T> {
+    return log.refresh === undefined ? then() : log.refresh(origin).then(then);
+  }
+
+  /** Tells a room that its log may have grown; one that is being opened looks once more when it is open. */
+  function tell(origin: string): void {
+    if (!rooms.has(origin)) return;
+    refreshed(origin, async () => rooms.get(origin)?.room?.hear()).catch((error: unknown) =>
+      logger.error(
+        { err: error, origin },
+        'how far a log is let out could not be read; the next heartbeat tries again',
+      ),
+    );
+  }
+
   function beat(): void {
     for (const [origin, kept] of rooms) {
       if (kept.room === null) continue;
       if (kept.room.viewers() > 0) kept.usedAt = world.now();
       if (world.now() - kept.usedAt < EMPTY_ROOM_MS) {
-        kept.room.beat().catch((error: unknown) => logger.error({ err: error, origin }, 'a room missed its heartbeat'));
+        const { room } = kept;
+        refreshed(origin, () => room.beat()).catch((error: unknown) =>
+          logger.error({ err: error, origin }, 'a room missed its heartbeat'),
+        );
       } else {
         kept.room.close('server_stopping');
         rooms.delete(origin);
@@ -78,17 +96,17 @@ export function createHall(dependencies: HallDependencies): Hall {
   return {
     room(openingId) {
       const origin = originOf(openingId);
-      const kept = rooms.get(origin) ?? open(origin);
+      const kept = rooms.get(origin);
+      if (kept === undefined) return open(origin).opening;
       kept.usedAt = world.now();
-      return kept.opening;
+      // whoever was shown more by another process must not be taken for someone from beyond the log
+      return refreshed(origin, () => kept.opening);
     },
     viewers: () => [...rooms.values()].reduce((sum, { room }) => sum + (room?.viewers() ?? 0), 0),
     hearAll() {
-      for (const { room } of rooms.values()) room?.hear();
+      for (const origin of rooms.keys()) tell(origin);
     },
-    hear(origin) {
-      rooms.get(origin)?.room?.hear();
-    },
+    hear: tell,
     shutOut(account) {
       shutOut.add(account);
       for (const { room } of rooms.values()) room?.dismiss(account);

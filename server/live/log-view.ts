@@ -9,7 +9,7 @@ import { begin, evolve } from '../core/opening/evolve.ts';
 import { isEventType, readEvent } from '../core/opening/read-event.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';
-import { readCheckpointOver, readDisclosures, readEntries } from '../store/read-log.ts';
+import { readCheckpointOver, readDisclosures, readEntries, readLastCheckpoint } from '../store/read-log.ts';
 import type { HeldEntry } from './sight.ts';
 
 /** A size and the signed note that proves it. */
@@ -31,6 +31,8 @@ export type LogView = {
   ): Promise<readonly { readonly seq: number; readonly field: string; readonly disclosure: string }[]>;
   /** The first checkpoint that covers `size` entries; null when there is none. */
   checkpointFor(origin: string, size: number): Promise<Head | null>;
+  /** Learns how far another process has let a log out; absent where this process does so itself and always knows. */
+  refresh?(origin: string): Promise<void>;
 };
 
 /** The logs in the database, as far as the signer has let them out. */
@@ -40,6 +42,26 @@ export function createLogView(sql: Sql, signer: { released(origin: string): Head
     entries: (origin, from, to) => readEntries(sql, origin, from, to),
     disclosures: (origin, from, to) => readDisclosures(sql, origin, from, to),
     checkpointFor: (origin, size) => readCheckpointOver(sql, origin, size),
+  };
+}
+
+/**
+ * The logs in the database, for a process beside the one that signs.
+ *
+ * Why: what is committed with its checkpoint was signed before, and is never taken back: after a crash between commit and release
+ *      the signer releases it. Such a process has no guard. It believes the database, and after a restored backup it shows an older
+ *      log, not another one; who looks on holds it against the head he has seen.
+ */
+export function followLogs(sql: Sql): LogView {
+  const heads = new Map<string, Head>();
+  const released = (origin: string): Head | null => heads.get(origin) ?? null;
+  return {
+    ...createLogView(sql, { released }),
+    async refresh(origin) {
+      const head = await readLastCheckpoint(sql, origin);
+      // two answers may come in the other order
+      if (head !== null && head.size > (released(origin)?.size ?? 0)) heads.set(origin, head);
+    },
   };
 }
 

@@ -94,6 +94,16 @@ export async function readCheckpointOver(
   return row ?? null;
 }
 
+/** The last checkpoint that was committed; null for a log without any. For whoever does not let logs out himself. */
+export async function readLastCheckpoint(
+  sql: AnySql,
+  origin: string,
+): Promise<{ readonly size: number; readonly note: string } | null> {
+  const [row] = await sql<{ size: number; note: string }[]>`
+    SELECT size, note FROM checkpoints WHERE origin = ${origin} ORDER BY size DESC LIMIT 1`;
+  return row ?? null;
+}
+
 const nameOf = ({ level, index }: NodeId): string => `${level}/${index}`;
 
 /**
