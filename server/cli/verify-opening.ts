@@ -3,7 +3,6 @@ import {
   ACT_REASONS,
   type CheckedAct,
   checkAct,
-  checkLogin,
   type PersonAct,
   type RefusedAct,
   readPersonAct,
@@ -25,6 +24,7 @@ import { utf8 } from '../core/log/utf8.ts';
 import { createAudit } from '../core/opening/audit.ts';
 import { isEventType } from '../core/opening/read-event.ts';
 import { sha256 } from '../hash.ts';
+import { rememberLogins } from '../identity/known-logins.ts';
 import { createJwsVerifier } from '../identity/signature.ts';
 import { signedTypesOf } from './signed-types.ts';
 import { type Refused, refuse } from './verify-words.ts';
@@ -33,8 +33,8 @@ import type { Watcher } from './watcher.ts';
 const CREDIT_CODE_CHARACTERS = 18;
 /** Acts whose signatures are being checked while later entries are read: enough for every core, and little memory. */
 const UNDER_WAY = 256;
-/** Logins and session keys remembered: of so many devices everything but the acts themselves is checked once. */
-const DEVICES_KEPT = 1_000;
+/** Keys remembered: those of so many devices are read once. */
+const KEYS_KEPT = 4_096;
 
 /** The root of every size so far: what an act says its signer had seen is held against it. */
 export type Roots = {
@@ -91,19 +91,6 @@ function keepHashes(): Hashes {
   };
 }
 
-/** What was said of the same login before: one that certified a session key comes with every act of that session. */
-function rememberLogins(): typeof checkLogin {
-  const known = new Map<string, ReturnType<typeof checkLogin>>();
-  return (login, ...rest) => {
-    const said = known.get(login) ?? checkLogin(login, ...rest);
-    known.delete(login);
-    known.set(login, said);
-    const [longestAgo = login] = known.keys();
-    if (known.size > DEVICES_KEPT) known.delete(longestAgo);
-    return said;
-  };
-}
-
 /** An entry whose act is being checked. */
 type UnderWay = {
   readonly entry: Entry;
@@ -123,7 +110,7 @@ type UnderWay = {
  */
 export function watchOpening(platform: string, openingId: string, vkey: string, roots: Roots): Watcher {
   const audit = createAudit(sha256);
-  const verifySignature = createJwsVerifier(DEVICES_KEPT);
+  const verifySignature = createJwsVerifier(KEYS_KEPT);
   const readLogin = rememberLogins();
   const used = new Set<string>();
   let underWay: UnderWay[] = [];
