@@ -10,7 +10,19 @@ import { utf8 } from './core/log/utf8.ts';
  * Why:     the core takes its hash function as an argument; this one does 500,000 short hashes a second.
  */
 export function sha256(data: Uint8Array): Uint8Array {
-  const digest = hash('sha256', data, 'buffer');
+  return plain(hash('sha256', data, 'buffer'));
+}
+
+/**
+ * SHA-256 of a text's UTF-8.
+ *
+ * Shape: a text that `canonicalise` made or took: a lone surrogate, which has no UTF-8 form, would be hashed as U+FFFD.
+ */
+export function sha256OfText(text: string): Uint8Array {
+  return plain(hash('sha256', text, 'buffer'));
+}
+
+function plain(digest: Buffer): Uint8Array {
   return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength);
 }
 

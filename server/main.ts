@@ -24,6 +24,7 @@ import { createHall, type Hall } from './live/hall.ts';
 import { createLogView } from './live/log-view.ts';
 import type { Viewer } from './live/room.ts';
 import { GuardFault } from './recorder/guard.ts';
+import { removeLeftEnvelopes } from './recorder/left-envelopes.ts';
 import { createDesk } from './recorder/opening-desk.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
 import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
@@ -282,6 +283,12 @@ async function openRooms(parts: {
     onFault,
   });
   const running = keep('recorder', recorder, (r) => r.close());
+  try {
+    const removed = await removeLeftEnvelopes({ sql, world, envelopes: vault.envelopes });
+    if (removed > 0) logger.warn({ removed }, 'envelopes that a crash left behind are removed');
+  } catch (error) {
+    logger.error({ err: error }, 'envelopes that a crash left behind could not be looked for');
+  }
   const audit = startSelfAudit({
     ...AUDIT,
     sql,

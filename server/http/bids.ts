@@ -62,9 +62,9 @@ type Lodging = { readonly openingId: string; readonly caller: Caller; readonly s
  *
  * The order of effects, and what a crash after each leaves:
  *   1. statement, certificate, register asked   nothing
- *   2. envelope durable under a random name     a file nobody has a receipt for
+ *   2. envelope durable under a random name     a file nobody has a receipt for; a later start removes it (left-envelopes)
  *   3. intake, decision, commit (the recorder)  the bid stands; the receipt is given again to whoever asks with the same statement
- *   4. a file that no bid names is removed      that file stays: it costs disk, nothing else
+ *   4. a file that no bid names is removed      the same
  */
 async function processBid(
   dependencies: Dependencies,

@@ -26,7 +26,8 @@ export function freshAnswer(outcome: AcceptedOutcome, { from, entries, appended 
   return {
     outcome: 'accepted',
     seqs,
-    entries: seqs.map((seq) => fromUtf8(bytesOf(seq))),
+    // These bytes were made from a text a moment ago, so nothing in them can be ill-formed.
+    entries: seqs.map((seq) => textOf(bytesOf(seq))),
     checkpoint,
     proofs: seqs.map(proofOf),
     receipt,
@@ -62,6 +63,10 @@ export async function answerOf(
   const entries = stored.map(({ bytes }) => fromUtf8(bytes));
   const proofs = await proofsOf(sql, origin, seqs, checkpoint.size, checkpoint.note);
   return { outcome: 'accepted', seqs, entries, checkpoint: checkpoint.note, proofs, receipt, actId };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
 function absent(seq: number): never {

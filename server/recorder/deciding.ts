@@ -2,7 +2,6 @@
 
 import { canonicalise } from '../core/log/canonical.ts';
 import { openingOrigin } from '../core/log/origin.ts';
-import { utf8 } from '../core/log/utf8.ts';
 import type { Command } from '../core/opening/commands.ts';
 import { decide } from '../core/opening/decide.ts';
 import type { LoggedEvent, NewEvent } from '../core/opening/events.ts';
@@ -18,7 +17,7 @@ import {
 } from '../core/opening/register.ts';
 import type { Actor } from '../core/opening/roles.ts';
 import { numberOf } from '../core/opening/state.ts';
-import { sha256 } from '../hash.ts';
+import { sha256OfText } from '../hash.ts';
 import { type Author, type MadeEntry, makeEntry } from './entry-making.ts';
 import { attemptName, type FoldedOpening, foldAct, foldEvent } from './kept-opening.ts';
 import { type Receipt, receiptFor } from './receipts.ts';
@@ -27,7 +26,7 @@ import type { Outcome, Submission } from './submission.ts';
 
 /** What a command is, whoever sends it again: its type and data, under one id only one of these. */
 export function contentDigest(submission: Pick<Submission, 'type' | 'data'>): Uint8Array {
-  return sha256(utf8(canonicalise({ type: submission.type, data: submission.data })));
+  return sha256OfText(canonicalise({ type: submission.type, data: submission.data }));
 }
 
 /** What a round has made so far; nothing of it is true before it is committed. */

@@ -1,5 +1,5 @@
 /** Where sealed envelopes lie on disk, and how a file is brought there so that no crash leaves half of one under its name. */
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBase64Url } from '../core/log/base64.ts';
 
@@ -15,6 +15,10 @@ export type VaultFolder = {
   begin(): Promise<Quarantined>;
   /** Removes a finished one, if it is there. */
   discard(name: string): Promise<void>;
+  /** The names of all finished ones. */
+  list(): Promise<string[]>;
+  /** When a finished one was last written, ms since 1970 by the file system's clock; null when it is not there. */
+  writtenAt(name: string): Promise<number | null>;
 };
 
 export type Quarantined = {
@@ -79,6 +83,15 @@ export function joinVaultFolder(folder: string, randomBytes: (length: number) =>
     async discard(name) {
       await rm(pathOf(name), { force: true });
       await syncFolder(finished);
+    },
+    list: async () => (await readdir(finished)).filter((name) => NAME.test(name)),
+    async writtenAt(name) {
+      try {
+        return Math.round((await stat(pathOf(name))).mtimeMs);
+      } catch (error) {
+        if (isStorageError(error) && error.code === 'ENOENT') return null;
+        throw error;
+      }
     },
   };
 }

@@ -21,7 +21,8 @@ const STANDARD = alphabet('+/', true);
 const URL_SAFE = alphabet('-_', false);
 const PAD = '='.charCodeAt(0);
 
-function encode(bytes: Uint8Array, { codes, padded }: Alphabet): string {
+/** The characters as ASCII bytes. */
+function encode(bytes: Uint8Array, { codes, padded }: Alphabet): Uint8Array {
   const characters = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
   const tail = bytes.length % 3;
   const whole = bytes.length - tail;
@@ -41,7 +42,7 @@ function encode(bytes: Uint8Array, { codes, padded }: Alphabet): string {
     else if (padded) characters[length++] = PAD;
     if (padded) characters[length++] = PAD;
   }
-  return textOf(characters.subarray(0, length));
+  return characters.subarray(0, length);
 }
 
 function decode(text: string, { values, padded }: Alphabet): Uint8Array {
@@ -93,7 +94,7 @@ function refuseCharacter(text: string, from: number, length: number, values: Int
 
 /** Standard base64 with padding (RFC 4648 §4), as signed notes and checkpoints use it. */
 export function toBase64(bytes: Uint8Array): string {
-  return encode(bytes, STANDARD);
+  return textOf(encode(bytes, STANDARD));
 }
 
 /** Reads padded standard base64. Throws: `base64_malformed` on any other text, spaces and unused bits included. */
@@ -103,6 +104,11 @@ export function fromBase64(text: string): Uint8Array {
 
 /** base64url without padding (RFC 4648 §5, RFC 7515 §2), as disclosures and JWS use it. */
 export function toBase64Url(bytes: Uint8Array): string {
+  return textOf(encode(bytes, URL_SAFE));
+}
+
+/** The same as the ASCII bytes of that text, for whoever hashes it. */
+export function toBase64UrlBytes(bytes: Uint8Array): Uint8Array {
   return encode(bytes, URL_SAFE);
 }
 

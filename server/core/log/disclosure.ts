@@ -1,9 +1,9 @@
 /** Withheld fields: salted disclosures in the encoding of SD-JWT (RFC 9901), their digests, and the matching of the two. */
-import { fromBase64Url, toBase64Url } from './base64.ts';
+import { fromBase64Url, toBase64Url, toBase64UrlBytes } from './base64.ts';
 import { canonicalise, type Json, parseCanonical } from './canonical.ts';
 import { demand, LogFormatError, recode } from './error.ts';
 import type { Sha256 } from './hash.ts';
-import { fromUtf8, utf8 } from './utf8.ts';
+import { fromUtf8, textOf, utf8 } from './utf8.ts';
 
 /** Bytes of salt in a disclosure: 256 random bits, so that a digest says nothing about a guessable value. */
 export const SALT_BYTES = 32;
@@ -47,9 +47,9 @@ export function makeDisclosure(
 ): { disclosure: string; digest: string } {
   demand(salt.length === SALT_BYTES, 'disclosure_malformed', `a salt has ${SALT_BYTES} bytes`);
   demand(FIELD_NAME.test(field), 'disclosure_malformed', `"${field}" is no field name`);
-  const disclosure = toBase64Url(utf8(canonicalise([toBase64Url(salt), field, value])));
-  demand(disclosure.length <= DISCLOSURE_LIMIT_CHARACTERS, 'disclosure_too_long', `${disclosure.length} characters`);
-  return { disclosure, digest: disclosureDigest(sha256, disclosure) };
+  const ascii = toBase64UrlBytes(utf8(canonicalise([toBase64Url(salt), field, value])));
+  demand(ascii.length <= DISCLOSURE_LIMIT_CHARACTERS, 'disclosure_too_long', `${ascii.length} characters`);
+  return { disclosure: textOf(ascii), digest: toBase64Url(sha256(ascii)) };
 }
 
 /**
