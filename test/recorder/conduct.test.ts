@@ -95,6 +95,16 @@ t.test('from the roster on: said, muted, acknowledged, and the close waits for t
   await accepted(recorder.submit(submission('IssueRecord', 'host', { note: '' })));
   await hall.pass(MINUTE);
   await until(async () => (await stateOf(running)).record?.timedOut === true);
+  const correction = { kind: 'record_text', member: 'place', text: '开标三室' };
+  await accepted(recorder.submit(submission('CorrectEmergency', 'witness', { correction, reason: '厅号写错' })));
+  t.match(await recorder.submit(submission('ConfirmCorrection', 'witness', { number: 1 })), {
+    code: 'second_person_needed',
+  });
+  await accepted(recorder.submit(submission('ConfirmCorrection', 'supervisor', { number: 1 })));
+  await accepted(recorder.submit(submission('IssueRecord', 'host', { note: '更正厅号' })));
+  await hall.pass(MINUTE);
+  await until(async () => (await stateOf(running)).record?.timedOut === true);
+  t.match((await stateOf(running)).record, { version: 2, document: { value: { place: '开标三室' } } });
   t.match(await recorder.submit(submission('ProposeClose', 'host', {})), { code: 'points_unacknowledged' });
   for (const point of policy.witnessPoints)
     await accepted(recorder.submit(submission('AcknowledgePoint', 'witness', { point, note: '' })));

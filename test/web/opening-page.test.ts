@@ -133,6 +133,12 @@ function talk() {
   s.go('GiveNotice', { text: '解密将于十分钟后开始' }, host);
   s.go('AcknowledgeNotice', { notice: 1 }, bidder(1)).go('AcknowledgeNotice', { notice: 1 }, supervisor);
   s.go('AcknowledgePoint', { point: 'roster', note: '' }, witness);
+  const correction = { kind: 'record_text', member: 'place', text: '3 号厅' } as const;
+  s.go('CorrectEmergency', { correction, reason: '厅号写错' }, witness).go(
+    'ConfirmCorrection',
+    { number: 1 },
+    supervisor,
+  );
   return s.go('RevokeBid', { reason: '报价有误' }, bidder(3));
 }
 

@@ -22,6 +22,8 @@ const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
   'PricesAnnounced',
   'RecordIssued',
   'BidRevoked',
+  'CorrectionProposed',
+  'CorrectionMade',
   'ConfirmationsTimedOut',
   'ReviewOpened',
   'ObjectionRaised',

@@ -6,7 +6,7 @@ import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
-import { ATTEMPT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
+import { ATTEMPT_WORDS, EFFECT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
 
 const time = (text: string): string => timeText(parseInstant(text), 'zh-CN');
 const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'zh-CN');
@@ -17,6 +17,7 @@ const attempts = ATTEMPT_WORDS['zh-CN'];
 const by = { host: '主持人', witness: '见证人员', tenderer: '招标人', supervisor: '行政监督' } as const;
 const party = (bidder: number | null): string => (bidder === null ? '见证人员' : `${bidder} 号投标人`);
 const points = POINT_WORDS['zh-CN'];
+const effects = EFFECT_WORDS['zh-CN'];
 const officials = { ...by, bidder: '投标人' } as const;
 
 /** What was said, in quotation marks, or that it is not shown. */
@@ -71,6 +72,9 @@ export const sentencesZh: Sentences = {
   RecordSigned: ({ body }) => `${body.bidder} 号投标人确认记录第 ${body.version} 版`,
   RecordRefused: ({ body }) => `${body.bidder} 号投标人拒绝确认记录第 ${body.version} 版`,
   ConfirmationsTimedOut: ({ body }) => `记录第 ${body.version} 版确认时限届满：其余未签，未提出异议`,
+  CorrectionProposed: ({ body }) =>
+    `${by[body.by]}提出纠错 ${body.number}：${body.effects.map((e) => `${e.bidder === null ? '' : `${e.bidder} 号投标人`}${effects[e.what]}“${e.before}” → “${e.after}”`).join('；')}`,
+  CorrectionMade: ({ body }) => `${by[body.by]}确认纠错 ${body.number}，即时生效`,
   PointAcknowledged: ({ body }) => `见证人员确认：${points[body.point]}`,
   Said: ({ body, fields }) => `${body.bidder === null ? '工作人员' : `${body.bidder} 号投标人`}：${quoted(fields)}`,
   SaidInPrivate: ({ body, fields }) =>

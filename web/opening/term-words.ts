@@ -1,5 +1,6 @@
 /** The domain's own words in both languages: phases and what happens in them, failures and verdicts. */
 import type { ATTEMPTS, DecryptionFailure, Verdict } from '../../server/core/opening/commands.ts';
+import type { Effect } from '../../server/core/opening/correction.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { WitnessPoint } from '../../server/core/opening/policy.ts';
 import type { Language } from '../parts/language.ts';
@@ -111,3 +112,21 @@ export const POINT_WORDS = {
     record: 'the record',
   },
 } as const satisfies Record<Language, Record<WitnessPoint, string>>;
+
+/** What an emergency correction would change. */
+export const EFFECT_WORDS = {
+  'zh-CN': {
+    ruling: '归因认定',
+    refused_attempts: '被拒操作次数',
+    record_text: '记录文字',
+    record_version: '记录版本',
+    signatures: '已签确认数',
+  },
+  en: {
+    ruling: 'the ruling',
+    refused_attempts: 'refused attempts',
+    record_text: 'a text of the record',
+    record_version: 'version of the record',
+    signatures: 'signatures on it',
+  },
+} as const satisfies Record<Language, Record<Effect['what'], string>>;

@@ -70,6 +70,10 @@ async function readData(text: string | undefined, file: string | undefined): Pro
 }
 
 function say(entries: readonly Entry[], io: Io): void {
-  for (const { seq, type, at } of entries) io.out(`entry ${seq} ${type} ${at}: proven · 已证明`);
+  for (const { seq, type, at, body } of entries) {
+    io.out(`entry ${seq} ${type} ${at}: proven · 已证明`);
+    // Whoever confirms it does so by its number, once it is seen what it would change.
+    if (type === 'CorrectionProposed') io.out(JSON.stringify({ number: body['number'], effects: body['effects'] }));
+  }
   if (entries.length === 0) io.out('accepted, no entry · 已受理，无新条目');
 }

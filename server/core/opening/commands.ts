@@ -1,5 +1,6 @@
 // What may be asked of an opening: each command's data, the roles that may ask it, and whose key must sign it.
 import * as Type from 'typebox';
+import { CorrectionSchema } from './correction.ts';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, MessageText, Name, ReasonText } from './details.ts';
 import { DrawRound, SealedText } from './drawing-events.ts';
 import { PolicySchema, WITNESS_POINTS } from './policy.ts';
@@ -160,7 +161,17 @@ export const COMMANDS = {
     ...platform,
   },
   RevokeBid: { data: withReason, roles: ['bidder'], signedBy: 'certificate' },
-  CorrectEmergency: { data: withReason, roles: ['witness', 'supervisor'], signedBy: 'certificate' },
+  /** Proposes a correction; `ConfirmCorrection` by the other of the two makes it. */
+  CorrectEmergency: {
+    data: Type.Object({ correction: CorrectionSchema, reason: ReasonText }, strict),
+    roles: ['witness', 'supervisor'],
+    signedBy: 'certificate',
+  },
+  ConfirmCorrection: {
+    data: Type.Object({ number: Type.Integer({ minimum: 1 }) }, strict),
+    roles: ['witness', 'supervisor'],
+    signedBy: 'certificate',
+  },
   AcknowledgePoint: {
     data: Type.Object({ point: Type.Enum(WITNESS_POINTS), note: Type.String({ maxLength: 2_000 }) }, strict),
     roles: ['witness'],
@@ -218,6 +229,8 @@ export const OPEN_WHILE_SUSPENDED: ReadonlySet<CommandType> = new Set<CommandTyp
   'OrderAbort',
   'RecordDecryption',
   'RecordRefusedAttempt',
+  'CorrectEmergency',
+  'ConfirmCorrection',
   'AcknowledgePoint',
   'GiveNotice',
   'AcknowledgeNotice',

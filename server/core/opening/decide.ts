@@ -8,6 +8,7 @@ import type { Role } from './roles.ts';
 import type { OpeningState } from './state.ts';
 import { announcePrices, contestRuling, declareFailed, giveRuling } from './steps/attribution.ts';
 import { mute, sayMessage, unmute } from './steps/chat.ts';
+import { confirmCorrection, proposeCorrection } from './steps/correction.ts';
 import {
   closeCommitments,
   closeReveals,
@@ -85,6 +86,10 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return postponeOpening(state, command, facts);
     case 'RescheduleOpening':
       return rescheduleOpening(state, command, facts);
+    case 'CorrectEmergency':
+      return proposeCorrection(state, command, facts);
+    case 'ConfirmCorrection':
+      return confirmCorrection(state, command, facts);
     case 'AcknowledgePoint':
       return acknowledgePoint(state, command, facts);
     case 'Say':
@@ -188,7 +193,6 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
     case 'UnsealLayer':
     case 'StartQuoteRound':
     case 'SubmitQuote':
-    case 'CorrectEmergency':
       // The phase table has already refused these in every phase; a cell that says yes without its step is a fault.
       return refuse('not_available_yet');
   }

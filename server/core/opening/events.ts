@@ -1,6 +1,7 @@
 // The catalogue of what can happen in an opening: each event's body in clear, and its withheld fields with who may see them and from when.
 import * as Type from 'typebox';
 import { ATTEMPTS, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
+import { CorrectionSchema, EffectSchema } from './correction.ts';
 import {
   BidderNumber,
   DetailsSchema,
@@ -34,6 +35,7 @@ const nothing = Type.Object({}, strict);
 const Bidder = Type.Object({ bidder: BidderNumber }, strict);
 /** Null: raised before the roster by someone who has no number on it, for want of a standing bid or of a roster. */
 const Objector = Type.Union([BidderNumber, Type.Null()]);
+const CorrectingSide = Type.Union([Type.Literal('witness'), Type.Literal('supervisor')]);
 const RecordVersion = { version: Type.Integer({ minimum: 1 }), recordSha256: DigestText };
 
 type EventRule = {
@@ -193,6 +195,22 @@ export const EVENTS = {
   ConfirmationsTimedOut: {
     body: Type.Object({ version: Type.Integer({ minimum: 1 }), effectiveAt: InstantText }, strict),
     withheld: {},
+  },
+  CorrectionProposed: {
+    body: Type.Object(
+      {
+        number: Type.Integer({ minimum: 1 }),
+        by: CorrectingSide,
+        correction: CorrectionSchema,
+        effects: Type.Array(EffectSchema, { minItems: 1 }),
+      },
+      strict,
+    ),
+    withheld: { ...person, reason: toParticipants },
+  },
+  CorrectionMade: {
+    body: Type.Object({ number: Type.Integer({ minimum: 1 }), by: CorrectingSide }, strict),
+    withheld: person,
   },
   PointAcknowledged: {
     body: Type.Object({ point: Type.Enum(WITNESS_POINTS) }, strict),

@@ -1,6 +1,7 @@
 // The fold of the log: one more entry makes the next state. It never refuses; an event that does not fit is a corrupt log.
 import { LogFormatError } from '../log/error.ts';
 import { parseInstant } from '../log/instant.ts';
+import { corrected } from './correction.ts';
 import { CorruptLogError, must } from './corrupt-log.ts';
 import type { Drawing } from './drawing.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
@@ -104,6 +105,7 @@ export function begin(event: LoggedEvent): OpeningState {
     record: null,
     pastRecords: [],
     objections: [],
+    corrections: [],
     notices: [],
     points: [],
     suspended: null,
@@ -313,6 +315,17 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         b.answer === null ? { ...b, answer: { version, kind: 'timed_out' as const, at: record.confirmBy } } : b,
       );
       return { ...s, record: { ...record, timedOut: true }, bids };
+    }
+    case 'CorrectionProposed': {
+      const { number } = event.body;
+      if (number !== s.corrections.length + 1) throw new CorruptLogError(seq, 'corrections are not counted one by one');
+      return { ...s, corrections: [...s.corrections, { ...event.body, made: false }] };
+    }
+    case 'CorrectionMade': {
+      const standing = must(s.corrections[event.body.number - 1], seq, `no correction ${event.body.number}`);
+      if (standing.made) throw new CorruptLogError(seq, 'corrected twice');
+      const corrections = s.corrections.map((one) => (one === standing ? { ...one, made: true } : one));
+      return corrected({ ...s, corrections }, standing.correction);
     }
     case 'PointAcknowledged': {
       const { point } = event.body;

@@ -59,6 +59,8 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   RecordSigned: ['RecordConfirm'],
   RecordRefused: ['RecordConfirm'],
   ConfirmationsTimedOut: ['RecordConfirm'],
+  CorrectionProposed: IN_PUBLIC,
+  CorrectionMade: IN_PUBLIC,
   PointAcknowledged: RUNNING,
   Said: [...ANNOUNCING_ONLY, ...RUNNING, 'ReviewMeeting'],
   SaidInPrivate: [...IN_PUBLIC, 'ReviewMeeting'],

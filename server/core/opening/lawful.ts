@@ -4,12 +4,14 @@ import { formatInstant, parseInstant } from '../log/instant.ts';
 import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
 import { evidenceOf, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
+import { effectsOf } from './correction.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
 import { MAX_MESSAGES_PER_BIDDER } from './steps/chat.ts';
+import { isAsShown } from './steps/correction.ts';
 import { isDrawOpen } from './steps/drawing.ts';
 import { isAnyOpen } from './steps/objection.ts';
 import { isDue } from './steps/point.ts';
@@ -194,6 +196,15 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'DrawingVoidProposed':
     case 'DrawingVoided':
       return isLawfulDrawing(before, event, role);
+    case 'CorrectionProposed': {
+      const { by, correction, effects } = event.body;
+      return by === role && isAsShown(effects, effectsOf(before, correction));
+    }
+    case 'CorrectionMade': {
+      const standing = before.corrections[event.body.number - 1];
+      if (standing === undefined || event.body.by !== role || standing.by === role) return false;
+      return isAsShown(standing.effects, effectsOf(before, standing.correction));
+    }
     case 'PointAcknowledged': {
       const { point } = event.body;
       return policy.witnessPoints.includes(point) && isDue(before, point);

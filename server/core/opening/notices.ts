@@ -21,6 +21,7 @@ export const NOTICE_TYPES = [
   'OpeningResumed',
   'RecordIssued',
   'ReviewOpened',
+  'CorrectionMade',
 ] as const satisfies readonly EventType[];
 
 /** The state with the notice that this event is, if it is one. */

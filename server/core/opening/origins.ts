@@ -48,6 +48,8 @@ export const ORIGINS = {
   RecordSigned: ['SignRecord'],
   RecordRefused: ['RefuseRecord'],
   ConfirmationsTimedOut: ['TimeOutConfirmations'],
+  CorrectionProposed: ['CorrectEmergency'],
+  CorrectionMade: ['ConfirmCorrection'],
   PointAcknowledged: ['AcknowledgePoint'],
   Said: ['Say'],
   SaidInPrivate: ['Say'],

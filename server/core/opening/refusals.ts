@@ -222,6 +222,17 @@ export const REFUSALS = {
   },
   point_not_due: { en: 'What this point is about has not happened yet.', zh: '该见证要点所涉事项尚未发生。' },
   no_such_point: { en: 'The policy does not name this point.', zh: '开标规则未设此见证要点。' },
+  // emergency correction
+  nothing_to_correct: { en: 'There is nothing of this kind to put right.', zh: '没有可作此类纠错的事项。' },
+  no_such_correction: {
+    en: 'There is no proposed correction with this number.',
+    zh: '没有此编号的待确认纠错。',
+  },
+  effects_changed: {
+    en: 'The correction would no longer do what was shown; propose it anew.',
+    zh: '该纠错的影响与提出时所示不同，请重新提出。',
+  },
+  too_many_corrections: { en: 'Too many corrections in one opening.', zh: '同一场开标提出的纠错过多。' },
   // chat and notices
   you_are_muted: { en: 'The host has muted you in the public chat.', zh: '主持人已将您在公开聊天中禁言。' },
   no_such_thread: {

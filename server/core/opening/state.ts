@@ -1,5 +1,6 @@
 // What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
 import type { DecryptionFailure, Verdict } from './commands.ts';
+import type { StandingCorrection } from './correction.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
@@ -124,6 +125,7 @@ export type OpeningState = {
   /** The versions before it, the first first. */
   readonly pastRecords: readonly PastRecord[];
   readonly objections: readonly Objection[];
+  readonly corrections: readonly StandingCorrection[];
   readonly notices: readonly Notice[];
   /** What the witness has acknowledged. */
   readonly points: readonly WitnessPoint[];
@@ -164,10 +166,14 @@ export function outcomeOf(bid: Bid): 'decrypted' | 'revoked' | Verdict {
   return isDecrypted(bid) ? 'decrypted' : (verdictOf(bid) ?? 'unknown');
 }
 
-/** What the record says and what can still change once it is issued: each bid's outcome, each objection's status. All in clear. */
-export function changeable(state: Pick<OpeningState, 'bids' | 'objections'>): readonly string[] {
+/**
+ * What the record says and what can still change once it is issued: each bid's outcome, each objection's status, and by an
+ * emergency correction how it names things. All in clear.
+ */
+export function changeable(state: Pick<OpeningState, 'bids' | 'objections' | 'details'>): readonly string[] {
+  const { title, tenderer, agency, place } = state.details;
   const bids = state.bids.map((bid) => `${outcomeOf(bid)}${bid.revokedAt === null ? '' : ' and revoked'}`);
-  return [...bids, ...state.objections.map((o) => o.status)];
+  return [...bids, ...state.objections.map((o) => o.status), title, tenderer, agency, place];
 }
 
 /** An attempt is received and the vault has not decided it yet. */

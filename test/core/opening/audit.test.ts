@@ -242,15 +242,18 @@ t.test('what was handed over, and the counts at the end', async (t) => {
   t.same(forge('OpeningArchived', fields({ counts: { ...counts, standing: 5 } })), ['counts_differ']);
 });
 
+/** A share that would give another coefficient than the one drawn. */
+const otherShare = digest('y');
+
 t.test('an auditor finds a share or a coefficient that is not what it must be', async (t) => {
   const lines = drawNow().lines;
   t.same(audit(lines).problems, []);
-  t.same(forge('ShareRevealed', body({ share: digest('x') }), 0, lines).sort(), [
+  t.same(forge('ShareRevealed', body({ share: otherShare }), 0, lines).sort(), [
     'act_data_differs',
     'coefficient_differs',
     'share_differs',
   ]);
-  t.same(forge('ShareOpened', body({ share: digest('x') }), 0, lines).sort(), ['coefficient_differs', 'share_differs']);
+  t.same(forge('ShareOpened', body({ share: otherShare }), 0, lines).sort(), ['coefficient_differs', 'share_differs']);
   t.same(
     forge('CoefficientDrawn', body({ platformShare: digest('x') }), 0, lines)
       .sort()

@@ -94,6 +94,16 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
     Say: { text: '话', to: choice === 0 ? 'all' : choice === 1 ? 'host' : one },
     Mute: { bidder: one, reason },
     Unmute: { bidder: one },
+    CorrectEmergency: {
+      correction:
+        choice === 0
+          ? { kind: 'reopen_ruling', bidder: one }
+          : choice === 1
+            ? { kind: 'strike_attempt', bidder: one }
+            : { kind: 'record_text', member: 'place', text: `${number} 号厅` },
+      reason,
+    },
+    ConfirmCorrection: { number: Math.max(1, state.corrections.length - (choice === 0 ? 1 : 0)) },
     GiveNotice: { text: '通知' },
     AcknowledgeNotice: { notice: one },
     AcknowledgePoint: { point: WITNESS_POINTS[number % WITNESS_POINTS.length], note: '' },

@@ -76,6 +76,16 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   PublishRoster: () => ask({}, host),
   PostponeOpening: () => ask(reason, host),
   RescheduleOpening: () => ask({ deadlineAt: formatInstant(DEADLINE + 72 * HOUR), place: '2 号厅' }, host),
+  CorrectEmergency: () =>
+    ask({ correction: { kind: 'record_text', member: 'place', text: '3 号厅' }, ...reason }, witness),
+  ConfirmCorrection: (s) => {
+    s.go(
+      'CorrectEmergency',
+      { correction: { kind: 'record_text', member: 'place', text: '3 号厅' }, ...reason },
+      witness,
+    );
+    return ask({ number: 1 }, supervisor);
+  },
   AcknowledgePoint: () => ask({ point: 'seal', note: '' }, witness),
   Say: () => ask({ text: '各位好', to: 'all' }, host),
   Mute: () => ask({ bidder: 1, ...reason }, host),
@@ -277,7 +287,16 @@ t.test('suspension is refused after the phase and before the own checks', async 
     for (const type of COMMAND_TYPES) {
       const cell = phaseCell(phase, type);
       const said = () =>
-        refusalOf(asked(s, type, ask({ bidder: 99, objection: 99, attempt: 99 }, { role: COMMANDS[type].roles[0] })));
+        refusalOf(
+          asked(
+            s,
+            type,
+            ask(
+              { bidder: 99, objection: 99, attempt: 99, correction: { kind: 'strike_attempt', bidder: 99 } },
+              { role: COMMANDS[type].roles[0] },
+            ),
+          ),
+        );
       if (cell !== 'yes') t.equal(said(), cell, `${type}: phase first`);
       else if (!OPEN_WHILE_SUSPENDED.has(type)) t.equal(said(), 'opening_is_suspended', type);
       else t.not(said(), 'opening_is_suspended', `${type} stays open`);

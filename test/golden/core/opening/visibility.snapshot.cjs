@@ -106,6 +106,13 @@ RecordRefused.who: tenderer, host, witness, supervisor, auditor
 RecordRefused.source: supervisor, auditor
 RecordRefused.act: supervisor, auditor
 RecordRefused.reason: bidder, tenderer, host, witness, supervisor, auditor
+CorrectionProposed.who: tenderer, host, witness, supervisor, auditor
+CorrectionProposed.source: supervisor, auditor
+CorrectionProposed.act: supervisor, auditor
+CorrectionProposed.reason: bidder, tenderer, host, witness, supervisor, auditor
+CorrectionMade.who: tenderer, host, witness, supervisor, auditor
+CorrectionMade.source: supervisor, auditor
+CorrectionMade.act: supervisor, auditor
 PointAcknowledged.who: tenderer, host, witness, supervisor, auditor
 PointAcknowledged.source: supervisor, auditor
 PointAcknowledged.act: supervisor, auditor
