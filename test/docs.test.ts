@@ -120,6 +120,7 @@ t.test('README’s addresses are served', async (t) => {
       code
         .replace(/^[A-Z]+ /, '')
         .replace('<id>', ':openingId')
+        .replace('<bidder>', ':bidder')
         .replace(/\/$/, '/*'),
     );
   t.ok(named.length > 3);

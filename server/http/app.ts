@@ -28,6 +28,7 @@ import { addPages } from './pages.ts';
 import { addPlatform } from './platform.ts';
 import { addProblems } from './problems.ts';
 import { addRecord } from './record.ts';
+import { addThreads } from './threads.ts';
 
 /** A thousand people may share one address; each credential has a limit of its own. */
 const SHARED_ADDRESS = 10;
@@ -150,6 +151,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addActs(typed, dependencies);
     addDecryptions(typed, dependencies);
     addRecord(typed, dependencies);
+    addThreads(typed, dependencies);
     addOperator(typed, dependencies);
     addLive(typed, dependencies);
     addLogs(typed, dependencies);
