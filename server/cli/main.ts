@@ -122,6 +122,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '在主持人启动补救程序后提交留存的密钥。',
     load: async () => (await import('./commands/remedy.ts')).handInBackup,
   },
+  quote: {
+    usage: `<opening> --amount <number> [--kind total|rate|unit] [--currency <code>] [--unit <unit>] [--words <text>] ${PERSON_USAGE}`,
+    en: 'Gives a sealed quote in a round of a negotiation.',
+    zh: '在谈判的报价轮次中提交密封报价。',
+    load: async () => (await import('./commands/quote.ts')).quote,
+  },
   'hand-in': {
     usage: '<file> --url <platform>',
     en: 'Hands in a decryption that somebody made with decrypt --out; needs no keys.',

@@ -3,7 +3,7 @@ import type { Entry } from '../core/log/entry.ts';
 import type { EventType } from '../core/opening/events.ts';
 import type { PersonRole } from '../core/opening/roles.ts';
 import type { OpeningState } from '../core/opening/state.ts';
-import { canSee, RELEASES, roleSees } from '../core/opening/visibility.ts';
+import { canSee, RELEASES, roleSees, roundOf } from '../core/opening/visibility.ts';
 
 /** An entry with all its disclosures, as the store holds them: never to leave the server whole. */
 export type HeldEntry = {
@@ -50,11 +50,17 @@ export function sharedDisclosures(
 ): DisclosuresBySeq {
   const shown: DisclosuresBySeq = {};
   for (const entry of earlier) {
-    const fields = stretch.flatMap(({ type }) => (RELEASES[type]?.type === entry.type ? RELEASES[type].fields : []));
+    const fields = stretch.flatMap((later) => (releases(later, entry) ? (RELEASES[later.type]?.fields ?? []) : []));
     add(shown, entry, (field) => fields.includes(field) && roleSees(role, refOf(entry, field), state));
   }
   for (const entry of stretch) add(shown, entry, (field) => roleSees(role, refOf(entry, field), state));
   return shown;
+}
+
+/** Does the later entry release fields of the earlier one? Where both name a round it is the same. */
+function releases(later: HeldEntry, earlier: HeldEntry): boolean {
+  const isOfType = RELEASES[later.type]?.type === earlier.type;
+  return isOfType && roundOf(later.entry.body) === roundOf(earlier.entry.body);
 }
 
 /**

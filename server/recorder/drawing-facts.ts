@@ -5,14 +5,10 @@ import { shareCommitment } from '../core/opening/draw.ts';
 import { type Drawing, sharerOf } from '../core/opening/drawing.ts';
 import type { Facts } from '../core/opening/facts.ts';
 import type { OpeningState } from '../core/opening/state.ts';
-import type { WindowKey } from '../core/seal/decryption.ts';
 import { digestText } from '../hash.ts';
-import type { TransactionSql } from '../store/driver.ts';
 import { platformShare } from '../vault/draw-share.ts';
 import { openSecret } from '../vault/open-secret.ts';
-import { unwrapWindowKey } from '../vault/window-key.ts';
-
-export type DrawingSources = { readonly tx: TransactionSql; readonly vaultKey: Uint8Array };
+import { type KeySources, openingKey } from './opening-key.ts';
 
 /**
  * Whether the sealed share of a submission is what it promises; null when there is no round that it could be for.
@@ -23,22 +19,22 @@ export async function lookAtShare(
   state: OpeningState,
   data: { readonly commitment: string; readonly sealed: string },
   bidder: number | null,
-  sources: DrawingSources,
+  sources: KeySources,
 ): Promise<Facts['sealedShare']> {
   const { drawing } = state;
   if (state.phase !== 'Drawing' || drawing?.stage !== 'committing') return null;
-  const share = await openShare(state, drawing, data.sealed, await drawKeyOf(state, drawing, sources));
+  const share = await openShare(state, drawing, data.sealed, await openingKey(state.openingId, drawing.kid, sources));
   return { isSound: share !== null && commitmentOf(state, drawing, bidder, share) === data.commitment };
 }
 
 /** The platform's share and those that nobody showed; null when the vault cannot open one of them now. */
-export async function openShares(state: OpeningState, sources: DrawingSources): Promise<Facts['drawShares']> {
+export async function openShares(state: OpeningState, sources: KeySources): Promise<Facts['drawShares']> {
   const { drawing } = state;
   if (state.phase !== 'Drawing' || drawing?.stage !== 'revealing') return null;
   const missing = drawing.shares.filter((share) => share.share === null);
   const opened = new Map<number | null, string>();
   if (missing.length > 0) {
-    const key = await drawKeyOf(state, drawing, sources);
+    const key = await openingKey(state.openingId, drawing.kid, sources);
     for (const { bidder, commitment, sealed } of missing) {
       const share = await openShare(state, drawing, sealed, key);
       if (share === null || commitmentOf(state, drawing, bidder, share) !== commitment) return null;
@@ -61,19 +57,4 @@ async function openShare(
 
 function commitmentOf({ openingId }: OpeningState, { round }: Drawing, bidder: number | null, share: string): string {
   return shareCommitment({ openingId, round }, { sharer: sharerOf(bidder), share }, digestText);
-}
-
-/** The private key of the round; null where its row is not written yet, because the round begins in this very commit. */
-async function drawKeyOf(
-  { openingId }: OpeningState,
-  { kid }: Drawing,
-  { tx, vaultKey }: DrawingSources,
-): Promise<KeyObject | null> {
-  const [row] = await tx<{ publicJwk: string; wrappedPrivate: Uint8Array | null }[]>`
-    SELECT public_jwk AS "publicJwk", wrapped_private AS "wrappedPrivate" FROM window_keys
-    WHERE opening_id = ${openingId} AND kid = ${kid}`;
-  if (row === undefined) return null;
-  if (row.wrappedPrivate === null) throw new Error('the key of a running drawing was destroyed');
-  const publicKey = JSON.parse(row.publicJwk) as WindowKey;
-  return unwrapWindowKey(vaultKey, { openingId, kid, publicKey, wrappedKey: row.wrappedPrivate });
 }

@@ -10,7 +10,8 @@ import { digestText, sha256 } from '../hash.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
 import { lookAtShare, openShares } from './drawing-facts.ts';
-import type { KeptOpening } from './kept-opening.ts';
+import type { FoldedOpening, KeptOpening } from './kept-opening.ts';
+import { lookAtQuote, openQuotes } from './quote-facts.ts';
 
 /** What the vault has prepared for an opening, outside any transaction. */
 export type Prepared = {
@@ -52,12 +53,13 @@ export type Asked = {
 const NEED_KEY: Readonly<Record<string, readonly string[]>> = {
   OpenWindow: ['RosterPublished'],
   StartDrawing: ['RosterPublished', 'Announcing'],
+  StartQuoteRound: ['Announcing', 'QuoteRound'],
 };
 
 /** The facts for one command at this point of the round. */
 export async function findFacts(
   { type, data, bidder, creditCode }: Asked,
-  kept: KeptOpening,
+  kept: FoldedOpening,
   times: {
     readonly at: number;
     readonly receivedAt: number;
@@ -81,6 +83,11 @@ export async function findFacts(
         ? await lookAtShare(kept.state, data as CommandData<'CommitShare'>, bidder, sources)
         : null,
     drawShares: type === 'CloseReveals' ? await openShares(kept.state, sources) : null,
+    sealedQuote:
+      type === 'SubmitQuote'
+        ? await lookAtQuote(kept, data as CommandData<'SubmitQuote'>, { bidder, creditCode }, sources)
+        : null,
+    quotes: type === 'ReleaseQuotes' ? await openQuotes(kept, sources) : null,
     openedLists: sources.prepared.openedLists,
     manifest: sources.prepared.manifest,
     cosigned: sources.cosigned,

@@ -23,7 +23,11 @@ export type FoldedOpening = KeptOpening & {
   readonly attempts: ReadonlySet<string>;
   /** By credit code: under which command the company last checked in, so that whoever does it again gets that receipt. */
   readonly checkIns: ReadonlyMap<string, CheckIn>;
+  /** By `quoteName`: the sealed quotes of each round, and whose they are. */
+  readonly quotes: ReadonlyMap<string, SealedQuote>;
 };
+
+export type SealedQuote = { readonly commitment: string; readonly sealed: string };
 
 export type CheckIn = { readonly actId: string; readonly account: string; readonly command: string };
 
@@ -31,12 +35,27 @@ export type CheckIn = { readonly actId: string; readonly account: string; readon
 export function foldEvent(before: FoldedOpening | null, event: LoggedEvent): FoldedOpening {
   const receivedUntil = Math.max(before?.receivedUntil ?? 0, event.receivedAt ?? 0);
   if (before === null) {
-    return { state: begin(event), register: emptyRegister, receivedUntil, attempts: new Set(), checkIns: new Map() };
+    const nothing = { attempts: new Set<string>(), checkIns: new Map(), quotes: new Map() };
+    return { state: begin(event), register: emptyRegister, receivedUntil, ...nothing };
   }
   const state = evolve(before.state, event);
+  if (event.type === 'QuoteReceived') {
+    const { quoter, sealed } = event.fields;
+    if (quoter?.known !== true || sealed?.known !== true)
+      throw new Error('the recorder is shown a quote without its bidder');
+    const { round, commitment } = event.body;
+    const quote = { commitment, sealed: sealed.value as string };
+    const quotes = new Map(before.quotes).set(quoteName(round, quoter.value as number), quote);
+    return { ...before, state, receivedUntil, quotes };
+  }
   if (event.type !== 'AttemptRefused') return { ...before, state, receivedUntil };
   const attempts = new Set(before.attempts).add(attemptName(event.body));
   return { ...before, state, receivedUntil, attempts };
+}
+
+/** The name under which a round's quote is kept. */
+export function quoteName(round: number, bidder: number): string {
+  return `${round}/${bidder}`;
 }
 
 export function attemptName({ bidder, attempt }: { readonly bidder: number; readonly attempt: string }): string {

@@ -15,6 +15,7 @@ export type MachineCommand =
         | 'CloseReveals'
         | 'CloseWindow'
         | 'CloseRemedy'
+        | 'ReleaseQuotes'
         | 'TimeOutConfirmations'
         | 'ArchiveOpening'
         | 'EndSuspension'
@@ -38,6 +39,7 @@ const BOUNDARIES: ReadonlySet<string> = new Set([
   'CloseReveals',
   'CloseWindow',
   'CloseRemedy',
+  'ReleaseQuotes',
   'TimeOutConfirmations',
 ]);
 

@@ -44,18 +44,20 @@ export const BUILT = [
 export type BuiltPhase = (typeof BUILT)[number];
 
 /** Phases beside the plain course, each reached under a policy that asks for it. */
-export const DETOURS = ['Drawing', 'Remedy'] as const satisfies readonly Phase[];
+export const DETOURS = ['Drawing', 'Remedy', 'QuoteRound'] as const satisfies readonly Phase[];
 export type DetourPhase = (typeof DETOURS)[number];
 /** Every phase that a script can stand in. */
 export const STANDS = [...BUILT, ...DETOURS] as const;
 
-/** A draw among three values, by default before decryption. */
+/** A draw among a million values, so that no forged share leads to the same one by chance; by default before decryption. */
 export const DRAW = {
   when: 'before_decryption',
-  coefficients: ['0.95', '0.96', '0.97'],
+  coefficients: { first: 1, last: 1_000_000 },
   commitMs: 5 * MINUTE,
   revealMs: 2 * MINUTE,
 } satisfies Exclude<Policy['draw'], 'none'>;
+/** Two rounds of quotes of ten minutes. */
+export const ROUNDS = { maxRounds: 2, roundMs: 10 * MINUTE };
 /** A remedy of ten minutes. */
 export const REMEDY = { kind: 'backup', windowMs: 10 * MINUTE } as const satisfies Policy['remedy'];
 export const DRAW_AFTER: Policy['draw'] = { ...DRAW, when: 'after_decryption' };
@@ -151,6 +153,10 @@ export function reach(phase: BuiltPhase | DetourPhase, setting: Setting = {}): S
     const policy = { draw: DRAW, ...setting.policy };
     return reach('RosterPublished', { ...setting, policy }).go('StartDrawing', {}, host);
   }
+  if (phase === 'QuoteRound') {
+    const policy = { quoteRounds: ROUNDS, ...setting.policy };
+    return reach('Announcing', { profile: 'negotiation', ...setting, policy }).go('StartQuoteRound', {}, host);
+  }
   if (phase === 'Remedy') {
     const policy = { remedy: REMEDY, ...setting.policy };
     return reach('Attribution', { ...setting, policy }).go('OpenRemedy', {}, host);
@@ -200,6 +206,17 @@ export function drawNow(): Script {
   const show = (party: number | null) => ({ round: 1, share: scriptedShare(party) });
   s.go('RevealShare', show(null), witness).go('RevealShare', show(1), bidder(1));
   return s.clockTo(s.state.drawing?.revealBy ?? 0).go('CloseReveals', {}, clock);
+}
+
+/** What a bidder sends to quote in the running round. */
+export function quoteOf(s: Script, number: number) {
+  return { round: s.state.quoteRounds.length, commitment: s.offerOf(number).digest, sealed: 'a.b.c.d.e' };
+}
+
+/** These bidders quote, and the round ends. */
+export function quoteNow(s: Script, ...numbers: number[]): Script {
+  for (const number of numbers) s.go('SubmitQuote', quoteOf(s, number), bidder(number));
+  return s.clockTo(s.state.quoteRounds.at(-1)?.closesAt ?? 0).go('ReleaseQuotes', {}, clock);
 }
 
 /** Suspended by the host, in a phase that allows it. */

@@ -74,6 +74,10 @@ export type Script = {
   /** What decide is told now, with changes. */
   facts(changes?: Partial<Facts>): Facts;
   registerFacts(): RegisterFacts;
+  /** Who has quoted in the last round. */
+  quoters(): readonly number[];
+  /** What a bidder offers in the last round: the disclosure it seals, and its digest. */
+  offerOf(number: number): { readonly disclosure: string; readonly digest: string };
   /** Moves the clock to an instant. */
   clockTo(at: number): Script;
   /** A copy that goes its own way. */
@@ -237,6 +241,21 @@ function resume(from: Snapshot): Script {
     const { roster, numbers: drawn } = registerFacts();
     return Number(roster[drawn.indexOf(number)]?.creditCode.slice(-7));
   };
+  /** Who has quoted in the last round. */
+  const quoters = (): number[] =>
+    lines.flatMap(({ entry, disclosed }) =>
+      entry.type === 'QuoteReceived' && entry.body['round'] === state.quoteRounds.length
+        ? [disclosed['quoter'] as number]
+        : [],
+    );
+  const offerOf = (number: number) => {
+    const { roster, numbers: drawn } = registerFacts();
+    const round = state.quoteRounds.length;
+    const creditCode = roster[drawn.indexOf(number)]?.creditCode ?? '';
+    const quote = { kind: 'total', amount: `${900_000 + number}.00`, currency: 'CNY', unit: '元', inWords: '' };
+    const offer = { v: 1, openingId: OPENING_ID, round, creditCode, quote };
+    return makeDisclosure(sha256, sha256(utf8(`salt of ${number} in round ${round}`)), 'quote', offer);
+  };
   const openedLists = (): OpenedList[] =>
     state.bids.filter(isDecrypted).map((bid) => {
       const { list, disclosure } = openingListOf(indexOf(bid.bidder));
@@ -256,6 +275,8 @@ function resume(from: Snapshot): Script {
       platform: PLATFORM_SHARES[(state.drawing?.round ?? 1) - 1] ?? '',
       opened: new Map(state.drawing?.shares.map(({ bidder }) => [bidder, scriptedShare(bidder)])),
     },
+    sealedQuote: { isSound: true, isRepeated: false },
+    quotes: new Map(quoters().map((number) => [number, offerOf(number).disclosure])),
     openedLists: openedLists(),
     manifest: {
       sha256: digest(canonicalise({ files: [] })),
@@ -282,6 +303,8 @@ function resume(from: Snapshot): Script {
     },
     facts: (changes = {}) => facts(changes),
     registerFacts,
+    quoters,
+    offerOf,
     clockTo(at) {
       now = at;
       return script;

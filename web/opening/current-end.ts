@@ -1,8 +1,9 @@
 /** Which end time runs towards in this state: what the big countdown shows. */
+import { runningRound } from '../../server/core/opening/quote-rounds.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 
 export type End = {
-  readonly what: 'check_in' | 'deadline' | 'commitments' | 'reveals' | 'remedy' | 'window' | 'confirmation';
+  readonly what: 'check_in' | 'deadline' | 'commitments' | 'reveals' | 'remedy' | 'quotes' | 'window' | 'confirmation';
   /** The instant it would end, integer ms. */
   readonly at: number;
   /** What is left of it while the opening is suspended, ms; null when time runs. */
@@ -34,6 +35,10 @@ function runningEnd(state: OpeningState): End | null {
     }
     case 'Remedy':
       return state.remedy === null ? null : running('remedy', state.remedy.closesAt);
+    case 'QuoteRound': {
+      const round = runningRound(state);
+      return round === null ? null : running('quotes', round.closesAt);
+    }
     case 'RecordConfirm':
       return state.record === null || state.record.timedOut ? null : running('confirmation', state.record.confirmBy);
     default:

@@ -15,6 +15,8 @@ const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
   'DrawingVoided',
   'RemedyOpened',
   'RemedyClosed',
+  'QuoteRoundStarted',
+  'QuotesReleased',
   'WindowOpened',
   'WindowExtended',
   'WindowClosed',

@@ -15,6 +15,7 @@ const END_WORDS = {
   commitments: 'end_commitments',
   reveals: 'end_reveals',
   remedy: 'end_remedy',
+  quotes: 'end_quotes',
   window: 'end_window',
   confirmation: 'end_confirmation',
 } as const satisfies Record<End['what'], string>;

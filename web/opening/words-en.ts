@@ -44,6 +44,7 @@ export const en: Readonly<Record<Key, string>> = {
   end_commitments: 'Until shares are final',
   end_reveals: 'Until shares not shown are opened',
   end_remedy: 'Until the remedy ends',
+  end_quotes: 'Until the round of quotes ends',
   end_window: 'Until the decryption window ends',
   end_confirmation: 'Until the confirmation period ends',
   endsAt: 'ends {time}',

@@ -42,6 +42,7 @@ export const zh = {
   end_commitments: '距份额承诺截止',
   end_reveals: '距份额公开截止',
   end_remedy: '距补救时限结束',
+  end_quotes: '距本轮报价结束',
   end_window: '距解密时限结束',
   end_confirmation: '距记录确认时限结束',
   endsAt: '至 {time}',

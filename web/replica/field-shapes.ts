@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { BidderNumber, MessageText, ReasonText } from '../../server/core/opening/details.ts';
 import type { EventType } from '../../server/core/opening/events.ts';
+import { QuoteRowSchema } from '../../server/core/opening/quote-rounds.ts';
 import {
   LodgementSchema,
   PriceRowSchema,
@@ -18,6 +19,7 @@ const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<string, T
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
   DrawingVoidProposed: { reason: ReasonText },
   DrawingVoided: { reason: ReasonText },
+  QuotesReleased: { rows: Type.Array(QuoteRowSchema) },
   RulingGiven: { reason: ReasonText },
   RecordRefused: { reason: ReasonText },
   Said: { text: MessageText },

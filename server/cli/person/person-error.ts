@@ -69,6 +69,7 @@ export const PERSON_ERRORS = {
     en: 'The file is no backup of the bid that stands.',
     zh: '该文件不是当前有效投标的密钥备份。',
   },
+  no_quote_round: { en: 'No round takes quotes now.', zh: '当前没有接收报价的轮次。' },
   no_record_shown: { en: 'There is no record to answer yet.', zh: '尚无可确认的开标记录。' },
   wait_ended: { en: 'The wait was ended before it came to be.', zh: '等待已结束，所等事项尚未发生。' },
 } as const satisfies Record<string, Words>;

@@ -1,6 +1,7 @@
 // What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
 import type { CommandType } from './commands.ts';
 import { hasWitnessShare, isAllShown } from './drawing.ts';
+import { runningRound } from './quote-rounds.ts';
 import { leftToRemedy } from './remedy.ts';
 import type { OpeningState } from './state.ts';
 import { isAnyOpen } from './steps/objection.ts';
@@ -25,6 +26,10 @@ export function nextAlarm(state: OpeningState): Alarm | null {
       return { at: state.deadlineAt, command: 'Seal' };
     case 'Decrypting':
       return state.window === null ? null : { at: state.window.closesAt, command: 'CloseWindow' };
+    case 'QuoteRound': {
+      const running = runningRound(state);
+      return running === null ? null : { at: running.closesAt, command: 'ReleaseQuotes' };
+    }
     case 'Remedy':
       return remedyAlarm(state);
     case 'Drawing':
@@ -82,6 +87,7 @@ export function runningUntil(state: OpeningState): number | null {
   // Bids are lodged from publication on, so the deadline runs before check-in opens as well.
   if (state.phase === 'Scheduled' || state.phase === 'CheckIn') return state.deadlineAt;
   if (state.phase === 'Decrypting') return state.window?.closesAt ?? null;
+  if (state.phase === 'QuoteRound') return runningRound(state)?.closesAt ?? null;
   if (state.phase === 'Remedy') return state.remedy?.closesAt ?? null;
   if (state.phase === 'Drawing' && state.drawing !== null) return state.drawing.revealBy ?? state.drawing.commitBy;
   if (state.phase === 'RecordConfirm' && state.record !== null && !state.record.timedOut) return state.record.confirmBy;

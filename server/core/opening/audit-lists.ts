@@ -115,6 +115,7 @@ export function recordProblem(before: OpeningState | null, state: OpeningState, 
   if (recordDigest(document, digest) !== record.sha256) return ['record_differs'];
   if (!hasPublicForm(document, state)) return ['record_differs'];
   if (!roster.known || !numbers.known || prices?.known !== true) return [];
+  if (before.quoteRounds.some((held) => held.rows?.known !== true)) return [];
   // what cannot be a roster has been found at the roster
   if (roster.value.length !== state.bids.length || !isPermutation(numbers.value, state.bids.length)) return [];
   const note = typeof document.note === 'string' ? document.note : '';

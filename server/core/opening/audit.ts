@@ -18,6 +18,7 @@ import {
   rowsProblem,
   sealProblem,
 } from './audit-lists.ts';
+import { quotesProblem } from './audit-quotes.ts';
 import { COMMANDS } from './commands.ts';
 import { CorruptLogError } from './corrupt-log.ts';
 import { isWithinReach } from './cosigners.ts';
@@ -76,6 +77,10 @@ export const AUDIT_PROBLEMS = {
   numbers_not_a_permutation: {
     en: 'The bidder numbers are not a draw of 1 to n.',
     zh: '投标人编号不是 1 至 n 的排列。',
+  },
+  quotes_differ: {
+    en: 'The released quotes are not those that were committed to in the round.',
+    zh: '公布的报价与本轮承诺的不一致。',
   },
   share_differs: {
     en: 'A share of the drawing is not the one that was promised.',
@@ -177,6 +182,8 @@ function listProblems(
         digest(canonicalise(event.body.policy)) === event.body.policyHash ? null : 'policy_hash_differs',
         drawPromiseProblem(after),
       ];
+    case 'QuotesReleased':
+      return [quotesProblem(after, sha256)];
     case 'ShareRevealed':
     case 'ShareOpened':
       return [shareProblem(before, event.body, digest)];

@@ -110,7 +110,12 @@ export const COMMANDS = {
   CloseRemedy: { data: nothing, ...clock },
   AnnouncePrices: { data: nothing, roles: ['host'], signedBy: 'session' },
   StartQuoteRound: { data: nothing, roles: ['host'], signedBy: 'session' },
-  SubmitQuote: { data: nothing, roles: ['bidder'], signedBy: 'certificate' },
+  SubmitQuote: {
+    data: Type.Object({ round: Type.Integer({ minimum: 1 }), commitment: DigestText, sealed: SealedText }, strict),
+    roles: ['bidder'],
+    signedBy: 'certificate',
+  },
+  ReleaseQuotes: { data: nothing, ...clock },
   IssueRecord: {
     data: Type.Object({ note: Type.String({ maxLength: 2_000 }) }, strict),
     roles: ['host'],

@@ -21,6 +21,7 @@ import { acknowledgeNotice, giveNotice } from './steps/notice.ts';
 import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
 import { acknowledgePoint } from './steps/point.ts';
 import { postponeOpening, rescheduleOpening } from './steps/postponement.ts';
+import { releaseQuotes, startQuoteRound, submitQuote } from './steps/quotes.ts';
 import {
   archiveOpening,
   attestClose,
@@ -172,6 +173,12 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return submitBackup(state, command, facts);
     case 'CloseRemedy':
       return closeRemedy(state, command, facts);
+    case 'StartQuoteRound':
+      return startQuoteRound(state, command, facts);
+    case 'SubmitQuote':
+      return submitQuote(state, command, facts);
+    case 'ReleaseQuotes':
+      return releaseQuotes(state, command, facts);
     case 'StartDrawing':
       return startDrawing(state, command, facts);
     case 'CommitShare':
@@ -191,8 +198,6 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
     case 'OrderAbort':
       return orderAbort(state, command, facts);
     case 'UnsealLayer':
-    case 'StartQuoteRound':
-    case 'SubmitQuote':
       // The phase table has already refused these in every phase; a cell that says yes without its step is a fault.
       return refuse('not_available_yet');
   }

@@ -12,7 +12,7 @@ export const DrawRound = Type.Integer({ minimum: 1, maximum: MAX_DRAW_ROUNDS });
 /** A compact JWE to a key of the opening: header, wrapped key, nonce, ciphertext and tag (`seal/sealed-secret.ts`). */
 export const SealedText = Type.String({
   pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$',
-  maxLength: 2_048,
+  maxLength: 4_096,
 });
 
 /** Whose share it is: a bidder's number, or null for the witness. */

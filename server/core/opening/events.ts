@@ -28,6 +28,7 @@ import {
   withRoster,
 } from './field-rules.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES, WITNESS_POINTS } from './policy.ts';
+import { QUOTE_EVENTS } from './quote-events.ts';
 import { REMEDY_EVENTS } from './remedy-events.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -183,6 +184,7 @@ export const EVENTS = {
     ),
     withheld: { ...person, rows: toAllUnlessSecret, numbers: toAll },
   },
+  ...QUOTE_EVENTS,
   RecordIssued: {
     body: Type.Object({ ...RecordVersion, confirmBy: InstantText }, strict),
     withheld: { ...person, record: toAllUnlessSecret, publicRecord: toAll },

@@ -7,6 +7,7 @@ import type { Drawing } from './drawing.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
 import { evolveDrawing } from './evolve-drawing.ts';
+import { evolveQuotes } from './evolve-quotes.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
 import { withNotice } from './notices.ts';
@@ -102,6 +103,7 @@ export function begin(event: LoggedEvent): OpeningState {
     drawing: null,
     remedy: null,
     prices: null,
+    quoteRounds: [],
     record: null,
     pastRecords: [],
     objections: [],
@@ -419,9 +421,16 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
               },
         drawing: s.drawing === null ? null : shiftedDrawing(s.drawing, since, frozenMs),
         remedy: s.remedy === null ? null : shiftedRemedy(s.remedy, since, frozenMs),
+        quoteRounds: s.quoteRounds.map((round) =>
+          round.rows === null ? { ...round, closesAt: shifted(round.closesAt, since, frozenMs) } : round,
+        ),
         record: s.record === null ? null : { ...s.record, confirmBy: shifted(s.record.confirmBy, since, frozenMs) },
       };
     }
+    case 'QuoteRoundStarted':
+    case 'QuoteReceived':
+    case 'QuotesReleased':
+      return evolveQuotes(s, event);
     case 'DrawingStarted':
     case 'ShareCommitted':
     case 'ShareLeftOut':

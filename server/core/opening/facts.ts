@@ -60,6 +60,10 @@ export type Facts = {
   readonly sealedShare: { readonly isSound: boolean } | null;
   /** At the end of a drawing: the platform's share and, by bidder (null the witness), those that nobody showed; null when one does not open. */
   readonly drawShares: { readonly platform: string; readonly opened: ReadonlyMap<number | null, string> } | null;
+  /** Of a quote that comes sealed: whether it opens to what it promises, and whether its bidder has one in this round already. */
+  readonly sealedQuote: { readonly isSound: boolean; readonly isRepeated: boolean } | null;
+  /** At the end of a round: the disclosure of each quote, by bidder; null when one does not open now. */
+  readonly quotes: ReadonlyMap<number, string> | null;
   readonly openedLists: readonly OpenedList[] | null;
   readonly manifest: { readonly sha256: string; readonly bids: number; readonly document: unknown } | null;
   /** The head before this command is countersigned by the policy's quorum; with quorum 0 always true. */

@@ -15,7 +15,7 @@ export type Audience = keyof typeof AUDIENCES;
 /** From `at_once`, or from the later event whose commit releases the field; never to them where the policy keeps prices secret. */
 export type FieldRule = {
   readonly to: Audience;
-  readonly from: 'at_once' | 'RosterPublished';
+  readonly from: 'at_once' | 'RosterPublished' | 'QuotesReleased';
   readonly unless?: 'prices_secret';
 };
 export type FieldRules = readonly FieldRule[];

@@ -2,7 +2,9 @@
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { BidderNumber, MessageText, ReasonText } from './details.ts';
+import { SealedText } from './drawing-events.ts';
 import type { EventType } from './events.ts';
+import { QuoteRowSchema } from './quote-rounds.ts';
 import { OpeningRecordSchema, PublicRecordSchema } from './record.ts';
 import { LodgementSchema, PriceRowSchema, RegisterCountsSchema, RosterRowSchema } from './rows.ts';
 
@@ -13,6 +15,8 @@ export const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<st
   BidsSealed: { lodgements: Type.Array(LodgementSchema), counts: RegisterCountsSchema },
   RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
+  QuotesReleased: { rows: Type.Array(QuoteRowSchema) },
+  QuoteReceived: { quoter: BidderNumber, sealed: SealedText },
   RecordIssued: { record: OpeningRecordSchema, publicRecord: Type.Union([PublicRecordSchema, Type.Null()]) },
   Said: { text: MessageText },
   SaidInPrivate: { text: MessageText },

@@ -8,6 +8,7 @@ import { effectsOf } from './correction.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
+import { quotingBids, runningRound } from './quote-rounds.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
 import { MAX_MESSAGES_PER_BIDDER } from './steps/chat.ts';
@@ -15,6 +16,7 @@ import { isAsShown } from './steps/correction.ts';
 import { isDrawOpen } from './steps/drawing.ts';
 import { isAnyOpen } from './steps/objection.ts';
 import { isDue } from './steps/point.ts';
+import { isQuotingOpen } from './steps/quotes.ts';
 import { hindranceToClose } from './steps/record.ts';
 import { hasLawfulLead } from './steps/sealing.ts';
 import { standingOf } from './steps/window.ts';
@@ -68,6 +70,21 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       const bid = bidOf(before, event.body.bidder);
       const isInTime = window !== null && standingOf(window, event.receivedAt ?? event.at) === 'open';
       return isInTime && bid !== undefined && !isDecrypted(bid) && !isUndecided(bid) && bid.revokedAt === null;
+    }
+    case 'QuoteRoundStarted': {
+      const rules = policy.quoteRounds;
+      if (rules === undefined || before.quoteRounds.length >= rules.maxRounds) return false;
+      return event.body.closesAt === formatInstant(event.at + rules.roundMs);
+    }
+    case 'QuoteReceived': {
+      const running = runningRound(before);
+      return running !== null && standingOf(running, event.receivedAt ?? event.at) === 'open';
+    }
+    case 'QuotesReleased': {
+      const closesAt = runningRound(before)?.closesAt ?? event.at + 1;
+      const { effectiveAt, quoted, declined } = event.body;
+      const isDue = event.at >= closesAt && effectiveAt === formatInstant(closesAt);
+      return isDue && quoted + declined === quotingBids(before).length;
     }
     case 'RemedyOpened': {
       const { opensAt, closesAt, bids: numbers } = event.body;
@@ -125,7 +142,11 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     }
     case 'RecordIssued':
       // never less time to answer than was promised
-      return event.body.confirmBy >= formatInstant(event.at + policy.confirmationMs) && !isDrawOpen(before);
+      return (
+        event.body.confirmBy >= formatInstant(event.at + policy.confirmationMs) &&
+        !isDrawOpen(before) &&
+        !isQuotingOpen(before)
+      );
     case 'RecordSigned':
     case 'RecordRefused': {
       const { record } = before;

@@ -71,6 +71,16 @@ export const PolicySchema = Type.Object(
     witnessPoints: Type.Array(Type.Enum(WITNESS_POINTS), { uniqueItems: true }),
     remedy: Type.Union([Type.Literal('none'), RemedyRulesSchema]),
     draw: Type.Union([Type.Literal('none'), DrawRulesSchema]),
+    /** Rounds of sealed quotes after the announcement (采购法38(5)), and how long each takes quotes, ms; absent: none. */
+    quoteRounds: Type.Optional(
+      Type.Object(
+        {
+          maxRounds: Type.Integer({ minimum: 1, maximum: 10 }),
+          roundMs: Type.Integer({ minimum: 1_000, maximum: 1440 * MINUTE }),
+        },
+        { additionalProperties: false },
+      ),
+    ),
     tendererLayer: Type.Boolean(),
     blindWindow: Type.Boolean(),
   },
@@ -186,6 +196,15 @@ export function unlawfulMember(profile: ProfileName, policy: Policy): (typeof BO
 const LEAST_DRAW_MS = MINUTE;
 /** Least time outside a rehearsal for fetching a kept key. */
 const LEAST_REMEDY_MS = 5 * MINUTE;
+
+/** Least time outside a rehearsal for a quote. */
+const LEAST_ROUND_MS = 5 * MINUTE;
+
+/** Are rounds of quotes held where the law has them, in a negotiation, and with room to act? */
+export function areLawfulRounds(profile: ProfileName, { quoteRounds }: Pick<Policy, 'quoteRounds'>): boolean {
+  if (quoteRounds === undefined || profile === 'rehearsal') return true;
+  return profile === 'negotiation' && quoteRounds.roundMs >= LEAST_ROUND_MS;
+}
 
 /** Does the remedy leave room to act? */
 export function isLawfulRemedy(profile: ProfileName, { remedy }: Pick<Policy, 'remedy'>): boolean {

@@ -88,9 +88,25 @@ const members = {
   cosignerQuorum: Type.Integer({ minimum: 0 }),
 };
 
+/** One round of quotes; null is a bidder that declined (采购法38(5)). */
+const RecordRoundSchema = Type.Object(
+  {
+    round: Type.Integer({ minimum: 1 }),
+    opensAt: InstantText,
+    closedAt: InstantText,
+    quotes: Type.Array(Type.Object({ bidder: BidderNumber, quote: Type.Union([QuoteSchema, Type.Null()]) }, strict)),
+  },
+  strict,
+);
+
 /** The opening record 开标记录: its RFC 8785 form is the original (20号令62), what bidders sign is that form's digest. */
 export const OpeningRecordSchema = Type.Object(
-  { ...members, lines: Type.Array(RecordLineSchema), note: Type.String() },
+  {
+    ...members,
+    lines: Type.Array(RecordLineSchema),
+    rounds: Type.Optional(Type.Array(RecordRoundSchema)),
+    note: Type.String(),
+  },
   { ...strict, $id: 'opening-record', title: '开标记录 opening record' },
 );
 export type OpeningRecord = Type.Static<typeof OpeningRecordSchema>;
@@ -142,6 +158,7 @@ export function buildRecord(
     ceilingPrice: state.policy.ceilingPrice,
     currency: state.policy.currency,
     lines: state.bids.map((bid) => lineOf(bid, register, prices.value)),
+    ...roundsOf(state),
     objections: state.objections.map((o) => ({
       objection: o.objection,
       bidder: o.bidder,
@@ -156,6 +173,16 @@ export function buildRecord(
 function drawOf({ drawing }: OpeningState): Pick<OpeningRecord, 'draw'> {
   if (drawing?.coefficient == null) return {};
   return { draw: { round: drawing.round, coefficient: drawing.coefficient } };
+}
+
+function roundsOf({ quoteRounds }: OpeningState): Pick<OpeningRecord, 'rounds'> {
+  if (quoteRounds.length === 0) return {};
+  const rounds = quoteRounds.map(({ round, opensAt, closesAt, rows }) => {
+    if (rows?.known !== true) throw new Error('a record needs the quotes of every round');
+    const quotes = rows.value.map(({ bidder, quote }) => ({ bidder, quote }));
+    return { round, opensAt: formatInstant(opensAt), closedAt: formatInstant(closesAt), quotes };
+  });
+  return { rounds };
 }
 
 function lineOf(
@@ -201,7 +228,7 @@ export function publicFormOf(
   policy: Pick<Policy, 'publicPrices'>,
 ): PublicRecord | null {
   if (policy.publicPrices) return null;
-  const { lines, note: _note, ...rest } = record;
+  const { lines, note: _note, rounds: _rounds, ...rest } = record;
   return {
     ...rest,
     form: 'public',

@@ -173,6 +173,19 @@ export const REFUSALS = {
   nothing_to_remedy: { en: 'No bid is left that could be remedied.', zh: '没有可以补救的投标。' },
   not_in_the_remedy: { en: 'The remedy is not for this bid.', zh: '本次补救不适用于该投标。' },
   remedy_is_over: { en: 'The time of the remedy is over.', zh: '补救时限已结束。' },
+  // rounds of quotes
+  no_quotes_promised: { en: 'The policy promises no round of quotes.', zh: '开标规则未规定报价轮次。' },
+  quote_round_running: { en: 'A round of quotes is running.', zh: '本轮报价正在进行。' },
+  quote_round_is_over: { en: 'No round takes quotes now.', zh: '当前没有接收报价的轮次。' },
+  too_many_quote_rounds: { en: 'The rounds of quotes are used up.', zh: '报价轮次已用完。' },
+  wrong_quote_round: { en: 'The quote is for another round.', zh: '该报价属于另一轮次。' },
+  already_quoted: { en: 'You have quoted in this round.', zh: '您在本轮已经报价。' },
+  quote_not_as_committed: {
+    en: 'The sealed quote does not open to what it commits to.',
+    zh: '密封的报价与其承诺不符或无法打开。',
+  },
+  quotes_not_open: { en: 'A quote cannot be opened now.', zh: '有报价暂时无法打开。' },
+  quotes_missing: { en: 'The policy promises a round of quotes first.', zh: '规则要求先完成报价轮次。' },
   // announcement and record
   lists_not_ready: { en: 'The opening lists are still being derived.', zh: '开标一览表仍在提取中。' },
   no_record_yet: { en: 'No record has been issued.', zh: '尚未生成开标记录。' },

@@ -7,6 +7,7 @@ import type { EventBody, Evidence, Knowable } from './events.ts';
 import type { Notice } from './notices.ts';
 import type { Phase } from './phases.ts';
 import type { Policy, ProfileName, WitnessPoint } from './policy.ts';
+import type { QuoteRound } from './quote-rounds.ts';
 import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 
@@ -121,6 +122,7 @@ export type OpeningState = {
   readonly drawing: Drawing | null;
   readonly remedy: Remedy | null;
   readonly prices: Knowable<readonly PriceRow[]> | null;
+  readonly quoteRounds: readonly QuoteRound[];
   readonly record: OpeningRecordHead | null;
   /** The versions before it, the first first. */
   readonly pastRecords: readonly PastRecord[];

@@ -17,14 +17,23 @@ function rulesOf(type: EventType, field: string): FieldRules {
 }
 
 /** Has the event that releases this field happened, and does the policy let it out? */
-function isReleased(rule: FieldRules[number], state: OpeningState): boolean {
+function isReleased(rule: FieldRules[number], body: unknown, state: OpeningState): boolean {
   if (rule.unless === 'prices_secret' && !state.policy.publicPrices) return false;
   switch (rule.from) {
     case 'at_once':
       return true;
     case 'RosterPublished':
       return state.bids.length > 0;
+    case 'QuotesReleased': {
+      const round = roundOf(body);
+      return round !== null && state.quoteRounds.some((held) => held.round === round && held.rows !== null);
+    }
   }
+}
+
+/** The round that an entry names; null where it names none. */
+export function roundOf(body: unknown): unknown {
+  return typeof body === 'object' && body !== null && 'round' in body ? body.round : null;
 }
 
 /** Entries about a bidder by which others acted: their person, source and act are not the bidder's to see. */
@@ -60,7 +69,7 @@ export function canSee(viewer: Viewer, ref: FieldRef, state: OpeningState): bool
 
 /** What everyone of a role sees alike: the part of a frame that is truly shared. */
 export function roleSees(role: PersonRole, ref: FieldRef, state: OpeningState): boolean {
-  return rulesOf(ref.type, ref.field).some((rule) => isReleased(rule, state) && isIn(role, rule.to));
+  return rulesOf(ref.type, ref.field).some((rule) => isReleased(rule, ref.body, state) && isIn(role, rule.to));
 }
 
 function isIn(role: PersonRole, audience: keyof typeof AUDIENCES): boolean {
@@ -73,6 +82,8 @@ export const RELEASES: Readonly<
   Partial<Record<EventType, { readonly type: EventType; readonly fields: readonly string[] }>>
 > = {
   RosterPublished: { type: 'BidsSealed', fields: ['lodgements', 'counts'] },
+  /** Those of its own round. */
+  QuotesReleased: { type: 'QuoteReceived', fields: ['who', 'source', 'act', 'quoter', 'sealed'] },
 };
 
 /**

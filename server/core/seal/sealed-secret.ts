@@ -7,8 +7,8 @@ import { fromUtf8 } from '../log/utf8.ts';
 import { DigestText, OpeningId, WindowKeySchema } from '../opening/details.ts';
 import { SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION } from './decryption.ts';
 
-/** What is sealed this way: a share of a drawing, 32 bytes. */
-export const SECRET_KINDS = ['draw_share'] as const;
+/** What is sealed this way: a share of a drawing, 32 bytes; a quote's disclosure, as UTF-8. */
+export const SECRET_KINDS = ['draw_share', 'quote'] as const;
 export type SecretKind = (typeof SECRET_KINDS)[number];
 
 /** What a sealed secret is for; a JWE made for another opening, round or use is none for this one. */

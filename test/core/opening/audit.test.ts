@@ -17,7 +17,7 @@ import {
   type Values,
 } from '../../support/opening-forgery.ts';
 import { actOf, bidderWho, digest, OPENING_ID, openingListOf, staffWho } from '../../support/opening-people.ts';
-import { DRAW, drawNow } from '../../support/opening-phases.ts';
+import { drawNow, quoteNow, reach } from '../../support/opening-phases.ts';
 import { DEADLINE, MINUTE } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
@@ -260,7 +260,7 @@ t.test('an auditor finds a share or a coefficient that is not what it must be', 
       .slice(-1),
     ['share_differs'],
   );
-  const other = DRAW.coefficients.find((value) => value !== drawNow().state.drawing?.coefficient) ?? '';
+  const other = drawNow().state.drawing?.coefficient === '1' ? '2' : '1';
   t.same(forge('CoefficientDrawn', body({ coefficient: other }), 0, lines), ['coefficient_differs']);
   const promises = [1, 2, 3].map((round) =>
     shareCommitment({ openingId: OPENING_ID, round }, { sharer: 'platform', share: digest('chosen later') }, digest),
@@ -270,6 +270,31 @@ t.test('an auditor finds a share or a coefficient that is not what it must be', 
     ['share_differs'],
     'not the one of genesis',
   );
+});
+
+t.test('released quotes: each committed to in the round, every opened bid on a line, as it was sealed', async (t) => {
+  const { lines } = quoteNow(reach('QuoteRound'), 1, 2);
+  const rows = lines.at(-1)?.disclosed['rows'] as { [name: string]: Json }[];
+  t.same(audit(lines).problems, []);
+  const shown = (changed: Json[]) => forge('QuotesReleased', fields({ rows: changed }), 0, lines);
+  const [first = {}, second = {}] = rows;
+  const quote = { kind: 'total', amount: '1.00', currency: 'CNY', unit: '元', inWords: '' };
+  for (const [what, changed] of [
+    ['another price', [{ ...first, quote }, second]],
+    ['one left out', [first]],
+    ['one said to have declined', [first, { ...second, quote: null, disclosure: null }]],
+    [
+      'two exchanged',
+      [
+        { ...first, bidder: 2 },
+        { ...second, bidder: 1 },
+      ],
+    ],
+    ['one shown twice', [first, { ...first, bidder: 2 }]],
+    ['no disclosure', [{ ...first, disclosure: 'none' }, second]],
+  ] as [string, Json[]][])
+    t.same(shown(changed), ['quotes_differ'], what);
+  t.same(forge('QuoteReceived', body({ commitment: digest('another') }), 0, lines).includes('quotes_differ'), true);
 });
 
 t.test('every problem is said in two languages and shown by a forgery above', async (t) => {

@@ -136,7 +136,7 @@ t.test('who shows nothing keeps nothing back: the share is opened and the result
   t.same(nextAlarm(kind.state), { at: kind.now, command: 'CloseReveals' }, 'nothing is left to wait for');
   kind.go('CloseReveals', {}, clock);
   t.equal(kind.state.drawing?.coefficient, s.state.drawing?.coefficient);
-  t.ok(DRAW.coefficients.some((value) => value === s.state.drawing?.coefficient));
+  t.match(s.state.drawing?.coefficient, /^[1-9][0-9]{0,6}$/);
   const { openingId, policyHash } = s.state;
   const shares = [
     { sharer: 'platform' as const, share: digest('platform share 1') },

@@ -15,7 +15,7 @@ import { isUndecided, type OpeningState } from '../../../server/core/opening/sta
 import { canSee, RELEASES, roleSees } from '../../../server/core/opening/visibility.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest } from '../../support/opening-people.ts';
-import { BUILT, DETOURS, promiseOf, reach, type STANDS } from '../../support/opening-phases.ts';
+import { BUILT, DETOURS, promiseOf, quoteOf, reach, type STANDS } from '../../support/opening-phases.ts';
 import { type Line, refusalOf, type Script, SECOND, scriptedShare } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
@@ -76,6 +76,7 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
     ExtendWindow: { extraMs: (number + 1) * 600_000, reason },
     AcknowledgeChallenge: { kid: choice === 0 ? digest('other') : (state.window?.kid ?? digest('none')) },
     DecryptBid: { jweSha256: digest(`jwe ${number}`) },
+    SubmitQuote: quoteOf(s, one),
     SubmitBackup: { jweSha256: digest(`jwe ${number}`) },
     RecordDecryption: {
       bidder: waiting?.bidder ?? one,
@@ -143,7 +144,13 @@ function play(
     const actor = { role, ...(role === 'bidder' && w.number > 0 ? { bidder: w.number } : {}) };
     const data = dataOf(s, type, role, w);
     const outageSince = Math.max(0, at - 60 * SECOND);
-    const facts = { at, undecided: w.number === 0 ? 1 : 0, outageSince, cosigned: w.choice !== 1 };
+    const facts = {
+      at,
+      undecided: w.number === 0 ? 1 : 0,
+      outageSince,
+      cosigned: w.choice !== 1,
+      sealedQuote: { isSound: true, isRepeated: s.quoters().includes(w.number) },
+    };
     const command = { type, data, actor } as unknown as Command;
     const refused = refusalOf(decide(s.state, command, s.facts(facts)));
     seen(s, command, refused);
@@ -198,6 +205,7 @@ function shared({
   failure,
   drawing,
   remedy,
+  quoteRounds,
   size,
   objections,
   record,
@@ -214,6 +222,7 @@ function shared({
     failure,
     drawing,
     remedy,
+    quoteRounds: quoteRounds.map((round) => ({ ...round, rows: round.rows === null ? null : 'released' })),
     size,
     record: heads,
     objections: objections.map((o) => [o.objection, o.bidder, o.status, o.raisedAt, o.answeredAt]),

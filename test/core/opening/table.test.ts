@@ -28,7 +28,10 @@ import {
   object,
   playTo,
   promiseOf,
+  quoteNow,
+  quoteOf,
   REMEDY,
+  ROUNDS,
   reach,
   recordNow,
   ruleAlike,
@@ -109,6 +112,12 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   OpenRemedy: () => ask({}, host),
   SubmitBackup: () => ask({ jweSha256: digest('jwe') }, bidder(WRONG_KEY)),
   CloseRemedy: (s) => ask({}, clock, { at: s.state.remedy?.closesAt ?? 0 }),
+  StartQuoteRound: (s) => {
+    if (s.state.phase === 'QuoteRound') quoteNow(s, 1);
+    return ask({}, host);
+  },
+  SubmitQuote: (s) => ask(quoteOf(s, 1), bidder(1)),
+  ReleaseQuotes: (s) => ask({}, clock, { at: s.state.quoteRounds.at(-1)?.closesAt ?? 0 }),
   OpenWindow: () => ask({}, host),
   ExtendWindow: () => ask({ extraMs: MINUTE, reason: '网络拥堵' }, host),
   EndWindowEarly: (s) => {
@@ -139,7 +148,10 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
     for (const bid of s.state.bids.slice(2)) ruleAlike(s, bid.bidder, 'deemed_revoked');
     return ask({}, host);
   },
-  IssueRecord: () => ask({ note: '更正' }, host),
+  IssueRecord: (s) => {
+    if (s.state.phase === 'QuoteRound') quoteNow(s, 1);
+    return ask({ note: '更正' }, host);
+  },
   SignRecord: (s) => ask(recordNow(s), bidder(1)),
   RefuseRecord: (s) => ask({ ...recordNow(s), ...reason }, bidder(1)),
   TimeOutConfirmations: (s) => ask({}, clock, { at: s.state.record?.confirmBy ?? 0 }),
@@ -219,6 +231,8 @@ function standFor(phase: BuiltPhase | DetourPhase, type: CommandType): Script {
   if (isObjection && phase === 'Aborted')
     return stand('CheckIn').act(0, 'RaiseEarlyObjection', { text: '异议' }).go('OrderAbort', reason, supervisor);
   if (isObjection && phase === 'Failed') return failedWithObjections(0);
+  if (type === 'StartQuoteRound' && phase === 'Announcing')
+    return reach(phase, { profile: 'negotiation', policy: { quoteRounds: ROUNDS } });
   if (type === 'OpenRemedy') return reach(phase, { policy: { remedy: REMEDY } });
   if (type === 'StartDrawing') return reach(phase, { policy: { draw: phase === 'Announcing' ? DRAW_AFTER : DRAW } });
   const isSilent = type === 'DeclareFailed' && phase === 'Attribution';
@@ -281,6 +295,7 @@ t.test('suspension is refused after the phase and before the own checks', async 
     'Attribution',
     'Remedy',
     'Announcing',
+    'QuoteRound',
     'RecordConfirm',
   ] as const) {
     const s = suspend(stand(phase));

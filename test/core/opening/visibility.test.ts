@@ -5,20 +5,21 @@ import { FITS } from '../../../server/core/opening/fits.ts';
 import type { Phase } from '../../../server/core/opening/phases.ts';
 import { PEOPLE, type PersonRole } from '../../../server/core/opening/roles.ts';
 import { canSee, RELEASES, roleSees, sightOf } from '../../../server/core/opening/visibility.ts';
-import { reach } from '../../support/opening-phases.ts';
+import { quoteNow, reach } from '../../support/opening-phases.ts';
 import t from '../../support/tap.ts';
 
 const sealed = reach('Sealed').state;
-const open = reach('RosterPublished').state;
+/** Everything that a later event releases has been released. */
+const open = quoteNow(reach('QuoteRound', { profile: 'rehearsal' }), 1).state;
 const fieldsOf = (type: EventType): string[] => Object.keys(EVENTS[type].withheld);
 const seen = (role: PersonRole, type: EventType, field: string, state = open) =>
-  roleSees(role, { type, field, body: {} }, state);
+  roleSees(role, { type, field, body: { round: 1 } }, state);
 
 t.test('role × event field, before and after the roster', async (t) => {
   const lines = EVENT_TYPES.flatMap((type) =>
     fieldsOf(type).map((field) => {
       const mark = (role: PersonRole) =>
-        seen(role, type, field, sealed) ? role : seen(role, type, field, open) ? `${role} from the roster` : null;
+        seen(role, type, field, sealed) ? role : seen(role, type, field, open) ? `${role} later` : null;
       return `${type}.${field}: ${
         PEOPLE.map(mark)
           .filter((m) => m !== null)
@@ -38,7 +39,10 @@ t.test(
         t.notOk(canSee({ role, bidder: 1 }, { type: 'BidsSealed', field, body: {} }, sealed));
       }
     t.ok(seen('public', 'BidsSealed', 'lodgements'), 'and by everyone with it');
-    t.same(RELEASES, { RosterPublished: { type: 'BidsSealed', fields: ['lodgements', 'counts'] } });
+    t.same(RELEASES, {
+      RosterPublished: { type: 'BidsSealed', fields: ['lodgements', 'counts'] },
+      QuotesReleased: { type: 'QuoteReceived', fields: ['who', 'source', 'act', 'quoter', 'sealed'] },
+    });
   },
 );
 
@@ -55,7 +59,8 @@ t.test('the release of a field happens where its rule says', async (t) => {
   // what never stands on a log before its roster is seen, or not, when it comes
   const sealedPhases: readonly Phase[] = ['Draft', 'Scheduled', 'CheckIn', 'Sealed', 'Postponed'];
   const earlier = EVENT_TYPES.filter(
-    (type) => type === 'BidsSealed' || FITS[type].some((phase) => sealedPhases.includes(phase)),
+    (type) =>
+      type === 'BidsSealed' || type === 'QuoteReceived' || FITS[type].some((phase) => sealedPhases.includes(phase)),
   );
   const later = earlier.flatMap((type) =>
     Object.entries<FieldRules>(EVENTS[type].withheld).flatMap(([field, rules]) =>

@@ -10,10 +10,12 @@ import { type Bid, bidOf, changeable, isDecrypted, isGivenUp, type OpeningState,
 import { isDrawOpen } from './drawing.ts';
 import { isAnyOpen } from './objection.ts';
 import { unacknowledged } from './point.ts';
+import { isQuotingOpen } from './quotes.ts';
 
 /** 20号令32. A correction is version n+1 and voids what was signed on n. */
 export const issueRecord: Step<'IssueRecord'> = (state, { data }, facts) => {
   if (isDrawOpen(state)) return refuse('draw_not_done');
+  if (isQuotingOpen(state)) return refuse('quotes_missing');
   const register = needed(facts.register, 'the register');
   const version = (state.record?.version ?? 0) + 1;
   const record = buildRecord(state, register, version, data.note);

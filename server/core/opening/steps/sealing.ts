@@ -8,6 +8,7 @@ import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
 import {
+  areLawfulRounds,
   isLawfulDraw,
   isLawfulRemedy,
   type Policy,
@@ -70,7 +71,12 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
 /** What speaks against a draft: 30 February, a window outside the law, a step that nobody could take in this version. */
 function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Refusal | null {
   if (!isInstant(details.deadlineAt)) return refuse('details_invalid');
-  if (unlawfulMember(profile, policy) !== null || !isLawfulDraw(profile, policy) || !isLawfulRemedy(profile, policy))
+  if (
+    unlawfulMember(profile, policy) !== null ||
+    !isLawfulDraw(profile, policy) ||
+    !isLawfulRemedy(profile, policy) ||
+    !areLawfulRounds(profile, policy)
+  )
     return refuse('policy_not_lawful');
   return promisesTooMuch(policy) ? refuse('not_available_yet') : null;
 }

@@ -22,8 +22,8 @@ OpeningPostponed.act: supervisor, auditor
 OpeningRescheduled.who: tenderer, host, witness, supervisor, auditor
 OpeningRescheduled.source: supervisor, auditor
 OpeningRescheduled.act: supervisor, auditor
-BidsSealed.lodgements: bidder from the roster, tenderer from the roster, host from the roster, witness from the roster, supervisor from the roster, auditor from the roster, public from the roster
-BidsSealed.counts: bidder from the roster, tenderer from the roster, host from the roster, witness from the roster, supervisor from the roster, auditor from the roster, public from the roster
+BidsSealed.lodgements: bidder later, tenderer later, host later, witness later, supervisor later, auditor later, public later
+BidsSealed.counts: bidder later, tenderer later, host later, witness later, supervisor later, auditor later, public later
 TenderFailed.who: tenderer, host, witness, supervisor, auditor
 TenderFailed.source: supervisor, auditor
 TenderFailed.act: supervisor, auditor
@@ -94,6 +94,15 @@ PricesAnnounced.source: supervisor, auditor
 PricesAnnounced.act: supervisor, auditor
 PricesAnnounced.rows: bidder, tenderer, host, witness, supervisor, auditor, public
 PricesAnnounced.numbers: bidder, tenderer, host, witness, supervisor, auditor, public
+QuoteRoundStarted.who: tenderer, host, witness, supervisor, auditor
+QuoteRoundStarted.source: supervisor, auditor
+QuoteRoundStarted.act: supervisor, auditor
+QuoteReceived.who: tenderer later, host later, witness later, supervisor later, auditor later
+QuoteReceived.source: supervisor later, auditor later
+QuoteReceived.act: supervisor later, auditor later
+QuoteReceived.quoter: bidder later, tenderer later, host later, witness later, supervisor later, auditor later
+QuoteReceived.sealed: supervisor later, auditor later
+QuotesReleased.rows: bidder, tenderer, host, witness, supervisor, auditor, public
 RecordIssued.who: tenderer, host, witness, supervisor, auditor
 RecordIssued.source: supervisor, auditor
 RecordIssued.act: supervisor, auditor
@@ -139,18 +148,18 @@ NoticeGiven.text: bidder, tenderer, host, witness, supervisor, auditor, public
 NoticeAcknowledged.who: tenderer, host, witness, supervisor, auditor
 NoticeAcknowledged.source: supervisor, auditor
 NoticeAcknowledged.act: supervisor, auditor
-ObjectionRaised.who: tenderer from the roster, host from the roster, witness from the roster, supervisor, auditor
+ObjectionRaised.who: tenderer later, host later, witness later, supervisor, auditor
 ObjectionRaised.source: supervisor, auditor
 ObjectionRaised.act: supervisor, auditor
-ObjectionRaised.text: bidder from the roster, tenderer, host, witness, supervisor, auditor
+ObjectionRaised.text: bidder later, tenderer, host, witness, supervisor, auditor
 ObjectionAnswered.who: tenderer, host, witness, supervisor, auditor
 ObjectionAnswered.source: supervisor, auditor
 ObjectionAnswered.act: supervisor, auditor
-ObjectionAnswered.text: bidder from the roster, tenderer, host, witness, supervisor, auditor
-AnswerDisputed.who: tenderer from the roster, host from the roster, witness from the roster, supervisor, auditor
+ObjectionAnswered.text: bidder later, tenderer, host, witness, supervisor, auditor
+AnswerDisputed.who: tenderer later, host later, witness later, supervisor, auditor
 AnswerDisputed.source: supervisor, auditor
 AnswerDisputed.act: supervisor, auditor
-AnswerDisputed.reason: bidder from the roster, tenderer, host, witness, supervisor, auditor
+AnswerDisputed.reason: bidder later, tenderer, host, witness, supervisor, auditor
 CloseProposed.who: tenderer, host, witness, supervisor, auditor
 CloseProposed.source: supervisor, auditor
 CloseProposed.act: supervisor, auditor
