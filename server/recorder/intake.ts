@@ -1,7 +1,8 @@
 /** The intake: an act is durable, with the instant that counts, before anyone looks at what it asks. */
 
 import { databaseTime, recorderTime } from '../store/clock.ts';
-import { byteList, type Sql } from '../store/driver.ts';
+import type { Sql } from '../store/driver.ts';
+import { pack } from '../store/packed.ts';
 import type { World } from '../world.ts';
 
 /** Writers share this lock while they take the clock and insert; who closes a window takes it alone (log-format §4). */
@@ -60,14 +61,13 @@ export function createIntake(sql: Sql, world: World): Intake {
       if (held === undefined) throw new Error('the database does not know what time it is');
       // A clock that was set back must not make a later act look earlier.
       const receivedAt = Math.max(recorderTime(world, held.at), latestAt);
+      const contents = pack(batch.map((w) => w.content));
       const inserted = await tx<{ readonly id: number }[]>`
         INSERT INTO intake (opening_id, received_at, kind, content)
-        SELECT opening_id, ${receivedAt}, kind, content
+        SELECT opening_id, ${receivedAt}, kind, substring(${contents.bytes}::bytea FROM start FOR length)
         FROM unnest(${batch.map((w) => w.openingId)}::text[], ${batch.map((w) => w.kind)}::text[],
-                    ${byteList(
-                      tx,
-                      batch.map((w) => w.content),
-                    )}::bytea[]) WITH ORDINALITY AS i (opening_id, kind, content, n)
+                    ${contents.starts}::int[], ${contents.lengths}::int[])
+          WITH ORDINALITY AS i (opening_id, kind, start, length, n)
         ORDER BY n RETURNING id`;
       latestAt = receivedAt;
       return inserted.map(({ id }) => ({ id, receivedAt }));

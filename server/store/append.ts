@@ -15,6 +15,7 @@ import {
 import type { LogKind } from '../core/log/origin.ts';
 import { sha256 } from '../hash.ts';
 import { byteList, type TransactionSql } from './driver.ts';
+import { pack, packTexts } from './packed.ts';
 
 /** A log as its row says while it is locked. `range` is the tree over its entries, `root` the root of it. */
 export type Head = {
@@ -140,15 +141,15 @@ export async function appendEntries(
   // the leaves' own hashes stand beside the entries
   const inner = nodes.filter(({ level }) => level > 0);
   const opening = entries.flatMap(({ disclosures }, n) => disclosures.map((d) => ({ seq: before + n, ...d })));
+  const texts = pack(entries.map(({ bytes }) => bytes));
+  const withheld = packTexts(opening.map(({ disclosure }) => disclosure));
   // One statement, one way to the database and back: four that were sent together came out of the driver in another order.
   const [moved] = await tx<{ rows: number }[]>`
     WITH appended AS (
       INSERT INTO entries (origin, seq, bytes, leaf_hash)
-      SELECT ${origin}, ${before}::bigint + n - 1, bytes, leaf_hash
-      FROM unnest(${byteList(
-        tx,
-        entries.map(({ bytes }) => bytes),
-      )}::bytea[], ${byteList(tx, leaves)}::bytea[]) WITH ORDINALITY AS e (bytes, leaf_hash, n)
+      SELECT ${origin}, ${before}::bigint + n - 1, substring(${texts.bytes}::bytea FROM start FOR length), leaf_hash
+      FROM unnest(${texts.starts}::int[], ${texts.lengths}::int[], ${byteList(tx, leaves)}::bytea[])
+        WITH ORDINALITY AS e (start, length, leaf_hash, n)
     ), grown AS (
       INSERT INTO nodes (origin, level, index, hash)
       SELECT ${origin}, level, index, hash
@@ -159,9 +160,9 @@ export async function appendEntries(
                   )}::bytea[]) AS n (level, index, hash)
     ), withheld AS (
       INSERT INTO disclosures (origin, seq, field, disclosure)
-      SELECT ${origin}, seq, field, disclosure
+      SELECT ${origin}, seq, field, convert_from(substring(${withheld.bytes}::bytea FROM start FOR length), 'UTF8')
       FROM unnest(${opening.map(({ seq }) => seq)}::bigint[], ${opening.map(({ field }) => field)}::text[],
-                  ${opening.map(({ disclosure }) => disclosure)}::text[]) AS d (seq, field, disclosure)
+                  ${withheld.starts}::int[], ${withheld.lengths}::int[]) AS d (seq, field, start, length)
     ), signed AS (
       INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})
     ), moved AS (
