@@ -17,7 +17,7 @@ import {
   TILE_WIDTH,
   tileWidth,
 } from '../core/log/tile.ts';
-import { fromUtf8 } from '../core/log/utf8.ts';
+import { textOfBytes } from './native-reader.ts';
 
 /** Longest answer that is read for one file of a log: a full bundle of the longest entries. */
 export const FILE_LIMIT_BYTES = TILE_WIDTH * (ENTRY_LIMIT_BYTES + 2);
@@ -89,7 +89,7 @@ function parsed<T>(path: string, parse: () => T): T {
 
 async function text(read: ReadFile, path: string, limitBytes: number): Promise<string> {
   const bytes = await need(read, path, limitBytes);
-  return parsed(path, () => fromUtf8(bytes));
+  return parsed(path, () => textOfBytes(bytes));
 }
 
 /** A verifier key with exactly one line feed behind it. */
@@ -124,7 +124,7 @@ function tiled(
 
 /** The list of disclosures of one file, which is not there rather than empty. Throws: SourceError file_malformed. */
 function listOfTexts(bytes: Uint8Array, path: string): string[] {
-  const value = parsed(path, () => parseCanonical(fromUtf8(bytes)));
+  const value = parsed(path, () => parseCanonical(textOfBytes(bytes)));
   if (!Array.isArray(value) || value.length === 0 || !value.every((v) => typeof v === 'string'))
     throw new SourceError('file_malformed', `${path}: no list of disclosures`);
   return value;
@@ -285,7 +285,7 @@ type Page = {
 async function fetchPage(url: string, from: number): Promise<Page> {
   const bytes = await fetchFile(url, DISCLOSURES_LIMIT_BYTES, 'application/json');
   if (bytes === null) throw new SourceError('file_missing', url);
-  const value = parsed(url, () => parseJson(fromUtf8(bytes)));
+  const value = parsed(url, () => parseJson(textOfBytes(bytes)));
   const isPage = isJsonObject(value) && isJsonObject(value['disclosures']) && Array.isArray(value['entries']);
   if (!isPage) throw new SourceError('file_malformed', `${url}: no page of entries`);
   const disclosures = new Map<number, readonly string[]>();

@@ -20,6 +20,7 @@ import { verifyProof } from '../core/log/proof.ts';
 import { type Disclosures, LOG_REASONS, verifyLog } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
 import { type Anchor, type LogSource, SourceError } from './log-source.ts';
+import { nativeReader } from './native-reader.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
@@ -107,6 +108,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     requireAllDisclosures: options.requireAllDisclosures,
     sha256,
     verifyEd25519,
+    disclosureReader: nativeReader,
     async onEntry(entry, disclosed, _bytes, leaf) {
       const problem = await watcher.see(entry, valuesOf(disclosed));
       if (problem !== undefined) return problem;

@@ -1,0 +1,76 @@
+/** Reading by Node.js held against the core's own reading: the same texts, the same digests, the same things refused. */
+import fc from 'fast-check';
+import { nativeReader, textOfBytes } from '../../server/cli/native-reader.ts';
+import { toBase64Url } from '../../server/core/log/base64.ts';
+import { disclosureDigest, makeDisclosure, readDisclosure, readWith } from '../../server/core/log/disclosure.ts';
+import { LogFormatError } from '../../server/core/log/error.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { sha256 } from '../../server/hash.ts';
+import t from '../support/tap.ts';
+
+/** What is read as JSON, or the code of the refusal. */
+function said(read: () => unknown): string {
+  try {
+    return JSON.stringify(read());
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return fault.code;
+    throw fault;
+  }
+}
+
+const both = (disclosure: string): [string, string] => [
+  said(() => readWith(nativeReader, disclosure)),
+  said(() => readDisclosure(disclosure)),
+];
+
+t.test('a disclosure, whole or with characters changed, left out or added', async (t) => {
+  const salt = new Uint8Array(32).fill(3);
+  const letters = fc.constantFrom(...'AZaz09-_+/=. \n\té\u0100\ud800', '');
+  let read = 0;
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'grapheme', maxLength: 20 }).map((s) => s.normalize('NFC')),
+      fc.array(fc.record({ at: fc.nat(200), letter: letters }), { maxLength: 2 }),
+      (value, changes) => {
+        let { disclosure } = makeDisclosure(sha256, salt, 'who', value);
+        for (const { at, letter } of changes) {
+          const place = at % (disclosure.length + 1);
+          disclosure = disclosure.slice(0, place) + letter + disclosure.slice(place + 1);
+        }
+        const [native, own] = both(disclosure);
+        t.equal(native, own, disclosure);
+        if (native.startsWith('{')) {
+          read++;
+          t.equal(nativeReader.digest(disclosure), disclosureDigest(sha256, disclosure));
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  t.ok(read > 300, `${read} were read`);
+});
+
+t.test('bytes that are no UTF-8, a byte-order mark, the replacement character', async (t) => {
+  for (const text of ['\ufeff["a"]', '["\ufffd"]', '["😀"]', '']) {
+    const disclosure = toBase64Url(utf8(text));
+    t.equal(nativeReader.text(disclosure), text);
+  }
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
+      const disclosure = toBase64Url(bytes);
+      const own = said(() => fromUtf8(bytes));
+      const isRead = own !== 'utf8_malformed';
+      t.equal(
+        said(() => textOfBytes(bytes)),
+        own,
+      );
+      t.equal(
+        said(() => nativeReader.text(disclosure)),
+        isRead ? own : 'disclosure_malformed',
+      );
+      const [native, byCore] = both(disclosure);
+      t.equal(native, byCore);
+    }),
+    { numRuns: 2_000 },
+  );
+});
