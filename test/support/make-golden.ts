@@ -39,6 +39,7 @@ import { GOLDEN_FOLDER, type GoldenAbout, type GoldenKeys, goldenOf } from './go
 
 const PLATFORM = 'kaibiao.test';
 const FAILED = 'zhangye-2026-002';
+const OBJECTED = 'zhangye-2026-003';
 
 async function create(platform: Platform, openingId: string, minimumBidders: number): Promise<void> {
   const { host, tenderer, witness, supervisor } = platform.officials;
@@ -229,11 +230,36 @@ async function playFailed(platform: Platform): Promise<void> {
   });
 }
 
+async function playObjected(platform: Platform): Promise<void> {
+  const { host, witness } = platform.officials;
+  await create(platform, OBJECTED, 1);
+  const objector = await platform.bidder(0);
+  const early = (type: string, data: JsonObject) => act(objector, OBJECTED, { type, role: 'bidder', data });
+  const asHost = (type: string, data: JsonObject) => act(host, OBJECTED, { type, role: 'host', data });
+  await asHost('GiveNotice', { text: '答疑已发布。' });
+  await act(witness, OBJECTED, { type: 'AcknowledgeNotice', role: 'witness', data: { notice: 1 } });
+  await early('AcknowledgeEarlyNotice', { notice: 1 });
+  await early('RaiseEarlyObjection', { text: '工期 <60> 天过短。' });
+  await asHost('PostponeOpening', { reason: '澄清招标文件。' });
+  const deadlineAt = formatInstant(platform.world.now() + 25 * MINUTE);
+  await asHost('RescheduleOpening', { deadlineAt, place: '开标二室' });
+  await platform.passUntil(OBJECTED, 'Failed');
+  await asHost('AnswerObjection', { objection: 1, text: '重新招标时更正。' });
+  await early('DisputeAnswer', { objection: 1, reason: '请说明依据。' });
+  await platform.passUntil(OBJECTED, 'Archived');
+  await keep(platform, 'postponed-and-failed-with-an-objection', openingOrigin(PLATFORM, OBJECTED), {
+    claim:
+      'A tender that was postponed and failed, as nobody had lodged a bid; who had objected before it got an answer and disputed it.',
+    standing: 'valid, complete',
+  });
+}
+
 const endings: (() => Promise<void>)[] = [];
 try {
   const platform = await startPlatform({ teardown: (act) => void endings.push(act) });
   await playWhole(platform);
   await playFailed(platform);
+  await playObjected(platform);
   const { operator, tenderer } = platform.officials;
   for (const change of ['disable', 'enable'] as const)
     await changeAccount(operator, change, { account: tenderer.account, reason: '证书介质遗失后补办。' });
