@@ -152,6 +152,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '以主持人身份创建开标草案。',
     load: async () => (await import('./commands/act.ts')).create,
   },
+  session: {
+    usage: `<session> [--command <command> --role <role> --data <json>] ${PERSON_USAGE}`,
+    en: 'Lists the lots that share a room; with --command gives it to each.',
+    zh: '列出同一开标场次的各标段；--command 对各标段提交同一指令。',
+    load: async () => (await import('./commands/session.ts')).session,
+  },
   'let-in': {
     usage: `<certificate.pem> [--operator] ${PERSON_USAGE}`,
     en: 'Lets an official in, as the operator.',

@@ -19,7 +19,9 @@ export function sendProblem(reply: FastifyReply, code: ProblemCode, detail?: str
 }
 
 /** What went wrong as the problem it is; null for a fault of ours. */
-function problemCodeOf(error: FastifyError | Error): { readonly code: ProblemCode; readonly detail?: string } | null {
+export function problemCodeOf(
+  error: FastifyError | Error,
+): { readonly code: ProblemCode; readonly detail?: string } | null {
   if (error instanceof ProblemError)
     return error.detail === undefined ? { code: error.code } : { code: error.code, detail: error.detail };
   // Sent again with the same id it is answered as the first time, whether it was recorded or not.

@@ -28,6 +28,7 @@ import { addPages } from './pages.ts';
 import { addPlatform } from './platform.ts';
 import { addProblems } from './problems.ts';
 import { addRecord } from './record.ts';
+import { addSessions } from './sessions.ts';
 import { addThreads } from './threads.ts';
 
 /** A thousand people may share one address; each credential has a limit of its own. */
@@ -146,6 +147,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addAuth(typed, dependencies);
     addOpenings(typed, dependencies);
     addCommands(typed, dependencies);
+    addSessions(typed, dependencies);
     addEntries(typed, dependencies);
     addBids(typed, dependencies);
     addActs(typed, dependencies);

@@ -13,7 +13,7 @@ import type { Dependencies, Nouns } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 import { AcceptedSchema, CommandId, JwsText, OpeningParams, RoleName, strict } from './schemas.ts';
 
-const Body = Type.Object(
+export const CommandBody = Type.Object(
   {
     id: CommandId,
     type: Type.String({ pattern: '^[A-Z][A-Za-z]{1,40}$' }),
@@ -26,7 +26,7 @@ const Body = Type.Object(
   strict,
 );
 
-type Sent = Type.Static<typeof Body>;
+type Sent = Type.Static<typeof CommandBody>;
 
 export function addCommands(app: Nouns, dependencies: Dependencies): void {
   app.post(
@@ -38,7 +38,7 @@ export function addCommands(app: Nouns, dependencies: Dependencies): void {
         tags: ['openings'],
         summary: 'A signed command, answered with its entries and their proofs',
         params: OpeningParams,
-        body: Body,
+        body: CommandBody,
         response: { 200: AcceptedSchema },
       },
     },

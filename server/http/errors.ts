@@ -37,6 +37,8 @@ const OPENING_STATUS = {
   rehearsal_not_allowed: 422,
   deadline_too_soon: 422,
   no_supervisor_assigned: 409,
+  session_is_fixed: 409,
+  session_of_another: 403,
   not_open_for_bids: 409,
   deadline_has_passed: 409,
   check_in_not_open: 409,
@@ -185,6 +187,8 @@ const HTTP_PROBLEMS = {
     en: 'This address does not take this type of content.',
     zh: '不支持该内容类型。',
   },
+  no_such_session: { status: 404, en: 'There is no such session.', zh: '没有此开标场次。' },
+  not_in_this_session: { status: 409, en: 'The opening is not of this session.', zh: '该开标不属于此开标场次。' },
   no_such_address: { status: 404, en: 'There is nothing at this address.', zh: '该地址不存在。' },
   no_such_record_version: {
     status: 404,

@@ -12,7 +12,7 @@ import { createOpening } from '../core/opening/steps/sealing.ts';
 import { digestText } from '../hash.ts';
 import { type Appended, appendEntries, createLog, lockHead } from '../store/append.ts';
 import { readClock } from '../store/clock.ts';
-import type { TransactionSql } from '../store/driver.ts';
+import type { Sql, TransactionSql } from '../store/driver.ts';
 import { isValueRefused } from '../store/faults.ts';
 import { platformCommitments } from '../vault/draw-share.ts';
 import type { World } from '../world.ts';
@@ -75,6 +75,7 @@ export async function create(deps: CreationDeps, request: CreationRequest): Prom
     { digest: digestText },
   );
   if ('refused' in decision) return { outcome: 'refused', code: decision.refused };
+  if (await isSessionOfAnother(sql, request)) return { outcome: 'refused', code: 'session_of_another' };
   const genesis = decision.events[0] ?? absent('genesis');
   try {
     const isNew = await commit({ sql, signer }, [origin], (tx) => writeGenesis(tx, deps, request, genesis));
@@ -85,6 +86,15 @@ export async function create(deps: CreationDeps, request: CreationRequest): Prom
     return refused;
   }
   return answerOf(deps, openingId, CREATED, null);
+}
+
+/** A session is led by one host: nobody hangs a lot onto another's. What two create in the same instant is not told apart. */
+async function isSessionOfAnother(sql: Sql, { openingId, details, who }: CreationRequest): Promise<boolean> {
+  if (details.session === undefined) return false;
+  const [found] = await sql`SELECT 1 FROM openings o WHERE o.session_id = ${details.session.id} AND o.id <> ${openingId}
+    AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.opening_id = o.id AND a.role = 'host'
+      AND a.account = ${who.account} AND a.withdrawn_at IS NULL) LIMIT 1`;
+  return found !== undefined;
 }
 
 /** What the creator is answered. */
@@ -100,8 +110,8 @@ async function writeGenesis(
   const origin = openingOrigin(platform, openingId);
   const at = await readClock(tx, world);
   const deadlineAt = parseInstant(details.deadlineAt);
-  const inserted = await tx`INSERT INTO openings (id, title, phase, deadline_at, opening_at, created_at)
-    VALUES (${openingId}, ${details.title}, 'Draft', ${deadlineAt}, ${deadlineAt}, ${at}) ON CONFLICT DO NOTHING RETURNING id`;
+  const inserted = await tx`INSERT INTO openings (id, title, phase, deadline_at, opening_at, created_at, session_id)
+    VALUES (${openingId}, ${details.title}, 'Draft', ${deadlineAt}, ${deadlineAt}, ${at}, ${details.session?.id ?? null}) ON CONFLICT DO NOTHING RETURNING id`;
   if (inserted.length === 0) return { appended: [], answer: false };
   for (const { account, role } of assignments) {
     const person = account.split('/')[1] ?? account;

@@ -16,3 +16,10 @@ export async function listOpenings(sql: Sql, before: number | null, limit: numbe
     WHERE phase <> 'Draft' AND (${before}::bigint IS NULL OR created_at < ${before}) ORDER BY created_at DESC, id LIMIT ${limit}`;
   return [...rows];
 }
+
+/** Ids of the published openings of a session, the first created first. */
+export async function listSession(sql: Sql, sessionId: string, limit: number): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`SELECT id FROM openings
+    WHERE session_id = ${sessionId} AND phase <> 'Draft' ORDER BY created_at, id LIMIT ${limit}`;
+  return rows.map(({ id }) => id);
+}

@@ -181,6 +181,26 @@ export type LoginAnswer = TokenAnswer & {
   readonly sessionId: string;
   readonly sessionEndsAt: number;
 };
+/** The lots that share a room. */
+export type SessionGlance = {
+  readonly sessionId: string;
+  readonly title: string;
+  readonly openings: readonly {
+    readonly openingId: string;
+    readonly lot: { readonly code: string; readonly name: string };
+    readonly phase: string;
+  }[];
+};
+
+/** Each act's own answer, in the order sent. */
+export type SessionAnswers = {
+  readonly answers: readonly {
+    readonly openingId: string;
+    readonly accepted: CommandAnswer | null;
+    readonly refused: string | null;
+  }[];
+};
+
 export type CommandAnswer = {
   /** Exact leaf texts. */
   readonly entries: readonly string[];
@@ -250,6 +270,9 @@ export function createApi(transport: Transport, authorise?: Authorise) {
       openingId: string,
       command: { id: string; type: string; data: Json; role: PersonRole; act: string },
     ) => post<CommandAnswer>(openingPath(openingId, '/commands'), command),
+    readSession: (sessionId: string) => get<SessionGlance>(`/sessions/${encodeURIComponent(sessionId)}`),
+    sendSessionCommands: (sessionId: string, commands: readonly Json[]) =>
+      post<SessionAnswers>(`/sessions/${encodeURIComponent(sessionId)}/commands`, { commands }),
     /** That one's own act on the register stands in the ledger; refused as `act_not_in_ledger_yet` until its batch. */
     readActProof: (openingId: string, actId: string) =>
       get<JsonObject>(openingPath(openingId, `/acts/${encodeURIComponent(actId)}/proof`)),

@@ -26,6 +26,8 @@ export const DetailsSchema = Type.Object(
     tenderer: Name,
     agency: Name,
     place: Name,
+    /** The session 开标场次 that groups the lots which share a room; the same host leads all of them. */
+    session: Type.Optional(Type.Object({ id: OpeningId, title: Name }, { additionalProperties: false })),
     /** Bid deadline = opening time (招投标法34, 87号令39). */
     deadlineAt: InstantText,
   },

@@ -86,6 +86,11 @@ export const REFUSALS = {
     en: 'A host, a tenderer, a witness and a supervisor must be assigned before publication (20号令 art. 7, 53).',
     zh: '发布前必须指定主持人、招标人、见证人员和行政监督人员（20号令第七条、第五十三条）。',
   },
+  session_is_fixed: {
+    en: 'The session of an opening is chosen when it is created.',
+    zh: '开标场次在创建时确定，不能更改。',
+  },
+  session_of_another: { en: 'Another host leads this session.', zh: '该开标场次由其他主持人主持。' },
   // register
   not_open_for_bids: { en: 'The opening does not accept bids at this time.', zh: '当前不接收投标文件。' },
   deadline_has_passed: { en: 'The bid deadline has passed.', zh: '投标截止时间已过。' },

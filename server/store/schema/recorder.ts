@@ -16,11 +16,14 @@ export const openings = pgTable(
     deadlineAt: instant('deadline_at').notNull(),
     openingAt: instant('opening_at').notNull(),
     createdAt: instant('created_at').notNull(),
+    /** The session it belongs to, if any; from its genesis. */
+    sessionId: text('session_id'),
   },
   (t) => [
     check('openings_deadline_is_opening', sql`${t.deadlineAt} = ${t.openingAt}`),
     index('openings_phase').on(t.phase),
     index('openings_created_at').on(t.createdAt),
+    index('openings_session').on(t.sessionId),
   ],
 );
 

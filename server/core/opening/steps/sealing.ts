@@ -94,6 +94,8 @@ export function isInstant(text: string): boolean {
 export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
   const unfit = unfitDraft(state.profile, data.details, data.policy);
   if (unfit !== null) return unfit;
+  // The others of the session count on it; another session is another opening.
+  if (data.details.session?.id !== state.details.session?.id) return refuse('session_is_fixed');
   // The platform's own share must be promised before any other: a draw thought of later begins with a new opening.
   if (data.policy.draw !== 'none' && state.drawCommitments.length === 0) return refuse('draw_not_promised_in_genesis');
   return {

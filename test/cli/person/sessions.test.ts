@@ -1,0 +1,122 @@
+/** A session of two lots on the real server: found together, commanded in one request, each answered on its own. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
+import type { Io } from '../../../server/cli/io.ts';
+import { EXIT, main } from '../../../server/cli/main.ts';
+import { act, createOpening } from '../../../server/cli/person/act.ts';
+import type { Person } from '../../../server/cli/person/person.ts';
+import { catchUp } from '../../../server/cli/person/read-opening.ts';
+import { actInSession, readSession } from '../../../server/cli/person/session-acts.ts';
+import { formatInstant } from '../../../server/core/log/instant.ts';
+import { PROFILES } from '../../../server/core/opening/policy.ts';
+import t from '../../support/tap.ts';
+import { MINUTE, OPENING, startPlatform } from './platform.ts';
+
+const SESSION = { id: 'hall-1-morning', title: '上午场' };
+const LOTS = ['zhangye-lot-1', 'zhangye-lot-2'] as const;
+const platform = await startPlatform(t);
+const { officials, ca, url, world } = platform;
+const { host, tenderer, witness, supervisor } = officials;
+
+const detailsOf = (lot: string, session?: typeof SESSION) => ({
+  title: `道路工程 ${lot}`,
+  project: { code: 'P-1', name: '道路工程' },
+  lot: { code: lot, name: `标段 ${lot}` },
+  tenderer: '招标人',
+  agency: '代理机构',
+  place: '开标一室',
+  deadlineAt: formatInstant(world.now() + 60 * MINUTE),
+  ...(session === undefined ? {} : { session }),
+});
+function draft(by: Person, openingId: string, session?: typeof SESSION) {
+  return createOpening(by, {
+    openingId,
+    profile: 'rehearsal',
+    details: detailsOf(openingId, session),
+    policy: { ...PROFILES.rehearsal.defaults, checkInLeadMs: 10 * MINUTE },
+    assignments: Object.entries({ host: by, tenderer, witness: by === witness ? host : witness, supervisor }).map(
+      ([role, { account }]) => ({ role, account }),
+    ),
+  });
+}
+
+async function run(...argv: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const io: Io = {
+    out: (line) => void out.push(line),
+    err: (line) => void err.push(line),
+    world,
+    fetch,
+    askSecret: async () => '',
+  };
+  return { code: await main(argv, io), out: out.join('\n'), err: err.join('\n') };
+}
+
+t.test('lots of one session are found together once they are published, and led by one host', async (t) => {
+  for (const lot of LOTS) await draft(host, lot, SESSION);
+  await t.rejects(readSession(host, SESSION.id), { code: 'no_such_session' }, 'drafts are nobody’s business');
+  await t.rejects(draft(witness, 'zhangye-lot-9', SESSION), { code: 'session_of_another' });
+  for (const lot of LOTS) await act(host, lot, { type: 'PublishOpening', role: 'host', data: {} });
+  const { title, openings } = await readSession(supervisor, SESSION.id);
+  t.equal(title, SESSION.title);
+  t.same(
+    openings.map(({ openingId, phase }) => [openingId, phase]),
+    LOTS.map((lot) => [lot, 'Scheduled']),
+  );
+  await t.rejects(readSession(host, 'another-hall'), { code: 'no_such_session' });
+});
+
+t.test('a draft does not change its session', async (t) => {
+  await draft(host, 'zhangye-lot-3');
+  const data = { details: detailsOf('zhangye-lot-3', SESSION), policy: PROFILES.rehearsal.defaults };
+  await t.rejects(act(host, 'zhangye-lot-3', { type: 'AmendDraft', role: 'host', data }), { code: 'session_is_fixed' });
+});
+
+t.test('one request, an act for each lot, each proven on its own log and answered on its own', async (t) => {
+  const [first, second] = LOTS;
+  await act(host, first, { type: 'ProposeAbort', role: 'host', data: { reason: '一标段终止' } });
+  const answers = await actInSession(tenderer, SESSION.id, { type: 'ConfirmAbort', role: 'tenderer', data: {} });
+  t.match(answers, [
+    { openingId: first, refused: null, entries: [{ type: 'OpeningAborted', log: /zhangye-lot-1$/ }] },
+    { openingId: second, refused: 'no_abort_proposed', entries: [] },
+  ]);
+  t.equal((await catchUp(host, first)).phase, 'Aborted');
+  t.equal((await catchUp(host, second)).phase, 'Scheduled', 'what became of one says nothing of the other');
+});
+
+t.test('an act for an opening outside the session, or signed for another lot, is refused for itself', async (t) => {
+  await platform.publish(OPENING, 60 * MINUTE);
+  const [, second] = LOTS;
+  const data = { reason: '终止' };
+  const signed = async (openingId: string, about = openingId) => {
+    await catchUp(host, openingId);
+    const keeper = await (await host.pin(openingId)).keeper();
+    const headSeen = keeper?.headSeen() ?? { size: 0, root: '' };
+    const id = host.session.newId();
+    const jws = await host.session.sign({ openingId: about, id, type: 'ProposeAbort', data, headSeen });
+    return { openingId, id, type: 'ProposeAbort', data, role: 'host', act: jws };
+  };
+  const commands = [await signed(OPENING), await signed(second, LOTS[0]), await signed(second)];
+  const { answers } = await host.api.sendSessionCommands(SESSION.id, commands);
+  t.same(
+    answers.map(({ refused }) => refused),
+    ['not_in_this_session', 'act_other_opening', null],
+  );
+  await t.rejects(host.api.sendSessionCommands('another-hall', commands), { code: 'no_such_session' });
+  await t.rejects(host.api.sendSessionCommands(SESSION.id, []), { code: 'request_malformed' });
+});
+
+t.test('from the terminal', async (t) => {
+  const keys = join(platform.folder, 'supervisor');
+  await mkdir(keys);
+  const holder = { creditCode: demoCreditCode(3), organisation: '发改委', name: '监督', personId: 'B1' };
+  await writePair(keys, await ca.issuePair(holder));
+  const as = ['--url', url, '--keys', keys];
+  t.match(await run('session', SESSION.id, ...as), { code: EXIT.done, out: /上午场\n {2}zhangye-lot-1 .*Aborted\n/ });
+  const order = ['--command', 'OrderAbort', '--role', 'supervisor', '--data', '{"reason":"责令终止"}'];
+  const given = await run('session', SESSION.id, ...order, ...as);
+  t.match(given, { code: EXIT.refused, out: /zhangye-lot-1: opening_is_over\nzhangye-lot-2: 1 entries, proven/ });
+  t.equal((await run('session', SESSION.id, '--command', 'OrderAbort', '--data', '[]', ...as)).code, EXIT.usage);
+});
