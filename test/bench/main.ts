@@ -1,10 +1,11 @@
 /** `npm run bench [name] [-- --json]`: measures, each bench in a process of its own; a table, then all figures as one JSON object. */
 import { spawn } from 'node:child_process';
 import { benchAppend } from './append.ts';
+import { benchFanout } from './fanout/fanout.ts';
 import type { Figures } from './measure.ts';
 import { benchVerify } from './verify/verify.ts';
 
-const BENCHES = { append: benchAppend, verify: benchVerify } as const;
+const BENCHES = { append: benchAppend, fanout: benchFanout, verify: benchVerify } as const;
 type BenchName = keyof typeof BENCHES;
 const names = Object.keys(BENCHES) as BenchName[];
 
