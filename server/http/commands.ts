@@ -69,7 +69,7 @@ export async function processCommand(
   caller: Caller,
   source: Source,
 ) {
-  const { identity, recorder, world } = dependencies;
+  const { identity, recorder, world, hall } = dependencies;
   const known = commandOf(type);
   if (!Check(known.data, sent)) throw new ProblemError('command_data_malformed');
   const data = sent as Json;
@@ -78,7 +78,12 @@ export async function processCommand(
   const { who, act } = accepted(
     await checkSubmittedAct(identity, { caller, openingId, command, act: jws, receivedAt: world.now() }),
   );
-  return answerOf(await recorder.submit({ openingId, command: id, type: known.type, data, role, who, act, source }));
+  const answer = answerOf(
+    await recorder.submit({ openingId, command: id, type: known.type, data, role, who, act, source }),
+  );
+  // Requests are asked by the roles as they stand; a socket is where it is, and must be looked at.
+  if (known.type === 'WithdrawRole' && Check(COMMANDS.WithdrawRole.data, sent)) hall.review(openingId, sent.account);
+  return answer;
 }
 
 /** Lodging and decrypting have addresses of their own, because bytes or a sealed key travel with them. */

@@ -17,6 +17,8 @@ export type Hall = {
   hear(origin: string): void;
   /** Ends every seat of an account and takes none of it any more, a ticket in hand or not. */
   shutOut(account: string): void;
+  /** Looks at once whether an account may keep its seats in an opening: a role was taken back. */
+  review(openingId: string, account: string): void;
   /** Takes an account again. */
   letBackIn(account: string): void;
   close(reason: CloseReason): void;
@@ -110,6 +112,9 @@ export function createHall(dependencies: HallDependencies): Hall {
     shutOut(account) {
       shutOut.add(account);
       for (const { room } of rooms.values()) room?.dismiss(account);
+    },
+    review(openingId, account) {
+      rooms.get(originOf(openingId))?.room?.review(account);
     },
     letBackIn(account) {
       shutOut.delete(account);

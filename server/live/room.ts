@@ -77,6 +77,8 @@ export type Room = {
   hear(): void;
   /** Heartbeat: pings, tells the time, ends who no longer belongs here. */
   beat(): Promise<void>;
+  /** Ends the seats of an account whose role is gone. */
+  review(account: string): void;
   /** Ends every seat of an account. */
   dismiss(account: string): void;
   close(reason: CloseReason): void;
@@ -412,6 +414,9 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       // A bidder's place follows from the roster; a role that was given can be taken back.
       for (const seat of everyone)
         if (seat.viewer.account !== null && seat.viewer.role !== 'bidder') await checkRole(seat);
+    },
+    review(account) {
+      for (const seat of seats) if (seat.viewer.account === account) void checkRole(seat);
     },
     dismiss(account) {
       for (const seat of [...seats]) if (seat.viewer.account === account) end(seat, 'ticket_expired');

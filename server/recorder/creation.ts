@@ -8,6 +8,7 @@ import type { Details } from '../core/opening/details.ts';
 import type { NewEvent } from '../core/opening/events.ts';
 import type { Policy, ProfileName } from '../core/opening/policy.ts';
 import type { AssignableRole } from '../core/opening/roles.ts';
+import { personOf } from '../core/opening/staff.ts';
 import { createOpening } from '../core/opening/steps/sealing.ts';
 import { digestText } from '../hash.ts';
 import { type Appended, appendEntries, createLog, lockHead } from '../store/append.ts';
@@ -114,9 +115,8 @@ async function writeGenesis(
     VALUES (${openingId}, ${details.title}, 'Draft', ${deadlineAt}, ${deadlineAt}, ${at}, ${details.session?.id ?? null}) ON CONFLICT DO NOTHING RETURNING id`;
   if (inserted.length === 0) return { appended: [], answer: false };
   for (const { account, role } of assignments) {
-    const person = account.split('/')[1] ?? account;
     await tx`INSERT INTO assignments (opening_id, account, person, role, assigned_by, assigned_at)
-      VALUES (${openingId}, ${account}, ${person}, ${role}, ${request.who.account}, ${at})`;
+      VALUES (${openingId}, ${account}, ${personOf(account)}, ${role}, ${request.who.account}, ${at})`;
   }
   await createLog(tx, { origin, kind: 'opening', openingId });
   const head = await lockHead(tx, origin);

@@ -76,6 +76,7 @@ export async function findFacts(
     digest: digestText,
     ownObjections: objectionsOf(kept.state, creditCode),
     assigned: type === 'PublishOpening' ? await assignedRoles(sources.tx, openingId) : [],
+    assignee: type === 'AssignRole' ? await assigneeOf(sources.tx, data as CommandData<'AssignRole'>) : null,
     register: NEED_REGISTER.has(type) ? registerFacts(kept, sources.randomBytes) : null,
     windowKey: windowKey === null ? null : { kid: windowKey.kid, jwk: windowKey.publicKey },
     sealedShare:
@@ -100,6 +101,13 @@ function objectionsOf({ objections }: OpeningState, creditCode: string | null): 
   return objections
     .filter(({ bidder, raisedBy }) => bidder === null && raisedBy.known && raisedBy.value === creditCode)
     .map(({ objection }) => objection);
+}
+
+/** What the accounts say of somebody who is to be given a role. */
+async function assigneeOf(tx: TransactionSql, { account }: CommandData<'AssignRole'>): Promise<Facts['assignee']> {
+  const [found] = await tx<{ isOfficial: boolean; isDisabled: boolean }[]>`
+    SELECT kind = 'official' AS "isOfficial", disabled_at IS NOT NULL AS "isDisabled" FROM accounts WHERE id = ${account}`;
+  return found ?? null;
 }
 
 async function assignedRoles(tx: TransactionSql, openingId: string): Promise<AssignableRole[]> {

@@ -1,5 +1,7 @@
 /** Writes what a round decided beside its entries: acts, answers, envelopes, decryptions, and the opening at a glance. */
 import { fromBase64Url } from '../core/log/base64.ts';
+import type { Knowable } from '../core/opening/events.ts';
+import { personOf } from '../core/opening/staff.ts';
 import { byteList, type TransactionSql } from '../store/driver.ts';
 import type { WrappedWindowKey } from '../vault/window-key.ts';
 import type { Round } from './deciding.ts';
@@ -28,6 +30,7 @@ export async function writeRound(
   writes: RoundWrites,
 ): Promise<void> {
   await writeActs(tx, openingId, round);
+  await writeRoles(tx, openingId, round);
   await writeEnvelopes(tx, openingId, round);
   await writeDecryptions(tx, openingId, round);
   await writeVerified(tx, openingId, writes);
@@ -70,6 +73,28 @@ async function writeAnswers(
         AS c (actor, command_id, content_sha256, outcome)
     )
     UPDATE intake SET decided = true WHERE id = ANY (${[...decidedIds]}::bigint[])`;
+}
+
+/** Roles given and taken back, in the order of their entries: what every request is asked by from now on. */
+async function writeRoles(tx: TransactionSql, openingId: string, { made }: Round): Promise<void> {
+  for (const { event } of made) {
+    if (event.type !== 'RoleAssigned' && event.type !== 'RoleWithdrawn') continue;
+    const { role } = event.body;
+    const account = toldBy<string>(event.fields['account']);
+    const { account: by } = toldBy<{ readonly account: string }>(event.fields['who']);
+    if (event.type === 'RoleAssigned')
+      await tx`INSERT INTO assignments (opening_id, account, person, role, assigned_by, assigned_at)
+        VALUES (${openingId}, ${account}, ${personOf(account)}, ${role}, ${by}, ${event.at})`;
+    else
+      await tx`UPDATE assignments SET withdrawn_by = ${by}, withdrawn_at = ${event.at}
+        WHERE opening_id = ${openingId} AND account = ${account} AND role = ${role} AND withdrawn_at IS NULL`;
+  }
+}
+
+/** What this process itself has just put into an entry. */
+function toldBy<T>(field: Knowable<unknown> | undefined): T {
+  if (field?.known !== true) throw new Error('an entry of our own without its field');
+  return field.value as T;
 }
 
 async function writeActs(tx: TransactionSql, openingId: string, { acts }: Round): Promise<void> {

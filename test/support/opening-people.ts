@@ -31,6 +31,8 @@ const STAFF: Record<string, RegisterWho> = {
   tenderer: personOf('招标人', '91620700TA7000000B'),
   witness: personOf('见证人员', '91620700WA7000000C'),
   supervisor: personOf('行政监督', '91620700YA7000000D'),
+  auditor: personOf('审计', '91620700EA7000000E'),
+  operator: personOf('平台管理员', '91620700PA7000000F'),
 };
 
 /** The person of a role; null for the two machines. */

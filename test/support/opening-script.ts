@@ -115,9 +115,16 @@ export const host: Actor = { role: 'host' };
 export const tenderer: Actor = { role: 'tenderer' };
 export const witness: Actor = { role: 'witness' };
 export const supervisor: Actor = { role: 'supervisor' };
+export const operator: Actor = { role: 'operator' };
 export const clock: Actor = { role: 'clock' };
 export const platform: Actor = { role: 'platform' };
 export const bidder = (number: number): Actor => ({ role: 'bidder', bidder: number });
+
+/** Who holds which role when a scripted opening begins. */
+export const STAFF = (['host', 'tenderer', 'witness', 'supervisor', 'auditor'] as const).map((role) => ({
+  account: staffWho(role)?.account ?? role,
+  role,
+}));
 
 const DETAILS: Details = {
   title: '河西走廊灌区改造工程',
@@ -165,7 +172,7 @@ export function openingScript(setting: Setting = {}): Script {
       drawCommitments: PLATFORM_SHARES.map((share, i) =>
         shareCommitment({ openingId: OPENING_ID, round: i + 1 }, { sharer: 'platform', share }, digest),
       ),
-      assignments: [{ account: 'host', role: 'host' }],
+      assignments: STAFF,
       production: profile !== 'rehearsal',
     },
     { digest },
@@ -267,6 +274,7 @@ function resume(from: Snapshot): Script {
     digest,
     ownObjections: [],
     undecided: 0,
+    assignee: { isOfficial: true, isDisabled: false },
     assigned: ['host', 'tenderer', 'witness', 'supervisor'],
     register: registerFacts(),
     windowKey: { kid: digest('window key'), jwk: WINDOW_KEY },

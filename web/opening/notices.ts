@@ -6,6 +6,8 @@ const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
   'NoticeGiven',
   'OpeningPostponed',
   'OpeningRescheduled',
+  'RoleAssigned',
+  'RoleWithdrawn',
   'TenderFailed',
   'DrawingStarted',
   'ShareLeftOut',

@@ -20,6 +20,13 @@ const by = {
   tenderer: 'The tenderer',
   supervisor: 'The supervisor',
 } as const;
+const roles = {
+  tenderer: 'tenderer',
+  host: 'host',
+  witness: 'witness',
+  supervisor: 'supervisor',
+  auditor: 'auditor',
+} as const;
 const party = (bidder: number | null): string => (bidder === null ? 'The witness' : `Bidder ${bidder}`);
 const points = POINT_WORDS.en;
 const effects = EFFECT_WORDS.en;
@@ -34,6 +41,8 @@ function quoted(fields: LoggedEvent['fields']): string {
 export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
   DraftAmended: () => 'The host amended the draft',
+  RoleAssigned: ({ body }) => `Somebody was given a role: ${roles[body.role]}`,
+  RoleWithdrawn: ({ body }) => `Somebody was relieved of a role: ${roles[body.role]}`,
   OpeningPublished: ({ body }) => `The host published the opening; check-in opens ${dayTime(body.checkInOpensAt)}`,
   OpeningPostponed: ({ body }) => `The host took back the deadline of ${dayTime(body.deadlineAt)}: “${body.reason}”`,
   OpeningRescheduled: ({ body }) =>

@@ -26,9 +26,19 @@ function quoted(fields: LoggedEvent['fields']): string {
   return text === null ? '（未显示）' : `“${text}”`;
 }
 
+const roles = {
+  tenderer: '招标人',
+  host: '主持人',
+  witness: '见证人员',
+  supervisor: '行政监督人员',
+  auditor: '审计人员',
+} as const;
+
 export const sentencesZh: Sentences = {
   OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
   DraftAmended: () => '主持人修改了开标信息',
+  RoleAssigned: ({ body }) => `新任${roles[body.role]}`,
+  RoleWithdrawn: ({ body }) => `一名${roles[body.role]}卸任`,
   OpeningPublished: ({ body }) => `主持人发布开标；签到于 ${dayTime(body.checkInOpensAt)} 开始`,
   OpeningPostponed: ({ body }) => `主持人宣布延期，原截止时间 ${dayTime(body.deadlineAt)} 不再适用：${body.reason}`,
   OpeningRescheduled: ({ body }) =>

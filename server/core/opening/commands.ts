@@ -4,7 +4,8 @@ import { CorrectionSchema } from './correction.ts';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, MessageText, Name, ReasonText } from './details.ts';
 import { DrawRound, SealedText } from './drawing-events.ts';
 import { PolicySchema, WITNESS_POINTS } from './policy.ts';
-import type { Role } from './roles.ts';
+import { ASSIGNABLE, type Role } from './roles.ts';
+import { AccountId, AssignmentSchema } from './staff.ts';
 
 const strict = { additionalProperties: false } as const;
 const nothing = Type.Object({}, strict);
@@ -50,6 +51,12 @@ export const COMMANDS = {
   AmendDraft: {
     data: Type.Object({ details: DetailsSchema, policy: PolicySchema }, strict),
     roles: ['host'],
+    signedBy: 'session',
+  },
+  AssignRole: { data: AssignmentSchema, roles: ['host', 'tenderer', 'operator'], signedBy: 'session' },
+  WithdrawRole: {
+    data: Type.Object({ account: AccountId, role: Type.Enum(ASSIGNABLE), reason: ReasonText }, strict),
+    roles: ['host', 'tenderer', 'operator'],
     signedBy: 'session',
   },
   PublishOpening: { data: nothing, roles: ['host'], signedBy: 'session' },
@@ -221,6 +228,8 @@ export type Command = {
 /** Commands that stay open while the opening is suspended: chat and objections, and the ways out (domain §2). */
 export const OPEN_WHILE_SUSPENDED: ReadonlySet<CommandType> = new Set<CommandType>([
   'AmendDraft',
+  'AssignRole',
+  'WithdrawRole',
   'AcknowledgeChallenge',
   'RaiseObjection',
   'AnswerObjection',

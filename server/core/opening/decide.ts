@@ -36,6 +36,7 @@ import { closeRemedy, openRemedy, submitBackup } from './steps/remedy.ts';
 import { openReview } from './steps/review.ts';
 import { revokeBid } from './steps/revocation.ts';
 import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './steps/sealing.ts';
+import { assignRole, withdrawRole } from './steps/staff.ts';
 import {
   confirmAbort,
   confirmResume,
@@ -77,6 +78,10 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
   switch (command.type) {
     case 'AmendDraft':
       return amendDraft(state, command, facts);
+    case 'AssignRole':
+      return assignRole(state, command, facts);
+    case 'WithdrawRole':
+      return withdrawRole(state, command, facts);
     case 'PublishOpening':
       return publishOpening(state, command, facts);
     case 'OpenCheckIn':

@@ -30,6 +30,7 @@ import {
 import { MoneyText, PolicySchema, PROFILE_NAMES, WITNESS_POINTS } from './policy.ts';
 import { QUOTE_EVENTS } from './quote-events.ts';
 import { REMEDY_EVENTS } from './remedy-events.ts';
+import { ASSIGNABLE } from './roles.ts';
 
 const strict = { additionalProperties: false } as const;
 const nothing = Type.Object({}, strict);
@@ -81,6 +82,14 @@ export const EVENTS = {
   DraftAmended: {
     body: Type.Object({ details: DetailsSchema, policy: PolicySchema, policyHash: DigestText }, strict),
     withheld: person,
+  },
+  RoleAssigned: {
+    body: Type.Object({ role: Type.Enum(ASSIGNABLE) }, strict),
+    withheld: { ...person, account: toConducting },
+  },
+  RoleWithdrawn: {
+    body: Type.Object({ role: Type.Enum(ASSIGNABLE) }, strict),
+    withheld: { ...person, account: toConducting, reason: toConducting },
   },
   OpeningPublished: {
     body: Type.Object({ policyHash: DigestText, checkInOpensAt: InstantText }, strict),

@@ -14,6 +14,7 @@ import { withNotice } from './notices.ts';
 import type { Phase } from './phases.ts';
 import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
+import { firstStaff, staffWith, staffWithout } from './staff.ts';
 import type { Bid, Objection, OpeningRecordHead, OpeningState } from './state.ts';
 import { bidOf, changeable } from './state.ts';
 
@@ -88,6 +89,7 @@ export function begin(event: LoggedEvent): OpeningState {
     policyHash: b.policyHash,
     vkey: b.vkey,
     quorum: b.cosigners.quorum,
+    staff: firstStaff(field(event, 'assignments')),
     phase: 'Draft',
     phaseSince: event.at,
     deadlineAt,
@@ -155,6 +157,10 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       const { details, policy, policyHash } = event.body;
       return { ...s, details, policy, policyHash, deadlineAt: parseInstant(details.deadlineAt) };
     }
+    case 'RoleAssigned':
+      return { ...s, staff: staffWith(s.staff, field(event, 'account'), event.body.role) };
+    case 'RoleWithdrawn':
+      return { ...s, staff: staffWithout(s.staff, field(event, 'account'), event.body.role, s.phase === 'Draft') };
     case 'OpeningPublished':
       if (event.body.policyHash !== s.policyHash) throw new CorruptLogError(seq, 'published another policy');
       return { ...enter(s, 'Scheduled', event.at), checkInOpensAt: parseInstant(event.body.checkInOpensAt) };

@@ -54,6 +54,8 @@ export type Facts = {
   readonly undecided: number;
   /** Roles that someone holds in this opening. */
   readonly assigned: readonly AssignableRole[];
+  /** The account that is to be given a role; null when there is none. */
+  readonly assignee: { readonly isOfficial: boolean; readonly isDisabled: boolean } | null;
   readonly register: RegisterFacts | null;
   readonly windowKey: { readonly kid: string; readonly jwk: Static<typeof WindowKeySchema> } | null;
   /** Of a share that comes sealed: whether the holders of the key found it to be what it promises. */

@@ -7,11 +7,15 @@ import type { EventType } from './events.ts';
 import { QuoteRowSchema } from './quote-rounds.ts';
 import { OpeningRecordSchema, PublicRecordSchema } from './record.ts';
 import { LodgementSchema, PriceRowSchema, RegisterCountsSchema, RosterRowSchema } from './rows.ts';
+import { AccountId, AssignmentSchema } from './staff.ts';
 
 const Numbers = Type.Array(BidderNumber);
 
 /** By event and field. A field that is not here is carried as it is, for people to read; nothing folds it. */
 export const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<string, Type.TSchema>>>>> = {
+  OpeningCreated: { assignments: Type.Array(AssignmentSchema) },
+  RoleAssigned: { account: AccountId },
+  RoleWithdrawn: { account: AccountId },
   BidsSealed: { lodgements: Type.Array(LodgementSchema), counts: RegisterCountsSchema },
   RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },

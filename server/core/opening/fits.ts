@@ -19,10 +19,15 @@ const ANNOUNCING_ONLY = ['Scheduled', 'CheckIn', 'Postponed'] as const;
 const AFTER = ['Closed', 'ReviewMeeting', 'HandedOver', 'Failed', 'Aborted'] as const;
 const BEFORE_CLOSED = ['Draft', 'Scheduled', 'CheckIn', 'Postponed', ...RUNNING] as const;
 
+/** While somebody still has something to do in it. */
+const STAFFED = [...BEFORE_CLOSED, 'Closed', 'ReviewMeeting', 'Failed', 'Aborted'] as const;
+
 /** In which phases an event may stand on the log: what `decide` allows, said once more from the reader's side. */
 export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   OpeningCreated: [],
   DraftAmended: ['Draft'],
+  RoleAssigned: STAFFED,
+  RoleWithdrawn: STAFFED,
   OpeningPublished: ['Draft'],
   OpeningPostponed: ['Scheduled', 'CheckIn'],
   OpeningRescheduled: ['Postponed'],

@@ -10,6 +10,8 @@ import { isLawfulDrawing } from './lawful-drawing.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { quotingBids, runningRound } from './quote-rounds.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
+import type { Role } from './roles.ts';
+import { holds, isBothSides, isLast, mayGive } from './staff.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
 import { MAX_MESSAGES_PER_BIDDER } from './steps/chat.ts';
 import { isAsShown } from './steps/correction.ts';
@@ -41,6 +43,22 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
   if (!isOpenNow(before, event)) return false;
   const { policy, window, bids } = before;
   switch (event.type) {
+    case 'RoleAssigned': {
+      const { account } = event.fields;
+      const isTold = before.staff.known && account?.known === true;
+      const isTwice =
+        isTold &&
+        (isBothSides(before.staff.value, String(account.value), event.body.role) ||
+          holds(before.staff.value, String(account.value), event.body.role));
+      return mayGive(role as Role, event.body.role) && !isTwice;
+    }
+    case 'RoleWithdrawn': {
+      const { account } = event.fields;
+      const isTold = before.staff.known && account?.known === true;
+      const isHis = !isTold || holds(before.staff.value, String(account.value), event.body.role);
+      const isLeft = !before.staff.known || !isLast(before.staff.value, event.body.role, before.phase === 'Draft');
+      return mayGive(role as Role, event.body.role) && isHis && isLeft;
+    }
     case 'OpeningPublished':
       return event.body.checkInOpensAt === formatInstant(before.deadlineAt - policy.checkInLeadMs);
     case 'OpeningPostponed':

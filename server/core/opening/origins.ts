@@ -10,6 +10,8 @@ export type Origin = CommandType | typeof CREATION;
 export const ORIGINS = {
   OpeningCreated: [CREATION],
   DraftAmended: ['AmendDraft'],
+  RoleAssigned: ['AssignRole'],
+  RoleWithdrawn: ['WithdrawRole'],
   OpeningPublished: ['PublishOpening'],
   OpeningPostponed: ['PostponeOpening'],
   OpeningRescheduled: ['RescheduleOpening'],

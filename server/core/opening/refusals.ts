@@ -26,6 +26,21 @@ export const REFUSALS = {
     en: 'One person cannot be host and witness of the same opening.',
     zh: '同一人不能同时担任同一开标的主持人和见证人员。',
   },
+  role_not_yours_to_give: {
+    en: "The tenderer's side names its hosts and tenderers; witness, supervisor and auditor are entered by the operator.",
+    zh: '主持人和招标人由招标方指定；见证、监督、审计人员由平台管理员录入。',
+  },
+  role_held_already: { en: 'This account holds this role already.', zh: '该账户已担任此角色。' },
+  assignee_not_official: {
+    en: 'Only an account that the operator let in can hold a role in an opening.',
+    zh: '只有平台管理员准入的工作人员账户才能担任开标角色。',
+  },
+  assignee_disabled: { en: 'The assigned account has been shut.', zh: '被指定的账户已停用。' },
+  not_in_this_role: { en: 'This account does not hold this role.', zh: '该账户未担任此角色。' },
+  last_in_role: {
+    en: 'Nobody else holds this role: name the successor first.',
+    zh: '该角色没有其他担任者，请先指定接任人员。',
+  },
   opening_exists: { en: 'An opening with this id exists already.', zh: '该编号的开标已存在。' },
   // role
   role_not_allowed: { en: 'Your role in this opening may not do this.', zh: '您在本次开标中的角色不能进行此操作。' },

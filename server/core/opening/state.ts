@@ -10,6 +10,7 @@ import type { Policy, ProfileName, WitnessPoint } from './policy.ts';
 import type { QuoteRound } from './quote-rounds.ts';
 import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
+import type { Staff } from './staff.ts';
 
 export type Attempt = {
   readonly attempt: number;
@@ -103,6 +104,8 @@ export type OpeningState = {
   readonly policyHash: string;
   readonly vkey: string;
   readonly quorum: number;
+  /** Who holds and held which role. */
+  readonly staff: Staff;
   readonly phase: Phase;
   /** When the phase was entered; a phase ended by its time is entered at its exact end. */
   readonly phaseSince: number;

@@ -45,6 +45,8 @@ const wish: fc.Arbitrary<Wish> = fc.record({
 const start = fc.constantFrom(...BUILT.slice(0, BUILT.indexOf('Archived')), ...DETOURS);
 const course = fc.tuple(start, fc.array(wish, { maxLength: 60, size: 'max' }));
 
+const OF_CENTRE = ['witness', 'supervisor', 'auditor'] as const;
+const OF_TENDERER = ['host', 'tenderer', 'host'] as const;
 const VERDICTS = ['deemed_revoked', 'deemed_withdrawn', 'unknown'] as const;
 const FAILURES = [null, 'wrong_key', 'storage_unreadable'] as const;
 
@@ -59,11 +61,14 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
   const party = role === 'witness' ? null : one;
   const waiting = state.bids.find(isUndecided) ?? state.bids[one - 1];
   const reason = '随机';
+  const given = (role === 'operator' ? OF_CENTRE : OF_TENDERER)[choice];
   const special: Partial<Record<CommandType, unknown>> = {
     AmendDraft: {
       details: state.details,
       policy: { ...state.policy, ceilingPrice: choice === 0 ? null : `100000${choice}.00` },
     },
+    AssignRole: { account: `someone/${number}`, role: given },
+    WithdrawRole: { account: `someone/${number}`, role: given, reason },
     RescheduleOpening: {
       deadlineAt: formatInstant(state.deadlineAt + (number + 1) * 86_400_000),
       place: '2 号厅',

@@ -47,9 +47,11 @@ import {
   HOUR,
   host,
   MINUTE,
+  operator,
   platform,
   refusalOf,
   type Script,
+  STAFF,
   scriptedShare,
   supervisor,
   tenderer,
@@ -73,6 +75,8 @@ function toClose(s: Script): Script {
 /** For each command that is built: what makes it acceptable in a phase whose cell says yes. */
 const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   AmendDraft: (s) => ask({ details: s.state.details, policy: s.state.policy }, host),
+  AssignRole: () => ask({ account: '91110000600037341L/NEW', role: 'witness' }, operator),
+  WithdrawRole: () => ask({ ...STAFF[4], ...reason }, operator),
   PublishOpening: () => ask({}, host),
   OpenCheckIn: () => ask({}, clock, { at: DEADLINE - 2 * HOUR }),
   Seal: () => ask({}, clock, { at: DEADLINE }),

@@ -13,6 +13,15 @@ OpeningCreated.assignments: tenderer, host, witness, supervisor, auditor
 DraftAmended.who: tenderer, host, witness, supervisor, auditor
 DraftAmended.source: supervisor, auditor
 DraftAmended.act: supervisor, auditor
+RoleAssigned.who: tenderer, host, witness, supervisor, auditor
+RoleAssigned.source: supervisor, auditor
+RoleAssigned.act: supervisor, auditor
+RoleAssigned.account: tenderer, host, witness, supervisor, auditor
+RoleWithdrawn.who: tenderer, host, witness, supervisor, auditor
+RoleWithdrawn.source: supervisor, auditor
+RoleWithdrawn.act: supervisor, auditor
+RoleWithdrawn.account: tenderer, host, witness, supervisor, auditor
+RoleWithdrawn.reason: tenderer, host, witness, supervisor, auditor
 OpeningPublished.who: tenderer, host, witness, supervisor, auditor
 OpeningPublished.source: supervisor, auditor
 OpeningPublished.act: supervisor, auditor
