@@ -43,9 +43,6 @@ function sending(role: string, change: (down: Down) => readonly Down[]): Defect 
   return { bend };
 }
 
-const typesIn = (down: Down): string[] =>
-  down.kind === 'entries' ? down.entries.map((text) => parseEntry(utf8(text)).type) : [];
-
 /** The recorder says yes to a type of command and does nothing. */
 function dropping(type: string): Defect {
   const recorder = (real: Recorder): Recorder => ({
@@ -132,11 +129,7 @@ const DEFECTS: readonly (readonly [what: string, defect: () => Defect, invariant
     'one_root_per_size',
   ],
   ['tells who lodged before the roster', tellingNames, 'nothing_before_its_time'],
-  [
-    'leaves a frame out for one of a sight',
-    () => sending('witness', (down) => (typesIn(down).includes('CheckInOpened') ? [] : [down])),
-    'equal_release',
-  ],
+  ['makes frames of its own for one of a sight', () => sending('tenderer', (down) => [{ ...down }]), 'equal_release'],
   [
     'swaps two entries for one viewer',
     () =>

@@ -33,8 +33,12 @@ export type Watched = {
   watchSigner(signer: Signer): Signer;
   /** Statements, transactions and signatures that are under way. */
   busy(): number;
-  /** Appends that were announced. */
-  announced(): number;
+  /** From here on a listener hears what is announced. */
+  hears(): void;
+  /** What a listener heard. */
+  heard(payload: string): void;
+  /** Announcements that have not been heard yet. */
+  unheard(): number;
   /** From here on nothing that is asked is ever carried out or answered. */
   cut(): void;
 };
@@ -50,7 +54,8 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
   /** Origins whose new head was noted in a transaction that has not ended. */
   const noted = new Set<string>();
   let busy = 0;
-  let announced = 0;
+  let isHeard = false;
+  const unheard = new Set<unknown>();
   let isCut = false;
 
   async function during<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -68,7 +73,7 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
     }
   }
 
-  function watchQuery(query: unknown, text: string): unknown {
+  function watchQuery(query: unknown, text: string, payload: unknown): unknown {
     if (typeof query !== 'object' || query === null || !('then' in query)) return query;
     const asked = query as Query;
     // The driver begins a query when somebody waits for it, which `then` tells.
@@ -78,9 +83,9 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
     // biome-ignore lint/suspicious/noThenProperty: it has one already, and this is when the driver begins
     asked.then = (done, failed) => {
       answer ??= during(async () => {
+        if (isAnnouncement && isHeard) unheard.add(payload);
         const found = await new Promise((resolve, reject) => void begin(resolve, reject));
         if (isAnnouncement) {
-          announced += 1;
           await reach('head_announced');
         }
         return found;
@@ -127,7 +132,7 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
     sql: new Proxy(sql, {
       apply(target, self, args: unknown[]) {
         const made = Reflect.apply(target as unknown as (...all: unknown[]) => unknown, self, args);
-        return Array.isArray(args[0]) && 'raw' in args[0] ? watchQuery(made, args[0].join('')) : made;
+        return Array.isArray(args[0]) && 'raw' in args[0] ? watchQuery(made, args[0].join(''), args[2]) : made;
       },
       get: (target, name): unknown => (name === 'begin' ? begin : Reflect.get(target, name)),
     }),
@@ -151,7 +156,11 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
       signReceipt: (...all) => during(() => signer.signReceipt(...all)),
     }),
     busy: () => busy,
-    announced: () => announced,
+    hears() {
+      isHeard = true;
+    },
+    heard: (payload) => void unheard.delete(payload),
+    unheard: () => unheard.size,
     cut() {
       isCut = true;
     },

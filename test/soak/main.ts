@@ -1,7 +1,9 @@
-/** `npm run soak`: simulated openings until an invariant breaks or all have come to their end; a failure prints the seed that replays it. */
+/** `npm run soak`: simulated openings until an invariant breaks or all have ended, with the seed that replays it; `--crash`: the crash matrix. */
 import { parseArgs } from 'node:util';
 import { systemWorld } from '../../server/world.ts';
-import { simulate } from './simulate.ts';
+import { crashMatrix } from './crash-matrix.ts';
+import { makeTown } from './people.ts';
+import { START_AT, simulate } from './simulate.ts';
 import { soakStage } from './stage.ts';
 import { ViolationError } from './violations.ts';
 
@@ -14,13 +16,29 @@ const { values } = parseArgs({
     /** How many run side by side; a part of what a seed means, like the number of openings is not. */
     together: { type: 'string', default: '32' },
     seed: { type: 'string' },
+    /** The crash matrix instead. */
+    crash: { type: 'boolean', default: false },
   },
 });
 const seed = values.seed ?? Buffer.from(systemWorld.randomBytes(SEED_BYTES)).toString('hex');
 const ends: (() => Promise<void>)[] = [];
+const t = { teardown: (act: () => Promise<void>) => void ends.unshift(act) };
 try {
+  if (values.crash) await crashMatrix({ t, town: await makeTown(START_AT) }, (row) => console.log(JSON.stringify(row)));
+  else await soak();
+} catch (error) {
+  if (error instanceof ViolationError) for (const line of error.course) console.error(line);
+  console.error(error instanceof Error ? error.stack : error);
+  if (!values.crash)
+    console.error(`again: npm run soak -- --seed ${seed} --openings ${values.openings} --together ${values.together}`);
+  process.exitCode = 1;
+} finally {
+  for (const end of ends) await end();
+}
+
+async function soak(): Promise<void> {
   const { courses: _courses, ...summary } = await simulate({
-    ...(await soakStage({ teardown: (act) => void ends.unshift(act) })),
+    ...(await soakStage(t)),
     seed,
     openings: Number(values.openings),
     together: Number(values.together),
@@ -29,11 +47,4 @@ try {
     },
   });
   console.log(JSON.stringify(summary, null, 2));
-} catch (error) {
-  if (error instanceof ViolationError) for (const line of error.course) console.error(line);
-  console.error(error instanceof Error ? error.stack : error);
-  console.error(`again: npm run soak -- --seed ${seed} --openings ${values.openings} --together ${values.together}`);
-  process.exitCode = 1;
-} finally {
-  for (const end of ends) await end();
 }

@@ -1,6 +1,7 @@
 /** One platform of a simulation: all of a server but HTTP, that can be started, stopped, and cut off at any point as by a power failure. */
 
 import type { Policy } from '../../server/core/opening/policy.ts';
+import type { RosterRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
 import { createHall, type Hall } from '../../server/live/hall.ts';
@@ -39,6 +40,8 @@ export type Life = {
   readonly over: Promise<null>;
   /** Whether all that was begun has come to its end, as far as it needs no more time to pass. */
   isQuiet(): boolean;
+  /** The same in words, for whoever must find out why it does not. */
+  underWay(): string;
 };
 
 export type Platform = {
@@ -66,10 +69,20 @@ export type PlatformOptions = {
   readonly defects?: Defects;
   /** Rung whenever something has come to its end. */
   readonly bell: Bell;
+  /** What happens at an armed point first of all; in a process of its own, its end. */
+  readonly onStrike?: () => void;
 };
 
 /** Everything but the people. Nothing runs before `start`. */
-export function createPlatform({ target, dataFolder, world, desk, bell, defects = {} }: PlatformOptions): Platform {
+export function createPlatform({
+  target,
+  dataFolder,
+  world,
+  desk,
+  bell,
+  onStrike,
+  defects = {},
+}: PlatformOptions): Platform {
   const faults: unknown[] = [];
   const ends: number[] = [];
   let now: (Life & { readonly watch: Watched; close(isOrderly: boolean): Promise<void> }) | null = null;
@@ -89,6 +102,7 @@ export function createPlatform({ target, dataFolder, world, desk, bell, defects 
       (point) => {
         if (point !== armed) return undefined;
         armed = null;
+        onStrike?.();
         struck = point;
         bell.ring();
         watch.cut();
@@ -143,17 +157,16 @@ export function createPlatform({ target, dataFolder, world, desk, bell, defects 
       logger: { error: onFault },
       holdsRole: async () => true,
     });
-    const toldBefore = watch.announced();
-    let heard = 0;
     const stopListening = await listen(
       database,
-      (origin) => {
-        heard += 1;
+      (origin, size) => {
+        watch.heard(`${size} ${origin}`);
         hall.hear(origin);
         bell.ring();
       },
       () => hall.hearAll(),
     );
+    watch.hears();
     return {
       recorder,
       hall,
@@ -162,7 +175,8 @@ export function createPlatform({ target, dataFolder, world, desk, bell, defects 
       sql,
       watch,
       over,
-      isQuiet: () => watch.busy() === 0 && heard >= watch.announced() - toldBefore,
+      isQuiet: () => watch.busy() === 0 && watch.unheard() === 0,
+      underWay: () => `${watch.busy()} under way, ${watch.unheard()} announced and not heard`,
       async close(isOrderly: boolean) {
         if (isOrderly) {
           hall.close('server_stopping');
@@ -220,10 +234,10 @@ export function shortPolicy(defaults: Policy, changes: Partial<Policy>): Policy 
   };
 }
 
-/** Where a bidder's number leads: the credit code on the roster. */
-export function creditCodeOfBidder(state: OpeningState, bidder: number): string {
+/** Where a bidder's number leads: its row of the roster. */
+export function rowOfBidder(state: OpeningState, bidder: number): RosterRow {
   if (!state.roster.known || !state.numbers.known) throw new Error('no roster');
   const row = state.roster.value[state.numbers.value.indexOf(bidder)];
   if (row === undefined) throw new Error(`no bidder ${bidder}`);
-  return row.creditCode;
+  return row;
 }

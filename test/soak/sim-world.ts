@@ -1,5 +1,6 @@
 /** The world of a simulation: one clock that jumps from alarm to alarm, and chance that belongs to whoever an effect is for. */
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { World } from '../../server/world.ts';
 import { type Chance, chanceOf } from './chance.ts';
 
@@ -27,6 +28,46 @@ export function createBell(): Bell {
     },
     rung: () => new Promise((wake) => waiting.push(wake)),
   };
+}
+
+/** Turns of the event loop without anything under way after which nothing more will come of itself. */
+const CALM_TURNS = 3;
+/** Real time within which everything must come to rest. */
+const REST_LIMIT_MS = 60_000;
+
+/**
+ * Lets everything that has begun come to its end, the clock standing still; alarms that are due now sound.
+ *
+ * Shape:  `isOver` ends it early.
+ * Throws: an Error when it takes too long.
+ */
+export async function comeToRest(
+  world: SimWorld,
+  bell: Bell,
+  about: { isQuiet(): boolean; isOver(): boolean; underWay(): string },
+): Promise<void> {
+  let isTooLong = false;
+  const limit = setTimeout(() => {
+    isTooLong = true;
+    bell.ring();
+  }, REST_LIMIT_MS);
+  try {
+    for (let calm = 0; calm < CALM_TURNS; ) {
+      if (about.isOver()) return;
+      if (isTooLong) throw new Error(`nothing comes to rest: ${about.underWay()}`);
+      const nextAt = world.nextAt();
+      if (!about.isQuiet()) {
+        calm = 0;
+        await bell.rung();
+      } else if (calm + 1 === CALM_TURNS && nextAt !== null && nextAt <= world.now()) {
+        calm = 0;
+        world.moveTo(world.now());
+      } else calm += 1;
+      await turn();
+    }
+  } finally {
+    clearTimeout(limit);
+  }
 }
 
 /** A world that begins at an instant, integer ms. */

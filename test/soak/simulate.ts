@@ -1,5 +1,4 @@
 /** A simulation: many openings in one platform, a network and a platform that fail at drawn moments, and everything watched all along. */
-import { setImmediate as turn } from 'node:timers/promises';
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { ledgerOrigin } from '../../server/core/log/origin.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
@@ -13,9 +12,9 @@ import { checkEnded, type Outage } from './final-checks.ts';
 import { createNetwork, type Trouble } from './network.ts';
 import { type Bend, type OpeningRun, runOpening, type Surroundings } from './opening-run.ts';
 import { makeTown, type Town } from './people.ts';
-import { createPlatform, creditCodeOfBidder, type Defects, PLATFORM } from './platform.ts';
+import { createPlatform, type Defects, PLATFORM, rowOfBidder } from './platform.ts';
 import type { Lists } from './programs.ts';
-import { createBell, simWorld } from './sim-world.ts';
+import { comeToRest, createBell, simWorld } from './sim-world.ts';
 import { readStored, verifyStored } from './stored-log.ts';
 import { holds, ViolationError } from './violations.ts';
 
@@ -31,8 +30,6 @@ const ARMED_MS = 2_000;
 /** The vault takes its time with some bids. */
 const HELD_MS = 2_500;
 const HELD_SHARE = 0.1;
-/** Real time within which everything must come to rest between two instants. */
-const REST_LIMIT_MS = 20_000;
 
 const TROUBLE: Trouble = { lostRequest: 0.06, lostAnswer: 0.06, twice: 0.05, late: 0.1 };
 
@@ -99,14 +96,14 @@ export async function simulate(setting: Setting): Promise<Summary> {
   const desk: OpeningDesk = {
     async verify(state, bidder, attempt) {
       const found: DecryptionFailure | null =
-        runs.get(state.openingId)?.verdict(creditCodeOfBidder(state, bidder), attempt) ?? null;
+        runs.get(state.openingId)?.verdict(rowOfBidder(state, bidder).creditCode, attempt) ?? null;
       if (deskChance.of(`${state.openingId} ${bidder} ${attempt}`).happens(HELD_SHARE))
         await new Promise<void>((resume) => world.after(HELD_MS, resume));
       return found;
     },
     lists: async (state) =>
       state.bids.filter(isDecrypted).map(({ bidder }) => {
-        const creditCode = creditCodeOfBidder(state, bidder);
+        const creditCode = rowOfBidder(state, bidder).creditCode;
         const lodgement = state.lodgements.known
           ? state.lodgements.value.find((l) => l.creditCode === creditCode)
           : undefined;
@@ -150,39 +147,22 @@ export async function simulate(setting: Setting): Promise<Summary> {
     if (broken !== null) throw broken.why;
   }
 
-  /** Lets everything that has begun come to its end, the clock standing still. */
-  async function rest(): Promise<void> {
-    const limit = setTimeout(() => {
-      onBroken(
-        new ViolationError(
-          'comes_to_an_end',
-          'platform',
-          `nothing comes to rest: ${platform.faults.map(String).join('; ')}`,
-        ),
-      );
-    }, REST_LIMIT_MS);
-    try {
-      for (let calm = 0; calm < 3; ) {
+  const underWay = (): string => {
+    const signing = [...runs.values()].reduce((sum, run) => sum + run.signing(), 0);
+    return `${network.flying()} deliveries, ${signing} signatures, platform ${platform.life()?.underWay() ?? 'away'}`;
+  };
+  const rest = (): Promise<void> =>
+    comeToRest(world, bell, {
+      underWay,
+      isQuiet: () =>
+        network.flying() === 0 &&
+        [...runs.values()].every((run) => run.signing() === 0) &&
+        platform.life()?.isQuiet() !== false,
+      isOver() {
         throwIfBroken();
-        if (platform.struck() !== null) return;
-        const isQuiet =
-          network.flying() === 0 &&
-          [...runs.values()].every((run) => run.signing() === 0) &&
-          platform.life()?.isQuiet() !== false;
-        const nextAt = world.nextAt();
-        if (!isQuiet) {
-          calm = 0;
-          await bell.rung();
-        } else if (calm >= 2 && nextAt !== null && nextAt <= world.now()) {
-          calm = 0;
-          world.moveTo(world.now());
-        } else calm += 1;
-        await turn();
-      }
-    } finally {
-      clearTimeout(limit);
-    }
-  }
+        return platform.struck() !== null;
+      },
+    });
 
   const count = (of: Record<string, number>, name: string): void => {
     of[name] = (of[name] ?? 0) + 1;

@@ -1,0 +1,177 @@
+/** The crash matrix: at every step of a scripted opening the platform is struck in one way, and for each way everything is checked. */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { joinBytes } from '../../server/core/log/bytes.ts';
+import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../../server/core/log/merkle.ts';
+import { sha256 } from '../../server/hash.ts';
+import { settleAll } from '../../server/recorder/settle-log.ts';
+import { openSigner } from '../../server/recorder/signer.ts';
+import { openPool } from '../../server/store/driver.ts';
+import { type TestDatabase, testDb } from '../support/database.ts';
+import { lineTo } from '../support/line.ts';
+import { chanceOf } from './chance.ts';
+import { type CrashRow, crashRun } from './crash-run.ts';
+import { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
+import type { Town } from './people.ts';
+import { PLATFORM } from './platform.ts';
+
+type Teardown = { teardown(act: () => Promise<void>): void };
+
+/** `isStruck` chooses the steps at which it happens; all of them in the full matrix. */
+export type MatrixSetting = {
+  readonly t: Teardown;
+  readonly town: Town;
+  readonly isStruck?: (step: string) => boolean;
+};
+
+async function stageOf({ t }: MatrixSetting): Promise<{ database: TestDatabase; dataFolder: string }> {
+  const database = await testDb(t, 2);
+  const dataFolder = await mkdtemp(join(tmpdir(), 'kaibiao-crash-'));
+  t.teardown(() => rm(dataFolder, { recursive: true, force: true }));
+  return { database, dataFolder };
+}
+
+/** SIGKILL of the whole process as soon as it comes to this point. */
+export async function killedAt(point: FaultPoint, setting: MatrixSetting): Promise<CrashRow> {
+  const { database, dataFolder } = await stageOf(setting);
+  const { isStruck, town } = setting;
+  const blow = { name: point, point };
+  const about = {
+    target: database.app,
+    sql: database.superuser,
+    dataFolder,
+    town,
+    openingId: `crash-${point.replace('_', '-')}`,
+  };
+  return crashRun({ ...about, blow, ...(isStruck && { isStruck }) });
+}
+
+/** The line to the database is cut: every connection at once, or just when the database says that it has committed. */
+export async function cutOff(
+  how: 'line_cut' | 'commit_answer_lost',
+  setting: MatrixSetting,
+): Promise<CrashRow & { readonly cuts: number }> {
+  const { database, dataFolder } = await stageOf(setting);
+  const { isStruck, town, t } = setting;
+  const line = await lineTo(t, database.app);
+  let cuts = 0;
+  const befall = (): void => {
+    const isCut = how === 'line_cut' ? Promise.resolve(line.cut()) : line.cutBefore('COMMIT\0');
+    void isCut.then(() => {
+      cuts += 1;
+    });
+  };
+  const about = { target: line.place, sql: database.superuser, dataFolder, town, openingId: how.replaceAll('_', '-') };
+  return { ...(await crashRun({ ...about, blow: { name: how, befall }, ...(isStruck && { isStruck }) })), cuts };
+}
+
+const SMALL_DISK = 'size=256k';
+const FILLER_BYTES = 4_096;
+
+/**
+ * The disk of the guard's journal is full; then room is made and the server started anew, for a guard that could not write signs
+ * nothing more.
+ *
+ * Returns: null where no small disk can be made, for which one must be root.
+ */
+export async function diskFull(setting: MatrixSetting): Promise<CrashRow | null> {
+  const { database, dataFolder } = await stageOf(setting);
+  const { isStruck, town, t } = setting;
+  const folder = join(dataFolder, 'small');
+  await mkdir(folder);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', SMALL_DISK, 'none', folder], { stdio: 'ignore' });
+  } catch (error) {
+    if (!(error instanceof Error && ('status' in error || 'code' in error))) throw error;
+    return null;
+  }
+  t.teardown(async () => void execFileSync('umount', ['-l', folder]));
+  let fillers = 0;
+  async function fill(): Promise<void> {
+    for (;;) {
+      try {
+        await writeFile(join(folder, `filler-${fillers++}`), Buffer.alloc(FILLER_BYTES));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return;
+        throw error;
+      }
+    }
+  }
+  async function makeRoom(): Promise<void> {
+    for (; fillers > 0; fillers--) await rm(join(folder, `filler-${fillers - 1}`), { force: true });
+  }
+  const about = { target: database.app, sql: database.superuser, dataFolder: folder, town, openingId: 'disk-full' };
+  const blow = {
+    name: 'disk_full',
+    befall: fill,
+    async heal(process: { kill(): Promise<void> }) {
+      await process.kill();
+      await makeRoom();
+    },
+  };
+  const row = await crashRun({ ...about, blow, ...(isStruck && { isStruck }) });
+  await makeRoom();
+  return row;
+}
+
+/** Entries that the copy of the database lacks. */
+const ENTRIES_LOST = 20;
+
+/**
+ * A database that was put back to what it was so many entries ago, under a guard that remembers.
+ *
+ * Returns: what the server says instead of starting.
+ */
+export async function restoredBackup(setting: MatrixSetting): Promise<string> {
+  const { database, dataFolder } = await stageOf(setting);
+  const { town } = setting;
+  const { app, superuser } = database;
+  await crashRun({ target: app, sql: superuser, dataFolder, town, openingId: 'restored', blow: { name: 'none' } });
+  // As a backup taken then would hold it: the log as it stood, and nothing of what came after.
+  await superuser.begin(async (tx) => {
+    const [log] = await tx<{ origin: string; size: number }[]>`SELECT origin, size FROM logs WHERE kind = 'opening'`;
+    const [head] = await tx<{ size: number }[]>`
+      SELECT size FROM checkpoints WHERE origin = ${log?.origin ?? ''} AND size <= ${(log?.size ?? 0) - ENTRIES_LOST}
+      ORDER BY size DESC LIMIT 1`;
+    if (log === undefined || head === undefined) throw new Error('there is nothing to put back to');
+    await tx`SET LOCAL session_replication_role = replica`;
+    const leaves = await tx<{ hash: Uint8Array }[]>`
+      SELECT leaf_hash AS hash FROM entries WHERE origin = ${log.origin} AND seq < ${head.size} ORDER BY seq`;
+    const range = appendLeaves(
+      sha256,
+      EMPTY_RANGE,
+      leaves.map(({ hash }) => hash),
+    );
+    const [frontier, root] = [joinBytes(...range.hashes), rangeRoot(sha256, range)];
+    await tx`UPDATE logs SET size = ${head.size}, frontier = ${frontier}, root = ${root} WHERE origin = ${log.origin}`;
+    for (const table of ['entries', 'disclosures'])
+      await tx`DELETE FROM ${tx(table)} WHERE origin = ${log.origin} AND seq >= ${head.size}`;
+    await tx`DELETE FROM checkpoints WHERE origin = ${log.origin} AND size > ${head.size}`;
+  });
+  const signer = await openSigner(dataFolder, PLATFORM);
+  const sql = openPool(app, 2);
+  try {
+    await settleAll(sql, signer);
+    return 'it starts';
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  } finally {
+    await sql.end({ timeout: 1 });
+    await signer.close();
+  }
+}
+
+/** Strikes some of the steps, drawn from a seed. */
+export function someSteps(seed: string, share: number): (step: string) => boolean {
+  return (step) => chanceOf(`${seed}/${step}`).happens(share);
+}
+
+/** The whole matrix, one row after the other. */
+export async function crashMatrix(setting: MatrixSetting, onRow: (row: unknown) => void): Promise<void> {
+  for (const point of FAULT_POINTS) onRow(await killedAt(point, setting));
+  for (const how of ['line_cut', 'commit_answer_lost'] as const) onRow(await cutOff(how, setting));
+  onRow((await diskFull(setting)) ?? { blow: 'disk_full', skipped: 'only root can mount a small disk' });
+  onRow({ blow: 'restored_backup', said: await restoredBackup(setting) });
+}

@@ -1,0 +1,145 @@
+/** One row of the crash matrix: the scripted opening on a platform that is struck at every step, and everything checked at the end. */
+import { openingOrigin } from '../../server/core/log/origin.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import type { Answer, Submission } from '../../server/recorder/submission.ts';
+import type { Sql, Target } from '../../server/store/driver.ts';
+import { type CrashProcess, crashProcess, type Reply } from './crash-process.ts';
+import { crashScript } from './crash-script.ts';
+import type { FaultPoint } from './fault-points.ts';
+import { checkEnded } from './final-checks.ts';
+import type { Sent } from './network.ts';
+import { type Person, STAFF, type Town } from './people.ts';
+import { PLATFORM } from './platform.ts';
+import { START_AT } from './simulate.ts';
+
+/** What befalls the platform at each step. `befall` is called right after the step was sent; `heal` before it is asked again. */
+export type Blow = {
+  readonly name: string;
+  readonly point?: FaultPoint;
+  readonly befall?: () => Promise<void> | void;
+  readonly heal?: (process: CrashProcess) => Promise<void>;
+};
+
+export type CrashSetting = {
+  readonly target: Target;
+  readonly sql: Sql;
+  readonly dataFolder: string;
+  readonly town: Town;
+  readonly openingId: string;
+  readonly blow: Blow;
+  /** Whether this step is struck; all are by default. */
+  readonly isStruck?: (step: string) => boolean;
+};
+
+export type CrashRow = {
+  readonly blow: string;
+  readonly deaths: number;
+  readonly asked: number;
+  readonly entries: number;
+};
+
+/** What was received before a death is decided at the start, when the vault has prepared nothing yet. */
+const NOT_READY: readonly string[] = ['lists_not_ready', 'files_not_ready'];
+/** How often a step is asked again before the platform counts as gone for good. */
+const TRIES = 40;
+/** Beyond the longest pause of a keeper after a fault. */
+const AGAIN_MS = 100;
+
+/** Throws: ViolationError; an Error when the platform does not come back. */
+export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
+  const { openingId, blow, sql, town } = setting;
+  const origin = openingOrigin(PLATFORM, openingId);
+  await enterStaff(sql, town);
+  const process = crashProcess(setting.target, setting.dataFolder, openingId);
+  const script = await crashScript(openingId, town);
+  const sent: Sent[] = [];
+  let now = START_AT;
+  let deaths = 0;
+  let asked = 0;
+
+  let starting: Promise<void> | null = null;
+  /** Starts it when it is dead; whoever asks meanwhile waits for the same start. */
+  async function awake(): Promise<CrashProcess> {
+    starting ??= (async () => {
+      if (process.isAlive()) return;
+      await blow.heal?.(process);
+      await process.start(now);
+    })();
+    await starting.finally(() => {
+      starting = null;
+    });
+    return process;
+  }
+
+  /** Asks until there is an answer; the platform may die under it. */
+  async function insist(ask: (to: CrashProcess) => Promise<Reply>): Promise<unknown> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const to = await awake();
+      asked += 1;
+      const reply = await ask(to);
+      if (reply === null) deaths += 1;
+      else if (reply.error === null) return reply.value;
+      else if (reply.error !== 'outcome_unknown' && reply.error !== 'CONNECTION_CLOSED') throw new Error(reply.error);
+      else {
+        await blow.heal?.(process);
+        now += AGAIN_MS;
+        if ((await to.ask({ kind: 'move', at: now, isJump: false })) === null) deaths += 1;
+      }
+    }
+    throw new Error(`${openingId}: no answer after ${TRIES} tries`);
+  }
+
+  const stateNow = async (): Promise<OpeningState> =>
+    (await insist((to) => to.ask({ kind: 'state', openingId }))) as OpeningState;
+
+  /** Arms the point, or strikes as soon as the step has been sent. */
+  async function strike(step: string): Promise<void> {
+    if (setting.isStruck?.(step) === false) return;
+    const platform = await awake();
+    if (blow.point !== undefined) await platform.ask({ kind: 'arm', point: blow.point });
+    await blow.befall?.();
+  }
+
+  /** Returns: whether it was done; not when the platform, started anew, had not prepared what the command needs. */
+  async function deliver(submission: Submission): Promise<boolean> {
+    const each: Sent = { submission, sentAt: now, given: [], answer: null, answeredAt: null, isGivenUp: false };
+    sent.push(each);
+    const answer = (await insist((to) => to.ask({ kind: 'submit', submission }))) as Answer;
+    each.given.push(answer);
+    each.answer = answer;
+    if (answer.outcome === 'accepted') return true;
+    if (NOT_READY.includes(answer.code)) return false;
+    throw new Error(`${submission.type} is refused: ${answer.code}`);
+  }
+
+  await strike('CreateOpening');
+  await insist((to) => to.ask({ kind: 'create', request: script.create }));
+  for (const step of script.steps) {
+    const state = await stateNow();
+    const submissions = (await step.send?.(state)) ?? [];
+    await strike(step.name);
+    // One after another comes back to a platform that is dead already, so they are sent at once and asked again one by one.
+    const isDone = await Promise.all(submissions.map(deliver));
+    // A person who is told so signs it anew.
+    if (isDone.includes(false)) for (const again of (await step.send?.(state)) ?? []) await deliver(again);
+    const until = step.until?.(state);
+    if (until !== undefined && until > now) {
+      now = until;
+      await insist((to) => to.ask({ kind: 'move', at: now, isJump: false }));
+    }
+    if (process.isAlive()) await process.ask({ kind: 'arm', point: null });
+  }
+  const vkey = (await insist((to) => to.ask({ kind: 'vkey', origin }))) as string;
+  await process.kill();
+  const log = await checkEnded(sql, { openingId, origin, vkey, sent, viewers: [], outages: [], heldMs: 2_000 });
+  return { blow: blow.name, deaths, asked, entries: log.size };
+}
+
+async function enterStaff(sql: Sql, town: Town): Promise<void> {
+  for (const { who } of STAFF.map((role): Person => town.staff[role])) {
+    const { account, creditCode, name } = who;
+    await sql`INSERT INTO accounts (id, credit_code, person_id, organisation, name, kind, created_at)
+      VALUES (${account}, ${creditCode}, ${account.slice(creditCode.length + 1)}, ${name}, ${name}, 'official', ${START_AT})
+      ON CONFLICT DO NOTHING`;
+  }
+}

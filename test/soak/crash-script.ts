@@ -1,0 +1,160 @@
+/** One opening from its creation to the archive as a script of steps, each of which can be interrupted and asked again. */
+import { demoCreditCode } from '../../server/cli/demo/ca.ts';
+import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
+import type { Json } from '../../server/core/log/canonical.ts';
+import { makeDisclosure } from '../../server/core/log/disclosure.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
+import { emptyRoot } from '../../server/core/log/merkle.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { PROFILES } from '../../server/core/opening/policy.ts';
+import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
+import type { OpeningList } from '../../server/core/seal/opening-list.ts';
+import { sha256 } from '../../server/hash.ts';
+import type { CreationRequest } from '../../server/recorder/creation.ts';
+import type { Enclosure, Submission } from '../../server/recorder/submission.ts';
+import { digest, lodgedBid } from '../support/opening-people.ts';
+import { type Person, STAFF, type Town } from './people.ts';
+import { shortPolicy } from './platform.ts';
+import { START_AT } from './simulate.ts';
+
+/** Of whom the vault finds a wrong key. */
+export const WRONG_KEY = demoCreditCode(101);
+const DEADLINE_MS = 10_000;
+const BIDDERS = [0, 1, 2];
+/** Who of them decrypts; the third stays silent. */
+const DECRYPTING = [0, 1];
+const source = { address: '192.0.2.1', client: 'crash matrix' };
+const headSeen = { size: 0, root: toBase64(emptyRoot(sha256)) };
+const policy = shortPolicy(PROFILES.rehearsal.defaults, {});
+
+/** What a company promised in its envelope; both sides of the matrix know it. */
+export function promisedList(
+  creditCode: string,
+  name: string,
+): { disclosure: string; digest: string; list: OpeningList } {
+  const list: OpeningList = {
+    v: 1,
+    lotId: 'LOT-1',
+    creditCode,
+    name,
+    quote: { kind: 'total', amount: '7391846.27', currency: 'CNY', unit: '元', inWords: '' },
+    duration: '90天',
+    quality: '合格',
+    manager: '项目经理',
+    columns: {},
+  };
+  const made = makeDisclosure(sha256, sha256(utf8(creditCode)), 'openingList', list as unknown as Json);
+  return { ...made, list };
+}
+
+export type Step = {
+  readonly name: string;
+  /** What is sent at once. */
+  send?(state: OpeningState): Promise<readonly Submission[]>;
+  /** Until when time passes. */
+  until?(state: OpeningState): number;
+};
+
+export type Script = { readonly create: CreationRequest; readonly steps: readonly Step[] };
+
+export async function crashScript(openingId: string, town: Town): Promise<Script> {
+  const { host, witness } = town.staff;
+  const deadlineAt = START_AT + DEADLINE_MS;
+  const details = {
+    title: '张掖市某道路工程',
+    project: { code: 'P-1', name: '道路工程' },
+    lot: { code: 'LOT-1', name: '第一标段' },
+    tenderer: '招标人',
+    agency: '代理机构',
+    place: '开标一室',
+    deadlineAt: formatInstant(deadlineAt),
+  };
+  const assignments = STAFF.map((role) => ({ account: town.staff[role].who.account, role }));
+  const created = { profile: 'rehearsal', details, policy, assignments } as const;
+  let made = 0;
+
+  async function command(person: Person, type: string, data: Json, enclosure?: Enclosure): Promise<Submission> {
+    const id = `${type}-${made++}`;
+    const terms = { openingId, command: id, type, data, headSeen, iatSeconds: Math.floor(START_AT / 1_000) };
+    const act = await person.sign(terms);
+    const { role, who } = person;
+    return { openingId, command: id, type, data, role, who, act, source, ...(enclosure && { enclosure }) };
+  }
+  const company = (n: number): Person => {
+    const person = town.companies[n];
+    if (person === undefined) throw new Error('no such company');
+    return person;
+  };
+  const one = (name: string, person: Person, data: (state: OpeningState) => Json = () => ({})): Step => ({
+    name,
+    send: async (state) => [await command(person, name, data(state))],
+  });
+  const record = (state: OpeningState): Json => ({
+    version: state.record?.version ?? 0,
+    recordSha256: state.record?.sha256 ?? '',
+  });
+  const rulings = (person: Person): Step => ({
+    name: `GiveRuling ${person.role}`,
+    send: (state) =>
+      Promise.all(
+        state.bids
+          .filter((bid) => !isDecrypted(bid))
+          .map(({ bidder }) =>
+            command(person, 'GiveRuling', { bidder, verdict: 'deemed_revoked', reason: '证据见日志' }),
+          ),
+      ),
+  });
+
+  const steps: Step[] = [
+    one('PublishOpening', host),
+    {
+      name: 'LodgeBid',
+      send: (state) =>
+        Promise.all(
+          BIDDERS.map((n) => {
+            const { creditCode, name } = company(n).who;
+            const bidId = toBase64Url(sha256(utf8(`${openingId} ${creditCode}`))).slice(0, 22);
+            const promised = { bidId, openingListCommit: promisedList(creditCode, name).digest };
+            const about = { policyHash: state.policyHash, deadlineAt: formatInstant(state.deadlineAt) };
+            const enclosure = {
+              kind: 'envelope',
+              file: `file-${bidId}`,
+              header: 'AAAA',
+              statementSha256: digest(bidId),
+            } as const;
+            return command(company(n), 'LodgeBid', lodgedBid(n, about, promised), enclosure);
+          }),
+        ),
+    },
+    { name: 'OpenCheckIn', until: (state) => state.checkInOpensAt ?? 0 },
+    { name: 'CheckIn', send: () => Promise.all(DECRYPTING.map((n) => command(company(n), 'CheckIn', {}))) },
+    { name: 'Seal', until: (state) => state.deadlineAt },
+    one('PublishRoster', host),
+    one('OpenWindow', host),
+    {
+      name: 'DecryptBid',
+      send: () =>
+        Promise.all(
+          DECRYPTING.map((n) => {
+            const jwe = `jwe ${n}`;
+            return command(company(n), 'DecryptBid', { jweSha256: digest(jwe) }, { kind: 'decryption', jwe });
+          }),
+        ),
+    },
+    { name: 'CloseWindow', until: (state) => state.window?.closesAt ?? 0 },
+    rulings(host),
+    rulings(witness),
+    one('AnnouncePrices', host),
+    one('IssueRecord', host, () => ({ note: '' })),
+    one('SignRecord', company(0), record),
+    { name: 'TimeOutConfirmations', until: (state) => state.record?.confirmBy ?? 0 },
+    one('ProposeClose', host),
+    one('AttestClose', witness, record),
+    one('HandOver', host),
+    { name: 'ArchiveOpening', until: (state) => state.phaseSince + state.policy.archiveAfterMs },
+  ];
+  const data = created as unknown as Json;
+  const terms = { openingId, command: 'create', type: 'CreateOpening', data, headSeen, iatSeconds: 1 };
+  const create = { command: 'create', openingId, ...created, data, who: host.who, act: await host.sign(terms), source };
+  return { create, steps };
+}
