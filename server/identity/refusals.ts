@@ -115,22 +115,11 @@ const OWN_REFUSALS = {
   proof_replayed: { status: 401, en: 'This DPoP proof has been used.', zh: '该 DPoP 证明已被使用。' },
   // roles and tickets
   not_operator: { status: 403, en: 'Only the operator may do this.', zh: '仅平台管理员可进行此操作。' },
-  may_not_assign: {
-    status: 403,
-    en: 'Roles are given by the operator; a host may name the tenderer only.',
-    zh: '角色由平台管理员分配；主持人只能指定招标人。',
-  },
   not_official: {
     status: 409,
     en: 'Only an account that the operator entered can hold a role in an opening.',
     zh: '只有平台管理员录入的工作人员账户才能担任开标角色。',
   },
-  host_and_witness: {
-    status: 409,
-    en: 'One person cannot be host and witness of the same opening.',
-    zh: '同一人不能同时担任同一场开标的主持人和见证人员。',
-  },
-  not_assigned: { status: 404, en: 'This account does not hold this role.', zh: '该账户未担任此角色。' },
   role_not_held: { status: 403, en: 'You do not hold this role in this opening.', zh: '您在本次开标中不具有该角色。' },
   ticket_unknown: { status: 401, en: 'This ticket was never given out.', zh: '该连接凭票不存在。' },
   ticket_used: { status: 401, en: 'This ticket has been used.', zh: '该连接凭票已被使用。' },
