@@ -4,7 +4,7 @@ import type { OpeningState } from '../../server/core/opening/state.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
 import type { Sql, Target } from '../../server/store/driver.ts';
 import { type CrashProcess, crashProcess, type Reply } from './crash-process.ts';
-import { crashScript } from './crash-script.ts';
+import { crashScript, type Step } from './crash-script.ts';
 import type { FaultPoint } from './fault-points.ts';
 import { checkEnded } from './final-checks.ts';
 import type { Sent } from './network.ts';
@@ -112,6 +112,17 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
     throw new Error(`${submission.type} is refused: ${answer.code}`);
   }
 
+  /** Lets time pass until the clock has spoken. */
+  async function letPass({ until, hasSpoken }: NonNullable<Step['clock']>, state: OpeningState): Promise<void> {
+    now = Math.max(now, until(state));
+    for (let tries = 0; tries < TRIES; tries++) {
+      await insist((to) => to.ask({ kind: 'move', at: now, isJump: false }));
+      if (hasSpoken(await stateNow())) return;
+      now += AGAIN_MS;
+    }
+    throw new Error(`${openingId}: the clock has not spoken after ${TRIES} tries`);
+  }
+
   await strike('CreateOpening');
   await insist((to) => to.ask({ kind: 'create', request: script.create }));
   for (const step of script.steps) {
@@ -122,11 +133,7 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
     const isDone = await Promise.all(submissions.map(deliver));
     // A person who is told so signs it anew.
     if (isDone.includes(false)) for (const again of (await step.send?.(state)) ?? []) await deliver(again);
-    const until = step.until?.(state);
-    if (until !== undefined && until > now) {
-      now = until;
-      await insist((to) => to.ask({ kind: 'move', at: now, isJump: false }));
-    }
+    if (step.clock !== undefined) await letPass(step.clock, state);
     if (process.isAlive()) await process.ask({ kind: 'arm', point: null });
   }
   const vkey = (await insist((to) => to.ask({ kind: 'vkey', origin }))) as string;

@@ -51,8 +51,8 @@ export type Step = {
   readonly name: string;
   /** What is sent at once. */
   send?(state: OpeningState): Promise<readonly Submission[]>;
-  /** Until when time passes. */
-  until?(state: OpeningState): number;
+  /** Until when time passes, and what the clock has said when it has: after a death it may have to say it again. */
+  readonly clock?: { until(state: OpeningState): number; hasSpoken(state: OpeningState): boolean };
 };
 
 export type Script = { readonly create: CreationRequest; readonly steps: readonly Step[] };
@@ -105,6 +105,15 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
       ),
   });
 
+  const clock = (
+    name: string,
+    until: (state: OpeningState) => number,
+    hasSpoken: (state: OpeningState) => boolean,
+  ): Step => ({
+    name,
+    clock: { until, hasSpoken },
+  });
+
   const steps: Step[] = [
     one('PublishOpening', host),
     {
@@ -126,9 +135,17 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
           }),
         ),
     },
-    { name: 'OpenCheckIn', until: (state) => state.checkInOpensAt ?? 0 },
+    clock(
+      'OpenCheckIn',
+      (state) => state.checkInOpensAt ?? 0,
+      ({ phase }) => phase !== 'Scheduled',
+    ),
     { name: 'CheckIn', send: () => Promise.all(DECRYPTING.map((n) => command(company(n), 'CheckIn', {}))) },
-    { name: 'Seal', until: (state) => state.deadlineAt },
+    clock(
+      'Seal',
+      (state) => state.deadlineAt,
+      ({ phase }) => phase !== 'CheckIn',
+    ),
     one('PublishRoster', host),
     one('OpenWindow', host),
     {
@@ -141,17 +158,29 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
           }),
         ),
     },
-    { name: 'CloseWindow', until: (state) => state.window?.closesAt ?? 0 },
+    clock(
+      'CloseWindow',
+      (state) => state.window?.closesAt ?? 0,
+      ({ phase }) => phase !== 'Decrypting',
+    ),
     rulings(host),
     rulings(witness),
     one('AnnouncePrices', host),
     one('IssueRecord', host, () => ({ note: '' })),
     one('SignRecord', company(0), record),
-    { name: 'TimeOutConfirmations', until: (state) => state.record?.confirmBy ?? 0 },
+    clock(
+      'TimeOutConfirmations',
+      (state) => state.record?.confirmBy ?? 0,
+      ({ record }) => record?.timedOut === true,
+    ),
     one('ProposeClose', host),
     one('AttestClose', witness, record),
     one('HandOver', host),
-    { name: 'ArchiveOpening', until: (state) => state.phaseSince + state.policy.archiveAfterMs },
+    clock(
+      'ArchiveOpening',
+      (state) => state.phaseSince + state.policy.archiveAfterMs,
+      ({ phase }) => phase === 'Archived',
+    ),
   ];
   const data = created as unknown as Json;
   const terms = { openingId, command: 'create', type: 'CreateOpening', data, headSeen, iatSeconds: 1 };

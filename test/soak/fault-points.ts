@@ -9,7 +9,7 @@ import type { Sql, TransactionSql } from '../../server/store/driver.ts';
 /**
  * What has just been done when the point is reached; the numbers are those of the orders of effects in server/recorder.
  *
- * keeper: 1 intake committed, 3 entries made, 4 head noted in the guard, 5 COMMIT, 6 released, 7 announced, then answered.
+ * keeper: 1 intake committed, 3 entries made, 4 head noted in the guard, 5 COMMIT, 6 released, 7 announced.
  * commit: 1 entries, 2 head noted, 3 COMMIT, 4 released, 5 announced.
  */
 export const FAULT_POINTS = [
@@ -21,7 +21,6 @@ export const FAULT_POINTS = [
   'round_committed',
   'head_released',
   'head_announced',
-  'answer_made',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 

@@ -476,18 +476,10 @@ function differenceOf(state: OpeningState, server: OpeningState): string | null 
   return isDeepStrictEqual(clear(state), clear(server)) ? null : 'state';
 }
 
-/** What everybody may see of a state. */
-function clear(state: OpeningState): unknown {
-  const { lodgements, counts, roster, numbers, prices, record, objections, ...rest } = state;
-  return {
-    ...rest,
-    record: record === null ? null : { ...record, document: null },
-    objections: objections.map(({ objection, bidder, raisedAt, status, answeredAt }) => ({
-      objection,
-      bidder,
-      raisedAt,
-      status,
-      answeredAt,
-    })),
-  };
+/** What everybody may see of a state: what only some may know stands there as null, however deep it lies. */
+function clear(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(clear);
+  if ('known' in value && typeof value.known === 'boolean') return null;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, clear(part)]));
 }
