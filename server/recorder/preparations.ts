@@ -1,9 +1,12 @@
 /** Slow work that a command needs, done by the vault before the command is received: it holds no other act back. */
-import { COMMANDS } from '../core/opening/commands.ts';
+import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import type { Prepared } from './fact-finding.ts';
 import type { OpeningDesk } from './opening-desk.ts';
 import type { Submission } from './submission.ts';
+
+/** The commands that wait for the vault's work. */
+export const PREPARED = ['AnnouncePrices', 'HandOver'] as const satisfies readonly CommandType[];
 
 export type Preparations = {
   /**
@@ -11,7 +14,7 @@ export type Preparations = {
    *
    * Why: when the work failed the command is refused as not ready, which is what it is; the fault is ours to look at.
    */
-  prepare(submission: Submission): Promise<void>;
+  prepare(submission: Pick<Submission, 'openingId' | 'type' | 'role'>): Promise<void>;
   /** What is there for an opening. */
   of(openingId: string): Prepared;
   /** The opening has left the phases in which it is needed. */

@@ -3,6 +3,7 @@
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { openingOrigin } from '../core/log/origin.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
 import { isRegisterCommand } from '../core/opening/register.ts';
@@ -20,7 +21,7 @@ import { sweepIntake } from './intake-sweep.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
 import { type KeptOpening, loadOpening } from './kept-opening.ts';
 import type { OpeningDesk } from './opening-desk.ts';
-import { createPreparations } from './preparations.ts';
+import { createPreparations, PREPARED } from './preparations.ts';
 import type { Rhythm } from './rhythm.ts';
 import type { Signer } from './signer.ts';
 import { type Answer, isCommandId, type Refused, type Submission } from './submission.ts';
@@ -133,11 +134,19 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     });
   }
 
+  /** What the vault had prepared for commands that were received went with the process that died. */
+  async function prepareAnew(openingId: string): Promise<void> {
+    const received = await sql<{ content: Uint8Array }[]>`
+      SELECT content FROM intake WHERE opening_id = ${openingId} AND NOT decided AND kind = ANY (${[...PREPARED]}::text[])`;
+    for (const { content } of received) await preparations.prepare(JSON.parse(fromUtf8(content)) as Submission);
+  }
+
   async function recover(): Promise<void> {
     const waiting = await sql<
       { openingId: string }[]
     >`SELECT DISTINCT opening_id AS "openingId" FROM intake WHERE NOT decided`;
     for (const { openingId } of waiting) {
+      await prepareAnew(openingId);
       const keeper = keeperOf(openingId);
       keeper.wake();
       await keeper.idle();

@@ -38,8 +38,6 @@ export type CrashRow = {
   readonly entries: number;
 };
 
-/** What was received before a death is decided at the start, when the vault has prepared nothing yet. */
-const NOT_READY: readonly string[] = ['lists_not_ready', 'files_not_ready'];
 /** How often a step is asked again before the platform counts as gone for good. */
 const TRIES = 40;
 /** Beyond the longest pause of a keeper after a fault. */
@@ -100,16 +98,13 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
     await blow.befall?.();
   }
 
-  /** Returns: whether it was done; not when the platform, started anew, had not prepared what the command needs. */
-  async function deliver(submission: Submission): Promise<boolean> {
+  async function deliver(submission: Submission): Promise<void> {
     const each: Sent = { submission, sentAt: now, given: [], answer: null, answeredAt: null, isGivenUp: false };
     sent.push(each);
     const answer = (await insist((to) => to.ask({ kind: 'submit', submission }))) as Answer;
     each.given.push(answer);
     each.answer = answer;
-    if (answer.outcome === 'accepted') return true;
-    if (NOT_READY.includes(answer.code)) return false;
-    throw new Error(`${submission.type} is refused: ${answer.code}`);
+    if (answer.outcome === 'refused') throw new Error(`${submission.type} is refused: ${answer.code}`);
   }
 
   /** Lets time pass until the clock has spoken. */
@@ -130,9 +125,7 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
     const submissions = (await step.send?.(state)) ?? [];
     await strike(step.name);
     // One after another comes back to a platform that is dead already, so they are sent at once and asked again one by one.
-    const isDone = await Promise.all(submissions.map(deliver));
-    // A person who is told so signs it anew.
-    if (isDone.includes(false)) for (const again of (await step.send?.(state)) ?? []) await deliver(again);
+    await Promise.all(submissions.map(deliver));
     if (step.clock !== undefined) await letPass(step.clock, state);
     if (process.isAlive()) await process.ask({ kind: 'arm', point: null });
   }

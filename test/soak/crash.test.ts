@@ -21,6 +21,12 @@ t.test(`killed at ${point}, at some steps: nothing acknowledged is lost, nothing
   t.ok(row.deaths > 0, 'it died');
 });
 
+t.test('killed with a command in the intake that waits for the vault: it is prepared anew, not refused', async (t) => {
+  const waitsForVault = ['AnnouncePrices', 'HandOver'];
+  const row = await killedAt('intake_committed', { t, town, isStruck: (step) => waitsForVault.includes(step) });
+  t.equal(row.deaths, 2);
+});
+
 t.test('the answer to a COMMIT lost, at every step', async (t) => {
   const row = await cutOff('commit_answer_lost', { t, town });
   t.comment(JSON.stringify(row));
