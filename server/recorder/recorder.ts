@@ -3,7 +3,6 @@
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { openingOrigin } from '../core/log/origin.ts';
-import { fromUtf8 } from '../core/log/utf8.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
 import { isRegisterCommand } from '../core/opening/register.ts';
@@ -16,6 +15,7 @@ import { type CreationRequest, create } from './creation.ts';
 import { contentDigest } from './deciding.ts';
 import { OutcomeUnknownError } from './faults.ts';
 import { createHeadsShown } from './head-seen.ts';
+import { readSubmission } from './hearing.ts';
 import { createIntake } from './intake.ts';
 import { sweepIntake } from './intake-sweep.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
@@ -138,7 +138,14 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   async function prepareAnew(openingId: string): Promise<void> {
     const received = await sql<{ content: Uint8Array }[]>`
       SELECT content FROM intake WHERE opening_id = ${openingId} AND NOT decided AND kind = ANY (${[...PREPARED]}::text[])`;
-    for (const { content } of received) await preparations.prepare(JSON.parse(fromUtf8(content)) as Submission);
+    for (const { content } of received) {
+      try {
+        await preparations.prepare(readSubmission(content).submission);
+      } catch (fault) {
+        // Bytes that are no submission are refused in their round; they keep nothing from starting.
+        deps.onFault(fault);
+      }
+    }
   }
 
   async function recover(): Promise<void> {

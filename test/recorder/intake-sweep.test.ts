@@ -46,3 +46,23 @@ t.test('one that has waited a moment less than long enough is left to whoever re
   await until(() => woken.length > 2);
   t.strictSame(woken.slice(1).sort(), ['just', 'young']);
 });
+
+t.test(
+  'a start is not kept back by bytes that are no submission: they are refused in their round, and told of',
+  async (t) => {
+    const db = await testDb(t);
+    const hall = await testHall(t, db);
+    const first = await hall.start();
+    await accepted(first.recorder.create(createRequest()));
+    await first.stop();
+    for (const kind of ['AnnouncePrices', 'HandOver', 'PublishOpening'])
+      await db.sql`INSERT INTO intake (opening_id, received_at, kind, content)
+      VALUES (${OPENING_ID}, ${START}, ${kind}, ${utf8('{')})`;
+    const second = await hall.start();
+    t.teardown(() => second.stop());
+    t.equal((await db.sql`SELECT 1 FROM intake WHERE NOT decided`).length, 0);
+    t.equal((await stateOf(second)).phase, 'Draft');
+    t.ok(second.faults.length >= 3);
+    t.ok(second.faults.every((fault) => fault instanceof SyntaxError));
+  },
+);
