@@ -29,6 +29,10 @@ export default defineConfig({
     // The dev server gives the pages; everything else comes from the server beside it (web/dev.mjs starts both).
     proxy: {
       '^/(auth|logs|docs|healthz|readyz)(/|$)': server,
+      '^/sessions/': {
+        target: server,
+        bypass: (request) => (request.headers.accept?.includes('text/html') ? '/session/index.html' : undefined),
+      },
       '^/openings': {
         target: server,
         ws: true,

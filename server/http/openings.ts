@@ -15,7 +15,7 @@ import { callerOf, callers, sourceOf } from './authenticate.ts';
 import { answerOf } from './commands.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
-import { sendOpeningPage, wantsPage } from './pages.ts';
+import { sendPage, wantsPage } from './pages.ts';
 import { AcceptedSchema, CommandId, JwsText, OpeningParams, strict } from './schemas.ts';
 
 const tags = ['openings'];
@@ -122,7 +122,7 @@ export function addOpenings(app: Nouns, dependencies: Dependencies): void {
     },
     async (request, reply) => {
       reply.header('vary', 'accept');
-      if (wantsPage(request)) return sendOpeningPage(dependencies, reply);
+      if (wantsPage(request)) return sendPage(dependencies, reply, 'opening');
       const room = await hall.room(request.params.openingId);
       if (room === null) throw new ProblemError('no_such_opening');
       return glanceAt(dependencies, room.state(), room.head());

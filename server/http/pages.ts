@@ -1,4 +1,4 @@
-/** The built pages: their files, which never change under one name, and the page of an opening for whoever asks for HTML. */
+/** The built pages: their files, which never change under one name, and a page for whoever asks for HTML. */
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -12,11 +12,15 @@ export function wantsPage(request: FastifyRequest): boolean {
   return /\btext\/html\b/.test(request.headers.accept ?? '');
 }
 
-/** Sends the page of an opening. Throws: ProblemError page_not_built. */
-export function sendOpeningPage({ pagesFolder }: Pick<Dependencies, 'pagesFolder'>, reply: FastifyReply): FastifyReply {
+/** Sends a page. Throws: ProblemError page_not_built. */
+export function sendPage(
+  { pagesFolder }: Pick<Dependencies, 'pagesFolder'>,
+  reply: FastifyReply,
+  page: 'opening' | 'session',
+): FastifyReply {
   if (pagesFolder === null) throw new ProblemError('page_not_built');
   // The page names its scripts by their hashes: it is asked for anew each time, they are not.
-  return reply.header('cache-control', 'no-cache').sendFile('opening/index.html', pagesFolder);
+  return reply.header('cache-control', 'no-cache').sendFile(`${page}/index.html`, pagesFolder);
 }
 
 export async function addPages(app: Nouns, { pagesFolder }: Dependencies): Promise<void> {

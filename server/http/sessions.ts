@@ -9,6 +9,7 @@ import { callerOf, callers, sourceOf } from './authenticate.ts';
 import { CommandBody, processCommand } from './commands.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
+import { sendPage, wantsPage } from './pages.ts';
 import { AcceptedSchema, strict } from './schemas.ts';
 
 const tags = ['sessions'];
@@ -52,7 +53,10 @@ export function addSessions(app: Nouns, dependencies: Dependencies): void {
   app.get(
     '/sessions/:sessionId',
     { schema: { tags, summary: 'The published openings of a session', params: Params, response: { 200: Session } } },
-    async ({ params: { sessionId } }) => {
+    async (request, reply) => {
+      reply.header('vary', 'accept');
+      if (wantsPage(request)) return sendPage(dependencies, reply, 'session');
+      const { sessionId } = request.params;
       const listed = await listSession(sql, sessionId, SESSION_LIMIT);
       const states = await Promise.all(listed.map((openingId) => recorder.stateOf(openingId)));
       const openings = states.flatMap((state) => {

@@ -1,13 +1,13 @@
 /** Whether what is shown is live: a small word while it is, a bar across the page while it is not. */
 import type { JSX } from 'preact';
 import { Icon } from '../parts/icon.tsx';
-import type { Session } from './session.ts';
+import type { Viewing } from './viewing.ts';
 import { say } from './words.ts';
 
-export function LinkWord({ session }: { session: Session }): JSX.Element {
-  const { kind } = session.link.value;
+export function LinkWord({ viewing }: { viewing: Viewing }): JSX.Element {
+  const { kind } = viewing.link.value;
   const isLive = kind === 'open';
-  const viewers = session.viewers.value;
+  const viewers = viewing.viewers.value;
   return (
     <p class={`link-word ${isLive ? 'tone-good' : 'tone-quiet'}`}>
       <span class="link-dot" aria-hidden="true" />
@@ -17,8 +17,8 @@ export function LinkWord({ session }: { session: Session }): JSX.Element {
   );
 }
 
-export function LinkBar({ session }: { session: Session }): JSX.Element | null {
-  const link = session.link.value;
+export function LinkBar({ viewing }: { viewing: Viewing }): JSX.Element | null {
+  const link = viewing.link.value;
   if (link.kind === 'stopped')
     return (
       <div class="bar bar-stopped" role="status">
@@ -29,13 +29,13 @@ export function LinkBar({ session }: { session: Session }): JSX.Element | null {
         </button>
       </div>
     );
-  if (link.kind !== 'waiting' || session.isMissing.value) return null;
-  const seconds = session.retrySeconds.value ?? 0;
+  if (link.kind !== 'waiting' || viewing.isMissing.value) return null;
+  const seconds = viewing.retrySeconds.value ?? 0;
   return (
     <div class="bar" role="status">
       <Icon name="warning" />
       <span>{seconds > 1 ? say('link_waiting', { s: seconds }) : say('link_waiting_soon')}</span>
-      <button type="button" onClick={session.hurry}>
+      <button type="button" onClick={viewing.hurry}>
         {say('link_now')}
       </button>
     </div>

@@ -5,8 +5,8 @@ import { countdownOf, dayText, dayTimeText, spanText, timeText } from '../parts/
 import { language } from '../parts/language.ts';
 import { currentEnd, type End } from './current-end.ts';
 import { phaseSteps } from './phase-steps.ts';
-import type { Session } from './session.ts';
 import { PHASE_WORDS } from './term-words.ts';
+import type { Viewing } from './viewing.ts';
 import { say } from './words.ts';
 
 const END_WORDS = {
@@ -23,9 +23,9 @@ const END_WORDS = {
 /** Below this a countdown asks for attention, ms. */
 const SOON_MS = 60_000;
 
-export function NowBand({ session, state }: { session: Session; state: OpeningState }): JSX.Element {
+export function NowBand({ viewing, state }: { viewing: Viewing; state: OpeningState }): JSX.Element {
   const words = PHASE_WORDS[language.value][state.phase];
-  const next = phaseSteps(state.policy, session.visited.value).find(({ standing }) => standing === 'next');
+  const next = phaseSteps(state.policy, viewing.visited.value).find(({ standing }) => standing === 'next');
   return (
     <section class="now" aria-label={say('phaseNow', { phase: words.name })}>
       <div class="now-phase">
@@ -37,15 +37,15 @@ export function NowBand({ session, state }: { session: Session; state: OpeningSt
           </p>
         )}
       </div>
-      <Countdown session={session} state={state} />
-      <ServerTime session={session} />
+      <Countdown viewing={viewing} state={state} />
+      <ServerTime viewing={viewing} />
     </section>
   );
 }
 
-function Countdown({ session, state }: { session: Session; state: OpeningState }): JSX.Element {
+function Countdown({ viewing, state }: { viewing: Viewing; state: OpeningState }): JSX.Element {
   const end = currentEnd(state);
-  const now = session.now.value;
+  const now = viewing.now.value;
   if (end === null) return <IdleClock state={state} />;
   const left = end.frozenMs ?? (now === null ? null : end.at - now);
   const isOver = left !== null && left <= 0;
@@ -86,9 +86,9 @@ function IdleClock({ state }: { state: OpeningState }): JSX.Element {
   );
 }
 
-function ServerTime({ session }: { session: Session }): JSX.Element {
-  const now = session.now.value;
-  const error = session.clockErrorMs.value;
+function ServerTime({ viewing }: { viewing: Viewing }): JSX.Element {
+  const now = viewing.now.value;
+  const error = viewing.clockErrorMs.value;
   return (
     <div class="now-time">
       <p class="label">{say('serverTime')}</p>

@@ -1,9 +1,10 @@
 /** The page of one opening, put together: what it is, where it stands, what was decided, and the log beside it. */
 import { useSignalEffect } from '@preact/signals';
-import type { ComponentChildren, JSX } from 'preact';
+import type { JSX } from 'preact';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { language } from '../parts/language.ts';
 import { LanguageSwitch } from '../parts/language-switch.tsx';
+import { Message } from '../parts/message.tsx';
 import { Board } from './board.tsx';
 import { Feed } from './feed.tsx';
 import { LinkBar, LinkWord } from './link-state.tsx';
@@ -15,21 +16,21 @@ import { PhaseBar } from './phase-bar.tsx';
 import { Prices } from './prices.tsx';
 import { RecordPart } from './record.tsx';
 import { Roster } from './roster.tsx';
-import type { Session } from './session.ts';
 import { PHASE_WORDS } from './term-words.ts';
 import { RefusalBanner, TrustBadge } from './trust-badge.tsx';
+import type { Viewing } from './viewing.ts';
 import { say } from './words.ts';
 
-export function Page({ session }: { session: Session }): JSX.Element {
+export function Page({ viewing }: { viewing: Viewing }): JSX.Element {
   useSignalEffect(() => {
     document.documentElement.lang = language.value;
-    const { state } = session.view.value;
+    const { state } = viewing.view.value;
     document.title =
       state === null
         ? say('product')
         : `${PHASE_WORDS[language.value][state.phase].name} · ${state.details.title} · ${say('product')}`;
   });
-  const view = session.view.value;
+  const view = viewing.view.value;
   const { state, standing } = view;
   return (
     <>
@@ -39,17 +40,17 @@ export function Page({ session }: { session: Session }): JSX.Element {
       <div class="top">
         <p class="product">{say('product')}</p>
         <TrustBadge view={view} />
-        <LinkWord session={session} />
+        <LinkWord viewing={viewing} />
         <LanguageSwitch label={say('language')} />
       </div>
-      {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar session={session} />}
-      {state === null || session.fault.value === null ? null : <Broken />}
+      {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar viewing={viewing} />}
+      {state === null || viewing.fault.value === null ? null : <Broken />}
       {state === null ? (
         <main id="main" class="blank" tabIndex={-1}>
-          <Nothing session={session} />
+          <Nothing viewing={viewing} />
         </main>
       ) : (
-        <Opening session={session} state={state} />
+        <Opening viewing={viewing} state={state} />
       )}
       {state === null ? null : <p class="source-line">{say('sourceLine')}</p>}
       <PhaseWord state={state} />
@@ -57,15 +58,15 @@ export function Page({ session }: { session: Session }): JSX.Element {
   );
 }
 
-function Opening({ session, state }: { session: Session; state: OpeningState }): JSX.Element {
-  const { entries } = session.view.value;
+function Opening({ viewing, state }: { viewing: Viewing; state: OpeningState }): JSX.Element {
+  const { entries } = viewing.view.value;
   return (
     <main id="main" tabIndex={-1}>
       {state.profile === 'rehearsal' ? <RehearsalBanner /> : null}
       <Masthead state={state} />
-      <PhaseBar policy={state.policy} visited={session.visited.value} />
+      <PhaseBar policy={state.policy} visited={viewing.visited.value} />
       {state.suspended === null ? null : <SuspendedBanner suspended={state.suspended} />}
-      <NowBand session={session} state={state} />
+      <NowBand viewing={viewing} state={state} />
       <div class="columns">
         <div class="column-main">
           {state.prices === null ? <Board state={state} /> : <Prices state={state} />}
@@ -84,15 +85,15 @@ function Opening({ session, state }: { session: Session; state: OpeningState }):
 }
 
 /** What stands there while there is nothing to show: still coming, not there, or broken. */
-function Nothing({ session }: { session: Session }): JSX.Element | null {
-  if (session.fault.value !== null) return <Broken />;
-  if (session.isMissing.value)
+function Nothing({ viewing }: { viewing: Viewing }): JSX.Element | null {
+  if (viewing.fault.value !== null) return <Broken />;
+  if (viewing.isMissing.value)
     return (
       <Message title={say('notFound')} words={say('notFoundWords')}>
-        <p class="code">{session.openingId}</p>
+        <p class="code">{viewing.openingId}</p>
       </Message>
     );
-  return session.view.value.standing.kind === 'refused' ? null : (
+  return viewing.view.value.standing.kind === 'refused' ? null : (
     <Message title={say('loading')} words={say('loadingWords')} />
   );
 }
@@ -105,16 +106,6 @@ function Broken(): JSX.Element {
           {say('reload')}
         </button>
       </Message>
-    </div>
-  );
-}
-
-export function Message(props: { title: string; words: string; children?: ComponentChildren }): JSX.Element {
-  return (
-    <div class="message">
-      <h1>{props.title}</h1>
-      <p>{props.words}</p>
-      {props.children}
     </div>
   );
 }

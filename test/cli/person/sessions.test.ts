@@ -1,6 +1,8 @@
 /** A session of two lots on the real server: found together, commanded in one request, each answered on its own. */
+import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
 import type { Io } from '../../../server/cli/io.ts';
 import { EXIT, main } from '../../../server/cli/main.ts';
@@ -10,12 +12,17 @@ import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { actInSession, readSession } from '../../../server/cli/person/session-acts.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { openBrowser } from '../../support/browser.ts';
 import t from '../../support/tap.ts';
 import { MINUTE, OPENING, startPlatform } from './platform.ts';
 
 const SESSION = { id: 'hall-1-morning', title: '上午场' };
 const LOTS = ['zhangye-lot-1', 'zhangye-lot-2'] as const;
+// Does nothing when the built pages are current.
+await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
 const platform = await startPlatform(t);
+const browser = await openBrowser();
+t.teardown(() => browser.close());
 const { officials, ca, url, world } = platform;
 const { host, tenderer, witness, supervisor } = officials;
 
@@ -106,6 +113,33 @@ t.test('an act for an opening outside the session, or signed for another lot, is
   );
   await t.rejects(host.api.sendSessionCommands('another-hall', commands), { code: 'no_such_session' });
   await t.rejects(host.api.sendSessionCommands(SESSION.id, []), { code: 'request_malformed' });
+});
+
+t.test('the session’s page: its lots by their own logs, and one chat of all of them', async (t) => {
+  const [first, second] = LOTS;
+  const say = { type: 'Say', role: 'host', data: { text: '请各标段 <b>保持安静</b>', to: 'all' } } as const;
+  t.match(await actInSession(host, SESSION.id, say), [{ refused: 'opening_is_over' }, { refused: null }]);
+  const problems: string[] = [];
+  const page = await browser.newPage();
+  t.teardown(() => page.close());
+  page.on('console', (message) => void (message.type() === 'error' && problems.push(message.text())));
+  page.on('pageerror', (error) => void problems.push(error.message));
+  await page.goto(`${url}/sessions/${SESSION.id}`);
+  await page.locator('#chat .chat-line').first().waitFor();
+  await page.locator('#lots .tone-good').nth(1).waitFor();
+  t.equal(await page.textContent('h1'), SESSION.title);
+  t.match(await page.textContent('#lots'), /标段 zhangye-lot-1.*终止.*标段 zhangye-lot-2.*待开标/s);
+  t.equal(await page.textContent('.chat-line .verbatim'), say.data.text);
+  t.match(await page.textContent('.chat-line'), /主持人.*标段 zhangye-lot-2/);
+  t.equal(await page.getAttribute(`#lots a[href="/openings/${first}"]`, 'href'), `/openings/${first}`);
+
+  const more = { ...say, data: { ...say.data, text: 'وقت الفتح' } };
+  await act(host, second, more);
+  await page.locator('.chat-line', { hasText: more.data.text }).waitFor();
+  t.equal(await page.locator('.chat-line').count(), 2, 'heard live');
+  t.strictSame(problems, []);
+  const { headers, status } = await fetch(`${url}/sessions/${SESSION.id}`, { headers: { accept: 'text/html' } });
+  t.match([status, headers.get('vary'), headers.get('content-type')], [200, /accept/i, /^text\/html/]);
 });
 
 t.test('from the terminal', async (t) => {

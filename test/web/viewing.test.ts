@@ -1,7 +1,7 @@
-/** A page's session before and after there is anything to see: whoever comes early is told so and shown the opening by itself. */
+/** A page's viewing before and after there is anything to see: whoever comes early is told so and shown the opening by itself. */
 import { sha256 } from '../../server/hash.ts';
 import { type LinkState, LONGEST_WAIT_MS, type SocketEvents } from '../../web/connection/connection.ts';
-import { viewOpening } from '../../web/opening/session.ts';
+import { viewOpening } from '../../web/opening/viewing.ts';
 import { pinBoard } from '../../web/replica/pin.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
@@ -18,12 +18,12 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((done) => setImmediate(done));
 }
 
-/** A session whose server refuses every socket until the opening is there. */
+/** A viewing whose server refuses every socket until the opening is there. */
 function come() {
   const world = steppedWorld();
   const server = { isThere: false as boolean | null, asked: 0 };
   const sockets: { readonly after: number; readonly events: SocketEvents; closed: boolean }[] = [];
-  const session = viewOpening({
+  const viewing = viewOpening({
     openingId: OPENING_ID,
     world: { monotonicNow: world.now, after: world.after, random: () => 0.5 },
     sha256,
@@ -50,7 +50,7 @@ function come() {
     return socket;
   };
   return {
-    session,
+    viewing,
     server,
     sockets,
     last,
@@ -72,15 +72,15 @@ function come() {
 const kind = (state: LinkState): string => state.kind;
 
 t.test('who comes before the opening is there is told so, and shown it once it is', async (t) => {
-  const { session, server, sockets, last, refuse, pass, show } = come();
+  const { viewing, server, sockets, last, refuse, pass, show } = come();
   await settle();
-  t.equal(session.isMissing.value, false, 'not said before it is known');
+  t.equal(viewing.isMissing.value, false, 'not said before it is known');
   await refuse();
-  t.equal(session.isMissing.value, true);
-  t.equal(kind(session.link.value), 'waiting', 'and still asking');
+  t.equal(viewing.isMissing.value, true);
+  t.equal(kind(viewing.link.value), 'waiting', 'and still asking');
   for (let attempts = 0; attempts < 8; attempts++) {
     await pass(LONGEST_WAIT_MS);
-    t.equal(session.isMissing.value, true, 'as long as it is so');
+    t.equal(viewing.isMissing.value, true, 'as long as it is so');
     await refuse();
   }
   t.equal(sockets.length, 9);
@@ -88,47 +88,47 @@ t.test('who comes before the opening is there is told so, and shown it once it i
   server.isThere = true;
   last().events.onOpen();
   await show(0, 2);
-  t.equal(session.isMissing.value, false);
-  t.match(session.view.value.standing, { kind: 'verified', size: 2, root: log.root(2) });
+  t.equal(viewing.isMissing.value, false);
+  t.match(viewing.view.value.standing, { kind: 'verified', size: 2, root: log.root(2) });
   t.strictSame(
     sockets.map(({ after }) => after),
     Array.from({ length: 10 }, () => -1),
   );
-  session.close();
+  viewing.close();
 });
 
 t.test('a server that does not answer is not taken for an opening that is not there', async (t) => {
-  const { session, server, refuse } = come();
+  const { viewing, server, refuse } = come();
   server.isThere = null;
   await settle();
   await refuse();
-  t.equal(session.isMissing.value, false);
-  t.equal(kind(session.link.value), 'waiting');
-  session.close();
+  t.equal(viewing.isMissing.value, false);
+  t.equal(kind(viewing.link.value), 'waiting');
+  viewing.close();
 });
 
 t.test('once entries are held nobody asks any more whether it is there', async (t) => {
-  const { session, server, last, refuse, pass, show } = come();
+  const { viewing, server, last, refuse, pass, show } = come();
   await settle();
   last().events.onOpen();
   await show(0, 3);
   await refuse();
   t.equal(server.asked, 0);
-  t.equal(session.isMissing.value, false);
+  t.equal(viewing.isMissing.value, false);
   await pass(LONGEST_WAIT_MS);
   t.equal(last().after, 2, 'it resumes where it was');
   last().events.onOpen();
   await show(3, log.size);
-  t.match(session.view.value.standing, { kind: 'verified', size: log.size, root: log.root(log.size) });
-  t.equal(session.visited.value.at(-1), 'Archived');
-  session.close();
+  t.match(viewing.view.value.standing, { kind: 'verified', size: log.size, root: log.root(log.size) });
+  t.equal(viewing.visited.value.at(-1), 'Archived');
+  viewing.close();
 });
 
-t.test('a closed session asks no more', async (t) => {
-  const { session, sockets, refuse, pass } = come();
+t.test('a closed viewing asks no more', async (t) => {
+  const { viewing, sockets, refuse, pass } = come();
   await settle();
   await refuse();
-  session.close();
+  viewing.close();
   await pass(10 * LONGEST_WAIT_MS);
   t.equal(sockets.length, 1);
 });

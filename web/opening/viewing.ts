@@ -10,7 +10,7 @@ import { serverClock } from '../connection/server-clock.ts';
 import type { PinBoard } from '../replica/pin.ts';
 import { followOpening, type ReplicaView } from '../replica/replica.ts';
 
-export type Session = {
+export type Viewing = {
   readonly openingId: string;
   readonly view: ReadonlySignal<ReplicaView>;
   readonly link: ReadonlySignal<LinkState>;
@@ -30,7 +30,7 @@ export type Session = {
   close(): void;
 };
 
-export type SessionOptions = {
+export type ViewingOptions = {
   readonly openingId: string;
   readonly world: PageWorld;
   readonly sha256: Sha256;
@@ -42,7 +42,7 @@ export type SessionOptions = {
 };
 
 /** Starts viewing. */
-export function viewOpening(options: SessionOptions): Session {
+export function viewOpening(options: ViewingOptions): Viewing {
   const { openingId, world } = options;
   const clock = serverClock(world.monotonicNow);
   const link = signal<LinkState>({ kind: 'connecting' });

@@ -1,0 +1,138 @@
+/** What the session's page derives before it draws anything: one chat out of several logs, and which lots there are. */
+import { chatOf, type LotLog } from '../../web/session/chat.ts';
+import { ASK_AGAIN_MS, type Finding, followLots } from '../../web/session/lots.ts';
+import { en } from '../../web/session/words-en.ts';
+import { zh } from '../../web/session/words-zh.ts';
+import { reach } from '../support/opening-phases.ts';
+import { bidder, host, type Script, SECOND, supervisor } from '../support/opening-script.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+
+const lotOf = (openingId: string, script: Script): LotLog => ({
+  openingId,
+  entries: script.lines.map(({ entry, event }) => ({ entry, event, text: '', phase: 'Decrypting' })),
+});
+const toAll = (text: string) => ({ text, to: 'all' as const });
+const later = (script: Script, ms: number) => script.clockTo(script.now + ms);
+
+t.test('the messages and notices of all lots, in the order of time', async (t) => {
+  const one = reach('Decrypting').fork();
+  const two = reach('Decrypting').fork();
+  one.go('Say', toAll('一标段先开'), host);
+  later(two, SECOND).go('Say', toAll('收到'), bidder(1));
+  later(one, 2 * SECOND).go('GiveNotice', { text: '十分钟后唱标' }, host);
+  later(two, 2 * SECOND).go('Say', toAll('请各方注意'), supervisor);
+  const chat = chatOf([lotOf('lot-1', one), lotOf('lot-2', two)]);
+  t.match(chat, [
+    { kind: 'message', openingIds: ['lot-1'], by: { role: 'host' }, text: '一标段先开' },
+    { kind: 'message', openingIds: ['lot-2'], by: { bidder: 1 }, text: '收到' },
+    { kind: 'notice', openingIds: ['lot-1'], by: { role: 'host' }, text: '十分钟后唱标' },
+    { kind: 'message', openingIds: ['lot-2'], by: { role: 'supervisor' }, text: '请各方注意' },
+  ]);
+  t.equal(chat.length, 4);
+  t.equal(new Set(chat.map(({ key }) => key)).size, 4);
+});
+
+t.test('a bidder’s own thread with the host is not said in the room', async (t) => {
+  const script = reach('Decrypting').fork().go('Say', { text: '私下一问', to: 'host' }, bidder(2));
+  t.strictSame(chatOf([lotOf('lot-1', script)]), []);
+});
+
+t.test('what an official says in one lot after another is shown once, with its lots', async (t) => {
+  const lots = ['lot-1', 'lot-2', 'lot-3'].map((id) => {
+    const script = reach('Decrypting').fork().go('Say', toAll('休息五分钟'), host);
+    return { id, script };
+  });
+  const logs = () => lots.map(({ id, script }) => lotOf(id, script));
+  t.match(chatOf(logs()), [{ text: '休息五分钟', openingIds: ['lot-1', 'lot-2', 'lot-3'] }]);
+  t.equal(chatOf(logs()).length, 1);
+  // the same again in the same lot is said twice
+  for (const { script } of lots.slice(0, 1)) later(script, SECOND).go('Say', toAll('休息五分钟'), host);
+  t.equal(chatOf(logs()).length, 2);
+});
+
+t.test('bidders who say the same are two bidders', async (t) => {
+  const logs = ['lot-1', 'lot-2'].map((id) => lotOf(id, reach('Decrypting').fork().go('Say', toAll('好'), bidder(1))));
+  t.equal(chatOf(logs).length, 2);
+});
+
+t.test('what this viewer may not read is a line without its text', async (t) => {
+  const [first] = [lotOf('lot-1', reach('Decrypting').fork().go('Say', toAll('密'), host))];
+  const entries = (first?.entries ?? []).map((held) => ({
+    ...held,
+    event: { ...held.event, fields: { ...held.event.fields, text: { known: false } } } as typeof held.event,
+  }));
+  t.match(chatOf([{ openingId: 'lot-1', entries }]), [{ text: null, by: { role: 'host' } }]);
+});
+
+const ANSWER = { title: '上午场', openings: [{ openingId: 'lot-1', lot: { code: 'L1', name: '一标段' } }] };
+
+/** Follows the lots of a session whose server answers what the test says. */
+function follow() {
+  const world = steppedWorld();
+  const server: { answer: () => unknown } = { answer: () => null };
+  const findings: Finding[] = [];
+  const stop = followLots(
+    world,
+    async () => server.answer(),
+    (finding) => findings.push(finding),
+  );
+  const settle = () => new Promise((done) => setImmediate(done));
+  return {
+    server,
+    findings,
+    stop,
+    settle,
+    async again() {
+      world.advance(ASK_AGAIN_MS);
+      await settle();
+    },
+  };
+}
+
+t.test('a session that is published later appears by itself, and one lot more, too', async (t) => {
+  const { server, findings, settle, again, stop } = follow();
+  await settle();
+  t.strictSame(findings, ['absent']);
+  server.answer = () => ANSWER;
+  await again();
+  const second = { openingId: 'lot-2', lot: { code: 'L2', name: '二标段' } };
+  server.answer = () => ({ ...ANSWER, openings: [...ANSWER.openings, second] });
+  await again();
+  t.match(findings, ['absent', { title: '上午场', openings: [{}] }, { openings: [{}, { openingId: 'lot-2' }] }]);
+  stop();
+  await again();
+  t.equal(findings.length, 3, 'asked no more');
+});
+
+t.test('known lots stay while nobody answers, or something else does', async (t) => {
+  const { server, findings, settle, again, stop } = follow();
+  server.answer = () => {
+    throw new TypeError('fetch failed');
+  };
+  await settle();
+  t.strictSame(findings, ['absent'], 'asked before');
+  await again();
+  t.strictSame(findings, ['absent', 'silent']);
+  server.answer = () => ANSWER;
+  await again();
+  for (const answer of [
+    () => '<html>',
+    () => ({ openings: 3 }),
+    () => {
+      throw new SyntaxError('no JSON');
+    },
+  ]) {
+    server.answer = answer;
+    await again();
+  }
+  t.equal(findings.length, 3);
+  t.match(findings[2], ANSWER);
+  stop();
+});
+
+t.test('both languages say everything, with the same places to fill', async (t) => {
+  const places = (text: string) => [...text.matchAll(/\{[a-z]+\}/g)].map(([place]) => place).sort();
+  t.strictSame(Object.keys(en).sort(), Object.keys(zh).sort());
+  for (const [key, words] of Object.entries(zh)) t.strictSame(places(words), places(en[key as keyof typeof zh]), key);
+});

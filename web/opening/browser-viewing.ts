@@ -1,0 +1,45 @@
+/** A viewing wired to the browser's own parts: its sockets, its storage, its clock, its cryptography. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { browserWorld } from '../connection/page-world.ts';
+import { liveSocket } from '../connection/web-socket.ts';
+import { type PinStorage, pinBoard } from '../replica/pin.ts';
+import { browserEd25519 } from '../replica/verify-ed25519.ts';
+import { type Viewing, viewOpening } from './viewing.ts';
+
+/** Starts viewing an opening as the public, from the server that gave this page. */
+export function viewHere(openingId: string): Viewing {
+  const viewing = viewOpening({
+    openingId,
+    world: browserWorld,
+    sha256,
+    // absent on plain http
+    verifyEd25519: browserEd25519((globalThis.crypto as Crypto | undefined)?.subtle ?? null),
+    pins: pinBoard(storage(), openingId),
+    openSocket: liveSocket(location, openingId, () => null),
+    isThere: () => isThere(openingId),
+  });
+  window.addEventListener('online', viewing.hurry);
+  return viewing;
+}
+
+/** A browser may refuse even to name its storage. */
+function storage(): PinStorage | null {
+  try {
+    return localStorage;
+  } catch (fault) {
+    if (fault instanceof DOMException) return null;
+    throw fault;
+  }
+}
+
+async function isThere(openingId: string): Promise<boolean | null> {
+  try {
+    const answer = await fetch(`/openings/${openingId}`, { headers: { accept: 'application/json' } });
+    if (answer.status === 404) return false;
+    return answer.ok ? true : null;
+  } catch (fault) {
+    // fetch says by a TypeError that nobody answered
+    if (fault instanceof TypeError) return null;
+    throw fault;
+  }
+}

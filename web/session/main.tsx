@@ -1,0 +1,46 @@
+/** Starts the page of a session: reads which one from the address, asks for its lots, and views each as it is shown. */
+import '../parts/old-browsers.ts';
+import '../parts/tokens.css';
+import '../parts/base.css';
+import '../parts/pieces.css';
+import '../opening/opening.css';
+import './session.css';
+import { signal } from '@preact/signals';
+import { render } from 'preact';
+import { browserWorld } from '../connection/page-world.ts';
+import { viewHere } from '../opening/browser-viewing.ts';
+import type { Viewing } from '../opening/viewing.ts';
+import { type Finding, followLots } from './lots.ts';
+import { Page } from './page.tsx';
+
+/** `/sessions/<id>`, the only address of this page: the server gives it for no other. */
+function sessionIdOf(path: string): string {
+  return /^\/sessions\/([^/]+)/.exec(path)?.[1] ?? '';
+}
+
+const place = document.getElementById('page');
+if (place === null) throw new Error('the page has no place for its content');
+const sessionId = sessionIdOf(location.pathname);
+const finding = signal<Finding>('asking');
+const viewings = new Map<string, Viewing>();
+
+/** Views a lot from when it is first known, outside of any rendering. */
+function viewingOf(openingId: string): Viewing {
+  const viewing = viewings.get(openingId) ?? viewHere(openingId);
+  viewings.set(openingId, viewing);
+  return viewing;
+}
+
+async function ask(): Promise<unknown> {
+  const answer = await fetch(`/sessions/${sessionId}`, { headers: { accept: 'application/json' } });
+  if (answer.status === 404) return null;
+  return answer.ok ? answer.json() : undefined;
+}
+
+followLots(browserWorld, ask, (present) => {
+  if (typeof present === 'object') for (const { openingId } of present.openings) viewingOf(openingId);
+  finding.value = present;
+});
+render(<Page sessionId={sessionId} finding={finding} viewingOf={viewingOf} />, place);
+// Behind the first picture: only machines without a Chinese font of their own ever fetch a slice of it.
+void import('../parts/font.css');

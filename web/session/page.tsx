@@ -1,0 +1,108 @@
+/** The page of a session: its lots side by side, each by its own verified log, and what is said in the room they share. */
+import { type ReadonlySignal, useSignalEffect } from '@preact/signals';
+import type { JSX } from 'preact';
+import type { Viewing } from '../opening/viewing.ts';
+import { say as sayOfOpening } from '../opening/words.ts';
+import { dayText, timeText } from '../parts/instant-text.ts';
+import { language } from '../parts/language.ts';
+import { LanguageSwitch } from '../parts/language-switch.tsx';
+import { Message } from '../parts/message.tsx';
+import { Section } from '../parts/section.tsx';
+import { chatOf } from './chat.ts';
+import { ChatPart } from './chat-part.tsx';
+import { LotRow } from './lot-row.tsx';
+import type { Finding, SessionLots } from './lots.ts';
+import { say } from './words.ts';
+
+export type PageParts = {
+  readonly sessionId: string;
+  readonly finding: ReadonlySignal<Finding>;
+  /** The viewing of a lot, begun when it is first asked for. */
+  readonly viewingOf: (openingId: string) => Viewing;
+};
+
+export function Page({ sessionId, finding, viewingOf }: PageParts): JSX.Element {
+  const found = finding.value;
+  useSignalEffect(() => {
+    const present = finding.value;
+    document.documentElement.lang = language.value;
+    document.title = typeof present === 'object' ? `${present.title} · ${say('session')}` : say('session');
+  });
+  return (
+    <>
+      <a class="skip" href="#main">
+        {sayOfOpening('skip')}
+      </a>
+      <div class="top">
+        <p class="product">{sayOfOpening('product')}</p>
+        <p class="session-word">{say('session')}</p>
+        <LanguageSwitch label={sayOfOpening('language')} />
+      </div>
+      {typeof found === 'object' ? (
+        <Lots found={found} viewingOf={viewingOf} />
+      ) : (
+        <main id="main" class="blank" tabIndex={-1}>
+          <Nothing finding={found} sessionId={sessionId} />
+        </main>
+      )}
+    </>
+  );
+}
+
+function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['viewingOf'] }): JSX.Element {
+  const viewed = found.openings.map((lot) => ({ lot, viewing: viewingOf(lot.openingId) }));
+  const chat = chatOf(
+    viewed.map(({ lot, viewing }) => ({ openingId: lot.openingId, entries: viewing.view.value.entries })),
+  );
+  const lotNames = new Map(found.openings.map(({ openingId, lot }) => [openingId, lot.name]));
+  const now = viewed.map(({ viewing }) => viewing.now.value).find((known) => known !== null) ?? null;
+  return (
+    <main id="main" tabIndex={-1}>
+      <header class="masthead session-head">
+        <h1>{found.title}</h1>
+        <p class="label">
+          {sayOfOpening('serverTime')}{' '}
+          <span class="number">
+            {now === null ? '--:--:--' : `${timeText(now, language.value)} · ${dayText(now, language.value)}`}
+          </span>
+        </p>
+      </header>
+      <div class="columns">
+        <div class="column-main">
+          <Section id="lots" title={say('lots')} aside={<span class="number">{found.openings.length}</span>}>
+            <div class="table-frame">
+              <table class="table">
+                <thead>
+                  <tr>
+                    <th scope="col">{say('lot')}</th>
+                    <th scope="col">{say('phase')}</th>
+                    <th scope="col">{say('limit')}</th>
+                    <th scope="col">{say('log')}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {viewed.map(({ lot, viewing }) => (
+                    <LotRow key={lot.openingId} lot={lot} viewing={viewing} />
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          </Section>
+        </div>
+        <div class="column-side">
+          <ChatPart chat={chat} lotNames={lotNames} />
+        </div>
+      </div>
+    </main>
+  );
+}
+
+function Nothing({ finding, sessionId }: { finding: Exclude<Finding, SessionLots>; sessionId: string }): JSX.Element {
+  if (finding === 'absent')
+    return (
+      <Message title={say('notFound')} words={say('notFoundWords')}>
+        <p class="code">{sessionId}</p>
+      </Message>
+    );
+  return <Message title={say('loading')} words={finding === 'silent' ? say('noAnswer') : say('loadingWords')} />;
+}

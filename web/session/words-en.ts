@@ -1,0 +1,40 @@
+/** The words of the session's page in English. */
+import type { Key } from './words-zh.ts';
+
+export const en: Readonly<Record<Key, string>> = {
+  session: 'Opening session',
+  loading: 'Fetching the lots of this session…',
+  loadingWords: 'Each lot has a witness log of its own; the page checks every entry before it shows it.',
+  notFound: 'There is no such session',
+  notFoundWords:
+    'The session in the address does not exist, or none of its lots is published yet. This page shows them as soon as they are.',
+  noAnswer: 'The server does not answer; trying again.',
+  lots: 'Lots',
+  lot: 'Lot',
+  phase: 'Phase',
+  limit: 'Time limit',
+  noLimit: 'none is running',
+  frozen: 'frozen',
+  log: 'Log',
+  entries: '{n} entries verified',
+  behind: '{n} entries verified, this browser has seen {seen}',
+  unverified: 'checking',
+  missing: 'This lot cannot be had',
+  refused: 'The log cannot be trusted: {why}',
+  offline: 'Disconnected, trying again',
+  stopped: 'The server ended this connection; please load again',
+  pageFault: 'This page has failed at this lot; please load again',
+  chat: 'Said in the room',
+  chatWords:
+    'The public messages and notices of all lots of this session, in the order of time; each stands on the witness log of its lot.',
+  chatEmpty: 'Nobody has spoken yet.',
+  notice: 'Notice',
+  bidder: 'Bidder No. {n}',
+  role_host: 'Host',
+  role_tenderer: 'Tenderer',
+  role_witness: 'Witness',
+  role_supervisor: 'Supervisor',
+  role_auditor: 'Auditor',
+  withheld: 'not visible on this page',
+  earlier: 'Show {n} earlier',
+};
