@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { benchAppend } from './append.ts';
 import { benchFanout } from './fanout/fanout.ts';
 import type { Figures } from './measure.ts';
+import { benchOutside } from './outside.ts';
 import { benchVerify } from './verify/verify.ts';
 
-const BENCHES = { append: benchAppend, fanout: benchFanout, verify: benchVerify } as const;
+const BENCHES = { append: benchAppend, fanout: benchFanout, outside: benchOutside, verify: benchVerify } as const;
 type BenchName = keyof typeof BENCHES;
 const names = Object.keys(BENCHES) as BenchName[];
 
