@@ -9,8 +9,9 @@ import { checkDecryption, isDecryptionPayload, type WindowKey } from '../core/se
 import { isLodgementPayload } from '../core/seal/lodgement.ts';
 import { digestText, sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
+import type { Promised } from '../vault/judgement.ts';
 import type { MaterialiseResult } from '../vault/materialise.ts';
-import type { OpenResult, Promised } from '../vault/open-envelope.ts';
+import type { OpenResult } from '../vault/open-envelope.ts';
 import { VaultClosed, type VaultPool } from '../vault/pool.ts';
 import { readSealedKey } from '../vault/read-statement.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';

@@ -1,11 +1,11 @@
 /** The content of an envelope on its way through the cipher: plaintext, promise and archive in one pass. It says nothing before the tag has been checked. */
-import { createDecipheriv, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { type ArchiveEntry, startArchive } from '../core/seal/archive.ts';
 import { type ArchiveCode, ArchiveError } from '../core/seal/archive-error.ts';
-import { openingListDisclosure, type StartHmac, startContentCommit } from '../core/seal/commitments.ts';
-import { GCM_TAG_BYTES } from '../core/seal/envelope.ts';
+import { openingListDisclosure, type StartHmac } from '../core/seal/commitments.ts';
 import { type OpeningList, type OpeningListProblem, readOpeningList } from '../core/seal/opening-list.ts';
 import { sha256 } from '../hash.ts';
+import { startDeciphering } from './deciphering.ts';
 import { inflate } from './inflate.ts';
 
 export type OpenedList = {
@@ -38,11 +38,8 @@ export type ContentPass = {
 
 /** Starts opening one content. The key stays the caller's to erase. */
 export function startContent(cek: Uint8Array, nonce: Uint8Array): ContentPass {
-  // Without authTagLength Node.js 20 would take a tag of 4 bytes for good.
-  const decipher = createDecipheriv('aes-256-gcm', cek, nonce, { authTagLength: GCM_TAG_BYTES });
-  const commit = startContentCommit(sha256, startHmac, cek);
+  const deciphering = startDeciphering(cek, nonce, startHmac);
   const archive = startArchive(inflate);
-  let contentBytes = 0;
   let archiveProblem: ArchiveCode | undefined;
 
   /** What the archive says must wait for the tag: until then its faults may be an attacker's. */
@@ -68,21 +65,13 @@ export function startContent(cek: Uint8Array, nonce: Uint8Array): ContentPass {
 
   return {
     update(ciphertext) {
-      const plaintext = decipher.update(ciphertext);
-      contentBytes += plaintext.length;
-      commit.update(plaintext);
+      const plaintext = deciphering.update(ciphertext);
       untilTag(() => archive.push(plaintext));
       return plaintext;
     },
     finish(tag) {
-      decipher.setAuthTag(tag);
-      try {
-        decipher.final();
-      } catch {
-        // final() has one way to fail: the tag does not fit.
-        return { isAuthentic: false };
-      }
-      return { isAuthentic: true, contentCommit: commit.digest(), contentBytes, list: readList() };
+      const proven = deciphering.finish(tag);
+      return proven.isAuthentic ? { ...proven, list: readList() } : proven;
     },
   };
 }

@@ -5,11 +5,11 @@ import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { toBase64Url } from '../core/log/base64.ts';
 import type { ArchiveEntry } from '../core/seal/archive.ts';
-import { cekCommit } from '../core/seal/commitments.ts';
 import { sha256 } from '../hash.ts';
-import { failed, judgeContent, judgeStored, type OpenFailure, type Promised } from './open-envelope.ts';
-import { scanEnvelope } from './scan-envelope.ts';
-import { isStorageError, readChunks, type VaultFolder, writeAll } from './vault-folder.ts';
+import { failed, judgeContent, type OpenFailure, type Promised } from './judgement.ts';
+import { type LayerKey, startLayer } from './layer-key.ts';
+import { scanWithKey } from './open-envelope.ts';
+import { isStorageError, type VaultFolder, writeAll } from './vault-folder.ts';
 
 /** One file of a bid; `sha256` base64url over its bytes as unpacked. */
 export type ManifestEntry =
@@ -38,22 +38,19 @@ export async function materialise(
   promised: Promised,
   folder: VaultFolder,
   limits: MaterialiseLimits,
+  layerKey?: LayerKey,
 ): Promise<MaterialiseResult> {
-  if (cekCommit(sha256, cek) !== promised.cekCommit) return failed('wrong_key');
+  const layer = startLayer(promised, layerKey);
   const quarantined = await folder.begin();
   let published = false;
   try {
     const hash = createHash('sha256');
-    const scan = await scanEnvelope(readChunks(path), {
-      cekFor: (header) => (header.recipientInfosSha256 === promised.recipientInfosSha256 ? cek : undefined),
-      async toQuarantine(plaintext) {
-        hash.update(plaintext);
-        await writeAll(quarantined.file, plaintext);
-      },
+    const scan = await scanWithKey(path, cek, promised, layer, async (plaintext) => {
+      hash.update(plaintext);
+      await writeAll(quarantined.file, plaintext);
     });
-    const fault = judgeStored(scan, promised);
-    if (fault) return fault;
-    const judged = judgeContent(scan, promised);
+    if ('ok' in scan) return scan;
+    const judged = layer === undefined ? judgeContent(scan, promised) : layer.judgeInner(scan);
     if ('ok' in judged) return judged;
     const entries = await readManifest(quarantined.path, judged.list.entries, limits);
     const name = await quarantined.publish();

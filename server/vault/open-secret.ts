@@ -1,8 +1,8 @@
-/** Takes a secret out of a JWE that was sealed to a key of the opening: a share of a drawing; it logs nothing and keeps nothing. */
+/** Takes a secret out of a JWE that was sealed to a key of the opening, or of a holder: a share, a quote; it logs nothing and keeps nothing. */
 import type { KeyObject } from 'node:crypto';
 import { compactDecrypt, errors } from 'jose';
 import { SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION } from '../core/seal/decryption.ts';
-import { readSealedSecretHeader, type SecretPurpose } from '../core/seal/sealed-secret.ts';
+import { isFor, readSealedSecretHeader, type SecretPurpose } from '../core/seal/sealed-secret.ts';
 
 /**
  * Opens a sealed secret.
@@ -17,9 +17,7 @@ export async function openSecret(
   purpose: SecretPurpose,
 ): Promise<Uint8Array | null> {
   const header = readSealedSecretHeader(jwe);
-  if (header === undefined || header.kid !== kid) return null;
-  const { about, openingId, round } = purpose;
-  if (header.about !== about || header.openingId !== openingId || header.round !== round) return null;
+  if (header === undefined || header.kid !== kid || !isFor(header, purpose)) return null;
   try {
     const { plaintext } = await compactDecrypt(jwe, privateKey, {
       keyManagementAlgorithms: [SEALED_KEY_ALGORITHM],

@@ -1,8 +1,16 @@
 /** The threads of the vault and the queue before them; it knows what a job is but not what it does. */
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../worker.ts';
-import type { MaterialiseJob, OpenJob, ResultOf, VaultJob } from './jobs.ts';
-import { failed } from './open-envelope.ts';
+import {
+  eraseKeys,
+  type MaterialiseJob,
+  type OpenJob,
+  type OpenOuterJob,
+  type ResultOf,
+  type VaultJob,
+  withOwnKeys,
+} from './jobs.ts';
+import { failed } from './judgement.ts';
 
 /** A job is tried once more when its thread dies under it, then the platform answers for it. */
 const ATTEMPTS_LIMIT = 2;
@@ -25,8 +33,9 @@ export type Ticket<Result> = {
 };
 
 export type VaultPool = {
-  /** Copies the key and erases the copies afterwards; the caller erases its own. */
+  /** Copies the keys and erases the copies afterwards; the caller erases its own. */
   open(job: Omit<OpenJob, 'kind'>): Ticket<ResultOf<OpenJob>> | { refused: 'vault_is_busy' };
+  openOuter(job: Omit<OpenOuterJob, 'kind'>): Ticket<ResultOf<OpenOuterJob>> | { refused: 'vault_is_busy' };
   materialise(job: Omit<MaterialiseJob, 'kind'>): Ticket<ResultOf<MaterialiseJob>> | { refused: 'vault_is_busy' };
   /** Starts all threads, so that the first job of a window does not wait for them. */
   warm(): void;
@@ -74,12 +83,12 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
   }
 
   function settle(waiting: Waiting, result: ResultOf<VaultJob>): void {
-    waiting.job.cek.fill(0);
+    eraseKeys(waiting.job);
     waiting.settle(result);
   }
 
   function abandon(waiting: Waiting): void {
-    waiting.job.cek.fill(0);
+    eraseKeys(waiting.job);
     waiting.abandon(new VaultClosed('the vault is closed'));
   }
 
@@ -106,7 +115,7 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
     let waiting: Waiting | undefined;
     const done = new Promise<Result>((resolve, reject) => {
       waiting = {
-        job: { ...job, cek: job.cek.slice() },
+        job: withOwnKeys(job),
         attempts: 0,
         settle: (result) => resolve(result as Result),
         abandon: reject,
@@ -119,6 +128,7 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
 
   return {
     open: (job) => submit({ ...job, kind: 'open' }),
+    openOuter: (job) => submit({ ...job, kind: 'open_outer' }),
     materialise: (job) => submit({ ...job, kind: 'materialise' }),
     warm() {
       while (!isClosed && threads.size < workers) startThread();

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { compactDecrypt, errors } from 'jose';
 import { CEK_BYTES } from '../core/seal/commitments.ts';
 import { readSealedKeyHeader, SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION } from '../core/seal/decryption.ts';
-import { failed, type OpenFailure } from './open-envelope.ts';
+import { failed, type OpenFailure } from './judgement.ts';
 
 /** What the protected header must bind the content key to. */
 export type SealedKeyBinding = { kid: string; jti: string; envelopeSha256: string };

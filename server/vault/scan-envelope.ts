@@ -4,7 +4,8 @@ import { toBase64Url } from '../core/log/base64.ts';
 import { type EnvelopeEnd, type EnvelopeHeader, startEnvelope } from '../core/seal/envelope.ts';
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
 import { sha256 } from '../hash.ts';
-import { type Content, type ContentPass, startContent } from './content.ts';
+import { type Content, startContent } from './content.ts';
+import { type Layers, startLayers } from './layers.ts';
 
 export type ScannedHeader = EnvelopeHeader & { recipientInfosSha256: string };
 
@@ -14,13 +15,17 @@ export type EnvelopeScan = {
   /** Undefined when the bytes are no envelope; then `problem` says why. */
   header: ScannedHeader | undefined;
   problem: EnvelopeCode | undefined;
-  /** Undefined when no key was given or the bytes are no envelope. */
+  /** Undefined when no key was given, the bytes are no envelope, or it was read as one of two layers. */
   content: Content | undefined;
+  /** Undefined unless it was read as an envelope of two layers. */
+  layers: Layers | undefined;
 };
 
 export type ScanOptions = {
   /** Asked once, with the header; undefined = hash only. The key stays the answerer's to erase. */
   cekFor: (header: ScannedHeader) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Reads it as an envelope of two layers; asked once, with the inner header: undefined = the inner content stays sealed. */
+  innerCekFor?: (header: EnvelopeHeader) => Uint8Array | undefined;
   /** Takes the plaintext, which nothing vouches for before the scan's end: only into quarantine. */
   toQuarantine?: (plaintext: Uint8Array) => Promise<void>;
 };
@@ -39,7 +44,7 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
   let envelopeBytes = 0;
   let header: ScannedHeader | undefined;
   let problem: EnvelopeCode | undefined;
-  let pass: ContentPass | undefined;
+  let pass: Pass | undefined;
 
   for await (const chunk of chunks) {
     hash.update(chunk);
@@ -50,11 +55,10 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
       if (read === undefined) continue;
       header = { ...read, recipientInfosSha256: toBase64Url(sha256(read.recipientInfos)) };
       const cek = await options.cekFor(header);
-      if (cek !== undefined) pass = startContent(cek, header.nonce);
+      if (cek !== undefined) pass = startPass(cek, header.nonce, options.innerCekFor);
     }
     for (const piece of pass && pieces ? pieces : []) {
-      const plaintext = pass?.update(piece);
-      if (plaintext && options.toQuarantine) await options.toQuarantine(plaintext);
+      for (const plaintext of pass?.update(piece) ?? []) await options.toQuarantine?.(plaintext);
     }
   }
   const end: EnvelopeEnd | undefined = attempt(() => reader.end());
@@ -63,7 +67,9 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
     envelopeBytes,
     header: problem === undefined ? header : undefined,
     problem,
-    content: end && pass?.finish(end.tag),
+    content: undefined,
+    layers: undefined,
+    ...(end && pass?.finish(end.tag)),
   };
 
   function attempt<Value>(read: () => Value): Value | undefined {
@@ -76,4 +82,18 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
       return undefined;
     }
   }
+}
+
+type Pass = {
+  update(ciphertext: Uint8Array): Uint8Array[];
+  finish(tag: Uint8Array): Pick<EnvelopeScan, 'content'> | Pick<EnvelopeScan, 'layers'>;
+};
+
+function startPass(cek: Uint8Array, nonce: Uint8Array, innerCekFor: ScanOptions['innerCekFor']): Pass {
+  if (innerCekFor !== undefined) {
+    const layers = startLayers(cek, nonce, innerCekFor);
+    return { update: (ciphertext) => layers.update(ciphertext), finish: (tag) => ({ layers: layers.finish(tag) }) };
+  }
+  const content = startContent(cek, nonce);
+  return { update: (ciphertext) => [content.update(ciphertext)], finish: (tag) => ({ content: content.finish(tag) }) };
 }

@@ -1,16 +1,18 @@
 /** One thread of the vault: runs a job at a time and answers; what it does not expect ends it, and the pool starts another. */
 import { parentPort } from 'node:worker_threads';
 import { systemWorld } from '../world.ts';
-import type { VaultJob } from './jobs.ts';
-import { type MaterialiseResult, materialise } from './materialise.ts';
-import { type OpenResult, openEnvelope } from './open-envelope.ts';
+import { eraseKeys, type ResultOf, type VaultJob } from './jobs.ts';
+import { materialise } from './materialise.ts';
+import { openEnvelope, openOuter } from './open-envelope.ts';
 import { joinVaultFolder } from './vault-folder.ts';
 
-async function run(job: VaultJob): Promise<OpenResult | MaterialiseResult> {
+async function run(job: VaultJob): Promise<ResultOf<VaultJob>> {
   try {
     switch (job.kind) {
       case 'open':
-        return await openEnvelope(job.path, job.cek, job.promised);
+        return await openEnvelope(job.path, job.cek, job.promised, job.layer);
+      case 'open_outer':
+        return await openOuter(job.path, job.cek, job.promised, job.layer);
       case 'materialise':
         return await materialise(
           job.path,
@@ -18,10 +20,11 @@ async function run(job: VaultJob): Promise<OpenResult | MaterialiseResult> {
           job.promised,
           joinVaultFolder(job.folder, systemWorld.randomBytes),
           job.limits,
+          job.layer,
         );
     }
   } finally {
-    job.cek.fill(0);
+    eraseKeys(job);
   }
 }
 

@@ -17,7 +17,7 @@ import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';
 import type { OpeningList } from '../../server/core/seal/opening-list.ts';
 import { sha256 } from '../../server/hash.ts';
 import { startHmac } from '../../server/vault/content.ts';
-import type { Promised } from '../../server/vault/open-envelope.ts';
+import type { Promised } from '../../server/vault/judgement.ts';
 import { golden, goldenPath, goldenText } from '../core/seal/golden.ts';
 import { zipOf } from '../core/seal/zip-parts.ts';
 

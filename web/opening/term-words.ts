@@ -69,6 +69,9 @@ export const FAILURE_WORDS = {
     content_mismatch: '内容与承诺不符',
     archive_invalid: '文件包格式不正确',
     opening_list_mismatch: '开标一览表与承诺不符',
+    layer_malformed: '第二层信封不符合格式',
+    layer_wrong_key: '第二层密钥与承诺不符',
+    layer_not_opened: '招标方未能打开第二层（招标方原因）',
   },
   en: {
     stored_bytes_differ: 'the stored file is not the one of the receipt (platform)',
@@ -83,6 +86,9 @@ export const FAILURE_WORDS = {
     content_mismatch: 'the content is not what was promised',
     archive_invalid: 'the archive is not in form',
     opening_list_mismatch: 'the opening list is not what was promised',
+    layer_malformed: 'the second layer is not in form',
+    layer_wrong_key: 'the second layer’s key is not what was promised',
+    layer_not_opened: 'the second layer was not opened (tenderer)',
   },
 } as const satisfies Record<Language, Record<DecryptionFailure, string>>;
 

@@ -2,12 +2,15 @@
 import { toBase64Url } from '../../core/log/base64.ts';
 import { parseCertificate } from '../../core/pki/certificate.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';
+import type { EnvelopeHeader } from '../../core/seal/envelope.ts';
 import type { LodgementPayload } from '../../core/seal/lodgement.ts';
 import type { OpeningList } from '../../core/seal/opening-list.ts';
-import { isAddressedTo } from '../../core/seal/recipient-info.ts';
+import { isAddressedTo, type Recipient } from '../../core/seal/recipient-info.ts';
 import { sha256 } from '../../hash.ts';
-import { scanEnvelope } from '../../vault/scan-envelope.ts';
+import { LAYER_KEY_TRANSPORT } from '../../vault/layer-key.ts';
+import { type EnvelopeScan, scanEnvelope } from '../../vault/scan-envelope.ts';
 import { readChunks } from '../../vault/vault-folder.ts';
+import { readInnerKey } from './inner-key.ts';
 import { SealError } from './seal-error.ts';
 import type { Unwrap } from './wrap.ts';
 
@@ -21,13 +24,16 @@ export type BidPromises = Pick<
   | 'openingListCommit'
   | 'cekCommit'
   | 'contentCommit'
+  | 'layer'
 >;
 
 /**
  * Opens an envelope with its bidder's key and computes what a lodgement promises of it.
  *
  * Shape:   any envelope the platform takes, whoever made it: stock `openssl cms -encrypt -stream -aes-256-gcm` too.
- * Throws:  SealError envelope_malformed, envelope_for_another_certificate, unwrap_failed, content_not_genuine, archive_refused.
+ *          With `openingCertificate` (DER, as the log names it) one of two layers; its inner key lies beside it (`inner-key.ts`).
+ * Throws:  SealError envelope_malformed, envelope_for_another_certificate, unwrap_failed, content_not_genuine, archive_refused;
+ *          of two layers also inner_key_missing, layer_malformed, layer_for_another_key.
  * Why:     OpenSSL prints no content key, so it is unwrapped here once; this is at the same time the test that the bidder's own key
  *          opens what will be lodged.
  */
@@ -35,7 +41,10 @@ export async function adoptEnvelope(
   path: string,
   certificate: Uint8Array,
   unwrap: Unwrap,
+  openingCertificate?: Uint8Array,
 ): Promise<{ promises: BidPromises; openingList: OpeningList }> {
+  const innerCek = openingCertificate === undefined ? undefined : await readInnerKey(path, unwrap);
+  let innerRecipient: Recipient | undefined;
   let cek: Uint8Array | undefined;
   try {
     const scan = await scanEnvelope(readChunks(path), {
@@ -46,10 +55,20 @@ export async function adoptEnvelope(
         cek = await unwrap(recipient);
         return cek;
       },
+      ...(innerCek && {
+        innerCekFor: ({ recipient }: EnvelopeHeader) => {
+          innerRecipient = recipient;
+          return innerCek;
+        },
+      }),
     });
     if (scan.header === undefined || cek === undefined) throw new SealError('envelope_malformed', scan.problem);
-    if (!scan.content?.isAuthentic) throw new SealError('content_not_genuine');
-    const { contentCommit, list } = scan.content;
+    const outer = scan.layers?.outer ?? scan.content;
+    if (!outer?.isAuthentic) throw new SealError('content_not_genuine');
+    const content = innerCek === undefined ? scan.content : scan.layers?.inner.content;
+    if (innerCek !== undefined) checkInner(scan, innerRecipient, openingCertificate);
+    if (!content?.isAuthentic) throw new SealError('content_not_genuine');
+    const { list } = content;
     if ('problem' in list) throw new SealError('archive_refused', list.problem);
     return {
       openingList: list.openingList,
@@ -60,10 +79,29 @@ export async function adoptEnvelope(
         encCertSha256: toBase64Url(sha256(certificate)),
         openingListCommit: list.openingListCommit,
         cekCommit: cekCommit(sha256, cek),
-        contentCommit,
+        contentCommit: outer.contentCommit,
+        ...(innerCek &&
+          openingCertificate && {
+            layer: {
+              openingCertSha256: toBase64Url(sha256(openingCertificate)),
+              cekCommit: cekCommit(sha256, innerCek),
+              contentCommit: content.contentCommit,
+            },
+          }),
       },
     };
   } finally {
     cek?.fill(0);
+    innerCek?.fill(0);
   }
+}
+
+/** Is the inner layer one that the opening key will open? Throws: SealError layer_malformed, layer_for_another_key. */
+function checkInner({ layers }: EnvelopeScan, recipient: Recipient | undefined, certificate: Uint8Array | undefined) {
+  if (layers?.inner.header === undefined) throw new SealError('layer_malformed', layers?.inner.problem);
+  const isForIt =
+    recipient?.keyTransport === LAYER_KEY_TRANSPORT &&
+    certificate !== undefined &&
+    isAddressedTo(recipient, parseCertificate(certificate));
+  if (!isForIt) throw new SealError('layer_for_another_key');
 }

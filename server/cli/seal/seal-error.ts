@@ -24,6 +24,18 @@ export const SEAL_ERRORS = {
     en: 'The archive in the envelope is not one the platform accepts.',
     zh: '信封内的文件包不被平台接受。',
   },
+  inner_key_missing: {
+    en: 'The key of the second layer is not beside the envelope, or not in form; seal the bid again.',
+    zh: '信封旁没有第二层密钥文件，或文件格式不正确；请重新加密投标文件。',
+  },
+  layer_malformed: {
+    en: 'Under one’s own layer there is no second one that the platform accepts.',
+    zh: '本人密钥层之内没有平台接受的第二层信封。',
+  },
+  layer_for_another_key: {
+    en: 'The second layer is sealed to another key than the opening’s.',
+    zh: '第二层并非以本次开标的开标密钥加密。',
+  },
   not_our_lodgement: { en: 'This is not a lodgement this bidder signed.', zh: '这不是本投标人签署的递交声明。' },
   receipt_not_for_this_bid: { en: 'The receipt is not for this bid.', zh: '回执与本投标不符。' },
   window_not_proven: {

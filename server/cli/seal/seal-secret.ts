@@ -16,8 +16,7 @@ export type NamedKey = { readonly kid: string; readonly key: WindowKey };
  */
 export async function sealSecret(secret: Uint8Array, { kid, key }: NamedKey, purpose: SecretPurpose): Promise<string> {
   if (windowKeyId(key) !== kid) throw new SealError('key_not_as_named');
-  const { about, openingId, round } = purpose;
   return new CompactEncrypt(secret)
-    .setProtectedHeader({ alg: SEALED_KEY_ALGORITHM, enc: SEALED_KEY_ENCRYPTION, kid, about, openingId, round })
+    .setProtectedHeader({ alg: SEALED_KEY_ALGORITHM, enc: SEALED_KEY_ENCRYPTION, kid, ...purpose })
     .encrypt(createPublicKey({ key: { ...key }, format: 'jwk' }));
 }

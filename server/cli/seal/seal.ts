@@ -1,22 +1,22 @@
 /** Seals a bid: files into an archive into an envelope that only the bidder's own key opens, as one stream; then opens it again to be sure. */
-import { createCipheriv } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { toBase64Url } from '../../core/log/base64.ts';
 import { canonicalise, type Json } from '../../core/log/canonical.ts';
 import { utf8 } from '../../core/log/utf8.ts';
-import { parseCertificate } from '../../core/pki/certificate.ts';
-import { CEK_BYTES, cekCommit, openingListDisclosure, startContentCommit } from '../../core/seal/commitments.ts';
-import { GCM_TAG_BYTES, NONCE_BYTES } from '../../core/seal/envelope.ts';
-import { writeEnvelope } from '../../core/seal/envelope-writing.ts';
+import { CEK_BYTES, openingListDisclosure } from '../../core/seal/commitments.ts';
 import { OPENING_LIST_NAME, type OpeningList, readOpeningList } from '../../core/seal/opening-list.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { sha256 } from '../../hash.ts';
-import { startHmac } from '../../vault/content.ts';
+import { LAYER_KEY_TRANSPORT } from '../../vault/layer-key.ts';
 import { writeAll } from '../../vault/vault-folder.ts';
 import { adoptEnvelope, type BidPromises } from './adopt.ts';
 import { type ArchiveSource, prepareArchive, type SourceFile } from './archive-source.ts';
+import { innerKeyFile, keepInnerKey } from './inner-key.ts';
 import { SealError } from './seal-error.ts';
+import { writeLayer } from './seal-layer.ts';
 import { TOOL_FACTS_NAME } from './tool-facts.ts';
-import { type Unwrap, wrapKey } from './wrap.ts';
+import type { Unwrap } from './wrap.ts';
 
 export type SealRequest = {
   openingList: OpeningList;
@@ -29,6 +29,8 @@ export type SealRequest = {
   compress: boolean;
   /** The finished envelope; one that is there is replaced. */
   out: string;
+  /** DER of the opening key's certificate, from a verified copy of the log, where the policy asks for a second layer. */
+  openingCertificate?: Uint8Array;
   /** The bidder's own key, for the test at the end. */
   unwrap: Unwrap;
   randomBytes: (length: number) => Uint8Array;
@@ -56,52 +58,52 @@ export async function sealBid(request: SealRequest): Promise<BidPromises> {
   const part = `${request.out}.part`;
   try {
     const written = await writeSealed(part, archive, request);
-    const { promises } = await adoptEnvelope(part, request.certificate, request.unwrap);
-    const isSame =
-      promises.cekCommit === written.cekCommit &&
-      promises.contentCommit === written.contentCommit &&
-      promises.openingListCommit === written.openingListCommit;
+    const { promises } = await adoptEnvelope(part, request.certificate, request.unwrap, request.openingCertificate);
+    const isSame = isDeepStrictEqual({ ...promises, ...written }, promises);
     if (!isSame) throw new SealError('self_test_failed');
+    if (request.openingCertificate !== undefined) await rename(innerKeyFile(part), innerKeyFile(request.out));
     await rename(part, request.out);
     return promises;
   } catch (error) {
     await rm(part, { force: true });
+    await rm(innerKeyFile(part), { force: true });
     throw error;
   }
 }
 
+type Written = Pick<BidPromises, 'cekCommit' | 'contentCommit' | 'openingListCommit' | 'layer'>;
+
 /** Writes the envelope. Returns: the promises by the plaintext as it went in, for comparison with what comes out. */
-async function writeSealed(
-  path: string,
-  archive: ArchiveSource,
-  { certificate, keyTransport, openingList, randomBytes }: SealRequest,
-): Promise<Pick<BidPromises, 'cekCommit' | 'contentCommit' | 'openingListCommit'>> {
+async function writeSealed(path: string, archive: ArchiveSource, request: SealRequest): Promise<Written> {
+  const { certificate, keyTransport, openingList, openingCertificate, randomBytes } = request;
   const cek = randomBytes(CEK_BYTES);
-  const nonce = randomBytes(NONCE_BYTES);
+  const innerCek = openingCertificate === undefined ? undefined : randomBytes(CEK_BYTES);
   const file = await open(path, 'wx', 0o600);
   try {
-    const { issuer, serial } = parseCertificate(certificate);
-    const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
-    const encryptedKey = wrapKey(certificate, keyTransport, cek);
-    const { header, trailer } = writeEnvelope({ keyTransport, encryptedKey, identifier }, nonce, archive.archiveBytes);
-    const cipher = createCipheriv('aes-256-gcm', cek, nonce, { authTagLength: GCM_TAG_BYTES });
-    const commit = startContentCommit(sha256, startHmac, cek);
-
-    await writeAll(file, header);
-    for await (const plaintext of archive.read()) {
-      commit.update(plaintext);
-      await writeAll(file, cipher.update(plaintext));
+    const outer = writeLayer({ certificate, keyTransport, cek, randomBytes });
+    const promised = openingListDisclosure(sha256, innerCek ?? cek, openingList).digest;
+    if (innerCek === undefined || openingCertificate === undefined) {
+      for await (const bytes of outer.seal(archive.archiveBytes, archive.read())) await writeAll(file, bytes);
+      await file.sync();
+      return { ...outer.promises(), openingListCommit: promised };
     }
-    cipher.final();
-    await writeAll(file, trailer(cipher.getAuthTag()));
+    const inner = writeLayer({
+      certificate: openingCertificate,
+      keyTransport: LAYER_KEY_TRANSPORT,
+      cek: innerCek,
+      randomBytes,
+    });
+    const innerBytes = inner.sealedBytes(archive.archiveBytes);
+    const sealed = outer.seal(innerBytes, inner.seal(archive.archiveBytes, archive.read()));
+    for await (const bytes of sealed) await writeAll(file, bytes);
     await file.sync();
-    return {
-      cekCommit: cekCommit(sha256, cek),
-      contentCommit: commit.digest(),
-      openingListCommit: openingListDisclosure(sha256, cek, openingList).digest,
-    };
+    await keepInnerKey(path, innerCek, request);
+    const openingCertSha256 = toBase64Url(sha256(openingCertificate));
+    const layer = { openingCertSha256, ...inner.promises() };
+    return { ...outer.promises(), openingListCommit: promised, layer };
   } finally {
     cek.fill(0);
+    innerCek?.fill(0);
     await file.close();
   }
 }

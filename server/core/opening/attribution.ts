@@ -21,14 +21,14 @@ export function evidenceOf(state: OpeningState, bid: Bid): Evidence {
  * The verdict the evidence speaks for.
  *
  * Source:  20号令 art. 31; the table of domain §2, first line that fits:
- *          a platform fault on any attempt → deemed_withdrawn (direct loss may be claimed) ·
+ *          a fault of the platform or the tenderer on any attempt → deemed_withdrawn (direct loss may be claimed) ·
  *          only the bidder's own faults → deemed_revoked ·
  *          no act, delivered challenge, no outage, a peer succeeded → deemed_revoked ·
  *          anything else → unknown: two people rule, never the platform's word alone.
  * Returns: total; a proposal, never a ruling.
  */
 export function proposeVerdict(evidence: Evidence): Verdict {
-  if (evidence.failures.some((f) => DECRYPTION_FAULTS[f] === 'platform')) return 'deemed_withdrawn';
+  if (evidence.failures.some((f) => DECRYPTION_FAULTS[f] !== 'bidder')) return 'deemed_withdrawn';
   if (evidence.failures.length > 0) return 'deemed_revoked';
   const silent =
     !evidence.actReceived && evidence.challengeAcknowledged && evidence.outageMs === 0 && evidence.peerSucceeded;

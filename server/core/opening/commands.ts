@@ -30,6 +30,11 @@ export const DECRYPTION_FAULTS = {
   content_mismatch: 'bidder',
   archive_invalid: 'bidder',
   opening_list_mismatch: 'bidder',
+  /** Under the bidder's own layer there is no second one to the opening key (seal/LAYERS.md). */
+  layer_malformed: 'bidder',
+  layer_wrong_key: 'bidder',
+  /** The holders did not give the opening key, or what they gave is not it. */
+  layer_not_opened: 'tenderer',
 } as const;
 export type DecryptionFailure = keyof typeof DECRYPTION_FAULTS;
 export const DECRYPTION_FAILURES = Object.keys(DECRYPTION_FAULTS) as readonly DecryptionFailure[];

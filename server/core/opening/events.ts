@@ -155,7 +155,7 @@ export const EVENTS = {
         bidder: BidderNumber,
         attempt: Type.Integer({ minimum: 1 }),
         failure: Type.Enum(DECRYPTION_FAILURES),
-        fault: Type.Union([Type.Literal('bidder'), Type.Literal('platform')]),
+        fault: Type.Union([Type.Literal('bidder'), Type.Literal('platform'), Type.Literal('tenderer')]),
       },
       strict,
     ),

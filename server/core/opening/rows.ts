@@ -6,6 +6,24 @@ import { DecimalText } from './policy.ts';
 const strict = { additionalProperties: false } as const;
 export const CreditCode = Type.String({ pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$' });
 
+/**
+ * What a bid with two layers promises of its inner one, which is sealed to the opening key; the members beside it are of the outer one.
+ *
+ * Source: seal/LAYERS.md.
+ */
+export const LayerPromiseSchema = Type.Object(
+  {
+    /** Over the DER of the opening key's certificate, as it stands on the log. */
+    openingCertSha256: DigestText,
+    /** Of the inner content key: it is another than the outer one. */
+    cekCommit: DigestText,
+    /** Of the archive, under the inner content key. */
+    contentCommit: DigestText,
+  },
+  strict,
+);
+export type LayerPromise = Type.Static<typeof LayerPromiseSchema>;
+
 /** One standing bid at the deadline: the promises its bidder signed (seal-format §2). Ordered by credit code. */
 export const LodgementSchema = Type.Object(
   {
@@ -18,6 +36,8 @@ export const LodgementSchema = Type.Object(
     openingListCommit: DigestText,
     cekCommit: DigestText,
     contentCommit: DigestText,
+    /** Only where the policy asks for a second layer. */
+    layer: Type.Optional(LayerPromiseSchema),
     receiptSha256: DigestText,
     lodgedAt: InstantText,
   },

@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import type { Json } from '../log/canonical.ts';
 import { DigestText, InstantText } from '../opening/details.ts';
+import { LayerPromiseSchema } from '../opening/rows.ts';
 import { findDifference, RandomId, statementFields } from './statement.ts';
 
 export const LODGEMENT_TYPE = 'bid-lodgement+jws';
@@ -26,6 +27,8 @@ export const LodgementPayloadSchema = Type.Object(
     openingListCommit: DigestText,
     cekCommit: DigestText,
     contentCommit: DigestText,
+    /** Where the policy asks for a second layer; then list and inner archive are promised under its key. */
+    layer: Type.Optional(LayerPromiseSchema),
     profile: Type.Literal(SEAL_PROFILE),
     /** The standing bid this one takes the place of. */
     replaces: Type.Optional(RandomId),
@@ -54,9 +57,13 @@ export type LodgementRefusal = (typeof LODGEMENT_REFUSALS)[number];
 
 const ENVELOPE_FIELDS: readonly string[] = ['envelopeSha256', 'envelopeBytes', 'recipientInfosSha256', 'encCertSha256'];
 
-/** Whether the payload that `checkAct` hands on is a lodgement's. */
+/**
+ * Whether the payload that `checkAct` hands on is a lodgement's.
+ *
+ * Why: one content key for both layers would make the second one open with the first; it is refused where it shows.
+ */
 export function isLodgementPayload(payload: Json): payload is LodgementPayload {
-  return Check(LodgementPayloadSchema, payload);
+  return Check(LodgementPayloadSchema, payload) && payload.layer?.cekCommit !== payload.cekCommit;
 }
 
 /**

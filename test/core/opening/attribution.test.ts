@@ -43,7 +43,7 @@ t.test('silence is the bidder’s own only when everything speaks for it (20号�
 
 t.test('each failure goes to whose fault it is', async (t) => {
   for (const failure of DECRYPTION_FAILURES) {
-    const expected = DECRYPTION_FAULTS[failure] === 'platform' ? 'deemed_withdrawn' : 'deemed_revoked';
+    const expected = DECRYPTION_FAULTS[failure] === 'bidder' ? 'deemed_revoked' : 'deemed_withdrawn';
     t.equal(proposeVerdict({ ...silent, actReceived: true, failures: [failure] }), expected, failure);
   }
 });
