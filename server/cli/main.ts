@@ -39,7 +39,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   export: {
-    usage: '<opening> <folder> | --ledger <folder>',
+    usage: '<opening> <folder> | --ledger <folder> | --access <folder>',
     en: 'Writes a log of this server as a folder that anyone can verify.',
     zh: '将本服务器的日志导出为任何人可核验的文件夹。',
     load: async () => (await import('./commands/export.ts')).exportFolder,
@@ -157,6 +157,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     en: 'Lists the lots that share a room; with --command gives it to each.',
     zh: '列出同一开标场次的各标段；--command 对各标段提交同一指令。',
     load: async () => (await import('./commands/session.ts')).session,
+  },
+  reads: {
+    usage: `[--opening <opening>] [--auditor] ${PERSON_USAGE}`,
+    en: 'Lists who looked at what: one’s own reads; as an auditor everyone’s of an opening.',
+    zh: '列出查阅记录：本人的；审计人员可查某次开标的全部。',
+    load: async () => (await import('./commands/reads.ts')).reads,
   },
   'let-in': {
     usage: `<certificate.pem> [--operator] ${PERSON_USAGE}`,

@@ -126,15 +126,11 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const tile = await tiles.finish();
   if (tile !== null) return refuse('tile_differs', { detail: tile });
   const standing = judged.complete ? 'valid, complete' : 'valid, still open';
+  const shown = { key, checkpoint: log, isComplete: judged.complete, roots };
   const anchoring =
     watcher.kind === 'opening'
-      ? await anchoringOf(
-          source,
-          { key, checkpoint: log, isComplete: judged.complete, roots },
-          wholeLedger,
-          options.trust,
-        )
-      : ownAnchoring(vkey, options.trust);
+      ? await anchoringOf(source, shown, wholeLedger, options.trust)
+      : platformAnchoring(key, vkey, options.trust);
   if (typeof anchoring !== 'string') return anchoring;
   return {
     ok: true,
@@ -211,10 +207,16 @@ function valuesOf(disclosed: Disclosures): Record<string, unknown> {
 
 const OWN_KEY_ONLY = 'consistent with its own key only';
 
-/** The ledger is what others are anchored in; it is trusted itself, or it is not. */
-function ownAnchoring(vkey: string, trust: string | undefined): string | Refused {
+/** The ledger is what others are anchored in; it is trusted itself, or it is not. One key signs the access log, too, under its name. */
+function platformAnchoring(key: VerifierKey, vkey: string, trust: string | undefined): string | Refused {
   if (trust === undefined) return OWN_KEY_ONLY;
-  return vkey === trust ? 'its key is the trusted one' : refuse('anchor_other_ledger');
+  if (vkey === trust) return 'its key is the trusted one';
+  const trusted = keyOf(trust);
+  const isLedgers =
+    !('ok' in trusted) &&
+    trusted.name === ledgerOrigin(platformOf(key.name)) &&
+    sameBytes(trusted.publicKey, key.publicKey);
+  return isLedgers ? 'its key is that of the trusted ledger' : refuse('anchor_other_ledger');
 }
 
 type Judged = {
@@ -248,8 +250,7 @@ async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefine
   const ledgerKey = keyOf(anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const { name } = log.key;
-  if (ledgerKey.name !== ledgerOrigin(name.slice(0, name.lastIndexOf('/opening/'))))
-    return refuse('anchor_other_ledger');
+  if (ledgerKey.name !== ledgerOrigin(platformOf(name))) return refuse('anchor_other_ledger');
   const proven = await verifyProof({
     sha256,
     proof: anchor.proof,
@@ -343,7 +344,8 @@ function anchoredAt(anchor: Anchor | null): Checkpoint | null {
   }
 }
 
-const platformOf = (origin: string): string => origin.slice(0, origin.lastIndexOf('/opening/'));
+/** The platform in the name of an opening's log or of the access log. */
+const platformOf = (origin: string): string => origin.replace(/\/(?:opening\/[^/]*|access)$/u, '');
 
 /** Every head the ledger has of this log, held against the log. */
 function wholeAnchoring(

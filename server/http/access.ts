@@ -10,8 +10,11 @@ export type Read = {
   readonly caller: Pick<Caller, 'account'>;
   readonly role: PersonRole;
   readonly openingId: string;
-  /** `live`: a socket's view from an entry on; `entries`: a page of the log; `record`: a version of the record, its number in `after`. */
-  readonly what: 'live' | 'entries' | 'record';
+  /**
+   * `live`: a socket's view from an entry on; `entries`: a page of the log; `record`: a version of the record, its number in
+   * `after`; `reads`: who has read of this opening, behind an entry of the access log.
+   */
+  readonly what: 'live' | 'entries' | 'record' | 'reads';
   readonly after: number;
 };
 

@@ -9,6 +9,7 @@ import { type FastifyBaseLogger, type FastifyRequest, fastify, LogController } f
 import type { Logger } from 'pino';
 import { UP_LIMIT_BYTES } from '../core/wire/up.ts';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
+import { addAccessReads } from './access-reads.ts';
 import { addActs } from './acts.ts';
 import { answerError, sendProblem } from './answer.ts';
 import { addAuth } from './auth.ts';
@@ -154,6 +155,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addDecryptions(typed, dependencies);
     addRecord(typed, dependencies);
     addThreads(typed, dependencies);
+    addAccessReads(typed, dependencies);
     addOperator(typed, dependencies);
     addLive(typed, dependencies);
     addLogs(typed, dependencies);

@@ -7,7 +7,7 @@ import type { Signer } from '../recorder/signer.ts';
 import { listen } from '../store/announce.ts';
 import type { Database } from '../store/connect.ts';
 import type { World } from '../world.ts';
-import { type Access, recordAccess } from './access-log.ts';
+import { type Access, rebuildReads, recordAccess } from './access-log.ts';
 import { createHeads } from './heads.ts';
 import { type LogWriter, openLogWriter } from './log-writer.ts';
 import { createRegisterBatches } from './register-batches.ts';
@@ -86,6 +86,7 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
       withheld: {},
     },
   });
+  await rebuildReads(sql, accessWriter.origin, signer.released(accessWriter.origin)?.size ?? 0);
   const batches = createRegisterBatches({ sql, world, signer }, writer);
   const heads = createHeads({ sql, signer, platform }, writer);
   const stopListening = await listen(database, (origin) => heads.note(origin), heads.noteGap);

@@ -190,6 +190,17 @@ t.test('the server serves, is exported from beside, and stops when told', async 
   const other = vkey.replace('/ledger+', '/ledgex+');
   t.match(await run(['verify', out, '--trust', other]), { code: EXIT.refused, err: /^anchor_other_ledger/ });
 
+  const access = join(folder, 'access');
+  await promisify(execFile)(process.execPath, [bin, 'export', '--access', access], { env });
+  for (const place of [access, `${url}/logs/access`]) {
+    t.match(await run(['verify', place]), { code: EXIT.done, out: /consistent with its own key only/ });
+    t.match(await run(['verify', place, '--trust', vkey]), {
+      code: EXIT.done,
+      out: /its key is that of the trusted ledger/,
+    });
+    t.match(await run(['verify', place, '--trust', other]), { code: EXIT.refused, err: /^anchor_other_ledger/ });
+  }
+
   const gone = once(server, 'exit');
   server.kill('SIGTERM');
   t.strictSame(await gone, [0, null]);

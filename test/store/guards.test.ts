@@ -29,6 +29,7 @@ async function fill(sql: Sql): Promise<void> {
   await sql`INSERT INTO register_acts ${sql({ id: 'x', opening_id: '1', n: 0, at: 2, received_at: 1, type: 'Lodged', disclosure: 'd' })}`;
   await sql`INSERT INTO register_batches ${sql({ batch: 0, seed: hash(1), root: hash(2), ledger_seq: 0 })}`;
   await sql`INSERT INTO register_batch_members ${sql({ batch: 0, position: 3, act_id: 'x' })}`;
+  await sql`INSERT INTO access_reads ${sql({ seq: 1, account: 'a', opening_id: null })}`;
   await sql`INSERT INTO register_reveals ${sql({ batch: 0, ledger_seq: 1 })}`;
 }
 
@@ -42,6 +43,7 @@ const appendOnly = [
   'register_batches',
   'register_batch_members',
   'register_reveals',
+  'access_reads',
 ];
 
 let database: TestDatabase;

@@ -220,6 +220,19 @@ export type EntriesAnswer = {
   readonly size: number;
 };
 
+/** A page of recorded reads, in the order of the access log. */
+export type ReadsAnswer = {
+  readonly reads: readonly {
+    /** Exact leaf text. */
+    readonly entry: string;
+    readonly disclosures: readonly string[];
+    readonly proof: string;
+  }[];
+  readonly checkpoint: string;
+  /** Entries the access log has by now. */
+  readonly size: number;
+};
+
 export type DecryptionChallengeAnswer = {
   readonly bidId: string;
   readonly jti: string;
@@ -270,6 +283,11 @@ export function createApi(transport: Transport, authorise?: Authorise) {
       openingId: string,
       command: { id: string; type: string; data: Json; role: PersonRole; act: string },
     ) => post<CommandAnswer>(openingPath(openingId, '/commands'), command),
+    /** Recorded reads behind entry `after` of the access log: one's own, or with `asAuditor` everyone's of the opening. */
+    readReads: (asked: { openingId: string | null; asAuditor: boolean; after: number }) => {
+      const opening = asked.openingId === null ? '' : `&opening=${encodeURIComponent(asked.openingId)}`;
+      return get<ReadsAnswer>(`/access-reads?after=${asked.after}${opening}${asked.asAuditor ? '&role=auditor' : ''}`);
+    },
     readSession: (sessionId: string) => get<SessionGlance>(`/sessions/${encodeURIComponent(sessionId)}`),
     sendSessionCommands: (sessionId: string, commands: readonly Json[]) =>
       post<SessionAnswers>(`/sessions/${encodeURIComponent(sessionId)}/commands`, { commands }),

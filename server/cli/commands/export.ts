@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
 import { parseEntry } from '../../core/log/entry.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
-import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
+import { accessOrigin, ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
 import { openKeys } from '../../recorder/keys.ts';
 import { openDatabase } from '../../store/connect.ts';
@@ -15,28 +15,37 @@ import { type Io, UsageError } from '../io.ts';
 import { EXIT } from '../main.ts';
 import { needPositionals } from './options.ts';
 
-const options = { ledger: { type: 'boolean', default: false } } as const;
+const options = {
+  ledger: { type: 'boolean', default: false },
+  access: { type: 'boolean', default: false },
+} as const;
 
-/** Exports one opening's log, anchored in the ledger as far as that has its head; or the ledger. */
+/** Exports one opening's log, anchored in the ledger as far as that has its head; or a log that the platform itself keeps. */
 export async function exportFolder(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
-  needPositionals(positionals, values.ledger ? ['folder'] : ['opening', 'folder']);
+  if (values.ledger && values.access) throw new UsageError('Either --ledger or --access.');
+  const isOwn = values.ledger || values.access;
+  needPositionals(positionals, isOwn ? ['folder'] : ['opening', 'folder']);
   const config = readOwnConfig();
   const folder = resolve(positionals.at(-1) ?? '');
   // Keys are read and never made: an export must not be what gives a platform its keys.
   const keys = await openKeys(config.dataFolder, false);
-  const ledger = ledgerOrigin(config.platform);
-  const ledgerVkey = formatVkey(verifierKey(sha256, ledger, KEY_TYPES.ed25519, keys.ledger.publicBytes));
+  // One key signs both logs, under the name of each.
+  const own = (origin: string) => {
+    const vkey = formatVkey(verifierKey(sha256, origin, KEY_TYPES.ed25519, keys.ledger.publicBytes));
+    return { origin, vkey };
+  };
+  const ledger = own(ledgerOrigin(config.platform));
   const database = await openDatabase(config);
   try {
     const { sql } = database;
     const opening = openingOrigin(config.platform, positionals[0] ?? '');
-    const request = values.ledger
-      ? { origin: ledger, vkey: ledgerVkey, folder, ledger: null }
-      : { origin: opening, vkey: await vkeyOf(sql, opening), folder, ledger: { origin: ledger, vkey: ledgerVkey } };
+    const request = isOwn
+      ? { ...(values.ledger ? ledger : own(accessOrigin(config.platform))), folder, ledger: null }
+      : { origin: opening, vkey: await vkeyOf(sql, opening), folder, ledger };
     const { size, disclosures, anchored } = await exportLog(sql, request);
     io.out(`${request.origin}: ${size} entries, ${disclosures} disclosures → ${folder}`);
-    if (!values.ledger && !anchored) io.err('The ledger has no head of it yet · 总账中尚无其树头。');
+    if (!isOwn && !anchored) io.err('The ledger has no head of it yet · 总账中尚无其树头。');
     return EXIT.done;
   } finally {
     await database.close();

@@ -26,8 +26,10 @@ export type LogFiles = { readonly vkey: string; readonly head: string };
 
 export type PersonFolder = {
   readonly path: string;
-  /** The files of an opening's log, or with null of the ledger. */
-  logFiles(openingId: string | null): Promise<LogFiles>;
+  /** The files of an opening's log. */
+  logFiles(openingId: string): Promise<LogFiles>;
+  /** The files of a log that the platform itself keeps. */
+  platformLogFiles(log: 'ledger' | 'access'): Promise<LogFiles>;
   bids(openingId: string): Promise<readonly KeptBid[]>;
   keepBid(openingId: string, bid: KeptBid): Promise<void>;
   forgetBid(openingId: string, bidId: string): Promise<void>;
@@ -48,11 +50,8 @@ export async function openPersonFolder(path: string): Promise<PersonFolder> {
 
   return {
     path,
-    async logFiles(openingId) {
-      const folder = openingId === null ? join(path, 'ledger') : openingFolder(openingId);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      return { vkey: join(folder, 'vkey'), head: join(folder, 'checkpoint') };
-    },
+    logFiles: (openingId) => logFilesIn(openingFolder(openingId)),
+    platformLogFiles: (log) => logFilesIn(join(path, log)),
     async bids(openingId) {
       const names = await readdir(openingFolder(openingId, 'bids')).catch(exceptWhenMissing<string[]>([]));
       const kept: KeptBid[] = [];
@@ -77,6 +76,11 @@ export async function openPersonFolder(path: string): Promise<PersonFolder> {
     },
     readEvidence: (openingId, name) => readOrNull(openingFolder(openingId, 'evidence', name)),
   };
+}
+
+async function logFilesIn(folder: string): Promise<LogFiles> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return { vkey: join(folder, 'vkey'), head: join(folder, 'checkpoint') };
 }
 
 function pretty(value: Json): string {

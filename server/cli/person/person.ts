@@ -81,7 +81,7 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
   }
 
   async function openLedgerPin(): Promise<LogPin> {
-    const opened = await openLogPin(await folder.logFiles(null), ledgerOrigin(platform));
+    const opened = await openLogPin(await folder.platformLogFiles('ledger'), ledgerOrigin(platform));
     if (options.ledgerVkey !== undefined) await opened.trust(options.ledgerVkey);
     return opened;
   }

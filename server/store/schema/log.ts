@@ -108,3 +108,21 @@ export const ledgerHeads = pgTable(
   },
   (t) => [primaryKey({ columns: [t.origin, t.size] }), index('ledger_heads_seq').on(t.ledgerSeq)],
 );
+
+/**
+ * The entries of the access log by who read and what about, so that a reader's own can be found: a read model that the log can
+ * rebuild. `opening_id` is null for a read about none.
+ */
+export const accessReads = pgTable(
+  'access_reads',
+  {
+    seq: whole('seq').primaryKey(),
+    account: text().notNull(),
+    openingId: text('opening_id'),
+  },
+  (t) => [
+    check('access_reads_seq', sql`${t.seq} >= 1`),
+    index('access_reads_account').on(t.account, t.seq),
+    index('access_reads_opening').on(t.openingId, t.seq),
+  ],
+);
