@@ -1,7 +1,8 @@
 /** Composes the whole server from its configuration: the only place that knows every room. */
+
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { type App, createApp } from './http/app.ts';
@@ -31,6 +32,7 @@ import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder
 import { startSelfAudit } from './recorder/self-audit.ts';
 import { settleAll } from './recorder/settle-log.ts';
 import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
+import { packageRoot } from './root.ts';
 import { listen } from './store/announce.ts';
 import { clockOffset } from './store/clock.ts';
 import { type Database, openDatabase } from './store/connect.ts';
@@ -372,7 +374,7 @@ function keepHouse(parts: { readonly world: World; readonly database: Database; 
 
 /** The built pages beside the sources or the emitted code; null when there are none. */
 function findPages(): string | null {
-  const folder = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../dist/web' : '../web');
+  const folder = join(packageRoot, 'dist/web');
   return existsSync(join(folder, 'opening/index.html')) ? folder : null;
 }
 

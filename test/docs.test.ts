@@ -2,6 +2,7 @@
  * The documents say what the code does: README's settings, subcommands, scripts, routes and links, and the catalogue of events.
  * README's generated parts are written anew by TAP_SNAPSHOT=1 node --import=tsx test/docs.test.ts. Refusals: test/http/errors.test.ts.
  */
+
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SUBCOMMANDS } from '../server/cli/main.ts';
@@ -9,10 +10,11 @@ import { SETTINGS } from '../server/config.ts';
 import { COMMAND_TYPES } from '../server/core/opening/commands.ts';
 import { EVENT_TYPES } from '../server/core/opening/events.ts';
 import { PHASES, phaseCell } from '../server/core/opening/phases.ts';
+import { packageRoot } from '../server/root.ts';
 import type { Setting } from '../server/setting.ts';
 import t from './support/tap.ts';
 
-const root = resolve(import.meta.dirname, '..');
+const root = packageRoot;
 const read = (path: string): string => readFileSync(resolve(root, path), 'utf8');
 
 /** Defaults that depend on the machine, in words. */

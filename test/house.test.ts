@@ -1,13 +1,15 @@
 /** What the tests and the command line stand on: golden files' place, the reporter's count, the launcher's choice. */
+
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, symlink, utimes, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { packageRoot } from '../server/root.ts';
 import { newFolder } from './support/folder.ts';
 import t from './support/tap.ts';
 
-const root = resolve(import.meta.dirname, '..');
-// Plain JavaScript, since tap loads it without tsx.
+const root = packageRoot;
+// Plain JavaScript, since it runs before anything is emitted.
 const { default: Reporter } = await import(join(root, 'test/support/reporter.mjs'));
 
 /** What the reporter says of a TAP stream. */
@@ -63,12 +65,14 @@ async function newProject(t: Parameters<typeof newFolder>[0]): Promise<string> {
   return project;
 }
 
-t.test('a run in which no test ran fails and says so, although tap itself would pass it', async (t) => {
+t.test('a run in which no test ran fails and says so, although tap itself passes it', async (t) => {
   const project = await newProject(t);
-  await cp(join(root, '.taprc'), join(project, '.taprc'));
-  for (const name of ['run.mjs', 'ready.mjs', 'reporter.mjs'])
+  for (const name of ['run.mjs', 'emit.mjs', 'ready.mjs', 'reporter.mjs'])
     await cp(join(root, 'test/support', name), join(project, 'test/support', name));
-  await writeFile(join(project, 'test/empty.test.ts'), '// nothing\n');
+  await writeFile(join(project, 'test/empty.test.ts'), "import 'tap';\n");
+  for (const folder of ['server', 'web', 'dist/js/test']) await mkdir(join(project, folder), { recursive: true });
+  await writeFile(join(project, 'dist/js/test/empty.test.js'), "import 'tap';\n");
+  await writeFile(join(project, 'dist/js/.emitted'), '');
   const run = spawnSync(process.execPath, ['test/support/run.mjs'], {
     cwd: project,
     encoding: 'utf8',
@@ -81,10 +85,10 @@ t.test('a run in which no test ran fails and says so, although tap itself would 
 
 t.test('the launcher runs what was built when no source is newer, the sources otherwise', async (t) => {
   const project = await newProject(t);
-  await mkdir(join(project, 'dist/server/cli'), { recursive: true });
+  await mkdir(join(project, 'dist/js/server/cli'), { recursive: true });
   await cp(join(root, 'server/cli/bin.mjs'), join(project, 'server/cli/bin.mjs'));
   const source = join(project, 'server/cli/main.ts');
-  const built = join(project, 'dist/server/cli/main.js');
+  const built = join(project, 'dist/js/server/cli/main.js');
   const run = (...args: string[]): { stdout: string; status: number | null } => {
     const bin = join(project, 'server/cli/bin.mjs');
     const { stdout, status } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8', cwd: '/' });

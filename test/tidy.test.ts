@@ -1,10 +1,12 @@
 /** Taste, held by a test: where imports may point, how a file opens, and what nobody writes here. */
+
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { packageRoot } from '../server/root.ts';
 import t from './support/tap.ts';
 
-const root = resolve(import.meta.dirname, '..');
+const root = packageRoot;
 
 /** Our own source files, by their path from the root: what git knows or would take, less what is only data. */
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root })
@@ -41,7 +43,7 @@ function places(among: typeof files, pattern: RegExp, part: 'code' | 'bare' | 't
 /** The rooms from the bottom up; a room may import from its own level and below. */
 const LEVELS = [
   ['core'],
-  ['world', 'hash', 'worker', 'setting', 'config', 'store'],
+  ['world', 'hash', 'root', 'worker', 'setting', 'config', 'store'],
   ['recorder', 'ledger', 'identity', 'vault'],
   ['live', 'video', 'oversight', 'dossier'],
   ['http'],

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const source = join(root, 'server/cli/main.ts');
-const emitted = join(root, 'dist/server/cli/main.js');
+const emitted = join(root, 'dist/js/server/cli/main.js');
 
 /** Whether no source is newer than what was emitted: a build left over from before a change must not run in its place. */
 function isCurrent() {

@@ -1,12 +1,14 @@
 /** Brings the tables up to date as their owner, and tells whether they are; forward only. */
-import { resolve } from 'node:path';
+
+import { join } from 'node:path';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import { packageRoot } from '../root.ts';
 import { openPool, type Sql, type Target } from './driver.ts';
 
 /** Where the migrations lie, beside the sources as beside what the build emitted. */
-export const migrationsFolder = resolve(import.meta.dirname, '../../migrations');
+export const migrationsFolder = join(packageRoot, 'migrations');
 
 /** Any number will do, as long as every version of the server takes the same. */
 const LOCK = 20_130_504;

@@ -1,14 +1,16 @@
 /** A stand-in for the server: the built pages under the real policy, and a live feed of a made log that a test lets grow. */
+
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { extname, join, resolve } from 'node:path';
+import { extname, join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
+import { packageRoot } from '../../server/root.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
 import type { MadeLog } from '../web/made-log.ts';
 
-const PAGES = resolve(import.meta.dirname, '../../dist/web');
+const PAGES = join(packageRoot, 'dist/web');
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',

@@ -1,20 +1,22 @@
 /** The command line as a person meets it: exit codes, help in both languages, complaints that say what is so and hold no secret. */
+
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { createDemoCa, demoCreditCode, writePair } from '../../server/cli/demo/ca.ts';
 import type { Io } from '../../server/cli/io.ts';
 import { EXIT, main, SUBCOMMANDS } from '../../server/cli/main.ts';
 import { VERSION } from '../../server/cli/version.ts';
+import { packageRoot } from '../../server/root.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
 import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
 
-const root = resolve(import.meta.dirname, '../..');
+const root = packageRoot;
 const bin = join(root, 'server/cli/bin.mjs');
 const NOWHERE = 'http://127.0.0.1:1';
 

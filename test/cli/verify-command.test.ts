@@ -1,12 +1,14 @@
 /** `kaibiao verify` on folders: exit code 0 and how far the log is along, or 1 and the reason in two languages. */
+
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { verdictOf } from '../../server/cli/commands/verify.ts';
 import { VERIFY_REASONS } from '../../server/cli/verify-words.ts';
 import { ACT_REASONS } from '../../server/core/log/act.ts';
 import { LOG_REASONS } from '../../server/core/log/verify.ts';
 import { AUDIT_PROBLEMS } from '../../server/core/opening/audit.ts';
+import { packageRoot } from '../../server/root.ts';
 import { type Change, readChange } from '../support/golden-change.ts';
 import { goldenBench, judge, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { GOLDEN_FOLDER, type GoldenLog } from '../support/golden-log.ts';
@@ -90,7 +92,7 @@ t.test('what was erased is said, and nothing where nothing was', async (t) => {
 });
 
 t.test('as a program of its own, too', async (t) => {
-  const bin = resolve(import.meta.dirname, '../../server/cli/bin.mjs');
+  const bin = join(packageRoot, 'server/cli/bin.mjs');
   const run = (folder: string) => spawnSync(process.execPath, [bin, 'verify', folder], { encoding: 'utf8' });
   const good = run(await bench.place('valid', WHOLE));
   t.match(good, {

@@ -1,4 +1,5 @@
 /** The table of problems: complete, in both languages, told in the documents, and what the handler makes of faults. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACT_REASONS } from '../../server/core/log/act.ts';
@@ -6,10 +7,11 @@ import { REFUSALS } from '../../server/core/opening/refusals.ts';
 import { createLogger, describeFault } from '../../server/http/diagnostics.ts';
 import { PROBLEM_CODES, PROBLEMS, problemOf } from '../../server/http/errors.ts';
 import { IDENTITY_REFUSALS } from '../../server/identity/refusals.ts';
+import { packageRoot } from '../../server/root.ts';
 import { RECEIVE_REFUSALS } from '../../server/vault/receive-envelope.ts';
 import t from '../support/tap.ts';
 
-const page = readFileSync(join(import.meta.dirname, '../../server/http/PROBLEMS.md'), 'utf8');
+const page = readFileSync(join(packageRoot, 'server/http/PROBLEMS.md'), 'utf8');
 /** The page's rows: `| code | status | English | 中文 |`. */
 const rows = [...page.matchAll(/^\| `([a-z_]+)` \| ([0-9]{3}) \| (.*?) \| (.*?) \|$/gm)].map(
   ([, code = '', status = '', en = '', zh = '']) => ({ code, status: Number(status), en, zh }),

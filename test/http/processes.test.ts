@@ -1,8 +1,9 @@
 /** Several processes on one database: what one appends the viewers of another see, whatever is lost on the way, and through nginx without sticky sockets. */
+
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
@@ -14,6 +15,7 @@ import { type App, createApp } from '../../server/http/app.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
 import { createHall, type Hall } from '../../server/live/hall.ts';
 import { createLogView, followLogs, type LogView } from '../../server/live/log-view.ts';
+import { packageRoot } from '../../server/root.ts';
 import { listen } from '../../server/store/announce.ts';
 import { connect } from '../../server/store/connect.ts';
 import { findNginx, startNginx } from '../support/nginx.ts';
@@ -220,7 +222,7 @@ async function freePort(): Promise<number> {
 
 /** The configuration that FRONT.md shows, with this test's ports. */
 function configuration(ports: { writer: number; viewer: number; front: number }): string {
-  const text = readFileSync(resolve(import.meta.dirname, '../../server/live/FRONT.md'), 'utf8');
+  const text = readFileSync(join(packageRoot, 'server/live/FRONT.md'), 'utf8');
   const [, shown = ''] = /```nginx\n([\s\S]*?)```/.exec(text) ?? [];
   return shown
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${ports.writer}`)

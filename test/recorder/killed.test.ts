@@ -1,6 +1,6 @@
 /** SIGKILL in mid-append, again and again: nothing that was let out is lost, and no size ever has two roots. */
+
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
@@ -11,15 +11,18 @@ import { sha256 } from '../../server/hash.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { readEntries } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
+import { scriptOf } from '../support/script.ts';
 import { begin, dataFolder, PLATFORM, testSigner } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
 
 const ROUNDS = 4;
-const appender = resolve(import.meta.dirname, '../support/appender.ts');
+const appender = scriptOf('test/support/appender.ts');
 
 /** Lets it append, kills it once it has printed `lines` checkpoints, and gives them. */
 async function appendUntilKilled(args: string[], lines: number): Promise<{ started: number; notes: string[] }> {
-  const child = spawn(process.execPath, ['--import=tsx', appender, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...appender.execArgv, appender.path, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((end) => child.once('exit', end));
   let started = -1;
   const notes: string[] = [];

@@ -1,9 +1,10 @@
 /** The parent's side of a platform in a process of its own: starts it, asks it, notices that it was killed, and starts it again. */
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import type { CreationRequest } from '../../server/recorder/creation.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
+import { scriptOf } from '../support/script.ts';
 import type { FaultPoint } from './fault-points.ts';
 
 export type Asked =
@@ -27,7 +28,7 @@ export type CrashProcess = {
   kill(): Promise<void>;
 };
 
-const CHILD = join(import.meta.dirname, 'crash-child.ts');
+const CHILD = scriptOf('test/soak/crash-child.ts');
 
 export function crashProcess(target: unknown, dataFolder: string, seed: string): CrashProcess {
   let child: ChildProcess | null = null;
@@ -39,8 +40,8 @@ export function crashProcess(target: unknown, dataFolder: string, seed: string):
     isAlive: () => child !== null,
     async start(at) {
       // Chance goes on: a second life that drew what the first has drawn would make the same ids.
-      const started = fork(CHILD, [JSON.stringify(target), dataFolder, String(at), `${seed}/${lives++}`], {
-        execArgv: ['--import=tsx'],
+      const started = fork(CHILD.path, [JSON.stringify(target), dataFolder, String(at), `${seed}/${lives++}`], {
+        execArgv: [...CHILD.execArgv],
         serialization: 'json',
       });
       const mine = new Map<number, (reply: Reply) => void>();

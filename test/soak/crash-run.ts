@@ -108,12 +108,14 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
   }
 
   /** Lets time pass until the clock has spoken. */
-  async function letPass({ until, hasSpoken }: NonNullable<Step['clock']>, state: OpeningState): Promise<void> {
-    now = Math.max(now, until(state));
+  async function letPass({ until, hasSpoken }: NonNullable<Step['clock']>, before: OpeningState): Promise<void> {
+    let state = before;
     for (let tries = 0; tries < TRIES; tries++) {
+      // A death that lasts is an outage, after which a window keeps its remainder: what is waited for comes later.
+      now = Math.max(now + (tries === 0 ? 0 : AGAIN_MS), until(state));
       await insist((to) => to.ask({ kind: 'move', at: now, isJump: false }));
-      if (hasSpoken(await stateNow())) return;
-      now += AGAIN_MS;
+      state = await stateNow();
+      if (hasSpoken(state)) return;
     }
     throw new Error(`${openingId}: the clock has not spoken after ${TRIES} tries`);
   }

@@ -1,4 +1,5 @@
 /** The embedded PostgreSQL's launcher: start, adopt, share, and come back after kills at every point. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, SUPERUSER, startCluster } from '../../server/store/cluster.ts';
 import { openPool } from '../../server/store/driver.ts';
 import { newFolder } from '../support/folder.ts';
+import { scriptOf } from '../support/script.ts';
 import t from '../support/tap.ts';
 
 const start = (folder: string): Promise<Cluster> => startCluster({ folder, isDurable: false });
@@ -34,11 +36,8 @@ async function untilGone(pid: number): Promise<void> {
 
 /** Another process that starts or adopts the cluster. */
 async function otherUser(folder: string): Promise<{ child: ChildProcess; pid: number; isAdopted: boolean }> {
-  const child = spawn(
-    process.execPath,
-    ['--import=tsx', join(import.meta.dirname, '../support/cluster-user.ts'), folder],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const { execArgv, path } = scriptOf('test/support/cluster-user.ts');
+  const child = spawn(process.execPath, [...execArgv, path, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout as NodeJS.EventEmitter, 'data')) as [Buffer];
   return { child, ...(JSON.parse(line.toString()) as { pid: number; isAdopted: boolean }) };
 }

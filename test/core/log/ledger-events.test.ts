@@ -1,15 +1,17 @@
 /** The catalogue of ledger and access log: what FORMAT.md says of it, and that its schemas take what the core writes. */
+
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { Check } from 'typebox/schema';
 import { headBody } from '../../../server/core/log/head.ts';
 import { ACCESS_EVENTS, LEDGER_EVENTS, PLATFORM_KEY_USES } from '../../../server/core/log/ledger-events.ts';
 import { accessOrigin, kindOfOrigin, ledgerOrigin, openingOrigin } from '../../../server/core/log/origin.ts';
 import { batchBody } from '../../../server/core/log/register-batch.ts';
+import { packageRoot } from '../../../server/root.ts';
 import { littleLog } from '../../support/log-fixtures.ts';
 import t from '../../support/tap.ts';
 
-const format = readFileSync(resolve(import.meta.dirname, '../../../server/core/log/FORMAT.md'), 'utf8');
+const format = readFileSync(join(packageRoot, 'server/core/log/FORMAT.md'), 'utf8');
 const events = { ...LEDGER_EVENTS, ...ACCESS_EVENTS };
 
 t.test('FORMAT.md has every type and every use of a key', async (t) => {

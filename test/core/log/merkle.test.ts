@@ -1,6 +1,7 @@
 /** RFC 6962 trees: published cases, our own roots, and every proof of small trees with every way to spoil it. */
+
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { fromBase64 } from '../../../server/core/log/base64.ts';
 import { sameBytes, toHex } from '../../../server/core/log/bytes.ts';
@@ -28,6 +29,7 @@ import {
   verifyInclusion,
 } from '../../../server/core/log/merkle.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
+import { packageRoot } from '../../../server/root.ts';
 import { sha256 } from '../../support/log-fixtures.ts';
 import t from '../../support/tap.ts';
 
@@ -101,7 +103,7 @@ type ConsistencyCase = {
 };
 
 function cases<T>(file: string): T[] {
-  return JSON.parse(readFileSync(resolve(import.meta.dirname, '../../vectors/merkle', file), 'utf8')) as T[];
+  return JSON.parse(readFileSync(join(packageRoot, 'test/vectors/merkle', file), 'utf8')) as T[];
 }
 
 t.test('all published inclusion cases', async (t) => {

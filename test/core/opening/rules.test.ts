@@ -2,8 +2,9 @@
  * The rules as people read them: test/golden/rules.md is what the code says, and the tables agree with each other.
  * Written anew by `npm run snap -- test/core/opening/rules.test.ts` (or TAP_SNAPSHOT=1 node --import=tsx <this file>).
  */
+
 import { readFile, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { COMMAND_TYPES, COMMANDS } from '../../../server/core/opening/commands.ts';
 import { EVENT_TYPES, EVENTS } from '../../../server/core/opening/events.ts';
 import { fitsField } from '../../../server/core/opening/fields.ts';
@@ -12,10 +13,11 @@ import { isMachine, ORIGINS, type Origin, rolesOf } from '../../../server/core/o
 import { PHASES, phaseCell } from '../../../server/core/opening/phases.ts';
 import { BOUNDED, PROFILES, promisesTooMuch, unlawfulMember } from '../../../server/core/opening/policy.ts';
 import { REFUSAL_CODES, REFUSALS } from '../../../server/core/opening/refusals.ts';
+import { packageRoot } from '../../../server/root.ts';
 import { printRules } from '../../support/opening-rules.ts';
 import t from '../../support/tap.ts';
 
-const golden = resolve(import.meta.dirname, '../../golden/rules.md');
+const golden = join(packageRoot, 'test/golden/rules.md');
 
 t.test('rules.md says what the code says', async (t) => {
   const text = printRules();

@@ -1,8 +1,10 @@
 /** The envelopes under test/golden/envelopes, which stock OpenSSL made (see make.sh there). */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 
-const FOLDER = resolve(import.meta.dirname, '../../golden/envelopes');
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../../server/root.ts';
+
+const FOLDER = join(packageRoot, 'test/golden/envelopes');
 
 /** A plain Uint8Array: a Buffer would compare unequal to what the core returns. */
 export function golden(name: string): Uint8Array {
