@@ -17,7 +17,7 @@ import {
   TILE_WIDTH,
   tileWidth,
 } from '../core/log/tile.ts';
-import { textOfBytes } from './native-reader.ts';
+import { textOfBytes } from '../native-text.ts';
 
 /** Longest answer that is read for one file of a log: a full bundle of the longest entries. */
 export const FILE_LIMIT_BYTES = TILE_WIDTH * (ENTRY_LIMIT_BYTES + 2);

@@ -19,8 +19,8 @@ import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts
 import { verifyProof } from '../core/log/proof.ts';
 import { type Disclosures, LOG_REASONS, verifyLog } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
+import { nativeReader } from '../native-text.ts';
 import { type Anchor, type LogSource, SourceError } from './log-source.ts';
-import { nativeReader } from './native-reader.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';

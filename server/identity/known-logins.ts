@@ -13,14 +13,14 @@ export const KNOWN_LOGINS_LIMIT = 4_096;
  *      asked for each act. A login that is refused is checked anew each time: nobody can fill the memory with those.
  */
 export function rememberLogins(check: CheckLogin = checkLogin): CheckLogin {
-  const known = new Map<string, CheckedLogin>();
+  const known = new Map<string, { readonly platform: string; readonly found: CheckedLogin }>();
   return async (login, expected, verifySignature, sha256) => {
-    const name = `${expected.platform}\n${login}`;
-    const before = known.get(name);
-    const found = before ?? (await check(login, expected, verifySignature, sha256));
+    const before = known.get(login);
+    const isKnown = before !== undefined && before.platform === expected.platform;
+    const found = isKnown ? before.found : await check(login, expected, verifySignature, sha256);
     if (!found.ok) return found;
-    known.delete(name);
-    known.set(name, found);
+    known.delete(login);
+    known.set(login, isKnown ? before : { platform: expected.platform, found });
     for (const oldest of known.keys()) {
       if (known.size <= KNOWN_LOGINS_LIMIT) break;
       known.delete(oldest);

@@ -1,5 +1,6 @@
 /** From an event that was decided to the bytes of its entry: salts, commitments, and the event as the fold will read it. */
 
+import { checkCompiled } from '../compiled-check.ts';
 import type { PersonAct } from '../core/log/act.ts';
 import type { Json } from '../core/log/canonical.ts';
 import { makeDisclosure, SALT_BYTES } from '../core/log/disclosure.ts';
@@ -9,6 +10,7 @@ import { EVENTS, type LoggedEvent, type NewEvent } from '../core/opening/events.
 import { readEvent } from '../core/opening/read-event.ts';
 import type { Role } from '../core/opening/roles.ts';
 import { sha256 } from '../hash.ts';
+import { bytesOfText, nativeWriter } from '../native-text.ts';
 import type { Source, Who } from './submission.ts';
 
 /** Who stands behind an entry; a machine's has neither name, source nor signature. */
@@ -44,7 +46,7 @@ export function makeEntry(
   for (const field of Object.keys(EVENTS[event.type].withheld)) values[field] = (own[field] ?? null) as Json;
   const commit: Record<string, string> = {};
   const disclosures = Object.entries(values).map(([field, value]) => {
-    const { disclosure, digest } = makeDisclosure(sha256, randomBytes(SALT_BYTES), field, value);
+    const { disclosure, digest } = makeDisclosure(sha256, randomBytes(SALT_BYTES), field, value, nativeWriter);
     commit[field] = digest;
     return { field, disclosure };
   });
@@ -60,5 +62,5 @@ export function makeEntry(
     body: event.body as Entry['body'],
     commit,
   };
-  return { bytes: encodeEntry(entry), disclosures, event: readEvent(entry, values) };
+  return { bytes: encodeEntry(entry, bytesOfText), disclosures, event: readEvent(entry, values, checkCompiled) };
 }

@@ -1,4 +1,5 @@
 /** One opening as the recorder keeps it in memory: state and register folded from the database, and the way to fold them anew. */
+import { checkCompiled } from '../compiled-check.ts';
 import { type Known, openDisclosures, type Withheld } from '../core/log/disclosure.ts';
 import { parseEntry } from '../core/log/entry.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
@@ -7,6 +8,7 @@ import { readEvent } from '../core/opening/read-event.ts';
 import { emptyRegister, evolveRegister, type RegisteredAct, type RegisterState } from '../core/opening/register.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
+import { nativeReader, textOfBytes } from '../native-text.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import { readAct } from './register-acts.ts';
 
@@ -94,10 +96,10 @@ export async function loadOpening(
     const texts = new Map<number, string[]>();
     for (const { seq, disclosure } of disclosures) texts.set(seq, [...(texts.get(seq) ?? []), disclosure]);
     for (const { seq, bytes } of entries) {
-      const entry = parseEntry(bytes);
-      const opened = openDisclosures(sha256, entry.commit, texts.get(seq) ?? []);
+      const entry = parseEntry(bytes, textOfBytes);
+      const opened = openDisclosures(sha256, entry.commit, texts.get(seq) ?? [], nativeReader);
       if (!opened.ok) throw new Error(`entry ${seq} of ${origin}: ${opened.reason}, ${opened.detail}`);
-      folded = foldEvent(folded, readEvent(entry, knownValues(opened.fields)));
+      folded = foldEvent(folded, readEvent(entry, knownValues(opened.fields), checkCompiled));
     }
     if (entries.length < FOLD_BATCH) break;
   }

@@ -5,6 +5,7 @@ import { makeDisclosure, readDisclosure, SALT_BYTES } from '../core/log/disclosu
 import { formatInstant, parseInstant } from '../core/log/instant.ts';
 import type { RegisterEvent, RegisteredAct, RegisterWho } from '../core/opening/register.ts';
 import { sha256 } from '../hash.ts';
+import { nativeWriter } from '../native-text.ts';
 
 /** The field name under which an act is committed to and disclosed. */
 export const ACT_FIELD = 'act';
@@ -47,7 +48,7 @@ export function storeAct(act: RegisteredAct, frame: ActFrame, randomBytes: (leng
     act: act.act as Json,
     receiptSha256: act.receiptSha256,
   };
-  const { disclosure } = makeDisclosure(sha256, randomBytes(SALT_BYTES), ACT_FIELD, value);
+  const { disclosure } = makeDisclosure(sha256, randomBytes(SALT_BYTES), ACT_FIELD, value, nativeWriter);
   return { id, at: frame.at, receivedAt: act.receivedAt, type: act.type, disclosure };
 }
 

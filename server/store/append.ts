@@ -14,6 +14,7 @@ import {
 } from '../core/log/merkle.ts';
 import type { LogKind } from '../core/log/origin.ts';
 import { sha256 } from '../hash.ts';
+import { textOfBytes } from '../native-text.ts';
 import { byteList, type TransactionSql } from './driver.ts';
 import { pack, packTexts } from './packed.ts';
 
@@ -120,7 +121,7 @@ export async function appendEntries(
   const { origin, kind, size: before } = head;
   if (entries.length === 0) throw new AppendFault('entry_out_of_place', origin, 'nothing to append');
   entries.forEach(({ bytes }, n) => {
-    const { log, seq } = parseEntry(bytes);
+    const { log, seq } = parseEntry(bytes, textOfBytes);
     if (log !== origin || seq !== before + n)
       throw new AppendFault('entry_out_of_place', origin, `entry ${seq} of ${log} at ${before + n}`);
   });

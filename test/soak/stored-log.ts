@@ -43,7 +43,7 @@ export async function readStored(sql: Sql, origin: string): Promise<StoredLog> {
     bytes,
     leaves: bytes.map((each) => leafHash(sha256, each)),
     texts: bytes.map(fromUtf8),
-    entries: bytes.map(parseEntry),
+    entries: bytes.map((entry) => parseEntry(entry)),
     disclosures,
     values,
     checkpoints: [...checkpoints],

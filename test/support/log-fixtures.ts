@@ -95,7 +95,7 @@ export function littleLog(steps: readonly Step[], options: { origin?: string; se
       commit: Object.fromEntries(made.map(({ field, digest }) => [field, digest])),
     };
   });
-  const entries = parsed.map(encodeEntry);
+  const entries = parsed.map((entry) => encodeEntry(entry));
   const leaves = entries.map((bytes) => leafHash(sha256, bytes));
   return { signer, entries, parsed, disclosures, note: checkpointNote(signer, leaves) };
 }

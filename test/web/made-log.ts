@@ -50,7 +50,7 @@ export function makeLog(
     states.push(before === undefined ? begin(event) : evolve(before, event));
     return options.rewrite?.(own) ?? own;
   });
-  const bytes = entries.map(encodeEntry);
+  const bytes = entries.map((entry) => encodeEntry(entry));
   const leaves = bytes.map((each) => leafHash(sha256, each));
 
   function publicFields(seq: number, size: number): string[] {

@@ -1,12 +1,12 @@
-/** Reading by Node.js held against the core's own reading: the same texts, the same digests, the same things refused. */
+/** Reading and writing by Node.js held against the core's own: the same texts, the same digests, the same things refused. */
 import fc from 'fast-check';
-import { nativeReader, textOfBytes } from '../../server/cli/native-reader.ts';
-import { toBase64Url } from '../../server/core/log/base64.ts';
-import { disclosureDigest, makeDisclosure, readDisclosure, readWith } from '../../server/core/log/disclosure.ts';
-import { LogFormatError } from '../../server/core/log/error.ts';
-import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
-import { sha256 } from '../../server/hash.ts';
-import t from '../support/tap.ts';
+import { toBase64Url } from '../server/core/log/base64.ts';
+import { disclosureDigest, makeDisclosure, readDisclosure, readWith } from '../server/core/log/disclosure.ts';
+import { LogFormatError } from '../server/core/log/error.ts';
+import { fromUtf8, utf8 } from '../server/core/log/utf8.ts';
+import { sha256 } from '../server/hash.ts';
+import { bytesOfText, nativeReader, nativeWriter, textOfBytes } from '../server/native-text.ts';
+import t from './support/tap.ts';
 
 /** What is read as JSON, or the code of the refusal. */
 function said(read: () => unknown): string {
@@ -72,5 +72,17 @@ t.test('bytes that are no UTF-8, a byte-order mark, the replacement character', 
       t.equal(native, byCore);
     }),
     { numRuns: 2_000 },
+  );
+});
+
+t.test('what is written is word for word what the core writes', async (t) => {
+  const text = fc.string({ unit: 'grapheme', maxLength: 60 }).map((s) => s.normalize('NFC'));
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), text, (salt, value) => {
+      const byCore = makeDisclosure(sha256, salt, 'who', { name: value });
+      t.strictSame(makeDisclosure(sha256, salt, 'who', { name: value }, nativeWriter), byCore);
+      t.strictSame(bytesOfText(value), utf8(value));
+    }),
+    { numRuns: 500 },
   );
 });
