@@ -153,7 +153,7 @@ async function compose(
       trust,
       verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
       checkLogin: rememberLogins(),
-      readSession: readSessionsTogether(db),
+      readSession: readSessionsTogether(sql),
       tokenKey: signer.tokenKey,
       isBidder,
       get origins(): readonly [string, ...string[]] {

@@ -10,7 +10,6 @@ import type { World } from '../world.ts';
 import { type Account, admitSubject } from './accounts.ts';
 import type { Db } from './database.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
-import type { Session } from './read-sessions.ts';
 import { type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyJwsSignature } from './signature.ts';
 import { checkStanding } from './standing.ts';
@@ -140,8 +139,10 @@ async function consumeChallenge(
   return { ok: true };
 }
 
+type Session = typeof sessions.$inferSelect;
+
 /** Whether a session lives at this instant. */
-export function isLiving({ endsAt, endedAt }: Session, at: number): boolean {
+export function isLiving({ endsAt, endedAt }: Pick<Session, 'endsAt' | 'endedAt'>, at: number): boolean {
   return endsAt > at && (endedAt === null || endedAt > at);
 }
 

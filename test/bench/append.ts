@@ -115,7 +115,7 @@ export async function benchAppend(): Promise<Figures> {
       trust: createTrust({ db, world }),
       verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
       checkLogin: rememberLogins(),
-      readSession: readSessionsTogether(db),
+      readSession: readSessionsTogether(database.sql),
     };
     const clients = await logInEverywhere(database, ca, at);
 

@@ -80,7 +80,7 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
     trust: createTrust({ db, world }),
     verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
     checkLogin: rememberLogins(),
-    readSession: readSessionsTogether(db),
+    readSession: readSessionsTogether(database.sql),
     tokenKey: generateKeyPairSync('ed25519'),
     origins: [ORIGIN],
     isBidder: async (openingId, account) => bidders.has(`${openingId} ${account}`),
