@@ -271,7 +271,15 @@ export const SETTINGS = {
     fallback: 600,
     least: 1,
     most: 1_000_000,
-    why: 'For each credential; ten times as many for each address without one, for a thousand bidders may share it. Lodging and decrypting are exempt.',
+    why: 'For each credential; as many again for lodging and decrypting, which reading does not use up.',
+  }),
+  peoplePerAddress: count({
+    variable: 'KAIBIAO_PEOPLE_PER_ADDRESS',
+    unit: 'people',
+    fallback: 1_000,
+    least: 1,
+    most: 100_000,
+    why: 'How many may share an address: without a credential it may make each minute, for each of them, 4 logins, 20 reads, 150 reads of page files and carry in 4 decryptions.',
   }),
   eventLoopLagLimitMs: count({
     variable: 'KAIBIAO_EVENT_LOOP_LAG_LIMIT_MS',

@@ -51,6 +51,8 @@ export function problemCodeOf(
 export function answerError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemCodeOf(error);
   const { code, detail } = problem ?? { code: 'server_fault' as const, detail: undefined };
+  if (error instanceof ProblemError && error.retryAfterS !== undefined)
+    void reply.header('retry-after', error.retryAfterS);
   if (problemOf(code).status >= 500 && code !== 'overloaded')
     request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed');
   return sendProblem(reply, code, detail);

@@ -1,11 +1,10 @@
 /** The HTTP server as one fastify app: headers, limits, load shedding and problems around the nouns. */
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
-import { type FastifyBaseLogger, type FastifyRequest, fastify, LogController } from 'fastify';
+import { type FastifyBaseLogger, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { UP_LIMIT_BYTES } from '../core/wire/up.ts';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
@@ -13,7 +12,7 @@ import { addAccessReads } from './access-reads.ts';
 import { addActs } from './acts.ts';
 import { answerError, sendProblem } from './answer.ts';
 import { addAuth } from './auth.ts';
-import { addCredentials } from './authenticate.ts';
+import { addCredentials, countedAs } from './authenticate.ts';
 import { addBids } from './bids.ts';
 import { addCommands } from './commands.ts';
 import { addDecryptions } from './decryptions.ts';
@@ -21,6 +20,7 @@ import type { Dependencies } from './dependencies.ts';
 import { addEntries } from './entries.ts';
 import { ProblemError } from './errors.ts';
 import { addHealth } from './health.ts';
+import { createLimits, type LimitKind } from './limits.ts';
 import { addLive } from './live.ts';
 import { addLogs } from './logs.ts';
 import { addOpenings } from './openings.ts';
@@ -32,9 +32,6 @@ import { addRecord } from './record.ts';
 import { addSessions } from './sessions.ts';
 import { addThreads } from './threads.ts';
 
-/** A thousand people may share one address; each credential has a limit of its own. */
-const SHARED_ADDRESS = 10;
-const MINUTE_MS = 60_000;
 /** How long one request may take altogether: the largest envelope over a slow line. */
 const REQUEST_LIMIT_MS = 3_600_000;
 
@@ -61,8 +58,10 @@ const DOCS_POLICY =
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Lodging and decrypting: never shed, never limited (domain §5). */
+    /** Lodging, decrypting, and what leads to them: never shed (domain §5). */
     readonly isVital?: boolean;
+    /** What its requests are counted as, `general` by default; null: not at all. */
+    readonly limit?: LimitKind | null;
   }
 }
 
@@ -102,6 +101,12 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     if (isVital !== true && dependencies.lagMs() > config.eventLoopLagLimitMs) throw new ProblemError('overloaded');
   });
   addCredentials(app, dependencies);
+  const limits = createLimits(dependencies);
+  app.addHook('onRequest', async (request) => {
+    const { limit = 'general' } = request.routeOptions.config;
+    const retryAfterS = limit === null ? null : limits.take(limit, countedAs(request));
+    if (retryAfterS !== null) throw new ProblemError('too_many_requests', undefined, retryAfterS);
+  });
 
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: PAGE_POLICY },
@@ -109,14 +114,6 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     strictTransportSecurity: config.publicOrigin?.startsWith('https:') === true,
     xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
-  });
-  await app.register(rateLimit, {
-    timeWindow: MINUTE_MS,
-    max: ({ credential }: FastifyRequest) => config.requestsPerMinute * (credential === null ? SHARED_ADDRESS : 1),
-    keyGenerator: ({ credential, ip }: FastifyRequest) =>
-      credential === null ? `address ${rateLimit.normalizeIP(ip ?? '')}` : `key ${credential.jkt}`,
-    enableDraftSpec: true,
-    errorResponseBuilder: () => new ProblemError('too_many_requests'),
   });
   await app.register(websocket, {
     options: {
@@ -157,7 +154,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addThreads(typed, dependencies);
     addAccessReads(typed, dependencies);
     addOperator(typed, dependencies);
-    addLive(typed, dependencies);
+    addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);
     addHealth(typed, dependencies);
     addPlatform(typed, dependencies);

@@ -43,7 +43,7 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
   const { identity } = dependencies;
   const { must } = callers(dependencies);
   // Who cannot log in can neither lodge nor decrypt: not shed under load, but limited like everything.
-  const config = { isVital: true };
+  const config = { isVital: true, limit: 'login' } as const;
 
   app.post(
     '/auth/challenge',

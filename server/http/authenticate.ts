@@ -5,10 +5,11 @@ import { assignedRoles, holdsRole } from '../identity/assignments.ts';
 import { authenticate, type Caller, readToken, tokenOf } from '../identity/tokens.ts';
 import type { Dependencies } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
+import { type CountedAs, networkOf } from './limits.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the access token says, its signature checked but no proof of the key: for limits only. */
+    /** What the access token says, its signature checked but neither its time nor a proof of the key: for limits only. */
     credential: Caller | null;
     /** Who asks, token and proof checked; null for the public. */
     caller: Caller | null;
@@ -26,18 +27,22 @@ export function addressOf(request: FastifyRequest, origins: readonly [string, ..
 }
 
 /** Reads the token of each request, before any limit is asked. */
-export function addCredentials(
-  app: FastifyInstance,
-  { identity, world }: Pick<Dependencies, 'identity' | 'world'>,
-): void {
+export function addCredentials(app: FastifyInstance, { identity }: Pick<Dependencies, 'identity'>): void {
   app.decorateRequest('credential', null);
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request) => {
     const token = tokenOf(request.headers.authorization);
     if (token === undefined) return;
-    const read = await readToken(identity, token, world.now());
+    // At the beginning of time no token has run out: one that has counts as its holder's, not as everybody's.
+    const read = await readToken(identity, token, 0);
     if (!('refused' in read)) request.credential = read.caller;
   });
+}
+
+/** As whom a request is counted: by its credential, or by its address; a token that nobody issued counts for no one but such. */
+export function countedAs({ credential, headers, ip }: FastifyRequest): CountedAs {
+  if (credential !== null) return `key ${credential.jkt}`;
+  return `${tokenOf(headers.authorization) === undefined ? 'address' : 'stranger'} ${networkOf(ip ?? '')}`;
 }
 
 /** How a request is authenticated before its body is read: `must` refuses the public, `may` lets it through. */

@@ -26,7 +26,7 @@ export function addBids(app: Nouns, dependencies: Dependencies): void {
   app.post(
     '/openings/:openingId/bids',
     {
-      config: { isVital: true, rateLimit: false },
+      config: { isVital: true, limit: 'vital' },
       preParsing: callers(dependencies).must,
       // Its size is the gate's to bound, as it streams.
       bodyLimit: Number.MAX_SAFE_INTEGER,

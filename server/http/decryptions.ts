@@ -40,7 +40,7 @@ const Challenge = Type.Object({
 
 export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
   const { may, must } = callers(dependencies);
-  const config = { isVital: true, rateLimit: false } as const;
+  const config = { isVital: true, limit: 'vital' } as const;
 
   app.get(
     '/openings/:openingId/decryptions/challenge',

@@ -227,6 +227,11 @@ const HTTP_PROBLEMS = {
     zh: '未带 Origin 的连接必须出示连接凭票。',
   },
   too_many_requests: { status: 429, en: 'Too many requests; please wait a little.', zh: '请求过于频繁，请稍候。' },
+  too_many_sockets: {
+    status: 429,
+    en: 'This session, or this address, holds as many sockets as it may.',
+    zh: '该会话或该网络地址的连接数已达上限。',
+  },
   too_many_viewers: {
     status: 503,
     en: 'Too many people look on; please come back in a moment.',
@@ -297,11 +302,14 @@ export function problemOf(code: ProblemCode, detail?: string): Problem {
 export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly detail: string | undefined;
-  constructor(code: ProblemCode, detail?: string) {
+  /** After how many seconds to come again, where that is known. */
+  readonly retryAfterS: number | undefined;
+  constructor(code: ProblemCode, detail?: string, retryAfterS?: number) {
     super(code);
     this.name = 'ProblemError';
     this.code = code;
     this.detail = detail;
+    this.retryAfterS = retryAfterS;
   }
 }
 

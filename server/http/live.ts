@@ -1,4 +1,5 @@
 /** GET /openings/<id>/live: lets a viewer in before the upgrade, or answers why not; what follows is live's. */
+import { EventEmitter } from 'node:events';
 import type { FastifyRequest } from 'fastify';
 import * as Type from 'typebox';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
@@ -11,6 +12,7 @@ import { sendProblem } from './answer.ts';
 import { creditCodeOf, isOfficial } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
+import { type Limits, networkOf } from './limits.ts';
 import { AfterText, OpeningParams, strict } from './schemas.ts';
 
 const TICKET_PREFIX = 'ticket.';
@@ -23,7 +25,7 @@ declare module 'fastify' {
 
 const Query = Type.Object({ after: Type.Optional(AfterText) }, strict);
 
-export function addLive(app: Nouns, dependencies: Dependencies): void {
+export function addLive(app: Nouns, dependencies: Dependencies, limits: Limits): void {
   app.decorateRequest('arrival', null);
   app.route({
     method: 'GET',
@@ -38,7 +40,7 @@ export function addLive(app: Nouns, dependencies: Dependencies): void {
     preHandler: async (request) => {
       if (!request.ws) return;
       const { openingId } = request.params;
-      request.arrival = await admit(dependencies, request, openingId, Number(request.query.after ?? -1));
+      request.arrival = await admit(dependencies, limits, request, openingId, Number(request.query.after ?? -1));
     },
     handler: (_request, reply) => sendProblem(reply, 'upgrade_required'),
     wsHandler: (socket, request) => {
@@ -53,12 +55,13 @@ export function addLive(app: Nouns, dependencies: Dependencies): void {
  * Lets a viewer in.
  *
  * Throws: ProblemError: too_many_viewers; subprotocol_missing; origin_not_allowed, origin_missing; what consumeTicket refuses;
- *         no_such_opening — in this order.
+ *         too_many_sockets; no_such_opening — in this order.
  * Why:    everything that takes time is done before the upgrade: a refusal is an HTTP answer, and afterwards no message of the
  *         viewer can be lost. A bad ticket is refused and never taken for the public.
  */
 async function admit(
   dependencies: Dependencies,
+  limits: Limits,
   request: FastifyRequest,
   openingId: string,
   after: number,
@@ -68,12 +71,21 @@ async function admit(
   const ticket = ticketOf(request.headers['sec-websocket-protocol']);
   checkOrigin(dependencies, request.headers.origin, ticket !== null);
   const viewer = ticket === null ? nobody(openingId) : await viewerOf(dependencies, openingId, ticket);
-  const room = await hall.room(openingId);
-  if (room === null) throw new ProblemError('no_such_opening');
-  const { account, role } = viewer;
-  if (account !== null && isOfficial(role))
-    await recordRead(dependencies, { request, caller: { account }, role, openingId, what: 'live', after });
-  return { room, viewer, after };
+  const { account, role, sessionId } = viewer;
+  const leave = limits.takeSocket(sessionId === null ? `address ${networkOf(request.ip)}` : `key ${sessionId}`);
+  if (leave === null) throw new ProblemError('too_many_sockets');
+  // The connection outlives the upgrade, and is what a socket costs; a request that is injected has none.
+  if (request.raw.socket instanceof EventEmitter) request.raw.socket.once('close', leave);
+  try {
+    const room = await hall.room(openingId);
+    if (room === null) throw new ProblemError('no_such_opening');
+    if (account !== null && isOfficial(role))
+      await recordRead(dependencies, { request, caller: { account }, role, openingId, what: 'live', after });
+    return { room, viewer, after };
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 /** The ticket among the subprotocols offered, or null. Throws: ProblemError subprotocol_missing, ticket_unknown. */

@@ -25,6 +25,9 @@ export function sendPage(
 
 export async function addPages(app: Nouns, { pagesFolder }: Dependencies): Promise<void> {
   if (pagesFolder === null) return;
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith('/assets/')) route.config = { ...route.config, limit: 'files' };
+  });
   await app.register(fastifyStatic, {
     root: join(pagesFolder, 'assets'),
     prefix: '/assets/',

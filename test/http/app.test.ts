@@ -78,9 +78,11 @@ t.test('the figures are private: no token, no address', async (t) => {
 });
 
 t.test('a credential has a limit of its own; an address is shared by many', async (t) => {
-  const { app } = await appWith(t, { config: { ...bench.dependencies.config, requestsPerMinute: 3 } });
+  const { app } = await appWith(t, {
+    config: { ...bench.dependencies.config, requestsPerMinute: 3, peoplePerAddress: 2 },
+  });
   const anonymous = () => app.inject({ url: '/openings', remoteAddress: '192.0.2.77' });
-  for (let n = 0; n < 30; n++) t.equal((await anonymous()).statusCode, 200);
+  for (let n = 0; n < 40; n++) t.equal((await anonymous()).statusCode, 200);
   const limited = await anonymous();
   t.equal(problemIn(limited), '429 too_many_requests');
   t.match(limited.headers['retry-after'], /^[0-9]+$/);
@@ -95,14 +97,18 @@ t.test('a credential has a limit of its own; an address is shared by many', asyn
   t.equal((await ask(host)).statusCode, 200);
 });
 
-t.test('lodging and decrypting are never limited, nor is health', async (t) => {
-  const { app } = await appWith(t, { config: { ...bench.dependencies.config, requestsPerMinute: 1 } });
-  for (let n = 0; n < 30; n++) {
+t.test('lodging and decrypting have a measure of their own, which nothing else uses up; health has none', async (t) => {
+  const { app } = await appWith(t, { config: { ...bench.dependencies.config, peoplePerAddress: 2 } });
+  while ((await app.inject({ url: '/openings' })).statusCode === 200);
+  for (let n = 0; n < 4; n++) {
     const decryption = await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/decryptions`, payload: {} });
     t.equal(problemIn(decryption), '400 request_malformed');
     t.equal(problemIn(await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/bids` })), '401 token_missing');
     t.equal((await app.inject({ url: '/healthz' })).statusCode, 200);
   }
+  const ninth = await app.inject({ method: 'POST', url: `/openings/${OPENING_ID}/bids` });
+  t.equal(problemIn(ninth), '429 too_many_requests', 'four for each of two people');
+  t.equal((await app.inject({ url: '/healthz' })).statusCode, 200);
 });
 
 t.test('under load everything is shed but lodging, decrypting, logging in and health', async (t) => {
@@ -177,9 +183,9 @@ t.test('the address of an act is the client’s, through proxies that are truste
   const headers = { 'x-forwarded-for': '203.0.113.9' };
   const limits = async (trustedProxies: string[]) => {
     const { app } = await appWith(t, {
-      config: { ...bench.dependencies.config, trustedProxies, requestsPerMinute: 1 },
+      config: { ...bench.dependencies.config, trustedProxies, peoplePerAddress: 1 },
     });
-    for (let n = 0; n < 10; n++) await app.inject({ url: '/openings', headers, remoteAddress: '10.0.0.1' });
+    for (let n = 0; n < 20; n++) await app.inject({ url: '/openings', headers, remoteAddress: '10.0.0.1' });
     return (
       await app.inject({ url: '/openings', headers: { 'x-forwarded-for': '203.0.113.10' }, remoteAddress: '10.0.0.1' })
     ).statusCode;

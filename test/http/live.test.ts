@@ -285,8 +285,20 @@ t.test('through check-in, sealing and roster: nobody learns anything before, eve
 
 t.test('more sockets than the limit are told to come back', async (t) => {
   await until(() => bench.dependencies.hall.viewers() === 0);
-  const many = await Promise.all(Array.from({ length: 40 }, () => seen()));
-  t.equal(await look(), '503 too_many_viewers');
+  const half = await Promise.all(Array.from({ length: 20 }, () => seen()));
+  t.equal(await look(), '429 too_many_sockets', 'one address leaves half of the seats to others');
+  const many = [...half];
+  // An account keeps eight in one room.
+  for (const [role, count] of [
+    ['host', 8],
+    ['tenderer', 8],
+    ['witness', 4],
+  ] as const) {
+    const who = await bench.official(role);
+    for (let n = 0; n < count; n++) many.push(await seen({ ticket: await bench.ticket(who, role) }));
+  }
+  t.equal(bench.dependencies.hall.viewers(), 40);
+  t.equal(await look({ ticket: await bench.ticket(host, 'host') }), '503 too_many_viewers');
   for (const viewing of many) viewing.socket.terminate();
   await until(() => bench.dependencies.hall.viewers() === 0);
   (await seen()).socket.close();
