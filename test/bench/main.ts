@@ -4,9 +4,16 @@ import { benchAppend } from './append.ts';
 import { benchFanout } from './fanout/fanout.ts';
 import type { Figures } from './measure.ts';
 import { benchOutside } from './outside.ts';
+import { benchRush } from './rush/rush.ts';
 import { benchVerify } from './verify/verify.ts';
 
-const BENCHES = { append: benchAppend, fanout: benchFanout, outside: benchOutside, verify: benchVerify } as const;
+const BENCHES = {
+  append: benchAppend,
+  fanout: benchFanout,
+  outside: benchOutside,
+  rush: benchRush,
+  verify: benchVerify,
+} as const;
 type BenchName = keyof typeof BENCHES;
 const names = Object.keys(BENCHES) as BenchName[];
 

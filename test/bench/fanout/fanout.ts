@@ -1,7 +1,8 @@
 /** Bench `fanout`: 8,000 viewers of one room through the real socket code, against a plain `ws` loop and Socket.IO; server and viewers each a process. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { startChild } from '../child.ts';
 import { type Figures, median, REPETITIONS, round } from '../measure.ts';
 import type { Order, Report } from './serve.ts';
 import type { Dialect, ViewersOrder, ViewersReport } from './viewers.ts';
@@ -29,46 +30,8 @@ type Run = {
   readonly bytesPerSocket: number;
 };
 
-/** A process that answers one order at a time. */
-function start<Says>(script: string, nodeArgs: readonly string[] = []) {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [...process.execArgv, ...nodeArgs, join(import.meta.dirname, script)],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
-  const heard: Says[] = [];
-  let wake: (() => void) | null = null;
-  let ended: number | null = null;
-  child.on('message', (said) => {
-    heard.push(said as Says);
-    wake?.();
-  });
-  child.on('exit', (code) => {
-    ended = code ?? -1;
-    wake?.();
-  });
-  async function next(): Promise<Says> {
-    while (heard.length === 0) {
-      if (ended !== null) throw new Error(`${script} ended with ${ended}`);
-      await new Promise<void>((resume) => {
-        wake = resume;
-      });
-    }
-    return heard.shift() as Says;
-  }
-  return {
-    next,
-    tell: (order: Order | ViewersOrder) => void child.send(order),
-    async ask(order: Order | ViewersOrder): Promise<Says> {
-      child.send(order);
-      return next();
-    },
-    async end(): Promise<void> {
-      child.disconnect();
-      if (ended === null) await new Promise((gone) => child.once('exit', gone));
-    },
-  };
-}
+const start = <Says>(script: string, nodeArgs?: readonly string[]) =>
+  startChild<Order | ViewersOrder, Says>(join(import.meta.dirname, script), nodeArgs);
 
 function pick<Says extends object, Key extends string>(
   said: Says,
