@@ -7,9 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SUBCOMMANDS } from '../server/cli/main.ts';
 import { SETTINGS } from '../server/config.ts';
-import { COMMAND_TYPES } from '../server/core/opening/commands.ts';
 import { EVENT_TYPES } from '../server/core/opening/events.ts';
-import { PHASES, phaseCell } from '../server/core/opening/phases.ts';
 import { packageRoot } from '../server/root.ts';
 import type { Setting } from '../server/setting.ts';
 import t from './support/tap.ts';
@@ -30,13 +28,7 @@ function settingsTable(): string {
   return ['| variable | what to write | default | why |', '|---|---|---|---|', ...rows].join('\n');
 }
 
-/** What the table of phases knows by name and nobody may ask in any phase. */
-function missingCommands(): string {
-  const missing = COMMAND_TYPES.filter((type) => PHASES.every((phase) => phaseCell(phase, type) !== 'yes'));
-  return missing.map((type) => `\`${type}\``).join(', ');
-}
-
-const GENERATED: Readonly<Record<string, () => string>> = { config: settingsTable, missing: missingCommands };
+const GENERATED: Readonly<Record<string, () => string>> = { config: settingsTable };
 
 function between(text: string, name: string): string | undefined {
   return new RegExp(`<!-- ${name}:begin -->\\n([\\s\\S]*?)\\n<!-- ${name}:end -->`).exec(text)?.[1];

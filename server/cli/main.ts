@@ -45,9 +45,9 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./commands/export.ts')).exportFolder,
   },
   seal: {
-    usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5] [--store] (--keys … | --p12 …) <document> …`,
-    en: 'Seals a bid so that only one’s own key opens it; needs no network.',
-    zh: '加密投标文件，只有本人私钥能解开；无需联网。',
+    usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5] [--store] [--opening-key <file>] (--keys … | --p12 …) <document> …`,
+    en: 'Seals a bid so that only one’s own key opens it, and with --opening-key the opening’s after it; needs no network.',
+    zh: '加密投标文件，只有本人私钥能解开；--opening-key 再以开标密钥加密一层；无需联网。',
     load: async () => (await import('./commands/seal.ts')).seal,
   },
   login: {
@@ -103,6 +103,30 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     en: 'Promises a share in the drawing of the coefficient; --show shows it.',
     zh: '在抽取系数时提交份额承诺；--show 公开份额。',
     load: async () => (await import('./commands/drawing.ts')).draw,
+  },
+  hold: {
+    usage: `<opening> [--role tenderer|host|witness] [--acknowledge] ${PERSON_USAGE}`,
+    en: 'Offers a key for a share of the opening key; --acknowledge checks the share dealt to it and says so.',
+    zh: '提交用于接收开标密钥份额的公钥；--acknowledge 核对并确认分得的份额。',
+    load: async () => (await import('./commands/holding.ts')).hold,
+  },
+  deal: {
+    usage: `<opening> [--role tenderer|host] [--holders 1,2,3] ${PERSON_USAGE}`,
+    en: 'Makes an opening key on this machine, shares it out to its holders, and keeps nothing of it.',
+    zh: '在本机生成开标密钥并分发份额给持有人，不留存密钥。',
+    load: async () => (await import('./commands/holding.ts')).dealKey,
+  },
+  unseal: {
+    usage: `<opening> [--role tenderer|host|witness] ${PERSON_USAGE}`,
+    en: 'Gives one’s share of the opening key once the window is over.',
+    zh: '解密时限结束后提交本人持有的开标密钥份额（招标人解密）。',
+    load: async () => (await import('./commands/holding.ts')).unseal,
+  },
+  'opening-key': {
+    usage: `<opening> --out <certificate.pem> ${PERSON_USAGE}`,
+    en: 'Writes the certificate of the opening key, to which bids are sealed as well where the policy asks for it.',
+    zh: '写出开标密钥证书；规则要求招标人解密时，投标文件还须以其加密。',
+    load: async () => (await import('./commands/holding.ts')).writeOpeningKey,
   },
   decrypt: {
     usage: `<opening> [--out <file>] ${PERSON_USAGE}`,

@@ -120,6 +120,7 @@ function lodgedBidOf(payload: LodgementPayload): LodgedBid {
     openingListCommit: payload.openingListCommit,
     cekCommit: payload.cekCommit,
     contentCommit: payload.contentCommit,
+    ...(payload.layer === undefined ? {} : { layer: payload.layer }),
     policyHash: payload.policyHash,
     deadlineAt: payload.deadlineAt,
     lotId: payload.lotId,

@@ -11,6 +11,7 @@ import type { TransactionSql } from '../store/driver.ts';
 import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
 import { lookAtShare, openShares } from './drawing-facts.ts';
 import type { FoldedOpening, KeptOpening } from './kept-opening.ts';
+import { holderOf, lookAtLayerShare, lookAtOpeningKey } from './layer-facts.ts';
 import { lookAtQuote, openQuotes } from './quote-facts.ts';
 
 /** What the vault has prepared for an opening, outside any transaction. */
@@ -30,6 +31,9 @@ const NEED_REGISTER: ReadonlySet<string> = new Set([
   'OrderAbort',
 ]);
 
+/** Commands of those who hold, or are to hold, a share of the opening key. */
+const NEED_HOLDER: ReadonlySet<string> = new Set(['OfferHolderKey', 'AcknowledgeShare', 'UnsealLayer']);
+
 export type FactSources = {
   readonly tx: TransactionSql;
   readonly vaultKey: Uint8Array;
@@ -45,8 +49,9 @@ export type Asked = {
   readonly type: string;
   readonly data: unknown;
   readonly bidder: number | null;
-  /** Whose company acts; null for a machine. */
+  /** Whose company acts, and as which account; null for a machine. */
   readonly creditCode: string | null;
+  readonly account: string | null;
 };
 
 /** Commands that begin a stretch in which something is sealed to a key of the opening, and the phases where they may. */
@@ -58,7 +63,7 @@ const NEED_KEY: Readonly<Record<string, readonly string[]>> = {
 
 /** The facts for one command at this point of the round. */
 export async function findFacts(
-  { type, data, bidder, creditCode }: Asked,
+  { type, data, bidder, creditCode, account }: Asked,
   kept: FoldedOpening,
   times: {
     readonly at: number;
@@ -79,6 +84,12 @@ export async function findFacts(
     assignee: type === 'AssignRole' ? await assigneeOf(sources.tx, data as CommandData<'AssignRole'>) : null,
     register: NEED_REGISTER.has(type) ? registerFacts(kept, sources.randomBytes) : null,
     windowKey: windowKey === null ? null : { kid: windowKey.kid, jwk: windowKey.publicKey },
+    ownHolder: NEED_HOLDER.has(type) ? holderOf(kept.state, account) : null,
+    openingKey: type === 'DealOpeningKey' ? lookAtOpeningKey(data as CommandData<'DealOpeningKey'>) : null,
+    layerShare:
+      type === 'UnsealLayer'
+        ? await lookAtLayerShare(kept.state, data as CommandData<'UnsealLayer'>, holderOf(kept.state, account), sources)
+        : null,
     sealedShare:
       type === 'CommitShare'
         ? await lookAtShare(kept.state, data as CommandData<'CommitShare'>, bidder, sources)

@@ -85,7 +85,7 @@ export async function hear(
     const times = { at, receivedAt, undecided: 0, outageSince: null };
     const { type, data, role, who } = submission;
     const bidder = role === 'bidder' ? numberOf(round.kept.state, who.creditCode) : null;
-    const asked = { type, data, bidder, creditCode: who.creditCode };
+    const asked = { type, data, bidder, creditCode: who.creditCode, account: who.account };
     const { facts, windowKey } = await findFacts(asked, round.kept, times, sources);
     const outcome = decideSubmission(round, context, submission, receivedAt, facts);
     if (windowKey !== null && outcome.outcome === 'accepted') windowKeys.push(windowKey);
@@ -112,10 +112,10 @@ export async function hear(
     const outageSince = command.type === 'FreezeForOutage' ? command.outageSince : null;
     const times = { at, receivedAt: at, undecided: 0, outageSince };
     return alone(async () => {
-      const asked = { type: command.type, data: {}, bidder: null, creditCode: null };
+      const asked = { type: command.type, data: {}, bidder: null, creditCode: null, account: null };
       const { facts } = await findFacts(asked, round.kept, times, sources);
-      const role = command.type === 'RecordDecryption' ? 'platform' : 'clock';
-      const data = command.type === 'RecordDecryption' ? command.data : {};
+      const role = 'data' in command ? 'platform' : 'clock';
+      const data = 'data' in command ? command.data : {};
       const decided = decideMachine(round, context, { type: command.type, data, actor: { role } } as never, facts);
       if (command.type === 'RecordDecryption' && !('refused' in decided)) verified.push(command.data);
       return decided;

@@ -14,6 +14,7 @@ export type MachineCommand =
         | 'CloseCommitments'
         | 'CloseReveals'
         | 'CloseWindow'
+        | 'CloseUnsealing'
         | 'CloseRemedy'
         | 'ReleaseQuotes'
         | 'TimeOutConfirmations'
@@ -22,6 +23,11 @@ export type MachineCommand =
       >;
     }
   | { readonly type: 'FreezeForOutage'; readonly outageSince: number }
+  /** Those with data are the platform's own findings, the others the clock's. */
+  | {
+      readonly type: 'RecordLayer';
+      readonly data: { readonly bidder: number; readonly failure: DecryptionFailure | null };
+    }
   | {
       readonly type: 'RecordDecryption';
       readonly data: { readonly bidder: number; readonly attempt: number; readonly failure: DecryptionFailure | null };
@@ -38,6 +44,7 @@ const BOUNDARIES: ReadonlySet<string> = new Set([
   'CloseCommitments',
   'CloseReveals',
   'CloseWindow',
+  'CloseUnsealing',
   'CloseRemedy',
   'ReleaseQuotes',
   'TimeOutConfirmations',

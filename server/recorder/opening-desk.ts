@@ -17,6 +17,7 @@ import { readSealedKey } from '../vault/read-statement.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import { unwrapWindowKey } from '../vault/window-key.ts';
 import { challengeOf } from './challenge.ts';
+import { layerKeyOf } from './layer-facts.ts';
 import { decryptionIdOf } from './write-round.ts';
 
 export type DeskDeps = {
@@ -42,6 +43,13 @@ export type OpeningDesk = {
    * Throws: VaultBusyError, what the database says, and where the vault lacks what it must hold.
    */
   verify(state: OpeningState, bidder: number, attempt: number): Promise<DecryptionFailure | null>;
+  /**
+   * Opens the second layer of a bid whose own is open, with the key that the shares on the log give; writes nothing.
+   *
+   * Returns: `layer_not_opened` when they give none.
+   * Throws:  as verify.
+   */
+  verifyLayer(state: OpeningState, bidder: number): Promise<DecryptionFailure | null>;
   /** Derives every opened bid's list again; kept in memory only, and only until the caller lets go of it. */
   lists(state: OpeningState): Promise<readonly OpenedList[]>;
   /** Brings every opened bid's documents to disk, each through quarantine. */
@@ -60,6 +68,7 @@ type Opened =
 
 export function createDesk(deps: DeskDeps): OpeningDesk {
   const { sql, pool } = deps;
+  const sources = { tx: sql, vaultKey: deps.vaultKey };
 
   /** Everything up to the key in hand, in the order of seal-format §3: the statement, the header, the promised key. */
   async function unseal(state: OpeningState, bidder: number, attempt: number): Promise<Opened> {
@@ -105,18 +114,49 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
   ): Promise<OpenResult | { ok: false; failure: DecryptionFailure }> {
     const opened = await unseal(state, bidder, attempt);
     if (!opened.ok) return opened;
+    const { path, cek, promised } = opened;
+    const layer = await layerKeyOf(state, sources);
     try {
-      const ticket = pool.open({ path: opened.path, cek: opened.cek, promised: opened.promised });
+      if (layer?.privateKey === null) return { ok: false, failure: 'layer_not_opened' };
+      const ticket = pool.open({ path, cek, promised, ...(layer && { layer }) });
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
       return await done(ticket.done);
     } finally {
-      opened.cek.fill(0);
+      cek.fill(0);
+      layer?.privateKey?.fill(0);
+    }
+  }
+
+  /** In the window the bidder's own layer alone is opened: nobody has given the other key yet, and none is asked for. */
+  async function openOwnLayer(
+    state: OpeningState,
+    bidder: number,
+    attempt: number,
+  ): Promise<{ ok: true } | { ok: false; failure: DecryptionFailure }> {
+    const opened = await unseal(state, bidder, attempt);
+    if (!opened.ok) return opened;
+    const { path, cek, promised } = opened;
+    try {
+      const { certificate } = needed(await layerKeyOf({ ...state, layer: { ...state.layer, given: [] } }, sources));
+      const ticket = pool.openOuter({ path, cek, promised, layer: { certificate, privateKey: null } });
+      if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
+      return await done(ticket.done);
+    } finally {
+      cek.fill(0);
     }
   }
 
   return {
     async verify(state, bidder, attempt) {
-      const result = await open(state, bidder, attempt);
+      const isLayered = state.policy.tendererLayer !== false;
+      const result = await (isLayered ? openOwnLayer : open)(state, bidder, attempt);
+      return result.ok ? null : result.failure;
+    },
+
+    async verifyLayer(state, bidder) {
+      const bid = state.bids[bidder - 1];
+      if (bid === undefined) throw new Error(`no bidder ${bidder}`);
+      const result = await open(state, bidder, successfulAttempt(bid));
       return result.ok ? null : result.failure;
     },
 
@@ -139,6 +179,7 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
   async function materialise(state: OpeningState, bid: Bid): Promise<Json> {
     const opened = await unseal(state, bid.bidder, successfulAttempt(bid));
     if (!opened.ok) throw new Error(`an opened bid does not open again: ${opened.failure}`);
+    const layer = await layerKeyOf(state, sources);
     let result: MaterialiseResult;
     try {
       const ticket = pool.materialise({
@@ -147,16 +188,23 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
         promised: opened.promised,
         folder: deps.openedFolder,
         limits: { unpackedLimitBytes: deps.unpackedLimitBytes },
+        ...(layer && { layer }),
       });
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
       result = await done(ticket.done);
     } finally {
       opened.cek.fill(0);
+      layer?.privateKey?.fill(0);
     }
     if (!result.ok) throw new Error(`an opened bid could not be brought to disk: ${result.failure}`);
     const { name, manifest } = result;
     return { bidder: bid.bidder, file: name, ...(manifest as unknown as { [name: string]: Json }) };
   }
+}
+
+function needed<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('a bid of two layers in an opening of one');
+  return value;
 }
 
 /** The job's result; a vault that was closed under it found nothing out. */

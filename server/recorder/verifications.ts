@@ -1,9 +1,11 @@
-/** Sees to it that every received decryption is verified by the vault and what it found recorded, however often either fails. */
+/** Sees to it that every received decryption, and later every second layer, is verified by the vault and what it found recorded, however often either fails. */
 import type { DecryptionFailure } from '../core/opening/commands.ts';
-import { isUndecided, type OpeningState } from '../core/opening/state.ts';
+import { halfOpenBids, isKeyGiven } from '../core/opening/layer.ts';
+import type { OpeningState } from '../core/opening/state.ts';
 import { isDatabaseAway } from '../store/faults.ts';
 import type { World } from '../world.ts';
 import type { Keeper } from './keeper.ts';
+import type { MachineCommand } from './machine.ts';
 import { type OpeningDesk, VaultBusyError } from './opening-desk.ts';
 
 /** How soon the vault is asked again after it could not look, or what it found could not be recorded. */
@@ -12,7 +14,7 @@ const VERIFY_AGAIN_MS = 1_000;
 const VERIFY_TRIES = 3;
 
 export type Verifications = {
-  /** Hands every undecided decryption to the vault; asked again at each change and at start, so none is forgotten. */
+  /** Hands everything undecided to the vault; asked again at each change and at start, so none is forgotten. */
   see(openingId: string, state: OpeningState): void;
   /** Nothing is verified or recorded any more; what is undecided stays for the next start. */
   stop(): void;
@@ -25,19 +27,27 @@ type VerificationDeps = {
   onFault(error: unknown): void;
 };
 
+/** One thing to be verified: whether it still waits, how the vault looks, and what records it. */
+type Verification = {
+  readonly name: string;
+  isOpen(state: OpeningState): boolean;
+  look(state: OpeningState): Promise<DecryptionFailure | null>;
+  command(failure: DecryptionFailure | null): MachineCommand;
+};
+
 export function createVerifications({ world, desk, keeperOf, onFault }: VerificationDeps): Verifications {
   const underWay = new Set<string>();
   const pauses = new Set<() => void>();
   let isStopped = false;
 
-  /** Verifies one decryption and records what was found; goes on until that is done, or there is nothing to record. */
-  async function verify(openingId: string, bidder: number, attempt: number): Promise<void> {
+  /** Does one verification and records what was found; goes on until that is done, or there is nothing to record. */
+  async function verify(openingId: string, { isOpen, look, command }: Verification): Promise<void> {
     let found: { readonly failure: DecryptionFailure | null } | null = null;
     for (let faults = 0; !isStopped; await pause(VERIFY_AGAIN_MS)) {
       try {
         const kept = await keeperOf(openingId).kept();
-        if (kept?.state.bids[bidder - 1]?.attempts[attempt - 1]?.outcome !== 'undecided') return;
-        found ??= { failure: await desk.verify(kept.state, bidder, attempt) };
+        if (kept === null || !isOpen(kept.state)) return;
+        found ??= { failure: await look(kept.state) };
       } catch (error) {
         if (isStopped) return;
         onFault(error);
@@ -46,9 +56,8 @@ export function createVerifications({ world, desk, keeperOf, onFault }: Verifica
         found = { failure: 'worker_failed' };
       }
       if (isStopped) return;
-      const data = { bidder, attempt, failure: found.failure };
       const recorded = await keeperOf(openingId)
-        .machine({ type: 'RecordDecryption', data })
+        .machine(command(found.failure))
         .then(
           () => true,
           // The keeper has told of it.
@@ -56,6 +65,36 @@ export function createVerifications({ world, desk, keeperOf, onFault }: Verifica
         );
       if (recorded) return;
     }
+  }
+
+  /** A received decryption. */
+  function ofAttempt(bidder: number, attempt: number): Verification {
+    return {
+      name: `${bidder}/${attempt}`,
+      isOpen: ({ bids }) => bids[bidder - 1]?.attempts[attempt - 1]?.outcome === 'undecided',
+      look: (state) => desk.verify(state, bidder, attempt),
+      command: (failure) => ({ type: 'RecordDecryption', data: { bidder, attempt, failure } }),
+    };
+  }
+
+  /** The second layer of a bid, once the opening key is given. */
+  function ofLayer(bidder: number): Verification {
+    return {
+      name: `${bidder}/layer`,
+      isOpen: (state) => isKeyGiven(state) && halfOpenBids(state).some((bid) => bid.bidder === bidder),
+      look: (state) => desk.verifyLayer(state, bidder),
+      command: (failure) => ({ type: 'RecordLayer', data: { bidder, failure } }),
+    };
+  }
+
+  function due(state: OpeningState): Verification[] {
+    // In any other phase nothing of it could be recorded any more.
+    if (state.phase === 'TendererDecrypting')
+      return isKeyGiven(state) ? halfOpenBids(state).map((bid) => ofLayer(bid.bidder)) : [];
+    if (state.phase !== 'Decrypting' && state.phase !== 'Remedy') return [];
+    return state.bids.flatMap(({ bidder, attempts }) =>
+      attempts.filter((a) => a.outcome === 'undecided').map((a) => ofAttempt(bidder, a.attempt)),
+    );
   }
 
   function pause(ms: number): Promise<void> {
@@ -72,16 +111,13 @@ export function createVerifications({ world, desk, keeperOf, onFault }: Verifica
   }
 
   return {
-    see(openingId, { phase, bids }) {
-      // In any other phase nothing of it could be recorded any more.
-      if ((phase !== 'Decrypting' && phase !== 'Remedy') || isStopped) return;
-      for (const { bidder, attempts } of bids.filter(isUndecided)) {
-        for (const { attempt, outcome } of attempts) {
-          const job = `${openingId}/${bidder}/${attempt}`;
-          if (outcome !== 'undecided' || underWay.has(job)) continue;
-          underWay.add(job);
-          void verify(openingId, bidder, attempt).finally(() => underWay.delete(job));
-        }
+    see(openingId, state) {
+      if (isStopped) return;
+      for (const verification of due(state)) {
+        const job = `${openingId}/${verification.name}`;
+        if (underWay.has(job)) continue;
+        underWay.add(job);
+        void verify(openingId, verification).finally(() => underWay.delete(job));
       }
     },
     stop() {

@@ -17,6 +17,7 @@ let flying = 0;
 
 const desk: OpeningDesk = {
   verify: async (state, bidder) => (rowOfBidder(state, bidder).creditCode === WRONG_KEY ? 'wrong_key' : null),
+  verifyLayer: async () => null,
   lists: async (state) =>
     state.bids.filter(isDecrypted).map(({ bidder }) => {
       const { creditCode, name } = rowOfBidder(state, bidder);

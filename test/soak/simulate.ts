@@ -101,6 +101,7 @@ export async function simulate(setting: Setting): Promise<Summary> {
         await new Promise<void>((resume) => world.after(HELD_MS, resume));
       return found;
     },
+    verifyLayer: async () => null,
     lists: async (state) =>
       state.bids.filter(isDecrypted).map(({ bidder }) => {
         const creditCode = rowOfBidder(state, bidder).creditCode;

@@ -1,8 +1,9 @@
 /** One plain opening of four bids, stopped in any phase that is built: two open, one has the wrong key, one stays silent. */
 import { shareCommitment } from '../../server/core/opening/draw.ts';
 import { sharerOf } from '../../server/core/opening/drawing.ts';
+import { halfOpenBids, shareDealtTo } from '../../server/core/opening/layer.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
-import type { Policy } from '../../server/core/opening/policy.ts';
+import type { LayerRules, Policy } from '../../server/core/opening/policy.ts';
 import { unacknowledged } from '../../server/core/opening/steps/point.ts';
 import { digest, OPENING_ID } from './opening-people.ts';
 import {
@@ -12,6 +13,7 @@ import {
   HOUR,
   host,
   MINUTE,
+  OPENING_CERTIFICATE,
   openingScript,
   platform,
   type Script,
@@ -20,6 +22,7 @@ import {
   scriptedShare,
   supervisor,
   tenderer,
+  WINDOW_KEY,
   witness,
 } from './opening-script.ts';
 
@@ -44,7 +47,7 @@ export const BUILT = [
 export type BuiltPhase = (typeof BUILT)[number];
 
 /** Phases beside the plain course, each reached under a policy that asks for it. */
-export const DETOURS = ['Drawing', 'Remedy', 'QuoteRound'] as const satisfies readonly Phase[];
+export const DETOURS = ['Drawing', 'TendererDecrypting', 'Remedy', 'QuoteRound'] as const satisfies readonly Phase[];
 export type DetourPhase = (typeof DETOURS)[number];
 /** Every phase that a script can stand in. */
 export const STANDS = [...BUILT, ...DETOURS] as const;
@@ -60,6 +63,8 @@ export const DRAW = {
 export const ROUNDS = { maxRounds: 2, roundMs: 10 * MINUTE };
 /** A remedy of ten minutes. */
 export const REMEDY = { kind: 'backup', windowMs: 10 * MINUTE } as const satisfies Policy['remedy'];
+/** An opening key of tenderer, host and witness, of whom two open it within ten minutes. */
+export const LAYER = { holders: 3, threshold: 2, windowMs: 10 * MINUTE } as const satisfies LayerRules;
 export const DRAW_AFTER: Policy['draw'] = { ...DRAW, when: 'after_decryption' };
 
 export const BIDS = 4;
@@ -102,8 +107,63 @@ export function recordNow(s: Script): { version: number; recordSha256: string } 
   return { version: s.state.record.version, recordSha256: s.state.record.sha256 };
 }
 
+/** The holders in the order of their numbers. */
+export const HOLDERS = [tenderer, host, witness] as const;
+export const DEALT = {
+  certificate: OPENING_CERTIFICATE,
+  wrappedKey: 'AAAA',
+  secretCommit: digest('secret'),
+  shares: [1, 2, 3].map((holder) => ({ holder, commitment: digest(`share ${holder}`), sealed: 'a.b.c.d.e' })),
+};
+
+/** The keys of tenderer, host and witness offered, as holders 1, 2 and 3. */
+export function offerKeys(s: Script): Script {
+  for (const actor of HOLDERS) s.go('OfferHolderKey', { key: WINDOW_KEY }, actor);
+  return s;
+}
+
+/** An opening key dealt to all three. */
+export function dealNow(s: Script): Script {
+  return offerKeys(s).go('DealOpeningKey', DEALT, tenderer);
+}
+
+/** The whole ceremony: every share acknowledged. */
+export function holdCeremony(s: Script): Script {
+  dealNow(s);
+  const data = { secretCommit: DEALT.secretCommit };
+  for (const [place, actor] of HOLDERS.entries()) s.go('AcknowledgeShare', data, actor, { ownHolder: place + 1 });
+  return s;
+}
+
+/** What a holder sends: the share that was dealt to it. */
+export function shareOf(s: Script, holder: number) {
+  return { commitment: shareDealtTo(s.state.layer, holder)?.commitment ?? digest('no share'), sealed: 'a.b.c.d.e' };
+}
+
+/** These holders give their shares, sound ones. */
+export function giveShares(s: Script, ...holders: number[]): Script {
+  for (const holder of holders)
+    s.go('UnsealLayer', shareOf(s, holder), HOLDERS[holder - 1] ?? host, {
+      ownHolder: holder,
+      layerShare: { share: 'AAAA', isSound: true },
+    });
+  return s;
+}
+
+/** Tenderer and witness give their shares, every second layer opens, and the clock goes on. */
+export function unsealNow(s: Script): Script {
+  giveShares(s, 1, 3);
+  for (const { bidder: number } of halfOpenBids(s.state))
+    s.go('RecordLayer', { bidder: number, failure: null }, platform);
+  return s.go('CloseUnsealing', {}, clock);
+}
+
 const STEPS: Readonly<Record<string, (s: Script) => Script>> = {
-  Scheduled: (s) => s.clockTo(DEADLINE - 20 * HOUR).go('PublishOpening', {}, host),
+  Scheduled: (s) => {
+    s.clockTo(DEADLINE - 20 * HOUR);
+    if (s.state.policy.tendererLayer !== false) holdCeremony(s);
+    return s.go('PublishOpening', {}, host);
+  },
   CheckIn: (s) => {
     s.clockTo(DEADLINE - 10 * HOUR);
     for (let i = 0; i < BIDS; i++) s.lodge(i);
@@ -120,7 +180,8 @@ const STEPS: Readonly<Record<string, (s: Script) => Script>> = {
     for (const number of DECRYPTED) decryptNow(s, number);
     decryptNow(s, WRONG_KEY, 'wrong_key');
     s.go('AcknowledgeChallenge', { kid: s.state.window?.kid ?? '' }, bidder(SILENT));
-    return s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
+    s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
+    return s.state.phase === 'TendererDecrypting' ? unsealNow(s) : s;
   },
   Announcing: (s) => {
     for (const number of [WRONG_KEY, SILENT]) ruleAlike(s, number, 'deemed_revoked');
@@ -156,6 +217,12 @@ export function reach(phase: BuiltPhase | DetourPhase, setting: Setting = {}): S
   if (phase === 'QuoteRound') {
     const policy = { quoteRounds: ROUNDS, ...setting.policy };
     return reach('Announcing', { profile: 'negotiation', ...setting, policy }).go('StartQuoteRound', {}, host);
+  }
+  if (phase === 'TendererDecrypting') {
+    const s = reach('Decrypting', { ...setting, policy: { tendererLayer: LAYER, ...setting.policy } });
+    for (const number of DECRYPTED) decryptNow(s, number);
+    decryptNow(s, WRONG_KEY, 'wrong_key');
+    return s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
   }
   if (phase === 'Remedy') {
     const policy = { remedy: REMEDY, ...setting.policy };

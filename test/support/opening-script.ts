@@ -1,5 +1,6 @@
 /** An opening played without a server: given a state, when a command comes, then events are logged, read back and folded. */
 import { Check } from 'typebox/schema';
+import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
@@ -137,9 +138,12 @@ const DETAILS: Details = {
 };
 
 /** The platform's shares of the three rounds there can be. */
+/** What stands for the certificate of an opening key where nothing is sealed. */
+export const OPENING_CERTIFICATE = toBase64(utf8('the certificate of an opening key'));
+export const OPENING_CERT_SHA256 = toBase64Url(sha256(utf8('the certificate of an opening key')));
 const PLATFORM_SHARES = [1, 2, 3].map((round) => digest(`platform share ${round}`));
 
-const WINDOW_KEY = { kty: 'EC', crv: 'P-256', x: digest('window x'), y: digest('window y') } as const;
+export const WINDOW_KEY = { kty: 'EC', crv: 'P-256', x: digest('window x'), y: digest('window y') } as const;
 
 /** The share that a party of a scripted drawing holds; null is the witness. */
 export const scriptedShare = (party: number | null): string => digest(`share of ${party ?? 'the witness'}`);
@@ -283,6 +287,9 @@ function resume(from: Snapshot): Script {
       platform: PLATFORM_SHARES[(state.drawing?.round ?? 1) - 1] ?? '',
       opened: new Map(state.drawing?.shares.map(({ bidder }) => [bidder, scriptedShare(bidder)])),
     },
+    ownHolder: null,
+    openingKey: { certSha256: OPENING_CERT_SHA256, isInForm: true },
+    layerShare: { share: null, isSound: false },
     sealedQuote: { isSound: true, isRepeated: false },
     quotes: new Map(quoters().map((number) => [number, offerOf(number).disclosure])),
     openedLists: openedLists(),
@@ -360,7 +367,14 @@ function resume(from: Snapshot): Script {
       return script;
     },
     lodge: (index, changes = {}, receivedAt = now) =>
-      script.act(index, 'LodgeBid', lodgedBid(index, about(), changes), receivedAt),
+      script.act(index, 'LodgeBid', lodgedBid(index, about(), { ...layerOf(index), ...changes }), receivedAt),
+  };
+  /** What a bid promises of its second layer, where an opening key was dealt. */
+  const layerOf = (index: number) => {
+    const { key } = state.layer;
+    if (key === null) return {};
+    const commits = { cekCommit: digest(`inner cek ${index}`), contentCommit: digest(`inner content ${index}`) };
+    return { layer: { openingCertSha256: key.certSha256, ...commits } };
   };
   const about = () => ({ policyHash: state.policyHash, deadlineAt: state.details.deadlineAt });
   const whoOf = (row: number): RegisterWho => {

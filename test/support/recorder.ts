@@ -52,6 +52,7 @@ export function testDesk(verdicts: Verdicts): OpeningDesk {
   };
   return {
     verify: async (_state, bidder, attempt) => verdicts(bidder, attempt),
+    verifyLayer: async () => null,
     lists: async (state) =>
       state.bids.filter(isDecrypted).map(({ bidder }) => {
         const { disclosure, list } = openingListOf(indexOf(state, bidder));

@@ -21,14 +21,14 @@ const { randomBytes } = systemWorld;
 export const OPENING = 'zhangye-2026-001';
 export const INNER_CEK = Uint8Array.from({ length: 32 }, (_, index) => index + 7);
 
-export type Holder = NamedKey & { readonly privateKey: KeyObject };
+export type Holder = NamedKey & { readonly holder: number; readonly privateKey: KeyObject };
 
 /** A holder with a key of its own. */
-export function newHolder(): Holder {
+export function newHolder(holder = 1): Holder {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const key = { kty: 'EC', crv: 'P-256', x, y } as const;
-  return { kid: windowKeyId(key), key, privateKey };
+  return { holder, kid: windowKeyId(key), key, privateKey };
 }
 
 export type Ceremony = {
@@ -38,7 +38,7 @@ export type Ceremony = {
 };
 
 export async function holdCeremony(count = 3, threshold = 2): Promise<Ceremony> {
-  const holders = Array.from({ length: count }, newHolder);
+  const holders = Array.from({ length: count }, (_, i) => newHolder(i + 1));
   const dealt = await dealOpeningKey({ openingId: OPENING, holders, threshold, nowAt: Date.now(), randomBytes });
   return { holders, dealt, threshold };
 }

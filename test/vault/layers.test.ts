@@ -1,6 +1,7 @@
 /** Bids with two layers: what opens each, whose every failure is, and that no key, share or byte in the wrong place opens anything. */
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -17,7 +18,16 @@ import { systemWorld } from '../../server/world.ts';
 import { goldenPath } from '../core/seal/golden.ts';
 import t from '../support/tap.ts';
 import { archiveOf, LIST, NONCE, OTHER, storeBid, temporaryFolder } from './bids.ts';
-import { holdCeremony, INNER_CEK, innerEnvelope, layerKeyOf, pemOf, storeLayered } from './layered.ts';
+import {
+  holdCeremony,
+  INNER_CEK,
+  innerEnvelope,
+  layerKeyOf,
+  OPENING,
+  pemOf,
+  shareOf,
+  storeLayered,
+} from './layered.ts';
 import { makeSalamander } from './salamander.ts';
 
 const run = promisify(execFile);
@@ -148,33 +158,50 @@ t.test('an inner ciphertext of two plaintexts opens to the one that was promised
   }
 });
 
-t.test('stock OpenSSL opens it with both keys, one after the other', async (t) => {
+/** What LAYERS.md tells people to type. */
+const PAGE = readFileSync(join(import.meta.dirname, '../../server/core/seal/LAYERS.md'), 'utf8');
+const block = (language: string): string => new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(PAGE)?.[1] ?? '';
+
+t.test('what the page tells people to type opens a bid: the key from its shares, then both layers', async (t) => {
   const folder = await temporaryFolder(t);
+  const { dealt, threshold } = ceremony;
   const inner = await innerEnvelope(certificate);
   const { path } = await storeLayered(folder, inner.bytes, inner.promises);
-  const keyFile = join(folder, 'opening.key');
-  const [half, out] = [join(folder, 'inner.p7m'), join(folder, 'bid.zip')];
-  await writeFile(keyFile, pemOf(key.privateKey ?? new Uint8Array(0)));
-  const open = (from: string, inkey: string, to: string) =>
-    run('openssl', ['cms', '-decrypt', '-binary', '-inform', 'DER', '-in', from, '-inkey', inkey, '-out', to]);
-  try {
-    await open(path, goldenPath('bidder.key.pem'), half);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return t.comment('no openssl here');
-    throw error;
-  }
-  await open(half, keyFile, out);
-  t.strictSame(new Uint8Array(await readFile(out)), archiveOf());
-  const text = (
-    await run('openssl', ['x509', '-inform', 'DER', '-in', await certificateFile(folder), '-noout', '-text'])
-  ).stdout;
+  await copyFile(path, join(folder, 'bid.p7m'));
+  await copyFile(goldenPath('bidder.key.pem'), join(folder, 'bidder.key'));
+  const shares = await Promise.all([2, 3].map((holder) => shareOf(ceremony, holder)));
+  t.equal(shares.length, threshold);
+  const given = {
+    openingId: OPENING,
+    secretCommit: dealt.secretCommit,
+    wrappedKey: Buffer.from(dealt.wrappedKey).toString('base64'),
+    shares: shares.map((share) => Buffer.from(share).toString('base64url')),
+  };
+  await writeFile(join(folder, 'shares.json'), JSON.stringify(given));
+  await writeFile(join(folder, 'opening.crt'), certificate);
+  const text = await typed('openssl', ['x509', '-inform', 'DER', '-in', 'opening.crt', '-noout', '-text'], folder);
+  if (text === null) return t.comment('no openssl here');
   t.match(text, /Key Encipherment/);
+  const python = await typed('python3', ['-c', block('python')], folder);
+  if (python === null) {
+    t.comment('no python here');
+    await writeFile(join(folder, 'opening.key'), pemOf(key.privateKey ?? new Uint8Array(0)));
+  }
+  for (const line of block('sh').trim().split('\n')) {
+    const [program = '', ...args] = line.split(' ');
+    await typed(program, args, folder);
+  }
+  t.strictSame(new Uint8Array(await readFile(join(folder, 'bid.zip'))), archiveOf());
 });
 
-async function certificateFile(folder: string): Promise<string> {
-  const file = join(folder, 'opening.crt');
-  await writeFile(file, certificate);
-  return file;
+/** What a program says; null where there is no such program. */
+async function typed(program: string, args: readonly string[], cwd: string): Promise<string | null> {
+  try {
+    return (await run(program, args, { cwd })).stdout;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 t.test('no change of a byte opens to anything', async (t) => {

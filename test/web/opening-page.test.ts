@@ -43,7 +43,9 @@ t.test('steps: done, current, next, to come', async (t) => {
     ],
   );
   t.ok(
-    phaseSteps({ ...policy, draw: DRAW, tendererLayer: true }, ['Scheduled']).some(({ phase }) => phase === 'Drawing'),
+    phaseSteps({ ...policy, draw: DRAW, tendererLayer: { holders: 3, threshold: 2, windowMs: 600_000 } }, [
+      'Scheduled',
+    ]).some(({ phase }) => phase === 'Drawing'),
     'the way follows the policy',
   );
 });

@@ -3,7 +3,16 @@ import { runningRound } from '../../server/core/opening/quote-rounds.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 
 export type End = {
-  readonly what: 'check_in' | 'deadline' | 'commitments' | 'reveals' | 'remedy' | 'quotes' | 'window' | 'confirmation';
+  readonly what:
+    | 'check_in'
+    | 'deadline'
+    | 'commitments'
+    | 'reveals'
+    | 'unsealing'
+    | 'remedy'
+    | 'quotes'
+    | 'window'
+    | 'confirmation';
   /** The instant it would end, integer ms. */
   readonly at: number;
   /** What is left of it while the opening is suspended, ms; null when time runs. */
@@ -33,6 +42,8 @@ function runningEnd(state: OpeningState): End | null {
         ? running('commitments', drawing.commitBy)
         : running('reveals', drawing.revealBy);
     }
+    case 'TendererDecrypting':
+      return state.layer.unsealing === null ? null : running('unsealing', state.layer.unsealing.closesAt);
     case 'Remedy':
       return state.remedy === null ? null : running('remedy', state.remedy.closesAt);
     case 'QuoteRound': {

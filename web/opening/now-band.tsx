@@ -14,6 +14,7 @@ const END_WORDS = {
   deadline: 'end_deadline',
   commitments: 'end_commitments',
   reveals: 'end_reveals',
+  unsealing: 'end_unsealing',
   remedy: 'end_remedy',
   quotes: 'end_quotes',
   window: 'end_window',

@@ -15,7 +15,7 @@ function wayOf(policy: Policy, visited: readonly Phase[]): Phase[] {
     ['RosterPublished', true],
     ['Drawing', policy.draw !== 'none' && policy.draw.when === 'before_decryption'],
     ['Decrypting', true],
-    ['TendererDecrypting', policy.tendererLayer],
+    ['TendererDecrypting', policy.tendererLayer !== false],
     ['Attribution', true],
     ['Remedy', policy.remedy !== 'none' && visited.includes('Remedy')],
     ['Announcing', true],

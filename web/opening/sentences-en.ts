@@ -55,6 +55,21 @@ export const sentencesEn: Sentences = {
       ? 'The tender failed: fewer bids than the minimum'
       : 'The tender failed: no bid was decrypted',
   RosterPublished: ({ body }) => `The host published the roster: ${body.count} bidders`,
+  HolderKeyOffered: ({ body }) =>
+    `Holder ${body.holder} (${roles[body.role]}) offered a key for a share of the opening key`,
+  OpeningKeyDealt: ({ body }) =>
+    `An opening key was dealt: ${body.threshold} of ${body.shares.length} holders will open the second layer`,
+  ShareAcknowledged: ({ body }) => `Holder ${body.holder} acknowledged the share of the opening key`,
+  UnsealingOpened: ({ body }) => `Shares of the opening key are asked for until ${time(body.closesAt)}`,
+  LayerShareGiven: ({ body }) => `Holder ${body.holder} gave the share of the opening key`,
+  LayerShareRefused: ({ body }) =>
+    `Holder ${body.holder} gave a share that is not what was dealt; it may be sent again`,
+  LayerOpened: ({ body }) => `The second layer of bidder ${body.bidder} was opened`,
+  LayerFailed: ({ body }) => `The second layer of bidder ${body.bidder} did not open: ${failures[body.failure]}`,
+  UnsealingClosed: ({ body }) =>
+    body.why === 'all_decided'
+      ? 'The second layer is done'
+      : 'Too few shares of the opening key were given; the bids that it closes stay closed, never by their bidders’ fault',
   DrawingStarted: ({ body }) => `The host started drawing, round ${body.round}; shares until ${time(body.commitBy)}`,
   ShareCommitted: ({ body }) => `${party(body.bidder)} committed a share`,
   ShareLeftOut: ({ body }) => `${party(body.bidder)} sent a share that is not what it promises: left out`,

@@ -49,6 +49,17 @@ export const sentencesZh: Sentences = {
   TenderFailed: ({ body }) =>
     body.reason === 'too_few_bidders' ? '流标：投标数量少于规定的最低数量' : '流标：没有投标解密成功',
   RosterPublished: ({ body }) => `主持人公布投标人名单，共 ${body.count} 家`,
+  HolderKeyOffered: ({ body }) => `持有人 ${body.holder}（${roles[body.role]}）提交用于接收开标密钥份额的公钥`,
+  OpeningKeyDealt: ({ body }) =>
+    `开标密钥已生成分发：${body.shares.length} 名持有人中须有 ${body.threshold} 名共同解密`,
+  ShareAcknowledged: ({ body }) => `持有人 ${body.holder} 确认开标密钥份额`,
+  UnsealingOpened: ({ body }) => `招标人解密开始，开标密钥份额须于 ${time(body.closesAt)} 前提交`,
+  LayerShareGiven: ({ body }) => `持有人 ${body.holder} 提交开标密钥份额`,
+  LayerShareRefused: ({ body }) => `持有人 ${body.holder} 提交的份额与分发时不符，可重新提交`,
+  LayerOpened: ({ body }) => `投标人 ${body.bidder} 的第二层已解密`,
+  LayerFailed: ({ body }) => `投标人 ${body.bidder} 的第二层未能解密：${failures[body.failure]}`,
+  UnsealingClosed: ({ body }) =>
+    body.why === 'all_decided' ? '招标人解密完成' : '开标密钥份额不足：相关投标因招标方原因未能解密，不属于投标人原因',
   DrawingStarted: ({ body }) => `主持人开始第 ${body.round} 轮抽取，份额承诺截至 ${time(body.commitBy)}`,
   ShareCommitted: ({ body }) => `${party(body.bidder)}提交份额承诺`,
   ShareLeftOut: ({ body }) => `${party(body.bidder)}提交的份额与其承诺不符，不予采用`,

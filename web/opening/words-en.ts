@@ -42,6 +42,7 @@ export const en: Readonly<Record<Key, string>> = {
   end_check_in: 'Until check-in opens',
   end_deadline: 'Until the bid deadline',
   end_commitments: 'Until shares are final',
+  end_unsealing: 'Until the holders’ time is over',
   end_reveals: 'Until shares not shown are opened',
   end_remedy: 'Until the remedy ends',
   end_quotes: 'Until the round of quotes ends',

@@ -40,6 +40,7 @@ export const zh = {
   end_check_in: '距签到开始',
   end_deadline: '距投标截止',
   end_commitments: '距份额承诺截止',
+  end_unsealing: '距招标人解密截止',
   end_reveals: '距份额公开截止',
   end_remedy: '距补救时限结束',
   end_quotes: '距本轮报价结束',

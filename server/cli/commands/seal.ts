@@ -1,11 +1,14 @@
 /** `kaibiao seal`: files into an envelope that only one's own key opens, tried at once; no network, no login. */
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Check } from 'typebox/schema';
+import { parsePem } from '../../core/pki/certificate.ts';
 import { type OpeningList, OpeningListSchema } from '../../core/seal/opening-list.ts';
 import { pickCertificate } from '../client/key-agent.ts';
 import { type Io, UsageError } from '../io.ts';
 import { EXIT } from '../main.ts';
+import { innerKeyFile } from '../seal/inner-key.ts';
 import { sealBid } from '../seal/seal.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
 import { VERSION } from '../version.ts';
@@ -17,6 +20,7 @@ const options = {
   out: { type: 'string' },
   padding: { type: 'string' },
   store: { type: 'boolean', default: false },
+  'opening-key': { type: 'string' },
 } as const;
 
 /** Seals a bid. */
@@ -25,6 +29,8 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
   if (values.list === undefined || values.out === undefined) throw new UsageError('--list and --out are needed.');
   const keyTransport = readPadding(values.padding);
   const openingList = await readList(values.list);
+  const openingKey = values['opening-key'];
+  const openingCertificate = openingKey === undefined ? undefined : await readCertificate(openingKey);
   const keys = await openKeys(values, io);
   const { certificate, certSha256 } = await pickCertificate(keys, 'unwrap', io.world.now());
   // What is read of the machine is said before it is sealed: it is searched for similar bids after the opening.
@@ -40,10 +46,21 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
     out: values.out,
     unwrap: await keys.unwrapper(certSha256),
     randomBytes: io.world.randomBytes,
+    ...(openingCertificate && { openingCertificate }),
   });
   io.out(`${values.out}: ${promises.envelopeBytes} bytes, SHA-256 ${promises.envelopeSha256}`);
+  if (openingCertificate !== undefined)
+    io.out(
+      `${innerKeyFile(values.out)}: lodging needs it beside the envelope; delete it once the bid is lodged · 递交时须与信封放在一起，递交后请删除`,
+    );
   io.out('It opens with your key; keep the key, nobody else can open it. · 已用您的私钥试解成功；请妥善保管私钥。');
   return EXIT.done;
+}
+
+async function readCertificate(path: string): Promise<Uint8Array> {
+  const [first] = parsePem(await readFile(path, 'utf8'));
+  if (first === undefined) throw new UsageError(`${path} holds no certificate.`);
+  return first.der;
 }
 
 async function readList(path: string): Promise<OpeningList> {

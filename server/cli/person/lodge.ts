@@ -15,6 +15,7 @@ import { ApiError } from '../client/api.ts';
 import { type AgentCertificate, KeyAgentError, pickCertificate } from '../client/key-agent.ts';
 import { adoptEnvelope, type BidPromises } from '../seal/adopt.ts';
 import { type OpeningTerms, signLodgement } from '../seal/lodge-statement.ts';
+import { openingCertificateOf } from './holding.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
 import type { KeptBid } from './person-folder.ts';
@@ -49,10 +50,11 @@ export type Lodged = {
 export async function lodge(person: Person, openingId: string, request: LodgeRequest): Promise<Lodged> {
   const path = resolve(request.envelope);
   const settled = await settle(person, openingId);
-  const { terms } = await readOpening(person, openingId);
+  const { terms, state } = await readOpening(person, openingId);
   const certificate = await certificateFor(person, request.certSha256);
   const unwrap = await person.keys.unwrapper(certificate.certSha256);
-  const { promises, openingList } = await adoptEnvelope(path, certificate.certificate.der, unwrap);
+  const { der } = certificate.certificate;
+  const { promises, openingList } = await adoptEnvelope(path, der, unwrap, openingCertificateOf(state));
   checkList(person, terms, openingList);
   if (settled !== null && settled.payload.envelopeSha256 === promises.envelopeSha256) return settled;
   const standing = await person.folder.standing(openingId);

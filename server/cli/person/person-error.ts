@@ -65,6 +65,25 @@ export const PERSON_ERRORS = {
     en: 'No share of this round is kept in this folder; what was sealed will be opened without it.',
     zh: '此文件夹中没有本轮份额；已密封的份额仍将由密钥持有方打开。',
   },
+  no_layer: { en: 'The policy promises no second layer.', zh: '开标规则未规定招标人解密。' },
+  holders_missing: {
+    en: 'There are not as many holders’ keys as the policy says; name the holders when there are more.',
+    zh: '持有人公钥数量与规则不符；如多于规定，请指明持有人。',
+  },
+  no_dealt_share: {
+    en: 'No share of the opening key was dealt to a key that is kept in this folder.',
+    zh: '没有分发给此文件夹所留存私钥的开标密钥份额。',
+  },
+  share_not_as_dealt: {
+    en: 'The share does not open to what is promised of it: do not acknowledge it, have the key dealt anew.',
+    zh: '份额与其承诺不符：请勿确认，应重新生成分发开标密钥。',
+  },
+  no_unsealing: { en: 'No shares of the opening key are asked for now.', zh: '当前无需提交开标密钥份额。' },
+  no_opening_key: { en: 'No opening key has been dealt.', zh: '开标密钥尚未生成分发。' },
+  opening_key_not_genuine: {
+    en: 'The opening key’s certificate is not the one its digest names.',
+    zh: '开标密钥证书与其摘要不符。',
+  },
   backup_not_in_form: {
     en: 'The file is no backup of the bid that stands.',
     zh: '该文件不是当前有效投标的密钥备份。',

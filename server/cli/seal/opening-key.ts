@@ -20,14 +20,14 @@ export type DealtOpeningKey = {
   certificate: Uint8Array;
   wrappedKey: Uint8Array;
   secretCommit: string;
-  /** For holder 1, 2, …: what its share is promised to be, and the share sealed to its own key. */
-  shares: { commitment: string; sealed: string }[];
+  /** For each holder: what its share is promised to be, and the share sealed to its own key. */
+  shares: { holder: number; commitment: string; sealed: string }[];
 };
 
 export type Dealing = {
   openingId: string;
-  /** The holders' keys in the order of their numbers, from the dealer's own verified copy of the log. */
-  holders: readonly NamedKey[];
+  /** The holders' keys with their numbers, from the dealer's own verified copy of the log. */
+  holders: readonly (NamedKey & { holder: number })[];
   threshold: number;
   /** ms since 1970. */
   nowAt: number;
@@ -62,11 +62,11 @@ export async function dealOpeningKey(dealing: Dealing): Promise<DealtOpeningKey>
   try {
     const dealt: DealtOpeningKey['shares'] = [];
     for (const [place, share] of shares.entries()) {
-      const holder = place + 1;
       const named = holders[place];
       if (named === undefined) throw new Error('more shares than holders');
+      const { holder } = named;
       const sealed = await sealSecret(share, named, { about: 'dealt_share', openingId, holder });
-      dealt.push({ commitment: shareCommit(sha256, { openingId, holder }, share), sealed });
+      dealt.push({ holder, commitment: shareCommit(sha256, { openingId, holder }, share), sealed });
     }
     return {
       certificate,

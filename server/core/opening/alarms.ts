@@ -1,6 +1,7 @@
 // What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
 import type { CommandType } from './commands.ts';
 import { hasWitnessShare, isAllShown } from './drawing.ts';
+import { halfOpenBids, isKeyGiven } from './layer.ts';
 import { runningRound } from './quote-rounds.ts';
 import { leftToRemedy } from './remedy.ts';
 import type { OpeningState } from './state.ts';
@@ -30,6 +31,8 @@ export function nextAlarm(state: OpeningState): Alarm | null {
       const running = runningRound(state);
       return running === null ? null : { at: running.closesAt, command: 'ReleaseQuotes' };
     }
+    case 'TendererDecrypting':
+      return unsealingAlarm(state);
     case 'Remedy':
       return remedyAlarm(state);
     case 'Drawing':
@@ -52,6 +55,15 @@ export function nextAlarm(state: OpeningState): Alarm | null {
 /** When the log may end: some time after the last phase began, and after the last answer, so that it can still be disputed. */
 export function archiveDueAt({ phaseSince, objections, policy }: OpeningState): number {
   return Math.max(phaseSince, ...objections.map((o) => o.answeredAt ?? phaseSince)) + policy.archiveAfterMs;
+}
+
+/** Nothing left to be opened needs no more waiting; with the shares complete the end waits for the platform, whose last word sets this alarm. */
+function unsealingAlarm(state: OpeningState): Alarm | null {
+  const { unsealing } = state.layer;
+  if (unsealing === null) return null;
+  const { closesAt } = unsealing;
+  if (halfOpenBids(state).length === 0) return { at: Math.min(state.lastAt, closesAt), command: 'CloseUnsealing' };
+  return isKeyGiven(state) ? null : { at: closesAt, command: 'CloseUnsealing' };
 }
 
 /** Nothing left to be opened needs no more waiting. */
@@ -89,6 +101,7 @@ export function runningUntil(state: OpeningState): number | null {
   if (state.phase === 'Decrypting') return state.window?.closesAt ?? null;
   if (state.phase === 'QuoteRound') return runningRound(state)?.closesAt ?? null;
   if (state.phase === 'Remedy') return state.remedy?.closesAt ?? null;
+  if (state.phase === 'TendererDecrypting') return isKeyGiven(state) ? null : (state.layer.unsealing?.closesAt ?? null);
   if (state.phase === 'Drawing' && state.drawing !== null) return state.drawing.revealBy ?? state.drawing.commitBy;
   if (state.phase === 'RecordConfirm' && state.record !== null && !state.record.timedOut) return state.record.confirmBy;
   return null;

@@ -34,3 +34,9 @@ export function proposeVerdict(evidence: Evidence): Verdict {
     !evidence.actReceived && evidence.challengeAcknowledged && evidence.outageMs === 0 && evidence.peerSucceeded;
   return silent ? 'deemed_revoked' : 'unknown';
 }
+
+/** Did the last that was tried of this bid fail at the holders of the opening key? That is never its bidder's fault (domain §2). */
+export function isTenderersFault({ attempts }: Bid): boolean {
+  const last = attempts.at(-1)?.outcome;
+  return last !== undefined && last !== 'decrypted' && last !== 'undecided' && DECRYPTION_FAULTS[last] === 'tenderer';
+}

@@ -8,6 +8,7 @@ import type { Sha256 } from '../log/hash.ts';
 import { openingOrigin } from '../log/origin.ts';
 import type { Words } from '../log/words.ts';
 import { coefficientProblem, drawPromiseProblem, shareProblem } from './audit-drawing.ts';
+import { layerProblem, sealedToProblem } from './audit-layer.ts';
 import {
   archiveProblem,
   type DigestText,
@@ -89,6 +90,14 @@ export const AUDIT_PROBLEMS = {
   coefficient_differs: {
     en: 'The coefficient does not follow from the shares.',
     zh: '系数与各份额推算的结果不符。',
+  },
+  opening_key_differs: {
+    en: 'A holder’s key, the opening key or what a bid is sealed to is not what the log names.',
+    zh: '持有人公钥、开标密钥或投标所用的加密密钥与日志所载不符。',
+  },
+  layer_share_differs: {
+    en: 'A share of the opening key that is called wrong is the one that was dealt.',
+    zh: '被认定错误的开标密钥份额与分发时的承诺相符。',
   },
   prices_differ: {
     en: 'An announced price is not what was promised before the deadline.',
@@ -189,8 +198,12 @@ function listProblems(
       return [shareProblem(before, event.body, digest)];
     case 'CoefficientDrawn':
       return coefficientProblem(before, event.body, digest);
+    case 'HolderKeyOffered':
+    case 'OpeningKeyDealt':
+    case 'LayerShareRefused':
+      return [layerProblem(before, event, digest, sha256)];
     case 'BidsSealed':
-      return sealProblem(after, event.body.envelopesRoot, sha256);
+      return [...sealProblem(after, event.body.envelopesRoot, sha256), sealedToProblem(after)];
     case 'TenderFailed': {
       const isTooMany = after.lodgements.known && after.lodgements.value.length >= after.policy.minimumBidders;
       return [event.body.reason === 'too_few_bidders' && isTooMany ? 'step_not_lawful' : null];

@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { CorrectionSchema } from './correction.ts';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, MessageText, Name, ReasonText } from './details.ts';
 import { DrawRound, SealedText } from './drawing-events.ts';
+import { HOLDING_ROLES, LAYER_DATA } from './layer-commands.ts';
 import { PolicySchema, WITNESS_POINTS } from './policy.ts';
 import { ASSIGNABLE, type Role } from './roles.ts';
 import { AccountId, AssignmentSchema } from './staff.ts';
@@ -109,7 +110,18 @@ export const COMMANDS = {
     ...platform,
   },
   CloseWindow: { data: nothing, ...clock },
-  UnsealLayer: { data: nothing, roles: ['tenderer', 'host', 'witness'], signedBy: 'certificate' },
+  OfferHolderKey: { data: LAYER_DATA.OfferHolderKey, roles: HOLDING_ROLES, signedBy: 'certificate' },
+  DealOpeningKey: { data: LAYER_DATA.DealOpeningKey, roles: ['tenderer', 'host'], signedBy: 'certificate' },
+  AcknowledgeShare: { data: LAYER_DATA.AcknowledgeShare, roles: HOLDING_ROLES, signedBy: 'certificate' },
+  UnsealLayer: { data: LAYER_DATA.UnsealLayer, roles: HOLDING_ROLES, signedBy: 'certificate' },
+  RecordLayer: {
+    data: Type.Object(
+      { bidder: BidderNumber, failure: Type.Union([Type.Null(), Type.Enum(DECRYPTION_FAILURES)]) },
+      strict,
+    ),
+    ...platform,
+  },
+  CloseUnsealing: { data: nothing, ...clock },
   GiveRuling: {
     data: Type.Object({ bidder: BidderNumber, verdict: VerdictSchema, reason: ReasonText }, strict),
     roles: ['host', 'witness'],
@@ -247,6 +259,7 @@ export const OPEN_WHILE_SUSPENDED: ReadonlySet<CommandType> = new Set<CommandTyp
   'ConfirmAbort',
   'OrderAbort',
   'RecordDecryption',
+  'RecordLayer',
   'RecordRefusedAttempt',
   'CorrectEmergency',
   'ConfirmCorrection',

@@ -17,6 +17,14 @@ import {
   startDrawing,
   voidDrawing,
 } from './steps/drawing.ts';
+import {
+  acknowledgeShare,
+  closeUnsealing,
+  dealOpeningKey,
+  offerHolderKey,
+  recordLayer,
+  unsealLayer,
+} from './steps/layer.ts';
 import { acknowledgeNotice, giveNotice } from './steps/notice.ts';
 import { answerObjection, disputeAnswer, raiseObjection } from './steps/objection.ts';
 import { acknowledgePoint } from './steps/point.ts';
@@ -202,8 +210,17 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return confirmAbort(state, command, facts);
     case 'OrderAbort':
       return orderAbort(state, command, facts);
+    case 'OfferHolderKey':
+      return offerHolderKey(state, command, facts);
+    case 'DealOpeningKey':
+      return dealOpeningKey(state, command, facts);
+    case 'AcknowledgeShare':
+      return acknowledgeShare(state, command, facts);
     case 'UnsealLayer':
-      // The phase table has already refused these in every phase; a cell that says yes without its step is a fault.
-      return refuse('not_available_yet');
+      return unsealLayer(state, command, facts);
+    case 'RecordLayer':
+      return recordLayer(state, command, facts);
+    case 'CloseUnsealing':
+      return closeUnsealing(state, command, facts);
   }
 }

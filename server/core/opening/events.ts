@@ -27,6 +27,7 @@ import {
   toThoseInTheRoom,
   withRoster,
 } from './field-rules.ts';
+import { LAYER_EVENTS } from './layer-events.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES, WITNESS_POINTS } from './policy.ts';
 import { QUOTE_EVENTS } from './quote-events.ts';
 import { REMEDY_EVENTS } from './remedy-events.ts';
@@ -172,6 +173,7 @@ export const EVENTS = {
     ),
     withheld: person,
   },
+  ...LAYER_EVENTS,
   ...REMEDY_EVENTS,
   AttributionProposed: {
     body: Type.Object({ bidder: BidderNumber, verdict: VerdictSchema, evidence: EvidenceSchema }, strict),

@@ -1,4 +1,5 @@
 // The fold of the log: one more entry makes the next state. It never refuses; an event that does not fit is a corrupt log.
+import { canonicalise } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import { parseInstant } from '../log/instant.ts';
 import { corrected } from './correction.ts';
@@ -7,9 +8,11 @@ import type { Drawing } from './drawing.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
 import { evolveDrawing } from './evolve-drawing.ts';
+import { evolveLayer } from './evolve-layer.ts';
 import { evolveQuotes } from './evolve-quotes.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
+import { type Layer, layerRules, NO_LAYER } from './layer.ts';
 import { withNotice } from './notices.ts';
 import type { Phase } from './phases.ts';
 import type { Remedy } from './remedy.ts';
@@ -39,8 +42,9 @@ function changeBid(state: OpeningState, seq: number, bidder: number, change: (bi
   return { ...state, bids: state.bids.map((b) => (b.bidder === bidder ? change(b) : b)) };
 }
 
-const newBid = (bidder: number): Bid => ({
+const newBid = (bidder: number, isLayerOpen: boolean): Bid => ({
   bidder,
+  isLayerOpen,
   challengeAcknowledged: false,
   attempts: [],
   lateAttempts: 0,
@@ -64,6 +68,12 @@ function shiftedDrawing(drawing: Drawing, since: number, frozenMs: number): Draw
   if (drawing.stage === 'committing') return { ...drawing, commitBy: shifted(drawing.commitBy, since, frozenMs) };
   if (drawing.stage !== 'revealing' || drawing.revealBy === null) return drawing;
   return { ...drawing, revealBy: shifted(drawing.revealBy, since, frozenMs) };
+}
+
+function shiftedLayer(layer: Layer, since: number, frozenMs: number): Layer {
+  const { unsealing } = layer;
+  if (unsealing === null || unsealing.closedAt !== null) return layer;
+  return { ...layer, unsealing: { ...unsealing, closesAt: shifted(unsealing.closesAt, since, frozenMs) } };
 }
 
 function shiftedRemedy(remedy: Remedy, since: number, frozenMs: number): Remedy {
@@ -104,6 +114,7 @@ export function begin(event: LoggedEvent): OpeningState {
     drawCommitments: b.drawCommitments ?? [],
     drawing: null,
     remedy: null,
+    layer: NO_LAYER,
     prices: null,
     quoteRounds: [],
     record: null,
@@ -155,7 +166,10 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       throw new CorruptLogError(seq, 'a second genesis');
     case 'DraftAmended': {
       const { details, policy, policyHash } = event.body;
-      return { ...s, details, policy, policyHash, deadlineAt: parseInstant(details.deadlineAt) };
+      // what was dealt for other rules is dealt anew
+      const isSame = canonicalise(policy.tendererLayer) === canonicalise(s.policy.tendererLayer);
+      const layer = isSame ? s.layer : { ...s.layer, key: null };
+      return { ...s, details, policy, policyHash, layer, deadlineAt: parseInstant(details.deadlineAt) };
     }
     case 'RoleAssigned':
       return { ...s, staff: staffWith(s.staff, field(event, 'account'), event.body.role) };
@@ -199,7 +213,7 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         ...enter(s, 'RosterPublished', event.at),
         roster: field<readonly RosterRow[]>(event, 'roster'),
         numbers: field<readonly number[]>(event, 'numbers'),
-        bids: Array.from({ length: event.body.count }, (_, i) => newBid(i + 1)),
+        bids: Array.from({ length: event.body.count }, (_, i) => newBid(i + 1, layerRules(s.policy) === null)),
       };
     case 'WindowOpened': {
       const { kid, windowKey, opensAt, closesAt } = event.body;
@@ -427,6 +441,7 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
               },
         drawing: s.drawing === null ? null : shiftedDrawing(s.drawing, since, frozenMs),
         remedy: s.remedy === null ? null : shiftedRemedy(s.remedy, since, frozenMs),
+        layer: shiftedLayer(s.layer, since, frozenMs),
         quoteRounds: s.quoteRounds.map((round) =>
           round.rows === null ? { ...round, closesAt: shifted(round.closesAt, since, frozenMs) } : round,
         ),
@@ -437,6 +452,16 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'QuoteReceived':
     case 'QuotesReleased':
       return evolveQuotes(s, event);
+    case 'HolderKeyOffered':
+    case 'OpeningKeyDealt':
+    case 'ShareAcknowledged':
+    case 'UnsealingOpened':
+    case 'LayerShareGiven':
+    case 'LayerShareRefused':
+    case 'LayerOpened':
+    case 'LayerFailed':
+    case 'UnsealingClosed':
+      return evolveLayer(s, event);
     case 'DrawingStarted':
     case 'ShareCommitted':
     case 'ShareLeftOut':

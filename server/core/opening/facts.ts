@@ -62,6 +62,12 @@ export type Facts = {
   readonly sealedShare: { readonly isSound: boolean } | null;
   /** At the end of a drawing: the platform's share and, by bidder (null the witness), those that nobody showed; null when one does not open. */
   readonly drawShares: { readonly platform: string; readonly opened: ReadonlyMap<number | null, string> } | null;
+  /** The number under which the actor's person offered a holder's key; from the log's own entries. */
+  readonly ownHolder: number | null;
+  /** Of a certificate that is dealt as the opening key's: its digest, and whether bids can be sealed to it. */
+  readonly openingKey: { readonly certSha256: string; readonly isInForm: boolean } | null;
+  /** Of a holder's share that comes sealed to the window key: what is in it, base64url, null when it does not open; and whether that is what was dealt. */
+  readonly layerShare: { readonly share: string | null; readonly isSound: boolean } | null;
   /** Of a quote that comes sealed: whether it opens to what it promises, and whether its bidder has one in this round already. */
   readonly sealedQuote: { readonly isSound: boolean; readonly isRepeated: boolean } | null;
   /** At the end of a round: the disclosure of each quote, by bidder; null when one does not open now. */

@@ -2,11 +2,13 @@
 import { canonicalise } from '../log/canonical.ts';
 import { formatInstant, parseInstant } from '../log/instant.ts';
 import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
-import { evidenceOf, proposeVerdict } from './attribution.ts';
+import { evidenceOf, isTenderersFault, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import { effectsOf } from './correction.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
+import { isLawfulLayer } from './lawful-layer.ts';
+import { isHalfOpen } from './layer.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { quotingBids, runningRound } from './quote-rounds.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
@@ -16,6 +18,7 @@ import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningSt
 import { MAX_MESSAGES_PER_BIDDER } from './steps/chat.ts';
 import { isAsShown } from './steps/correction.ts';
 import { isDrawOpen } from './steps/drawing.ts';
+import { ceremonyHindrance } from './steps/layer.ts';
 import { isAnyOpen } from './steps/objection.ts';
 import { isDue } from './steps/point.ts';
 import { isQuotingOpen } from './steps/quotes.ts';
@@ -60,7 +63,10 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       return mayGive(role as Role, event.body.role) && isHis && isLeft;
     }
     case 'OpeningPublished':
-      return event.body.checkInOpensAt === formatInstant(before.deadlineAt - policy.checkInLeadMs);
+      return (
+        event.body.checkInOpensAt === formatInstant(before.deadlineAt - policy.checkInLeadMs) &&
+        ceremonyHindrance(before) === null
+      );
     case 'OpeningPostponed':
       return (event.receivedAt ?? event.at) < before.deadlineAt;
     case 'OpeningRescheduled': {
@@ -137,7 +143,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     }
     case 'AttributionProposed': {
       const bid = bidOf(before, event.body.bidder);
-      if (bid === undefined || isDecrypted(bid) || isGivenUp(bid)) return false;
+      if (bid === undefined || isDecrypted(bid) || isGivenUp(bid) || bids.some(isHalfOpen)) return false;
       const evidence = evidenceOf(before, bid);
       return (
         canonicalise(event.body.evidence) === canonicalise(evidence) && event.body.verdict === proposeVerdict(evidence)
@@ -146,6 +152,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'RulingGiven': {
       const bid = bidOf(before, event.body.bidder);
       if (bid === undefined || isDecrypted(bid) || isGivenUp(bid) || event.body.by !== role) return false;
+      if (event.body.verdict === 'deemed_revoked' && isTenderersFault(bid)) return false;
       const verdict = verdictOf(bid);
       return verdict === null || verdict === 'unknown';
     }
@@ -235,6 +242,16 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'DrawingVoidProposed':
     case 'DrawingVoided':
       return isLawfulDrawing(before, event, role);
+    case 'HolderKeyOffered':
+    case 'OpeningKeyDealt':
+    case 'ShareAcknowledged':
+    case 'UnsealingOpened':
+    case 'LayerShareGiven':
+    case 'LayerShareRefused':
+    case 'LayerOpened':
+    case 'LayerFailed':
+    case 'UnsealingClosed':
+      return isLawfulLayer(before, event, role);
     case 'CorrectionProposed': {
       const { by, correction, effects } = event.body;
       return by === role && isAsShown(effects, effectsOf(before, correction));

@@ -17,6 +17,7 @@ export const NOTICE_TYPES = [
   'OpeningRescheduled',
   'WindowOpened',
   'WindowExtended',
+  'UnsealingOpened',
   'OpeningSuspended',
   'OpeningResumed',
   'RecordIssued',

@@ -33,7 +33,6 @@ type CellFor<Each extends readonly unknown[]> = { readonly [I in keyof Each]: Ce
 type Row = CellFor<typeof PHASES>;
 
 const y = 'yes';
-const x = 'not_available_yet';
 const p = 'not_published_yet';
 const e = 'too_early';
 const l = 'too_late';
@@ -67,7 +66,12 @@ export const PHASE_TABLE = {
   DecryptBid:         [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
   RecordDecryption:   [ p,  w,  w,  w,  w,  w,  y,  v,  v,  y,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
   CloseWindow:        [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
-  UnsealLayer:        [ p,  e,  e,  e,  e,  e,  e,  x,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  OfferHolderKey:     [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
+  DealOpeningKey:     [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
+  AcknowledgeShare:   [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
+  UnsealLayer:        [ p,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  RecordLayer:        [ p,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  CloseUnsealing:     [ p,  e,  e,  e,  e,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
   GiveRuling:         [ p,  e,  e,  e,  e,  e,  e,  e,  y,  e,  y,  e,  y,  l,  l,  l,  o,  o,  o,  e],
   ContestRuling:      [ p,  e,  e,  e,  e,  e,  e,  e,  y,  e,  y,  e,  y,  l,  l,  l,  o,  o,  o,  e],
   DeclareFailed:      [ p,  e,  e,  e,  e,  e,  e,  e,  y,  e,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],

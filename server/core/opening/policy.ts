@@ -46,6 +46,20 @@ export const RemedyRulesSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** Holders of one opening key: everyone of a tenderer's side who may have to be there. */
+export const MAX_HOLDERS = 9;
+
+/** The second layer: how many hold a share of the opening key, how many of them open it, and how long they have after the window, ms. */
+export const LayerRulesSchema = Type.Object(
+  {
+    holders: Type.Integer({ minimum: 2, maximum: MAX_HOLDERS }),
+    threshold: Type.Integer({ minimum: 2, maximum: MAX_HOLDERS }),
+    windowMs: Type.Integer({ minimum: 1_000, maximum: 120 * MINUTE }),
+  },
+  { additionalProperties: false },
+);
+export type LayerRules = Type.Static<typeof LayerRulesSchema>;
+
 export const PolicySchema = Type.Object(
   {
     /** Fewer sealed bids than this at the deadline and the tender fails (条例44, 87号令41/43). */
@@ -81,7 +95,9 @@ export const PolicySchema = Type.Object(
         { additionalProperties: false },
       ),
     ),
-    tendererLayer: Type.Boolean(),
+    /** 招标人解密: whether bids are sealed to an opening key of tenderer, host and witness as well. */
+    tendererLayer: Type.Union([Type.Literal(false), LayerRulesSchema]),
+    /** Whether the window key itself is held by several people. */
     blindWindow: Type.Boolean(),
   },
   { additionalProperties: false },
@@ -206,6 +222,16 @@ export function areLawfulRounds(profile: ProfileName, { quoteRounds }: Pick<Poli
   return profile === 'negotiation' && quoteRounds.roundMs >= LEAST_ROUND_MS;
 }
 
+/** Least time outside a rehearsal for giving shares. */
+const LEAST_LAYER_MS = 5 * MINUTE;
+
+/** Can as many holders as are needed be there, and have they room to act? */
+export function isLawfulLayer(profile: ProfileName, { tendererLayer }: Pick<Policy, 'tendererLayer'>): boolean {
+  if (tendererLayer === false) return true;
+  const { holders, threshold, windowMs } = tendererLayer;
+  return threshold <= holders && (profile === 'rehearsal' || windowMs >= LEAST_LAYER_MS);
+}
+
 /** Does the remedy leave room to act? */
 export function isLawfulRemedy(profile: ProfileName, { remedy }: Pick<Policy, 'remedy'>): boolean {
   return remedy === 'none' || profile === 'rehearsal' || remedy.windowMs >= LEAST_REMEDY_MS;
@@ -225,5 +251,5 @@ export function isLawfulDraw(profile: ProfileName, { draw }: Pick<Policy, 'draw'
  * Why: a draw that is promised to the bidders and quietly left out would be a broken promise on the log; better no opening.
  */
 export function promisesTooMuch(policy: Policy): boolean {
-  return policy.tendererLayer || policy.blindWindow;
+  return policy.blindWindow;
 }

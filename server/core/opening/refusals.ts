@@ -45,7 +45,6 @@ export const REFUSALS = {
   // role
   role_not_allowed: { en: 'Your role in this opening may not do this.', zh: '您在本次开标中的角色不能进行此操作。' },
   // phase
-  not_available_yet: { en: 'This step is not available in this version.', zh: '本版本尚未提供此步骤。' },
   not_published_yet: { en: 'The opening has not been published yet.', zh: '本次开标尚未发布。' },
   too_early: { en: 'The opening has not come to this step yet.', zh: '本次开标尚未进行到此步骤。' },
   too_late: { en: 'The opening is past this step.', zh: '本次开标已经过了此步骤。' },
@@ -80,6 +79,10 @@ export const REFUSALS = {
   policy_not_lawful: {
     en: 'The policy lies outside what the regime profile allows.',
     zh: '开标规则超出所选采购方式允许的范围。',
+  },
+  not_available_yet: {
+    en: 'The policy promises what this version cannot keep.',
+    zh: '开标规则包含本版本尚不能兑现的承诺。',
   },
   quorum_out_of_reach: {
     en: 'The platform asks for more cosigners than it names; its operator must correct this.',
@@ -187,6 +190,43 @@ export const REFUSALS = {
     zh: '没有投标解密成功，无报价可唱。',
   },
   some_decrypted: { en: 'Some bids were decrypted; they go on.', zh: '已有投标解密成功，开标应继续进行。' },
+  not_the_bidders_fault: {
+    en: 'The second layer was not opened by its holders; that is never the bidder’s fault.',
+    zh: '第二层未能由开标密钥持有人打开，不属于投标人原因，不得认定为视为撤销。',
+  },
+  // second layer
+  no_layer_promised: { en: 'The policy promises no second layer.', zh: '开标规则未规定招标人解密。' },
+  too_many_holders: { en: 'Too many keys have been offered by holders.', zh: '提交的持有人公钥过多。' },
+  not_for_these_holders: {
+    en: 'The shares are not one for each of as many holders as the policy says.',
+    zh: '密钥份额与规则规定的持有人数不符，或未逐一对应已登记的持有人。',
+  },
+  opening_key_not_in_form: {
+    en: 'The certificate is none that bids can be sealed to.',
+    zh: '开标密钥证书不符合要求，无法用于加密投标文件。',
+  },
+  opening_key_not_dealt: {
+    en: 'The policy promises a second layer, and no opening key has been dealt.',
+    zh: '规则要求招标人解密，开标密钥尚未生成分发。',
+  },
+  another_opening_key: { en: 'Another opening key has been dealt since.', zh: '开标密钥已重新生成分发。' },
+  not_a_holder: { en: 'No share of the opening key was dealt to you.', zh: '您未持有开标密钥份额。' },
+  shares_not_acknowledged: {
+    en: 'Not every holder has acknowledged its share of the opening key.',
+    zh: '尚有持有人未确认其开标密钥份额。',
+  },
+  holder_has_left: {
+    en: 'A holder of a share has left its role; deal the opening key anew.',
+    zh: '有份额持有人已不再担任其角色，请重新生成分发开标密钥。',
+  },
+  not_sealed_to_opening_key: {
+    en: 'The bid must be sealed to the opening key of this opening as well.',
+    zh: '投标文件还须以本次开标的开标密钥加密。',
+  },
+  unsealing_is_over: { en: 'The time to give shares is over.', zh: '提交开标密钥份额的时限已结束。' },
+  share_already_given: { en: 'Your share is there.', zh: '您的份额已收到。' },
+  shares_complete: { en: 'There are as many shares as are needed.', zh: '开标密钥份额已足够。' },
+  shares_missing: { en: 'There are too few shares of the opening key.', zh: '开标密钥份额不足。' },
   // remedy
   no_remedy_promised: { en: 'The policy promises no remedy.', zh: '开标规则未规定补救方案。' },
   remedy_used: { en: 'The remedy has been used.', zh: '补救程序已经使用过。' },

@@ -2,9 +2,10 @@
 import * as Type from 'typebox';
 import { DigestText, InstantText, Name, ReasonText } from './details.ts';
 import type { Facts, RegisterFacts } from './facts.ts';
+import { layerRules } from './layer.ts';
 import type { Phase } from './phases.ts';
 import { type Refusal, type RefusalCode, refuse } from './refusals.ts';
-import { CreditCode, type Lodgement, type RosterRow } from './rows.ts';
+import { CreditCode, LayerPromiseSchema, type Lodgement, type RosterRow } from './rows.ts';
 import type { OpeningState } from './state.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -24,6 +25,7 @@ export const LodgedBidSchema = Type.Object(
     openingListCommit: DigestText,
     cekCommit: DigestText,
     contentCommit: DigestText,
+    layer: Type.Optional(LayerPromiseSchema),
     policyHash: DigestText,
     deadlineAt: InstantText,
     lotId: Type.String({ minLength: 1, maxLength: 200 }),
@@ -176,7 +178,10 @@ export function registerPhaseRefusal(type: RegisterCommandType, phase: Phase): R
  */
 export function decideRegister(
   register: RegisterState,
-  opening: Pick<OpeningState, 'phase' | 'deadlineAt' | 'checkInOpensAt' | 'policyHash' | 'details' | 'notices'>,
+  opening: Pick<
+    OpeningState,
+    'phase' | 'deadlineAt' | 'checkInOpensAt' | 'policyHash' | 'details' | 'notices' | 'layer' | 'policy'
+  >,
   command: RegisterCommand,
   facts: Pick<Facts, 'receivedAt'>,
 ): RegisterDecision {
@@ -192,6 +197,8 @@ export function decideRegister(
       const fits =
         data.policyHash === policyHash && data.deadlineAt === details.deadlineAt && data.lotId === details.lot.code;
       if (!fits) return refuse('statement_not_for_this_opening');
+      const sealedTo = layerRules(opening.policy) === null ? undefined : opening.layer.key?.certSha256;
+      if (data.layer?.openingCertSha256 !== sealedTo) return refuse('not_sealed_to_opening_key');
       if (register.bidIds.has(data.bidId)) return refuse('bid_id_used');
       if (data.replaces !== (mine?.standing?.bidId ?? null)) return refuse('statement_replaces_another');
       return { events: [{ type: 'BidLodged', body: data }] };
@@ -313,6 +320,7 @@ export function freezeRegister(
       openingListCommit: s.openingListCommit,
       cekCommit: s.cekCommit,
       contentCommit: s.contentCommit,
+      ...(s.layer === undefined ? {} : { layer: s.layer }),
       receiptSha256: s.receiptSha256,
       lodgedAt: formatInstant(s.lodgedAt),
     }),

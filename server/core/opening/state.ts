@@ -4,6 +4,7 @@ import type { StandingCorrection } from './correction.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
+import type { Layer } from './layer.ts';
 import type { Notice } from './notices.ts';
 import type { Phase } from './phases.ts';
 import type { Policy, ProfileName, WitnessPoint } from './policy.ts';
@@ -33,6 +34,8 @@ export type Bid = {
   readonly challengeAcknowledged: boolean;
   readonly attempts: readonly Attempt[];
   readonly lateAttempts: number;
+  /** Opened by the opening key as well; true from the start where the policy promises no second layer. */
+  readonly isLayerOpen: boolean;
   /** When its bidder revoked it after the deadline, by receipt (条例35); null while it stands. */
   readonly revokedAt: number | null;
   readonly proposal: { readonly verdict: Verdict; readonly evidence: Evidence } | null;
@@ -124,6 +127,7 @@ export type OpeningState = {
   /** The latest round. */
   readonly drawing: Drawing | null;
   readonly remedy: Remedy | null;
+  readonly layer: Layer;
   readonly prices: Knowable<readonly PriceRow[]> | null;
   readonly quoteRounds: readonly QuoteRound[];
   readonly record: OpeningRecordHead | null;
@@ -160,9 +164,10 @@ export function isGivenUp(bid: Bid): boolean {
   return bid.revokedAt !== null && !isDecrypted(bid);
 }
 
-/** Neither opened nor ruled on alike nor given up: the others' prices wait for a ruling. */
+/** Neither opened nor ruled on alike nor given up, or opened by one key of two: the others' prices wait for it. */
 export function isUnsettled(bid: Bid): boolean {
-  return !isDecrypted(bid) && !isGivenUp(bid) && verdictOf(bid) === null;
+  if (isDecrypted(bid)) return !bid.isLayerOpen;
+  return !isGivenUp(bid) && verdictOf(bid) === null;
 }
 
 /** What became of a bid, in the words of the record; what nobody has ruled on alike is unknown. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { heldKeyAgent, type KeyAgent, pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } from '../../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../../server/cli/person/act.ts';
+import { openingCertificateOf } from '../../../server/cli/person/holding.ts';
 import { letIn } from '../../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';
@@ -57,6 +58,8 @@ export type Platform = {
   bidder(index: number): Promise<Person>;
   /** Drafts and publishes an opening whose deadline is `deadlineMs` away. */
   publish(openingId: string, deadlineMs: number, policy?: Partial<Policy>): Promise<void>;
+  /** Drafts it only. */
+  draft(openingId: string, deadlineMs: number, policy?: Partial<Policy>): Promise<void>;
   /** Lets time pass until the opening stands in this phase. */
   passUntil(openingId: string, phase: string): Promise<void>;
 };
@@ -134,6 +137,35 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     return heldKeyAgent([heldKey(signing), heldKey(encryption)]);
   }
 
+  async function draft(openingId: string, deadlineMs: number, policy: Partial<Policy> = {}): Promise<void> {
+    const { host, tenderer, witness, supervisor } = officials;
+    await createOpening(host, {
+      openingId,
+      profile: 'rehearsal',
+      details: {
+        title: '道路工程',
+        project: { code: 'P-1', name: '道路工程' },
+        lot: { code: LOT, name: '第一标段' },
+        tenderer: '招标人',
+        agency: '代理机构',
+        place: '开标一室',
+        deadlineAt: formatInstant(world.now() + deadlineMs),
+      },
+      policy: {
+        ...PROFILES.rehearsal.defaults,
+        minimumBidders: 1,
+        checkInLeadMs: 10 * MINUTE,
+        decryptionWindowMs: 30 * MINUTE,
+        confirmationMs: 5 * MINUTE,
+        ...policy,
+      },
+      assignments: Object.entries({ host, tenderer, witness, supervisor }).map(([role, { account }]) => ({
+        role,
+        account,
+      })),
+    });
+  }
+
   return {
     url: server.url,
     db,
@@ -147,34 +179,10 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     async bidder(index) {
       return enter(await keysOf(holderOf(index)), `bidder-${index}`);
     },
-    async publish(openingId, deadlineMs, policy = {}) {
-      const { host, tenderer, witness, supervisor } = officials;
-      await createOpening(host, {
-        openingId,
-        profile: 'rehearsal',
-        details: {
-          title: '道路工程',
-          project: { code: 'P-1', name: '道路工程' },
-          lot: { code: LOT, name: '第一标段' },
-          tenderer: '招标人',
-          agency: '代理机构',
-          place: '开标一室',
-          deadlineAt: formatInstant(world.now() + deadlineMs),
-        },
-        policy: {
-          ...PROFILES.rehearsal.defaults,
-          minimumBidders: 1,
-          checkInLeadMs: 10 * MINUTE,
-          decryptionWindowMs: 30 * MINUTE,
-          confirmationMs: 5 * MINUTE,
-          ...policy,
-        },
-        assignments: Object.entries({ host, tenderer, witness, supervisor }).map(([role, { account }]) => ({
-          role,
-          account,
-        })),
-      });
-      await act(host, openingId, { type: 'PublishOpening', role: 'host', data: {} });
+    draft,
+    async publish(openingId, deadlineMs, policy) {
+      await draft(openingId, deadlineMs, policy);
+      await act(officials.host, openingId, { type: 'PublishOpening', role: 'host', data: {} });
     },
     async passUntil(openingId, phase) {
       for (let steps = 0; steps < 200; steps++) {
@@ -198,7 +206,8 @@ export async function seal(
   amount: string,
   change: Partial<OpeningList> = {},
 ): Promise<string> {
-  const { terms } = await readOpening(person, OPENING);
+  const { terms, state } = await readOpening(person, OPENING);
+  const openingCertificate = openingCertificateOf(state);
   const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', platform.world.now());
   const out = join(platform.folder, `${person.creditCode}-${amount}.p7m`);
   await sealBid({
@@ -211,6 +220,7 @@ export async function seal(
     out,
     unwrap: await person.keys.unwrapper(certSha256),
     randomBytes: platform.world.randomBytes,
+    ...(openingCertificate && { openingCertificate }),
   });
   return out;
 }

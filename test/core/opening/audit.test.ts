@@ -1,10 +1,13 @@
 /** The audit: an honest log passes whatever is withheld, and each forgery is named. */
 import fc from 'fast-check';
+import { fromBase64Url } from '../../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { AUDIT_PROBLEMS, type AuditCode } from '../../../server/core/opening/audit.ts';
 import { shareCommitment } from '../../../server/core/opening/draw.ts';
 import type { EventType } from '../../../server/core/opening/events.ts';
+import { shareCommit } from '../../../server/core/seal/opening-key.ts';
+import { sha256 } from '../../../server/hash.ts';
 import {
   audit,
   body,
@@ -17,7 +20,7 @@ import {
   type Values,
 } from '../../support/opening-forgery.ts';
 import { actOf, bidderWho, digest, OPENING_ID, openingListOf, staffWho } from '../../support/opening-people.ts';
-import { drawNow, quoteNow, reach } from '../../support/opening-phases.ts';
+import { drawNow, quoteNow, reach, shareOf } from '../../support/opening-phases.ts';
 import { DEADLINE, MINUTE } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
@@ -295,6 +298,36 @@ t.test('released quotes: each committed to in the round, every opened bid on a l
   ] as [string, Json[]][])
     t.same(shown(changed), ['quotes_differ'], what);
   t.same(forge('QuoteReceived', body({ commitment: digest('another') }), 0, lines).includes('quotes_differ'), true);
+});
+
+t.test('keys of a second layer that are not what they are called, and a right share called wrong', async (t) => {
+  const s = reach('TendererDecrypting');
+  s.go('UnsealLayer', shareOf(s, 2), { role: 'host' }, { ownHolder: 2, layerShare: { share: 'AAAA', isSound: false } });
+  const { lines } = s;
+  const other = digest('other');
+  for (const [type, change] of [
+    ['HolderKeyOffered', { kid: other }],
+    ['OpeningKeyDealt', { certSha256: other }],
+    ['OpeningKeyDealt', { certificate: 'AAA' }],
+  ] as [EventType, Values][])
+    t.ok(forge(type, body(change), 0, lines).includes('opening_key_differs'), type);
+  const lodgements = lines.find((l) => l.entry.type === 'BidsSealed')?.disclosed['lodgements'] as Values[];
+  const [first, ...rest] = lodgements as [Values, ...Values[]];
+  const layer = { ...(first['layer'] as Values), openingCertSha256: other };
+  for (const changed of [{ ...first, layer }, Object.fromEntries(Object.entries(first).filter(([n]) => n !== 'layer'))])
+    t.ok(forge('BidsSealed', fields({ lodgements: [changed, ...rest] }), 0, lines).includes('opening_key_differs'));
+  for (const share of [null, 'A', 5])
+    t.same(forge('LayerShareRefused', fields({ share }), 0, lines), ['layer_share_differs'], String(share));
+  const right = 'AAAA';
+  const commitment = shareCommit(sha256, { openingId: OPENING_ID, holder: 2 }, fromBase64Url(right));
+  const dealt = lines.map((line) => {
+    if (line.entry.type !== 'OpeningKeyDealt') return line;
+    const shares = (line.entry.body['shares'] as Values[]).map((one) =>
+      one['holder'] === 2 ? { ...one, commitment } : one,
+    );
+    return { ...line, entry: { ...line.entry, body: { ...line.entry.body, shares } } };
+  });
+  t.ok(forge('LayerShareRefused', body({ commitment }), 0, dealt).includes('layer_share_differs'), 'a right one');
 });
 
 t.test('every problem is said in two languages and shown by a forgery above', async (t) => {

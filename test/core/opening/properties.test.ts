@@ -8,6 +8,7 @@ import { COMMAND_TYPES, COMMANDS, type Command, type CommandType } from '../../.
 import { decide } from '../../../server/core/opening/decide.ts';
 import { type LoggedEvent, withheld } from '../../../server/core/opening/events.ts';
 import { begin, evolve, learn } from '../../../server/core/opening/evolve.ts';
+import { halfOpenBids } from '../../../server/core/opening/layer.ts';
 import { phaseCell } from '../../../server/core/opening/phases.ts';
 import { WITNESS_POINTS } from '../../../server/core/opening/policy.ts';
 import { PEOPLE, type PersonRole, type Role } from '../../../server/core/opening/roles.ts';
@@ -15,8 +16,18 @@ import { isUndecided, type OpeningState } from '../../../server/core/opening/sta
 import { canSee, RELEASES, roleSees } from '../../../server/core/opening/visibility.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest } from '../../support/opening-people.ts';
-import { BUILT, DETOURS, promiseOf, quoteOf, reach, type STANDS } from '../../support/opening-phases.ts';
-import { type Line, refusalOf, type Script, SECOND, scriptedShare } from '../../support/opening-script.ts';
+import {
+  BUILT,
+  DEALT,
+  DETOURS,
+  LAYER,
+  promiseOf,
+  quoteOf,
+  reach,
+  type STANDS,
+  shareOf,
+} from '../../support/opening-phases.ts';
+import { type Line, refusalOf, type Script, SECOND, scriptedShare, WINDOW_KEY } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
 /** One wish: who asks what, with which numbers, how long after the one before. */
@@ -65,7 +76,11 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
   const special: Partial<Record<CommandType, unknown>> = {
     AmendDraft: {
       details: state.details,
-      policy: { ...state.policy, ceilingPrice: choice === 0 ? null : `100000${choice}.00` },
+      policy: {
+        ...state.policy,
+        ceilingPrice: choice === 0 ? null : `100000${choice}.00`,
+        tendererLayer: number === 5 ? LAYER : false,
+      },
     },
     AssignRole: { account: `someone/${number}`, role: given },
     WithdrawRole: { account: `someone/${number}`, role: given, reason },
@@ -87,6 +102,14 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
       bidder: waiting?.bidder ?? one,
       attempt: Math.max(1, waiting?.attempts.length ?? 1),
       failure: FAILURES[choice],
+    },
+    OfferHolderKey: { key: WINDOW_KEY },
+    DealOpeningKey: DEALT,
+    AcknowledgeShare: { secretCommit: choice === 0 ? digest('another') : DEALT.secretCommit },
+    UnsealLayer: choice === 0 ? { commitment: digest('another'), sealed: 'a.b.c.d.e' } : shareOf(s, one),
+    RecordLayer: {
+      bidder: halfOpenBids(state)[0]?.bidder ?? one,
+      failure: ([null, 'layer_wrong_key', 'layer_not_opened'] as const)[choice],
     },
     GiveRuling: { bidder: one, verdict: VERDICTS[choice], reason },
     IssueRecord: { note: choice === 0 ? '' : `第${choice}次更正` },
@@ -155,6 +178,8 @@ function play(
       outageSince,
       cosigned: w.choice !== 1,
       sealedQuote: { isSound: true, isRepeated: s.quoters().includes(w.number) },
+      ownHolder: s.state.layer.holders.some((one) => one.holder === w.number) ? w.number : null,
+      layerShare: { share: w.choice === 2 ? null : 'AAAA', isSound: w.choice === 1 },
     };
     const command = { type, data, actor } as unknown as Command;
     const refused = refusalOf(decide(s.state, command, s.facts(facts)));
@@ -210,6 +235,7 @@ function shared({
   failure,
   drawing,
   remedy,
+  layer,
   quoteRounds,
   size,
   objections,
@@ -227,6 +253,7 @@ function shared({
     failure,
     drawing,
     remedy,
+    layer: { ...layer, holders: layer.holders.map(({ holder, kid }) => [holder, kid]) },
     quoteRounds: quoteRounds.map((round) => ({ ...round, rows: round.rows === null ? null : 'released' })),
     size,
     record: heads,

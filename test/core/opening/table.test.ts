@@ -20,12 +20,17 @@ import {
   type BuiltPhase,
   closeCommitments,
   commitNow,
+  DEALT,
   type DetourPhase,
   DRAW,
   DRAW_AFTER,
+  dealNow,
   decryptNow,
   failedWithObjections,
+  giveShares,
+  LAYER,
   object,
+  offerKeys,
   playTo,
   promiseOf,
   quoteNow,
@@ -37,6 +42,7 @@ import {
   ruleAlike,
   SILENT,
   STANDS,
+  shareOf,
   suspend,
   WRONG_KEY,
 } from '../../support/opening-phases.ts';
@@ -55,6 +61,7 @@ import {
   scriptedShare,
   supervisor,
   tenderer,
+  WINDOW_KEY,
   witness,
 } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
@@ -122,6 +129,12 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   },
   SubmitQuote: (s) => ask(quoteOf(s, 1), bidder(1)),
   ReleaseQuotes: (s) => ask({}, clock, { at: s.state.quoteRounds.at(-1)?.closesAt ?? 0 }),
+  OfferHolderKey: () => ask({ key: WINDOW_KEY }, tenderer),
+  DealOpeningKey: (s) => ask(DEALT, offerKeys(s) && tenderer),
+  AcknowledgeShare: (s) => ask({ secretCommit: DEALT.secretCommit }, dealNow(s) && witness, { ownHolder: 3 }),
+  UnsealLayer: (s) => ask(shareOf(s, 2), host, { ownHolder: 2, layerShare: { share: 'AAAA', isSound: true } }),
+  RecordLayer: (s) => ask({ bidder: 1, failure: null }, giveShares(s, 1, 2) && platform),
+  CloseUnsealing: (s) => ask({}, clock, { at: s.state.layer.unsealing?.closesAt ?? 0 }),
   OpenWindow: () => ask({}, host),
   ExtendWindow: () => ask({ extraMs: MINUTE, reason: '网络拥堵' }, host),
   EndWindowEarly: (s) => {
@@ -216,6 +229,7 @@ const asked = (s: Script, type: CommandType, { data, actor, facts }: Ask) =>
   decide(s.state, { type, data, actor } as unknown as Command, s.facts(facts));
 const anyone = (type: CommandType): Actor => ({ role: COMMANDS[type].roles[0], bidder: 1 });
 
+const OF_CEREMONY: readonly CommandType[] = ['OfferHolderKey', 'DealOpeningKey', 'AcknowledgeShare'];
 const standing = new Map(STANDS.map((phase) => [phase, reach(phase)]));
 function stand(phase: BuiltPhase | DetourPhase): Script {
   const s = standing.get(phase);
@@ -237,6 +251,7 @@ function standFor(phase: BuiltPhase | DetourPhase, type: CommandType): Script {
   if (isObjection && phase === 'Failed') return failedWithObjections(0);
   if (type === 'StartQuoteRound' && phase === 'Announcing')
     return reach(phase, { profile: 'negotiation', policy: { quoteRounds: ROUNDS } });
+  if (OF_CEREMONY.includes(type)) return reach(phase, { policy: { tendererLayer: LAYER } });
   if (type === 'OpenRemedy') return reach(phase, { policy: { remedy: REMEDY } });
   if (type === 'StartDrawing') return reach(phase, { policy: { draw: phase === 'Announcing' ? DRAW_AFTER : DRAW } });
   const isSilent = type === 'DeclareFailed' && phase === 'Attribution';
@@ -296,6 +311,7 @@ t.test('suspension is refused after the phase and before the own checks', async 
     'RosterPublished',
     'Drawing',
     'Decrypting',
+    'TendererDecrypting',
     'Attribution',
     'Remedy',
     'Announcing',

@@ -10,6 +10,7 @@ import type { Facts } from '../facts.ts';
 import {
   areLawfulRounds,
   isLawfulDraw,
+  isLawfulLayer,
   isLawfulRemedy,
   type Policy,
   type ProfileName,
@@ -19,6 +20,7 @@ import {
 import { type Refusal, refuse } from '../refusals.ts';
 import { ASSIGNABLE } from '../roles.ts';
 import { numberOf } from '../state.ts';
+import { ceremonyHindrance } from './layer.ts';
 import { earlyObjections } from './objection.ts';
 
 export type CreationRequest = {
@@ -75,6 +77,7 @@ function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Ref
     unlawfulMember(profile, policy) !== null ||
     !isLawfulDraw(profile, policy) ||
     !isLawfulRemedy(profile, policy) ||
+    !isLawfulLayer(profile, policy) ||
     !areLawfulRounds(profile, policy)
   )
     return refuse('policy_not_lawful');
@@ -107,6 +110,8 @@ export const amendDraft: Step<'AmendDraft'> = (state, { data }, facts) => {
 export const publishOpening: Step<'PublishOpening'> = (state, _command, facts) => {
   const roles = ASSIGNABLE.filter((role) => role !== 'auditor');
   if (!roles.every((role) => facts.assigned.includes(role))) return refuse('no_supervisor_assigned');
+  const hindrance = ceremonyHindrance(state);
+  if (hindrance !== null) return refuse(hindrance);
   const checkInOpensAt = state.deadlineAt - state.policy.checkInLeadMs;
   const times = { deadlineAt: state.deadlineAt, checkInOpensAt };
   if (!hasLawfulLead(state.profile, times, facts.receivedAt)) return refuse('deadline_too_soon');

@@ -1,12 +1,12 @@
 // The decryption window: opened by the host, half-open [opensAt, closesAt), ended by the clock once every act in it is decided.
 import { formatInstant } from '../../log/instant.ts';
-import { evidenceOf, proposeVerdict } from '../attribution.ts';
 import { DECRYPTION_FAULTS } from '../commands.ts';
 import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
 import { isDrawOpen } from './drawing.ts';
+import { proposals, unsealingOpened } from './layer.ts';
 
 /** Tries one bidder has in the window: enough for every token and reader in the office, too few to load the vault. */
 export const MAX_DECRYPTION_ATTEMPTS = 20;
@@ -67,7 +67,8 @@ export const endWindowEarly: Step<'EndWindowEarly'> = (state, _command, facts) =
   if (standingOf(window, facts.receivedAt) !== 'open') return refuse('window_is_over');
   if (!state.bids.every((bid) => isDecrypted(bid) || isGivenUp(bid))) return refuse('window_running');
   // received in time and decided a little later: never dated beyond the end itself
-  return { events: [windowClosed(Math.min(facts.at, window.closesAt), 'all_decrypted')] };
+  const closed = windowClosed(Math.min(facts.at, window.closesAt), 'all_decrypted');
+  return { events: [closed, ...unsealingOpened(state, facts.at)] };
 };
 
 function windowClosed(at: number, why: 'time' | 'all_decrypted'): NewEvent {
@@ -114,21 +115,13 @@ export const recordRefusedAttempt: Step<'RecordRefusedAttempt'> = (state, { data
 /**
  * The end of the window: only after every act received before it has been decided, and then as of its exact end.
  *
- * Source: 20号令 art. 30–31. The proposals of attribution are part of the same commit.
+ * Source: 20号令 art. 30–31. The proposals of attribution are part of the same commit, where no second layer waits to be opened.
  */
 export const closeWindow: Step<'CloseWindow'> = (state, _command, facts) => {
   const window = windowOf(state);
   if (standingOf(window, facts.at) !== 'after') return refuse('before_its_time');
   if (facts.undecided > 0 || state.bids.some(isUndecided)) return refuse('acts_still_undecided');
-  const proposals = state.bids
-    .filter((bid) => !isDecrypted(bid) && !isGivenUp(bid))
-    .map((bid): NewEvent => {
-      const evidence = evidenceOf(state, bid);
-      return {
-        type: 'AttributionProposed',
-        body: { bidder: bid.bidder, verdict: proposeVerdict(evidence), evidence },
-        fields: {},
-      };
-    });
-  return { events: [windowClosed(window.closesAt, 'time'), ...proposals] };
+  const unsealing = unsealingOpened(state, facts.at);
+  const next = unsealing.length > 0 ? unsealing : proposals(state);
+  return { events: [windowClosed(window.closesAt, 'time'), ...next] };
 };

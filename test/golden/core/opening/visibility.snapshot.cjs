@@ -80,6 +80,25 @@ AttemptRefused.act: supervisor, auditor
 WindowClosed.who: tenderer, host, witness, supervisor, auditor
 WindowClosed.source: supervisor, auditor
 WindowClosed.act: supervisor, auditor
+HolderKeyOffered.who: tenderer, host, witness, supervisor, auditor
+HolderKeyOffered.source: supervisor, auditor
+HolderKeyOffered.act: supervisor, auditor
+OpeningKeyDealt.who: tenderer, host, witness, supervisor, auditor
+OpeningKeyDealt.source: supervisor, auditor
+OpeningKeyDealt.act: supervisor, auditor
+ShareAcknowledged.who: tenderer, host, witness, supervisor, auditor
+ShareAcknowledged.source: supervisor, auditor
+ShareAcknowledged.act: supervisor, auditor
+UnsealingOpened.who: tenderer, host, witness, supervisor, auditor
+UnsealingOpened.source: supervisor, auditor
+UnsealingOpened.act: supervisor, auditor
+LayerShareGiven.who: tenderer, host, witness, supervisor, auditor
+LayerShareGiven.source: supervisor, auditor
+LayerShareGiven.act: supervisor, auditor
+LayerShareRefused.who: tenderer, host, witness, supervisor, auditor
+LayerShareRefused.source: supervisor, auditor
+LayerShareRefused.act: supervisor, auditor
+LayerShareRefused.share: supervisor, auditor
 RemedyOpened.who: tenderer, host, witness, supervisor, auditor
 RemedyOpened.source: supervisor, auditor
 RemedyOpened.act: supervisor, auditor

@@ -1,0 +1,69 @@
+// The second layer's digests computed again from the log: keys by their names, the certificate, what every bid promised to be sealed to, and a refused share that was shown.
+import { fromBase64, fromBase64Url, toBase64Url } from '../log/base64.ts';
+import { canonicalise } from '../log/canonical.ts';
+import { LogFormatError } from '../log/error.ts';
+import type { Sha256 } from '../log/hash.ts';
+import { shareCommit } from '../seal/opening-key.ts';
+import type { DigestText, Finding } from './audit-lists.ts';
+import type { LayerEvent } from './evolve-layer.ts';
+import { layerRules, shareDealtTo } from './layer.ts';
+import type { OpeningState } from './state.ts';
+
+/** What is wrong with an event of the second layer, beyond the rules. */
+export function layerProblem(
+  before: OpeningState | null,
+  event: LayerEvent,
+  digest: DigestText,
+  sha256: Sha256,
+): Finding {
+  switch (event.type) {
+    case 'HolderKeyOffered': {
+      const { crv, kty, x, y } = event.body.key;
+      return digest(canonicalise({ crv, kty, x, y })) === event.body.kid ? null : 'opening_key_differs';
+    }
+    case 'OpeningKeyDealt': {
+      const { certificate, certSha256 } = event.body;
+      return digestOf(certificate, sha256) === certSha256 ? null : 'opening_key_differs';
+    }
+    case 'LayerShareRefused':
+      return before === null ? null : refusedShareProblem(before, event, sha256);
+    default:
+      return null;
+  }
+}
+
+function digestOf(certificate: string, sha256: Sha256): string | null {
+  try {
+    return toBase64Url(sha256(fromBase64(certificate)));
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return null;
+    throw fault;
+  }
+}
+
+/** A share that is called wrong, and is shown to this reader, must be another than the one dealt: nobody is accused of a right one. */
+function refusedShareProblem(
+  { openingId, layer }: OpeningState,
+  { body, fields }: Extract<LayerEvent, { type: 'LayerShareRefused' }>,
+  sha256: Sha256,
+): Finding {
+  const { holder, why } = body;
+  const shown = fields['share'];
+  if (shown?.known !== true) return null;
+  if (why !== 'not_as_committed') return shown.value === null ? null : 'layer_share_differs';
+  if (typeof shown.value !== 'string') return 'layer_share_differs';
+  try {
+    const commitment = shareCommit(sha256, { openingId, holder }, fromBase64Url(shown.value));
+    return commitment === shareDealtTo(layer, holder)?.commitment ? 'layer_share_differs' : null;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return 'layer_share_differs';
+    throw fault;
+  }
+}
+
+/** Every sealed bid promises a layer to this opening's key, and none where the policy asks for no layer. */
+export function sealedToProblem({ policy, layer, lodgements }: OpeningState): Finding {
+  if (!lodgements.known) return null;
+  const wanted = layerRules(policy) === null ? undefined : layer.key?.certSha256;
+  return lodgements.value.every((one) => one.layer?.openingCertSha256 === wanted) ? null : 'opening_key_differs';
+}

@@ -1,0 +1,117 @@
+/** What the vault says of a second layer: whether a given share is the one dealt, whether a dealt certificate can be sealed to, and the opening key once its shares are there. */
+import { X509Certificate } from 'node:crypto';
+import { fromBase64, toBase64Url } from '../core/log/base64.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import type { Facts } from '../core/opening/facts.ts';
+import { isKeyGiven, type OpeningKey, shareDealtTo } from '../core/opening/layer.ts';
+import { personOf } from '../core/opening/staff.ts';
+import type { OpeningState } from '../core/opening/state.ts';
+import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
+import { CertificateError } from '../core/pki/der.ts';
+import { shareCommit } from '../core/seal/opening-key.ts';
+import { sha256 } from '../hash.ts';
+import type { LayerKey } from '../vault/layer-key.ts';
+import { openSecret } from '../vault/open-secret.ts';
+import { restoreOpeningKey } from '../vault/opening-key.ts';
+import { type KeySources, openingKey } from './opening-key.ts';
+
+/** An RSA key below this is no key to seal bids to. */
+const LEAST_RSA_BITS = 2048;
+
+/** The number under which this account's person offered a key; the recorder reads every field of its own log. */
+export function holderOf({ layer }: OpeningState, account: string | null): number | null {
+  if (account === null) return null;
+  const own = layer.holders.find((one) => one.account.known && personOf(one.account.value) === personOf(account));
+  return own?.holder ?? null;
+}
+
+/** What a certificate is that somebody deals as the opening key's. */
+export function lookAtOpeningKey({ certificate }: { readonly certificate: string }): NonNullable<Facts['openingKey']> {
+  const read = readCertificate(certificate);
+  if (read === null) return { certSha256: toBase64Url(sha256(new Uint8Array(0))), isInForm: false };
+  return { certSha256: toBase64Url(sha256(read.der)), isInForm: canBeSealedTo(read) };
+}
+
+function readCertificate(text: string): Certificate | null {
+  try {
+    return parseCertificate(fromBase64(text));
+  } catch (error) {
+    if (error instanceof LogFormatError || error instanceof CertificateError) return null;
+    throw error;
+  }
+}
+
+function canBeSealedTo({ der, keyUsage }: Certificate): boolean {
+  if (keyUsage?.includes('keyEncipherment') !== true) return false;
+  try {
+    const { publicKey } = new X509Certificate(der);
+    const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+    return publicKey.asymmetricKeyType === 'rsa' && bits >= LEAST_RSA_BITS;
+  } catch {
+    // OpenSSL reads it otherwise than we do, or not at all: no certificate to seal to.
+    return false;
+  }
+}
+
+/** Whether a sealed share is the one dealt to this holder; null when none was dealt to it, or no time for shares is running. Nothing of it is kept. */
+export async function lookAtLayerShare(
+  state: OpeningState,
+  data: { readonly sealed: string },
+  holder: number | null,
+  sources: KeySources,
+): Promise<Facts['layerShare']> {
+  const dealt = holder === null ? undefined : shareDealtTo(state.layer, holder);
+  if (state.phase !== 'TendererDecrypting' || holder === null || dealt === undefined) return null;
+  const share = await openGiven(state, { holder, sealed: data.sealed }, sources);
+  if (share === null) return { share: null, isSound: false };
+  const isSound = shareCommit(sha256, { openingId: state.openingId, holder }, share) === dealt.commitment;
+  return { share: toBase64Url(share), isSound };
+}
+
+async function openGiven(
+  { openingId, window }: OpeningState,
+  { holder, sealed }: { readonly holder: number; readonly sealed: string },
+  sources: KeySources,
+): Promise<Uint8Array | null> {
+  const kid = window?.kid ?? '';
+  const key = await openingKey(openingId, kid, sources);
+  if (key === null) return null;
+  return openSecret(sealed, key, kid, { about: 'unsealing_share', openingId, holder });
+}
+
+/** The opening key's certificate, and its private half when the shares on the log give it; the caller erases that. Undefined where there is no layer. */
+export async function layerKeyOf(state: OpeningState, sources: KeySources): Promise<LayerKey | undefined> {
+  const { key } = state.layer;
+  if (state.policy.tendererLayer === false) return undefined;
+  if (key === null) throw new Error('a second layer was promised and no opening key dealt');
+  const certificate = fromBase64(key.certificate);
+  if (!isKeyGiven(state)) return { certificate, privateKey: null };
+  return { certificate, privateKey: await restore(state, key, certificate, sources) };
+}
+
+async function restore(
+  state: OpeningState,
+  key: OpeningKey,
+  certificate: Uint8Array,
+  sources: KeySources,
+): Promise<Uint8Array | null> {
+  const shares: Uint8Array[] = [];
+  try {
+    for (const given of state.layer.given) {
+      const share = await openGiven(state, given, sources);
+      if (share === null) throw new Error('a share that was sound does not open again');
+      shares.push(share);
+    }
+    const { threshold, secretCommit } = key;
+    const wrappedKey = fromBase64(key.wrappedKey);
+    return await restoreOpeningKey(shares, {
+      openingId: state.openingId,
+      threshold,
+      certificate,
+      wrappedKey,
+      secretCommit,
+    });
+  } finally {
+    for (const share of shares) share.fill(0);
+  }
+}
