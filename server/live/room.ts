@@ -8,6 +8,7 @@ import type { World } from '../world.ts';
 import { foldHeld, type Head, type LogView, readStretch, stretchEnd } from './log-view.ts';
 import { createOutbox, type Outbox, type SharedFrame, type Sink } from './outbox.ts';
 import { createPresence, viewersToTell } from './presence.ts';
+import { createRecentFrames } from './recent-frames.ts';
 import {
   type DisclosuresBySeq,
   type HeldEntry,
@@ -23,8 +24,8 @@ import { PING_FRAME, textFrame } from './text-frame.ts';
 export const PAGE_ENTRIES = 200;
 /** Entries folded at a time when a room opens. */
 const FOLD_ENTRIES = 1_000;
-/** Frames kept for those who come or come back, bytes of one room. */
-const RECENT_LIMIT_BYTES = 8 * 2 ** 20;
+/** How long a room rests after a flush, as a share of what the flush took. */
+const REST_SHARE = 1 / 4;
 /** Viewers written to before others get their turn of the event loop. */
 const SLICE_VIEWERS = 250;
 /** Pings that may go unanswered. */
@@ -145,7 +146,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   let head: Head = first;
   const seats = new Set<Taken>();
   const presence = createPresence<Taken>();
-  const recent = createRecent();
+  const recent = createRecentFrames();
   const building = new Map<string, Promise<SharedFrame>>();
   let flushing = false;
   let cancelFlush: (() => void) | null = null;
@@ -283,9 +284,9 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   /**
    * One frame for all that was released since the last one.
    *
-   * Why: the next begins when this one is handed to every viewer and a rest has passed that is at least the interval and at
-   *      least as long as the writing took: a crowded room slows to fewer, fuller frames, and never takes more than half of
-   *      the process.
+   * Why: the next begins when this one is handed to every viewer, the interval is over since it began, and a rest has passed: a
+   *      crowded room slows to fewer, fuller frames. While it writes, others get their turn after each slice; the rest is what
+   *      they have to themselves, and each part of it is waited for by everyone who looks on.
    */
   async function flush(): Promise<void> {
     flushing = true;
@@ -327,7 +328,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       return;
     } finally {
       const tookMs = world.now() - beganAt;
-      restUntil = world.now() + Math.max(config.flushIntervalMs - tookMs, tookMs);
+      restUntil = world.now() + Math.max(config.flushIntervalMs - tookMs, Math.ceil(tookMs * REST_SHARE));
       flushing = false;
     }
     hear();
@@ -433,30 +434,4 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     const viewers = viewersToTell(state, presence.count());
     return message({ v: 1, kind: 'pulse', now: world.now(), viewers, size: head.size });
   }
-}
-
-/** Frames at hand, the oldest going first when they are too many. */
-function createRecent(): { get(key: string): SharedFrame | undefined; put(key: string, frame: SharedFrame): void } {
-  const frames = new Map<string, SharedFrame>();
-  let bytes = 0;
-  const weigh = (frame: SharedFrame): number =>
-    [...frame.own.values()].reduce((sum, own) => sum + own.length, frame.bytes.length);
-  const drop = (key: string): void => {
-    const frame = frames.get(key);
-    if (frame === undefined) return;
-    bytes -= weigh(frame);
-    frames.delete(key);
-  };
-  return {
-    get: (key) => frames.get(key),
-    put(key, frame) {
-      drop(key);
-      frames.set(key, frame);
-      bytes += weigh(frame);
-      for (const oldest of frames.keys()) {
-        if (bytes <= RECENT_LIMIT_BYTES || oldest === key) break;
-        drop(oldest);
-      }
-    },
-  };
 }
