@@ -120,7 +120,7 @@ async function writeGenesis(
   }
   await createLog(tx, { origin, kind: 'opening', openingId });
   const head = await lockHead(tx, origin);
-  const person = { who: request.who, source: request.source, act: request.act };
+  const person = { who: request.who, source: request.source, act: request.act, loginSha256: null };
   const author = { role: 'host', command: request.command, receivedAt: at, person } as const;
   const entry = makeEntry(origin, 0, at, genesis, author, world.randomBytes);
   const appended = await appendEntries(tx, head, [entry], signer);

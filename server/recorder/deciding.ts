@@ -22,7 +22,7 @@ import { type Author, type MadeEntry, makeEntry } from './entry-making.ts';
 import { attemptName, type FoldedOpening, foldAct, foldEvent } from './kept-opening.ts';
 import { type Receipt, receiptFor } from './receipts.ts';
 import { type StoredAct, storeAct } from './register-acts.ts';
-import type { Outcome, Submission } from './submission.ts';
+import type { Known, Outcome, Submission } from './submission.ts';
 
 /** What a command is, whoever sends it again: its type and data, under one id only one of these. */
 export function contentDigest(submission: Pick<Submission, 'type' | 'data'>): Uint8Array {
@@ -106,7 +106,7 @@ export function decideMachine(
 export function decideSubmission(
   round: Round,
   context: RoundContext,
-  submission: Submission,
+  { submission, loginSha256 }: Pick<Known, 'submission' | 'loginSha256'>,
   receivedAt: number,
   facts: Facts,
 ): Outcome {
@@ -121,7 +121,7 @@ export function decideSubmission(
     role: submission.role,
     command: submission.command,
     receivedAt,
-    person: { who: submission.who, source: submission.source, act: submission.act },
+    person: { who: submission.who, source: submission.source, act: submission.act, loginSha256 },
   };
   const decision = decide(round.kept.state, command, facts);
   if ('refused' in decision) {

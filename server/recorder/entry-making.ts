@@ -11,6 +11,8 @@ import { readEvent } from '../core/opening/read-event.ts';
 import type { Role } from '../core/opening/roles.ts';
 import { sha256 } from '../hash.ts';
 import { bytesOfText, nativeWriter } from '../native-text.ts';
+import type { NewDisclosure } from '../store/append.ts';
+import { type SplitDisclosure, splitAtLogin } from '../store/stored-disclosure.ts';
 import type { Source, Who } from './submission.ts';
 
 /** Who stands behind an entry; a machine's has neither name, source nor signature. */
@@ -18,12 +20,18 @@ export type Author = {
   readonly role: Role;
   readonly command: string;
   readonly receivedAt: number | null;
-  readonly person: { readonly who: Who; readonly source: Source; readonly act: PersonAct } | null;
+  readonly person: {
+    readonly who: Who;
+    readonly source: Source;
+    readonly act: PersonAct;
+    /** Of the act's login, when `logins` holds it already. */
+    readonly loginSha256: Uint8Array | null;
+  } | null;
 };
 
 export type MadeEntry = {
   readonly bytes: Uint8Array;
-  readonly disclosures: readonly { readonly field: string; readonly disclosure: string }[];
+  readonly disclosures: readonly NewDisclosure[];
   readonly event: LoggedEvent;
 };
 
@@ -46,9 +54,15 @@ export function makeEntry(
   for (const field of Object.keys(EVENTS[event.type].withheld)) values[field] = (own[field] ?? null) as Json;
   const commit: Record<string, string> = {};
   const disclosures = Object.entries(values).map(([field, value]) => {
-    const { disclosure, digest } = makeDisclosure(sha256, randomBytes(SALT_BYTES), field, value, nativeWriter);
+    let text = '';
+    const { disclosure, digest } = makeDisclosure(sha256, randomBytes(SALT_BYTES), field, value, (json) => {
+      text = json;
+      return nativeWriter(json);
+    });
     commit[field] = digest;
-    return { field, disclosure };
+    // An entry may withhold the act of somebody else, whose login is not known to lie there.
+    const split = value === author.person?.act ? splitOf(text, author.person) : null;
+    return { field, disclosure, ...(split === null ? {} : { split }) };
   });
   const entry: Entry = {
     v: 1,
@@ -63,4 +77,11 @@ export function makeEntry(
     commit,
   };
   return { bytes: encodeEntry(entry, bytesOfText), disclosures, event: readEvent(entry, values, checkCompiled) };
+}
+
+/** The disclosure of an act without its login, where that lies in `logins`; null where it must be stored whole. */
+function splitOf(text: string, person: Author['person']): SplitDisclosure | null {
+  const login = person?.act.login;
+  if (person === null || login === undefined || person.loginSha256 === null) return null;
+  return splitAtLogin(text, login, person.loginSha256);
 }

@@ -1,10 +1,9 @@
 /** Hears what waits for one round, in order: each submission and each command for itself, so that one that cannot be decided spoils no other. */
 
-import { fromUtf8 } from '../core/log/utf8.ts';
 import { numberOf } from '../core/opening/state.ts';
 import { isQueryError } from '../store/faults.ts';
 import type { WrappedWindowKey } from '../vault/window-key.ts';
-import { contentDigest, decideMachine, decideSubmission, mark, type Round, type RoundContext } from './deciding.ts';
+import { decideMachine, decideSubmission, mark, type Round, type RoundContext } from './deciding.ts';
 import { type FactSources, findFacts } from './fact-finding.ts';
 import { commandKey, type FirstAnswer, repeated } from './first-answers.ts';
 import { boundaryOf, isBoundary, type MachineAnswer, type MachineCommand } from './machine.ts';
@@ -33,12 +32,6 @@ export type Docket = {
   /** Bid ids of these rows that stand in other openings: an id is used once on the whole platform. */
   readonly foreignBids: ReadonlySet<string>;
 };
-
-/** The submission in a row that this process did not receive itself. Throws: when its bytes are no JSON. */
-export function readSubmission(content: Uint8Array): Known {
-  const submission = JSON.parse(fromUtf8(content)) as Submission;
-  return { submission, digest: contentDigest(submission) };
-}
 
 /** The id under which a submission would lodge a bid; null when it lodges none. */
 export function lodgedBidId({ type, data }: Submission): string | null {
@@ -80,14 +73,15 @@ export async function hear(
     }
   }
 
-  async function decideOne(receivedAt: number, submission: Submission): Promise<Outcome> {
+  async function decideOne(receivedAt: number, known: Known): Promise<Outcome> {
+    const { submission } = known;
     if (foreignBids.has(lodgedBidId(submission) ?? '')) return { outcome: 'refused', code: 'bid_id_used' };
     const times = { at, receivedAt, undecided: 0, outageSince: null };
     const { type, data, role, who } = submission;
     const bidder = role === 'bidder' ? numberOf(round.kept.state, who.creditCode) : null;
     const asked = { type, data, bidder, creditCode: who.creditCode, account: who.account };
     const { facts, windowKey } = await findFacts(asked, round.kept, times, sources);
-    const outcome = decideSubmission(round, context, submission, receivedAt, facts);
+    const outcome = decideSubmission(round, context, known, receivedAt, facts);
     if (windowKey !== null && outcome.outcome === 'accepted') windowKeys.push(windowKey);
     return outcome;
   }
@@ -100,7 +94,7 @@ export async function hear(
       const key = commandKey(submission.who.account, submission.command);
       const before = answered.get(key);
       if (before !== undefined) return repeated(before, digest);
-      const outcome = await decideOne(Math.max(receivedAt, round.kept.receivedUntil), submission);
+      const outcome = await decideOne(Math.max(receivedAt, round.kept.receivedUntil), known);
       answered.set(key, { digest, outcome });
       fresh.push({ known, outcome });
       return outcome;

@@ -1,20 +1,27 @@
 /** The intake: an act is durable, with the instant that counts, before anyone looks at what it asks. */
 
 import { databaseTime, recorderTime } from '../store/clock.ts';
-import type { Sql } from '../store/driver.ts';
-import { pack } from '../store/packed.ts';
+import { byteList, type Sql } from '../store/driver.ts';
+import { joinLines } from '../store/lines.ts';
 import type { World } from '../world.ts';
+import { createDurableLogins } from './durable-logins.ts';
+import type { StoredSubmission } from './stored-submission.ts';
 
 /** Writers share this lock while they take the clock and insert; who closes a window takes it alone (log-format §4). */
 export const INTAKE_LOCK = 7_301_001;
 /** Acts made durable by one transaction at most. */
 export const INTAKE_BATCH_LIMIT = 500;
 
-export type Received = { readonly id: number; readonly receivedAt: number };
+export type Received = {
+  readonly id: number;
+  readonly receivedAt: number;
+  /** Of the login that `logins` now holds; null when none came with it. */
+  readonly loginSha256: Uint8Array | null;
+};
 type Waiting = {
   readonly openingId: string;
   readonly kind: string;
-  readonly content: Uint8Array;
+  readonly stored: StoredSubmission;
   readonly resolve: (received: Received) => void;
   readonly reject: (reason: unknown) => void;
 };
@@ -23,16 +30,17 @@ export type Intake = {
   /**
    * Makes an act durable.
    *
-   * Returns: its number and `receivedAt`, integer ms, the recorder's clock.
+   * Returns: its number and `receivedAt`, integer ms, the recorder's clock; its login is durable with it.
    * Why:     acts that arrive while one insert is under way go into the next together, so a rush costs few commits.
    */
-  receive(openingId: string, kind: string, content: Uint8Array): Promise<Received>;
+  receive(openingId: string, kind: string, stored: StoredSubmission): Promise<Received>;
 };
 
 export function createIntake(sql: Sql, world: World): Intake {
   let waiting: Waiting[] = [];
   let busy = false;
   let latestAt = 0;
+  const logins = createDurableLogins();
 
   async function flush(): Promise<void> {
     while (waiting.length > 0) {
@@ -53,7 +61,11 @@ export function createIntake(sql: Sql, world: World): Intake {
   }
 
   async function insert(batch: readonly Waiting[]): Promise<Received[]> {
-    return sql.begin(async (tx) => {
+    const { received, committed } = await sql.begin(async (tx) => {
+      const { hashes, committed } = await logins.store(
+        tx,
+        batch.map(({ stored }) => stored.login),
+      );
       // The clock is read once the lock is held.
       const [held] = await tx<{ at: number }[]>`
         WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${INTAKE_LOCK}))
@@ -61,23 +73,25 @@ export function createIntake(sql: Sql, world: World): Intake {
       if (held === undefined) throw new Error('the database does not know what time it is');
       // A clock that was set back must not make a later act look earlier.
       const receivedAt = Math.max(recorderTime(world, held.at), latestAt);
-      const contents = pack(batch.map((w) => w.content));
       const inserted = await tx<{ readonly id: number }[]>`
-        INSERT INTO intake (opening_id, received_at, kind, content)
-        SELECT opening_id, ${receivedAt}, kind, substring(${contents.bytes}::bytea FROM start FOR length)
-        FROM unnest(${batch.map((w) => w.openingId)}::text[], ${batch.map((w) => w.kind)}::text[],
-                    ${contents.starts}::int[], ${contents.lengths}::int[])
-          WITH ORDINALITY AS i (opening_id, kind, start, length, n)
+        INSERT INTO intake (opening_id, received_at, kind, content, login_sha256)
+        SELECT opening_id, ${receivedAt}, kind, convert_to(line, 'UTF8'), login_sha256
+        FROM ROWS FROM (unnest(${batch.map((w) => w.openingId)}::text[]), unnest(${batch.map((w) => w.kind)}::text[]),
+                        string_to_table(${joinLines(batch.map(({ stored }) => stored.content))}, chr(10)),
+                        unnest(${byteList(tx, hashes)}::bytea[]))
+          WITH ORDINALITY AS i (opening_id, kind, line, login_sha256, n)
         ORDER BY n RETURNING id`;
       latestAt = receivedAt;
-      return inserted.map(({ id }) => ({ id, receivedAt }));
+      return { received: inserted.map(({ id }, n) => ({ id, receivedAt, loginSha256: hashes[n] ?? null })), committed };
     });
+    committed();
+    return received;
   }
 
   return {
-    receive(openingId, kind, content) {
+    receive(openingId, kind, stored) {
       return new Promise((resolve, reject) => {
-        waiting.push({ openingId, kind, content, resolve, reject });
+        waiting.push({ openingId, kind, stored, resolve, reject });
         if (busy) return;
         busy = true;
         void flush();

@@ -10,6 +10,7 @@ import type { OpeningState } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
 import { nativeReader, textOfBytes } from '../native-text.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
+import { readDisclosures } from '../store/read-log.ts';
 import { readAct } from './register-acts.ts';
 
 /** Entries read at a time while folding: bounded memory for a log of any length. */
@@ -91,8 +92,7 @@ export async function loadOpening(
   for (let from = 0; ; from += FOLD_BATCH) {
     const entries = await sql<{ seq: number; bytes: Uint8Array }[]>`
       SELECT seq, bytes FROM entries WHERE origin = ${origin} AND seq >= ${from} AND seq < ${from + FOLD_BATCH} ORDER BY seq`;
-    const disclosures = await sql<{ seq: number; disclosure: string }[]>`
-      SELECT seq, disclosure FROM disclosures WHERE origin = ${origin} AND seq >= ${from} AND seq < ${from + FOLD_BATCH}`;
+    const disclosures = await readDisclosures(sql, origin, from, from + FOLD_BATCH);
     const texts = new Map<number, string[]>();
     for (const { seq, disclosure } of disclosures) texts.set(seq, [...(texts.get(seq) ?? []), disclosure]);
     for (const { seq, bytes } of entries) {

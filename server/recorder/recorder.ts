@@ -1,6 +1,5 @@
 /** The record-keeper: everything that changes an opening goes through here, one round at a time for each opening. */
 
-import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { openingOrigin } from '../core/log/origin.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
@@ -15,7 +14,6 @@ import { type CreationRequest, create } from './creation.ts';
 import { contentDigest } from './deciding.ts';
 import { OutcomeUnknownError } from './faults.ts';
 import { createHeadsShown } from './head-seen.ts';
-import { readSubmission } from './hearing.ts';
 import { createIntake } from './intake.ts';
 import { sweepIntake } from './intake-sweep.ts';
 import { createKeeper, type Keeper } from './keeper.ts';
@@ -24,6 +22,7 @@ import type { OpeningDesk } from './opening-desk.ts';
 import { createPreparations, PREPARED } from './preparations.ts';
 import type { Rhythm } from './rhythm.ts';
 import type { Signer } from './signer.ts';
+import { readSubmission, type StoredSubmission, storeSubmission } from './stored-submission.ts';
 import { type Answer, isCommandId, type Refused, type Submission } from './submission.ts';
 import { createTimekeeper } from './timekeeper.ts';
 import { createVerifications } from './verifications.ts';
@@ -136,11 +135,12 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
 
   /** What the vault had prepared for commands that were received went with the process that died. */
   async function prepareAnew(openingId: string): Promise<void> {
-    const received = await sql<{ content: Uint8Array }[]>`
-      SELECT content FROM intake WHERE opening_id = ${openingId} AND NOT decided AND kind = ANY (${[...PREPARED]}::text[])`;
-    for (const { content } of received) {
+    const received = await sql<{ content: Uint8Array; login: string | null }[]>`
+      SELECT i.content, l.login FROM intake i LEFT JOIN logins l ON l.sha256 = i.login_sha256
+      WHERE i.opening_id = ${openingId} AND NOT i.decided AND i.kind = ANY (${[...PREPARED]}::text[])`;
+    for (const { content, login } of received) {
       try {
-        await preparations.prepare(readSubmission(content).submission);
+        await preparations.prepare(readSubmission(content, login).submission);
       } catch (fault) {
         // Bytes that are no submission are refused in their round; they keep nothing from starting.
         deps.onFault(fault);
@@ -184,12 +184,12 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     await preparations.prepare(submission);
     await timekeeper.awake();
     const keeper = keeperOf(openingId);
-    const { id } = await intake.receive(openingId, type, encoded.content).catch((error: unknown) => {
+    const { id, loginSha256 } = await intake.receive(openingId, type, encoded.stored).catch((error: unknown) => {
       // It may be durable all the same: then it is decided, whether anybody asks for it or not.
       keeper.wakeLater();
       throw error;
     });
-    const { outcome, fresh } = await keeper.outcomeOf(id, { submission, digest: encoded.digest });
+    const { outcome, fresh } = await keeper.outcomeOf(id, { submission, digest: encoded.digest, loginSha256 });
     return answerOf(deps, openingId, outcome, fresh);
   }
 
@@ -253,14 +253,10 @@ function isPersonCommand(type: string): type is CommandType {
 }
 
 /** What a submission must be to be stored at all; a refusal for anything that is not plain signed JSON under a proper id. */
-function encode(submission: Submission): { readonly content: Uint8Array; readonly digest: Uint8Array } | Refused {
+function encode(submission: Submission): { readonly stored: StoredSubmission; readonly digest: Uint8Array } | Refused {
   if (!isCommandId(submission.command)) return { outcome: 'refused', code: 'details_invalid' };
   try {
-    return {
-      digest: contentDigest(submission),
-      // Canonical text has no lone surrogate, so Node.js writes what core's `utf8` would, only faster.
-      content: Buffer.from(canonicalise(submission as unknown as Json)),
-    };
+    return { digest: contentDigest(submission), stored: storeSubmission(submission) };
   } catch (error) {
     if (error instanceof LogFormatError) return { outcome: 'refused', code: 'details_invalid' };
     throw error;

@@ -8,11 +8,12 @@ import type { World } from '../world.ts';
 import { newRound, type Round, type RoundContext } from './deciding.ts';
 import type { FactSources, Prepared } from './fact-finding.ts';
 import { firstAnswers, receiptOfCheckIn } from './first-answers.ts';
-import { hear, lodgedBidId, type Row, readSubmission } from './hearing.ts';
+import { hear, lodgedBidId, type Row } from './hearing.ts';
 import { INTAKE_LOCK } from './intake.ts';
 import { type FoldedOpening, loadOpening } from './kept-opening.ts';
 import { isBoundary, type MachineAnswer, type MachineCommand } from './machine.ts';
 import type { Signer } from './signer.ts';
+import { readSubmission } from './stored-submission.ts';
 import type { Known, Outcome, Submission } from './submission.ts';
 import { writeRound } from './write-round.ts';
 
@@ -149,26 +150,28 @@ async function readWaiting(tx: TransactionSql, order: RoundOrder, onFault: (erro
     id: number | null;
     receivedAt: number;
     content: Uint8Array | null;
+    login: string | null;
   };
   const found = await tx<Found[]>`
-    SELECT r.size AS "registerSize", r.at AS "databaseAt", i.id, i.received_at AS "receivedAt", i.content
+    SELECT r.size AS "registerSize", r.at AS "databaseAt", i.id, i.received_at AS "receivedAt", i.content, i.login
     FROM (SELECT coalesce(max(n) + 1, 0) AS size, ${databaseTime(tx)} AS at
           FROM register_acts WHERE opening_id = ${openingId}) r
-    LEFT JOIN (SELECT id, received_at, CASE WHEN id = ANY (${[...known.keys()]}::bigint[]) THEN NULL ELSE content END AS content
-               FROM intake WHERE opening_id = ${openingId} AND NOT decided
-               ORDER BY received_at, id LIMIT ${limit}) i ON true
+    LEFT JOIN (SELECT w.id, w.received_at, CASE WHEN w.is_known THEN NULL ELSE w.content END AS content, l.login
+               FROM (SELECT *, id = ANY (${[...known.keys()]}::bigint[]) AS is_known FROM intake
+                     WHERE opening_id = ${openingId} AND NOT decided ORDER BY received_at, id LIMIT ${limit}) w
+               LEFT JOIN logins l ON NOT w.is_known AND l.sha256 = w.login_sha256) i ON true
     ORDER BY i.received_at, i.id`;
-  const read = (id: number, content: Uint8Array | null): Known | null => {
+  const read = (id: number, content: Uint8Array | null, login: string | null): Known | null => {
     if (content === null) return known.get(id) ?? null;
     try {
-      return readSubmission(content);
+      return readSubmission(content, login);
     } catch (fault) {
       onFault(fault);
       return null;
     }
   };
-  const rows = found.flatMap(({ id, receivedAt, content }) =>
-    id === null ? [] : [{ id, receivedAt, known: read(id, content) }],
+  const rows = found.flatMap(({ id, receivedAt, content, login }) =>
+    id === null ? [] : [{ id, receivedAt, known: read(id, content, login) }],
   );
   const [first] = found;
   if (first === undefined) throw new Error('the database does not know what time it is');

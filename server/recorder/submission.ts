@@ -35,8 +35,13 @@ export type Submission = {
   readonly enclosure?: Enclosure;
 };
 
-/** A submission as it stands in the intake, with the digest of its type and data (`contentDigest`). */
-export type Known = { readonly submission: Submission; readonly digest: Uint8Array };
+/** A submission that stands in the intake, with the digest of its type and data (`contentDigest`). */
+export type Known = {
+  readonly submission: Submission;
+  readonly digest: Uint8Array;
+  /** Of its act's login, when that is durable in `logins`: it need not be stored once more. */
+  readonly loginSha256: Uint8Array | null;
+};
 
 export type Enclosure =
   | { readonly kind: 'decryption'; readonly jwe: string }

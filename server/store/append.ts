@@ -16,7 +16,8 @@ import type { LogKind } from '../core/log/origin.ts';
 import { sha256 } from '../hash.ts';
 import { textOfBytes } from '../native-text.ts';
 import { byteList, type TransactionSql } from './driver.ts';
-import { pack, packTexts } from './packed.ts';
+import { joinLines } from './lines.ts';
+import type { SplitDisclosure } from './stored-disclosure.ts';
 
 /** A log as its row says while it is locked. `range` is the tree over its entries, `root` the root of it. */
 export type Head = {
@@ -30,8 +31,11 @@ export type Head = {
 /** An entry to append: its exact bytes, and what opens its withheld fields. */
 export type NewEntry = {
   readonly bytes: Uint8Array;
-  readonly disclosures: readonly { readonly field: string; readonly disclosure: string }[];
+  readonly disclosures: readonly NewDisclosure[];
 };
+
+/** `split` where the login at its end is durable in `logins` already, and need not be stored again. */
+export type NewDisclosure = { readonly field: string; readonly disclosure: string; readonly split?: SplitDisclosure };
 
 /** Who signs the new head: makes it durable on his side first, and refuses one that does not grow from `after`. */
 export type HeadSigner = {
@@ -120,8 +124,9 @@ export async function appendEntries(
 ): Promise<Appended> {
   const { origin, kind, size: before } = head;
   if (entries.length === 0) throw new AppendFault('entry_out_of_place', origin, 'nothing to append');
+  const texts = entries.map(({ bytes }) => textOfBytes(bytes));
   entries.forEach(({ bytes }, n) => {
-    const { log, seq } = parseEntry(bytes, textOfBytes);
+    const { log, seq } = parseEntry(bytes, () => texts[n] as string);
     if (log !== origin || seq !== before + n)
       throw new AppendFault('entry_out_of_place', origin, `entry ${seq} of ${log} at ${before + n}`);
   });
@@ -142,15 +147,15 @@ export async function appendEntries(
   // the leaves' own hashes stand beside the entries
   const inner = nodes.filter(({ level }) => level > 0);
   const opening = entries.flatMap(({ disclosures }, n) => disclosures.map((d) => ({ seq: before + n, ...d })));
-  const texts = pack(entries.map(({ bytes }) => bytes));
-  const withheld = packTexts(opening.map(({ disclosure }) => disclosure));
+  const withheld = opening.map(({ disclosure, split }) => split?.beforeLogin ?? disclosure);
+  const logins = opening.map(({ split }) => split?.loginSha256 ?? null);
   // One statement, one way to the database and back: four that were sent together came out of the driver in another order.
   const [moved] = await tx<{ rows: number }[]>`
     WITH appended AS (
       INSERT INTO entries (origin, seq, bytes, leaf_hash)
-      SELECT ${origin}, ${before}::bigint + n - 1, substring(${texts.bytes}::bytea FROM start FOR length), leaf_hash
-      FROM unnest(${texts.starts}::int[], ${texts.lengths}::int[], ${byteList(tx, leaves)}::bytea[])
-        WITH ORDINALITY AS e (start, length, leaf_hash, n)
+      SELECT ${origin}, ${before}::bigint + n - 1, convert_to(line, 'UTF8'), leaf_hash
+      FROM ROWS FROM (string_to_table(${joinLines(texts)}, chr(10)), unnest(${byteList(tx, leaves)}::bytea[]))
+        WITH ORDINALITY AS e (line, leaf_hash, n)
     ), grown AS (
       INSERT INTO nodes (origin, level, index, hash)
       SELECT ${origin}, level, index, hash
@@ -160,10 +165,11 @@ export async function appendEntries(
                     inner.map(({ hash }) => hash),
                   )}::bytea[]) AS n (level, index, hash)
     ), withheld AS (
-      INSERT INTO disclosures (origin, seq, field, disclosure)
-      SELECT ${origin}, seq, field, convert_from(substring(${withheld.bytes}::bytea FROM start FOR length), 'UTF8')
-      FROM unnest(${opening.map(({ seq }) => seq)}::bigint[], ${opening.map(({ field }) => field)}::text[],
-                  ${withheld.starts}::int[], ${withheld.lengths}::int[]) AS d (seq, field, start, length)
+      INSERT INTO disclosures (origin, seq, field, disclosure, login_sha256)
+      SELECT ${origin}, seq, field, line, login_sha256
+      FROM ROWS FROM (unnest(${opening.map(({ seq }) => seq)}::bigint[]), unnest(${opening.map(({ field }) => field)}::text[]),
+                      string_to_table(${joinLines(withheld)}, chr(10)), unnest(${byteList(tx, logins)}::bytea[]))
+        AS d (seq, field, line, login_sha256)
     ), signed AS (
       INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})
     ), moved AS (

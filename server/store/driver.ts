@@ -58,7 +58,7 @@ const arrays = {
 };
 
 /** A list of byte strings as a parameter; the driver would take a plain one for a single byte string. */
-export function byteList(sql: Sql | TransactionSql, list: readonly Uint8Array[]) {
+export function byteList(sql: Sql | TransactionSql, list: readonly (Uint8Array | null)[]) {
   return sql.typed(list as unknown as string, ARRAY_OF.bytea);
 }
 

@@ -11,6 +11,7 @@ import { formatProof } from '../core/log/proof.ts';
 import { encodeBundle, encodeHashTile, isTileWithin, TILE_HEIGHT, TILE_WIDTH, type Tile } from '../core/log/tile.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql, TransactionSql } from './driver.ts';
+import { wholeDisclosure } from './stored-disclosure.ts';
 
 /*
  * Every function here takes how far it may read. Callers give the size of a released head (signer.released), so that nobody
@@ -63,17 +64,26 @@ export async function* streamEntries(
     yield* await readEntries(sql, origin, at, Math.min(to, at + STREAM_ENTRIES));
 }
 
-/** What opens the withheld fields of the entries [from, to), by entry and field. Not for everyone: see core/opening/visibility. */
+/**
+ * What opens the withheld fields of the entries [from, to), by entry and field. Not for everyone: see core/opening/visibility.
+ *
+ * Returns: without those whose login is gone from `logins`: a disclosure of which a part is missing is missing.
+ */
 export async function readDisclosures(
   sql: AnySql,
   origin: string,
   from: number,
   to: number,
 ): Promise<StoredDisclosure[]> {
-  const rows = await sql<StoredDisclosure[]>`
-    SELECT seq, field, disclosure FROM disclosures
-    WHERE origin = ${origin} AND seq >= ${from} AND seq < ${to} ORDER BY seq, field`;
-  return [...rows];
+  const rows = await sql<(StoredDisclosure & { readonly login: string | null })[]>`
+    SELECT d.seq, d.field, d.disclosure, l.login FROM disclosures d LEFT JOIN logins l ON l.sha256 = d.login_sha256
+    WHERE d.origin = ${origin} AND d.seq >= ${from} AND d.seq < ${to} AND (d.login_sha256 IS NULL OR l.login IS NOT NULL)
+    ORDER BY d.seq, d.field`;
+  return rows.map(({ seq, field, disclosure, login }) => ({
+    seq,
+    field,
+    disclosure: wholeDisclosure(disclosure, login),
+  }));
 }
 
 /** The signed checkpoint of a size that some append ended at; null for other sizes. */

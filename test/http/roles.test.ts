@@ -4,6 +4,7 @@ import { readDisclosure } from '../../server/core/log/disclosure.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
 import { createOfficial } from '../../server/identity/accounts.ts';
+import { readDisclosures } from '../../server/store/read-log.ts';
 import { accepted, accountOf, logIn, person } from '../identity/stage.ts';
 import { until } from '../support/recorder.ts';
 import t from '../support/tap.ts';
@@ -65,8 +66,7 @@ t.test('a second witness comes in by the operator’s signed act, with the accou
   t.strictSame(await rolesOf(second.account), ['witness']);
   t.equal((await entries(second, 'witness')).statusCode, 200, 'in force at once');
   const { seq } = JSON.parse(entry) as { seq: number };
-  const rows = await sql<{ field: string; disclosure: string }[]>`
-    SELECT field, disclosure FROM disclosures WHERE origin = ${openingOrigin('kaibiao.test', OPENING_ID)} AND seq = ${seq}`;
+  const rows = await readDisclosures(sql, openingOrigin('kaibiao.test', OPENING_ID), seq, seq + 1);
   const values = Object.fromEntries(rows.map(({ field, disclosure }) => [field, readDisclosure(disclosure).value]));
   t.match(values, { account: second.account, who: { account: operator.account }, act: { act: String } });
   t.equal(problemIn(await bench.command(operator, 'operator', 'AssignRole', data)), '409 role_held_already');

@@ -11,6 +11,7 @@ import { sha256 } from '../../server/hash.ts';
 import { ROUND_LIMIT } from '../../server/recorder/keeper.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import type { Sql } from '../../server/store/driver.ts';
+import { readDisclosures } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { bidderWho, OPENING_ID, ORIGIN } from '../support/opening-people.ts';
@@ -61,9 +62,7 @@ const actsOf = async (sql: Sql, type: string): Promise<number> =>
 async function verified(sql: Sql, { signer }: RunningRecorder) {
   const head = signer.released(ORIGIN);
   const entries = await sql<{ bytes: Uint8Array }[]>`SELECT bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq`;
-  const all = await sql<
-    { seq: number; disclosure: string }[]
-  >`SELECT seq, disclosure FROM disclosures WHERE origin = ${ORIGIN}`;
+  const all = await readDisclosures(sql, ORIGIN, 0, entries.length);
   return verifyLog({
     vkey: signer.vkeyOf(ORIGIN, 'opening'),
     checkpointNote: head?.note ?? '',

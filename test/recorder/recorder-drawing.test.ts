@@ -10,6 +10,7 @@ import { sharerOf } from '../../server/core/opening/drawing.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { sha256 } from '../../server/hash.ts';
 import { knownValues } from '../../server/recorder/kept-opening.ts';
+import { readDisclosures } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
 import { bidderWho, digest, OPENING_ID, ORIGIN } from '../support/opening-people.ts';
 import {
@@ -54,8 +55,7 @@ async function promise(state: OpeningState, party: number | null, text = `share 
 async function audited(hall: Hall) {
   const rows = await hall.db.sql<{ seq: number; bytes: Uint8Array }[]>`
     SELECT seq, bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq`;
-  const texts = await hall.db.sql<{ seq: number; disclosure: string }[]>`
-    SELECT seq, disclosure FROM disclosures WHERE origin = ${ORIGIN}`;
+  const texts = await readDisclosures(hall.db.sql, ORIGIN, 0, rows.length);
   const audit = createAudit(sha256);
   const types: string[] = [];
   for (const { seq, bytes } of rows) {

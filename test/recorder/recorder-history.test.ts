@@ -13,6 +13,7 @@ import { knownValues, loadOpening } from '../../server/recorder/kept-opening.ts'
 import { readAct } from '../../server/recorder/register-acts.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
 import type { Sql } from '../../server/store/driver.ts';
+import { readDisclosures } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { OPENING_ID, ORIGIN } from '../support/opening-people.ts';
@@ -196,8 +197,7 @@ async function check(t: Test, sql: Sql, running: RunningRecorder, given: readonl
   });
   t.same(wrong, [], 'one root for each size, that of its entries');
 
-  const disclosures = await sql<{ seq: number; disclosure: string }[]>`
-    SELECT seq, disclosure FROM disclosures WHERE origin = ${ORIGIN}`;
+  const disclosures = await readDisclosures(sql, ORIGIN, 0, entries.length);
   const audit = createAudit(sha256);
   const log = await verifyLog({
     vkey: signer.vkeyOf(ORIGIN, 'opening'),

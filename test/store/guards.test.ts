@@ -24,6 +24,7 @@ async function fill(sql: Sql): Promise<void> {
   await sql`INSERT INTO nodes ${sql({ origin, level: 1, index: 0, hash: hash(7) })}`;
   await sql`INSERT INTO checkpoints ${sql({ origin, size: 2, note: 'note' })}`;
   await sql`INSERT INTO disclosures ${sql({ origin, seq: 0, field: 'who', disclosure: 'd' })}`;
+  await sql`INSERT INTO logins ${sql({ sha256: hash(8), login: 'j.w.s' })}`;
   await sql`INSERT INTO ledger_heads ${sql({ origin, size: 2, ledger_seq: 0 })}`;
   await sql`INSERT INTO commands ${sql({ opening_id: '1', actor: 'a', command_id: 'c', content_sha256: hash(1), outcome: '{}' })}`;
   await sql`INSERT INTO register_acts ${sql({ id: 'x', opening_id: '1', n: 0, at: 2, received_at: 1, type: 'Lodged', disclosure: 'd' })}`;
@@ -38,6 +39,7 @@ const appendOnly = [
   'nodes',
   'checkpoints',
   'ledger_heads',
+  'logins',
   'commands',
   'register_acts',
   'register_batches',

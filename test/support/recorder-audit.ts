@@ -5,6 +5,7 @@ import { type AuditProblem, createAudit } from '../../server/core/opening/audit.
 import { sha256 } from '../../server/hash.ts';
 import { knownValues } from '../../server/recorder/kept-opening.ts';
 import type { Sql } from '../../server/store/driver.ts';
+import { readDisclosures } from '../../server/store/read-log.ts';
 import { ORIGIN } from './opening-people.ts';
 
 /** Throws where a disclosure is none of its entry. */
@@ -12,8 +13,7 @@ export async function problemsOf(sql: Sql): Promise<readonly AuditProblem[]> {
   const audit = createAudit(sha256);
   const entries = await sql<{ seq: number; bytes: Uint8Array }[]>`
     SELECT seq, bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq`;
-  const disclosures = await sql<{ seq: number; disclosure: string }[]>`
-    SELECT seq, disclosure FROM disclosures WHERE origin = ${ORIGIN}`;
+  const disclosures = await readDisclosures(sql, ORIGIN, 0, entries.length);
   for (const { seq, bytes } of entries) {
     const entry = parseEntry(bytes);
     const texts = disclosures.filter((d) => d.seq === seq).map((d) => d.disclosure);

@@ -68,6 +68,14 @@ export const nodes = pgTable(
   ],
 );
 
+/**
+ * The logins behind acts, each once however many acts its session gave; append-only. The session's own row holds its login, too, but
+ * that is not of the log: what a log is disclosed with must not hang on it.
+ */
+export const logins = pgTable('logins', { sha256: bytes().primaryKey(), login: text().notNull() }, (t) => [
+  check('logins_sha256', sql`octet_length(${t.sha256}) = 32`),
+]);
+
 /** What opens an entry's withheld fields; one row a field. Rows leave only by an erasure, which no identity may do yet. */
 export const disclosures = pgTable(
   'disclosures',
@@ -75,7 +83,10 @@ export const disclosures = pgTable(
     origin: text().notNull(),
     seq: whole('seq').notNull(),
     field: text().notNull(),
+    /** The disclosure; of one that ends with a login its JSON text up to there (store/stored-disclosure.ts). */
     disclosure: text().notNull(),
+    /** Whose text in `logins` belongs behind it; no foreign key, which would be asked for each act. */
+    loginSha256: bytes('login_sha256'),
   },
   (t) => [
     primaryKey({ columns: [t.origin, t.seq, t.field] }),

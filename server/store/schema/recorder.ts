@@ -52,7 +52,10 @@ export const intake = pgTable(
     openingId: text('opening_id').notNull(),
     receivedAt: instant('received_at').notNull(),
     kind: text().notNull(),
+    /** JSON (recorder/stored-submission.ts). */
     content: bytes().notNull(),
+    /** Of the login behind the act, which `logins` holds; null when there is none, or it stands in the content. */
+    loginSha256: bytes('login_sha256'),
     decided: boolean().notNull().default(false),
   },
   (t) => [index('intake_undecided').on(t.openingId, t.receivedAt, t.id).where(sql`NOT ${t.decided}`)],
