@@ -1,5 +1,6 @@
 /** `kaibiao status` and `kaibiao wait`: an opening by its verified log. */
 import { formatInstant } from '../../core/log/instant.ts';
+import { layerRules, shareDealtTo } from '../../core/opening/layer.ts';
 import { PHASES } from '../../core/opening/phases.ts';
 import { isDecrypted, numberOf, type OpeningState } from '../../core/opening/state.ts';
 import { type Io, UsageError } from '../io.ts';
@@ -48,6 +49,28 @@ async function show(person: Person, state: OpeningState, io: Io): Promise<void> 
   const own = number === null ? '' : `; own number ${number}`;
   if (bids.length > 0) io.out(`  ${bids.filter(isDecrypted).length} of ${bids.length} bids decrypted${own}`);
   if (window !== null) io.out(`  window ${formatInstant(window.opensAt)} – ${formatInstant(window.closesAt)}`);
+  showLayer(state, io);
   if (record !== null) io.out(`  record version ${record.version}, SHA-256 ${record.sha256}`);
   io.out(`  verified to entry ${size - 1}, root ${root}`);
+}
+
+/** Where there is a second layer: who holds a share of the opening key, who has said so, who has given it. */
+function showLayer({ policy, layer }: OpeningState, io: Io): void {
+  const rules = layerRules(policy);
+  if (rules === null) return;
+  io.out(
+    `  second layer: ${rules.threshold} of ${rules.holders} holders open it${layer.key === null ? '; no key dealt' : ''}`,
+  );
+  for (const { holder, role } of layer.holders) {
+    const dealt = shareDealtTo(layer, holder);
+    const stands = layer.given.some((one) => one.holder === holder)
+      ? 'share given'
+      : dealt === undefined
+        ? 'key offered'
+        : dealt.acknowledged
+          ? 'share acknowledged'
+          : 'share not acknowledged';
+    const wrong = layer.wrong.filter((one) => one === holder).length;
+    io.out(`    holder ${holder}, ${role}: ${stands}${wrong === 0 ? '' : `; wrong shares: ${wrong}`}`);
+  }
 }

@@ -86,11 +86,13 @@ export async function acknowledge(person: Person, openingId: string, role: Holdi
  *
  * Returns: the proven entry: LayerShareGiven, or LayerShareRefused when the vault says that it is not what was dealt.
  * Throws:  PersonError no_unsealing, no_dealt_share, share_not_as_dealt; as act.
- * Why:     the share leaves this machine only when the log, verified here, says that the window is over and shares are asked for.
+ * Why:     the share leaves this machine only when the log, verified here, says that the window is over and shares are asked for,
+ *          and this machine's own clock is past the deadline: a log forged for this one holder would ask for it early.
  */
 export async function giveShare(person: Person, openingId: string, role: HoldingRole): Promise<Entry> {
   const state = await catchUp(person, openingId, role);
-  if (state.phase !== 'TendererDecrypting' || state.window === null) throw new PersonError('no_unsealing');
+  const isDue = state.phase === 'TendererDecrypting' && person.world.now() >= state.deadlineAt;
+  if (!isDue || state.window === null) throw new PersonError('no_unsealing');
   const { kid, key } = state.window;
   const { share, holder } = await openShare(person, state);
   try {

@@ -1,4 +1,4 @@
-/** The folder where a person keeps what proves things later: keys and heads of logs, signed statements, receipts. No private key. */
+/** The folder where a person keeps what proves things later: keys and heads of logs, signed statements, receipts. No private key but the one that opens a holder's share. */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as Type from 'typebox';

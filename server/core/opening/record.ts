@@ -4,6 +4,7 @@ import { canonicalise, type Json } from '../log/canonical.ts';
 import { formatInstant } from '../log/instant.ts';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, OpeningId } from './details.ts';
 import type { RegisterFacts } from './facts.ts';
+import { layerRules } from './layer.ts';
 import { MoneyText, type Policy, PROFILE_NAMES, PROFILES } from './policy.ts';
 import { CreditCode, type PriceRow, PriceRowSchema, QuoteSchema } from './rows.ts';
 import { type Bid, type OpeningState, outcomeOf } from './state.ts';
@@ -68,6 +69,20 @@ const members = {
     Type.Object(
       { round: Type.Integer({ minimum: 1 }), coefficient: Type.String({ minLength: 1 }) },
       { ...strict, description: 'where the policy drew one: the round and what came of it' },
+    ),
+  ),
+  layer: Type.Optional(
+    Type.Object(
+      {
+        holders: Type.Integer({ minimum: 2 }),
+        threshold: Type.Integer({ minimum: 2 }),
+        given: Type.Integer({ minimum: 0 }),
+        closedAt: InstantText,
+      },
+      {
+        ...strict,
+        description: 'where bids had a second layer: how many held its key, how many were needed, how many gave',
+      },
     ),
   ),
   ceilingPrice: Type.Union([MoneyText, Type.Null()]),
@@ -155,6 +170,7 @@ export function buildRecord(
       extendedMs: window.extendedMs,
     },
     ...drawOf(state),
+    ...layerOf(state),
     ceilingPrice: state.policy.ceilingPrice,
     currency: state.policy.currency,
     lines: state.bids.map((bid) => lineOf(bid, register, prices.value)),
@@ -173,6 +189,14 @@ export function buildRecord(
 function drawOf({ drawing }: OpeningState): Pick<OpeningRecord, 'draw'> {
   if (drawing?.coefficient == null) return {};
   return { draw: { round: drawing.round, coefficient: drawing.coefficient } };
+}
+
+function layerOf({ policy, layer }: OpeningState): Pick<OpeningRecord, 'layer'> {
+  const rules = layerRules(policy);
+  if (rules === null || layer.unsealing?.closedAt == null) return {};
+  const { holders, threshold } = rules;
+  const closedAt = formatInstant(layer.unsealing.closedAt);
+  return { layer: { holders, threshold, given: layer.given.length, closedAt } };
 }
 
 function roundsOf({ quoteRounds }: OpeningState): Pick<OpeningRecord, 'rounds'> {

@@ -117,6 +117,10 @@ t.test('the ceremony: keys offered, an opening key dealt, every share acknowledg
   t.match(await acknowledge(host, OPENING, 'host'), { type: 'ShareAcknowledged' });
   t.equal(await acknowledge(host, OPENING, 'host'), null, 'a second time changes nothing');
   await t.rejects(publish(), { code: 'shares_not_acknowledged' });
+  t.match(
+    (await run('status', OPENING, ...asWitness)).out,
+    /2 of 3 holders.*\n.*1, tenderer: share acknowledged.*\n.*\n.*3, witness: share not ack/,
+  );
   // whoever offers again is dealt to again, and everyone acknowledges anew
   await offerKey(host, OPENING, 'host');
   await t.rejects(publish(), { code: 'opening_key_not_dealt' });
@@ -181,6 +185,7 @@ t.test('a wrong share is its holder’s on the log and may be sent again; two go
   await t.rejects(giveShare(witness, OPENING, 'witness'), { code: 'no_dealt_share' });
   t.match(await giveShare(host, OPENING, 'host'), { type: 'LayerShareGiven', body: { holder: 2 } });
   await t.rejects(giveShare(host, OPENING, 'host'), { code: 'share_already_given' });
+  t.match((await run('status', OPENING, ...asWitness)).out, /holder 2, host: share given; wrong shares: 3/);
   t.match(await run('unseal', OPENING, ...asWitness), { code: EXIT.done, out: /LayerShareGiven: proven/ });
   const done = await waitFor(host, OPENING, 'host', ({ phase }) => phase === 'Attribution');
   t.strictSame(done.layer.wrong, [2, 2, 2]);

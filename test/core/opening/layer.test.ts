@@ -1,6 +1,7 @@
 /** The second layer by its rules: an opening key dealt before publication, shares given after the window, and whose failure it is when it stays closed. */
 
 import { Check } from 'typebox/schema';
+import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm, runningUntil } from '../../../server/core/opening/alarms.ts';
 import { DECRYPTION_FAULTS } from '../../../server/core/opening/commands.ts';
 import { MAX_OFFERS } from '../../../server/core/opening/layer-commands.ts';
@@ -262,6 +263,14 @@ t.test('too few shares: never the bidder’s fault', async (t) => {
   t.equal(s.state.bids.map(outcomeOf).join(), 'deemed_withdrawn,deemed_withdrawn,deemed_revoked,deemed_revoked');
   s.go('DeclareFailed', { reason: '招标方未能解密' }, host);
   t.same(audit(playTo(s, 'Failed').lines).problems, []);
+});
+
+t.test('the record says who held the key and how many gave it; without a layer it says nothing', async (t) => {
+  const s = playTo(draft(), 'RecordConfirm');
+  const closedAt = formatInstant(s.state.layer.unsealing?.closedAt ?? 0);
+  t.match(s.state.record?.document, { value: { layer: { holders: 3, threshold: 2, given: 2, closedAt } } });
+  const { document } = reach('RecordConfirm').state.record ?? {};
+  t.notOk(document?.known === true && Object.hasOwn(document.value as object, 'layer'));
 });
 
 t.test('a suspension keeps the holders’ time', async (t) => {
