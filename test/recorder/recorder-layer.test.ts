@@ -16,6 +16,7 @@ import { sha256 } from '../../server/hash.ts';
 import { knownValues } from '../../server/recorder/kept-opening.ts';
 import { holderOf, layerKeyOf, lookAtOpeningKey } from '../../server/recorder/layer-facts.ts';
 import { VaultBusyError } from '../../server/recorder/opening-desk.ts';
+import { readDisclosures } from '../../server/store/read-log.ts';
 import { openSecret } from '../../server/vault/open-secret.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
@@ -115,8 +116,7 @@ async function untilShares(hall: Hall, running: RunningRecorder): Promise<void> 
 async function problemsOf(hall: Hall): Promise<readonly unknown[]> {
   const rows = await hall.db.sql<{ seq: number; bytes: Uint8Array }[]>`
     SELECT seq, bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq`;
-  const texts = await hall.db.sql<{ seq: number; disclosure: string }[]>`
-    SELECT seq, disclosure FROM disclosures WHERE origin = ${ORIGIN}`;
+  const texts = await readDisclosures(hall.db.sql, ORIGIN, 0, rows.length);
   const audit = createAudit(sha256);
   for (const { seq, bytes } of rows) {
     const entry = parseEntry(bytes);
