@@ -49,7 +49,10 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
   let isOn = false;
   let beating: Promise<void> | null = null;
   let cancelBeat: (() => void) | null = null;
+  // As the stored one it never goes back: a clock that was wrong for an hour and is put right has passed over nothing.
   let lastBeatAt: number | null = null;
+  /** What the clock showed at the last beat. */
+  let shownAt: number | null = null;
 
   function arm(openingId: string, state: OpeningState): void {
     alarms.get(openingId)?.();
@@ -76,6 +79,13 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
         void speak(openingId, command);
       }),
     );
+  }
+
+  function setAnew(): void {
+    for (const openingId of states.keys()) {
+      alarms.get(openingId)?.();
+      set(openingId, 0);
+    }
   }
 
   async function speak(openingId: string, command: MachineCommand): Promise<void> {
@@ -108,11 +118,14 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
   async function beat(): Promise<void> {
     // Within a transaction, as for every act: only a database that is there has a time.
     const at = await sql.begin((tx) => readClock(tx, world));
+    // Alarms were set by how far away they were on a clock that has been set since.
+    if (shownAt !== null && (at < shownAt || at - shownAt > 2 * deps.heartbeatMs)) setAnew();
+    shownAt = at;
     const before = lastBeatAt;
     if (before !== null && at - before > deps.outageToleranceMs) await freezeAll(before);
     await sql`INSERT INTO heartbeats (process_id, at) VALUES (${HEARTBEAT}, ${at})
       ON CONFLICT (process_id) DO UPDATE SET at = greatest(heartbeats.at, excluded.at)`;
-    lastBeatAt = at;
+    lastBeatAt = Math.max(at, lastBeatAt ?? at);
   }
 
   function beatNow(): Promise<void> {
@@ -140,11 +153,12 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
     async outage() {
       const [last] = await sql<{ at: number }[]>`SELECT at FROM heartbeats WHERE process_id = ${HEARTBEAT}`;
       if (last === undefined) return null;
+      lastBeatAt = last.at;
       return (await sql.begin((tx) => readClock(tx, world))) - last.at > deps.outageToleranceMs ? last.at : null;
     },
     begin() {
       isOn = true;
-      lastBeatAt = world.now();
+      lastBeatAt = Math.max(world.now(), lastBeatAt ?? 0);
       for (const openingId of states.keys()) set(openingId, 0);
       void beatNow().catch(deps.onFault).finally(nextBeat);
     },

@@ -8,10 +8,20 @@ import type { Target } from '../../server/store/driver.ts';
 import type { Asked, Replied } from './crash-process.ts';
 import { promisedList, WRONG_KEY } from './crash-script.ts';
 import { createPlatform, rowOfBidder } from './platform.ts';
-import { comeToRest, createBell, simWorld } from './sim-world.ts';
+import { comeToRest, createBell, type SimWorld, simWorld } from './sim-world.ts';
 
 const [targetText = '', dataFolder = '', startAt = '0', seed = ''] = process.argv.slice(2);
 const world = simWorld(Number(startAt), seed);
+/** What the clock shows beyond the time that has passed; alarms go by the latter, as a computer's do. */
+let wrongMs = 0;
+const showing: SimWorld = {
+  ...world,
+  now: () => world.now() + wrongMs,
+  life() {
+    const life = world.life();
+    return { ...life, world: { ...life.world, now: () => world.now() + wrongMs } };
+  },
+};
 const bell = createBell();
 let flying = 0;
 
@@ -33,7 +43,7 @@ const desk: OpeningDesk = {
 const platform = createPlatform({
   target: JSON.parse(targetText) as Target,
   dataFolder,
-  world,
+  world: showing,
   desk,
   bell,
   onStrike: () => process.kill(process.pid, 'SIGKILL'),
@@ -46,9 +56,9 @@ const rest = (): Promise<void> =>
     isOver: () => false,
   });
 
-/** Lets time pass alarm by alarm; a `jump` is the clock's alone, as by a wrong hand. */
-async function move(at: number, isJump: boolean): Promise<void> {
-  for (let nextAt = world.nextAt(); !isJump && nextAt !== null && nextAt <= at; nextAt = world.nextAt()) {
+/** Lets time pass alarm by alarm. */
+async function move(at: number): Promise<void> {
+  for (let nextAt = world.nextAt(); nextAt !== null && nextAt <= at; nextAt = world.nextAt()) {
     world.moveTo(nextAt);
     await rest();
   }
@@ -68,11 +78,14 @@ async function answer(asked: Asked): Promise<unknown> {
     case 'state':
       return recorder.stateOf(asked.openingId);
     case 'vkey':
-      return signer.vkeyOf(asked.origin, 'opening');
+      return signer.vkeyOf(asked.origin, asked.log);
     case 'move':
-      return move(asked.at, asked.isJump);
+      return move(asked.at - wrongMs);
+    case 'jump':
+      wrongMs += asked.byMs;
+      return rest();
     case 'now':
-      return world.now();
+      return showing.now();
   }
 }
 

@@ -67,6 +67,34 @@ export async function cutOff(
   return { ...(await crashRun({ ...about, blow: { name: how, befall }, ...(isStruck && { isStruck }) })), cuts };
 }
 
+const HOUR_MS = 3_600_000;
+/** How the clock is set: ever an hour on, or an hour back and at the next step on again; under the server's eyes, or while it is down. */
+export const CLOCK_JUMPS = ['on', 'back_and_on', 'on_while_down', 'back_and_on_while_down'] as const;
+
+/** The clock is set by an hour: nothing on the log goes back, no window loses or gains a moment, an hour passed over is an outage. */
+export async function clockJumps(how: (typeof CLOCK_JUMPS)[number], setting: MatrixSetting): Promise<CrashRow> {
+  const { database, dataFolder } = await stageOf(setting);
+  const { town } = setting;
+  let isBehind = false;
+  const by = (): number => {
+    isBehind = how.startsWith('back') && !isBehind;
+    return isBehind ? -HOUR_MS : HOUR_MS;
+  };
+  // What an hour passed over is late for good; across the deadline two people resume, and it is sealed.
+  const isTooEarly = (step: string): boolean =>
+    step === 'PublishOpening' || (!how.startsWith('back') && ['LodgeBid', 'OpenCheckIn', 'CheckIn'].includes(step));
+  const isStruck = (step: string): boolean => !isTooEarly(step) && setting.isStruck?.(step) !== false;
+  const about = {
+    target: database.app,
+    sql: database.superuser,
+    dataFolder,
+    town,
+    openingId: how.replaceAll('_', '-'),
+  };
+  const jump = { isDead: how.endsWith('while_down'), by };
+  return crashRun({ ...about, blow: { name: `clock_${how}`, jump }, isStruck });
+}
+
 const SMALL_DISK = 'size=256k';
 const FILLER_BYTES = 4_096;
 
@@ -168,10 +196,19 @@ export function someSteps(seed: string, share: number): (step: string) => boolea
   return (step) => chanceOf(`${seed}/${step}`).happens(share);
 }
 
-/** The whole matrix, one row after the other. */
-export async function crashMatrix(setting: MatrixSetting, onRow: (row: unknown) => void): Promise<void> {
-  for (const point of FAULT_POINTS) onRow(await killedAt(point, setting));
-  for (const how of ['line_cut', 'commit_answer_lost'] as const) onRow(await cutOff(how, setting));
-  onRow((await diskFull(setting)) ?? { blow: 'disk_full', skipped: 'only root can mount a small disk' });
-  onRow({ blow: 'restored_backup', said: await restoredBackup(setting) });
-}
+type Row = (setting: MatrixSetting) => Promise<unknown>;
+
+/** All rows by name, in their order. */
+export const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
+  ...FAULT_POINTS.map((point): [string, Row] => [point, (setting) => killedAt(point, setting)]),
+  ...(['line_cut', 'commit_answer_lost'] as const).map((how): [string, Row] => [
+    how,
+    (setting) => cutOff(how, setting),
+  ]),
+  ...CLOCK_JUMPS.map((how): [string, Row] => [`clock_${how}`, (setting) => clockJumps(how, setting)]),
+  [
+    'disk_full',
+    async (setting) => (await diskFull(setting)) ?? { blow: 'disk_full', skipped: 'only root can mount a small disk' },
+  ],
+  ['restored_backup', async (setting) => ({ blow: 'restored_backup', said: await restoredBackup(setting) })],
+]);

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { LogKind } from '../../server/core/log/origin.ts';
 import type { CreationRequest } from '../../server/recorder/creation.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import { scriptOf } from '../support/script.ts';
@@ -12,8 +13,11 @@ export type Asked =
   | { readonly kind: 'create'; readonly request: CreationRequest }
   | { readonly kind: 'submit'; readonly submission: Submission }
   | { readonly kind: 'state'; readonly openingId: string }
-  | { readonly kind: 'vkey'; readonly origin: string }
-  | { readonly kind: 'move'; readonly at: number; readonly isJump: boolean }
+  | { readonly kind: 'vkey'; readonly origin: string; readonly log: LogKind }
+  /** Time passes until the clock shows this. */
+  | { readonly kind: 'move'; readonly at: number }
+  /** The clock alone is set, by a wrong hand; no time passes. */
+  | { readonly kind: 'jump'; readonly byMs: number }
   | { readonly kind: 'now' };
 export type Replied = { readonly n: number; readonly value: unknown; readonly error: string | null };
 

@@ -1,16 +1,19 @@
 /** One row of the crash matrix: the scripted opening on a platform that is struck at every step, and everything checked at the end. */
-import { openingOrigin } from '../../server/core/log/origin.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
+import { type LogKind, ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
 import type { Sql, Target } from '../../server/store/driver.ts';
 import { type CrashProcess, crashProcess, type Reply } from './crash-process.ts';
 import { crashScript, type Step } from './crash-script.ts';
 import type { FaultPoint } from './fault-points.ts';
-import { checkEnded } from './final-checks.ts';
+import { checkEnded, type Outage } from './final-checks.ts';
 import type { Sent } from './network.ts';
 import { type Person, STAFF, type Town } from './people.ts';
-import { PLATFORM } from './platform.ts';
+import { HEARTBEAT_MS, PLATFORM } from './platform.ts';
 import { START_AT } from './simulate.ts';
+import { readStored, verifyStored } from './stored-log.ts';
+import { holds } from './violations.ts';
 
 /** What befalls the platform at each step. `befall` is called right after the step was sent; `heal` before it is asked again. */
 export type Blow = {
@@ -18,6 +21,8 @@ export type Blow = {
   readonly point?: FaultPoint;
   readonly befall?: () => Promise<void> | void;
   readonly heal?: (process: CrashProcess) => Promise<void>;
+  /** By how much the clock is set before the step, in ms; `isDead`: while the server is down, and not under its eyes. */
+  readonly jump?: { readonly isDead: boolean; by(): number };
 };
 
 export type CrashSetting = {
@@ -36,12 +41,14 @@ export type CrashRow = {
   readonly deaths: number;
   readonly asked: number;
   readonly entries: number;
+  readonly jumps: number;
 };
 
 /** How often a step is asked again before the platform counts as gone for good. */
 const TRIES = 40;
 /** Beyond the longest pause of a keeper after a fault. */
 const AGAIN_MS = 100;
+const LEDGER = ledgerOrigin(PLATFORM);
 
 /** Throws: ViolationError; an Error when the platform does not come back. */
 export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
@@ -54,6 +61,14 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
   let now = START_AT;
   let deaths = 0;
   let asked = 0;
+  let jumps = 0;
+  const outages: Outage[] = [];
+
+  /** How long nobody was at home: since the last heartbeat that was stored. */
+  async function noteOutage(): Promise<void> {
+    const [beat] = await sql<{ at: number }[]>`SELECT at FROM heartbeats`;
+    if (beat !== undefined && beat.at < now) outages.push({ downAt: beat.at, upAt: now });
+  }
 
   let starting: Promise<void> | null = null;
   /** Starts it when it is dead; whoever asks meanwhile waits for the same start. */
@@ -61,6 +76,7 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
     starting ??= (async () => {
       if (process.isAlive()) return;
       await blow.heal?.(process);
+      await noteOutage();
       await process.start(now);
     })();
     await starting.finally(() => {
@@ -81,7 +97,7 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
       else {
         await blow.heal?.(process);
         now += AGAIN_MS;
-        if ((await to.ask({ kind: 'move', at: now, isJump: false })) === null) deaths += 1;
+        if ((await to.ask({ kind: 'move', at: now })) === null) deaths += 1;
       }
     }
     throw new Error(`${openingId}: no answer after ${TRIES} tries`);
@@ -89,6 +105,29 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
 
   const stateNow = async (): Promise<OpeningState> =>
     (await insist((to) => to.ask({ kind: 'state', openingId }))) as OpeningState;
+
+  /** The state, once host and witness have resumed what an outage has suspended. */
+  async function goOn(): Promise<OpeningState> {
+    const state = await stateNow();
+    const resuming = await script.resume(state);
+    for (const submission of resuming) await deliver(submission);
+    return resuming.length === 0 ? state : stateNow();
+  }
+
+  /** Sets the clock, and lets the heart beat at the new hour. */
+  async function jump(step: string): Promise<void> {
+    if (blow.jump === undefined || setting.isStruck?.(step) === false) return;
+    const byMs = blow.jump.by();
+    jumps += 1;
+    now += byMs;
+    if (blow.jump.isDead) await process.kill();
+    else {
+      await noteOutage();
+      await insist((to) => to.ask({ kind: 'jump', byMs }));
+    }
+    now += HEARTBEAT_MS;
+    await insist((to) => to.ask({ kind: 'move', at: now }));
+  }
 
   /** Arms the point, or strikes as soon as the step has been sent. */
   async function strike(step: string): Promise<void> {
@@ -108,33 +147,49 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
   }
 
   /** Lets time pass until the clock has spoken. */
-  async function letPass({ until, hasSpoken }: NonNullable<Step['clock']>, before: OpeningState): Promise<void> {
+  async function letPass(
+    name: string,
+    { until, hasSpoken }: NonNullable<Step['clock']>,
+    before: OpeningState,
+  ): Promise<void> {
     let state = before;
     for (let tries = 0; tries < TRIES; tries++) {
       // A death that lasts is an outage, after which a window keeps its remainder: what is waited for comes later.
       now = Math.max(now + (tries === 0 ? 0 : AGAIN_MS), until(state));
-      await insist((to) => to.ask({ kind: 'move', at: now, isJump: false }));
-      state = await stateNow();
+      await insist((to) => to.ask({ kind: 'move', at: now }));
+      state = await goOn();
       if (hasSpoken(state)) return;
     }
-    throw new Error(`${openingId}: the clock has not spoken after ${TRIES} tries`);
+    throw new Error(
+      `${openingId}: ${name} has not come after ${TRIES} tries, at ${formatInstant(now)}: ${JSON.stringify({ phase: state.phase, suspended: state.suspended, window: state.window })}`,
+    );
   }
 
-  await strike('CreateOpening');
-  await insist((to) => to.ask({ kind: 'create', request: script.create }));
-  for (const step of script.steps) {
-    const state = await stateNow();
-    const submissions = (await step.send?.(state)) ?? [];
-    await strike(step.name);
-    // One after another comes back to a platform that is dead already, so they are sent at once and asked again one by one.
-    await Promise.all(submissions.map(deliver));
-    if (step.clock !== undefined) await letPass(step.clock, state);
-    if (process.isAlive()) await process.ask({ kind: 'arm', point: null });
+  try {
+    await strike('CreateOpening');
+    await insist((to) => to.ask({ kind: 'create', request: script.create }));
+    for (const step of script.steps) {
+      await jump(step.name);
+      const state = await goOn();
+      const submissions = (await step.send?.(state)) ?? [];
+      await strike(step.name);
+      // One after another comes back to a platform that is dead already, so they are sent at once and asked again one by one.
+      await Promise.all(submissions.map(deliver));
+      if (step.clock !== undefined) await letPass(step.name, step.clock, state);
+      if (process.isAlive()) await process.ask({ kind: 'arm', point: null });
+    }
+    const vkeyOf = async (of: string, log: LogKind): Promise<string> =>
+      (await insist((to) => to.ask({ kind: 'vkey', origin: of, log }))) as string;
+    const [vkey, ledgerVkey] = [await vkeyOf(origin, 'opening'), await vkeyOf(LEDGER, 'ledger')];
+    await process.kill();
+    const log = await checkEnded(sql, { openingId, origin, vkey, sent, viewers: [], outages, heldMs: 2_000 });
+    const verified = await verifyStored(sql, await readStored(sql, LEDGER), ledgerVkey);
+    holds(verified.ok, 'ledger_holds_heads', 'ledger', () => JSON.stringify(verified));
+    return { blow: blow.name, deaths, asked, entries: log.size, jumps };
+  } finally {
+    // A child that lives on keeps its parent from ending.
+    await process.kill();
   }
-  const vkey = (await insist((to) => to.ask({ kind: 'vkey', origin }))) as string;
-  await process.kill();
-  const log = await checkEnded(sql, { openingId, origin, vkey, sent, viewers: [], outages: [], heldMs: 2_000 });
-  return { blow: blow.name, deaths, asked, entries: log.size };
 }
 
 async function enterStaff(sql: Sql, town: Town): Promise<void> {

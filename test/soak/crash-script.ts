@@ -55,7 +55,12 @@ export type Step = {
   readonly clock?: { until(state: OpeningState): number; hasSpoken(state: OpeningState): boolean };
 };
 
-export type Script = { readonly create: CreationRequest; readonly steps: readonly Step[] };
+export type Script = {
+  readonly create: CreationRequest;
+  readonly steps: readonly Step[];
+  /** What host and witness send, one after the other, so that a suspended opening goes on. */
+  resume(state: OpeningState): Promise<readonly Submission[]>;
+};
 
 export async function crashScript(openingId: string, town: Town): Promise<Script> {
   const { host, witness } = town.staff;
@@ -185,5 +190,12 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
   const data = created as unknown as Json;
   const terms = { openingId, command: 'create', type: 'CreateOpening', data, headSeen, iatSeconds: 1 };
   const create = { command: 'create', openingId, ...created, data, who: host.who, act: await host.sign(terms), source };
-  return { create, steps };
+  const resume = async ({ suspended }: OpeningState): Promise<Submission[]> => {
+    if (suspended === null) return [];
+    const proposed = await command(host, 'ResumeOpening', { reason: '系统已恢复' });
+    return suspended.cause === 'outage_across_deadline'
+      ? [proposed, await command(witness, 'ConfirmResume', {})]
+      : [proposed];
+  };
+  return { create, steps, resume };
 }

@@ -1,8 +1,8 @@
-/** A drawn part of the crash matrix: the platform killed at points of its order of effects, cut off, without disk, put back; all of it with `npm run soak -- --crash`. */
+/** A drawn part of the crash matrix: the platform killed at points of its order of effects, cut off, its clock set, put back; all of it with `npm run soak -- --crash`. */
 
 import t from '../support/tap.ts';
 import { chanceOf } from './chance.ts';
-import { cutOff, killedAt, restoredBackup, someSteps } from './crash-matrix.ts';
+import { clockJumps, cutOff, killedAt, restoredBackup, someSteps } from './crash-matrix.ts';
 import { FAULT_POINTS } from './fault-points.ts';
 import { makeTown } from './people.ts';
 import { START_AT } from './simulate.ts';
@@ -10,6 +10,8 @@ import { START_AT } from './simulate.ts';
 const SEED = 'npm test';
 /** Each death costs the start of a process. */
 const SHARE = 0.15;
+/** Of the scripted opening when nothing befalls it. */
+const PEACEFUL_ENTRIES = 25;
 
 t.setTimeout(230_000);
 const town = await makeTown(START_AT);
@@ -32,6 +34,23 @@ t.test('the answer to a COMMIT lost, at every step', async (t) => {
   t.comment(JSON.stringify(row));
   t.ok(row.cuts > 0, 'it was lost indeed');
   t.equal(row.deaths, 0, 'and the platform lived on');
+});
+
+t.test(
+  'the clock an hour on in mid-window: the hour passed over is an outage, and the window keeps its remainder',
+  async (t) => {
+    const row = await clockJumps('on', { t, town, isStruck: (step) => step === 'DecryptBid' });
+    t.match(row, { jumps: 1, deaths: 0 });
+  },
+);
+
+t.test('the clock an hour back in mid-window, and on again: the window ends when it was to end', async (t) => {
+  const midWindow = ['DecryptBid', 'CloseWindow'];
+  for (const how of ['back_and_on', 'back_and_on_while_down'] as const) {
+    const row = await clockJumps(how, { t, town, isStruck: (step) => midWindow.includes(step) });
+    // Nothing was suspended: as many entries as without any blow.
+    t.match(row, { jumps: 2, deaths: 0, entries: PEACEFUL_ENTRIES }, how);
+  }
 });
 
 t.test('a database put back to twenty entries ago: the server does not sign', async (t) => {

@@ -36,6 +36,8 @@ export type Watched = {
   hears(): void;
   /** What a listener heard. */
   heard(payload: string): void;
+  /** The listener hears anew: what was announced meanwhile is lost to it. */
+  hearsAnew(): void;
   /** Announcements that have not been heard yet. */
   unheard(): number;
   /** From here on nothing that is asked is ever carried out or answered. */
@@ -78,15 +80,15 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
     // The driver begins a query when somebody waits for it, which `then` tells.
     const begin = asked.then.bind(asked);
     const isAnnouncement = text.includes('pg_notify');
+    // The ledger announces its heads, too, in its own time.
+    const isOpening = isAnnouncement && kindOfOrigin(platform, String(payload).replace(/^[0-9]+ /, '')) === 'opening';
     let answer: Promise<unknown> | null = null;
     // biome-ignore lint/suspicious/noThenProperty: it has one already, and this is when the driver begins
     asked.then = (done, failed) => {
       answer ??= during(async () => {
         if (isAnnouncement && isHeard) unheard.add(payload);
         const found = await new Promise((resolve, reject) => void begin(resolve, reject));
-        if (isAnnouncement) {
-          await reach('head_announced');
-        }
+        if (isOpening) await reach('head_announced');
         return found;
       });
       return answer.then(done, failed);
@@ -159,6 +161,7 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
       isHeard = true;
     },
     heard: (payload) => void unheard.delete(payload),
+    hearsAnew: () => unheard.clear(),
     unheard: () => unheard.size,
     cut() {
       isCut = true;

@@ -164,7 +164,11 @@ export function createPlatform({
         hall.hear(origin);
         bell.ring();
       },
-      () => hall.hearAll(),
+      () => {
+        watch.hearsAnew();
+        hall.hearAll();
+        bell.ring();
+      },
     );
     watch.hears();
     return {
