@@ -19,7 +19,7 @@ import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts
 import { verifyProof } from '../core/log/proof.ts';
 import { type Disclosures, LOG_REASONS, verifyLog } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
-import { nativeReader } from '../native-text.ts';
+import { nativeReader, textOfBytes } from '../native-text.ts';
 import { type Anchor, type LogSource, SourceError } from './log-source.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
@@ -109,6 +109,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     sha256,
     verifyEd25519,
     disclosureReader: nativeReader,
+    decodeUtf8: textOfBytes,
     async onEntry(entry, disclosed, _bytes, leaf) {
       const problem = await watcher.see(entry, valuesOf(disclosed));
       if (problem !== undefined) return problem;

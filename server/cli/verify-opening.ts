@@ -1,4 +1,5 @@
 /** One opening's log, entry by entry: every act by its person's key and for this entry alone, every event by the opening's own rules. */
+import { checkCompiled } from '../compiled-check.ts';
 import {
   ACT_REASONS,
   type CheckedAct,
@@ -109,7 +110,7 @@ type UnderWay = {
  *        later entries are read; before anything is said of an entry, everything is known of those in front of it.
  */
 export function watchOpening(platform: string, openingId: string, vkey: string, roots: Roots): Watcher {
-  const audit = createAudit(sha256);
+  const audit = createAudit(sha256, checkCompiled);
   const verifySignature = createJwsVerifier(KEYS_KEPT);
   const readLogin = rememberLogins();
   const used = new Set<string>();

@@ -120,6 +120,8 @@ export type VerifyLogOptions = {
   readonly verifyEd25519: VerifyEd25519;
   /** Faster means to read disclosures with than the core's own. */
   readonly disclosureReader?: DisclosureReader;
+  /** The same to decode entries with: as strict as `fromUtf8`. */
+  readonly decodeUtf8?: (bytes: Uint8Array) => string;
   /** Called once an entry itself holds, in order; a problem it returns refuses the log at that entry. */
   readonly onEntry?: (
     entry: Entry,
@@ -215,7 +217,7 @@ export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog 
 
     let entry: Entry;
     try {
-      entry = parseEntry(bytes);
+      entry = parseEntry(bytes, options.decodeUtf8);
     } catch (fault) {
       if (!(fault instanceof LogFormatError)) throw fault;
       return problem(entryReason(fault), seq, fault.message);
