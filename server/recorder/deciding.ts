@@ -31,6 +31,8 @@ export function contentDigest(submission: Pick<Submission, 'type' | 'data'>): Ui
 
 /** What a round has made so far; nothing of it is true before it is committed. */
 export type Round = {
+  /** The opening as it stands on the log. */
+  readonly began: FoldedOpening;
   kept: FoldedOpening;
   readonly made: MadeEntry[];
   readonly acts: {
@@ -57,7 +59,7 @@ export type RoundContext = {
 };
 
 export function newRound(kept: FoldedOpening): Round {
-  return { kept, made: [], acts: [], decryptions: [] };
+  return { began: kept, kept, made: [], acts: [], decryptions: [] };
 }
 
 /** Remembers where a round stands. Returns: what takes back all that was made since. */

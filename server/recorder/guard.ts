@@ -1,6 +1,6 @@
 /** The signer's memory outside the database: which heads may be signed, and which were let out; it never forgets and never forks. */
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../core/log/base64.ts';
@@ -9,6 +9,8 @@ import { HASH_BYTES } from '../core/log/hash.ts';
 import { emptyRoot } from '../core/log/merkle.ts';
 import { sha256 } from '../hash.ts';
 import { syncFolder } from './keys.ts';
+
+const { O_CREAT, O_DSYNC, O_TRUNC, O_WRONLY } = constants;
 
 /** A head of a log as the guard keeps it. */
 export type GuardedHead = { readonly size: number; readonly root: Uint8Array };
@@ -214,7 +216,8 @@ export async function openGuard(dataFolder: string): Promise<Guard> {
   /** Puts the shortest journal in the place of the old one; a crash leaves either of the two, whole. */
   async function rewrite(): Promise<FileHandle> {
     const part = `${file}.part`;
-    const fresh = await open(part, 'w', 0o600);
+    // Each write returns when it is durable, as with a sync behind it, in one call instead of two.
+    const fresh = await open(part, O_WRONLY | O_CREAT | O_TRUNC | O_DSYNC, 0o600);
     try {
       await fresh.writeFile(formatJournal(watched));
       await fresh.sync();
@@ -242,7 +245,6 @@ export async function openGuard(dataFolder: string): Promise<Guard> {
         if (broken !== null) throw broken;
         const line = Buffer.from(formatLine(group.map(({ note }) => note)));
         await handle.appendFile(line);
-        await handle.datasync();
         grownBytes += line.length;
         // What is let out is shown only now that it is durable; what is noted already counts in memory.
         for (const { note } of group) if (note[0] === 'released') apply(watched, note);

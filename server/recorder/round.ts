@@ -1,7 +1,7 @@
 /** One round of one opening, within one transaction: what waits is read under lock, heard, signed and written. */
 
 import type { LoggedEvent } from '../core/opening/events.ts';
-import { type Appended, appendEntries, type Head, lockHead } from '../store/append.ts';
+import { type Appended, appendEntries, type Head, lockOpening } from '../store/append.ts';
 import { databaseTime, recorderTime } from '../store/clock.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import type { World } from '../world.ts';
@@ -68,10 +68,18 @@ export type FreshEntries = {
 export async function decideRound(tx: TransactionSql, deps: RoundDeps, order: RoundOrder): Promise<RoundDone> {
   const { world, signer } = deps;
   const { openingId, origin, commands, cached } = order;
-  await tx`SELECT 1 FROM openings WHERE id = ${openingId} FOR UPDATE`;
-  const head = await lockHead(tx, origin);
+  const head = await lockOpening(tx, openingId, origin);
   if (commands.some(isBoundary)) await tx`SELECT pg_advisory_xact_lock(${INTAKE_LOCK})`;
-  const { rows, registerSize, databaseAt } = await readWaiting(tx, order, deps.onFault);
+  const known = order.known();
+  // Sent together: what this process received itself it can ask for without having read the rows.
+  const [{ rows, registerSize, databaseAt }, answeredToKnown] = await Promise.all([
+    readWaiting(tx, order, known, deps.onFault),
+    firstAnswers(
+      tx,
+      openingId,
+      [...known.values()].map(({ submission }) => submission),
+    ),
+  ]);
   order.onOldest(rows[0]?.id ?? null);
   const isCurrent = cached?.state.size === head.size && cached.register.size === registerSize;
   const kept = isCurrent ? cached : await loadOpening(tx, origin, openingId);
@@ -92,7 +100,8 @@ export async function decideRound(tx: TransactionSql, deps: RoundDeps, order: Ro
   };
   const submissions = rows.flatMap(({ known }) => (known === null ? [] : [known.submission]));
   const more = rows.length === order.limit;
-  const answered = await firstAnswers(tx, openingId, submissions);
+  const found = rows.flatMap((row) => (row.known === null || known.has(row.id) ? [] : [row.known.submission]));
+  const answered = new Map([...answeredToKnown, ...(await firstAnswers(tx, openingId, found))]);
   const foreignBids = await foreignBidsOf(tx, openingId, submissions);
   const heard = await hear(round, context, sources, { rows, more, commands, answered, foreignBids }, deps.onFault);
 
@@ -141,9 +150,12 @@ async function write(
 type Waiting = { readonly rows: Row[]; readonly registerSize: number; readonly databaseAt: number };
 
 /** What waits, oldest first, how many acts the register has, and what time it is: in one statement, after the locks. */
-async function readWaiting(tx: TransactionSql, order: RoundOrder, onFault: (error: unknown) => void): Promise<Waiting> {
-  const { openingId, limit } = order;
-  const known = order.known();
+async function readWaiting(
+  tx: TransactionSql,
+  { openingId, limit }: RoundOrder,
+  known: ReadonlyMap<number, Known>,
+  onFault: (error: unknown) => void,
+): Promise<Waiting> {
   type Found = {
     registerSize: number;
     databaseAt: number;

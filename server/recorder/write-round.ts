@@ -39,11 +39,7 @@ export async function writeRound(
       VALUES (${openingId}, ${key.kid}, ${JSON.stringify(key.publicKey)}, ${key.wrappedKey})`;
   }
   await writeAnswers(tx, openingId, writes);
-  if (round.made.length > 0) {
-    const { details, phase, deadlineAt } = round.kept.state;
-    await tx`UPDATE openings SET title = ${details.title}, phase = ${phase}, deadline_at = ${deadlineAt}, opening_at = ${deadlineAt}
-      WHERE id = ${openingId} AND (title, phase, deadline_at) IS DISTINCT FROM (${details.title}, ${phase}, ${deadlineAt}::bigint)`;
-  }
+  await writeGlance(tx, openingId, round);
   // Once nothing can be opened any more, the window's private key goes: what was sealed to it stays sealed.
   if (round.made.some(({ event }) => ENDS_OPENING.has(event.type))) {
     await tx`UPDATE window_keys SET wrapped_private = NULL WHERE opening_id = ${openingId}`;
@@ -51,6 +47,15 @@ export async function writeRound(
 }
 
 const ENDS_OPENING: ReadonlySet<string> = new Set(['HandedOver', 'TenderFailed', 'OpeningAborted']);
+
+/** The opening at a glance, where an entry of this round changed it: most do not. */
+async function writeGlance(tx: TransactionSql, openingId: string, { began, kept }: Round): Promise<void> {
+  const { details, phase, deadlineAt } = kept.state;
+  const before = began.state;
+  if (details.title === before.details.title && phase === before.phase && deadlineAt === before.deadlineAt) return;
+  await tx`UPDATE openings SET title = ${details.title}, phase = ${phase}, deadline_at = ${deadlineAt}, opening_at = ${deadlineAt}
+    WHERE id = ${openingId}`;
+}
 
 /** First answers, and the rows of the intake that are decided now. */
 async function writeAnswers(

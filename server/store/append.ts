@@ -94,8 +94,27 @@ function readFrontier(origin: string, size: number, frontier: Uint8Array): Compa
  * Why:    lock order is the opening's row first, then this: two rounds of one opening, or a round and a batch, cannot deadlock.
  */
 export async function lockHead(tx: TransactionSql, origin: string): Promise<Head> {
-  const [row] = await tx<{ kind: LogKind; size: number; frontier: Uint8Array; root: Uint8Array }[]>`
-    SELECT kind, size, frontier, root FROM logs WHERE origin = ${origin} FOR UPDATE`;
+  const [row] = await tx<HeadRow[]>`SELECT kind, size, frontier, root FROM logs WHERE origin = ${origin} FOR UPDATE`;
+  return readHead(origin, row);
+}
+
+/** The same behind the row of its opening, both in one statement. Throws: as `lockHead`. */
+export async function lockOpening(tx: TransactionSql, openingId: string, origin: string): Promise<Head> {
+  // The head is locked last, when the row that goes before it is there or known not to be.
+  const [row] = await tx<HeadRow[]>`
+    WITH opening AS MATERIALIZED (SELECT id FROM openings WHERE id = ${openingId} FOR UPDATE)
+    SELECT kind, size, frontier, root FROM logs LEFT JOIN opening ON true WHERE origin = ${origin} FOR UPDATE OF logs`;
+  return readHead(origin, row);
+}
+
+type HeadRow = {
+  readonly kind: LogKind;
+  readonly size: number;
+  readonly frontier: Uint8Array;
+  readonly root: Uint8Array;
+};
+
+function readHead(origin: string, row: HeadRow | undefined): Head {
   if (row === undefined) throw new AppendFault('log_missing', origin, 'there is no such log');
   const { kind, size, frontier, root } = row;
   const range = readFrontier(origin, size, frontier);
