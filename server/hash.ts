@@ -32,5 +32,9 @@ function bytesOf(digest: string): Uint8Array {
 
 /** base64url SHA-256 of a text's UTF-8 bytes: the core's `digest`. */
 export function digestText(text: string): string {
-  return toBase64Url(sha256(utf8(text)));
+  // The core's own encoding refuses a lone surrogate, for which Node.js would hash U+FFFD.
+  if (LONE_SURROGATE.test(text)) return toBase64Url(sha256(utf8(text)));
+  return hash('sha256', text, 'base64url');
 }
+
+const LONE_SURROGATE = /\p{Surrogate}/u;

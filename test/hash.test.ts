@@ -1,7 +1,8 @@
 /** SHA-256 of bytes and of texts: published vectors, and the same for a text as for its UTF-8. */
 import fc from 'fast-check';
 import { utf8 } from '../server/core/log/utf8.ts';
-import { sha256, sha256OfText } from '../server/hash.ts';
+import { toBase64Url } from '../server/core/log/base64.ts';
+import { digestText, sha256, sha256OfText } from '../server/hash.ts';
 import t from './support/tap.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -21,6 +22,12 @@ t.test('vectors', async (t) => {
 t.test('a text is hashed as its UTF-8', async () => {
   const text = fc.string({ unit: 'binary' });
   fc.assert(fc.property(text, (each) => hex(sha256OfText(each)) === hex(sha256(utf8(each)))));
+});
+
+t.test('a digest is the core’s own, and a lone surrogate has none', async (t) => {
+  const text = fc.string({ unit: 'binary' });
+  fc.assert(fc.property(text, (each) => digestText(each) === toBase64Url(sha256(utf8(each)))));
+  t.throws(() => digestText('a\ud800b'), { code: 'utf8_malformed' });
 });
 
 t.test('32 bytes with a buffer of their own', async (t) => {

@@ -86,3 +86,13 @@ t.test('what is written is word for word what the core writes', async (t) => {
     { numRuns: 500 },
   );
 });
+
+t.test('a text that fills the desk, and one unit more', async (t) => {
+  const salt = new Uint8Array(32).fill(4);
+  const frame = makeDisclosure(sha256, salt, 'who', '', (text) => ({ disclosure: text, digest: '' })).disclosure.length;
+  const fits = Math.floor((64 * 1024) / 3) - frame;
+  for (const length of [fits, fits + 1, 64 * 1024]) {
+    const value = '标'.repeat(length);
+    t.strictSame(makeDisclosure(sha256, salt, 'who', value, nativeWriter), makeDisclosure(sha256, salt, 'who', value));
+  }
+});
