@@ -29,6 +29,7 @@ import { removeLeftEnvelopes } from './recorder/left-envelopes.ts';
 import { createDesk } from './recorder/opening-desk.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
 import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
+import { recoveryFrom } from './recorder/recovery.ts';
 import { startSelfAudit } from './recorder/self-audit.ts';
 import { settleAll } from './recorder/settle-log.ts';
 import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
@@ -224,7 +225,7 @@ async function openRooms(parts: {
   } catch (error) {
     if (!(error instanceof RestoredBackupError)) throw error;
     logger.fatal(
-      { err: error, origin: error.origin },
+      { err: error, origin: error.origin, recovery: recoveryFrom(error.message)?.en },
       'database and guard contradict each other: commands are refused',
     );
     const refuse = async (): Promise<never> => {
@@ -242,8 +243,10 @@ async function openRooms(parts: {
   let recorder: Recorder | null = null;
   const onFault = (error: unknown): void => {
     logger.error({ err: error }, 'a round failed');
+    if (!(error instanceof RestoredBackupError || error instanceof GuardFault)) return;
     // From here on nothing that is signed could be believed.
-    if (error instanceof RestoredBackupError || error instanceof GuardFault) recorder?.refuseCommands(error.message);
+    recorder?.refuseCommands(error.message);
+    logger.fatal({ recovery: recoveryFrom(error.message)?.en }, 'the log can only be read: commands are refused');
   };
   const { registerBatchPeriodMs: batchPeriodMs, headPeriodMs } = config;
   const ledger = keep(
@@ -298,7 +301,8 @@ async function openRooms(parts: {
     world,
     onFault,
     onFinding: (finding) => {
-      logger.fatal(finding, 'the database is not what was signed: commands are refused');
+      const recovery = recoveryFrom(finding.code)?.en;
+      logger.fatal({ ...finding, recovery }, 'the database is not what was signed: commands are refused');
       running.refuseCommands(`${finding.code} in ${finding.origin}`);
     },
   });

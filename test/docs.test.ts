@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import { SUBCOMMANDS } from '../server/cli/main.ts';
 import { SETTINGS } from '../server/config.ts';
 import { EVENT_TYPES } from '../server/core/opening/events.ts';
+import { RECOVERY } from '../server/recorder/recovery.ts';
 import { packageRoot } from '../server/root.ts';
 import type { Setting } from '../server/setting.ts';
 import t from './support/tap.ts';
@@ -28,7 +29,18 @@ function settingsTable(): string {
   return ['| variable | what to write | default | why |', '|---|---|---|---|', ...rows].join('\n');
 }
 
-const GENERATED: Readonly<Record<string, () => string>> = { config: settingsTable };
+/** The ways back from a log that can only be read; reasons that share one stand together. */
+function recoveryTable(): string {
+  const codes = new Map<string, string[]>();
+  for (const [code, { en, zh }] of Object.entries(RECOVERY)) {
+    const words = `${en}<br>${zh}`;
+    codes.set(words, [...(codes.get(words) ?? []), `\`${code}\``]);
+  }
+  const rows = [...codes].map(([words, of]) => `| ${of.join(', ')} | ${words} |`);
+  return ['| it begins with | the way back |', '|---|---|', ...rows].join('\n');
+}
+
+const GENERATED: Readonly<Record<string, () => string>> = { config: settingsTable, recovery: recoveryTable };
 
 function between(text: string, name: string): string | undefined {
   return new RegExp(`<!-- ${name}:begin -->\\n([\\s\\S]*?)\\n<!-- ${name}:end -->`).exec(text)?.[1];

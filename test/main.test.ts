@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { type Config, readConfig } from '../server/config.ts';
 import { createLogger } from '../server/http/diagnostics.ts';
 import { start } from '../server/main.ts';
+import { RECOVERY } from '../server/recorder/recovery.ts';
 import { systemWorld } from '../server/world.ts';
 import { type TestDatabase, testDb } from './support/database.ts';
 import { newFolder } from './support/folder.ts';
+import { until } from './support/recorder.ts';
 import t from './support/tap.ts';
 
 function configFor(db: TestDatabase, dataFolder: string, changes: Record<string, string> = {}): Config {
@@ -79,8 +81,24 @@ t.test('with a restored backup it serves what stands and takes no command', asyn
   t.match(await ready.json(), { status: 'read_only' });
   t.equal((await get('/healthz')).status, 200);
   t.match(lines.join(''), /database and guard contradict each other/);
+  t.ok(lines.join('').includes(RECOVERY.database_is_behind.en), 'and how to come back');
   const [entries] = await restored.sql<{ count: number }[]>`SELECT count(*)::int AS count FROM entries`;
   t.equal(entries?.count, 0, 'nothing was signed or written');
+  await server.close();
+});
+
+t.test('what somebody changes in the database under a running server is found, and commands are refused', async (t) => {
+  const [db, data] = [await testDb(t), await newFolder(t)];
+  const { server, lines, get } = await serve(configFor(db, data));
+  t.equal((await get('/readyz')).status, 200);
+  await db.superuser.begin(async (tx) => {
+    await tx`SET LOCAL session_replication_role = replica`;
+    await tx`UPDATE entries SET bytes = set_byte(bytes, 30, get_byte(bytes, 30) # 1) WHERE seq = 0 AND origin LIKE '%/ledger'`;
+  });
+  await until(async () => (await get('/readyz')).status === 503);
+  t.match(await (await get('/readyz')).json(), { status: 'read_only' });
+  t.match(lines.join(''), /"code":"leaf_hash_differs","seq":0/);
+  t.ok(lines.join('').includes(RECOVERY.leaf_hash_differs.en), 'and how to come back');
   await server.close();
 });
 

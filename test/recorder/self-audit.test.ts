@@ -222,6 +222,61 @@ for (const { what, act, code, seq } of changes)
     t.match(await tamper(act), [{ origin, code, seq }]);
   });
 
+t.test(
+  'a byte, a deletion, a swap and a stored hash, behind where it is reading: told before the next round is over',
+  async (t) => {
+    const own = await testDb(t);
+    const ownSigner = await testSigner(t);
+    const [byte, deletion, swap, hash] = ['byte', 'deletion', 'swap', 'hash'].map((id) => openingOrigin(PLATFORM, id));
+    const logs = [byte, deletion, swap, hash] as string[];
+    const [entries, perTick] = [60, 20];
+    for (const log of logs) {
+      await begin(own.sql, log);
+      await appendSome(own.sql, ownSigner, log, entries);
+    }
+    const told: Finding[] = [];
+    const a = startSelfAudit({
+      sql: own.sql,
+      signer: ownSigner,
+      world: steppedWorld(),
+      periodMs: 5000,
+      entriesPerTick: perTick,
+      onFinding: (finding) => told.push(finding),
+      onFault: (error) => t.fail(String(error)),
+    });
+    // To begin a log costs as much as an entry.
+    const ticksOfRound = Math.ceil((logs.length * (entries + 1)) / perTick) + 1;
+    for (let n = 1; n < ticksOfRound - 1; n++) await a.tick();
+    t.equal(a.progress().rounds, 0, 'nearly all is read');
+    await own.superuser.begin(async (tx) => {
+      await tx`SET LOCAL session_replication_role = replica`;
+      await tx`UPDATE entries SET bytes = set_byte(bytes, 30, get_byte(bytes, 30) # 1) WHERE origin = ${byte ?? ''} AND seq = 7`;
+      await tx`DELETE FROM entries WHERE origin = ${deletion ?? ''} AND seq = 7`;
+      for (const [from, to] of [
+        [7, 5000],
+        [8, 7],
+        [5000, 8],
+      ] as const) {
+        await tx`UPDATE entries SET seq = ${to} WHERE origin = ${swap ?? ''} AND seq = ${from}`;
+        await tx`UPDATE disclosures SET seq = ${to} WHERE origin = ${swap ?? ''} AND seq = ${from}`;
+      }
+      await tx`UPDATE entries SET leaf_hash = ${new Uint8Array(32)} WHERE origin = ${hash ?? ''} AND seq = 7`;
+    });
+    for (let n = 0; n < 2 + ticksOfRound; n++) await a.tick();
+    t.match(
+      told.toSorted((x, y) => logs.indexOf(x.origin) - logs.indexOf(y.origin)),
+      [
+        { origin: byte, code: 'leaf_hash_differs', seq: 7 },
+        { origin: deletion, code: 'entry_missing', seq: 7 },
+        { origin: swap, code: 'node_differs' },
+        { origin: hash, code: 'leaf_hash_differs', seq: 7 },
+      ],
+    );
+    t.equal(told.length, logs.length);
+    await a.stop();
+  },
+);
+
 t.test('a finding is told once, and other logs are read all the same', async (t) => {
   const own = await testDb(t);
   const ownSigner = await testSigner(t);

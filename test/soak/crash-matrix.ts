@@ -6,11 +6,9 @@ import { join } from 'node:path';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../../server/core/log/merkle.ts';
 import { sha256 } from '../../server/hash.ts';
-import { settleAll } from '../../server/recorder/settle-log.ts';
-import { openSigner } from '../../server/recorder/signer.ts';
-import { openPool } from '../../server/store/driver.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
 import { lineTo } from '../support/line.ts';
+import { startServer } from '../support/server-process.ts';
 import { chanceOf } from './chance.ts';
 import { type CrashRow, crashRun } from './crash-run.ts';
 import { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
@@ -150,11 +148,13 @@ const ENTRIES_LOST = 20;
 /**
  * A database that was put back to what it was so many entries ago, under a guard that remembers.
  *
- * Returns: what the server says instead of starting.
+ * Returns: what `kaibiao serve` prints and answers at /readyz, and how many heads were signed by it.
  */
-export async function restoredBackup(setting: MatrixSetting): Promise<string> {
+export async function restoredBackup(
+  setting: MatrixSetting,
+): Promise<{ readonly printed: string; readonly ready: string; readonly signed: number }> {
   const { database, dataFolder } = await stageOf(setting);
-  const { town } = setting;
+  const { town, t } = setting;
   const { app, superuser } = database;
   await crashRun({ target: app, sql: superuser, dataFolder, town, openingId: 'restored', blow: { name: 'none' } });
   // As a backup taken then would hold it: the log as it stood, and nothing of what came after.
@@ -178,17 +178,21 @@ export async function restoredBackup(setting: MatrixSetting): Promise<string> {
       await tx`DELETE FROM ${tx(table)} WHERE origin = ${log.origin} AND seq >= ${head.size}`;
     await tx`DELETE FROM checkpoints WHERE origin = ${log.origin} AND size > ${head.size}`;
   });
-  const signer = await openSigner(dataFolder, PLATFORM);
-  const sql = openPool(app, 2);
-  try {
-    await settleAll(sql, signer);
-    return 'it starts';
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error);
-  } finally {
-    await sql.end({ timeout: 1 });
-    await signer.close();
-  }
+  const heads = async (): Promise<number> => {
+    const [found] = await superuser<{ count: number }[]>`SELECT count(*)::int AS count FROM checkpoints`;
+    return found?.count ?? 0;
+  };
+  const before = await heads();
+  const server = await startServer(t, {
+    DATABASE_URL: database.appUrl,
+    KAIBIAO_DATA: dataFolder,
+    KAIBIAO_PLATFORM: PLATFORM,
+    KAIBIAO_PORT: '0',
+    KAIBIAO_HEAD_PERIOD_MS: '50',
+  });
+  const ready = await (await fetch(`${server.url}/readyz`)).text();
+  await server.stop();
+  return { printed: server.output(), ready, signed: (await heads()) - before };
 }
 
 /** Strikes some of the steps, drawn from a seed. */
@@ -210,5 +214,12 @@ export const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>([
     'disk_full',
     async (setting) => (await diskFull(setting)) ?? { blow: 'disk_full', skipped: 'only root can mount a small disk' },
   ],
-  ['restored_backup', async (setting) => ({ blow: 'restored_backup', said: await restoredBackup(setting) })],
+  [
+    'restored_backup',
+    async (setting) => {
+      const { printed, ready, signed } = await restoredBackup(setting);
+      const said = printed.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+      return { blow: 'restored_backup', said, ready, signed };
+    },
+  ],
 ]);

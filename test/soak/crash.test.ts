@@ -1,5 +1,6 @@
 /** A drawn part of the crash matrix: the platform killed at points of its order of effects, cut off, its clock set, put back; all of it with `npm run soak -- --crash`. */
 
+import { RECOVERY } from '../../server/recorder/recovery.ts';
 import t from '../support/tap.ts';
 import { chanceOf } from './chance.ts';
 import { clockJumps, cutOff, killedAt, restoredBackup, someSteps } from './crash-matrix.ts';
@@ -53,6 +54,10 @@ t.test('the clock an hour back in mid-window, and on again: the window ends when
   }
 });
 
-t.test('a database put back to twenty entries ago: the server does not sign', async (t) => {
-  t.equal(await restoredBackup({ t, town }), 'database_is_behind');
+t.test('a database put back to twenty entries ago: the server does not sign, and says how to come back', async (t) => {
+  const { printed, ready, signed } = await restoredBackup({ t, town });
+  t.match(printed, /The log can only be read · 日志只读: database_is_behind: .* at [0-9]+, but [0-9]+ was let out/);
+  for (const words of Object.values(RECOVERY.database_is_behind)) t.ok(printed.includes(`  ${words}`), words);
+  t.match(JSON.parse(ready), { status: 'read_only' });
+  t.equal(signed, 0);
 });

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
 import { start } from '../../main.ts';
+import { recoveryFrom } from '../../recorder/recovery.ts';
 import { systemWorld } from '../../world.ts';
 import type { Io } from '../io.ts';
 import { EXIT } from '../main.ts';
@@ -10,7 +11,11 @@ import { EXIT } from '../main.ts';
 export async function serve(argv: readonly string[], io: Io): Promise<number> {
   parseArgs({ args: [...argv], options: {} });
   const server = await start(readOwnConfig(), systemWorld);
-  if (server.readOnly !== null) io.err(`The log can only be read · 日志只读: ${server.readOnly}`);
+  if (server.readOnly !== null) {
+    io.err(`The log can only be read · 日志只读: ${server.readOnly}`);
+    const recovery = recoveryFrom(server.readOnly);
+    if (recovery !== null) io.err(`  ${recovery.en}\n  ${recovery.zh}`);
+  }
   io.out(server.url);
   await new Promise<void>((stop) => {
     process.once('SIGINT', () => stop());
