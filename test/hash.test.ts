@@ -1,7 +1,7 @@
 /** SHA-256 of bytes and of texts: published vectors, and the same for a text as for its UTF-8. */
 import fc from 'fast-check';
-import { utf8 } from '../server/core/log/utf8.ts';
 import { toBase64Url } from '../server/core/log/base64.ts';
+import { utf8 } from '../server/core/log/utf8.ts';
 import { digestText, sha256, sha256OfText } from '../server/hash.ts';
 import t from './support/tap.ts';
 
