@@ -47,7 +47,7 @@ export const SETTINGS = {
     variable: 'KAIBIAO_DATA',
     shape: 'a folder',
     fallback: './.data',
-    why: 'Keys, envelopes and the embedded database. Belongs to this server alone; back it up with its keys apart.',
+    why: 'Keys, envelopes and the embedded database. All processes of one platform share it, and no others; back it up with its keys apart.',
     read: readPath,
   }),
   platform: text({
@@ -138,6 +138,14 @@ export const SETTINGS = {
     least: SECOND_MS,
     most: MINUTE_MS,
     why: 'A shorter outage changes no window; after a longer one every window keeps its remainder.',
+  }),
+  leaderLeaseMs: count({
+    variable: 'KAIBIAO_LEADER_LEASE_MS',
+    unit: 'ms',
+    fallback: 5 * SECOND_MS,
+    least: 500,
+    most: 30 * SECOND_MS,
+    why: 'Of several processes on one database, how long the one that leads may hang before another does. Well below the outage tolerance, or every window is frozen meanwhile; a leader that dies or is stopped is followed at once.',
   }),
   clockSkewLimitMs: count({
     variable: 'KAIBIAO_CLOCK_SKEW_LIMIT_MS',

@@ -1,10 +1,11 @@
-/** Composes the whole server from its configuration: the only place that knows every room. */
-
+/** Composes the whole server from its configuration: what every process runs, and, as the election has it, what leads or follows. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import { toBase64Url } from './core/log/base64.ts';
+import { type Follower, follow } from './follower.ts';
 import { type App, createApp } from './http/app.ts';
 import { creditCodeOf } from './http/authenticate.ts';
 import type { Dependencies } from './http/dependencies.ts';
@@ -12,44 +13,37 @@ import { createLogger } from './http/diagnostics.ts';
 import { watchLoad } from './http/load.ts';
 import { holdsRole, type IsBidder } from './identity/assignments.ts';
 import { forgetProofs } from './identity/dpop.ts';
-import { type Enrolled, enrolFirst } from './identity/enrolment.ts';
 import { KNOWN_LOGINS_LIMIT, rememberLogins } from './identity/known-logins.ts';
 import { findSession, forgetChallenges } from './identity/login.ts';
 import { readSessionsTogether } from './identity/read-sessions.ts';
 import { createJwsVerifier } from './identity/signature.ts';
 import { forgetTickets } from './identity/tickets.ts';
-import { createTrust, type Trust } from './identity/trust.ts';
-import { type Ledger, openLedger } from './ledger/ledger.ts';
-import { type Author, recordOperatorAct, recordTrustChange } from './ledger/trust.ts';
+import { createTrust } from './identity/trust.ts';
+import { type Leader, lead, type Vault } from './leader.ts';
 import { createHall, type Hall } from './live/hall.ts';
-import { createLogView } from './live/log-view.ts';
+import { viewLogs } from './live/log-view.ts';
 import type { Viewer } from './live/room.ts';
-import { GuardFault } from './recorder/guard.ts';
-import { removeLeftEnvelopes } from './recorder/left-envelopes.ts';
-import { createDesk } from './recorder/opening-desk.ts';
-import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
-import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
-import { recoveryFrom } from './recorder/recovery.ts';
-import { startSelfAudit } from './recorder/self-audit.ts';
-import { settleAll } from './recorder/settle-log.ts';
-import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
+import { createOpened, type Opened } from './opened.ts';
+import { OutcomeUnknownError } from './recorder/faults.ts';
+import { lastTerm } from './recorder/guard.ts';
+import { openKeyring } from './recorder/signer.ts';
 import { packageRoot } from './root.ts';
-import { listen } from './store/announce.ts';
+import { listen, listenToNews, type News, tell } from './store/announce.ts';
 import { clockOffset } from './store/clock.ts';
 import { type Database, openDatabase } from './store/connect.ts';
-import { startVaultPool, type VaultPool } from './vault/pool.ts';
-import { openVaultFolder, type VaultFolder } from './vault/vault-folder.ts';
+import { standForElection } from './store/election.ts';
+import { startVaultPool } from './vault/pool.ts';
+import { openVaultFolder } from './vault/vault-folder.ts';
 import { openVaultKey } from './vault/vault-key.ts';
 import { systemWorld, type World } from './world.ts';
 
 /** Decryptions that may wait for a thread: every bidder of a very large opening, some times over. */
 const VAULT_QUEUE_LIMIT = 10_000;
-/** An archive may hold so many times its own size, unpacked. */
-const UNPACKED_FACTOR = 4;
-/** The stored logs are read again all the time, a little each second: so much that a hundred thousand entries take minutes. */
-const AUDIT = { periodMs: 1_000, entriesPerTick: 500 } as const;
+/** What nobody has written to for so long is no upload of another process: a request may take as long (http/app.ts). */
+const QUARANTINE_MS = 3_600_000;
 /** How often expired secrets are forgotten and the clocks compared, ms. */
 const HOUSEKEEPING_MS = 30_000;
+const PROCESS_ID_BYTES = 12;
 
 export type Server = {
   /** Where it listens, as people write it. */
@@ -60,64 +54,77 @@ export type Server = {
   close(): Promise<void>;
 };
 
-/** What was opened, to be closed in the reverse order, also when the start fails half-way. */
-type Opened = { readonly what: string; readonly close: () => Promise<unknown> | unknown };
-
 /**
  * Starts a server.
  *
  * Throws: ConfigError's kin of each room, when keys, guard, database or port are not as they must be; nothing stays open then.
  *
- * The order: database and keys → guard and database agree → ledger → recorder (decides what it had received, freezes what an
- * outage interrupted) → viewers → requests. A request finds everything before it running.
+ * The order: database and keys → election: this process leads (leader.ts) or sees that another does → viewers → requests. A
+ * request finds everything before it running. Who leads may change at any time afterwards.
  */
 export async function start(
   config: Config,
   world: World = systemWorld,
   logger = createLogger(config.logLevel),
 ): Promise<Server> {
-  const opened: Opened[] = [];
-  const keep = <Thing>(what: string, thing: Thing, close: (thing: Thing) => Promise<unknown> | unknown): Thing => {
-    opened.unshift({ what, close: () => close(thing) });
-    return thing;
-  };
-  const closeAll = async (): Promise<void> => {
-    for (const { what, close } of opened.splice(0)) {
-      try {
-        await close();
-      } catch (error) {
-        logger.error({ err: error, what }, 'did not close');
-      }
-    }
-  };
+  const opened = createOpened(logger);
   try {
-    return await compose(config, world, logger, keep, closeAll);
+    return await compose(config, world, logger, opened);
   } catch (error) {
-    await closeAll();
+    await opened.closeAll();
     throw error;
   }
 }
 
-type Keep = <Thing>(what: string, thing: Thing, close: (thing: Thing) => Promise<unknown> | unknown) => Thing;
-
-async function compose(
-  config: Config,
-  world: World,
-  logger: Logger,
-  keep: Keep,
-  closeAll: () => Promise<void>,
-): Promise<Server> {
+async function compose(config: Config, world: World, logger: Logger, { keep, closeAll }: Opened): Promise<Server> {
   const { platform, dataFolder } = config;
   await mkdir(dataFolder, { recursive: true });
-  const database = keep('database', await openDatabase(config), (d) => d.close());
+  const name = `kaibiao-${toBase64Url(world.randomBytes(PROCESS_ID_BYTES))}`;
+  const database = keep('database', await openDatabase(config, name), (d) => d.close());
   const { sql, db } = database;
-  const signer = keep('signer', await openSigner(dataFolder, platform), (s) => s.close());
+  const keyring = await openKeyring(dataFolder, platform);
   const vault = await openVault(config, world, logger, keep);
   const load = keep('load watch', watchLoad(world), (l) => l.stop());
   const trust = createTrust({ db, world });
+  const say = (news: News): Promise<void> =>
+    tell(sql, news).catch((error: unknown) => logger.error({ err: error }, 'the other processes could not be told'));
 
-  const rooms = await openRooms({ config, world, logger, database, signer, vault, trust, keep });
-  const { recorder } = rooms;
+  let leader: Leader | null = null;
+  const log = viewLogs(sql, () => leader?.signer ?? null);
+  const election = standForElection({
+    database,
+    leaseMs: config.leaderLeaseMs,
+    lastTerm: () => lastTerm(dataFolder),
+    async lead(term) {
+      const onTermOver = (over: number): void => election.over(over);
+      const begun = await lead({ config, world, logger, database, vault, trust, say, onTermOver }, term);
+      leader = begun;
+      logger.info({ term }, 'this process leads');
+      // What came while it was beginning, nobody may have told it.
+      begun.hearAll();
+      return {
+        term,
+        async close() {
+          leader = null;
+          logger.info({ term }, 'this process leads no longer');
+          await begun.close();
+        },
+      };
+    },
+    onFault: (error) => logger.error({ err: error }, 'the election'),
+  });
+  keep('election', election, (e) => e.stop());
+  await election.first;
+  const follower = follow({
+    sql,
+    world,
+    platform,
+    log,
+    whyReadOnly: () => election.seen()?.readOnly ?? null,
+    say,
+    onFault: (error) => logger.error({ err: error }, 'following'),
+  });
+  const { recorder, ledger } = eitherOf(() => leader, follower);
 
   const isBidder: IsBidder = async (openingId, account) =>
     (await recorder.keptOf(openingId))?.register.bidders.has(creditCodeOf(account)) === true;
@@ -126,19 +133,26 @@ async function compose(
     if ('refused' in (await findSession({ db }, { sessionId, at: world.now() }))) return false;
     return holdsRole({ db, isBidder }, { openingId, account, role });
   };
-  const log = createLogView(sql, signer);
   const hall = keep('hall', createHall({ log, world, config, logger, holdsRole: stillSeated }), (h) =>
     h.close('server_stopping'),
   );
-  keep(
-    'listener',
-    await listen(
-      database,
-      (origin) => hall.hear(origin),
-      () => hall.hearAll(),
-    ),
-    (stop) => stop(),
-  );
+  const hearLog = (origin: string): void => hall.hear(origin);
+  keep('listener', await listen(database, hearLog, () => hall.hearAll()), (stop) => stop());
+  const hear = (news: News): void => {
+    leader?.hear(news);
+    follower.hear(news);
+    if (news.is === 'shut') hall.shutOut(news.account);
+    if (news.is === 'opened') hall.letBackIn(news.account);
+    if (news.is === 'role') hall.review(news.openingId, news.account);
+    if (news.is === 'trust') trust.forget();
+  };
+  const hearAll = (): void => {
+    leader?.hearAll();
+    follower.hearAll();
+    hall.reviewAll();
+    trust.forget();
+  };
+  keep('news', await listenToNews(database, hear, hearAll), (stop) => stop());
 
   // Known only once it listens, when any free port will do and no public origin is configured.
   let ownOrigins: readonly [string, ...string[]] = [config.publicOrigin ?? 'http://not-listening-yet.invalid'];
@@ -151,22 +165,30 @@ async function compose(
       db,
       world,
       config,
-      trust,
+      trust: {
+        check: trust.check,
+        forget() {
+          trust.forget();
+          void say({ is: 'trust' });
+        },
+      },
       verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
       checkLogin: rememberLogins(),
       readSession: readSessionsTogether(sql),
-      tokenKey: signer.tokenKey,
+      tokenKey: keyring.tokenKey,
       isBidder,
       get origins(): readonly [string, ...string[]] {
         return [...ownOrigins, ...config.allowedOrigins] as [string, ...string[]];
       },
     },
     recorder,
-    hall,
-    signer,
+    hall: everywhere(hall, say),
+    signer: keyring,
+    log,
     envelopes: vault.envelopes,
     vaultKey: vault.key,
-    ledger: rooms.ledger,
+    ledger,
+    term: () => leader?.term ?? null,
     lagMs: load.lagMs,
     clockOffsetMs: housekeeping.clockOffsetMs,
     pagesFolder: findPages(),
@@ -179,23 +201,17 @@ async function compose(
   return { url: config.publicOrigin ?? urls[0], readOnly: recorder.health().why, close: closeAll };
 }
 
-type Vault = {
-  readonly key: Uint8Array;
-  readonly envelopes: VaultFolder;
-  readonly openedFolder: string;
-  readonly pool: VaultPool;
-};
-
 async function openVault(
   { dataFolder, vaultWorkers }: Config,
   world: World,
   logger: Logger,
-  keep: Keep,
+  keep: Opened['keep'],
 ): Promise<Vault> {
   const key = await openVaultKey(dataFolder, world.randomBytes);
-  const envelopes = await openVaultFolder(join(dataFolder, 'envelopes'), world.randomBytes);
+  const before = world.now() - QUARANTINE_MS;
+  const envelopes = await openVaultFolder(join(dataFolder, 'envelopes'), world.randomBytes, before);
   const openedFolder = join(dataFolder, 'opened');
-  await openVaultFolder(openedFolder, world.randomBytes);
+  await openVaultFolder(openedFolder, world.randomBytes, before);
   const pool = startVaultPool({
     workers: vaultWorkers,
     queueLimit: VAULT_QUEUE_LIMIT,
@@ -204,140 +220,58 @@ async function openVault(
   return { key, envelopes, openedFolder, pool: keep('vault', pool, (p) => p.close()) };
 }
 
-type Rooms = { readonly recorder: Recorder; readonly ledger: Dependencies['ledger'] };
-
-/** Ledger and recorder; or, when database and guard contradict each other, what only reads. */
-async function openRooms(parts: {
-  readonly config: Config;
-  readonly world: World;
-  readonly logger: Logger;
-  readonly database: Database;
-  readonly signer: Signer;
-  readonly vault: Vault;
-  readonly trust: Trust;
-  readonly keep: Keep;
-}): Promise<Rooms> {
-  const { config, world, logger, database, signer, vault, trust, keep } = parts;
-  const { sql, db } = database;
-  const { platform } = config;
-  try {
-    await settleAll(sql, signer);
-  } catch (error) {
-    if (!(error instanceof RestoredBackupError)) throw error;
-    logger.fatal(
-      { err: error, origin: error.origin, recovery: recoveryFrom(error.message)?.en },
-      'database and guard contradict each other: commands are refused',
-    );
-    const refuse = async (): Promise<never> => {
-      throw new ReadOnlyError(error.message);
-    };
-    const ledger = {
-      recordAccess: refuse,
-      recordOperatorAct: refuse,
-      recordTrustChange: refuse,
-      proofOfAct: async () => null,
-    };
-    return { recorder: readOnlyRecorder(sql, platform, error.message), ledger };
+/**
+ * Recorder and ledger for the requests: the leader's while this process leads, else the follower's.
+ *
+ * Why: an act whose outcome got lost because this process ceased to lead meanwhile is handed in once more as a follower's. Its
+ *      command id is the same, so it gets its first answer if it was decided, and is decided once if not.
+ */
+function eitherOf(leading: () => Leader | null, follower: Follower): Pick<Dependencies, 'recorder' | 'ledger'> {
+  const now = () => leading() ?? follower;
+  async function handIn<T>(work: (recorder: Dependencies['recorder']) => Promise<T>): Promise<T> {
+    const leader = leading();
+    if (leader === null) return work(follower.recorder);
+    try {
+      return await work(leader.recorder);
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknownError) || leading() === leader) throw error;
+      return work(now().recorder);
+    }
   }
-
-  let recorder: Recorder | null = null;
-  const onFault = (error: unknown): void => {
-    logger.error({ err: error }, 'a round failed');
-    if (!(error instanceof RestoredBackupError || error instanceof GuardFault)) return;
-    // From here on nothing that is signed could be believed.
-    recorder?.refuseCommands(error.message);
-    logger.fatal({ recovery: recoveryFrom(error.message)?.en }, 'the log can only be read: commands are refused');
-  };
-  const { registerBatchPeriodMs: batchPeriodMs, headPeriodMs } = config;
-  const ledger = keep(
-    'ledger',
-    await openLedger({ database, signer, world, platform, batchPeriodMs, headPeriodMs, onFault }),
-    (l) => l.close(),
-  );
-  await enrol(
-    ledger,
-    await enrolFirst({ db, world, trust }, { anchors: config.firstAnchors, operator: config.firstOperator }),
-    world,
-  );
-  const desk = createDesk({
-    sql,
-    platform,
-    vaultKey: vault.key,
-    pool: vault.pool,
-    envelopes: vault.envelopes,
-    openedFolder: vault.openedFolder,
-    unpackedLimitBytes: config.bidLimitBytes * UNPACKED_FACTOR,
-  });
-  recorder = await startRecorder({
-    sql,
-    world,
-    signer,
-    desk,
-    platform,
-    production: config.isProduction,
-    vaultKey: vault.key,
-    heartbeatMs: config.heartbeatPeriodMs,
-    outageToleranceMs: config.outageToleranceMs,
-    // No cosigners yet: a policy that asks for some cannot be closed under.
-    isCosigned: () => false,
-    onSealed: () => {
-      void ledger.takeRegister().catch(onFault);
-      // A thread takes a moment to start; the window must not wait for it.
-      vault.pool.warm();
-    },
-    onFault,
-  });
-  const running = keep('recorder', recorder, (r) => r.close());
-  try {
-    const removed = await removeLeftEnvelopes({ sql, world, envelopes: vault.envelopes });
-    if (removed > 0) logger.warn({ removed }, 'envelopes that a crash left behind are removed');
-  } catch (error) {
-    logger.error({ err: error }, 'envelopes that a crash left behind could not be looked for');
-  }
-  const audit = startSelfAudit({
-    ...AUDIT,
-    sql,
-    signer,
-    world,
-    onFault,
-    onFinding: (finding) => {
-      const recovery = recoveryFrom(finding.code)?.en;
-      logger.fatal({ ...finding, recovery }, 'the database is not what was signed: commands are refused');
-      running.refuseCommands(`${finding.code} in ${finding.origin}`);
-    },
-  });
-  keep('self-audit', audit, (a) => a.stop());
-  const { writer } = ledger;
   return {
-    recorder,
+    recorder: {
+      create: (request) => handIn((recorder) => recorder.create(request)),
+      submit: (submission) => handIn((recorder) => recorder.submit(submission)),
+      stateOf: (openingId) => now().recorder.stateOf(openingId),
+      keptOf: (openingId) => now().recorder.keptOf(openingId),
+      health: () => now().recorder.health(),
+    },
     ledger: {
-      recordAccess: ledger.recordAccess,
-      proofOfAct: ledger.proofOfAct,
-      recordOperatorAct: (author, what) => recordOperatorAct(writer, author, what),
-      recordTrustChange: (author, change) => recordTrustChange(writer, author, change),
+      recordAccess: (access) => now().ledger.recordAccess(access),
+      proofOfAct: (actId) => now().ledger.proofOfAct(actId),
+      recordOperatorAct: (author, what) => now().ledger.recordOperatorAct(author, what),
+      recordTrustChange: (author, change) => now().ledger.recordTrustChange(author, change),
     },
   };
 }
 
-/** Says on the ledger whom the first start let in: nobody signed for it but whoever holds the machine. */
-async function enrol({ writer }: Pick<Ledger, 'writer'>, { anchors, operator }: Enrolled, world: World): Promise<void> {
-  const author: Author = { command: 'first-start', who: null, source: null, act: null };
-  for (const { certSha256, certificate, label } of anchors) {
-    const change = {
-      change: 'added',
-      certificateSha256: certSha256,
-      fromAt: world.now(),
-      certificate,
-      reason: label,
-    } as const;
-    await recordTrustChange(writer, author, change);
-  }
-  if (operator !== null)
-    await recordOperatorAct(writer, author, {
-      letIn: operator.account,
-      kind: 'operator',
-      certSha256: operator.certSha256,
-    });
+/** The hall for the requests: what is said of an account here holds in the halls of all processes. */
+function everywhere(hall: Hall, say: (news: News) => Promise<void>): Hall {
+  return {
+    ...hall,
+    shutOut(account) {
+      hall.shutOut(account);
+      void say({ is: 'shut', account });
+    },
+    letBackIn(account) {
+      hall.letBackIn(account);
+      void say({ is: 'opened', account });
+    },
+    review(openingId, account) {
+      hall.review(openingId, account);
+      void say({ is: 'role', openingId, account });
+    },
+  };
 }
 
 /** Forgets expired secrets and compares the clocks, again and again. */

@@ -113,10 +113,28 @@ t.test('a start that fails leaves nothing open', async (t) => {
   await server.close();
 });
 
-t.test('two servers never share one data folder', async (t) => {
-  const [db, data] = [await testDb(t), await newFolder(t)];
+t.test(
+  'two servers share a data folder when they share the database: one leads, the other follows and takes over',
+  async (t) => {
+    const [db, data] = [await testDb(t), await newFolder(t)];
+    const first = await serve(configFor(db, data));
+    const second = await serve(configFor(db, data));
+    const partOf = async ({ get }: typeof first) => ((await (await get('/readyz')).json()) as { part: string }).part;
+    t.equal(await partOf(first), 'leader');
+    t.equal(await partOf(second), 'follower');
+    const checkpoint = await (await first.get('/logs/ledger/checkpoint')).text();
+    t.equal((await (await second.get('/logs/ledger/checkpoint')).text()).split('\n')[0], checkpoint.split('\n')[0]);
+    await first.server.close();
+    await until(async () => (await partOf(second)) === 'leader');
+    await second.server.close();
+    t.notMatch(first.lines.join('') + second.lines.join(''), /"level":(50|60)/, 'nothing went wrong');
+  },
+);
+
+t.test('two servers never share one data folder when each has a database of its own', async (t) => {
+  const [db, other, data] = [await testDb(t), await testDb(t), await newFolder(t)];
   const { server } = await serve(configFor(db, data));
-  await t.rejects(serve(configFor(db, data)));
+  await t.rejects(serve(configFor(other, data)), { code: 'guard_in_use' });
   t.equal(await fetch(`${server.url}/healthz`).then(({ status }) => status), 200);
   await server.close();
 });

@@ -47,6 +47,9 @@ const LEVELS = [
   ['recorder', 'ledger', 'identity', 'vault'],
   ['live', 'video', 'oversight', 'dossier'],
   ['http'],
+  ['opened'],
+  ['leader'],
+  ['follower'],
   ['cli', 'main'],
 ];
 

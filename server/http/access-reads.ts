@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { accessOrigin } from '../core/log/origin.ts';
 import { OpeningId } from '../core/opening/details.ts';
 import { findReads } from '../ledger/access-log.ts';
+import { releasedNow } from '../live/log-view.ts';
 import { proofsOf } from '../store/read-log.ts';
 import { recordRead } from './access.ts';
 import { callerOf, callers, needRole } from './authenticate.ts';
@@ -35,7 +36,7 @@ const Answer = Type.Object({
 });
 
 export function addAccessReads(app: Nouns, dependencies: Dependencies): void {
-  const { sql, signer, config } = dependencies;
+  const { sql, log, config } = dependencies;
   const origin = accessOrigin(config.platform);
   app.get(
     '/access-reads',
@@ -59,7 +60,7 @@ export function addAccessReads(app: Nouns, dependencies: Dependencies): void {
         await needRole(dependencies, caller, opening, role);
         await recordRead(dependencies, { request, caller, role, openingId: opening, what: 'reads', after });
       }
-      const head = signer.released(origin);
+      const head = await releasedNow(log, origin);
       if (head === null) throw new ProblemError('no_such_log');
       const { size, note } = head;
       const found = await findReads(sql, origin, {

@@ -9,6 +9,7 @@ import { numberOf } from '../core/opening/state.ts';
 import { BACKUP_TYPE, isDecryptionPayload, SEALED_KEY_LIMIT_CHARACTERS } from '../core/seal/decryption.ts';
 import { sha256 } from '../hash.ts';
 import { checkDeliveredStatement } from '../identity/acts.ts';
+import { releasedNow } from '../live/log-view.ts';
 import { challengeOf } from '../recorder/challenge.ts';
 import type { Source } from '../recorder/submission.ts';
 import { headerOfBid } from '../store/bids.ts';
@@ -129,7 +130,7 @@ function typOf(statement: string): unknown {
  * Throws: ProblemError: no_such_opening, window_not_open, no_standing_bid.
  */
 async function challengeFor(
-  { recorder, hall, signer, sql, vaultKey, config, world }: Dependencies,
+  { recorder, hall, log, sql, vaultKey, config, world }: Dependencies,
   openingId: string,
   account: string,
 ): Promise<Type.Static<typeof Challenge>> {
@@ -145,7 +146,7 @@ async function challengeFor(
   if (lodgement === undefined || numberOf(state, creditCode) === null) throw new ProblemError('no_standing_bid');
   const { bidId } = lodgement;
   const origin = openingOrigin(config.platform, openingId);
-  const head = signer.released(origin);
+  const head = await releasedNow(log, origin);
   const [entry] = await readEntries(sql, origin, seq, seq + 1);
   const header = await headerOfBid(sql, bidId);
   if (head === null || entry === undefined || header === null)

@@ -15,8 +15,9 @@ import type { LoginDependencies } from '../identity/login.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Author, recordTrustChange } from '../ledger/trust.ts';
 import type { Hall } from '../live/hall.ts';
+import type { LogView } from '../live/log-view.ts';
 import type { Recorder } from '../recorder/recorder.ts';
-import type { Signer } from '../recorder/signer.ts';
+import type { Keyring } from '../recorder/signer.ts';
 import type { Sql } from '../store/driver.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import type { World } from '../world.ts';
@@ -42,7 +43,9 @@ export type Dependencies = {
   } & ActDependencies;
   readonly recorder: Pick<Recorder, 'create' | 'submit' | 'stateOf' | 'keptOf' | 'health'>;
   readonly hall: Hall;
-  readonly signer: Pick<Signer, 'vkeyOf' | 'released' | 'receiptJwk'>;
+  readonly signer: Pick<Keyring, 'vkeyOf' | 'receiptJwk'>;
+  /** The logs as far as this process may show them. */
+  readonly log: LogView;
   readonly envelopes: VaultFolder;
   readonly vaultKey: Uint8Array;
   readonly ledger: Pick<Ledger, 'recordAccess' | 'proofOfAct'> & {
@@ -50,6 +53,8 @@ export type Dependencies = {
     readonly recordOperatorAct: (author: Author, what: Json) => Promise<number>;
     readonly recordTrustChange: (author: Author, change: TrustChange) => Promise<number>;
   };
+  /** Whether this process leads, and in which term; null while it follows. */
+  readonly term: () => number | null;
   /** How far the event loop lags behind, ms. */
   readonly lagMs: () => number;
   /** How far this process's clock is ahead of the recorder's, ms. */

@@ -11,6 +11,8 @@ const tags = ['health'];
 const Alive = Type.Object({ status: Type.Literal('alive') });
 const Ready = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('read_only')]),
+  /** Whether this process decides and signs, or another does and this one hands it what it receives. */
+  part: Type.Union([Type.Literal('leader'), Type.Literal('follower')]),
   clockOffsetMs: Type.Integer(),
   isClockRight: Type.Boolean(),
 });
@@ -51,7 +53,8 @@ export function addHealth(app: Nouns, dependencies: Dependencies): void {
       const clockOffsetMs = dependencies.clockOffsetMs();
       const isClockRight = Math.abs(clockOffsetMs) <= config.clockSkewLimitMs;
       const status = readOnly ? ('read_only' as const) : ('ready' as const);
-      return reply.code(readOnly ? 503 : 200).send({ status, clockOffsetMs, isClockRight });
+      const part = dependencies.term() === null ? ('follower' as const) : ('leader' as const);
+      return reply.code(readOnly ? 503 : 200).send({ status, part, clockOffsetMs, isClockRight });
     },
   );
 
@@ -75,7 +78,7 @@ function isAllowed(token: string | null, authorization: string | undefined): boo
  * Why: only what the public reads is timed. How often bids are lodged, people check in or look on would tell before the
  *      roster how many bid (招投标法22), and whoever runs the server may not know that either.
  */
-function createMetrics(app: Nouns, { lagMs, recorder }: Dependencies): Registry {
+function createMetrics(app: Nouns, { lagMs, recorder, term }: Dependencies): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: PREFIX });
   for (const name of TELLING) registry.removeSingleMetric(PREFIX + name);
@@ -92,6 +95,7 @@ function createMetrics(app: Nouns, { lagMs, recorder }: Dependencies): Registry 
   });
   gauge('kaibiao_event_loop_lag_seconds', 'Mean lag of the event loop in the last second.', () => lagMs() / 1000);
   gauge('kaibiao_read_only', '1 while no command is taken.', () => (recorder.health().readOnly ? 1 : 0));
+  gauge('kaibiao_leader_term', 'The term this process leads in; 0 while another leads.', () => term() ?? 0);
   return registry;
 
   function gauge(name: string, help: string, read: () => number): void {

@@ -6,6 +6,7 @@ import { LogFormatError } from '../core/log/error.ts';
 import { accessOrigin, type LogKind, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
 import { parseTilePath } from '../core/log/tile.ts';
 import { OpeningId } from '../core/opening/details.ts';
+import { releasedNow } from '../live/log-view.ts';
 import { readTile } from '../store/read-log.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
@@ -37,13 +38,13 @@ export function addLogs(app: Nouns, dependencies: Dependencies): void {
 
 /** Throws: ProblemError no_such_log, log_path_malformed, no_such_tile; LogDamagedError. */
 async function answerFile(
-  { signer, sql }: Dependencies,
+  { signer, log, sql }: Dependencies,
   origin: string,
   kind: LogKind,
   path: string,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const head = signer.released(origin);
+  const head = await releasedNow(log, origin);
   if (head === null) throw new ProblemError('no_such_log');
   // Anyone's page may read a log: there is nothing in it that is not everyone's.
   reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin');

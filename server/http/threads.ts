@@ -3,7 +3,6 @@ import * as Type from 'typebox';
 import { openingOrigin } from '../core/log/origin.ts';
 import { ReasonText } from '../core/opening/details.ts';
 import { OFFICIALS } from '../core/opening/roles.ts';
-import { createLogView } from '../live/log-view.ts';
 import { readThread } from '../live/thread.ts';
 import { callerOf, callers, needRole, sourceOf } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
@@ -18,8 +17,7 @@ const Body = Type.Object({ role: Type.Enum(OFFICIALS), reason: ReasonText }, str
 const Answer = Type.Object({ disclosures: DisclosuresSchema });
 
 export function addThreads(app: Nouns, dependencies: Dependencies): void {
-  const { hall, sql, signer, ledger, config } = dependencies;
-  const log = createLogView(sql, signer);
+  const { hall, log, ledger, config } = dependencies;
   app.post(
     '/openings/:openingId/threads/:bidder/readings',
     {

@@ -1,29 +1,17 @@
 /** Takes the acts of all registers into the ledger by batches whose entries tell nobody how many there were. */
-import { sameBytes } from '../core/log/bytes.ts';
-import {
-  BATCH_ACTS,
-  BATCH_LEAVES,
-  batchBody,
-  batchLeaf,
-  batchLeaves,
-  batchProof,
-  batchRoot,
-} from '../core/log/register-batch.ts';
+import { BATCH_ACTS, BATCH_LEAVES, batchBody, batchRoot } from '../core/log/register-batch.ts';
 import type { RegisterProof } from '../core/log/register-proof.ts';
 import { SEED_BYTES } from '../core/log/register-reveal.ts';
-import { fromUtf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
 import type { Signer } from '../recorder/signer.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
-import { LogDamagedError, proofOf, readEntries } from '../store/read-log.ts';
 import type { World } from '../world.ts';
 import type { LogWriter } from './log-writer.ts';
+import { createRegisterProofs, leavesOf } from './register-proofs.ts';
 import { drawSpans } from './register-spans.ts';
 
 /** Digits of a batch's number in its entry: always as many, so that the entry's length tells nothing. */
 const NUMBER_DIGITS = 12;
-/** Trees kept in memory for the proofs that are asked for right after a batch; 128 KiB each. */
-const KEPT_TREES = 8;
 
 type Act = { readonly id: string; readonly disclosure: string };
 
@@ -32,12 +20,7 @@ export type RegisterBatches = {
   take(): Promise<{ readonly isFull: boolean }>;
   /** Takes batches until none of the acts committed before the call waits any longer: at a deadline. */
   takeAll(): Promise<void>;
-  /**
-   * The proof that an act stands in the ledger, against its newest released head.
-   *
-   * Returns: null while no batch has taken the act, or there is no such act.
-   * Throws:  LogDamagedError when what is stored of the batch does not have the root that was signed.
-   */
+  /** See `RegisterProofs`. */
   proofOfAct(actId: string): Promise<RegisterProof | null>;
 };
 
@@ -61,12 +44,6 @@ export function drawPositions(world: World, count: number): number[] {
   return places.slice(0, count);
 }
 
-/** All leaves of a batch: the acts at their places, dummies everywhere else. */
-function leavesOf(seed: Uint8Array, acts: readonly (readonly [place: number, disclosure: string])[]): Uint8Array[] {
-  const leaves = acts.map(([place, disclosure]) => [place, batchLeaf(sha256, disclosure)] as const);
-  return batchLeaves(sha256, seed, new Map(leaves));
-}
-
 /**
  * The acts that no batch has taken yet, oldest first.
  *
@@ -85,15 +62,7 @@ export function createRegisterBatches(
   { sql, world, signer }: { readonly sql: Sql; readonly world: World; readonly signer: Signer },
   writer: LogWriter,
 ): RegisterBatches {
-  const trees = new Map<number, Uint8Array[]>();
-
-  function keepTree(batch: number, leaves: Uint8Array[]): void {
-    trees.set(batch, leaves);
-    for (const kept of trees.keys()) {
-      if (trees.size <= KEPT_TREES) break;
-      trees.delete(kept);
-    }
-  }
+  const proofs = createRegisterProofs(sql, writer.origin, async () => signer.released(writer.origin));
 
   async function take(): Promise<{ isFull: boolean }> {
     const { answer } = await writer.write(async (tx, seq) => {
@@ -117,24 +86,8 @@ export function createRegisterBatches(
       const draft = { type: 'RegisterBatch', role: 'platform', command, body: batchBody(root), withheld: {} } as const;
       return { drafts: [draft], answer: { batch, leaves, isFull: acts.length === BATCH_ACTS } };
     });
-    keepTree(answer.batch, answer.leaves);
+    proofs.keepTree(answer.batch, answer.leaves);
     return { isFull: answer.isFull };
-  }
-
-  async function treeOf(batch: number, seed: Uint8Array, root: Uint8Array): Promise<Uint8Array[]> {
-    const kept = trees.get(batch);
-    if (kept !== undefined) return kept;
-    const members = await sql<{ position: number; disclosure: string }[]>`
-      SELECT m.position, a.disclosure FROM register_batch_members m JOIN register_acts a ON a.id = m.act_id
-      WHERE m.batch = ${batch}`;
-    const leaves = leavesOf(
-      seed,
-      members.map(({ position, disclosure }) => [position, disclosure]),
-    );
-    if (!sameBytes(batchRoot(sha256, leaves), root))
-      throw new LogDamagedError(writer.origin, `the acts of batch ${batch} do not have its root`);
-    keepTree(batch, leaves);
-    return leaves;
   }
 
   return {
@@ -142,24 +95,6 @@ export function createRegisterBatches(
     async takeAll() {
       while ((await take()).isFull);
     },
-    async proofOfAct(actId) {
-      const released = signer.released(writer.origin);
-      const [found] = await sql<
-        { disclosure: string; position: number; batch: number; seed: Uint8Array; root: Uint8Array; seq: number }[]
-      >`
-        SELECT a.disclosure, m.position, m.batch, b.seed, b.root, b.ledger_seq AS seq
-        FROM register_acts a JOIN register_batch_members m ON m.act_id = a.id JOIN register_batches b ON b.batch = m.batch
-        WHERE a.id = ${actId}`;
-      if (found === undefined || released === null || found.seq >= released.size) return null;
-      const { disclosure, position, batch, seed, root, seq } = found;
-      const leaves = await treeOf(batch, seed, root);
-      const [entry] = await readEntries(sql, writer.origin, seq, seq + 1);
-      return {
-        act: disclosure,
-        batch: { index: position, hashes: batchProof(sha256, leaves, position) },
-        entry: fromUtf8(entry?.bytes ?? new Uint8Array()),
-        proof: await proofOf(sql, writer.origin, seq, released.size, released.note),
-      };
-    },
+    proofOfAct: proofs.proofOfAct,
   };
 }

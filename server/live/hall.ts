@@ -19,6 +19,8 @@ export type Hall = {
   shutOut(account: string): void;
   /** Looks at once whether an account may keep its seats in an opening: a role was taken back. */
   review(openingId: string, account: string): void;
+  /** Looks at once whether everyone may keep their seats: what was said of them may have been missed. */
+  reviewAll(): void;
   /** Takes an account again. */
   letBackIn(account: string): void;
   close(reason: CloseReason): void;
@@ -115,6 +117,9 @@ export function createHall(dependencies: HallDependencies): Hall {
     },
     review(openingId, account) {
       rooms.get(originOf(openingId))?.room?.review(account);
+    },
+    reviewAll() {
+      for (const { room } of rooms.values()) room?.reviewAll();
     },
     letBackIn(account) {
       shutOut.delete(account);

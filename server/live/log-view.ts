@@ -66,6 +66,33 @@ export function followLogs(sql: Sql): LogView {
 }
 
 /**
+ * The logs in the database, for a process that may lead at one time and follow at another.
+ *
+ * Shape: `leading` is the signer while this process leads. What was shown once stays shown: a head never goes back.
+ */
+export function viewLogs(sql: Sql, leading: () => { released(origin: string): Head | null } | null): LogView {
+  const followed = followLogs(sql);
+  const heads = new Map<string, Head>();
+  const released = (origin: string): Head | null => {
+    const known = heads.get(origin) ?? null;
+    const head = (leading() ?? followed).released(origin);
+    if (head === null || head.size <= (known?.size ?? 0)) return known;
+    heads.set(origin, head);
+    return head;
+  };
+  return {
+    ...createLogView(sql, { released }),
+    refresh: async (origin) => (leading() === null ? followed.refresh?.(origin) : undefined),
+  };
+}
+
+/** The last head of a log that may be shown now. */
+export async function releasedNow(log: Pick<LogView, 'released' | 'refresh'>, origin: string): Promise<Head | null> {
+  await log.refresh?.(origin);
+  return log.released(origin);
+}
+
+/**
  * Where a stretch that begins at `from` ends: after `limit` entries or somewhat more, at a size that has a checkpoint.
  *
  * Asserts: from < head.size.

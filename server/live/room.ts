@@ -80,6 +80,8 @@ export type Room = {
   beat(): Promise<void>;
   /** Ends the seats of an account whose role is gone. */
   review(account: string): void;
+  /** The same for everyone who has an account. */
+  reviewAll(): void;
   /** Ends every seat of an account. */
   dismiss(account: string): void;
   close(reason: CloseReason): void;
@@ -418,6 +420,9 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     },
     review(account) {
       for (const seat of seats) if (seat.viewer.account === account) void checkRole(seat);
+    },
+    reviewAll() {
+      for (const seat of seats) if (seat.viewer.account !== null) void checkRole(seat);
     },
     dismiss(account) {
       for (const seat of [...seats]) if (seat.viewer.account === account) end(seat, 'ticket_expired');

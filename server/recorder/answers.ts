@@ -12,7 +12,8 @@ import { settleLog } from './settle-log.ts';
 import type { Signer } from './signer.ts';
 import type { Answer, Outcome } from './submission.ts';
 
-export type AnswerDeps = { readonly sql: Sql; readonly signer: Signer; readonly platform: string };
+/** `signer` is null in a process beside the one that signs: what is committed and answered it takes for let out. */
+export type AnswerDeps = { readonly sql: Sql; readonly signer: Signer | null; readonly platform: string };
 
 type AcceptedOutcome = Extract<Outcome, { readonly outcome: 'accepted' }>;
 
@@ -58,7 +59,7 @@ export async function answerOf(
   const checkpoint = await readCheckpointOver(sql, origin, size);
   if (checkpoint === null) throw new Error(`no checkpoint covers ${size} entries of ${origin}`);
   // Committed, but by a COMMIT whose answer was lost: nobody may be shown it before the guard knows.
-  if ((signer.released(origin)?.size ?? 0) < checkpoint.size) await settleLog(sql, signer, origin);
+  if (signer !== null && (signer.released(origin)?.size ?? 0) < checkpoint.size) await settleLog(sql, signer, origin);
   const stored = await readEntries(sql, origin, first, first + seqs.length);
   const entries = stored.map(({ bytes }) => fromUtf8(bytes));
   const proofs = await proofsOf(sql, origin, seqs, checkpoint.size, checkpoint.note);

@@ -22,6 +22,7 @@ import { commit } from './commit.ts';
 import { contentDigest } from './deciding.ts';
 import { makeEntry } from './entry-making.ts';
 import type { HeadsShown } from './head-seen.ts';
+import type { Signer } from './signer.ts';
 import { type Answer, isCommandId, type Outcome, type Refused, type Source, type Who } from './submission.ts';
 
 export type CreationRequest = {
@@ -38,6 +39,7 @@ export type CreationRequest = {
 };
 
 export type CreationDeps = AnswerDeps & {
+  readonly signer: Signer;
   readonly world: World;
   readonly production: boolean;
   readonly vaultKey: Uint8Array;

@@ -1,6 +1,6 @@
 /** The signer's memory outside the database: which heads may be signed, and which were let out; it never forgets and never forks. */
 import { createHash } from 'node:crypto';
-import { constants, type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { constants, type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../core/log/base64.ts';
@@ -160,28 +160,51 @@ function formatJournal(watched: ReadonlyMap<string, Watched>): string {
   return lines.join('');
 }
 
+/** By what right one of several processes on a database opens the guard: the term it leads in, and which database gave it. */
+export type Office = { readonly term: number; readonly database: string };
+
+/**
+ * A journal by its name: `journal` of a process that is the only one, `journal.<term>.<database>` of a leader.
+ *
+ * Why: each term writes a file of its own. Whoever was stopped and comes back when his term is over writes into one that nobody
+ *      reads any more, whatever he does.
+ */
+type Journal = Office & { readonly name: string };
+
+const JOURNAL = /^journal(?:\.([1-9][0-9]{0,15})\.([0-9a-z-]+))?$/;
+
+/** The journals of a guard's folder, the one that counts first. */
+async function listJournals(folder: string): Promise<Journal[]> {
+  const names = await orNull(readdir(folder));
+  const journals = (names ?? []).flatMap((name) => {
+    const found = JOURNAL.exec(name);
+    return found === null ? [] : [{ name, term: Number(found[1] ?? 0), database: found[2] ?? '' }];
+  });
+  return journals.sort((a, b) => b.term - a.term);
+}
+
 /**
  * Keeps every other process of this machine out of the folder, until the end of this one.
  *
- * Why: two signers with one key would each keep their own word and together sign a fork. An abstract Unix socket is given back
- *      by the kernel however its holder ends.
+ * Returns: what gives it back; null when another has it.
+ * Why:     two signers with one key would each keep their own word and together sign a fork. An abstract Unix socket is given
+ *          back by the kernel however its holder ends.
  */
-async function lock(folder: string): Promise<() => Promise<void>> {
+async function lock(folder: string): Promise<(() => Promise<void>) | null> {
   const server = createServer();
   const name = `\0kaibiao-guard-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
-  await new Promise<void>((held, fail) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      fail(error.code === 'EADDRINUSE' ? new GuardFault('guard_in_use', `another server signs with ${folder}`) : error),
-    );
-    server.listen({ path: name }, held);
+  const isHeld = await new Promise<boolean>((answer, fail) => {
+    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? answer(false) : fail(error)));
+    server.listen({ path: name }, () => answer(true));
   });
+  if (!isHeld) return null;
   server.unref();
   return () => new Promise((closed) => server.close(() => closed()));
 }
 
-async function readOrNull(file: string): Promise<Uint8Array | null> {
+async function orNull<T>(work: Promise<T>): Promise<T | null> {
   try {
-    return await readFile(file);
+    return await work;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
@@ -190,24 +213,44 @@ async function readOrNull(file: string): Promise<Uint8Array | null> {
 
 /** Whether a guard has ever worked in this data folder. */
 export async function hasGuard(dataFolder: string): Promise<boolean> {
-  return (await readOrNull(join(dataFolder, 'guard', 'journal'))) !== null;
+  return (await listJournals(join(dataFolder, 'guard'))).length > 0;
+}
+
+/** The latest term that has a journal in this data folder; 0 when none has. */
+export async function lastTerm(dataFolder: string): Promise<number> {
+  return (await listJournals(join(dataFolder, 'guard')))[0]?.term ?? 0;
 }
 
 /**
- * Opens the guard of a data folder, and keeps it for this process alone.
+ * Opens the guard of a data folder: for this process alone, or for the term that an office gives it.
  *
- * Throws: GuardFault: `guard_in_use`, `guard_corrupted`.
+ * Throws: GuardFault: `guard_in_use` also when the folder holds a journal of this term or a later one; `guard_corrupted`.
+ * Why:    of the processes of one database only the leader of a term opens it, after every transaction of the terms before has
+ *         ended: then the journal before holds all that was committed. One that hangs may still keep the lock; it counts only
+ *         against servers of other databases, which no term keeps out.
  */
-export async function openGuard(dataFolder: string): Promise<Guard> {
+export async function openGuard(dataFolder: string, office: Office | null = null): Promise<Guard> {
   const folder = join(dataFolder, 'guard');
-  const file = join(folder, 'journal');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const unlock = await lock(folder);
+  const [newest] = await listJournals(folder);
+  const inUse = new GuardFault('guard_in_use', `another server signs with ${folder}`);
+  if (office !== null && newest !== undefined && newest.term >= office.term) throw inUse;
+  const held = await lock(folder);
+  if (held === null && (office === null || newest?.database !== office.database)) throw inUse;
+  const unlock = held ?? (async () => undefined);
+  const file = join(
+    folder,
+    office === null ? (newest?.name ?? 'journal') : `journal.${office.term}.${office.database}`,
+  );
   let handle: FileHandle;
   let watched: Map<string, Watched>;
   try {
-    watched = readJournal((await readOrNull(file)) ?? new Uint8Array());
+    const before = newest === undefined ? new Uint8Array() : await orNull(readFile(join(folder, newest.name)));
+    // A later leader has taken it away since.
+    if (before === null) throw inUse;
+    watched = readJournal(before);
     handle = await rewrite();
+    if (office !== null) await removeEarlier(folder, office.term);
   } catch (error) {
     await unlock();
     throw error;
@@ -325,4 +368,10 @@ export async function openGuard(dataFolder: string): Promise<Guard> {
       await unlock();
     },
   };
+}
+
+/** Removes the journals of terms that are over, once the new one is durable. */
+async function removeEarlier(folder: string, term: number): Promise<void> {
+  for (const journal of await listJournals(folder))
+    if (journal.term < term) await rm(join(folder, journal.name), { force: true });
 }

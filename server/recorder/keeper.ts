@@ -44,6 +44,8 @@ export type KeeperDeps = RoundDeps & {
   onCommitted(openingId: string, kept: KeptOpening, events: readonly LoggedEvent[]): void;
   /** Files of envelopes that were decided and that no bid names: refused, or lodged before under the same id. */
   onUnused(files: readonly string[]): void;
+  /** Told when acts are decided that nobody here waits for: another process received them, and somebody waits there. */
+  onDecided?(openingId: string): void;
 };
 
 /** What became of a submission; with the entries of its round, unless it was decided before it was asked for. */
@@ -143,6 +145,7 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
       if ('fault' in answer) reject(answer.fault);
       else resolve(answer);
     });
+    if ([...done.outcomes.keys()].some((id) => !callers.has(id))) contained(() => deps.onDecided?.(openingId));
     for (const [id, outcome] of done.outcomes) answer(id, { outcome, fresh: done.fresh });
     if (done.more) return;
     // Who asked before this round and is in none of its rows was decided before he asked.
@@ -228,7 +231,7 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
    * Why: no answer is kept under its command id, so that it may be sent again when the fault is mended.
    */
   async function setAside(id: number): Promise<void> {
-    await sql`UPDATE intake SET decided = true WHERE id = ${id} AND NOT decided`;
+    await sql.begin((tx) => tx`UPDATE intake SET decided = true WHERE id = ${id} AND NOT decided`);
     suspect = null;
     answer(id, { outcome: { outcome: 'refused', code: 'could_not_be_decided' }, fresh: null });
   }

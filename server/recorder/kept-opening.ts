@@ -78,7 +78,7 @@ export function foldAct(
 }
 
 /**
- * Folds an opening from what is committed.
+ * Folds an opening from what is committed; on from `before`, when it is known how it stood.
  *
  * Returns: null when the log has no entry.
  * Throws:  CorruptLogError, LogFormatError: the database is not what the recorder wrote.
@@ -87,9 +87,10 @@ export async function loadOpening(
   sql: Sql | TransactionSql,
   origin: string,
   openingId: string,
+  before: FoldedOpening | null = null,
 ): Promise<FoldedOpening | null> {
-  let folded: FoldedOpening | null = null;
-  for (let from = 0; ; from += FOLD_BATCH) {
+  let folded = before;
+  for (let from = before?.state.size ?? 0; ; from += FOLD_BATCH) {
     const entries = await sql<{ seq: number; bytes: Uint8Array }[]>`
       SELECT seq, bytes FROM entries WHERE origin = ${origin} AND seq >= ${from} AND seq < ${from + FOLD_BATCH} ORDER BY seq`;
     const disclosures = await readDisclosures(sql, origin, from, from + FOLD_BATCH);
@@ -105,7 +106,8 @@ export async function loadOpening(
   }
   if (folded === null) return null;
   const acts = await sql<{ disclosure: string }[]>`
-    SELECT disclosure FROM register_acts WHERE opening_id = ${openingId} ORDER BY n`;
+    SELECT disclosure FROM register_acts
+    WHERE opening_id = ${openingId} AND n >= ${before?.register.size ?? 0} ORDER BY n`;
   return acts.map(({ disclosure }) => readAct(disclosure)).reduce(foldAct, folded);
 }
 

@@ -19,6 +19,8 @@ export function readOnlyRecorder(sql: Sql, platform: string, why: string): Recor
   return {
     create: refuse,
     submit: refuse,
+    hear: () => undefined,
+    prepare: async () => undefined,
     keptOf,
     async stateOf(openingId) {
       return (await keptOf(openingId))?.state ?? null;

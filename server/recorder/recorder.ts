@@ -1,17 +1,13 @@
 /** The record-keeper: everything that changes an opening goes through here, one round at a time for each opening. */
 
-import { LogFormatError } from '../core/log/error.ts';
 import { openingOrigin } from '../core/log/origin.ts';
-import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
-import { isRegisterCommand } from '../core/opening/register.ts';
 import { numberOf, type OpeningState } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';
 import { isDatabaseAway } from '../store/faults.ts';
 import type { World } from '../world.ts';
 import { answerOf } from './answers.ts';
 import { type CreationRequest, create } from './creation.ts';
-import { contentDigest } from './deciding.ts';
 import { OutcomeUnknownError } from './faults.ts';
 import { createHeadsShown } from './head-seen.ts';
 import { createIntake } from './intake.ts';
@@ -20,10 +16,11 @@ import { createKeeper, type Keeper } from './keeper.ts';
 import { type KeptOpening, loadOpening } from './kept-opening.ts';
 import type { OpeningDesk } from './opening-desk.ts';
 import { createPreparations, PREPARED } from './preparations.ts';
+import { type ReceptionDeps, receiveAct } from './reception.ts';
 import type { Rhythm } from './rhythm.ts';
 import type { Signer } from './signer.ts';
-import { readSubmission, type StoredSubmission, storeSubmission } from './stored-submission.ts';
-import { type Answer, isCommandId, type Refused, type Submission } from './submission.ts';
+import { readSubmission } from './stored-submission.ts';
+import type { Answer, Submission } from './submission.ts';
 import { createTimekeeper } from './timekeeper.ts';
 import { createVerifications } from './verifications.ts';
 
@@ -40,12 +37,18 @@ export type RecorderDeps = {
   isCosigned(origin: string): boolean;
   /** Told once the bids of an opening are sealed: the register goes to the ledger now, not at the next period. */
   onSealed(openingId: string): void;
+  /** See KeeperDeps. */
+  onDecided?(openingId: string): void;
   onFault(error: unknown): void;
 };
 
 export type Recorder = {
   create(request: CreationRequest): Promise<Answer>;
   submit(submission: Submission): Promise<Answer>;
+  /** Another process has received an act: it is decided now, and not only when it is found. */
+  hear(openingId: string): void;
+  /** Another process will receive this submission: returns once what it needs of the vault is there, or cannot be had. */
+  prepare(submission: Pick<Submission, 'openingId' | 'type' | 'role'>): Promise<void>;
   stateOf(openingId: string): Promise<OpeningState | null>;
   numberOf(openingId: string, creditCode: string): Promise<number | null>;
   keptOf(openingId: string): Promise<KeptOpening | null>;
@@ -169,28 +172,34 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
       verifications.see(id, kept.state);
     }
     timekeeper.begin();
-    sweep = sweepIntake(deps, (openingId) => keeperOf(openingId).wake());
+    sweep = sweepIntake(deps, (openingId) => void take(openingId).catch(deps.onFault));
   }
 
+  const reception: ReceptionDeps = {
+    platform,
+    intake,
+    heads,
+    isOpening,
+    async before(submission) {
+      await preparations.prepare(submission);
+      await timekeeper.awake();
+    },
+    onUnsure: (openingId) => keeperOf(openingId).wakeLater(),
+  };
+
   async function submit(submission: Submission): Promise<Answer> {
-    const { openingId, type } = submission;
-    const isPersonal = isRegisterCommand(type) || isPersonCommand(type);
-    if (!isPersonal) return { outcome: 'refused', code: 'role_not_allowed' };
-    if (!(await isOpening(openingId))) return { outcome: 'refused', code: 'no_such_opening' };
-    const encoded = encode(submission);
-    if ('outcome' in encoded) return encoded;
-    if (!(await heads.wasShown(openingOrigin(platform, openingId), submission.act)))
-      return { outcome: 'refused', code: 'head_seen_unknown' };
-    await preparations.prepare(submission);
-    await timekeeper.awake();
-    const keeper = keeperOf(openingId);
-    const { id, loginSha256 } = await intake.receive(openingId, type, encoded.stored).catch((error: unknown) => {
-      // It may be durable all the same: then it is decided, whether anybody asks for it or not.
-      keeper.wakeLater();
-      throw error;
-    });
-    const { outcome, fresh } = await keeper.outcomeOf(id, { submission, digest: encoded.digest, loginSha256 });
+    const received = await receiveAct(reception, submission);
+    if ('outcome' in received) return received;
+    const { openingId } = submission;
+    const { outcome, fresh } = await keeperOf(openingId).outcomeOf(received.id, received.known);
     return answerOf(deps, openingId, outcome, fresh);
+  }
+
+  /** Decides what others received: once no outage is undealt with, and with what the vault must prepare. */
+  async function take(openingId: string): Promise<void> {
+    await timekeeper.awake();
+    await prepareAnew(openingId);
+    keeperOf(openingId).wake();
   }
 
   /** Runs what somebody waits for. Throws: ReadOnlyError; OutcomeUnknownError for every fault of the database. */
@@ -227,6 +236,10 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   return {
     create: (request) => answering(() => create({ ...deps, heads }, request)),
     submit: (submission) => answering(() => submit(submission)),
+    hear(openingId) {
+      if (readOnly === null && !closing) void take(openingId).catch(deps.onFault);
+    },
+    prepare: preparations.prepare,
     keptOf,
     stateOf,
     async numberOf(openingId, creditCode) {
@@ -246,19 +259,4 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
       await stop();
     },
   };
-}
-
-function isPersonCommand(type: string): type is CommandType {
-  return Object.hasOwn(COMMANDS, type) && COMMANDS[type as CommandType].signedBy !== 'none';
-}
-
-/** What a submission must be to be stored at all; a refusal for anything that is not plain signed JSON under a proper id. */
-function encode(submission: Submission): { readonly stored: StoredSubmission; readonly digest: Uint8Array } | Refused {
-  if (!isCommandId(submission.command)) return { outcome: 'refused', code: 'details_invalid' };
-  try {
-    return { digest: contentDigest(submission), stored: storeSubmission(submission) };
-  } catch (error) {
-    if (error instanceof LogFormatError) return { outcome: 'refused', code: 'details_invalid' };
-    throw error;
-  }
 }

@@ -8,7 +8,7 @@ import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
-import { type GuardedHead, hasGuard, openGuard } from './guard.ts';
+import { type GuardedHead, hasGuard, type Office, openGuard } from './guard.ts';
 import { type KeyUse, openKeys, type SigningKey } from './keys.ts';
 
 /** A head that was let out, with its signed checkpoint. */
@@ -34,9 +34,20 @@ export class RestoredBackupError extends Error {
   }
 }
 
-export type Signer = {
+/** What the keys are good for without a guard: everything but heads of logs. Every process of a platform has it. */
+export type Keyring = {
   /** The verifier key of a log. */
   vkeyOf(origin: string, kind: LogKind): string;
+  /** A compact JWS (EdDSA) over the RFC 8785 form of the payload, by the receipt key. */
+  signReceipt(payload: Json, typ: string): Promise<string>;
+  readonly receiptJwk: ReceiptJwk;
+  /** The receipt key itself, for access tokens. */
+  readonly tokenKey: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
+  /** The 32 bytes of each public key, for the ledger to list. */
+  readonly publicKeys: { readonly [Use in KeyUse]: Uint8Array };
+};
+
+export type Signer = Keyring & {
   /**
    * Signs a head that grows from `after`; noted durably in the guard before this returns.
    *
@@ -57,13 +68,6 @@ export type Signer = {
   settle(origin: string, committed: GuardedHead | null): Promise<void>;
   /** Every log the guard has heard of. */
   origins(): readonly string[];
-  /** A compact JWS (EdDSA) over the RFC 8785 form of the payload, by the receipt key. */
-  signReceipt(payload: Json, typ: string): Promise<string>;
-  readonly receiptJwk: ReceiptJwk;
-  /** The receipt key itself, for access tokens. */
-  readonly tokenKey: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
-  /** The 32 bytes of each public key, for the ledger to list. */
-  readonly publicKeys: { readonly [Use in KeyUse]: Uint8Array };
   close(): Promise<void>;
 };
 
@@ -72,16 +76,20 @@ export function ed25519Thumbprint(x: string): string {
   return toBase64Url(sha256(utf8(canonicalise({ crv: 'Ed25519', kty: 'OKP', x }))));
 }
 
+type SigningKeyring = Keyring & {
+  /** The signed checkpoint of a head; for the signer, once its guard has noted it. */
+  signHead(origin: string, head: GuardedHead): string;
+  checkKind(origin: string, kind: LogKind): void;
+};
+
 /**
- * Opens the signer of a data folder for this process alone; keys are made on the first start.
+ * Reads the keys of a data folder; they are made on the first start.
  *
- * Throws: KeyError, GuardFault.
+ * Throws: KeyError.
  */
-export async function openSigner(dataFolder: string, platform: string): Promise<Signer> {
+export async function openKeyring(dataFolder: string, platform: string): Promise<SigningKeyring> {
   const keys = await openKeys(dataFolder, !(await hasGuard(dataFolder)));
-  const guard = await openGuard(dataFolder);
   const verifierKeys = new Map<string, VerifierKey>();
-  const notes = new Map<string, ReleasedHead>();
 
   /** Throws: when the origin is no log of this kind on this platform: a caller's mistake, not a person's. */
   function keyOf(origin: string): { signingKey: SigningKey; key: VerifierKey; kind: LogKind } {
@@ -97,25 +105,52 @@ export async function openSigner(dataFolder: string, platform: string): Promise<
     if (keyOf(origin).kind !== kind) throw new Error(`${origin} is no log of kind ${kind}`);
   }
 
-  function signedNote(origin: string, { size, root }: GuardedHead): string {
-    const { signingKey, key } = keyOf(origin);
-    const text = formatCheckpoint({ origin, size, root });
-    const signature = new Uint8Array(sign(null, utf8(text), signingKey.privateKey));
-    return formatNote(text, [{ name: origin, keyId: key.keyId, signature }]);
-  }
-
   const x = toBase64Url(keys.receipts.publicBytes);
   const receiptJwk: ReceiptJwk = { kty: 'OKP', crv: 'Ed25519', x, kid: ed25519Thumbprint(x) };
 
   return {
+    checkKind,
     vkeyOf(origin, kind) {
       checkKind(origin, kind);
       return formatVkey(keyOf(origin).key);
     },
+    signHead(origin, { size, root }) {
+      const { signingKey, key } = keyOf(origin);
+      const text = formatCheckpoint({ origin, size, root });
+      const signature = new Uint8Array(sign(null, utf8(text), signingKey.privateKey));
+      return formatNote(text, [{ name: origin, keyId: key.keyId, signature }]);
+    },
+    async signReceipt(payload, typ) {
+      const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
+      const signed = `${part({ alg: 'EdDSA', kid: receiptJwk.kid, typ })}.${part(payload)}`;
+      return `${signed}.${toBase64Url(new Uint8Array(sign(null, utf8(signed), keys.receipts.privateKey)))}`;
+    },
+    receiptJwk,
+    tokenKey: { privateKey: keys.receipts.privateKey, publicKey: keys.receipts.publicKey },
+    publicKeys: {
+      openings: keys.openings.publicBytes,
+      ledger: keys.ledger.publicBytes,
+      receipts: keys.receipts.publicBytes,
+    },
+  };
+}
+
+/**
+ * Opens the signer of a data folder: for this process alone, or for the term of an office (see `openGuard`).
+ *
+ * Throws: KeyError, GuardFault.
+ */
+export async function openSigner(dataFolder: string, platform: string, office: Office | null = null): Promise<Signer> {
+  const { signHead, checkKind, ...keyring } = await openKeyring(dataFolder, platform);
+  const guard = await openGuard(dataFolder, office);
+  const notes = new Map<string, ReleasedHead>();
+
+  return {
+    ...keyring,
     async sign(origin, kind, size, root, after) {
       checkKind(origin, kind);
       await guard.pend(origin, { size, root }, after);
-      return signedNote(origin, { size, root });
+      return signHead(origin, { size, root });
     },
     release: (origin, size, root) => guard.release(origin, { size, root }),
     released(origin) {
@@ -124,7 +159,7 @@ export async function openSigner(dataFolder: string, platform: string): Promise<
       const kept = notes.get(origin);
       if (kept?.size === head.size) return kept;
       // signed again rather than stored: it comes out byte for byte as it was committed
-      const made = { ...head, note: signedNote(origin, head) };
+      const made = { ...head, note: signHead(origin, head) };
       notes.set(origin, made);
       return made;
     },
@@ -147,18 +182,6 @@ export async function openSigner(dataFolder: string, platform: string): Promise<
       await guard.drop(origin);
     },
     origins: () => guard.origins(),
-    async signReceipt(payload, typ) {
-      const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
-      const signed = `${part({ alg: 'EdDSA', kid: receiptJwk.kid, typ })}.${part(payload)}`;
-      return `${signed}.${toBase64Url(new Uint8Array(sign(null, utf8(signed), keys.receipts.privateKey)))}`;
-    },
-    receiptJwk,
-    tokenKey: { privateKey: keys.receipts.privateKey, publicKey: keys.receipts.publicKey },
-    publicKeys: {
-      openings: keys.openings.publicBytes,
-      ledger: keys.ledger.publicBytes,
-      receipts: keys.receipts.publicBytes,
-    },
     close: () => guard.close(),
   };
 }

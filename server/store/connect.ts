@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type { Config } from '../config.ts';
 import { type Cluster, SUPERUSER, startCluster } from './cluster.ts';
-import { openPool, type Sql, type Target } from './driver.ts';
+import { openPool, type Sql, type Target, type TransactionSql } from './driver.ts';
 import { checkMigrated, migrateUp } from './migrate.ts';
 
 /** The database as the application identity. */
@@ -19,6 +19,10 @@ export type Database = {
    * Returns: what ends it.
    */
   listen(channel: string, hear: (payload: string) => void, onListening: () => void): Promise<() => Promise<void>>;
+  /** Runs a transaction on a connection of its own, opened for it and closed after it. */
+  alone<T>(work: (tx: TransactionSql) => Promise<T>): Promise<T>;
+  /** What PostgreSQL calls the connections of this process. */
+  readonly name: string;
   close(): Promise<void>;
 };
 
@@ -46,12 +50,12 @@ async function checkIdentity(sql: Sql): Promise<void> {
 }
 
 /**
- * Connects as the application identity.
+ * Connects as the application identity. `name` tells the processes of one database apart: see store/leadership.ts.
  *
  * Throws: MigrationError; an Error for an identity with too many or too few rights; what the connection says.
  */
-export async function connect(app: Target, connections: number): Promise<Database> {
-  const sql = openPool(app, connections);
+export async function connect(app: Target, connections: number, name = 'kaibiao'): Promise<Database> {
+  const sql = openPool(app, connections, name);
   try {
     await checkMigrated(sql);
     await checkIdentity(sql);
@@ -66,6 +70,15 @@ export async function connect(app: Target, connections: number): Promise<Databas
       const { unlisten } = await sql.listen(channel, hear, onListening);
       return unlisten;
     },
+    async alone<T>(work: (tx: TransactionSql) => Promise<T>): Promise<T> {
+      const own = openPool(app, 1, name);
+      try {
+        return (await own.begin(work)) as T;
+      } finally {
+        await own.end({ timeout: CLOSE_LIMIT_S });
+      }
+    },
+    name,
     close: () => sql.end({ timeout: CLOSE_LIMIT_S }),
   };
 }
@@ -99,18 +112,18 @@ function exceptWhenThere(error: { readonly code?: string }): void {
  *
  * Throws: as `connect` and `startCluster`; MigrationError also when there is no DATABASE_MIGRATION_URL to migrate with.
  */
-export async function openDatabase(settings: Settings): Promise<Database> {
+export async function openDatabase(settings: Settings, name = 'kaibiao'): Promise<Database> {
   const { databaseUrl, databaseMigrationUrl, databasePoolSize } = settings;
   if (databaseUrl !== null) {
     const appUser = decodeURIComponent(new URL(databaseUrl).username);
     if (databaseMigrationUrl !== null) await migrateUp(databaseMigrationUrl, appUser === '' ? undefined : appUser);
-    return connect(databaseUrl, databasePoolSize);
+    return connect(databaseUrl, databasePoolSize, name);
   }
   const cluster = await startCluster({ folder: join(settings.dataFolder, 'postgres') });
   try {
     const { owner, app } = await makeDatabase(cluster, 'kaibiao');
     await migrateUp(owner);
-    const database = await connect(app, databasePoolSize);
+    const database = await connect(app, databasePoolSize, name);
     return {
       ...database,
       async close() {

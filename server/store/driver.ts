@@ -65,10 +65,10 @@ export function byteList(sql: Sql | TransactionSql, list: readonly (Uint8Array |
 /**
  * Opens a pool; connects on the first query.
  *
- * Shape:  at most `connections` at once; the others wait.
+ * Shape:  at most `connections` at once; the others wait. `name` is what PostgreSQL calls them.
  * Throws: on a query: a PostgresError with PostgreSQL's five-character `code`.
  */
-export function openPool(target: Target, connections: number): Sql {
+export function openPool(target: Target, connections: number, name = 'kaibiao'): Sql {
   const options: PoolOptions = {
     types: { bigint: safeBigint, bytea: plainBytes, ...arrays },
     // The driver would ask each connection for the array types, and a loss just then kills the process.
@@ -76,7 +76,7 @@ export function openPool(target: Target, connections: number): Sql {
     connect_timeout: CONNECT_LIMIT_S,
     max_lifetime: null,
     connection: {
-      application_name: 'kaibiao',
+      application_name: name,
       statement_timeout: STATEMENT_LIMIT_MS,
       idle_in_transaction_session_timeout: STATEMENT_LIMIT_MS,
     },

@@ -1,7 +1,10 @@
 /** What an error of the database means: whether it is away, whether it refuses a value, or whether it is none of its errors. */
 
-/** SQLSTATE classes of a lost connection and of a server short of something: 08, 53, 57, 58; and the pool's own codes. */
-const AWAY = /^((08|53|57|58)...|CONNECTION_(CLOSED|ENDED))$/;
+/**
+ * SQLSTATE classes of a lost connection and of a server short of something: 08, 53, 57, 58; the pool's own codes; and that of a
+ * process which no longer leads, for which the database is as good as away (store/leadership.ts).
+ */
+const AWAY = /^((08|53|57|58)...|CONNECTION_(CLOSED|ENDED)|TERM_IS_OVER)$/;
 /** SQLSTATE classes 22 and 23, and what the driver says of a value without a form in SQL. */
 const VALUE_REFUSED = /^((22|23)...|UNDEFINED_VALUE)$/;
 

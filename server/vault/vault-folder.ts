@@ -32,16 +32,21 @@ export type Quarantined = {
 
 /**
  * Makes a folder for finished files, with its quarantine beside them, and empties the quarantine: what a crash left there nobody
- * has a receipt for. Once, at start, before anyone else joins.
+ * has a receipt for. Once, at start, before anyone else joins; with others beside it only what nobody has written to since
+ * `writtenBefore`, ms by the file system's clock.
  */
 export async function openVaultFolder(
   folder: string,
   randomBytes: (length: number) => Uint8Array,
+  writtenBefore = Number.POSITIVE_INFINITY,
 ): Promise<VaultFolder> {
   const { incoming, finished } = placesIn(folder);
   await mkdir(finished, { recursive: true, mode: 0o700 });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
-  for (const left of await readdir(incoming)) await rm(join(incoming, left), { force: true });
+  for (const left of await readdir(incoming)) {
+    const path = join(incoming, left);
+    if (((await lastWrite(path)) ?? 0) < writtenBefore) await rm(path, { force: true });
+  }
   return joinVaultFolder(folder, randomBytes);
 }
 
@@ -85,14 +90,7 @@ export function joinVaultFolder(folder: string, randomBytes: (length: number) =>
       await syncFolder(finished);
     },
     list: async () => (await readdir(finished)).filter((name) => NAME.test(name)),
-    async writtenAt(name) {
-      try {
-        return Math.round((await stat(pathOf(name))).mtimeMs);
-      } catch (error) {
-        if (isStorageError(error) && error.code === 'ENOENT') return null;
-        throw error;
-      }
-    },
+    writtenAt: (name) => lastWrite(pathOf(name)),
   };
 }
 
@@ -117,6 +115,16 @@ export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
 
 function placesIn(folder: string): { incoming: string; finished: string } {
   return { incoming: join(folder, 'incoming'), finished: join(folder, 'finished') };
+}
+
+/** When a file was last written, ms; null when it is not there. */
+async function lastWrite(path: string): Promise<number | null> {
+  try {
+    return Math.round((await stat(path)).mtimeMs);
+  } catch (error) {
+    if (isStorageError(error) && error.code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 /** Writes all of `bytes`: FileHandle.write may write less. */

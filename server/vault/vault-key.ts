@@ -1,5 +1,5 @@
 /** The vault key: 32 random bytes in a file of their own, under which window keys are wrapped; it never enters the database. */
-import { open, readFile, stat } from 'node:fs/promises';
+import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VAULT_KEY_BYTES } from './window-key.ts';
 
@@ -31,17 +31,29 @@ export async function openVaultKey(
   return key;
 }
 
-/** Writes a key where there is none; one that is there stands. */
+/** Writes a key where there is none; one that is there stands. Whole or not at all: another process may be looking for it. */
 async function makeKey(file: string, key: Uint8Array): Promise<void> {
+  if ((await orNull(stat(file))) !== null) return;
+  const part = `${file}.part-${process.pid}`;
+  const handle = await open(part, 'w', 0o600);
   try {
-    const handle = await open(file, 'wx', 0o600);
-    try {
-      await handle.writeFile(key);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await handle.writeFile(key);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  // link and not rename: it never replaces a key that is there
+  await link(part, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(part);
+}
+
+async function orNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
   }
 }

@@ -45,7 +45,7 @@ async function change(
 }
 /** Where the operators' acts stand on the ledger. */
 const actedAt = async (): Promise<number[]> => {
-  const size = bench.dependencies.signer.released(ledger)?.size ?? 0;
+  const size = bench.dependencies.log.released(ledger)?.size ?? 0;
   const entries = (await readEntries(stage.database.sql, ledger, 0, size)).map(({ bytes }) => parseEntry(bytes));
   return entries.filter(({ type }) => type === 'OperatorActed').map(({ seq }) => seq);
 };

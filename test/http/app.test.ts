@@ -169,14 +169,19 @@ t.test('a log that takes nothing, and an outcome nobody knows, are 503 with thei
 t.test('readiness says whether commands are taken, and whether the clock is right', async (t) => {
   t.strictSame((await bench.ask(null, { url: '/readyz' })).json(), {
     status: 'ready',
+    part: 'leader',
     clockOffsetMs: 0,
     isClockRight: true,
   });
   const health = () => ({ readOnly: true, why: 'restored backup of somebody', openings: 0 });
-  const { app } = await appWith(t, { recorder: { ...bench.recorder, health }, clockOffsetMs: () => -350 });
+  const { app } = await appWith(t, {
+    recorder: { ...bench.recorder, health },
+    term: () => null,
+    clockOffsetMs: () => -350,
+  });
   const answer = await app.inject({ url: '/readyz' });
   t.equal(answer.statusCode, 503);
-  t.strictSame(answer.json(), { status: 'read_only', clockOffsetMs: -350, isClockRight: false });
+  t.strictSame(answer.json(), { status: 'read_only', part: 'follower', clockOffsetMs: -350, isClockRight: false });
 });
 
 t.test('the address of an act is the client’s, through proxies that are trusted and no others', async (t) => {

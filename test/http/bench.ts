@@ -168,6 +168,7 @@ export async function setBench(
     recorder,
     hall,
     signer,
+    log,
     envelopes: await openVaultFolder(await newFolder(t, 'vault'), world.randomBytes),
     vaultKey,
     ledger: {
@@ -176,6 +177,7 @@ export async function setBench(
       recordOperatorAct: (author, what) => recordOperatorAct(ledger.writer, author, what),
       recordTrustChange: (author, change) => recordTrustChange(ledger.writer, author, change),
     },
+    term: () => 1,
     lagMs: () => 0,
     clockOffsetMs: () => 0,
     pagesFolder: null,

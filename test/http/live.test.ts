@@ -162,7 +162,7 @@ t.test('a command line without an origin comes in with a ticket, and sees its ro
 
 t.test('an official’s view is on the access log before the first frame; the public’s is not', async (t) => {
   const access = accessOrigin('kaibiao.test');
-  const sizeOfAccess = () => bench.dependencies.signer.released(access)?.size ?? 0;
+  const sizeOfAccess = () => bench.dependencies.log.released(access)?.size ?? 0;
   const before = sizeOfAccess();
   (await seen()).socket.close();
   (await seen({ ticket: await bench.ticket(host, 'host') })).socket.close();

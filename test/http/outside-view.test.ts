@@ -45,7 +45,7 @@ const mask = (text: string): string =>
 /** Waits until the ledger has the opening's newest head; the head's announcement comes in its own time, a round every second. */
 async function untilHeadTaken(bench: Bench): Promise<void> {
   const { world } = bench.stage;
-  const head = () => bench.dependencies.signer.released(originOf())?.size;
+  const head = () => bench.dependencies.log.released(originOf())?.size;
   for (let round = 0; (await bench.ledger.anchoredSize(originOf())) !== head(); round++) {
     if (round === ROUNDS_LIMIT) throw new Error('the head is not taken');
     world.advance(HEAD_PERIOD_MS);
@@ -80,7 +80,7 @@ async function readText(bench: Bench, who: Person | null, url: string, isBinary 
 /** Everything one person can read and hear at this moment. */
 async function observe(bench: Bench, { who, role }: View): Promise<unknown[]> {
   const person = await who(bench);
-  const size = bench.dependencies.signer.released(originOf())?.size ?? 0;
+  const size = bench.dependencies.log.released(originOf())?.size ?? 0;
   const seen: unknown[] = [];
   for (const url of [
     '/openings',
@@ -95,7 +95,7 @@ async function observe(bench: Bench, { who, role }: View): Promise<unknown[]> {
     '/readyz',
   ])
     seen.push(await readText(bench, person, url));
-  const ledgerSize = bench.dependencies.signer.released(LEDGER)?.size ?? 0;
+  const ledgerSize = bench.dependencies.log.released(LEDGER)?.size ?? 0;
   for (const [log, entries] of [
     [`opening/${OPENING_ID}`, size],
     ['ledger', ledgerSize],

@@ -1,9 +1,5 @@
-/** Several processes on one database: what one appends the viewers of another see, whatever is lost on the way, and through nginx without sticky sockets. */
-
-import { readFileSync } from 'node:fs';
+/** Several processes on one database: what one appends the viewers of another see, whatever is lost on the way. As real processes behind a real front: test/crash/several-servers.test.ts. */
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
@@ -15,13 +11,11 @@ import { type App, createApp } from '../../server/http/app.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
 import { createHall, type Hall } from '../../server/live/hall.ts';
 import { createLogView, followLogs, type LogView } from '../../server/live/log-view.ts';
-import { packageRoot } from '../../server/root.ts';
 import { listen } from '../../server/store/announce.ts';
 import { connect } from '../../server/store/connect.ts';
-import { findNginx, startNginx } from '../support/nginx.ts';
 import { until } from '../support/recorder.ts';
 import t from '../support/tap.ts';
-import { OPENING_ID, ORIGIN, proofFor, setBench } from './bench.ts';
+import { OPENING_ID, ORIGIN, setBench } from './bench.ts';
 
 const HEARTBEAT_MS = 15_000;
 const bench = await setBench(t);
@@ -50,7 +44,7 @@ async function startProcess(
         (origin) => hall.hear(origin),
         () => hall.hearAll(),
       );
-  const app = await createApp({ ...bench.dependencies, sql: own.sql, hall }, logger as Logger);
+  const app = await createApp({ ...bench.dependencies, sql: own.sql, log, hall }, logger as Logger);
   await app.listen({ port: 0, host: '127.0.0.1' });
   let isRunning = true;
   const stop = async (): Promise<void> => {
@@ -148,8 +142,8 @@ t.test('who was shown more by the other process is not sent back to the beginnin
 });
 
 t.test('an announcement that is lost is caught up with the next heartbeat', async (t) => {
-  const { signer } = bench.dependencies;
-  for (const viewOf of [followLogs, (sql: typeof database.sql) => createLogView(sql, signer)]) {
+  const { log } = bench.dependencies;
+  for (const viewOf of [followLogs, (sql: typeof database.sql) => createLogView(sql, log)]) {
     const deaf = await startProcess(viewOf, true);
     const viewings = [await look(deaf.port), await look(deaf.port)];
     await upToDate(t, viewings);
@@ -208,71 +202,3 @@ t.test('a viewer who comes back to another process goes on where he was', async 
   leave([again]);
   await third.stop();
 });
-
-const nginx = findNginx();
-if ('why' in nginx) process.emitWarning(`NGINX IS NOT TESTED: it cannot be had here (${nginx.why})`);
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
-/** The configuration that FRONT.md shows, with this test's ports. */
-function configuration(ports: { writer: number; viewer: number; front: number }): string {
-  const text = readFileSync(join(packageRoot, 'server/live/FRONT.md'), 'utf8');
-  const [, shown = ''] = /```nginx\n([\s\S]*?)```/.exec(text) ?? [];
-  return shown
-    .replaceAll('127.0.0.1:8080', `127.0.0.1:${ports.writer}`)
-    .replaceAll('127.0.0.1:8081', `127.0.0.1:${ports.viewer}`)
-    .replaceAll('127.0.0.1:8000', `127.0.0.1:${ports.front}`);
-}
-
-t.test(
-  'through nginx: sockets go to either process, acts to the one that writes, and nobody misses an entry when one goes',
-  { skip: 'why' in nginx ? `nginx cannot be had: ${nginx.why}` : false },
-  async (t) => {
-    if ('why' in nginx) return;
-    const second = await startProcess();
-    const front = await freePort();
-    const ports = { writer: portOf(bench.app), viewer: second.port, front };
-    await startNginx(t, nginx.path, configuration(ports), front);
-    const { hall } = bench.dependencies;
-    await until(() => hall.viewers() === 0);
-    const viewings = await Promise.all(Array.from({ length: 12 }, () => look(front)));
-    t.ok(hall.viewers() > 0 && second.hall.viewers() > 0, `${hall.viewers()} and ${second.hall.viewers()} viewers`);
-    t.equal(hall.viewers() + second.hall.viewers(), 12);
-    await upToDate(t, viewings);
-
-    const url = `/openings/${OPENING_ID}/entries?role=host&after=-1&limit=1`;
-    const answer = await fetch(`http://127.0.0.1:${front}${url}`, {
-      headers: await proofFor(bench.stage, host, 'GET', url),
-    });
-    t.equal(answer.status, 200, 'what is asked in a name is answered by the process that writes');
-    await answer.body?.cancel();
-    const ticketed = new WebSocket(
-      `ws://127.0.0.1:${front}/openings/${OPENING_ID}/live?after=-1`,
-      [SUBPROTOCOL, `ticket.${await bench.ticket(host, 'host')}`],
-      { origin: ORIGIN },
-    );
-    const before = hall.viewers();
-    await new Promise((open, reject) => ticketed.once('open', open).once('error', reject));
-    t.equal(hall.viewers(), before + 1, 'a socket with a ticket is the writing process’s');
-    ticketed.terminate();
-
-    await append(2);
-    await upToDate(t, viewings);
-    await second.stop();
-    await until(() => viewings.some(({ isOpen }) => !isOpen));
-    await append(1);
-    const still = viewings.filter(({ isOpen }) => isOpen);
-    const back = await Promise.all(
-      viewings.filter(({ isOpen }) => !isOpen).map(({ seqs }) => look(front, seqs.at(-1) ?? -1, seqs)),
-    );
-    t.equal(still.length + back.length, 12);
-    await upToDate(t, [...still, ...back]);
-    for (const { socket } of [...still, ...back]) socket.terminate();
-  },
-);

@@ -1,10 +1,17 @@
 /** The guard: one root for a size, never a smaller one, and what a crash, a tear or a meddler leaves of its journal. */
-import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import { sha256 } from '../../server/hash.ts';
-import { type Guard, type GuardedHead, GuardRefusal, hasGuard, openGuard } from '../../server/recorder/guard.ts';
+import {
+  type Guard,
+  type GuardedHead,
+  GuardRefusal,
+  hasGuard,
+  lastTerm,
+  openGuard,
+} from '../../server/recorder/guard.ts';
 import { crashImage, dataFolder } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
 
@@ -217,6 +224,41 @@ t.test('a folder has one guard at a time, and a closed one leaves it to the next
   await guard.close();
   await (await openGuard(folder)).close();
 });
+
+t.test(
+  'each term has a journal of its own: the next reads the one before, and who comes back late writes into none that counts',
+  async (t) => {
+    const folder = await dataFolder(t);
+    const term = (n: number, database = 'db-1') => openGuard(folder, { term: n, database });
+    t.equal(await lastTerm(folder), 0);
+    const before = await openGuard(folder);
+    await grow(before, 2);
+    await before.close();
+    const first = await term(3);
+    t.equal(await lastTerm(folder), 3);
+    t.strictSame(first.released(log), head(2), 'also what a process wrote that knew no terms');
+    await first.pend(log, head(3), head(2));
+    // It hangs: it holds the lock, and has not let out what may be committed.
+    const second = await term(4);
+    t.strictSame([second.released(log), second.pending(log)], [head(2), [head(3)]]);
+    await second.release(log, head(3));
+    await second.pend(log, head(4), head(3));
+    await second.release(log, head(4));
+    // It goes on.
+    await first.pend(log, head(4, 9), head(3));
+    await first.drop(log);
+    for (const n of [1, 3, 4]) await t.rejects(term(n), { code: 'guard_in_use' }, `term ${n} was taken before`);
+    await t.rejects(term(5, 'db-2'), { code: 'guard_in_use' }, 'another database has no part in it');
+    await t.rejects(openGuard(folder), { code: 'guard_in_use' });
+    const third = await term(5);
+    t.strictSame([third.released(log), third.pending(log)], [head(4), []]);
+    t.strictSame(await readdir(join(folder, 'guard')), ['journal.5.db-1'], 'the journals before are gone');
+    for (const guard of [first, second, third]) await guard.close();
+    const moved = await term(6, 'db-2');
+    t.strictSame(moved.released(log), head(4), 'a database that has moved finds what was let out under the old one');
+    await moved.close();
+  },
+);
 
 t.test('a file that is no journal is refused, an empty one is a first start cut short', async (t) => {
   const folder = await dataFolder(t);

@@ -1,9 +1,9 @@
 /** nginx for a test: the installed one, or Debian's package unpacked beside node_modules, run in the foreground with a configuration of the test's own. */
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { packageRoot } from '../../server/root.ts';
 import { newFolder } from './folder.ts';
@@ -88,4 +88,49 @@ function answers(port: number): Promise<boolean> {
     });
     socket.once('error', () => resume(false));
   });
+}
+
+/** What stands between people and the processes of a platform, in a test: nginx by the configuration that FRONT.md shows, or, where it cannot be had, a line that takes each connection to the next process that answers. */
+export async function startFront(
+  t: Teardown,
+  port: number,
+  behind: readonly number[],
+): Promise<{ readonly by: string }> {
+  const nginx = findNginx();
+  if ('path' in nginx) {
+    await startNginx(t, nginx.path, shownConfiguration(port, behind), port);
+    return { by: 'nginx' };
+  }
+  process.emitWarning(`NGINX IS NOT TESTED: it cannot be had here (${nginx.why})`);
+  let turn = 0;
+  const server = createServer((near) => {
+    const reach = (triesLeft: number): void => {
+      const far = connect({ host: '127.0.0.1', port: behind[turn++ % behind.length] ?? 0 });
+      const give = (): void => void near.destroy();
+      far.once('error', () => (triesLeft > 1 ? reach(triesLeft - 1) : give()));
+      far.once('connect', () => {
+        for (const [one, other] of [
+          [near, far],
+          [far, near],
+        ] as const)
+          one.on('error', () => other.destroy()).on('close', () => other.destroy());
+        near.pipe(far).pipe(near);
+      });
+    };
+    near.on('error', () => undefined);
+    reach(behind.length);
+  });
+  await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
+  t.teardown(() => new Promise((closed) => server.close(() => closed())));
+  return { by: 'a line of the test’s own' };
+}
+
+/** The configuration in FRONT.md, with these ports for the ones shown there. */
+export function shownConfiguration(port: number, behind: readonly number[]): string {
+  const text = readFileSync(join(packageRoot, 'server/live/FRONT.md'), 'utf8');
+  const [, shown = ''] = /```nginx\n([\s\S]*?)```/.exec(text) ?? [];
+  return behind
+    .reduce((conf, to, n) => conf.replaceAll(`127.0.0.1:${8080 + n}`, `127.0.0.1:${to}`), shown)
+    .replace(/^ *server 127\.0\.0\.1:808[0-9] .*\n/gm, '')
+    .replaceAll('127.0.0.1:8000', `127.0.0.1:${port}`);
 }

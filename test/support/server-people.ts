@@ -34,10 +34,12 @@ export type Town = {
   readonly settings: Readonly<Record<string, string>>;
   /** Private keys of the CA's people so far. */
   readonly issued: readonly Issued[];
-  /** Lets the officials in at a server and logs them in. */
-  enterOfficials(url: string): Promise<Officials>;
+  /** Lets the officials in at a server and logs them in; `by` is how programs reach it, when that is not by its address. */
+  enterOfficials(url: string, by?: typeof fetch): Promise<Officials>;
+  /** Logs the operator in. */
+  enterOperator(url: string, by?: typeof fetch): Promise<Person>;
   /** A bidder with fresh keys, logged in. */
-  enterBidder(url: string, index: number, name?: string): Promise<Bidder>;
+  enterBidder(url: string, index: number, name?: string, by?: typeof fetch): Promise<Bidder>;
   /** Seals a bid for LOT. Returns: the envelope's path, and the key that opens it. */
   seal(bidder: Bidder, amount: string): Promise<Sealed>;
 };
@@ -59,9 +61,10 @@ export async function makeTown(folder: string): Promise<Town> {
   await writeFile(anchors, ca.rootPem);
   await writeFile(operatorFile, operatorKey.certificatePem + operatorKey.chainPem);
 
-  const enter = (url: string, name: string, keys: readonly Issued[]): Promise<Person> =>
+  const enter = (url: string, name: string, keys: readonly Issued[], by = fetch): Promise<Person> =>
     openPerson({
       url,
+      fetch: by,
       keys: heldKeyAgent(keys.map(heldKey)),
       folder: join(folder, 'people', name),
       world: systemWorld,
@@ -70,23 +73,24 @@ export async function makeTown(folder: string): Promise<Town> {
   return {
     settings: { KAIBIAO_FIRST_ANCHORS: anchors, KAIBIAO_FIRST_OPERATOR: operatorFile },
     issued,
-    async enterOfficials(url) {
-      const operator = await enter(url, 'operator', [operatorKey]);
+    enterOperator: (url, by) => enter(url, 'operator', [operatorKey], by),
+    async enterOfficials(url, by) {
+      const operator = await enter(url, 'operator', [operatorKey], by);
       const entered = Object.entries(OFFICIALS).map(async ([name, holder]) => {
         const key = await issue({ holder, usage: 'sign', key: 'p256' });
         const { x5c } = await pickCertificate(heldKeyAgent([heldKey(key)]), 'sign', systemWorld.now());
         await letIn(operator, { x5c, kind: 'official' });
-        return [name, await enter(url, name, [key])] as const;
+        return [name, await enter(url, name, [key], by)] as const;
       });
       return Object.fromEntries(await Promise.all(entered)) as Officials;
     },
-    async enterBidder(url, index, name = `投标人${index}`) {
+    async enterBidder(url, index, name = `投标人${index}`, by = fetch) {
       const holder: Holder = { creditCode: demoCreditCode(10 + index), organisation: name, name };
       const keys = await Promise.all([
         issue({ holder, usage: 'sign', key: 'p256' }),
         issue({ holder, usage: 'encrypt' }),
       ]);
-      return { person: await enter(url, `bidder-${index}`, keys), holder, keys };
+      return { person: await enter(url, `bidder-${index}`, keys, by), holder, keys };
     },
     async seal({ person, holder }, amount) {
       const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', systemWorld.now());

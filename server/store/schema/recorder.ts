@@ -66,3 +66,27 @@ export const heartbeats = pgTable('heartbeats', {
   processId: text('process_id').primaryKey(),
   at: instant('at').notNull(),
 });
+
+/**
+ * Which process leads: the one row says whose term it is. Every transaction of a leader holds the row to its own term, so that one
+ * whose time is over commits nothing more; `read_only` says why the leader takes no commands, null while it does.
+ */
+export const leadership = pgTable(
+  'leadership',
+  {
+    single: boolean().primaryKey().default(true),
+    term: whole('term').notNull(),
+    processId: text('process_id').notNull(),
+    readOnly: text('read_only'),
+  },
+  (t) => [check('leadership_single', sql`${t.single}`), check('leadership_term', sql`${t.term} > 0`)],
+);
+
+/** What a process asks of the one that leads, because only that one signs; the answer is JSON, and the asker takes both away. */
+export const errands = pgTable('errands', {
+  id: whole('id').primaryKey().generatedAlwaysAsIdentity(),
+  kind: text().notNull(),
+  content: text().notNull(),
+  createdAt: instant('created_at').notNull(),
+  answer: text(),
+});

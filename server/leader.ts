@@ -1,0 +1,300 @@
+/** What only the leading process runs: signer, ledger, recorder, self-audit, and what others ask of it; begun with a term and ended with it. */
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import type { Dependencies } from './http/dependencies.ts';
+import { type Enrolled, enrolFirst } from './identity/enrolment.ts';
+import type { Trust } from './identity/trust.ts';
+import { type Ledger, openLedger } from './ledger/ledger.ts';
+import { type Author, recordOperatorAct, recordTrustChange } from './ledger/trust.ts';
+import { createOpened, type Opened } from './opened.ts';
+import type { CreationRequest } from './recorder/creation.ts';
+import { OutcomeUnknownError } from './recorder/faults.ts';
+import { GuardFault } from './recorder/guard.ts';
+import { removeLeftEnvelopes } from './recorder/left-envelopes.ts';
+import { createDesk } from './recorder/opening-desk.ts';
+import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
+import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
+import { recoveryFrom } from './recorder/recovery.ts';
+import { startSelfAudit } from './recorder/self-audit.ts';
+import { settleAll } from './recorder/settle-log.ts';
+import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
+import type { News } from './store/announce.ts';
+import type { Database } from './store/connect.ts';
+import type { Reign } from './store/election.ts';
+import { type ErrandAnswer, type ErrandKind, runErrands } from './store/errands.ts';
+import { isDatabaseAway } from './store/faults.ts';
+import { heldTo, identify, sayReadOnly } from './store/leadership.ts';
+import type { VaultPool } from './vault/pool.ts';
+import type { VaultFolder } from './vault/vault-folder.ts';
+import type { World } from './world.ts';
+
+/** An archive may hold so many times its own size, unpacked. */
+const UNPACKED_FACTOR = 4;
+/** The stored logs are read again all the time, a little each second: so much that a hundred thousand entries take minutes. */
+const AUDIT = { periodMs: 1_000, entriesPerTick: 500 } as const;
+
+export type Vault = {
+  readonly key: Uint8Array;
+  readonly envelopes: VaultFolder;
+  readonly openedFolder: string;
+  readonly pool: VaultPool;
+};
+
+export type LeaderParts = {
+  readonly config: Config;
+  readonly world: World;
+  readonly logger: Logger;
+  readonly database: Database;
+  readonly vault: Vault;
+  readonly trust: Trust;
+  /** Tells the other processes; what cannot be told is only noted. */
+  say(news: News): Promise<void>;
+  /** Told when a transaction found that a later term has begun. */
+  onTermOver(term: number): void;
+};
+
+export type Leader = Reign & {
+  readonly signer: Signer;
+  readonly recorder: Recorder;
+  readonly ledger: Dependencies['ledger'];
+  /** Something may be waiting that nobody told of: the intake and the errands are looked through. */
+  hearAll(): void;
+  hear(news: News): void;
+};
+
+/**
+ * Begins to lead.
+ *
+ * Throws: KeyError, GuardFault, what the database says; nothing stays open then.
+ *
+ * The order: guard and database agree → ledger → recorder (decides what was received, freezes what an outage interrupted) →
+ * what others ask. All of it is held to the term: another process that has begun a later one ends it at the next transaction.
+ */
+export async function lead(parts: LeaderParts, term: number): Promise<Leader> {
+  const opened = createOpened(parts.logger);
+  try {
+    return await compose(parts, term, opened);
+  } catch (error) {
+    await opened.closeAll();
+    throw error;
+  }
+}
+
+async function compose(parts: LeaderParts, term: number, opened: Opened): Promise<Leader> {
+  const { config, logger, database, world } = parts;
+  const { keep } = opened;
+  const sql = heldTo(database.sql, term, () => parts.onTermOver(term));
+  const office = { term, database: await identify(sql) };
+  const signer = keep('signer', await openSigner(config.dataFolder, config.platform, office), (s) => s.close());
+  const rooms = await openRooms({ ...parts, database: { ...database, sql } }, signer, term, opened);
+  const { recorder, ledger } = rooms;
+  const onFault = (error: unknown): void => logger.error({ err: error }, 'an errand failed');
+  const errands = keep(
+    'errands',
+    runErrands({ sql, world, tell: (is) => parts.say({ is }), onFault }, handlersOf(recorder, ledger)),
+    (runner) => runner.stop(),
+  );
+
+  function hearAll(): void {
+    errands.hear();
+    sql<{ openingId: string }[]>`SELECT DISTINCT opening_id AS "openingId" FROM intake WHERE NOT decided`.then(
+      (rows) => {
+        for (const { openingId } of rows) recorder.hear(openingId);
+      },
+      (error: unknown) => logger.error({ err: error }, 'the intake could not be looked through; the sweep will'),
+    );
+  }
+  return {
+    term,
+    signer,
+    recorder,
+    ledger,
+    hearAll,
+    hear(news) {
+      if (news.is === 'received') recorder.hear(news.openingId);
+      if (news.is === 'asked') errands.hear();
+    },
+    close: opened.closeAll,
+  };
+}
+
+type Rooms = { readonly recorder: Recorder; readonly ledger: Dependencies['ledger'] };
+
+/** Ledger and recorder; or, when database and guard contradict each other, what only reads. */
+async function openRooms(parts: LeaderParts, signer: Signer, term: number, { keep }: Opened): Promise<Rooms> {
+  const { config, world, logger, database, vault, trust } = parts;
+  const { sql, db } = database;
+  const { platform } = config;
+  const sayWhy = (why: string): void => {
+    sayReadOnly(sql, term, why).catch((error: unknown) =>
+      logger.error({ err: error }, 'the other processes could not be told that no command is taken'),
+    );
+  };
+  try {
+    await settleAll(sql, signer);
+  } catch (error) {
+    if (!(error instanceof RestoredBackupError)) throw error;
+    logger.fatal(
+      { err: error, origin: error.origin, recovery: recoveryFrom(error.message)?.en },
+      'database and guard contradict each other: commands are refused',
+    );
+    await sayReadOnly(sql, term, error.message);
+    const refuse = async (): Promise<never> => {
+      throw new ReadOnlyError(error.message);
+    };
+    const ledger = {
+      recordAccess: refuse,
+      recordOperatorAct: refuse,
+      recordTrustChange: refuse,
+      proofOfAct: async () => null,
+    };
+    return { recorder: readOnlyRecorder(sql, platform, error.message), ledger };
+  }
+
+  let recorder: Recorder | null = null;
+  const refuseCommands = (why: string): void => {
+    recorder?.refuseCommands(why);
+    sayWhy(why);
+  };
+  const onFault = (error: unknown): void => {
+    logger.error({ err: error }, 'a round failed');
+    if (!(error instanceof RestoredBackupError || error instanceof GuardFault)) return;
+    // From here on nothing that is signed could be believed.
+    refuseCommands(error.message);
+    logger.fatal({ recovery: recoveryFrom(error.message)?.en }, 'the log can only be read: commands are refused');
+  };
+  const { registerBatchPeriodMs: batchPeriodMs, headPeriodMs } = config;
+  const ledger = keep(
+    'ledger',
+    await openLedger({ database, signer, world, platform, batchPeriodMs, headPeriodMs, onFault }),
+    (l) => l.close(),
+  );
+  await enrol(
+    ledger,
+    await enrolFirst({ db, world, trust }, { anchors: config.firstAnchors, operator: config.firstOperator }),
+    world,
+  );
+  const desk = createDesk({
+    sql,
+    platform,
+    vaultKey: vault.key,
+    pool: vault.pool,
+    envelopes: vault.envelopes,
+    openedFolder: vault.openedFolder,
+    unpackedLimitBytes: config.bidLimitBytes * UNPACKED_FACTOR,
+  });
+  recorder = await startRecorder({
+    sql,
+    world,
+    signer,
+    desk,
+    platform,
+    production: config.isProduction,
+    vaultKey: vault.key,
+    heartbeatMs: config.heartbeatPeriodMs,
+    outageToleranceMs: config.outageToleranceMs,
+    // No cosigners yet: a policy that asks for some cannot be closed under.
+    isCosigned: () => false,
+    onSealed: () => {
+      void ledger.takeRegister().catch(onFault);
+      // A thread takes a moment to start; the window must not wait for it.
+      vault.pool.warm();
+    },
+    onDecided: (openingId) => void parts.say({ is: 'decided', openingId }),
+    onFault,
+  });
+  keep('recorder', recorder, (r) => r.close());
+  try {
+    const removed = await removeLeftEnvelopes({ sql, world, envelopes: vault.envelopes });
+    if (removed > 0) logger.warn({ removed }, 'envelopes that a crash left behind are removed');
+  } catch (error) {
+    logger.error({ err: error }, 'envelopes that a crash left behind could not be looked for');
+  }
+  const audit = startSelfAudit({
+    ...AUDIT,
+    sql,
+    signer,
+    world,
+    onFault,
+    onFinding: (finding) => {
+      const recovery = recoveryFrom(finding.code)?.en;
+      logger.fatal({ ...finding, recovery }, 'the database is not what was signed: commands are refused');
+      refuseCommands(`${finding.code} in ${finding.origin}`);
+    },
+  });
+  keep('self-audit', audit, (a) => a.stop());
+  const { writer } = ledger;
+  return {
+    recorder,
+    ledger: {
+      recordAccess: ledger.recordAccess,
+      proofOfAct: ledger.proofOfAct,
+      recordOperatorAct: (author, what) => recordOperatorAct(writer, author, what),
+      recordTrustChange: (author, change) => recordTrustChange(writer, author, change),
+    },
+  };
+}
+
+/** What the other processes may ask for; the content is what the same function would have been given here. */
+function handlersOf(recorder: Recorder, ledger: Dependencies['ledger']) {
+  type Handlers = { readonly [Kind in ErrandKind]: (content: never) => Promise<unknown> };
+  const handlers: Handlers = {
+    create: (request: CreationRequest) => recorder.create(request),
+    prepare: async (submission: Parameters<Recorder['prepare']>[0]) => {
+      await recorder.prepare(submission);
+      return null;
+    },
+    access: (access: Parameters<Ledger['recordAccess']>[0]) => ledger.recordAccess(access),
+    operator: ({ author, what }: OperatorErrand) => ledger.recordOperatorAct(author, what),
+    trust: ({ author, change }: TrustErrand) => ledger.recordTrustChange(author, change),
+  };
+  const answering =
+    (handle: (content: never) => Promise<unknown>) =>
+    async (content: unknown): Promise<ErrandAnswer> => {
+      try {
+        return { done: (await handle(content as never)) as never };
+      } catch (error) {
+        if (error instanceof ReadOnlyError) return { failed: 'read_only', why: error.message };
+        if (error instanceof OutcomeUnknownError || isDatabaseAway(error))
+          return { failed: 'unknown', why: (error as Error).message };
+        throw error;
+      }
+    };
+  return {
+    create: answering(handlers.create),
+    prepare: answering(handlers.prepare),
+    access: answering(handlers.access),
+    operator: answering(handlers.operator),
+    trust: answering(handlers.trust),
+  };
+}
+
+export type OperatorErrand = {
+  readonly author: Author;
+  readonly what: Parameters<Dependencies['ledger']['recordOperatorAct']>[1];
+};
+export type TrustErrand = {
+  readonly author: Author;
+  readonly change: Parameters<Dependencies['ledger']['recordTrustChange']>[1];
+};
+
+/** Says on the ledger whom the first start let in: nobody signed for it but whoever holds the machine. */
+async function enrol({ writer }: Pick<Ledger, 'writer'>, { anchors, operator }: Enrolled, world: World): Promise<void> {
+  const author: Author = { command: 'first-start', who: null, source: null, act: null };
+  for (const { certSha256, certificate, label } of anchors) {
+    const change = {
+      change: 'added',
+      certificateSha256: certSha256,
+      fromAt: world.now(),
+      certificate,
+      reason: label,
+    } as const;
+    await recordTrustChange(writer, author, change);
+  }
+  if (operator !== null)
+    await recordOperatorAct(writer, author, {
+      letIn: operator.account,
+      kind: 'operator',
+      certSha256: operator.certSha256,
+    });
+}
