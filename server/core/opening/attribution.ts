@@ -5,9 +5,7 @@ import { type Bid, isDecrypted, type OpeningState } from './state.ts';
 
 /** The evidence on the log about one undecrypted bid at the end of the window. */
 export function evidenceOf(state: OpeningState, bid: Bid): Evidence {
-  const failures = bid.attempts
-    .map((a) => a.outcome)
-    .filter((o): o is DecryptionFailure => o !== 'decrypted' && o !== 'undecided');
+  const failures = bid.attempts.map((a) => a.outcome).filter(isFailure);
   return {
     actReceived: bid.attempts.length > 0,
     failures: [...new Set(failures)],
@@ -35,8 +33,16 @@ export function proposeVerdict(evidence: Evidence): Verdict {
   return silent ? 'deemed_revoked' : 'unknown';
 }
 
-/** Did the last that was tried of this bid fail at the holders of the opening key? That is never its bidder's fault (domain §2). */
+/**
+ * Did anything that was tried of this bid fail at the holders of the opening key? That is never its bidder's fault (domain §2).
+ *
+ * Why: as in the proposal, one failure of others on the log outweighs every failure of its own: a bidder whose key was right in
+ *      the window is not to be blamed for a wrong file in the remedy.
+ */
 export function isTenderersFault({ attempts }: Bid): boolean {
-  const last = attempts.at(-1)?.outcome;
-  return last !== undefined && last !== 'decrypted' && last !== 'undecided' && DECRYPTION_FAULTS[last] === 'tenderer';
+  return attempts.some(({ outcome }) => isFailure(outcome) && DECRYPTION_FAULTS[outcome] === 'tenderer');
+}
+
+function isFailure(outcome: Bid['attempts'][number]['outcome']): outcome is DecryptionFailure {
+  return outcome !== 'decrypted' && outcome !== 'undecided';
 }

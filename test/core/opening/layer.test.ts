@@ -288,11 +288,15 @@ t.test('after a remedy shares are asked for again, and those that are there coun
   t.same(s.state.remedy?.bids, [1, 2, WRONG_KEY, SILENT]);
   s.go('SubmitBackup', { jweSha256: digest('kept') }, bidder(2));
   s.go('RecordDecryption', { bidder: 2, attempt: 2, failure: null }, platform);
+  s.go('SubmitBackup', { jweSha256: digest('wrong file') }, bidder(1));
+  s.go('RecordDecryption', { bidder: 1, attempt: 2, failure: 'wrong_key' }, platform);
   s.clockTo(s.state.remedy?.closesAt ?? 0).go('CloseRemedy', {}, clock);
   t.match(s.state, { phase: 'TendererDecrypting', layer: { given: [{ holder: 1 }] } });
   t.equal(closesAt(s), s.now + LAYER.windowMs);
   giveShares(s, 3).go('RecordLayer', { bidder: 2, failure: null }, platform).go('CloseUnsealing', {}, clock);
   t.equal(outcomeOf(s.state.bids[1] as never), 'decrypted');
+  const revoke = { bidder: 1, verdict: 'deemed_revoked', reason: '未解密' } as const;
+  t.equal(s.refusal('GiveRuling', revoke, host), 'not_the_bidders_fault', 'a wrong file in the remedy changes nothing');
   ruleAlike(s, 1, 'deemed_withdrawn');
   for (const number of [WRONG_KEY, SILENT]) ruleAlike(s, number, 'deemed_revoked');
   s.go('AnnouncePrices', {}, host);
