@@ -118,6 +118,7 @@ function checkShown({ viewers }: Ended, log: StoredLog, ensure: Ensure): void {
 function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
   let closesAt: number | null = null;
   let confirmBy: number | null = null;
+  let sharesBy: number | null = null;
   let frozenSince: number | null = null;
   let wasFrozen = false;
   const said = (seq: number): string => `entry ${seq}: ${log.texts[seq] ?? ''}`;
@@ -146,6 +147,11 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
       closesAt += Number(body['extraMs']);
       ensure(instant('closesAt') === closesAt, 'windows_end_in_time', () => said(seq));
     }
+    if (body['sharesBy'] !== undefined) {
+      const rules = state?.policy.tendererLayer;
+      sharesBy = at + (rules === undefined || rules === false ? 0 : rules.windowMs);
+      ensure(instant('sharesBy') === sharesBy, 'windows_end_in_time', () => said(seq));
+    }
     if (type === 'RecordIssued') confirmBy = at + (state?.policy.confirmationMs ?? 0);
     if (type === 'OpeningSuspended') {
       frozenSince = instant('since');
@@ -156,17 +162,20 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
       ensure(body['frozenMs'] === frozenMs, 'windows_end_in_time', () => said(seq));
       if (closesAt !== null && closesAt > frozenSince) closesAt += frozenMs;
       if (confirmBy !== null && confirmBy > frozenSince) confirmBy += frozenMs;
+      if (sharesBy !== null && sharesBy > frozenSince) sharesBy += frozenMs;
       frozenSince = null;
     }
     if (type === 'DecryptionReceived') isInTime(closesAt);
     if (type === 'RecordSigned' || type === 'RecordRefused') isInTime(confirmBy);
+    if (type === 'LayerShareGiven' || type === 'LayerShareRefused') isInTime(sharesBy);
+    if (type === 'UnsealingClosed' && body['why'] === 'shares_missing') ends(sharesBy);
     if (type === 'BidsSealed') ends(state?.deadlineAt ?? null);
     if (type === 'WindowClosed' && body['why'] === 'time') ends(closesAt);
     if (type === 'ConfirmationsTimedOut') ends(confirmBy);
   });
 }
 
-const TIMED = ['BidsSealed', 'WindowClosed', 'ConfirmationsTimedOut'];
+const TIMED = ['BidsSealed', 'WindowClosed', 'UnsealingClosed', 'ConfirmationsTimedOut'];
 
 function checkOutages({ outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
   const long = outages.filter(({ downAt, upAt }) => upAt - downAt > OUTAGE_TOLERANCE_MS);
@@ -208,7 +217,14 @@ function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensu
   if (state === undefined) return;
   for (const bid of state.bids) {
     const verdict = verdictOf(bid);
-    const isSettled = isDecrypted(bid) || verdict === 'deemed_revoked' || verdict === 'deemed_withdrawn';
+    const isHolders = bid.attempts.some(({ outcome }) => outcome === 'layer_not_opened');
+    ensure(
+      !isHolders || verdict !== 'deemed_revoked',
+      'timely_bids_are_opened_or_ruled',
+      () => `bid ${bid.bidder} pays for the holders`,
+    );
+    const isSettled =
+      (isDecrypted(bid) && bid.isLayerOpen) || verdict === 'deemed_revoked' || verdict === 'deemed_withdrawn';
     ensure(isSettled, 'timely_bids_are_opened_or_ruled', () => `bid ${bid.bidder} is neither`);
   }
   const { lodgements, roster } = state;

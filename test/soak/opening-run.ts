@@ -11,12 +11,13 @@ import { parseNote } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { DECRYPTION_FAILURES, type DecryptionFailure } from '../../server/core/opening/commands.ts';
 import { PHASES } from '../../server/core/opening/phases.ts';
-import { PROFILES } from '../../server/core/opening/policy.ts';
+import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { numberOf, type OpeningState } from '../../server/core/opening/state.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import type { Chance } from './chance.ts';
+import { createHolding } from './holding.ts';
 import type { Network, Sent } from './network.ts';
 import { type Person, STAFF, type Town } from './people.ts';
 import { PLATFORM, type Platform, shortPolicy } from './platform.ts';
@@ -36,6 +37,8 @@ import { holds, ViolationError } from './violations.ts';
 
 /** Most acts fall on such instants, so that several people, and several openings, act at once. */
 const GRID_MS = 500;
+/** So many of the openings ask for a second layer. */
+const LAYERED_SHARE = 0.25;
 /** From then on everybody only wants to come to an end; and then a supervisor ends it. */
 const LATE_MS = 70_000;
 const LAST_WORD_MS = 110_000;
@@ -75,6 +78,8 @@ export type OpeningRun = {
   gather(): Promise<void>;
   /** What the vault finds for a bidder. */
   verdict(creditCode: string, attempt: number): DecryptionFailure | null;
+  /** What it finds under a bidder's own layer. */
+  layerVerdict(creditCode: string): DecryptionFailure | null;
 };
 
 type Actor = {
@@ -104,6 +109,11 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     extends: isWild ? 0.2 : 0.05,
     edge: isWild ? 0.5 : 0.2,
   };
+  const layerChance = chance.of('layer');
+  const layer: Policy['tendererLayer'] = layerChance.happens(LAYERED_SHARE)
+    ? { holders: 3, threshold: 2, windowMs: 1_000 * layerChance.between(4, 8) }
+    : false;
+  const holding = createHolding(openingId, layerChance);
   const bidderCount = chance.pick([1, 2, 3, 3, 3, 4]);
   const firstCompany = chance.below(town.companies.length);
   const plans = Array.from({ length: bidderCount }, (_, n): BidderPlan => {
@@ -201,7 +211,9 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       mustEnd: now > createdAt + LAST_WORD_MS,
     };
     const wish =
-      one.plan === null ? staffWish(viewer.role, state, mind) : bidderWish(one.plan, one.memory, state, mind, lists);
+      one.plan === null
+        ? (holding.wish(viewer.role, state, mind) ?? staffWish(viewer.role, state, mind))
+        : bidderWish(one.plan, one.memory, state, mind, lists);
     for (const amount of one.memory.amounts) secrets.amounts.add(amount);
     if (wish === null || one.pending.has(wish.type)) return;
     one.pending.add(wish.type);
@@ -217,7 +229,8 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       const command = isReused
         ? before.command
         : `${openingId}-${one.viewer.role}-${person.who.creditCode.slice(-5)}-${one.commands++}`;
-      const { type, data } = wish;
+      const { type } = wish;
+      const data = typeof wish.data === 'function' ? await wish.data() : wish.data;
       const iatSeconds = Math.floor(world.now() / 1_000);
       const act = await person.sign({ openingId, command, type, data, headSeen: headSeen(one), iatSeconds });
       if (!isReused) used.set(person.who.account, { command, data });
@@ -410,13 +423,16 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
   }
   let creation: Submission['act'] | null = null;
   const source = { address: '192.0.2.1', client: 'simulation' };
-  const deadlineAt = Math.ceil(createdAt / 1_000) * 1_000 + 1_000 * chance.between(9, 14);
+  // the ceremony of an opening key takes its time before the publication
+  const ceremonyMs = layer === false ? 0 : 8_000;
+  const deadlineAt = Math.ceil(createdAt / 1_000) * 1_000 + 1_000 * chance.between(9, 14) + ceremonyMs;
   const policy = shortPolicy(PROFILES.rehearsal.defaults, {
     minimumBidders: chance.pick([1, 1, 2, 2, 3]),
     checkInLeadMs: 1_000 * chance.between(2, 5),
     decryptionWindowMs: 1_000 * chance.between(4, 9),
     confirmationMs: 1_000 * chance.between(2, 5),
     ceilingPrice: chance.happens(0.3) ? '500000000.00' : null,
+    tendererLayer: layer,
   });
 
   const viewers = actors.map(({ viewer }) => viewer);
@@ -457,6 +473,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       const plan = plans.find(({ person }) => person.who.creditCode === creditCode);
       return plan !== undefined && attempt <= plan.wrongTries ? plan.failure : null;
     },
+    layerVerdict: (creditCode) => (layerChance.of(creditCode).happens(0.15) ? 'tag_mismatch' : null),
   };
 }
 

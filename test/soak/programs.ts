@@ -55,7 +55,8 @@ export type BidderMemory = {
 
 export type Wish = {
   readonly type: string;
-  readonly data: Json;
+  /** Made when it is sent, where that takes a key. */
+  readonly data: Json | (() => Promise<Json>);
   readonly enclosure?: Enclosure;
   /** Exactly then, for an act at the edge of a window. */
   readonly at?: number;
@@ -270,7 +271,7 @@ function objectionWish(plan: BidderPlan, number: number | null, state: OpeningSt
 }
 
 /** The exact edge of a stretch of time, or one millisecond beside it. */
-function atEdge(wish: Wish, edgeAt: number, { chance, now }: Mind): Wish {
+export function atEdge(wish: Wish, edgeAt: number, { chance, now }: Mind): Wish {
   const at = edgeAt + chance.pick(EDGES);
   return at > now ? { ...wish, at } : wish;
 }
@@ -344,6 +345,7 @@ function lodgement(plan: BidderPlan, memory: BidderMemory, state: OpeningState, 
     openingListCommit: made.digest,
     lotId: state.details.lot.code,
     replaces: memory.standing,
+    ...layerOf(state, bidId),
   });
   const enclosure = {
     kind: 'envelope',
@@ -352,6 +354,13 @@ function lodgement(plan: BidderPlan, memory: BidderMemory, state: OpeningState, 
     statementSha256: digest(bidId),
   } as const;
   return { type: 'LodgeBid', data, enclosure };
+}
+
+/** What a bid promises of its second layer, where there is an opening key. */
+function layerOf({ layer }: OpeningState, bidId: string) {
+  if (layer.key === null) return {};
+  const commits = { cekCommit: digest(`inner ${bidId}`), contentCommit: digest(`archive ${bidId}`) };
+  return { layer: { openingCertSha256: layer.key.certSha256, ...commits } };
 }
 
 /** Something out of place: another's act, a step too early or too late, a window key that is none. */
@@ -387,6 +396,8 @@ function unlawfulWish(state: OpeningState, mind: Mind): Wish {
     { type: 'CloseWindow', data: {} },
     { type: 'PublishOpening', data: {}, role: 'auditor' },
     { type: 'RevokeBid', data: { reason: '撤销' } },
+    { type: 'UnsealLayer', data: { commitment: digest('no share'), sealed: 'a.b.c.d.e' } },
+    { type: 'AcknowledgeShare', data: { secretCommit: digest('no secret') } },
   ];
   return chance.pick(wishes);
 }

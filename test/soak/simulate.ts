@@ -101,7 +101,11 @@ export async function simulate(setting: Setting): Promise<Summary> {
         await new Promise<void>((resume) => world.after(HELD_MS, resume));
       return found;
     },
-    verifyLayer: async () => null,
+    async verifyLayer(state, bidder) {
+      if (deskChance.of(`${state.openingId} ${bidder} layer`).happens(HELD_SHARE))
+        await new Promise<void>((resume) => world.after(HELD_MS, resume));
+      return runs.get(state.openingId)?.layerVerdict(rowOfBidder(state, bidder).creditCode) ?? null;
+    },
     lists: async (state) =>
       state.bids.filter(isDecrypted).map(({ bidder }) => {
         const creditCode = rowOfBidder(state, bidder).creditCode;

@@ -17,6 +17,7 @@ t.test(`${OPENINGS} openings, with a faulty network and a platform that dies now
   t.comment(JSON.stringify({ ...summary, courses: undefined }));
   t.equal(summary.openings, OPENINGS, 'all came to their end');
   t.ok(summary.phases['Closed'] !== undefined && summary.phases['Failed'] !== undefined, 'some closed, some failed');
+  t.ok(summary.phases['TendererDecrypting'] !== undefined, 'some had a second layer');
   t.ok(Object.keys(summary.restarts).length > 0, 'and the platform died on the way');
 });
 

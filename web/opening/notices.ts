@@ -15,7 +15,6 @@ const NOTICES: ReadonlySet<EventType> = new Set<EventType>([
   'CoefficientDrawn',
   'DrawingVoidProposed',
   'DrawingVoided',
-  'UnsealingOpened',
   'LayerShareRefused',
   'LayerFailed',
   'UnsealingClosed',

@@ -38,6 +38,9 @@ function quoted(fields: LoggedEvent['fields']): string {
   return text === null ? '(not shown)' : `“${text}”`;
 }
 
+const shares = (by: string | undefined): string =>
+  by === undefined ? '' : `; shares of the opening key are asked for until ${time(by)}`;
+
 export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
   DraftAmended: () => 'The host amended the draft',
@@ -60,7 +63,6 @@ export const sentencesEn: Sentences = {
   OpeningKeyDealt: ({ body }) =>
     `An opening key was dealt: ${body.threshold} of ${body.shares.length} holders will open the second layer`,
   ShareAcknowledged: ({ body }) => `Holder ${body.holder} acknowledged the share of the opening key`,
-  UnsealingOpened: ({ body }) => `Shares of the opening key are asked for until ${time(body.closesAt)}`,
   LayerShareGiven: ({ body }) => `Holder ${body.holder} gave the share of the opening key`,
   LayerShareRefused: ({ body }) =>
     `Holder ${body.holder} gave a share that is not what was dealt; it may be sent again`,
@@ -82,7 +84,7 @@ export const sentencesEn: Sentences = {
   RemedyOpened: ({ body }) =>
     `The host opened the remedy for bidders ${body.bids.join(', ')}, until ${time(body.closesAt)}`,
   BackupReceived: ({ body }) => `Kept key of bidder ${body.bidder} received, checking`,
-  RemedyClosed: ({ body }) => `The remedy ended at ${time(body.effectiveAt)}`,
+  RemedyClosed: ({ body }) => `The remedy ended at ${time(body.effectiveAt)}${shares(body.sharesBy)}`,
   QuoteRoundStarted: ({ body }) => `The host started round ${body.round} of quotes, until ${time(body.closesAt)}`,
   QuoteReceived: ({ body }) => `A sealed quote of round ${body.round} received`,
   QuotesReleased: ({ body }) => `Round ${body.round} of quotes: ${body.quoted} released, ${body.declined} declined`,
@@ -94,10 +96,11 @@ export const sentencesEn: Sentences = {
   DecryptionFailed: ({ body }) => `Attempt ${body.attempt} of bidder ${body.bidder} failed: ${failures[body.failure]}`,
   AttemptRefused: ({ body }) => `Bidder ${body.bidder}: ${attempts[body.attempt]} refused`,
   WindowClosed: ({ body }) =>
-    body.why === 'time'
+    (body.why === 'time'
       ? `The decryption window ended at ${time(body.effectiveAt)}`
-      : `All have decrypted; the window ended early at ${time(body.effectiveAt)}`,
-  AttributionProposed: ({ body }) => `Bidder ${body.bidder} did not decrypt; proposed: ${verdicts[body.verdict]}`,
+      : `All have decrypted; the window ended early at ${time(body.effectiveAt)}`) + shares(body.sharesBy),
+  AttributionProposed: ({ body }) =>
+    `The bid of bidder ${body.bidder} was not opened; proposed: ${verdicts[body.verdict]}`,
   RulingGiven: ({ body }) => `${by[body.by]} ruled on bid ${body.bidder}: ${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) =>
     `Bidder ${body.bidder} revoked its bid after the deadline; the bid bond may be kept (Art. 35 of the Regulations)`,

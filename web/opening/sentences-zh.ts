@@ -34,6 +34,9 @@ const roles = {
   auditor: '审计人员',
 } as const;
 
+const shares = (by: string | undefined): string =>
+  by === undefined ? '' : `；招标人解密开始，开标密钥份额须于 ${time(by)} 前提交`;
+
 export const sentencesZh: Sentences = {
   OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
   DraftAmended: () => '主持人修改了开标信息',
@@ -53,7 +56,6 @@ export const sentencesZh: Sentences = {
   OpeningKeyDealt: ({ body }) =>
     `开标密钥已生成分发：${body.shares.length} 名持有人中须有 ${body.threshold} 名共同解密`,
   ShareAcknowledged: ({ body }) => `持有人 ${body.holder} 确认开标密钥份额`,
-  UnsealingOpened: ({ body }) => `招标人解密开始，开标密钥份额须于 ${time(body.closesAt)} 前提交`,
   LayerShareGiven: ({ body }) => `持有人 ${body.holder} 提交开标密钥份额`,
   LayerShareRefused: ({ body }) => `持有人 ${body.holder} 提交的份额与分发时不符，可重新提交`,
   LayerOpened: ({ body }) => `投标人 ${body.bidder} 的第二层已解密`,
@@ -71,7 +73,7 @@ export const sentencesZh: Sentences = {
   DrawingVoided: ({ body }) => `见证人员与行政监督共同宣布第 ${body.round} 轮抽取无效`,
   RemedyOpened: ({ body }) => `主持人启动补救程序，适用于 ${body.bids.join('、')} 号投标人，至 ${time(body.closesAt)}`,
   BackupReceived: ({ body }) => `收到 ${body.bidder} 号投标人留存的密钥，开始核验`,
-  RemedyClosed: ({ body }) => `补救时限于 ${time(body.effectiveAt)} 结束`,
+  RemedyClosed: ({ body }) => `补救时限于 ${time(body.effectiveAt)} 结束${shares(body.sharesBy)}`,
   QuoteRoundStarted: ({ body }) => `主持人开始第 ${body.round} 轮报价，至 ${time(body.closesAt)}`,
   QuoteReceived: ({ body }) => `收到第 ${body.round} 轮的一份密封报价`,
   QuotesReleased: ({ body }) => `第 ${body.round} 轮报价公布：${body.quoted} 家报价，${body.declined} 家未报价`,
@@ -83,10 +85,10 @@ export const sentencesZh: Sentences = {
   DecryptionFailed: ({ body }) => `${body.bidder} 号投标人第 ${body.attempt} 次解密失败：${failures[body.failure]}`,
   AttemptRefused: ({ body }) => `拒绝 ${body.bidder} 号投标人的${attempts[body.attempt]}`,
   WindowClosed: ({ body }) =>
-    body.why === 'time'
+    (body.why === 'time'
       ? `解密时限于 ${time(body.effectiveAt)} 届满`
-      : `全部解密完成，解密时限于 ${time(body.effectiveAt)} 提前结束`,
-  AttributionProposed: ({ body }) => `${body.bidder} 号投标人未解密，系统建议：${verdicts[body.verdict]}`,
+      : `全部解密完成，解密时限于 ${time(body.effectiveAt)} 提前结束`) + shares(body.sharesBy),
+  AttributionProposed: ({ body }) => `${body.bidder} 号投标未能打开，系统建议：${verdicts[body.verdict]}`,
   RulingGiven: ({ body }) => `${by[body.by]}认定 ${body.bidder} 号投标：${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) => `${body.bidder} 号投标人在截止后撤销投标，投标保证金可不予退还（条例第三十五条）`,
   RulingContested: ({ body }) => `${body.bidder} 号投标人对认定提出争议`,

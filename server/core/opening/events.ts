@@ -168,7 +168,12 @@ export const EVENTS = {
   },
   WindowClosed: {
     body: Type.Object(
-      { effectiveAt: InstantText, why: Type.Union([Type.Literal('time'), Type.Literal('all_decrypted')]) },
+      {
+        effectiveAt: InstantText,
+        why: Type.Union([Type.Literal('time'), Type.Literal('all_decrypted')]),
+        /** Where bids wait for their second layer: until when its holders give their shares. */
+        sharesBy: Type.Optional(InstantText),
+      },
       strict,
     ),
     withheld: person,

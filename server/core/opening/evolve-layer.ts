@@ -30,13 +30,6 @@ export function evolveLayer(s: OpeningState, event: LayerEvent): OpeningState {
         key: { ...key, shares: key.shares.map((one) => (one === mine ? { ...one, acknowledged: true } : one)) },
       });
     }
-    case 'UnsealingOpened': {
-      const opensAt = parseInstant(event.body.opensAt);
-      const closesAt = parseInstant(event.body.closesAt);
-      if (opensAt >= closesAt) throw new CorruptLogError(seq, 'no time to give shares');
-      const opened = becomes({ unsealing: { opensAt, closesAt, closedAt: null } });
-      return { ...opened, phase: 'TendererDecrypting', phaseSince: opensAt };
-    }
     case 'LayerShareGiven': {
       const { holder, sealed } = event.body;
       if (shareDealtTo(layer, holder) === undefined || layer.given.some((one) => one.holder === holder))
@@ -58,6 +51,18 @@ export function evolveLayer(s: OpeningState, event: LayerEvent): OpeningState {
       return { ...becomes({ unsealing }), phase: 'Attribution', phaseSince: closedAt };
     }
   }
+}
+
+/**
+ * The state once a window or a remedy has ended: shares are asked for where that says until when, else attribution begins.
+ *
+ * Why: said in the event that ends the stretch and not in one of its own: one signed act of the host's stands behind one entry.
+ */
+export function afterDecrypting(s: OpeningState, at: number, sharesBy: string | undefined, seq: number): OpeningState {
+  if (sharesBy === undefined) return { ...s, phase: 'Attribution', phaseSince: at };
+  const unsealing = { opensAt: at, closesAt: parseInstant(sharesBy), closedAt: null };
+  if (unsealing.opensAt >= unsealing.closesAt) throw new CorruptLogError(seq, 'no time to give shares');
+  return { ...s, phase: 'TendererDecrypting', phaseSince: at, layer: { ...s.layer, unsealing } };
 }
 
 /** Its person, where the viewer is told; a value of another shape tells nothing. */

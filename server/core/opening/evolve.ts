@@ -8,7 +8,7 @@ import type { Drawing } from './drawing.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
 import { evolveDrawing } from './evolve-drawing.ts';
-import { evolveLayer } from './evolve-layer.ts';
+import { afterDecrypting, evolveLayer } from './evolve-layer.ts';
 import { evolveQuotes } from './evolve-quotes.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
@@ -256,7 +256,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'WindowClosed': {
       const window = must(s.window, seq, 'no window');
       const at = parseInstant(event.body.effectiveAt);
-      return { ...enter(s, 'Attribution', at), window: { ...window, closed: { at, why: event.body.why } } };
+      const closed = { ...s, window: { ...window, closed: { at, why: event.body.why } } };
+      return afterDecrypting(closed, at, event.body.sharesBy, seq);
     }
     case 'RemedyOpened': {
       const { opensAt, closesAt, bids } = event.body;
@@ -267,7 +268,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     }
     case 'RemedyClosed': {
       const closedAt = parseInstant(event.body.effectiveAt);
-      return { ...enter(s, 'Attribution', closedAt), remedy: { ...must(s.remedy, seq, 'no remedy'), closedAt } };
+      const closed = { ...s, remedy: { ...must(s.remedy, seq, 'no remedy'), closedAt } };
+      return afterDecrypting(closed, closedAt, event.body.sharesBy, seq);
     }
     case 'AttributionProposed': {
       const { bidder, verdict, evidence } = event.body;
@@ -455,7 +457,6 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'HolderKeyOffered':
     case 'OpeningKeyDealt':
     case 'ShareAcknowledged':
-    case 'UnsealingOpened':
     case 'LayerShareGiven':
     case 'LayerShareRefused':
     case 'LayerOpened':

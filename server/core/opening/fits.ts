@@ -56,8 +56,6 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   HolderKeyOffered: ['Draft'],
   OpeningKeyDealt: ['Draft'],
   ShareAcknowledged: ['Draft'],
-  /** Together with the end of what came before: the window, or the remedy. */
-  UnsealingOpened: ['Attribution'],
   LayerShareGiven: ['TendererDecrypting'],
   LayerShareRefused: ['TendererDecrypting'],
   LayerOpened: ['TendererDecrypting'],

@@ -7,6 +7,16 @@ import { bidOf, type OpeningState } from './state.ts';
 import { areSharesFor } from './steps/layer.ts';
 import { standingOf } from './steps/window.ts';
 
+/** Are shares asked for exactly when a bid waits for them, and for as long as was promised? */
+export function isTimeForShares(
+  before: OpeningState,
+  { at, body }: { readonly at: number; readonly body: { readonly sharesBy?: string } },
+): boolean {
+  const rules = layerRules(before.policy);
+  const isWanted = rules !== null && halfOpenBids(before).length > 0;
+  return body.sharesBy === (isWanted ? formatInstant(at + rules.windowMs) : undefined);
+}
+
 /** As `isLawful`, of an event of the second layer. */
 export function isLawfulLayer(before: OpeningState, event: LayerEvent, role: string): boolean {
   const rules = layerRules(before.policy);
@@ -19,11 +29,6 @@ export function isLawfulLayer(before: OpeningState, event: LayerEvent, role: str
       return event.body.threshold === rules.threshold && areSharesFor(before, event.body.shares, rules);
     case 'ShareAcknowledged':
       return shareDealtTo(layer, event.body.holder) !== undefined;
-    case 'UnsealingOpened': {
-      const { opensAt, closesAt } = event.body;
-      const isNow = opensAt === formatInstant(event.at) && closesAt === formatInstant(event.at + rules.windowMs);
-      return isNow && halfOpenBids(before).length > 0 && before.lastAt === event.at;
-    }
     case 'LayerShareGiven':
     case 'LayerShareRefused': {
       const { unsealing } = layer;

@@ -7,7 +7,7 @@ import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import { effectsOf } from './correction.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
-import { isLawfulLayer } from './lawful-layer.ts';
+import { isLawfulLayer, isTimeForShares } from './lawful-layer.ts';
 import { isHalfOpen } from './layer.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { quotingBids, runningRound } from './quote-rounds.ts';
@@ -129,14 +129,14 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     }
     case 'RemedyClosed': {
       const { remedy } = before;
-      if (remedy === null || bids.some(isUndecided)) return false;
+      if (remedy === null || bids.some(isUndecided) || !isTimeForShares(before, event)) return false;
       return event.at >= remedy.closesAt
         ? event.body.effectiveAt === formatInstant(remedy.closesAt)
         : leftToRemedy(before).length === 0;
     }
     case 'WindowClosed': {
       const { effectiveAt, why } = event.body;
-      if (window === null || bids.some(isUndecided)) return false;
+      if (window === null || bids.some(isUndecided) || !isTimeForShares(before, event)) return false;
       const isSettled = bids.every((bid) => isDecrypted(bid) || isGivenUp(bid));
       if (why === 'all_decrypted') return isSettled && effectiveAt <= formatInstant(window.closesAt);
       return event.at >= window.closesAt && effectiveAt === formatInstant(window.closesAt);
@@ -245,7 +245,6 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'HolderKeyOffered':
     case 'OpeningKeyDealt':
     case 'ShareAcknowledged':
-    case 'UnsealingOpened':
     case 'LayerShareGiven':
     case 'LayerShareRefused':
     case 'LayerOpened':

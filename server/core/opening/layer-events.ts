@@ -41,7 +41,6 @@ export const LAYER_EVENTS = {
     body: Type.Object({ holder: HolderNumber, secretCommit: DigestText }, strict),
     withheld: person,
   },
-  UnsealingOpened: { body: Type.Object({ opensAt: InstantText, closesAt: InstantText }, strict), withheld: person },
   LayerShareGiven: { body: Type.Object(given, strict), withheld: person },
   /** `share` is what was found in it, so that who oversees can hold it against the promise; null when it did not open. */
   LayerShareRefused: {

@@ -17,7 +17,6 @@ export const NOTICE_TYPES = [
   'OpeningRescheduled',
   'WindowOpened',
   'WindowExtended',
-  'UnsealingOpened',
   'OpeningSuspended',
   'OpeningResumed',
   'RecordIssued',

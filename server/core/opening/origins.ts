@@ -40,7 +40,6 @@ export const ORIGINS = {
   HolderKeyOffered: ['OfferHolderKey'],
   OpeningKeyDealt: ['DealOpeningKey'],
   ShareAcknowledged: ['AcknowledgeShare'],
-  UnsealingOpened: ['CloseWindow', 'EndWindowEarly', 'CloseRemedy'],
   LayerShareGiven: ['UnsealLayer'],
   /** It came, and was not what was dealt. */
   LayerShareRefused: ['UnsealLayer'],

@@ -17,7 +17,11 @@ export const REMEDY_EVENTS = {
     body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }), jweSha256: DigestText }, strict),
     withheld: person,
   },
-  RemedyClosed: { body: Type.Object({ effectiveAt: InstantText }, strict), withheld: {} },
+  /** `sharesBy` as of a window's end. */
+  RemedyClosed: {
+    body: Type.Object({ effectiveAt: InstantText, sharesBy: Type.Optional(InstantText) }, strict),
+    withheld: {},
+  },
 } as const satisfies Record<
   string,
   { readonly body: Type.TSchema; readonly withheld: Readonly<Record<string, FieldRules>> }

@@ -14,7 +14,7 @@ import {
 } from '../../../server/core/opening/policy.ts';
 import { outcomeOf } from '../../../server/core/opening/state.ts';
 import { MAX_WRONG_SHARES } from '../../../server/core/opening/steps/layer.ts';
-import { audit, body, fields, forge } from '../../support/opening-forgery.ts';
+import { audit, body, type Forgery, fields, forge } from '../../support/opening-forgery.ts';
 import { digest } from '../../support/opening-people.ts';
 import {
   DEALT,
@@ -261,7 +261,12 @@ t.test('too few shares: never the bidder’s fault', async (t) => {
   for (const number of DECRYPTED) ruleAlike(s, number, 'deemed_withdrawn');
   for (const number of [WRONG_KEY, SILENT]) ruleAlike(s, number, 'deemed_revoked');
   t.equal(s.state.bids.map(outcomeOf).join(), 'deemed_withdrawn,deemed_withdrawn,deemed_revoked,deemed_revoked');
-  s.go('DeclareFailed', { reason: '招标方未能解密' }, host);
+  s.clockTo(s.now + MINUTE).go('DeclareFailed', { reason: '招标方未能解密' }, host);
+  t.equal(
+    s.state.phaseSince,
+    s.state.layer.unsealing?.closedAt,
+    'it failed when the holders’ time was over, not before',
+  );
   t.same(audit(playTo(s, 'Failed').lines).problems, []);
 });
 
@@ -314,14 +319,20 @@ t.test('a whole opening with a layer passes the audit, and each forgery of it is
   t.ok(forge('OpeningKeyDealt', body({ certSha256: digest('x') }), 0, lines).includes('opening_key_differs'));
   t.ok(forge('ShareAcknowledged', body({ secretCommit: digest('x') }), 0, lines).includes('event_does_not_fit'));
   t.same(forge('ShareAcknowledged', body({ holder: 2 }), 0, lines), ['event_does_not_fit'], 'two of one holder');
-  t.ok(forge('UnsealingOpened', body({ closesAt: later }), 0, lines).includes('step_not_lawful'));
+  t.ok(forge('WindowClosed', body({ sharesBy: later }), 0, lines).includes('step_not_lawful'));
+  const skipped: Forgery = ({ entry }) => {
+    const { sharesBy: _sharesBy, ...rest } = entry.body;
+    return { entry: { ...entry, body: rest } };
+  };
+  t.ok(forge('WindowClosed', skipped, 0, lines).includes('step_not_lawful'), 'nobody is asked');
+  const asked = forge('WindowClosed', body({ sharesBy: later }), 0, playTo(openingScript(), 'Announcing').lines);
+  t.ok(asked.includes('step_not_lawful'), 'nothing was promised');
   t.ok(forge('LayerShareGiven', body({ commitment: digest('x') }), 0, lines).includes('step_not_lawful'));
   t.ok(forge('LayerShareGiven', body({ holder: 3 }), 0, lines).includes('step_not_lawful'));
   t.same(forge('LayerOpened', body({ bidder: WRONG_KEY }), 0, lines), ['event_does_not_fit']);
   t.ok(forge('UnsealingClosed', body({ why: 'shares_missing' }), 0, lines).includes('step_not_lawful'));
   const dropped = (type: string) => audit(lines.filter((l) => l.entry.type !== type)).problems.length > 0;
-  for (const type of ['UnsealingOpened', 'LayerShareGiven', 'LayerOpened', 'UnsealingClosed'])
-    t.ok(dropped(type), type);
+  for (const type of ['LayerShareGiven', 'LayerOpened', 'UnsealingClosed']) t.ok(dropped(type), type);
 });
 
 t.test('a holder is not accused of a right share, nor a bidder of the holders’ failure', async (t) => {

@@ -41,7 +41,6 @@ t.test('an event fits only where one of its commands may be asked', async (t) =>
     TenderFailed: ['Sealed'],
     ObjectionRaised: ['RosterPublished', 'Failed', 'Aborted'],
     AttributionProposed: ['Attribution'],
-    UnsealingOpened: ['Attribution'],
   };
   for (const type of EVENT_TYPES) {
     const all: readonly Origin[] = ORIGINS[type];
@@ -58,7 +57,6 @@ t.test('where a command may be asked, each of its events fits', async (t) => {
   const second = [
     'TenderFailed',
     'AttributionProposed',
-    'UnsealingOpened',
     'ObjectionRaised',
     'OpeningSuspended',
     'OpeningResumed',

@@ -35,10 +35,11 @@ export const contestRuling: Step<'ContestRuling'> = (state, { data, actor }) => 
   return { events: [{ type: 'RulingContested', body: { bidder: bid.bidder }, fields: { reason: data.reason } }] };
 };
 
-export const declareFailed: Step<'DeclareFailed'> = (state, { data }, facts) => {
+export const declareFailed: Step<'DeclareFailed'> = (state, { data }) => {
   if (state.bids.some(isDecrypted)) return refuse('some_decrypted');
   if (state.bids.some(isUnsettled)) return refuse('rulings_missing');
-  const at = state.window?.closed?.at ?? facts.at;
+  // as of the end of the window, or of the remedy or the second layer that came after it
+  const at = state.phaseSince;
   return {
     events: [
       {

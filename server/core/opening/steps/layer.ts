@@ -82,12 +82,11 @@ export function ceremonyHindrance({ policy, layer, staff }: OpeningState): Refus
   return hasLeft ? 'holder_has_left' : null;
 }
 
-/** The event that begins a time for shares; none when no bid waits for them. */
-export function unsealingOpened(state: OpeningState, at: number): readonly NewEvent[] {
+/** What the end of a window or a remedy says of shares: until when, or nothing where no bid waits for them. */
+export function timeForShares(state: OpeningState, at: number): { readonly sharesBy?: string } {
   const rules = layerRules(state.policy);
-  if (rules === null || halfOpenBids(state).length === 0) return [];
-  const body = { opensAt: formatInstant(at), closesAt: formatInstant(at + rules.windowMs) };
-  return [{ type: 'UnsealingOpened', body, fields: {} }];
+  if (rules === null || halfOpenBids(state).length === 0) return {};
+  return { sharesBy: formatInstant(at + rules.windowMs) };
 }
 
 /**

@@ -4,7 +4,7 @@ import { needed, type Step } from '../decision.ts';
 import { refuse } from '../refusals.ts';
 import { isRemediable, leftToRemedy, type Remedy } from '../remedy.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
-import { unsealingOpened } from './layer.ts';
+import { timeForShares } from './layer.ts';
 import { standingOf } from './window.ts';
 
 /** Backups one bidder may hand in: a wrong file, and another wrong file. */
@@ -53,5 +53,6 @@ export const closeRemedy: Step<'CloseRemedy'> = (state, _command, facts) => {
   if (standingOf(remedy, facts.at) !== 'after' && !isAllOpen) return refuse('before_its_time');
   if (facts.undecided > 0 || state.bids.some(isUndecided)) return refuse('acts_still_undecided');
   const effectiveAt = formatInstant(Math.min(facts.at, remedy.closesAt));
-  return { events: [{ type: 'RemedyClosed', body: { effectiveAt }, fields: {} }, ...unsealingOpened(state, facts.at)] };
+  const body = { effectiveAt, ...timeForShares(state, facts.at) };
+  return { events: [{ type: 'RemedyClosed', body, fields: {} }] };
 };

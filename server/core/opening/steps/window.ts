@@ -6,7 +6,7 @@ import type { NewEvent } from '../events.ts';
 import { refuse } from '../refusals.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
 import { isDrawOpen } from './drawing.ts';
-import { proposals, unsealingOpened } from './layer.ts';
+import { proposals, timeForShares } from './layer.ts';
 
 /** Tries one bidder has in the window: enough for every token and reader in the office, too few to load the vault. */
 export const MAX_DECRYPTION_ATTEMPTS = 20;
@@ -67,12 +67,12 @@ export const endWindowEarly: Step<'EndWindowEarly'> = (state, _command, facts) =
   if (standingOf(window, facts.receivedAt) !== 'open') return refuse('window_is_over');
   if (!state.bids.every((bid) => isDecrypted(bid) || isGivenUp(bid))) return refuse('window_running');
   // received in time and decided a little later: never dated beyond the end itself
-  const closed = windowClosed(Math.min(facts.at, window.closesAt), 'all_decrypted');
-  return { events: [closed, ...unsealingOpened(state, facts.at)] };
+  const at = Math.min(facts.at, window.closesAt);
+  return { events: [windowClosed(at, 'all_decrypted', timeForShares(state, facts.at))] };
 };
 
-function windowClosed(at: number, why: 'time' | 'all_decrypted'): NewEvent {
-  return { type: 'WindowClosed', body: { effectiveAt: formatInstant(at), why }, fields: {} };
+function windowClosed(at: number, why: 'time' | 'all_decrypted', shares: { readonly sharesBy?: string }): NewEvent {
+  return { type: 'WindowClosed', body: { effectiveAt: formatInstant(at), why, ...shares }, fields: {} };
 }
 
 /** The bidder's client signs that the challenge reached it: evidence that silence later is the bidder's own. */
@@ -121,7 +121,7 @@ export const closeWindow: Step<'CloseWindow'> = (state, _command, facts) => {
   const window = windowOf(state);
   if (standingOf(window, facts.at) !== 'after') return refuse('before_its_time');
   if (facts.undecided > 0 || state.bids.some(isUndecided)) return refuse('acts_still_undecided');
-  const unsealing = unsealingOpened(state, facts.at);
-  const next = unsealing.length > 0 ? unsealing : proposals(state);
-  return { events: [windowClosed(window.closesAt, 'time'), ...next] };
+  const shares = timeForShares(state, facts.at);
+  const next = shares.sharesBy === undefined ? proposals(state) : [];
+  return { events: [windowClosed(window.closesAt, 'time', shares), ...next] };
 };

@@ -89,9 +89,6 @@ OpeningKeyDealt.act: supervisor, auditor
 ShareAcknowledged.who: tenderer, host, witness, supervisor, auditor
 ShareAcknowledged.source: supervisor, auditor
 ShareAcknowledged.act: supervisor, auditor
-UnsealingOpened.who: tenderer, host, witness, supervisor, auditor
-UnsealingOpened.source: supervisor, auditor
-UnsealingOpened.act: supervisor, auditor
 LayerShareGiven.who: tenderer, host, witness, supervisor, auditor
 LayerShareGiven.source: supervisor, auditor
 LayerShareGiven.act: supervisor, auditor
