@@ -39,7 +39,6 @@ const appendOnly = [
   'nodes',
   'checkpoints',
   'ledger_heads',
-  'logins',
   'commands',
   'register_acts',
   'register_batches',
@@ -72,7 +71,7 @@ t.test('100 attempts to rewrite the log as the server are refused, and nothing h
 
 t.test('every append-only table refuses the server UPDATE, DELETE and TRUNCATE for want of the right', async (t) => {
   const { sql } = database;
-  for (const table of [...appendOnly, 'disclosures']) {
+  for (const table of [...appendOnly, 'disclosures', 'logins']) {
     const [column] = await sql`SELECT column_name AS name FROM information_schema.columns WHERE table_name = ${table}`;
     t.equal(await refusal(sql`UPDATE ${sql(table)} SET ${sql(column?.['name'])} = DEFAULT`), '42501', table);
     t.equal(await refusal(sql`DELETE FROM ${sql(table)}`), '42501', table);
@@ -91,6 +90,8 @@ t.test('and refuses the superuser by trigger', async (t) => {
   }
   t.equal(await refusal(sql`UPDATE disclosures SET disclosure = 'x'`), 'KB001');
   t.equal(await refusal(sql`TRUNCATE disclosures`), 'KB001');
+  t.equal(await refusal(sql`UPDATE logins SET login = 'x'`), 'KB001');
+  t.equal(await refusal(sql`TRUNCATE logins`), 'KB001');
   t.equal(await refusal(sql`DELETE FROM logs`), 'KB001');
   t.equal(await refusal(sql`TRUNCATE logs CASCADE`), 'KB001');
 });

@@ -69,8 +69,10 @@ export const nodes = pgTable(
 );
 
 /**
- * The logins behind acts, each once however many acts its session gave; append-only. The session's own row holds its login, too, but
- * that is not of the log: what a log is disclosed with must not hang on it.
+ * The logins behind acts, each once however many acts its session gave; they never change, and leave only by an erasure (of a session that
+ * has ended: the recorder believes what it stored to be there), with the last
+ * disclosure they stand behind. The session's own row holds its login, too, but that is not of the log: what a log is disclosed with
+ * must not hang on it.
  */
 export const logins = pgTable('logins', { sha256: bytes().primaryKey(), login: text().notNull() }, (t) => [
   check('logins_sha256', sql`octet_length(${t.sha256}) = 32`),
