@@ -14,7 +14,7 @@ import { en } from '../../web/opening/words-en.ts';
 import { zh } from '../../web/opening/words-zh.ts';
 import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
-import { DRAW, reach } from '../support/opening-phases.ts';
+import { DRAW, reach, unsealNow } from '../support/opening-phases.ts';
 import { bidder, DEADLINE, host, MINUTE, type Script, supervisor, witness } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
@@ -106,6 +106,17 @@ t.test('the status of each bid along the story', async (t) => {
   ]);
 });
 
+t.test('between the two layers a bid is its bidder’s alone, and the holders’ time is counted down', async (t) => {
+  const s = reach('TendererDecrypting');
+  t.strictSame(
+    s.state.bids.map((bid) => bidStatus(s.state, bid)),
+    ['half_open', 'half_open', 'unruled', 'unruled'],
+  );
+  t.match(currentEnd(s.state), { what: 'unsealing', at: s.state.layer.unsealing?.closesAt, frozenMs: null });
+  const { state } = unsealNow(s);
+  t.equal(bidStatus(state, state.bids[0] as never), 'decrypted');
+});
+
 t.test('a bidder has a name where roster and numbers are known', async (t) => {
   const state = chapter('Announced');
   t.equal(nameOf(state, 3), CAST[0]?.name);
@@ -145,7 +156,14 @@ function talk() {
 }
 
 t.test('every event of the stories has a sentence in both languages', async (t) => {
-  const scripts = [tell('Archived'), reach('Failed'), reach('Aborted'), talk(), reach('ReviewMeeting')];
+  const scripts = [
+    tell('Archived'),
+    unsealNow(reach('TendererDecrypting')),
+    reach('Failed'),
+    reach('Aborted'),
+    talk(),
+    reach('ReviewMeeting'),
+  ];
   const moved = reach('Postponed').go(
     'RescheduleOpening',
     { deadlineAt: '2026-04-01T01:00:00.000Z', place: '2 号厅' },

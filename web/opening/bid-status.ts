@@ -1,5 +1,6 @@
 /** Where one bid stands, in the one word its tile on the status board shows. */
 import type { Verdict } from '../../server/core/opening/commands.ts';
+import { isHalfOpen } from '../../server/core/opening/layer.ts';
 import { type Bid, isDecrypted, isUndecided, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 
 export const BID_STATUSES = [
@@ -7,6 +8,7 @@ export const BID_STATUSES = [
   'awaited',
   'received',
   'failed',
+  'half_open',
   'decrypted',
   'announced',
   'unruled',
@@ -24,6 +26,7 @@ export const TONES = {
   awaited: 'quiet',
   received: 'busy',
   failed: 'bad',
+  half_open: 'busy',
   decrypted: 'good',
   announced: 'good',
   unruled: 'warn',
@@ -37,6 +40,7 @@ export type Tone = (typeof TONES)[BidStatus];
 
 /** The status of a bid in this state; total. */
 export function bidStatus(state: OpeningState, bid: Bid): BidStatus {
+  if (isHalfOpen(bid)) return 'half_open';
   if (isDecrypted(bid)) return hasPrice(state, bid) ? 'announced' : 'decrypted';
   if (isUndecided(bid)) return 'received';
   if (bid.revokedAt !== null) return 'revoked';

@@ -13,6 +13,7 @@ const ICONS = {
   awaited: 'dots',
   received: 'clock',
   failed: 'cross',
+  half_open: 'clock',
   decrypted: 'check',
   announced: 'check',
   unruled: 'question',

@@ -76,6 +76,7 @@ export const en: Readonly<Record<Key, string>> = {
   status_awaited: 'Waiting',
   status_received: 'Checking',
   status_failed: 'Failed, may retry',
+  status_half_open: 'Own layer open',
   status_decrypted: 'Decrypted',
   status_announced: 'Announced',
   status_unruled: 'Awaits a ruling',

@@ -74,6 +74,7 @@ export const zh = {
   status_awaited: '待解密',
   status_received: '已收到，核验中',
   status_failed: '解密失败，可重试',
+  status_half_open: '待招标人解密',
   status_decrypted: '已解密',
   status_announced: '已唱标',
   status_unruled: '待认定',
