@@ -2,6 +2,7 @@
 import { readDisclosure } from '../../server/core/log/disclosure.ts';
 import { sha256OfText } from '../../server/hash.ts';
 import { createDurableLogins, DURABLE_LOGINS_LIMIT } from '../../server/recorder/durable-logins.ts';
+import { startSelfAudit } from '../../server/recorder/self-audit.ts';
 import { readSubmission, storeSubmission } from '../../server/recorder/stored-submission.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import { readDisclosures } from '../../server/store/read-log.ts';
@@ -72,6 +73,27 @@ t.test('a login is stored once, and the log discloses every act with it', async 
   for (const { length } of stored) t.ok(length < LOGIN.length);
   const disclosed = (await readDisclosures(sql, ORIGIN, 1, 3)).filter(({ field }) => field === 'act');
   for (const { disclosure } of disclosed) t.match(readDisclosure(disclosure).value, { act: String, login: LOGIN });
+
+  const found = async (): Promise<(readonly [string, number | null])[]> => {
+    const audit = startSelfAudit({
+      sql: hall.db.sql,
+      signer: after.signer,
+      world: hall.world,
+      periodMs: 60_000,
+      entriesPerTick: 1_000,
+      onFinding: () => undefined,
+      onFault: (error) => t.fail(String(error)),
+    });
+    while (audit.progress().rounds === 0) await audit.tick();
+    await audit.stop();
+    return audit.findings().map(({ code, seq }) => [code, seq] as const);
+  };
+  t.strictSame(await found(), [], 'the self-audit finds every disclosure whole');
+  await hall.db.superuser`ALTER TABLE logins DISABLE TRIGGER ALL`;
+  await hall.db.superuser`UPDATE logins SET login = 'm.o.g'`;
+  t.strictSame(await found(), [['disclosure_differs', 1]], 'and that the login behind it was changed');
+  await hall.db.superuser`DELETE FROM logins`;
+  t.match(await found(), [['disclosure_missing', 1]], 'or taken away');
 });
 
 t.test('a login is durable only once its transaction has committed', async (t) => {
