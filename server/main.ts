@@ -12,11 +12,12 @@ import type { Dependencies } from './http/dependencies.ts';
 import { createLogger } from './http/diagnostics.ts';
 import { watchLoad } from './http/load.ts';
 import { holdsRole, type IsBidder } from './identity/assignments.ts';
-import { forgetProofs } from './identity/dpop.ts';
+import { createProofMemory, forgetProofs } from './identity/dpop.ts';
 import { KNOWN_LOGINS_LIMIT, rememberLogins } from './identity/known-logins.ts';
 import { findSession, forgetChallenges } from './identity/login.ts';
 import { readSessionsTogether } from './identity/read-sessions.ts';
 import { createJwsVerifier } from './identity/signature.ts';
+import { createStandings } from './identity/standing.ts';
 import { forgetTickets } from './identity/tickets.ts';
 import { createTrust } from './identity/trust.ts';
 import { type Leader, lead, type Vault } from './leader.ts';
@@ -175,6 +176,8 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
       verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
       checkLogin: rememberLogins(),
       readSession: readSessionsTogether(sql),
+      checkStanding: createStandings(sql),
+      rememberProof: createProofMemory(sql),
       tokenKey: keyring.tokenKey,
       isBidder,
       get origins(): readonly [string, ...string[]] {

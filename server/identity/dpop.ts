@@ -1,12 +1,15 @@
 /** DPoP proofs (RFC 9449): that the holder of the session key, and nobody who copied a token, makes this very request. */
 
 import { lt } from 'drizzle-orm';
-import { calculateJwkThumbprint, compactVerify, EmbeddedJWK, errors } from 'jose';
-import { toBase64Url } from '../core/log/base64.ts';
+import { type SessionJwk, sessionThumbprint, type VerifyJwsSignature } from '../core/log/act.ts';
+import { fromBase64Url, toBase64Url } from '../core/log/base64.ts';
+import { isJsonObject } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
+import type { Sql } from '../store/driver.ts';
 import { dpopSeen } from '../store/schema/identity.ts';
+import { together } from '../store/together.ts';
 import type { World } from '../world.ts';
 import type { Db } from './database.ts';
 import { type Outcome, refuse } from './refusals.ts';
@@ -14,8 +17,34 @@ import { type Outcome, refuse } from './refusals.ts';
 const PROOF_LIMIT_CHARACTERS = 4096;
 const JTI = /^[\x21-\x7e]{8,128}$/;
 
+const COORDINATE_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+/** Proofs remembered by one statement at most. */
+const PROOFS_AT_ONCE = 500;
+
+type SeenProof = { readonly jkt: string; readonly jti: string; readonly expiresAt: number };
+
+/** Remembers a proof until it would be too old anyway. Returns: false when it was remembered before. */
+export type RememberProof = (proof: SeenProof) => Promise<boolean>;
+
+/** The memory in this database: a proof is good once for all processes. Those of one turn are written together. */
+export function createProofMemory(sql: Sql): RememberProof {
+  return together<SeenProof, boolean>(PROOFS_AT_ONCE, async (proofs) => {
+    const rows = await sql<{ jkt: string; jti: string }[]>`
+      INSERT INTO dpop_seen (jkt, jti, expires_at)
+      SELECT jkt, jti, expires_at
+      FROM unnest(${proofs.map(({ jkt }) => jkt)}::text[], ${proofs.map(({ jti }) => jti)}::text[],
+                  ${proofs.map(({ expiresAt }) => expiresAt)}::bigint[]) AS p (jkt, jti, expires_at)
+      ON CONFLICT DO NOTHING RETURNING jkt, jti`;
+    const fresh = new Set(rows.map(({ jkt, jti }) => `${jkt} ${jti}`));
+    // Of two that came together under one id the first is taken.
+    return proofs.map(({ jkt, jti }) => fresh.delete(`${jkt} ${jti}`));
+  });
+}
+
 export type ProofDependencies = {
-  readonly db: Db;
+  readonly rememberProof: RememberProof;
+  readonly verifySignature: VerifyJwsSignature;
   readonly world: Pick<World, 'now'>;
   readonly config: { readonly proofAgeLimitMs: number };
 };
@@ -45,12 +74,12 @@ type Claims = {
  * Why:     remembered last, so that nobody fills the table without a session key.
  */
 export async function checkProof(
-  { db, world, config }: ProofDependencies,
+  { rememberProof, verifySignature, world, config }: ProofDependencies,
   { proof, method, url }: ProvenRequest,
   expected: { readonly jkt: string; readonly accessToken: string },
 ): Promise<Outcome<{ jkt: string }>> {
   if (proof === undefined || proof === '') return refuse('proof_missing');
-  const read = await readProof(proof);
+  const read = await readProof(proof, verifySignature);
   if (read === undefined) return refuse('proof_malformed');
   const { jkt, claims } = read;
   if (jkt !== expected.jkt) return refuse('proof_of_other_key');
@@ -60,34 +89,42 @@ export async function checkProof(
   if (Math.abs(claims.iat * 1000 - now) > config.proofAgeLimitMs) return refuse('proof_out_of_time');
   // Its time is at most one limit ahead of ours, and it is too old one limit after its time.
   const expiresAt = now + 2 * config.proofAgeLimitMs + 1000;
-  const remembered = await db
-    .insert(dpopSeen)
-    .values({ jkt, jti: claims.jti, expiresAt })
-    .onConflictDoNothing()
-    .returning({ jti: dpopSeen.jti });
-  return remembered.length === 0 ? refuse('proof_replayed') : { ok: true, jkt };
+  return (await rememberProof({ jkt, jti: claims.jti, expiresAt })) ? { ok: true, jkt } : refuse('proof_replayed');
 }
 
-async function readProof(proof: string): Promise<{ jkt: string; claims: Claims } | undefined> {
+async function readProof(
+  proof: string,
+  verifySignature: VerifyJwsSignature,
+): Promise<{ jkt: string; claims: Claims } | undefined> {
   if (proof.length > PROOF_LIMIT_CHARACTERS) return undefined;
+  const [header = '', payload = '', signature = '', ...more] = proof.split('.');
+  if (more.length > 0) return undefined;
   try {
-    // Only what the session key can sign with; EmbeddedJWK refuses private and symmetric keys.
-    const { protectedHeader, payload } = await compactVerify(proof, EmbeddedJWK, { algorithms: ['ES256'] });
-    if (protectedHeader.typ !== 'dpop+jwt' || protectedHeader.jwk === undefined) return undefined;
-    const claims: unknown = JSON.parse(fromUtf8(payload));
-    return isClaims(claims) ? { jkt: await calculateJwkThumbprint(protectedHeader.jwk), claims } : undefined;
+    const jwk = proofKeyOf(JSON.parse(fromUtf8(fromBase64Url(header))));
+    const signed = fromBase64Url(signature);
+    if (jwk === undefined || signed.length !== SIGNATURE_BYTES) return undefined;
+    const data = utf8(`${header}.${payload}`);
+    if ((await verifySignature({ alg: 'ES256', key: { jwk }, data, signature: signed })) !== true) return undefined;
+    const claims: unknown = JSON.parse(fromUtf8(fromBase64Url(payload)));
+    return isClaims(claims) ? { jkt: sessionThumbprint(sha256, jwk), claims } : undefined;
   } catch (error) {
-    // Whatever jose or the platform's crypto says of a stranger's bytes, it means: no proof.
-    if (
-      error instanceof errors.JOSEError ||
-      error instanceof SyntaxError ||
-      error instanceof TypeError ||
-      error instanceof LogFormatError
-    )
-      return undefined;
-    if (error instanceof Error && error.name === 'DataError') return undefined;
+    if (error instanceof SyntaxError || error instanceof LogFormatError) return undefined;
     throw error;
   }
+}
+
+/** The key a proof was made with, when its header is one: only what a session key can be, its public half, and no extension that must be understood. */
+function proofKeyOf(header: unknown): SessionJwk | undefined {
+  if (!isJsonObject(header) || header['typ'] !== 'dpop+jwt' || header['alg'] !== 'ES256') return undefined;
+  const { jwk } = header;
+  if (Object.hasOwn(header, 'crit') || !isJsonObject(jwk) || Object.hasOwn(jwk, 'd')) return undefined;
+  const { kty, crv, x, y } = jwk;
+  const isPoint = isCoordinate(x) && isCoordinate(y);
+  return kty === 'EC' && crv === 'P-256' && isPoint ? { kty, crv, x, y } : undefined;
+}
+
+function isCoordinate(text: unknown): text is string {
+  return typeof text === 'string' && fromBase64Url(text).length === COORDINATE_BYTES;
 }
 
 function isClaims(value: unknown): value is Claims {
@@ -111,7 +148,13 @@ function withoutQuery(url: string): string {
 }
 
 /** Forgets the proofs that would be too old by now; returns how many. */
-export async function forgetProofs({ db, world }: Pick<ProofDependencies, 'db' | 'world'>): Promise<number> {
+export async function forgetProofs({
+  db,
+  world,
+}: {
+  readonly db: Db;
+  readonly world: Pick<World, 'now'>;
+}): Promise<number> {
   const gone = await db.delete(dpopSeen).where(lt(dpopSeen.expiresAt, world.now())).returning({ jti: dpopSeen.jti });
   return gone.length;
 }

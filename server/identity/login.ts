@@ -12,7 +12,7 @@ import type { Db } from './database.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
 import { type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyJwsSignature } from './signature.ts';
-import { checkStanding } from './standing.ts';
+import type { CheckStanding } from './standing.ts';
 import { type Caller, type IssuedToken, issueToken, readToken, type TokenDependencies, tokenOf } from './tokens.ts';
 import type { Trust } from './trust.ts';
 
@@ -28,6 +28,7 @@ export type LoginDependencies = TokenDependencies &
       readonly sessionLifetimeMs: number;
     };
     readonly trust: Trust;
+    readonly checkStanding: CheckStanding;
     /** Origins whose pages may log people in; the first is our own, taken for clients that are no page. */
     readonly origins: readonly [string, ...string[]];
   };
@@ -179,7 +180,7 @@ export async function renewToken(
   const proof = await checkProof(dependencies, request, { jkt: caller.jkt, accessToken });
   if ('refused' in proof) return proof;
   const at = world.now();
-  const standing = await checkStanding({ db }, caller, at);
+  const standing = await dependencies.checkStanding(caller, at);
   if ('refused' in standing) return standing;
   const found = await findSession({ db }, { sessionId: caller.sessionId, at });
   if ('refused' in found) return found;

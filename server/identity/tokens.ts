@@ -5,7 +5,7 @@ import { toBase64Url } from '../core/log/base64.ts';
 import type { World } from '../world.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
 import { type Outcome, refuse } from './refusals.ts';
-import { checkStanding } from './standing.ts';
+import type { CheckStanding } from './standing.ts';
 
 const TOKEN_LIMIT_CHARACTERS = 4096;
 const TYP = 'at+jwt';
@@ -27,6 +27,19 @@ export type TokenDependencies = {
   readonly config: { readonly platform: string; readonly accessTokenLifetimeMs: number };
   readonly tokenKey: TokenKey;
 };
+
+/** Tokens whose signature was found good; the one used longest ago goes first. */
+export const KNOWN_TOKENS_LIMIT = 8_192;
+
+type KnownToken = { readonly platform: string; readonly caller: Caller; readonly expiresAtSeconds: number };
+
+/**
+ * By the key that signed them, then word for word.
+ *
+ * Why: a token comes with each request of its holder and is signed once. Only what the text itself says is remembered; its time is
+ *      asked each time, and of account and session the database. A token that is refused is read anew: nobody fills this with those.
+ */
+const knownTokens = new WeakMap<TokenKey, Map<string, KnownToken>>();
 
 export type IssuedToken = { readonly accessToken: string; readonly expiresAt: number };
 
@@ -69,16 +82,36 @@ export async function readToken(
   at: number,
 ): Promise<Outcome<{ caller: Caller }>> {
   if (accessToken.length > TOKEN_LIMIT_CHARACTERS) return refuse('token_invalid');
+  const known = knownTokens.get(tokenKey) ?? new Map<string, KnownToken>();
+  knownTokens.set(tokenKey, known);
+  const before = known.get(accessToken);
+  const isKnown = before !== undefined && before.platform === config.platform;
+  const read = isKnown ? { ok: true as const, token: before } : await readAnew(config.platform, tokenKey, accessToken);
+  if ('refused' in read) return read;
+  known.delete(accessToken);
+  known.set(accessToken, read.token);
+  const [longestAgo] = known.keys();
+  if (known.size > KNOWN_TOKENS_LIMIT && longestAgo !== undefined) known.delete(longestAgo);
+  if (Math.floor(at / 1000) >= read.token.expiresAtSeconds) return refuse('token_expired');
+  return { ok: true, caller: read.token.caller };
+}
+
+async function readAnew(
+  platform: string,
+  tokenKey: TokenKey,
+  accessToken: string,
+): Promise<Outcome<{ token: KnownToken }>> {
   try {
     const { payload } = await jwtVerify(accessToken, tokenKey.publicKey, {
       algorithms: ['EdDSA'],
       typ: TYP,
-      issuer: config.platform,
-      audience: config.platform,
+      issuer: platform,
+      audience: platform,
       requiredClaims: ['sub', 'exp', 'iat', 'jti'],
-      currentDate: new Date(at),
+      // Whether it has run out is asked above: at the beginning of time none has.
+      currentDate: new Date(0),
     });
-    const { sub: account, sid: sessionId, certSha256, cnf } = payload;
+    const { sub: account, sid: sessionId, certSha256, cnf, exp = 0 } = payload;
     const jkt = typeof cnf === 'object' && cnf !== null && 'jkt' in cnf ? cnf.jkt : undefined;
     if (
       typeof account !== 'string' ||
@@ -87,9 +120,9 @@ export async function readToken(
       typeof jkt !== 'string'
     )
       return refuse('token_invalid');
-    return { ok: true, caller: { account, sessionId, jkt, certSha256 } };
+    const caller = { account, sessionId, jkt, certSha256 };
+    return { ok: true, token: { platform, caller, expiresAtSeconds: exp } };
   } catch (error) {
-    if (error instanceof errors.JWTExpired) return refuse('token_expired');
     if (error instanceof errors.JOSEError) return refuse('token_invalid', error.code);
     throw error;
   }
@@ -102,7 +135,7 @@ export async function readToken(
  * Refuses: token_missing, token_invalid, token_expired, the proof_… codes, account_disabled, session_ended.
  */
 export async function authenticate(
-  dependencies: TokenDependencies & ProofDependencies,
+  dependencies: TokenDependencies & ProofDependencies & { readonly checkStanding: CheckStanding },
   { authorization, ...request }: ProvenRequest & { readonly authorization: string | undefined },
 ): Promise<Outcome<{ caller: Caller }>> {
   const accessToken = tokenOf(authorization);
@@ -111,7 +144,7 @@ export async function authenticate(
   if ('refused' in read) return read;
   const proof = await checkProof(dependencies, request, { jkt: read.caller.jkt, accessToken });
   if ('refused' in proof) return proof;
-  const standing = await checkStanding(dependencies, read.caller, dependencies.world.now());
+  const standing = await dependencies.checkStanding(read.caller, dependencies.world.now());
   return 'refused' in standing ? standing : read;
 }
 

@@ -80,10 +80,15 @@ const SUBJECT_REFUSALS = {
 /** Trust over the anchors of this database, which are kept for TRUST_CACHE_MS. */
 export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }): Trust {
   let kept: { readonly readAt: number; readonly anchors: Promise<readonly Anchor[]> } | undefined;
+  let last: readonly Anchor[] = [];
 
   function anchorsNow(): Promise<readonly Anchor[]> {
     if (kept === undefined || world.now() - kept.readAt >= TRUST_CACHE_MS) {
-      const anchors = readAnchors(db);
+      // The same list as long as it says the same: what was found under it stays found.
+      const anchors = readAnchors(db).then((read) => {
+        if (!isSameTrust(read, last)) last = read;
+        return last;
+      });
       kept = { readAt: world.now(), anchors };
       // A failed reading is not kept: the next question asks again.
       anchors.catch(() => {
@@ -93,23 +98,26 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
     return kept.anchors;
   }
 
-  /** By the very list of certificates, as a remembered login gives the same one again. */
-  const found = new WeakMap<readonly Uint8Array[], Found>();
+  /** Word for word: the certificates of a login come again with each statement. The list asked for longest ago goes first. */
+  const found = new Map<string, Found>();
 
   return {
     async check(question) {
       const anchors = await anchorsNow();
-      const before = found.get(question.certificates);
-      if (before !== undefined && before.anchors === anchors && before.purpose === question.purpose)
+      const name = nameOf(question);
+      const before = found.get(name);
+      if (before !== undefined && before.anchors === anchors)
         if (before.after < question.at && question.at < before.before) return before.trusted;
       const trusted = checkCertificate(question, anchors);
       if ('refused' in trusted) return trusted;
-      found.set(question.certificates, {
+      found.delete(name);
+      found.set(name, {
         anchors,
-        purpose: question.purpose,
         trusted,
         ...stretchAround(question.at, question.certificates.map(parseCertificate), anchors),
       });
+      const [longestAgo = name] = found.keys();
+      if (found.size > FOUND_LIMIT) found.delete(longestAgo);
       return trusted;
     },
     forget() {
@@ -121,11 +129,18 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
 /** That certificates were found good, and the stretch of time, without its ends, in which nothing can be found otherwise. */
 type Found = {
   readonly anchors: readonly Anchor[];
-  readonly purpose: Purpose;
   readonly trusted: Outcome<TrustedCertificate>;
   readonly after: number;
   readonly before: number;
 };
+
+/** Lists of certificates whose trust is remembered. */
+const FOUND_LIMIT = 4_096;
+
+/** A question apart from its instant: purpose, and each certificate by its digest. */
+function nameOf({ purpose, certificates }: TrustQuestion): string {
+  return [purpose, ...certificates.map((der) => toBase64Url(sha256(der)))].join(' ');
+}
 
 /** Between which instants no certificate's or anchor's validity begins or ends: there the answer is the same as at `at`. */
 function stretchAround(
@@ -151,6 +166,12 @@ function stretchAround(
 async function readAnchors(db: Db): Promise<Anchor[]> {
   const rows = await db.select().from(trustAnchors).orderBy(asc(trustAnchors.addedAt));
   return rows.map((row) => ({ ...row, certificate: parseCertificate(row.certificate) }));
+}
+
+function isSameTrust(some: readonly Anchor[], others: readonly Anchor[]): boolean {
+  const said = (anchors: readonly Anchor[]): string =>
+    JSON.stringify(anchors.map(({ certificate: _certificate, ...rest }) => rest));
+  return said(some) === said(others);
 }
 
 function checkCertificate(

@@ -19,7 +19,7 @@ export function repeated(before: FirstAnswer, digest: Uint8Array): Outcome {
 
 /** Of these submissions to one opening those that were answered before, by `commandKey`. */
 export async function firstAnswers(
-  tx: TransactionSql,
+  tx: Sql | TransactionSql,
   openingId: string,
   submissions: readonly Submission[],
 ): Promise<Map<string, FirstAnswer>> {

@@ -65,6 +65,8 @@ export function createFollowingRecorder(deps: FollowingDeps): FollowingRecorder 
       const [found] = await sql`SELECT 1 FROM openings WHERE id = ${openingId}`;
       return found !== undefined;
     },
+    // What has changed in an opening only its leader knows at once.
+    refusedAgain: async () => null,
     async before({ openingId, type, role }) {
       const isPrepared: readonly string[] = PREPARED;
       if (isPrepared.includes(type)) doneBy(await deps.ask('prepare', { openingId, type, role }));

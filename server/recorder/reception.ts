@@ -14,6 +14,8 @@ export type ReceptionDeps = {
   readonly intake: Intake;
   readonly heads: HeadsShown;
   isOpening(openingId: string): Promise<boolean>;
+  /** The refusal of an act that was refused word for word a moment ago, and need not be received; null for every other. */
+  refusedAgain(submission: Submission, digest: Uint8Array): Promise<Refused | null>;
   /** Whatever must be so before the act is received. */
   before(submission: Submission): Promise<void>;
   /** The act may be durable or not: it is to be looked for. */
@@ -26,7 +28,7 @@ export type ReceivedAct = { readonly id: number; readonly known: Known };
 /**
  * Makes an act durable.
  *
- * Refuses: role_not_allowed, no_such_opening, details_invalid, head_seen_unknown; in this order.
+ * Refuses: role_not_allowed, no_such_opening, details_invalid, what it was refused for a moment ago, head_seen_unknown; in this order.
  * Throws:  what the database says; then it may be durable all the same.
  */
 export async function receiveAct(deps: ReceptionDeps, submission: Submission): Promise<ReceivedAct | Refused> {
@@ -35,6 +37,8 @@ export async function receiveAct(deps: ReceptionDeps, submission: Submission): P
   if (!(await deps.isOpening(openingId))) return { outcome: 'refused', code: 'no_such_opening' };
   const encoded = encode(submission);
   if ('outcome' in encoded) return encoded;
+  const again = await deps.refusedAgain(submission, encoded.digest);
+  if (again !== null) return again;
   if (!(await deps.heads.wasShown(openingOrigin(deps.platform, openingId), submission.act)))
     return { outcome: 'refused', code: 'head_seen_unknown' };
   await deps.before(submission);

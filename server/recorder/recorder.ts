@@ -9,6 +9,7 @@ import type { World } from '../world.ts';
 import { answerOf } from './answers.ts';
 import { type CreationRequest, create } from './creation.ts';
 import { OutcomeUnknownError } from './faults.ts';
+import { commandKey, firstAnswers, repeated } from './first-answers.ts';
 import { createHeadsShown } from './head-seen.ts';
 import { createIntake } from './intake.ts';
 import { sweepIntake } from './intake-sweep.ts';
@@ -17,10 +18,11 @@ import { type KeptOpening, loadOpening } from './kept-opening.ts';
 import type { OpeningDesk } from './opening-desk.ts';
 import { createPreparations, PREPARED } from './preparations.ts';
 import { type ReceptionDeps, receiveAct } from './reception.ts';
+import { createRepeatedRefusals } from './repeated-refusals.ts';
 import type { Rhythm } from './rhythm.ts';
 import type { Signer } from './signer.ts';
 import { readSubmission } from './stored-submission.ts';
-import type { Answer, Submission } from './submission.ts';
+import type { Answer, Outcome, Submission } from './submission.ts';
 import { createTimekeeper } from './timekeeper.ts';
 import { createVerifications } from './verifications.ts';
 
@@ -79,6 +81,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   let sweep: Rhythm | null = null;
   const heads = createHeadsShown(sql);
   const intake = createIntake(sql, world);
+  const refusals = createRepeatedRefusals(deps);
   const preparations = createPreparations({ ...deps, stateOf });
   const timekeeper = createTimekeeper({ ...deps, keeperOf });
   const verifications = createVerifications({ ...deps, keeperOf });
@@ -121,6 +124,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
 
   function onCommitted(openingId: string, { state }: KeptOpening, events: readonly LoggedEvent[]): void {
     const { phase } = state;
+    refusals.changed(openingId);
     timekeeper.arm(openingId, state);
     if (phase !== 'Attribution' && phase !== 'Closed' && phase !== 'ReviewMeeting') preparations.forget(openingId);
     verifications.see(openingId, state);
@@ -180,6 +184,16 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     intake,
     heads,
     isOpening,
+    async refusedAgain(submission, digest) {
+      const code = refusals.again(submission, digest);
+      if (code === null) return null;
+      // An id that was answered before keeps its answer, and that may have been another one.
+      const { openingId, who, command } = submission;
+      const answers = await firstAnswers(sql, openingId, [submission]);
+      const before = answers.get(commandKey(who.account, command));
+      const first: Outcome = before === undefined ? { outcome: 'refused', code } : repeated(before, digest);
+      return first.outcome === 'refused' ? first : null;
+    },
     async before(submission) {
       await preparations.prepare(submission);
       await timekeeper.awake();
@@ -192,6 +206,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     if ('outcome' in received) return received;
     const { openingId } = submission;
     const { outcome, fresh } = await keeperOf(openingId).outcomeOf(received.id, received.known);
+    if (outcome.outcome === 'refused') refusals.note(submission, received.known.digest, outcome.code);
     return answerOf(deps, openingId, outcome, fresh);
   }
 
@@ -223,6 +238,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     await sweep?.stop();
     await timekeeper.stop();
     await Promise.all([...keepers.values()].map((keeper) => keeper.stop()));
+    await refusals.close();
   }
 
   try {

@@ -1,7 +1,6 @@
 /** Shutting accounts and opening them again: who may, what ends with it, and that an operator is always left. */
 import { changeAccount, createOfficial, isOperator, mayChangeAccount } from '../../server/identity/accounts.ts';
 import { findSession } from '../../server/identity/login.ts';
-import { checkStanding } from '../../server/identity/standing.ts';
 import t from '../support/tap.ts';
 import { accepted, accountOf, enterOfficials, logIn, organisation, person, refusalOf, setStage } from './stage.ts';
 
@@ -14,7 +13,7 @@ const change = async (change: 'disable' | 'enable', account: string, by = operat
 t.test('every session of the account ends, and others go on', async (t) => {
   const [one, two] = [await logIn(stage, organisation(10), 'p256'), await logIn(stage, organisation(10), 'p256')];
   const other = await logIn(stage, organisation(11), 'p256');
-  const standing = async ({ caller }: typeof one) => refusalOf(await checkStanding(stage, caller, stage.world.now()));
+  const standing = async ({ caller }: typeof one) => refusalOf(await stage.checkStanding(caller, stage.world.now()));
   t.strictSame(await Promise.all([one, two, other].map(standing)), ['ok', 'ok', 'ok']);
   t.equal(await change('disable', one.account), 'ok');
   t.strictSame(await Promise.all([one, two, other].map(standing)), ['account_disabled', 'account_disabled', 'ok']);
@@ -26,11 +25,11 @@ t.test('every session of the account ends, and others go on', async (t) => {
   t.equal(await standing(again), 'ok');
   const { sessionId } = again.caller;
   const asOther = { account: other.account, sessionId };
-  t.equal(refusalOf(await checkStanding(stage, asOther, stage.world.now())), 'session_ended', 'of another account');
+  t.equal(refusalOf(await stage.checkStanding(asOther, stage.world.now())), 'session_ended', 'of another account');
   const { endsAt } = accepted(await findSession(stage, { sessionId, at: stage.world.now() })).session;
-  t.equal(refusalOf(await checkStanding(stage, again.caller, endsAt - 1)), 'ok');
-  t.equal(refusalOf(await checkStanding(stage, again.caller, endsAt)), 'session_ended');
-  t.equal(refusalOf(await checkStanding(stage, { account: 'nobody', sessionId }, 0)), 'account_disabled');
+  t.equal(refusalOf(await stage.checkStanding(again.caller, endsAt - 1)), 'ok');
+  t.equal(refusalOf(await stage.checkStanding(again.caller, endsAt)), 'session_ended');
+  t.equal(refusalOf(await stage.checkStanding({ account: 'nobody', sessionId }, 0)), 'account_disabled');
 });
 
 t.test('nobody but an operator', async (t) => {

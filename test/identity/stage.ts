@@ -18,6 +18,7 @@ import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
 import { sha256 } from '../../server/hash.ts';
 import { createFirstOperator, createOfficial } from '../../server/identity/accounts.ts';
 import type { ActDependencies } from '../../server/identity/acts.ts';
+import { createProofMemory } from '../../server/identity/dpop.ts';
 import { KNOWN_LOGINS_LIMIT, rememberLogins } from '../../server/identity/known-logins.ts';
 import {
   type Challenge,
@@ -29,6 +30,7 @@ import {
 import { readSessionsTogether } from '../../server/identity/read-sessions.ts';
 import type { Outcome } from '../../server/identity/refusals.ts';
 import { createJwsVerifier } from '../../server/identity/signature.ts';
+import { createStandings } from '../../server/identity/standing.ts';
 import type { Caller } from '../../server/identity/tokens.ts';
 import { addAnchor, createTrust } from '../../server/identity/trust.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
@@ -81,6 +83,8 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
     verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),
     checkLogin: rememberLogins(),
     readSession: readSessionsTogether(database.sql),
+    checkStanding: createStandings(database.sql),
+    rememberProof: createProofMemory(database.sql),
     tokenKey: generateKeyPairSync('ed25519'),
     origins: [ORIGIN],
     isBidder: async (openingId, account) => bidders.has(`${openingId} ${account}`),

@@ -1,6 +1,6 @@
 /** Tables of the record-keeper: what is to be decided, what was answered, that it lives, and the openings at a glance. */
 import { sql } from 'drizzle-orm';
-import { boolean, check, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { boolean, check, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import { bytes, instant, whole } from './columns.ts';
 
 /**
@@ -59,6 +59,29 @@ export const intake = pgTable(
     decided: boolean().notNull().default(false),
   },
   (t) => [index('intake_undecided').on(t.openingId, t.receivedAt, t.id).where(sql`NOT ${t.decided}`)],
+);
+
+/**
+ * Acts that were refused again and again, word for word the same: how often from when to when, those included that were received and
+ * stand in the intake as well. The others were never received: this row is all there is of them.
+ */
+export const repeatedRefusals = pgTable(
+  'repeated_refusals',
+  {
+    id: whole('id').primaryKey().generatedAlwaysAsIdentity(),
+    openingId: text('opening_id').notNull(),
+    account: text().notNull(),
+    type: text().notNull(),
+    code: text().notNull(),
+    count: integer().notNull(),
+    firstAt: instant('first_at').notNull(),
+    lastAt: instant('last_at').notNull(),
+  },
+  (t) => [
+    check('repeated_refusals_count', sql`${t.count} > 1`),
+    check('repeated_refusals_in_order', sql`${t.firstAt} <= ${t.lastAt}`),
+    index('repeated_refusals_opening').on(t.openingId),
+  ],
 );
 
 /** When each server process last said that it lives; after a crash the latest dates the outage. */
