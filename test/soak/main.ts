@@ -4,7 +4,7 @@ import { systemWorld } from '../../server/world.ts';
 import { ROWS } from './crash-matrix.ts';
 import { makeTown } from './people.ts';
 import { START_AT, simulate } from './simulate.ts';
-import { soakStage } from './stage.ts';
+import { ownCluster, soakStage } from './stage.ts';
 import { ViolationError } from './violations.ts';
 
 const REPORT_EVERY = 100;
@@ -51,7 +51,7 @@ async function crash(): Promise<void> {
 
 async function soak(): Promise<void> {
   const { courses: _courses, ...summary } = await simulate({
-    ...(await soakStage(t)),
+    ...(await soakStage(t, () => ownCluster(t))),
     seed,
     openings: Number(values.openings),
     together: Number(values.together),

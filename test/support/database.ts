@@ -51,11 +51,15 @@ async function templateOf(cluster: Cluster, admin: Sql): Promise<string> {
 /**
  * A fresh database.
  *
- * Shape:  `connections` of the application identity, as `databasePoolSize`.
+ * Shape:  `connections` of the application identity, as `databasePoolSize`; `startCluster` where it is not the tests' own cluster.
  * Why:    each test file and test its own: they run side by side in the one cluster.
  */
-export async function testDb(t: Teardown, connections = 8): Promise<TestDatabase> {
-  const cluster = await startTestCluster();
+export async function testDb(
+  t: Teardown,
+  connections = 8,
+  startCluster: () => Promise<Cluster> = startTestCluster,
+): Promise<TestDatabase> {
+  const cluster = await startCluster();
   const at = { host: cluster.host, port: cluster.port };
   const name = `t_${process.pid}_${made++}`;
   // Stays open to the end: a later connection might find all places taken.
