@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseAway } from '../store/faults.ts';
 import { type ProblemCode, ProblemError, problemOf } from './errors.ts';
+import type { FaultWords } from './fault-words.ts';
 
 const RETRY_AFTER_S = 2;
 
@@ -48,12 +49,17 @@ export function problemCodeOf(
 }
 
 /** The error handler: a refusal as it is, a fault of ours as fixed text, its description to the logger only. */
-export function answerError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerError(
+  faults: Pick<FaultWords, 'say'>,
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const problem = problemCodeOf(error);
   const { code, detail } = problem ?? { code: 'server_fault' as const, detail: undefined };
   if (error instanceof ProblemError && error.retryAfterS !== undefined)
     void reply.header('retry-after', error.retryAfterS);
   if (problemOf(code).status >= 500 && code !== 'overloaded')
-    request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+    faults.say(error, code, request.routeOptions.url ?? 'none');
   return sendProblem(reply, code, detail);
 }

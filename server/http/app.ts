@@ -4,7 +4,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
-import { type FastifyBaseLogger, fastify, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyError, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { UP_LIMIT_BYTES } from '../core/wire/up.ts';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
@@ -19,6 +19,7 @@ import { addDecryptions } from './decryptions.ts';
 import type { Dependencies } from './dependencies.ts';
 import { addEntries } from './entries.ts';
 import { ProblemError } from './errors.ts';
+import { createFaultWords } from './fault-words.ts';
 import { addHealth } from './health.ts';
 import { createLimits, type LimitKind } from './limits.ts';
 import { addLive } from './live.ts';
@@ -92,7 +93,9 @@ function bare(logger: Logger, trustedProxies: readonly string[]) {
 export async function createApp(dependencies: Dependencies, logger: Logger): Promise<App> {
   const { config } = dependencies;
   const app = bare(logger, config.trustedProxies);
-  app.setErrorHandler(answerError);
+  const faults = createFaultWords(dependencies.world, app.log);
+  app.addHook('onClose', async () => faults.close());
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => answerError(faults, error, request, reply));
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'no_such_address'));
 
   app.addHook('onRequest', async (request, reply) => {

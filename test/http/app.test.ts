@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApp, PAGE_POLICY } from '../../server/http/app.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
+import { GATHER_MS } from '../../server/http/fault-words.ts';
 import { OutcomeUnknownError } from '../../server/recorder/faults.ts';
 import { ReadOnlyError } from '../../server/recorder/recorder.ts';
 import { newFolder } from '../support/folder.ts';
@@ -147,6 +148,33 @@ t.test('a fault of ours is a fixed text; what it was is told to the logger, with
   t.match(lines.join(''), /select secret_column/);
   t.notMatch(lines.join(''), /12680000/);
 });
+
+t.test(
+  'faults of one kind are told one by one no more than once in a while; the others are one line with their count',
+  async (t) => {
+    const stateOf = async () => {
+      throw new TypeError('the same again');
+    };
+    const { app, lines } = await appWith(t, { recorder: { ...bench.recorder, stateOf } });
+    const { world } = bench.stage;
+    const told = () => lines.filter((line) => line.includes('failed')).map((line) => JSON.parse(line));
+    const ask = () => app.inject({ url: `/openings/${OPENING_ID}/record` });
+    const beganAt = world.now();
+    for (let n = 0; n < 50; n++) t.equal(problemIn(await ask()), '500 server_fault');
+    t.equal(told().length, 1);
+    t.match(told()[0], { msg: 'a request failed', route: '/openings/:openingId/record' });
+    await bench.pass(GATHER_MS);
+    t.match(told()[1], { msg: 'requests failed alike', code: 'server_fault', count: 50, firstAt: beganAt });
+    await ask();
+    t.equal(told().length, 3, 'the next is told in full again');
+    await bench.pass(GATHER_MS);
+    t.equal(told().length, 3, 'alone it needs no count');
+    await ask();
+    await ask();
+    await app.close();
+    t.match(told()[4], { msg: 'requests failed alike', count: 2 }, 'what was gathered is told at the end');
+  },
+);
 
 t.test('a log that takes nothing, and an outcome nobody knows, are 503 with their code', async (t) => {
   for (const [fault, code] of [
