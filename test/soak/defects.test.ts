@@ -4,6 +4,7 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import type { Down } from '../../server/core/wire/down.ts';
 import { message } from '../../server/live/room.ts';
 import type { Recorder } from '../../server/recorder/recorder.ts';
+import type { Signer } from '../../server/recorder/signer.ts';
 import type { Answer } from '../../server/recorder/submission.ts';
 import { readFrames } from '../live/viewers.ts';
 import t from '../support/tap.ts';
@@ -96,6 +97,27 @@ function tellingNames(): Defect {
   };
 }
 
+/** Alarms as far off as these sound so much later. */
+function oversleeping(lateMs: number, isFar: (delayMs: number) => boolean): Defect {
+  return {
+    defects: {
+      world: (real) => ({
+        ...real,
+        after: (delayMs, alarm) => real.after(isFar(delayMs) ? delayMs + lateMs : delayMs, alarm),
+      }),
+    },
+  };
+}
+
+/** The ledger is told of no opening's head. */
+function tellingLedgerNothing(): Defect {
+  const released =
+    (real: Signer): Signer['released'] =>
+    (origin) =>
+      origin.includes('/opening/') ? null : real.released(origin);
+  return { defects: { ledgerSigner: (real) => ({ ...real, released: released(real) }) } };
+}
+
 const otherRoot = (note: string): string =>
   note.replace(/^[^\n]*\n[^\n]*\n[^\n]*\n/, (head) => {
     const [origin = '', size = ''] = head.split('\n');
@@ -147,6 +169,26 @@ const DEFECTS: readonly (readonly [what: string, defect: () => Defect, invariant
           : down,
       ]),
     'viewer_prefix',
+  ],
+  [
+    'dates what it receives too early',
+    () => ({ defects: { world: (real) => ({ ...real, now: () => real.now() - 700 }) } }),
+    'received_in_order',
+  ],
+  ['oversleeps the end of a window', () => oversleeping(20_000, (delayMs) => delayMs > 2_000), 'windows_end_in_time'],
+  ['takes its own late heart for an outage', () => oversleeping(4_000, (delayMs) => delayMs >= 400), 'outages_freeze'],
+  ['tells the ledger of no head', tellingLedgerNothing, 'ledger_holds_heads'],
+  [
+    'withholds the roster from those it was published to',
+    () => ({
+      defects: {
+        log: (real) => ({
+          ...real,
+          disclosures: async (...asked) => (await real.disclosures(...asked)).filter(({ field }) => field !== 'roster'),
+        }),
+      },
+    }),
+    'viewer_fold',
   ],
 ];
 

@@ -12,6 +12,7 @@ import { settleAll } from '../../server/recorder/settle-log.ts';
 import { openSigner, type Signer } from '../../server/recorder/signer.ts';
 import { listen } from '../../server/store/announce.ts';
 import { openPool, type Sql, type Target } from '../../server/store/driver.ts';
+import type { World } from '../../server/world.ts';
 import { type FaultPoint, type Watched, watched } from './fault-points.ts';
 import type { Bell, SimWorld } from './sim-world.ts';
 
@@ -28,6 +29,11 @@ const SOCKET_HEARTBEAT_MS = 86_400_000;
 export type Defects = {
   readonly recorder?: (recorder: Recorder) => Recorder;
   readonly log?: (log: LogView) => LogView;
+  /** The recorder's own clock and alarms. */
+  readonly world?: (world: World) => World;
+  /** What the ledger is told of the logs. */
+  readonly ledgerSigner?: (signer: Signer) => Signer;
+  readonly outageToleranceMs?: number;
 };
 
 export type Life = {
@@ -123,7 +129,7 @@ export function createPlatform({
     };
     const ledger = await openLedger({
       database,
-      signer,
+      signer: defects.ledgerSigner?.(signer) ?? signer,
       world: life.world,
       platform: PLATFORM,
       onFault,
@@ -131,14 +137,14 @@ export function createPlatform({
     });
     const started = await startRecorder({
       sql,
-      world: life.world,
+      world: defects.world?.(life.world) ?? life.world,
       signer,
       desk,
       platform: PLATFORM,
       production: false,
       vaultKey: new Uint8Array(32).fill(7),
       heartbeatMs: HEARTBEAT_MS,
-      outageToleranceMs: OUTAGE_TOLERANCE_MS,
+      outageToleranceMs: defects.outageToleranceMs ?? OUTAGE_TOLERANCE_MS,
       isCosigned: () => true,
       onSealed: () => undefined,
       onFault,
