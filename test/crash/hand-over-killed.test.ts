@@ -1,6 +1,6 @@
 /** The real server killed with SIGKILL in the hand-over: while the vault brings a bid's documents to disk, and when they lie there and nothing says so yet. */
 import { execFileSync } from 'node:child_process';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '../../server/cli/client/api.ts';
 import { act } from '../../server/cli/person/act.ts';
@@ -22,6 +22,7 @@ import t from '../support/tap.ts';
 
 const OPENING = 'hand-over-killed';
 const PLATFORM = 'kaibiao.test';
+const DAY_SECONDS = 86_400;
 const ORIGIN = openingOrigin(PLATFORM, OPENING);
 
 t.setTimeout(100_000);
@@ -96,6 +97,9 @@ t.test('killed while the vault reads, then when all is on disk: handed over once
   const answered = insist({ type: 'HandOver', role: 'host', data: {}, id });
   await until(async () => (await openedIn('incoming')).length === 1);
   await server.kill();
+  // Of a young one a server beside this one might still be at work.
+  const longAgo = systemWorld.now() / 1000 - 2 * DAY_SECONDS;
+  for (const name of await openedIn('incoming')) await utimes(join(data, 'opened/incoming', name), longAgo, longAgo);
   await rm(path);
   await rename(`${path}.held`, path);
   t.strictSame(await openedIn('finished'), [], 'nothing unproven has a name');
@@ -115,7 +119,8 @@ t.test('killed while the vault reads, then when all is on disk: handed over once
   t.comment(`${(await openedIn('finished')).length} files`);
   await waitFor(host, OPENING, 'host', (state) => state.phase === 'Archived');
   t.equal(await handedOver(), 1);
-  t.strictSame(await openedIn('incoming'), []);
+  // Who asked again may have set the vault to it once more.
+  await until(async () => (await openedIn('incoming')).length === 0);
 });
 
 t.test('the log verifies to its end', async (t) => {
