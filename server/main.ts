@@ -1,6 +1,7 @@
 /** Composes the whole server from its configuration: what every process runs, and, as the election has it, what leads or follows. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -91,6 +92,8 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     tell(sql, news).catch((error: unknown) => logger.error({ err: error }, 'the other processes could not be told'));
 
   let leader: Leader | null = null;
+  /** Who says how far logs are let out has changed: the rooms look anew, once there are some. */
+  let onChange = (): void => undefined;
   const log = viewLogs(sql, () => leader?.signer ?? null);
   const election = standForElection({
     database,
@@ -100,6 +103,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
       const onTermOver = (over: number): void => election.over(over);
       const begun = await lead({ config, world, logger, database, vault, trust, say, onTermOver }, term);
       leader = begun;
+      onChange();
       logger.info({ term }, 'this process leads');
       // What came while it was beginning, nobody may have told it.
       begun.hearAll();
@@ -107,6 +111,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
         term,
         async close() {
           leader = null;
+          onChange();
           logger.info({ term }, 'this process leads no longer');
           await begun.close();
         },
@@ -137,6 +142,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
   const hall = keep('hall', createHall({ log, world, config, logger, holdsRole: stillSeated }), (h) =>
     h.close('server_stopping'),
   );
+  onChange = () => hall.hearAll();
   const hearLog = (origin: string): void => hall.hear(origin);
   keep('listener', await listen(database, hearLog, () => hall.hearAll()), (stop) => stop());
   const hear = (news: News): void => {
@@ -197,7 +203,8 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     pagesFolder: findPages(),
   };
   const app = await createApp(dependencies, logger);
-  keep('requests', app, (a) => stopServing(a, hall, world, config.shutdownGraceMs));
+  const connections = connectionsOf(app);
+  keep('requests', app, (a) => stopServing(a, connections, hall, world, config.shutdownGraceMs));
   await app.listen({ host: config.host, port: config.port });
   const urls = urlsOf(app, config);
   if (config.publicOrigin === null) ownOrigins = urls;
@@ -334,12 +341,28 @@ function urlsOf(app: App, { host }: Config): readonly [string, ...string[]] {
  *
  * Why: who does not end within the grace is cut off; what it had been told stands, what it had not it asks again.
  */
-async function stopServing(app: App, hall: Hall, world: World, graceMs: number): Promise<void> {
+async function stopServing(
+  app: App,
+  connections: ReadonlySet<Socket>,
+  hall: Hall,
+  world: World,
+  graceMs: number,
+): Promise<void> {
   hall.close('server_stopping');
   const cancel = world.after(graceMs, () => {
-    for (const socket of app.websocketServer.clients) socket.terminate();
-    app.server.closeAllConnections();
+    // Also those that the HTTP server has forgotten: half-way through becoming a WebSocket, or refused on the way.
+    for (const connection of connections) connection.destroy();
   });
   await app.close();
   cancel();
+}
+
+/** All connections that are open, as they come and go. */
+function connectionsOf(app: App): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
+  app.server.on('connection', (connection: Socket) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
+  return connections;
 }

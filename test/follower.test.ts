@@ -1,7 +1,7 @@
 /** Two servers on one database: whatever is done at the one that follows is as if it had been done at the one that leads, and holds in both. */
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { act, createOpening } from '../server/cli/person/act.ts';
+import { act, createOpening, headSeen } from '../server/cli/person/act.ts';
 import { lodge } from '../server/cli/person/lodge.ts';
 import { changeAccount } from '../server/cli/person/operator.ts';
 import type { Person } from '../server/cli/person/person.ts';
@@ -74,7 +74,9 @@ const entriesOf = async (origin: string) => {
 const actedOnLedger = async () =>
   (await entriesOf(ledgerOrigin(PLATFORM))).filter(({ type }) => type === 'OperatorActed').length;
 
-const officials = await town.enterOfficials(ORIGIN, at(1));
+/** Which of the two the officials' programs reach at the moment. */
+let way: 0 | 1 = 1;
+const officials = await town.enterOfficials(ORIGIN, (asked, init) => at(way)(asked, init));
 const operator = await town.enterOperator(ORIGIN, at(0));
 const { host, witness, supervisor } = officials;
 const bidder = await town.enterBidder(ORIGIN, 0, undefined, at(1));
@@ -117,17 +119,37 @@ t.test('officials are let in and an opening begun at the one that follows', asyn
     await refused(t, act(host, OPENING, { type, role: 'host', data: {} }), 'too_early');
 });
 
+t.test('bids are lodged at either, and every errand is fetched', async (t) => {
+  const receipts = await Promise.all(
+    [bidder, rival].map(({ person }, n) => lodge(person, OPENING, { envelope: sealed[n]?.envelope ?? '' })),
+  );
+  t.equal(receipts.length, 2);
+  const state = await catchUp(host, OPENING);
+  t.equal(state.roster.known, false);
+  const [left] = await db.sql<{ count: number }[]>`SELECT count(*)::int AS count FROM errands`;
+  t.equal(left?.count, 0, 'every errand was fetched');
+});
+
 t.test(
-  'a bid is lodged at either, proven by either, and the same statement gets the same receipt from the other',
+  'the same command sent again to the other gets the first answer, and another under its id a refusal',
   async (t) => {
-    const receipts = await Promise.all(
-      [bidder, rival].map(({ person }, n) => lodge(person, OPENING, { envelope: sealed[n]?.envelope ?? '' })),
-    );
-    t.equal(receipts.length, 2);
-    const state = await catchUp(host, OPENING);
-    t.equal(state.roster.known, false);
-    const [left] = await db.sql<{ count: number }[]>`SELECT count(*)::int AS count FROM errands`;
-    t.equal(left?.count, 0, 'every errand was fetched');
+    const id = host.session.newId();
+    const signed = async (text: string) => {
+      const data = { text };
+      const seen = await headSeen(host, OPENING);
+      const terms = { openingId: OPENING, id, type: 'GiveNotice', data, headSeen: seen };
+      return { id, type: 'GiveNotice', data, role: 'host', act: await host.session.sign(terms) } as const;
+    };
+    const [command, other] = [await signed('开标地点变更'), await signed('别的通知')];
+    const first = await host.api.sendCommand(OPENING, command);
+    way = 0;
+    t.strictSame(await host.api.sendCommand(OPENING, command), first);
+    await refused(t, host.api.sendCommand(OPENING, other), 'command_id_reused');
+    way = 1;
+    t.strictSame(await host.api.sendCommand(OPENING, command), first);
+    await refused(t, host.api.sendCommand(OPENING, other), 'command_id_reused');
+    const given = (await entriesOf(openingOrigin(PLATFORM, OPENING))).filter(({ type }) => type === 'NoticeGiven');
+    t.equal(given.length, 1);
   },
 );
 
@@ -189,7 +211,7 @@ t.test(
     running = [following];
     t.match(await partOf(1), { part: 'leader' });
     const given = (await entriesOf(openingOrigin(PLATFORM, OPENING))).filter(({ type }) => type === 'NoticeGiven');
-    t.equal(given.length, 2, 'each once');
+    t.equal(given.length, 3, 'each once');
   },
 );
 
