@@ -224,10 +224,10 @@ export const SETTINGS = {
   vaultWorkers: count({
     variable: 'KAIBIAO_VAULT_WORKERS',
     unit: 'threads',
-    fallback: availableParallelism(),
+    fallback: Math.max(1, availableParallelism() - 1),
     least: 1,
     most: 256,
-    why: 'Threads that verify decryptions; one for each core by default.',
+    why: 'Threads that verify decryptions; by default one core is left to the thread that receives them, for only what is received counts.',
   }),
 
   // Live

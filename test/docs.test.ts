@@ -17,7 +17,7 @@ const root = packageRoot;
 const read = (path: string): string => readFileSync(resolve(root, path), 'utf8');
 
 /** Defaults that depend on the machine, in words. */
-const IN_WORDS: Readonly<Record<string, string>> = { [SETTINGS.vaultWorkers.variable]: 'one for each core' };
+const IN_WORDS: Readonly<Record<string, string>> = { [SETTINGS.vaultWorkers.variable]: 'one less than cores' };
 
 function settingsTable(): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|');
