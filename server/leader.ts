@@ -10,7 +10,7 @@ import { createOpened, type Opened } from './opened.ts';
 import type { CreationRequest } from './recorder/creation.ts';
 import { OutcomeUnknownError } from './recorder/faults.ts';
 import { GuardFault } from './recorder/guard.ts';
-import { removeLeftEnvelopes } from './recorder/left-envelopes.ts';
+import { removeLeftDocuments, removeLeftEnvelopes } from './recorder/left-files.ts';
 import { createDesk } from './recorder/opening-desk.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
 import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
@@ -25,7 +25,7 @@ import { type ErrandAnswer, type ErrandKind, runErrands } from './store/errands.
 import { isDatabaseAway } from './store/faults.ts';
 import { heldTo, identify, sayReadOnly } from './store/leadership.ts';
 import type { VaultPool } from './vault/pool.ts';
-import type { VaultFolder } from './vault/vault-folder.ts';
+import { joinVaultFolder, type VaultFolder } from './vault/vault-folder.ts';
 import type { World } from './world.ts';
 
 /** An archive may hold so many times its own size, unpacked. */
@@ -205,10 +205,15 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
   });
   keep('recorder', recorder, (r) => r.close());
   try {
-    const removed = await removeLeftEnvelopes({ sql, world, envelopes: vault.envelopes });
-    if (removed > 0) logger.warn({ removed }, 'envelopes that a crash left behind are removed');
+    const documents = joinVaultFolder(vault.openedFolder, world.randomBytes);
+    const removed = {
+      envelopes: await removeLeftEnvelopes({ sql, world, envelopes: vault.envelopes }),
+      documents: await removeLeftDocuments({ sql, world, documents }),
+    };
+    if (removed.envelopes + removed.documents > 0)
+      logger.warn({ removed }, 'files that a crash left behind are removed');
   } catch (error) {
-    logger.error({ err: error }, 'envelopes that a crash left behind could not be looked for');
+    logger.error({ err: error }, 'files that a crash left behind could not be looked for');
   }
   const audit = startSelfAudit({
     ...AUDIT,

@@ -62,7 +62,7 @@ type Lodging = { readonly openingId: string; readonly caller: Caller; readonly s
  *
  * The order of effects, and what a crash after each leaves:
  *   1. statement, certificate, register asked   nothing
- *   2. envelope durable under a random name     a file nobody has a receipt for; a later start removes it (left-envelopes)
+ *   2. envelope durable under a random name     a file nobody has a receipt for; a later start removes it (left-files)
  *   3. intake, decision, commit (the recorder)  the bid stands; the receipt is given again to whoever asks with the same statement
  *   4. a file that no bid names is removed      the same
  */

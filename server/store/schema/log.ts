@@ -93,6 +93,8 @@ export const disclosures = pgTable(
   (t) => [
     primaryKey({ columns: [t.origin, t.seq, t.field] }),
     foreignKey({ columns: [t.origin, t.seq], foreignColumns: [entries.origin, entries.seq] }),
+    // the documents handed over are looked up at every start
+    index('disclosures_manifest').on(t.origin).where(sql`${t.field} = 'manifest'`),
   ],
 );
 

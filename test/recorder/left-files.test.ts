@@ -1,9 +1,12 @@
-/** Envelopes that a crash left behind: only what nobody names, and only when it is old, is removed. */
+/** Files that a crash left behind: only what nobody names, and only when it is old, is removed. */
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Json } from '../../server/core/log/canonical.ts';
+import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
-import { LEFT_ENVELOPE_AGE_MS, removeLeftEnvelopes } from '../../server/recorder/left-envelopes.ts';
+import { sha256 } from '../../server/hash.ts';
+import { LEFT_FILE_AGE_MS, removeLeftDocuments, removeLeftEnvelopes } from '../../server/recorder/left-files.ts';
 import { openVaultFolder, type VaultFolder, writeAll } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
@@ -32,12 +35,12 @@ async function lay(envelopes: VaultFolder, ageMs: number): Promise<string> {
 t.test('a bid’s file, one that waits and a young one stay; an old one that nobody names goes', async (t) => {
   const { sql } = await testDb(t);
   const { envelopes, finished } = await vault(t);
-  const old = 2 * LEFT_ENVELOPE_AGE_MS;
+  const old = 2 * LEFT_FILE_AGE_MS;
   const [bid, waits, young, due, decided] = [
     await lay(envelopes, old),
     await lay(envelopes, old),
-    await lay(envelopes, LEFT_ENVELOPE_AGE_MS - 1),
-    await lay(envelopes, LEFT_ENVELOPE_AGE_MS),
+    await lay(envelopes, LEFT_FILE_AGE_MS - 1),
+    await lay(envelopes, LEFT_FILE_AGE_MS),
     await lay(envelopes, old),
   ];
   await sql`INSERT INTO envelopes (id, opening_id, account, file, sha256, size_bytes, header, lodged_at, statement)
@@ -56,8 +59,33 @@ t.test('while something that waits cannot be read, nothing is removed', async (t
   const { sql } = await testDb(t);
   const { envelopes, finished } = await vault(t);
   t.equal(await removeLeftEnvelopes({ sql, world, envelopes }), 0, 'an empty vault');
-  const name = await lay(envelopes, 2 * LEFT_ENVELOPE_AGE_MS);
+  const name = await lay(envelopes, 2 * LEFT_FILE_AGE_MS);
   await sql`INSERT INTO intake (opening_id, received_at, kind, content) VALUES ('o', 1, 'LodgeBid', ${utf8('{')})`;
   await t.rejects(removeLeftEnvelopes({ sql, world, envelopes }), SyntaxError);
   t.strictSame(await readdir(finished), [name]);
+});
+
+t.test('documents that a hand-over names stay; those of one that was cut off go', async (t) => {
+  const { sql } = await testDb(t);
+  const { envelopes: documents, finished } = await vault(t);
+  const old = 2 * LEFT_FILE_AGE_MS;
+  const handedOver = await lay(documents, old);
+  const young = await lay(documents, LEFT_FILE_AGE_MS - 1);
+  const left = await lay(documents, LEFT_FILE_AGE_MS);
+  const put = async (origin: string, field: string, value: Json): Promise<void> => {
+    await sql`INSERT INTO logs (origin, kind, opening_id, size, frontier, root)
+      VALUES (${origin}, 'opening', ${origin}, 0, ${new Uint8Array()}, ${new Uint8Array(32)})`;
+    await sql`INSERT INTO entries (origin, seq, bytes, leaf_hash) VALUES (${origin}, 0, ${utf8('{}')}, ${new Uint8Array(32)})`;
+    const { disclosure } = makeDisclosure(sha256, new Uint8Array(32), field, value);
+    await sql`INSERT INTO disclosures (origin, seq, field, disclosure) VALUES (${origin}, 0, ${field}, ${disclosure})`;
+  };
+  await put('one', 'manifest', { v: 1, openingId: 'one', bids: [{ bidder: 1, file: handedOver }] });
+  await put('two', 'text', { bids: [{ file: left }] });
+  t.equal(await removeLeftDocuments({ sql, world, documents }), 1);
+  t.strictSame((await readdir(finished)).sort(), [handedOver, young].sort());
+
+  await put('three', 'manifest', { v: 1 });
+  await lay(documents, old);
+  await t.rejects(removeLeftDocuments({ sql, world, documents }), /three handed over by a manifest that is none/);
+  t.equal((await readdir(finished)).length, 3, 'then nothing is removed');
 });

@@ -1,0 +1,2 @@
+-- Why: every start asks which opened documents a hand-over names; without an index it would read every disclosure there is.
+CREATE INDEX "disclosures_manifest" ON "disclosures" USING btree ("origin") WHERE "disclosures"."field" = 'manifest';
