@@ -10,6 +10,7 @@ import { joinBytes } from '../../server/core/log/bytes.ts';
 import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../server/core/opening/commands.ts';
 import { parseCertificate } from '../../server/core/pki/certificate.ts';
 import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';
+import { packageRoot } from '../../server/root.ts';
 import { materialise } from '../../server/vault/materialise.ts';
 import { openEnvelope, openOuter } from '../../server/vault/open-envelope.ts';
 import { startVaultPool } from '../../server/vault/pool.ts';
@@ -159,7 +160,7 @@ t.test('an inner ciphertext of two plaintexts opens to the one that was promised
 });
 
 /** What LAYERS.md tells people to type. */
-const PAGE = readFileSync(join(import.meta.dirname, '../../server/core/seal/LAYERS.md'), 'utf8');
+const PAGE = readFileSync(join(packageRoot, 'server/core/seal/LAYERS.md'), 'utf8');
 const block = (language: string): string => new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(PAGE)?.[1] ?? '';
 
 t.test('what the page tells people to type opens a bid: the key from its shares, then both layers', async (t) => {
