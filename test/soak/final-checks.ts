@@ -7,7 +7,7 @@ import { parseNote } from '../../server/core/log/note.ts';
 import { runningUntil } from '../../server/core/opening/alarms.ts';
 import { begin, evolve } from '../../server/core/opening/evolve.ts';
 import { readEvent } from '../../server/core/opening/read-event.ts';
-import { isDecrypted, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+import { isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 import { sha256 } from '../../server/hash.ts';
 import { readAct } from '../../server/recorder/register-acts.ts';
 import type { Sql } from '../../server/store/driver.ts';
@@ -119,6 +119,8 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
   let closesAt: number | null = null;
   let confirmBy: number | null = null;
   let sharesBy: number | null = null;
+  let remedyBy: number | null = null;
+  let quotesBy: number | null = null;
   let frozenSince: number | null = null;
   let wasFrozen = false;
   const said = (seq: number): string => `entry ${seq}: ${log.texts[seq] ?? ''}`;
@@ -152,6 +154,15 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
       sharesBy = at + (rules === undefined || rules === false ? 0 : rules.windowMs);
       ensure(instant('sharesBy') === sharesBy, 'windows_end_in_time', () => said(seq));
     }
+    if (type === 'RemedyOpened') {
+      const rules = state?.policy.remedy;
+      remedyBy = instant('opensAt') + (rules === undefined || rules === 'none' ? 0 : rules.windowMs);
+      ensure(instant('closesAt') === remedyBy, 'windows_end_in_time', () => said(seq));
+    }
+    if (type === 'QuoteRoundStarted') {
+      quotesBy = at + (state?.policy.quoteRounds?.roundMs ?? 0);
+      ensure(instant('closesAt') === quotesBy, 'windows_end_in_time', () => said(seq));
+    }
     if (type === 'RecordIssued') confirmBy = at + (state?.policy.confirmationMs ?? 0);
     if (type === 'OpeningSuspended') {
       frozenSince = instant('since');
@@ -163,10 +174,15 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
       if (closesAt !== null && closesAt > frozenSince) closesAt += frozenMs;
       if (confirmBy !== null && confirmBy > frozenSince) confirmBy += frozenMs;
       if (sharesBy !== null && sharesBy > frozenSince) sharesBy += frozenMs;
+      if (remedyBy !== null && remedyBy > frozenSince) remedyBy += frozenMs;
+      if (quotesBy !== null && quotesBy > frozenSince) quotesBy += frozenMs;
       frozenSince = null;
     }
     if (type === 'DecryptionReceived') isInTime(closesAt);
     if (type === 'RecordSigned' || type === 'RecordRefused') isInTime(confirmBy);
+    if (type === 'BackupReceived') isInTime(remedyBy);
+    if (type === 'QuoteReceived') isInTime(quotesBy);
+    if (type === 'QuotesReleased') ends(quotesBy);
     if (type === 'LayerShareGiven' || type === 'LayerShareRefused') isInTime(sharesBy);
     if (type === 'UnsealingClosed' && body['why'] === 'shares_missing') ends(sharesBy);
     if (type === 'BidsSealed') ends(state?.deadlineAt ?? null);
@@ -175,7 +191,14 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
   });
 }
 
-const TIMED = ['BidsSealed', 'WindowClosed', 'UnsealingClosed', 'ConfirmationsTimedOut'];
+const TIMED = [
+  'BidsSealed',
+  'WindowClosed',
+  'UnsealingClosed',
+  'RemedyClosed',
+  'QuotesReleased',
+  'ConfirmationsTimedOut',
+];
 
 function checkOutages({ outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
   const long = outages.filter(({ downAt, upAt }) => upAt - downAt > OUTAGE_TOLERANCE_MS);
@@ -224,7 +247,10 @@ function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensu
       () => `bid ${bid.bidder} pays for the holders`,
     );
     const isSettled =
-      (isDecrypted(bid) && bid.isLayerOpen) || verdict === 'deemed_revoked' || verdict === 'deemed_withdrawn';
+      (isDecrypted(bid) && bid.isLayerOpen) ||
+      verdict === 'deemed_revoked' ||
+      verdict === 'deemed_withdrawn' ||
+      isGivenUp(bid);
     ensure(isSettled, 'timely_bids_are_opened_or_ruled', () => `bid ${bid.bidder} is neither`);
   }
   const { lodgements, roster } = state;

@@ -1,6 +1,5 @@
 /** One opening of a simulation: its people with their viewers, what they send, and what is watched over while it goes on. */
 
-import { isDeepStrictEqual } from 'node:util';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
@@ -17,6 +16,7 @@ import { numberOf, type OpeningState } from '../../server/core/opening/state.ts'
 import { sha256 } from '../../server/hash.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import type { Chance } from './chance.ts';
+import { createFurther } from './further-phases.ts';
 import { createHolding } from './holding.ts';
 import type { Network, Sent } from './network.ts';
 import { type Person, STAFF, type Town } from './people.ts';
@@ -31,6 +31,7 @@ import {
   type Temper,
   type Wish,
 } from './programs.ts';
+import { differenceOf } from './same-state.ts';
 import type { Bell, SimWorld } from './sim-world.ts';
 import { createViewer, type Shown, type Viewer } from './viewer.ts';
 import { holds, ViolationError } from './violations.ts';
@@ -114,6 +115,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     ? { holders: 3, threshold: 2, windowMs: 1_000 * layerChance.between(4, 8) }
     : false;
   const holding = createHolding(openingId, layerChance);
+  const further = createFurther(openingId, chance.of('further'));
   const bidderCount = chance.pick([1, 2, 3, 3, 3, 4]);
   const firstCompany = chance.below(town.companies.length);
   const plans = Array.from({ length: bidderCount }, (_, n): BidderPlan => {
@@ -210,10 +212,12 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       isLate: now > createdAt + LATE_MS,
       mustEnd: now > createdAt + LAST_WORD_MS,
     };
-    const wish =
+    const common = (): Wish | null =>
       one.plan === null
         ? (holding.wish(viewer.role, state, mind) ?? staffWish(viewer.role, state, mind))
         : bidderWish(one.plan, one.memory, state, mind, lists);
+    const special = further.wish(person, state, mind);
+    const wish = special === undefined ? common() : special;
     for (const amount of one.memory.amounts) secrets.amounts.add(amount);
     if (wish === null || one.pending.has(wish.type)) return;
     one.pending.add(wish.type);
@@ -317,6 +321,11 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
           openingId,
           () => `a price in ${where}, to a ${viewer.role}`,
         );
+    for (const { round, amount } of further.quotes) {
+      const isReleased = state.quoteRounds.some((held) => held.round === round && held.rows !== null);
+      const what = () => `a quote of round ${round} in ${where}, to a ${viewer.role}`;
+      holds(isReleased || !text.includes(amount), 'nothing_before_its_time', openingId, what);
+    }
     // From the roster on names are known; before, a supervisor may see who objected, and everybody what is its own.
     if (state.bids.length > 0 || (viewer.role === 'supervisor' && type === 'ObjectionRaised')) return;
     const own = viewer.person === null ? [] : [viewer.person.who.creditCode, viewer.person.who.name];
@@ -433,6 +442,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     confirmationMs: 1_000 * chance.between(2, 5),
     ceilingPrice: chance.happens(0.3) ? '500000000.00' : null,
     tendererLayer: layer,
+    ...further.policy,
   });
 
   const viewers = actors.map(({ viewer }) => viewer);
@@ -475,28 +485,4 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     },
     layerVerdict: (creditCode) => (layerChance.of(creditCode).happens(0.15) ? 'tag_mismatch' : null),
   };
-}
-
-const KNOWABLE = ['lodgements', 'counts', 'roster', 'numbers', 'prices'] as const;
-/** What every reader must see of these once they are there, whoever it is. */
-const FOR_ALL: readonly string[] = ['roster', 'prices'];
-
-/** The first part of a viewer's state that is not the server's; parts it may not see are left out. */
-function differenceOf(state: OpeningState, server: OpeningState): string | null {
-  for (const name of KNOWABLE) {
-    const [mine, theirs] = [state[name], server[name]];
-    if ((mine === null) !== (theirs === null)) return name;
-    if (mine === null || theirs === null) continue;
-    if (mine.known && !isDeepStrictEqual(mine, theirs)) return name;
-    if (!mine.known && theirs.known && FOR_ALL.includes(name)) return `missing ${name}`;
-  }
-  return isDeepStrictEqual(clear(state), clear(server)) ? null : 'state';
-}
-
-/** What everybody may see of a state: what only some may know stands there as null, however deep it lies. */
-function clear(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(clear);
-  if ('known' in value && typeof value.known === 'boolean') return null;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, clear(part)]));
 }

@@ -42,6 +42,7 @@ export type Town = {
 const STATEMENTS: Readonly<Record<string, string>> = {
   LodgeBid: 'bid-lodgement+jws',
   DecryptBid: 'bid-decryption+jws',
+  SubmitBackup: 'bid-backup+jws',
 };
 const SIGNED_BY: Readonly<Record<string, { readonly signedBy: string }>> = { ...COMMANDS, ...REGISTER_COMMANDS };
 

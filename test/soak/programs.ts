@@ -9,6 +9,7 @@ import {
   type Bid,
   changeable,
   isDecrypted,
+  isGivenUp,
   isUndecided,
   numberOf,
   type OpeningState,
@@ -93,7 +94,9 @@ const reasonOf = ({ chance }: Mind): { reason: string } => ({ reason: chance.pic
 const openObjection = (state: OpeningState): number | null =>
   state.objections.find((o) => o.status === 'open')?.objection ?? null;
 const unruled = (state: OpeningState): Bid[] =>
-  state.bids.filter((bid) => !isDecrypted(bid) && (verdictOf(bid) === null || verdictOf(bid) === 'unknown'));
+  state.bids.filter(
+    (bid) => !isDecrypted(bid) && !isGivenUp(bid) && (verdictOf(bid) === null || verdictOf(bid) === 'unknown'),
+  );
 const isConducted = ({ phase }: OpeningState): boolean =>
   !['Draft', 'Scheduled', 'Closed', 'HandedOver', 'Archived', 'Failed', 'Aborted'].includes(phase);
 
@@ -126,7 +129,8 @@ function hostWish(state: OpeningState, mind: Mind): Wish | null {
     case 'RosterPublished':
       return act('OpenWindow');
     case 'Decrypting': {
-      if (state.bids.every(isDecrypted)) return chance.happens(0.6) ? act('EndWindowEarly') : null;
+      if (state.bids.every((bid) => isDecrypted(bid) || isGivenUp(bid)))
+        return chance.happens(0.6) ? act('EndWindowEarly') : null;
       const { window } = state;
       if (window === null || !chance.happens(temper.extends)) return null;
       const wish = act('ExtendWindow', { extraMs: 1_000 * chance.between(1, 3), ...reasonOf(mind) });
@@ -135,7 +139,7 @@ function hostWish(state: OpeningState, mind: Mind): Wish | null {
     case 'Attribution': {
       const [bid] = unruled(state).filter((b) => b.ruledByHost === null || b.ruledByHost !== b.proposal?.verdict);
       if (bid !== undefined) return act('GiveRuling', rulingOf(bid, mind));
-      if (state.bids.some((b) => !isDecrypted(b) && verdictOf(b) === null)) return null;
+      if (state.bids.some((b) => !isDecrypted(b) && !isGivenUp(b) && verdictOf(b) === null)) return null;
       return state.bids.some(isDecrypted) ? act('AnnouncePrices') : act('DeclareFailed', reasonOf(mind));
     }
     case 'Announcing':
@@ -231,7 +235,7 @@ export function bidderWish(
   if (state.phase === 'Decrypting' && state.window !== null) {
     if (!bid.challengeAcknowledged && chance.happens(plan.isSilent ? 0.2 : 0.6))
       return { type: 'AcknowledgeChallenge', data: { kid: state.window.kid } };
-    if (isDecrypted(bid) || isUndecided(bid) || plan.isSilent) return null;
+    if (isDecrypted(bid) || isUndecided(bid) || isGivenUp(bid) || plan.isSilent) return null;
     const wish = decryption(plan, bid);
     if (!memory.tried.has('window edge') && chance.happens(temper.edge)) {
       memory.tried.add('window edge');
