@@ -53,7 +53,6 @@ const OPENING_STATUS = {
   bid_id_used: 409,
   no_standing_bid: 409,
   too_many_acts: 409,
-  too_few_bids: 409,
   no_draw_promised: 409,
   draw_not_promised_in_genesis: 422,
   draw_not_done: 409,

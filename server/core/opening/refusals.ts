@@ -125,7 +125,6 @@ export const REFUSALS = {
   no_standing_bid: { en: 'You have no standing bid in this opening.', zh: '您在本次开标中没有有效的投标。' },
   too_many_acts: { en: 'Too many acts of this kind; please wait for the deadline.', zh: '此类操作次数过多。' },
   // sealing and roster
-  too_few_bids: { en: 'There are fewer bids than the minimum.', zh: '投标数量少于规定的最低数量。' },
   // drawing
   no_draw_promised: {
     en: 'The policy promises no draw at this point of the opening.',
