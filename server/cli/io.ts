@@ -18,8 +18,3 @@ export const processIo: Io = {
   fetch: (...request) => fetch(...request),
   askSecret: async (question) => (await import('./secret-prompt.ts')).askSecret(question),
 };
-
-/** The command line was not understood; main answers with the usage and exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}

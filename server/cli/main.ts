@@ -1,9 +1,7 @@
-/** The command line: which subcommands there are, in words, and what each exit code means. Each is loaded only when it is called. */
-import { type Io, processIo, UsageError } from './io.ts';
+/** The command line: which subcommands there are, in words. Each is loaded only when it is called. */
+import { EXIT, UsageError } from './exit.ts';
+import { type Io, processIo } from './io.ts';
 import { VERSION } from './version.ts';
-
-/** 0: done. 1: refused or failed, with the reason on standard error. 2: the command line was not understood. */
-export const EXIT = { done: 0, refused: 1, usage: 2 } as const;
 
 /** Runs a subcommand. Returns: the exit code. */
 export type Run = (argv: readonly string[], io: Io) => Promise<number>;

@@ -1,5 +1,5 @@
 /** Asks for a secret on the terminal without showing it; from a pipe it takes the first line. */
-import { UsageError } from './io.ts';
+import { UsageError } from './exit.ts';
 
 const ENTER: readonly string[] = ['\r', '\n', '\u0004'];
 const BACKSPACE: readonly string[] = ['\u007f', '\b'];

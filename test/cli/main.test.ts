@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { createDemoCa, demoCreditCode, writePair } from '../../server/cli/demo/ca.ts';
+import { EXIT } from '../../server/cli/exit.ts';
 import type { Io } from '../../server/cli/io.ts';
-import { EXIT, main, SUBCOMMANDS } from '../../server/cli/main.ts';
+import { main, SUBCOMMANDS } from '../../server/cli/main.ts';
 import { VERSION } from '../../server/cli/version.ts';
 import { packageRoot } from '../../server/root.ts';
 import { systemWorld } from '../../server/world.ts';
@@ -71,7 +72,7 @@ t.test('the version is the package’s', async (t) => {
 t.test('the table itself loads nothing heavy', async (t) => {
   const source = await readFile(join(root, 'server/cli/main.ts'), 'utf8');
   const imported = [...source.matchAll(/^import .* from '([^']+)'/gm)].map(([, path]) => path);
-  t.strictSame(imported, ['./io.ts', './version.ts']);
+  t.strictSame(imported, ['./exit.ts', './io.ts', './version.ts']);
 });
 
 t.test('what was not understood is answered with the usage and 2', async (t) => {

@@ -1,6 +1,7 @@
 /** `kaibiao check-in` and `rehearse`: what a bidder does before the deadline to be ready after it. */
+
+import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { EXIT } from '../main.ts';
 import { checkIn } from '../person/check-in.ts';
 import { rehearse } from '../person/rehearse.ts';
 import { enter, parsePerson, readPadding } from './options.ts';

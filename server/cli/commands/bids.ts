@@ -1,7 +1,7 @@
 /** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
 import { ApiError } from '../client/api.ts';
+import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { EXIT } from '../main.ts';
 import { proveRegistered, type RegisteredAct } from '../person/ledger.ts';
 import { lodge, readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';

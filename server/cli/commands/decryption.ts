@@ -2,8 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { createApi } from '../client/api.ts';
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../person/decrypt.ts';
 import { enter, needPositionals, parsePerson } from './options.ts';
 

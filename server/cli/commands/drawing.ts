@@ -1,6 +1,6 @@
 /** `kaibiao draw`: a share of one's own in the drawing of the coefficient, promised first and shown when all promises are in. */
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { commitShare, showShare } from '../person/drawing.ts';
 import { enter, parsePerson, readRole } from './options.ts';
 

@@ -10,9 +10,9 @@ import { openKeys } from '../../recorder/keys.ts';
 import { openDatabase } from '../../store/connect.ts';
 import type { Sql } from '../../store/driver.ts';
 import { readEntries } from '../../store/read-log.ts';
+import { EXIT, UsageError } from '../exit.ts';
 import { exportLog } from '../export-log.ts';
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import type { Io } from '../io.ts';
 import { needPositionals } from './options.ts';
 
 const options = {

@@ -1,6 +1,7 @@
 /** `kaibiao login`: proves keys, connection and platform before the day they are needed. */
+
+import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { EXIT } from '../main.ts';
 import { enter, parsePerson } from './options.ts';
 
 /** Logs in, says as whom, and ends the session. */

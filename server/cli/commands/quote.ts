@@ -1,8 +1,8 @@
 /** `kaibiao quote`: a sealed quote in a round of a negotiation. */
 import { Check } from 'typebox/schema';
 import { QuoteSchema } from '../../core/opening/rows.ts';
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { giveQuote } from '../person/quote.ts';
 import { enter, parsePerson } from './options.ts';
 

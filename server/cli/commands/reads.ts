@@ -1,6 +1,6 @@
 /** `kaibiao reads`: who looked at what, by the access log. */
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { readReads } from '../person/reads.ts';
 import { enter, parsePerson } from './options.ts';
 

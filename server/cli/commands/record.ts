@@ -1,6 +1,6 @@
 /** `kaibiao record`: the opening record by the log, and a bidder's answer to it. */
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { answerRecord, readRecord } from '../person/record.ts';
 import { enter, parsePerson } from './options.ts';
 

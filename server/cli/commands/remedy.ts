@@ -1,7 +1,7 @@
 /** `kaibiao backup` and `remedy`: the content key of one's bid kept beforehand, and handed in where the policy promises a remedy. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { outcomeOf } from '../person/decrypt.ts';
 import { makeBackup, readBackup, submitBackup } from '../person/remedy.ts';
 import { enter, parsePerson } from './options.ts';

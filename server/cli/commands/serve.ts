@@ -4,8 +4,8 @@ import { readOwnConfig } from '../../config.ts';
 import { start } from '../../main.ts';
 import { recoveryFrom } from '../../recorder/recovery.ts';
 import { systemWorld } from '../../world.ts';
+import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { EXIT } from '../main.ts';
 
 /** Serves. A second signal ends it at once. */
 export async function serve(argv: readonly string[], io: Io): Promise<number> {

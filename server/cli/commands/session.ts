@@ -1,7 +1,7 @@
 /** `kaibiao session`: the lots that share a room, or one command for each of them. */
 import { isJsonObject } from '../../core/log/canonical.ts';
-import { type Io, UsageError } from '../io.ts';
-import { EXIT } from '../main.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { actInSession, readSession } from '../person/session-acts.ts';
 import { enter, parseJson, parsePerson, readRole } from './options.ts';
 

@@ -1,8 +1,8 @@
 /** `kaibiao verify`: says whether a log holds, and why not; exit code 0 or 1. */
 import { parseArgs } from 'node:util';
-import { type Io, UsageError } from '../io.ts';
+import { EXIT, UsageError } from '../exit.ts';
+import type { Io } from '../io.ts';
 import { folderSource, type LogSource, urlSource } from '../log-source.ts';
-import { EXIT } from '../main.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
 import { needPositionals } from './options.ts';
 

@@ -2,8 +2,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDemoCa, demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
+import { EXIT } from '../../../server/cli/exit.ts';
 import type { Io } from '../../../server/cli/io.ts';
-import { EXIT, main } from '../../../server/cli/main.ts';
+import { main } from '../../../server/cli/main.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
 import t from '../../support/tap.ts';

@@ -2,9 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
+import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import type { Io } from '../../../server/cli/io.ts';
-import { EXIT, main } from '../../../server/cli/main.ts';
+import { main } from '../../../server/cli/main.ts';
 import { commitShare, showShare } from '../../../server/cli/person/drawing.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
