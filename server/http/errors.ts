@@ -10,6 +10,7 @@ type Row = Words & { readonly status: Status };
 /** The status of each refusal of an opening: a new one does not compile until it stands here. */
 const OPENING_STATUS = {
   no_such_opening: 404,
+  refused_just_now: 429,
   command_id_reused: 409,
   could_not_be_decided: 500,
   head_seen_unknown: 409,

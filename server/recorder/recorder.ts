@@ -185,13 +185,14 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     heads,
     isOpening,
     async refusedAgain(submission, digest) {
-      const code = refusals.again(submission, digest);
-      if (code === null) return null;
+      if (refusals.again(submission, digest) === null) return null;
       // An id that was answered before keeps its answer, and that may have been another one.
       const { openingId, who, command } = submission;
       const answers = await firstAnswers(sql, openingId, [submission]);
       const before = answers.get(commandKey(who.account, command));
-      const first: Outcome = before === undefined ? { outcome: 'refused', code } : repeated(before, digest);
+      // Not the refusal itself: nothing stands under this id, which a later delivery may see accepted.
+      const first: Outcome =
+        before === undefined ? { outcome: 'refused', code: 'refused_just_now' } : repeated(before, digest);
       return first.outcome === 'refused' ? first : null;
     },
     async before(submission) {

@@ -135,20 +135,24 @@ t.test(
     const running: RunningRecorder = await hall.start();
     await accepted(running.recorder.create(createRequest()));
     await accepted(running.recorder.submit(submission('PublishOpening', 'host', {})));
-    const checkIn = () => running.recorder.submit(submission('CheckIn', 'bidder', {}));
-    for (let n = 0; n < 100; n++) t.match(await checkIn(), { outcome: 'refused', code: 'check_in_not_open' });
+    const checkIn = (command?: string) => running.recorder.submit(submission('CheckIn', 'bidder', {}, 0, command));
+    for (let n = 0; n < 100; n++) {
+      const code = n < TIMES_DECIDED ? 'check_in_not_open' : 'refused_just_now';
+      t.match(await checkIn(), { outcome: 'refused', code });
+    }
+    t.match(await checkIn('not-received'), { outcome: 'refused', code: 'refused_just_now' });
     const received = await hall.db.sql`SELECT 1 FROM intake WHERE kind = 'CheckIn'`;
     t.equal(received.length, TIMES_DECIDED);
     await hall.pass(3 * MINUTE);
     await until(async () => (await stateOf(running)).phase === 'CheckIn');
-    t.match(await checkIn(), { outcome: 'accepted' });
+    t.match(await checkIn('not-received'), { outcome: 'accepted' }, 'its id was not answered for good');
     const opened = submission('OpenWindow', 'host', {});
     for (let n = 0; n < 10; n++)
       t.match(await running.recorder.submit(opened), { outcome: 'refused', code: 'too_early' });
     const rows = await hall.db.sql`SELECT 1 FROM intake WHERE kind = 'OpenWindow'`;
     t.equal(rows.length, TIMES_DECIDED, 'nor does one id fill it');
     const [row] = await hall.db.sql`SELECT type, code, count FROM repeated_refusals`;
-    t.strictSame(row, { type: 'CheckIn', code: 'check_in_not_open', count: 100 });
+    t.strictSame(row, { type: 'CheckIn', code: 'check_in_not_open', count: 101 });
   },
 );
 
@@ -160,7 +164,10 @@ t.test(
     await accepted(recorder.create(createRequest()));
     const publish = (command?: string) => recorder.submit(submission('PublishOpening', 'host', {}, 0, command));
     const first = await accepted(publish('the-first'));
-    for (let n = 0; n < 10; n++) t.match(await publish(), { outcome: 'refused', code: 'too_late' });
+    for (let n = 0; n < 10; n++) {
+      const code = n < TIMES_DECIDED ? 'too_late' : 'refused_just_now';
+      t.match(await publish(), { outcome: 'refused', code });
+    }
     t.match(await publish('the-first'), { outcome: 'accepted', seqs: first.seqs, entries: first.entries });
   },
 );

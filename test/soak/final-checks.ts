@@ -326,5 +326,6 @@ const NOT_FINAL: readonly string[] = [
   'head_seen_unknown',
   'could_not_be_decided',
   'no_such_opening',
+  'refused_just_now',
   'command_id_reused',
 ];

@@ -40,7 +40,12 @@ const TRIES = 30;
 const AGAIN_MS = { least: 200, most: 1_200 };
 const LATE_LIMIT_MS = 400;
 /** Refusals that are said before the act is received, so that nothing is kept of them. */
-const NOT_KEPT: readonly string[] = ['head_seen_unknown', 'could_not_be_decided', 'no_such_opening'];
+const NOT_KEPT: readonly string[] = [
+  'head_seen_unknown',
+  'could_not_be_decided',
+  'no_such_opening',
+  'refused_just_now',
+];
 
 export function createNetwork(
   platform: Platform,

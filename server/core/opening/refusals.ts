@@ -8,6 +8,10 @@
 export const REFUSALS = {
   // the recorder's own
   no_such_opening: { en: 'There is no such opening.', zh: '没有此开标。' },
+  refused_just_now: {
+    en: 'This very act has just been refused several times. It was not received again; send it once more in a second.',
+    zh: '同一操作刚刚已被多次拒绝，本次未予接收；请一秒后再发送。',
+  },
   command_id_reused: {
     en: 'This command id was used before for something else.',
     zh: '该指令编号已用于其他内容。',
