@@ -1,5 +1,6 @@
 /** Reads sessions, those asked for at the same time with one query: each act asks for its own, and a rush asks for hundreds. */
 import type { Sql } from '../store/driver.ts';
+import { together } from '../store/together.ts';
 
 /** What an act needs to know of the session whose key signed it. */
 export type ActingSession = {
@@ -19,11 +20,6 @@ export const SESSIONS_AT_ONCE = 500;
 /** Logins remembered, some 4 KB each; the one used longest ago goes first. */
 export const SESSION_LOGINS_LIMIT = 4_096;
 
-type Waiting = {
-  readonly sessionId: string;
-  readonly resolve: (session: ActingSession | undefined) => void;
-  readonly reject: (error: unknown) => void;
-};
 type Row = Omit<ActingSession, 'login'> & { readonly login: string | null };
 
 /**
@@ -32,8 +28,6 @@ type Row = Omit<ActingSession, 'login'> & { readonly login: string | null };
  */
 export function readSessionsTogether(sql: Sql): ReadSession {
   const logins = new Map<string, string>();
-  let waiting: Waiting[] = [];
-  let isBusy = false;
 
   function loginOf({ id, login }: Row): string {
     const found = login ?? logins.get(id);
@@ -43,41 +37,18 @@ export function readSessionsTogether(sql: Sql): ReadSession {
     return found;
   }
 
-  async function read(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const ids = [...new Set(batch.map(({ sessionId }) => sessionId))];
-      const known = ids.filter((id) => logins.has(id));
-      const rows = await sql<Row[]>`
-        SELECT id, account, ends_at AS "endsAt", ended_at AS "endedAt",
-               CASE WHEN id = ANY (${known}::text[]) THEN NULL ELSE login END AS login
-        FROM sessions WHERE id = ANY (${ids}::text[])`;
-      const found = new Map(rows.map((row) => [row.id, { ...row, login: loginOf(row) }]));
-      for (const { sessionId, resolve } of batch) resolve(found.get(sessionId));
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
+  return together(SESSIONS_AT_ONCE, async (sessionIds) => {
+    const ids = [...new Set(sessionIds)];
+    const known = ids.filter((id) => logins.has(id));
+    const rows = await sql<Row[]>`
+      SELECT id, account, ends_at AS "endsAt", ended_at AS "endedAt",
+             CASE WHEN id = ANY (${known}::text[]) THEN NULL ELSE login END AS login
+      FROM sessions WHERE id = ANY (${ids}::text[])`;
+    const found = new Map(rows.map((row) => [row.id, { ...row, login: loginOf(row) }]));
     for (const oldest of logins.keys()) {
       if (logins.size <= SESSION_LOGINS_LIMIT) break;
       logins.delete(oldest);
     }
-  }
-
-  async function readAll(): Promise<void> {
-    // Whoever asks in this turn of the event loop comes along.
-    await new Promise((turn) => setImmediate(turn));
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, SESSIONS_AT_ONCE);
-      waiting = waiting.slice(batch.length);
-      await read(batch);
-    }
-    isBusy = false;
-  }
-
-  return (sessionId) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ sessionId, resolve, reject });
-      if (isBusy) return;
-      isBusy = true;
-      void readAll();
-    });
+    return sessionIds.map((id) => found.get(id));
+  });
 }

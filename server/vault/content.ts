@@ -6,6 +6,7 @@ import { openingListDisclosure, type StartHmac } from '../core/seal/commitments.
 import { type OpeningList, type OpeningListProblem, readOpeningList } from '../core/seal/opening-list.ts';
 import { sha256 } from '../hash.ts';
 import { startDeciphering } from './deciphering.ts';
+import { firstProblem } from './first-problem.ts';
 import { inflate } from './inflate.ts';
 
 export type OpenedList = {
@@ -40,23 +41,12 @@ export type ContentPass = {
 export function startContent(cek: Uint8Array, nonce: Uint8Array): ContentPass {
   const deciphering = startDeciphering(cek, nonce, startHmac);
   const archive = startArchive(inflate);
-  let archiveProblem: ArchiveCode | undefined;
-
   /** What the archive says must wait for the tag: until then its faults may be an attacker's. */
-  function untilTag<Value>(read: () => Value): Value | undefined {
-    if (archiveProblem !== undefined) return undefined;
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error;
-      archiveProblem = error.code;
-      return undefined;
-    }
-  }
+  const problem = firstProblem<ArchiveCode>(ArchiveError);
 
   function readList(): OpenedList | { problem: ArchiveCode | OpeningListProblem } {
-    const contents = untilTag(() => archive.end());
-    if (contents === undefined) return { problem: archiveProblem ?? 'truncated' };
+    const contents = problem.attempt(() => archive.end());
+    if (contents === undefined) return { problem: problem.code() ?? 'truncated' };
     const read = readOpeningList(contents.openingList);
     if ('problem' in read) return read;
     const { disclosure, digest } = openingListDisclosure(sha256, cek, read.list);
@@ -66,7 +56,7 @@ export function startContent(cek: Uint8Array, nonce: Uint8Array): ContentPass {
   return {
     update(ciphertext) {
       const plaintext = deciphering.update(ciphertext);
-      untilTag(() => archive.push(plaintext));
+      problem.attempt(() => archive.push(plaintext));
       return plaintext;
     },
     finish(tag) {

@@ -3,6 +3,7 @@ import { type EnvelopeHeader, startEnvelope } from '../core/seal/envelope.ts';
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
 import { type Content, type ContentPass, startContent, startHmac } from './content.ts';
 import { type Deciphered, startDeciphering } from './deciphering.ts';
+import { firstProblem } from './first-problem.ts';
 
 /** What lies under the bidder's layer. */
 export type InnerScan = {
@@ -36,24 +37,13 @@ export function startLayers(
   const outer = startDeciphering(cek, nonce, startHmac);
   const reader = startEnvelope();
   let header: EnvelopeHeader | undefined;
-  let problem: EnvelopeCode | undefined;
+  const problem = firstProblem<EnvelopeCode>(EnvelopeError);
   let content: ContentPass | undefined;
-
-  function attempt<Value>(read: () => Value): Value | undefined {
-    if (problem !== undefined) return undefined;
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      problem = error.code;
-      return undefined;
-    }
-  }
 
   return {
     update(ciphertext) {
       const plaintext = outer.update(ciphertext);
-      const pieces = attempt(() => reader.push(plaintext)) ?? [];
+      const pieces = problem.attempt(() => reader.push(plaintext)) ?? [];
       if (header === undefined) {
         header = reader.header();
         const innerCek = header && innerCekFor(header);
@@ -64,12 +54,12 @@ export function startLayers(
     },
     finish(tag) {
       const deciphered = outer.finish(tag);
-      const end = attempt(() => reader.end());
+      const end = problem.attempt(() => reader.end());
       return {
         outer: deciphered,
         inner: {
-          header: problem === undefined ? header : undefined,
-          problem,
+          header: problem.code() === undefined ? header : undefined,
+          problem: problem.code(),
           content: end && content?.finish(end.tag),
         },
       };

@@ -5,6 +5,7 @@ import { type EnvelopeEnd, type EnvelopeHeader, startEnvelope } from '../core/se
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
 import { sha256 } from '../hash.ts';
 import { type Content, startContent } from './content.ts';
+import { firstProblem } from './first-problem.ts';
 import { type Layers, startLayers } from './layers.ts';
 
 export type ScannedHeader = EnvelopeHeader & { recipientInfosSha256: string };
@@ -43,13 +44,13 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
   const hash = createHash('sha256');
   let envelopeBytes = 0;
   let header: ScannedHeader | undefined;
-  let problem: EnvelopeCode | undefined;
+  const problem = firstProblem<EnvelopeCode>(EnvelopeError);
   let pass: Pass | undefined;
 
   for await (const chunk of chunks) {
     hash.update(chunk);
     envelopeBytes += chunk.length;
-    const pieces = attempt(() => reader.push(chunk));
+    const pieces = problem.attempt(() => reader.push(chunk));
     if (header === undefined && pieces !== undefined) {
       const read = reader.header();
       if (read === undefined) continue;
@@ -61,27 +62,16 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
       for (const plaintext of pass?.update(piece) ?? []) await options.toQuarantine?.(plaintext);
     }
   }
-  const end: EnvelopeEnd | undefined = attempt(() => reader.end());
+  const end: EnvelopeEnd | undefined = problem.attempt(() => reader.end());
   return {
     envelopeSha256: toBase64Url(hash.digest()),
     envelopeBytes,
-    header: problem === undefined ? header : undefined,
-    problem,
+    header: problem.code() === undefined ? header : undefined,
+    problem: problem.code(),
     content: undefined,
     layers: undefined,
     ...(end && pass?.finish(end.tag)),
   };
-
-  function attempt<Value>(read: () => Value): Value | undefined {
-    if (problem !== undefined) return undefined;
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      problem = error.code;
-      return undefined;
-    }
-  }
 }
 
 type Pass = {

@@ -1,4 +1,5 @@
 /** The page before the real server, from before there is an opening to its archive: people act, a browser looks on and is cut off once. */
+
 import { execFile } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import { mkdir } from 'node:fs/promises';
@@ -29,9 +30,10 @@ import { numberOf, type OpeningState } from '../../server/core/opening/state.ts'
 import type { OpeningList } from '../../server/core/seal/opening-list.ts';
 import { type Down, DownSchema } from '../../server/core/wire/down.ts';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
-import { command, LOT, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
+import { command, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
 import { until } from '../support/recorder.ts';
+import { LOT } from '../support/roadworks.ts';
 import t from '../support/tap.ts';
 import { type Visitor, visit } from './visitor.ts';
 

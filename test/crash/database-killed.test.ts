@@ -4,25 +4,20 @@ import { ApiError, type CommandAnswer } from '../../server/cli/client/api.ts';
 import { createOpening, headSeen } from '../../server/cli/person/act.ts';
 import type { Person } from '../../server/cli/person/person.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
-import { formatInstant } from '../../server/core/log/instant.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
-import { type Cluster, SUPERUSER, startCluster } from '../../server/store/cluster.ts';
-import { makeDatabase } from '../../server/store/connect.ts';
-import { openPool, type Sql } from '../../server/store/driver.ts';
-import { migrateUp } from '../../server/store/migrate.ts';
 import { systemWorld } from '../../server/world.ts';
 import { newFolder } from '../support/folder.ts';
-import { lineTo } from '../support/line.ts';
+import { ownPostgres } from '../support/own-postgres.ts';
+import { roadworks } from '../support/roadworks.ts';
 import { type Assertions, checkTree, entriesOf, exportAndVerify } from '../support/server-log.ts';
-import { LOT, makeTown } from '../support/server-people.ts';
+import { makeTown } from '../support/server-people.ts';
 import { startServer } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 
 const OPENING = 'away-1';
 const PLATFORM = 'kaibiao.test';
 const ORIGIN = openingOrigin(PLATFORM, OPENING);
-const DATABASE = 'kaibiao';
 /** Commands of one burst, and how many of them are answered when the blow falls. */
 const BURST = 24;
 const ANSWERED_BEFORE = 6;
@@ -30,18 +25,11 @@ const HOUR_MS = 3_600_000;
 
 t.setTimeout(100_000);
 const folder = await newFolder(t, 'away');
-const clusterFolder = join(folder, 'postgres');
-let cluster: Cluster = await startCluster({ folder: clusterFolder });
-t.teardown(() => cluster.leave());
-const { owner } = await makeDatabase(cluster, DATABASE);
-await migrateUp(owner);
-// Its socket lies elsewhere after each start; the line finds it there.
-const place = { host: cluster.host, port: cluster.port, database: DATABASE, user: 'kaibiao_app' };
-const line = await lineTo(t, place);
+const postgres = await ownPostgres(t, folder);
 const town = await makeTown(join(folder, 'town'));
 const server = await startServer(t, {
   ...town.settings,
-  DATABASE_URL: `postgres://kaibiao_app@localhost:${place.port}/${DATABASE}?host=${encodeURIComponent(line.place.host)}`,
+  DATABASE_URL: postgres.url,
   KAIBIAO_DATA: join(folder, 'data'),
   KAIBIAO_PLATFORM: PLATFORM,
   KAIBIAO_PORT: '0',
@@ -52,15 +40,7 @@ const server = await startServer(t, {
 });
 const officials = await town.enterOfficials(server.url);
 const { host } = officials;
-const details = {
-  title: '道路工程',
-  project: { code: 'P-1', name: '道路工程' },
-  lot: { code: LOT, name: '第一标段' },
-  tenderer: '招标人',
-  agency: '代理机构',
-  place: '开标一室',
-  deadlineAt: formatInstant(systemWorld.now() + HOUR_MS),
-};
+const details = roadworks(systemWorld.now() + HOUR_MS);
 const policy = PROFILES.rehearsal.defaults;
 await createOpening(host, {
   openingId: OPENING,
@@ -69,16 +49,6 @@ await createOpening(host, {
   policy,
   assignments: Object.entries(officials).map(([role, { account }]) => ({ role, account })),
 });
-
-/** A pool of the test's own, past the line. */
-async function look<Found>(at: (sql: Sql) => Promise<Found>): Promise<Found> {
-  const sql = openPool({ host: cluster.host, port: cluster.port, database: DATABASE, user: SUPERUSER }, 2);
-  try {
-    return await at(sql);
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
-}
 
 /** A signed command, to be sent as often as it takes. */
 async function amendment(person: Person, title: string): Promise<() => Promise<CommandAnswer>> {
@@ -128,7 +98,7 @@ async function strike(
   const again = await Promise.all(send.map((sendOne) => sendOne()));
   t.strictSame(again, answers, 'who asks again gets the first answer again');
   amended += BURST;
-  const { ok, titlesOnLog } = await look(async (sql) => {
+  const { ok, titlesOnLog } = await postgres.asSuperuser(async (sql) => {
     const entries = await entriesOf(sql, ORIGIN);
     const notes = answers.flatMap(({ checkpoint }) => (checkpoint === null ? [] : [checkpoint]));
     await checkTree(t, sql, ORIGIN, notes);
@@ -145,7 +115,7 @@ const titleOf = ({ body }: { body: Readonly<Record<string, unknown>> }) =>
 
 t.test('cut after COMMIT was sent and before it was answered, again and again', async (t) => {
   const cutAll = async (): Promise<void> => {
-    for (let cuts = 0; cuts < 6; cuts++) await line.cutBefore('COMMIT\0');
+    for (let cuts = 0; cuts < 6; cuts++) await postgres.line.cutBefore('COMMIT\0');
   };
   await strike(t, 'commit', cutAll, 0);
   t.match(server.output(), /a round failed/, 'a round of the recorder was among them');
@@ -153,23 +123,23 @@ t.test('cut after COMMIT was sent and before it was answered, again and again', 
 
 t.test('every connection cut, and every backend terminated', async (t) => {
   await strike(t, 'cut', async () => {
-    line.cut();
-    await look((sql) => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'kaibiao_app'`);
+    postgres.line.cut();
+    await postgres.asSuperuser(
+      (sql) => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'kaibiao_app'`,
+    );
   });
 });
 
 t.test('PostgreSQL killed and started again on the same files', async (t) => {
   await strike(t, 'killed', async () => {
-    process.kill(cluster.pid, 'SIGKILL');
-    cluster = await startCluster({ folder: clusterFolder });
-    place.host = cluster.host;
+    await postgres.killAndStart();
   });
 });
 
 t.test('the same process serves on, and the log verifies', async (t) => {
   const state = await catchUp(host, OPENING, 'host');
   t.equal(state.phase, 'Draft');
-  await look(async (sql) => {
+  await postgres.asSuperuser(async (sql) => {
     const standing = await exportAndVerify(t, sql, {
       url: server.url,
       openingId: OPENING,

@@ -14,21 +14,17 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import type { Down } from '../../server/core/wire/down.ts';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
-import { type Cluster, SUPERUSER, startCluster } from '../../server/store/cluster.ts';
-import { makeDatabase } from '../../server/store/connect.ts';
-import { openPool, type Sql } from '../../server/store/driver.ts';
-import { migrateUp } from '../../server/store/migrate.ts';
 import { systemWorld } from '../../server/world.ts';
 import { newFolder } from '../support/folder.ts';
-import { lineTo } from '../support/line.ts';
 import { startFront } from '../support/nginx.ts';
+import { ownPostgres } from '../support/own-postgres.ts';
+import { roadworks } from '../support/roadworks.ts';
 import { checkTree, entriesOf, exportAndVerify } from '../support/server-log.ts';
-import { LOT, makeTown, publishOpening } from '../support/server-people.ts';
+import { makeTown, publishOpening } from '../support/server-people.ts';
 import { freePort, type ServerProcess, startServer } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 
 const PLATFORM = 'kaibiao.test';
-const DATABASE = 'kaibiao';
 /** One opening goes through its window; another, a draft, takes a stream of acts all the while. */
 const OPENING = 'several-1';
 const STREAM = 'stream-1';
@@ -43,14 +39,7 @@ const LINES = 4;
 
 t.setTimeout(150_000);
 const folder = await newFolder(t, 'several');
-const clusterFolder = join(folder, 'postgres');
-let cluster: Cluster = await startCluster({ folder: clusterFolder });
-t.teardown(() => cluster.leave());
-const { owner } = await makeDatabase(cluster, DATABASE);
-await migrateUp(owner);
-// Its socket lies elsewhere after each start; the line finds it there.
-const place = { host: cluster.host, port: cluster.port, database: DATABASE, user: 'kaibiao_app' };
-const line = await lineTo(t, place);
+const postgres = await ownPostgres(t, folder);
 const town = await makeTown(join(folder, 'town'));
 const ports = [await freePort(), await freePort()] as const;
 const ALL = [0, 1] as const;
@@ -60,7 +49,7 @@ const front = `http://127.0.0.1:${frontPort}`;
 const urls = ports.map((port) => `http://127.0.0.1:${port}`);
 const settings = {
   ...town.settings,
-  DATABASE_URL: `postgres://kaibiao_app@localhost:${place.port}/${DATABASE}?host=${encodeURIComponent(line.place.host)}`,
+  DATABASE_URL: postgres.url,
   KAIBIAO_DATA: join(folder, 'data'),
   KAIBIAO_PLATFORM: PLATFORM,
   KAIBIAO_PUBLIC_ORIGIN: front,
@@ -113,16 +102,6 @@ function pause(ms: number): Promise<void> {
   });
 }
 
-/** A pool of the test's own, past the line. */
-async function look<Found>(at: (sql: Sql) => Promise<Found>): Promise<Found> {
-  const sql = openPool({ host: cluster.host, port: cluster.port, database: DATABASE, user: SUPERUSER }, 2);
-  try {
-    return await at(sql);
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
-}
-
 await leader();
 /** The program of somebody who reaches one process past the front, under the front's name. */
 const past =
@@ -142,15 +121,7 @@ const bidders = await Promise.all(
 const lodgers = [1 - (await leader()), FRONT];
 const people = bidders.map(({ person }) => person);
 const sealed = await Promise.all(bidders.map((bidder, index) => town.seal(bidder, `${index + 1}000000.00`)));
-const draft = {
-  title: '道路工程',
-  project: { code: 'P-1', name: '道路工程' },
-  lot: { code: LOT, name: '第一标段' },
-  tenderer: '招标人',
-  agency: '代理机构',
-  place: '开标一室',
-  deadlineAt: formatInstant(systemWorld.now() + HOUR_MS),
-};
+const draft = roadworks(systemWorld.now() + HOUR_MS);
 const policy = PROFILES.rehearsal.defaults;
 await createOpening(host, {
   openingId: STREAM,
@@ -259,7 +230,7 @@ async function moreAcknowledged(count: number): Promise<void> {
 
 /** Asserts: each acknowledged act is on the log once, nothing else is, and every viewer has every entry once and in order. */
 async function checkStream(t: Pick<Test, 'strictSame' | 'equal' | 'ok'>): Promise<void> {
-  const entries = await look((sql) => entriesOf(sql, STREAM_ORIGIN));
+  const entries = await postgres.asSuperuser((sql) => entriesOf(sql, STREAM_ORIGIN));
   const titles = entries.flatMap(({ type, body }) =>
     type === 'DraftAmended' ? [String((body['details'] as { title?: unknown }).title)] : [],
   );
@@ -326,9 +297,7 @@ t.test('a rolling restart: one after the other is stopped and started again, und
 t.test('PostgreSQL is killed and started again under load, and everyone recovers', async (t) => {
   const stop = stream();
   await moreAcknowledged(3);
-  process.kill(cluster.pid, 'SIGKILL');
-  cluster = await startCluster({ folder: clusterFolder });
-  place.host = cluster.host;
+  await postgres.killAndStart();
   await moreAcknowledged(8);
   await stop();
   await leader();
@@ -338,10 +307,10 @@ t.test('PostgreSQL is killed and started again under load, and everyone recovers
 t.test('every session that listens, and the leader’s own, is ended', async (t) => {
   const stop = stream();
   await moreAcknowledged(3);
-  const ended = await look(
+  const ended = await postgres.asSuperuser(
     (sql) => sql`
       SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
-      WHERE a.datname = ${DATABASE} AND (a.query ILIKE 'listen%'
+      WHERE a.datname = current_database() AND (a.query ILIKE 'listen%'
         OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.objid = 7301002))`,
   );
   t.ok(ended.length >= 5, `${ended.length} sessions`);
@@ -353,7 +322,7 @@ t.test('every session that listens, and the leader’s own, is ended', async (t)
 
 t.test('a leader that hangs loses its lease; when it comes to itself it can write nothing more', async (t) => {
   const hung = await leader();
-  const termOf = () => look((sql) => sql<{ term: number }[]>`SELECT term FROM leadership`);
+  const termOf = () => postgres.asSuperuser((sql) => sql<{ term: number }[]>`SELECT term FROM leadership`);
   const [before] = await termOf();
   const pid = servers[hung]?.pid ?? 0;
   process.kill(pid, 'SIGSTOP');
@@ -382,7 +351,7 @@ t.test(
     const state = await waitFor(host, OPENING, 'host', ({ phase }) => phase === 'Attribution');
     t.equal(state.bids.filter(({ attempts }) => attempts.some(({ outcome }) => outcome === 'decrypted')).length, 2);
     await act(host, OPENING, { type: 'AnnouncePrices', role: 'host', data: {} });
-    await look(async (sql) => {
+    await postgres.asSuperuser(async (sql) => {
       const entries = await entriesOf(sql, ORIGIN);
       t.equal(entries.filter(({ type }) => type === 'PricesAnnounced').length, 1);
       const closed = entries.filter(({ type }) => type === 'WindowClosed');

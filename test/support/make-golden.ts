@@ -3,6 +3,7 @@
  *
  * Run: `node --import=tsx test/support/make-golden.ts`; not part of the tests. Every log comes out different, and valid.
  */
+
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,8 +35,9 @@ import {
 } from '../../server/core/seal/decryption.ts';
 import { sha256 } from '../../server/hash.ts';
 import { systemWorld } from '../../server/world.ts';
-import { command, LOT, MINUTE, OPENING, type Platform, seal, startPlatform } from '../cli/person/platform.ts';
+import { command, MINUTE, OPENING, type Platform, seal, startPlatform } from '../cli/person/platform.ts';
 import { GOLDEN_FOLDER, type GoldenAbout, type GoldenKeys, goldenOf } from './golden-log.ts';
+import { LOT } from './roadworks.ts';
 
 const PLATFORM = 'kaibiao.test';
 const FAILED = 'zhangye-2026-002';

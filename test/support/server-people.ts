@@ -8,12 +8,10 @@ import { letIn } from '../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../server/cli/person/person.ts';
 import { openPem } from '../../server/cli/seal/held-key.ts';
 import { sealBid } from '../../server/cli/seal/seal.ts';
-import { formatInstant } from '../../server/core/log/instant.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import { CEK_BYTES } from '../../server/core/seal/commitments.ts';
 import { systemWorld } from '../../server/world.ts';
-
-export const LOT = 'LOT-1';
+import { LOT, roadworks } from './roadworks.ts';
 
 const OFFICIALS = {
   host: { creditCode: demoCreditCode(1), organisation: '代理', name: '主持', personId: 'A1' },
@@ -143,15 +141,7 @@ export async function publishOpening(officials: Officials, openingId: string, ti
   await createOpening(officials.host, {
     openingId,
     profile: 'rehearsal',
-    details: {
-      title: '道路工程',
-      project: { code: 'P-1', name: '道路工程' },
-      lot: { code: LOT, name: '第一标段' },
-      tenderer: '招标人',
-      agency: '代理机构',
-      place: '开标一室',
-      deadlineAt: formatInstant(deadlineAt),
-    },
+    details: roadworks(deadlineAt),
     policy: { ...PROFILES.rehearsal.defaults, minimumBidders: 1, archiveAfterMs: 0, ...windows },
     assignments: Object.entries(officials).map(([role, { account }]) => ({ role, account })),
   });

@@ -23,7 +23,7 @@ import { sha256 } from '../../../server/hash.ts';
 import { verifyJwsSignature } from '../../../server/identity/signature.ts';
 import { systemWorld } from '../../../server/world.ts';
 import { verifyEd25519 } from '../../support/log-fixtures.ts';
-import { LOT } from '../../support/server-people.ts';
+import { LOT } from '../../support/roadworks.ts';
 import { type BulkBidder, makeBulkCa } from './certificates.ts';
 import { pooled } from './pooled.ts';
 

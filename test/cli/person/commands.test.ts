@@ -3,31 +3,18 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDemoCa, demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
-import type { Io } from '../../../server/cli/io.ts';
-import { main } from '../../../server/cli/main.ts';
-import { formatInstant } from '../../../server/core/log/instant.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { roadworks } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
-import { command, holderOf, LOT, listOf, MINUTE, OPENING, startPlatform } from './platform.ts';
+import { terminal } from '../../support/terminal.ts';
+import { command, holderOf, listOf, MINUTE, OPENING, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
 const { world, officials, ca, url } = platform;
 const file = (name: string) => join(platform.folder, name);
 
 /** Runs the command line as somebody: with the keys of a folder, or as the arguments say. */
-async function run(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    world,
-    fetch,
-    askSecret: async () => 'secret',
-  };
-  const code = await main(argv, io);
-  return { code, out: out.join('\n'), err: err.join('\n') };
-}
+const run = terminal(world, 'secret');
 const as = (name: string) => ['--url', url, '--keys', file(name)];
 const done = { code: EXIT.done, err: '' };
 
@@ -59,15 +46,7 @@ t.test('an operator lets the host in, who drafts and publishes', async (t) => {
     { account: witness.account, role: 'witness' },
     { account: supervisor.account, role: 'supervisor' },
   ];
-  const details = {
-    title: '道路工程',
-    project: { code: 'P-1', name: '道路工程' },
-    lot: { code: LOT, name: '第一标段' },
-    tenderer: '招标人',
-    agency: '代理机构',
-    place: '开标一室',
-    deadlineAt: formatInstant(world.now() + 15 * MINUTE),
-  };
+  const details = roadworks(world.now() + 15 * MINUTE);
   const policy = { ...PROFILES.rehearsal.defaults, minimumBidders: 1, checkInLeadMs: 10 * MINUTE };
   const draft = { openingId: OPENING, profile: 'rehearsal', details, policy, assignments };
   await writeFile(file('opening.json'), JSON.stringify(draft));

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
-import type { Io } from '../../../server/cli/io.ts';
-import { main } from '../../../server/cli/main.ts';
 import { commitShare, showShare } from '../../../server/cli/person/drawing.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
@@ -13,6 +11,7 @@ import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { openingOrigin } from '../../../server/core/log/origin.ts';
 import type { Policy } from '../../../server/core/opening/policy.ts';
 import t from '../../support/tap.ts';
+import { terminal } from '../../support/terminal.ts';
 import { command, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const DRAW: Policy['draw'] = {
@@ -31,18 +30,7 @@ const [first, second] = people as [Person, Person];
 for (const [index, person] of people.entries())
   await lodge(person, OPENING, { envelope: await seal(platform, person, `${index + 1}000000.00`) });
 
-async function run(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    world,
-    fetch,
-    askSecret: async () => '',
-  };
-  return { code: await main(argv, io), out: out.join('\n'), err: err.join('\n') };
-}
+const run = terminal(world);
 
 t.test('nothing is promised before the drawing', async (t) => {
   await platform.passUntil(OPENING, 'Sealed');

@@ -12,7 +12,6 @@ import { openPem } from '../../../server/cli/seal/held-key.ts';
 import { sealBid } from '../../../server/cli/seal/seal.ts';
 import { readConfig } from '../../../server/config.ts';
 import type { JsonObject } from '../../../server/core/log/canonical.ts';
-import { formatInstant } from '../../../server/core/log/instant.ts';
 import { type Policy, PROFILES } from '../../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';
 import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
@@ -20,11 +19,11 @@ import { start } from '../../../server/main.ts';
 import { type TestDatabase, testDb } from '../../support/database.ts';
 import { newFolder } from '../../support/folder.ts';
 import { until } from '../../support/recorder.ts';
+import { LOT, roadworks } from '../../support/roadworks.ts';
 import { type JumpingWorld, jumpingWorld } from './jumping-world.ts';
 
 export const OPENING = 'zhangye-2026-001';
 export const MINUTE = 60_000;
-export const LOT = 'LOT-1';
 const START = Date.parse('2026-03-02T00:00:00.000Z');
 /** Below the outage tolerance, so that a jump looks like time and not like an outage. */
 const STEP_MS = 50_000;
@@ -142,15 +141,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     await createOpening(host, {
       openingId,
       profile: 'rehearsal',
-      details: {
-        title: '道路工程',
-        project: { code: 'P-1', name: '道路工程' },
-        lot: { code: LOT, name: '第一标段' },
-        tenderer: '招标人',
-        agency: '代理机构',
-        place: '开标一室',
-        deadlineAt: formatInstant(world.now() + deadlineMs),
-      },
+      details: roadworks(world.now() + deadlineMs),
       policy: {
         ...PROFILES.rehearsal.defaults,
         minimumBidders: 1,

@@ -5,8 +5,6 @@ import { heldKeyAgent } from '../../../server/cli/client/key-agent.ts';
 import { writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
-import type { Io } from '../../../server/cli/io.ts';
-import { main } from '../../../server/cli/main.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
@@ -23,6 +21,7 @@ import { numberOf } from '../../../server/core/opening/state.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { until } from '../../support/recorder.ts';
 import t from '../../support/tap.ts';
+import { terminal } from '../../support/terminal.ts';
 import { command, heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
@@ -41,18 +40,7 @@ for (const [index, person] of people.entries())
 
 const total = (amount: string) => ({ kind: 'total', amount, currency: 'CNY', unit: '元', inWords: '' }) as const;
 
-async function run(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    world,
-    fetch,
-    askSecret: async () => '',
-  };
-  return { code: await main(argv, io), out: out.join('\n'), err: err.join('\n') };
-}
+const run = terminal(world);
 
 /** Which fields of received quotes the server shows a person in this role, by round. */
 async function quoteFields(person: Person, role: 'supervisor' | 'bidder' | 'host'): Promise<string[]> {

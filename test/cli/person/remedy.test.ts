@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { heldKeyAgent } from '../../../server/cli/client/key-agent.ts';
 import { writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
-import type { Io } from '../../../server/cli/io.ts';
-import { main } from '../../../server/cli/main.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
@@ -13,6 +11,7 @@ import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { makeBackup, readBackup, submitBackup } from '../../../server/cli/person/remedy.ts';
 import { isDecrypted, numberOf } from '../../../server/core/opening/state.ts';
 import t from '../../support/tap.ts';
+import { terminal } from '../../support/terminal.ts';
 import { command, heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
@@ -28,18 +27,7 @@ for (const [index, person] of people.entries())
   await lodge(person, OPENING, { envelope: await seal(platform, person, `${index + 1}000000.00`) });
 const kept = await makeBackup(second, OPENING);
 
-async function run(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    world,
-    fetch,
-    askSecret: async () => '',
-  };
-  return { code: await main(argv, io), out: out.join('\n'), err: err.join('\n') };
-}
+const run = terminal(world);
 
 t.test('a backup is in form or is none', async (t) => {
   t.match(kept, { v: 1, openingId: OPENING, contentKey: /^[\w-]{43}$/ });

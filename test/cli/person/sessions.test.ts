@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
-import type { Io } from '../../../server/cli/io.ts';
-import { main } from '../../../server/cli/main.ts';
 import { act, createOpening } from '../../../server/cli/person/act.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';
@@ -15,6 +13,7 @@ import { formatInstant } from '../../../server/core/log/instant.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
 import { openBrowser } from '../../support/browser.ts';
 import t from '../../support/tap.ts';
+import { terminal } from '../../support/terminal.ts';
 import { MINUTE, OPENING, startPlatform } from './platform.ts';
 
 const SESSION = { id: 'hall-1-morning', title: '上午场' };
@@ -49,18 +48,7 @@ function draft(by: Person, openingId: string, session?: typeof SESSION) {
   });
 }
 
-async function run(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    world,
-    fetch,
-    askSecret: async () => '',
-  };
-  return { code: await main(argv, io), out: out.join('\n'), err: err.join('\n') };
-}
+const run = terminal(world);
 
 t.test('lots of one session are found together once they are published, and led by one host', async (t) => {
   for (const lot of LOTS) await draft(host, lot, SESSION);

@@ -1,12 +1,11 @@
 /** Two of three holders open the second layer on the real server: the ceremony, bids of two layers good and bad, a wrong share, and the log that anyone verifies. */
+
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
-import type { Io } from '../../../server/cli/io.ts';
-import { main } from '../../../server/cli/main.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
 import { acknowledge, deal, giveShare, offerKey, openingCertificateOf } from '../../../server/cli/person/holding.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
@@ -24,9 +23,11 @@ import { openingListDisclosure } from '../../../server/core/seal/commitments.ts'
 import { startEnvelope } from '../../../server/core/seal/envelope.ts';
 import { shareCommit } from '../../../server/core/seal/opening-key.ts';
 import { sha256 } from '../../../server/hash.ts';
+import { LOT } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
+import { terminal } from '../../support/terminal.ts';
 import { archiveOf } from '../../vault/bids.ts';
-import { command, LOT, listOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
+import { command, listOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
 const { officials, ca, url, world } = platform;
@@ -40,18 +41,7 @@ await platform.draft(OPENING, 15 * MINUTE, {
 const people = await Promise.all([0, 1, 2, 3].map((index) => platform.bidder(index)));
 const [good, silent, flat, broken] = people as [Person, Person, Person, Person];
 
-async function run(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    world,
-    fetch,
-    askSecret: async () => '',
-  };
-  return { code: await main(argv, io), out: out.join('\n'), err: err.join('\n') };
-}
+const run = terminal(world);
 
 /** The witness at a terminal, with keys in a folder of its own and another session. */
 const keys = join(platform.folder, 'witness');

@@ -1,0 +1,50 @@
+/** A PostgreSQL of a test's own, that it may kill and start again, with a line to it that it may cut. */
+import { join } from 'node:path';
+import { type Cluster, SUPERUSER, startCluster } from '../../server/store/cluster.ts';
+import { makeDatabase } from '../../server/store/connect.ts';
+import { openPool, type Sql } from '../../server/store/driver.ts';
+import { migrateUp } from '../../server/store/migrate.ts';
+import { type Line, lineTo } from './line.ts';
+
+const DATABASE = 'kaibiao';
+
+type Teardown = { teardown(act: () => Promise<void>): void };
+
+export type OwnPostgres = {
+  /** Between the server and the database. */
+  readonly line: Line;
+  /** What a server is told of it: the way over the line. */
+  readonly url: string;
+  /** Kills it with SIGKILL and starts it again on the same files; the line finds it. */
+  killAndStart(): Promise<void>;
+  /** Asks something with every right, past the line. */
+  asSuperuser<Value>(ask: (sql: Sql) => Promise<Value>): Promise<Value>;
+};
+
+export async function ownPostgres(t: Teardown, folder: string): Promise<OwnPostgres> {
+  const files = join(folder, 'postgres');
+  let cluster: Cluster = await startCluster({ folder: files });
+  t.teardown(() => cluster.leave());
+  const { owner } = await makeDatabase(cluster, DATABASE);
+  await migrateUp(owner);
+  const place = { host: cluster.host, port: cluster.port, database: DATABASE, user: 'kaibiao_app' };
+  const line = await lineTo(t, place);
+  return {
+    line,
+    url: `postgres://${place.user}@localhost:${place.port}/${DATABASE}?host=${encodeURIComponent(line.place.host)}`,
+    async killAndStart() {
+      process.kill(cluster.pid, 'SIGKILL');
+      cluster = await startCluster({ folder: files });
+      // its socket lies elsewhere after each start
+      place.host = cluster.host;
+    },
+    async asSuperuser(ask) {
+      const sql = openPool({ host: cluster.host, port: cluster.port, database: DATABASE, user: SUPERUSER }, 2);
+      try {
+        return await ask(sql);
+      } finally {
+        await sql.end({ timeout: 1 });
+      }
+    },
+  };
+}
