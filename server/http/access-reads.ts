@@ -9,16 +9,14 @@ import { recordRead } from './access.ts';
 import { callerOf, callers, needRole } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
-import { AfterText, strict } from './schemas.ts';
-
-const DEFAULT_LIMIT = 200;
+import { AfterText, DEFAULT_LIMIT, LimitText, strict } from './schemas.ts';
 
 const Query = Type.Object(
   {
     opening: Type.Optional(OpeningId),
     role: Type.Optional(Type.Enum(['auditor'], { description: 'everyone’s reads of `opening`, not only one’s own' })),
     after: Type.Optional(AfterText),
-    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|[1-4][0-9]{2}|500)$', description: '1 to 500' })),
+    limit: Type.Optional(LimitText),
   },
   strict,
 );

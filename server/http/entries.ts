@@ -4,14 +4,12 @@ import { recordRead } from './access.ts';
 import { callers, creditCodeOf, isOfficial, readingRole } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
-import { AfterText, DisclosuresSchema, OpeningParams, RoleName, strict } from './schemas.ts';
-
-const DEFAULT_LIMIT = 200;
+import { AfterText, DEFAULT_LIMIT, DisclosuresSchema, LimitText, OpeningParams, RoleName, strict } from './schemas.ts';
 
 const Query = Type.Object(
   {
     after: Type.Optional(AfterText),
-    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|[1-4][0-9]{2}|500)$', description: '1 to 500' })),
+    limit: Type.Optional(LimitText),
     role: Type.Optional(RoleName),
   },
   strict,

@@ -244,8 +244,8 @@ const HTTP_PROBLEMS = {
   too_many_requests: { status: 429, en: 'Too many requests; please wait a little.', zh: '请求过于频繁，请稍候。' },
   too_many_sockets: {
     status: 429,
-    en: 'This session, or this address, holds as many sockets as it may.',
-    zh: '该会话或该网络地址的连接数已达上限。',
+    en: 'This session, this address, or all who look on without a ticket, hold as many sockets as they may.',
+    zh: '该会话、该网络地址或全部无凭票观看者的连接数已达上限。',
   },
   too_many_viewers: {
     status: 503,

@@ -18,13 +18,21 @@ export type LimitKind = (typeof LIMIT_KINDS)[number];
  */
 const FOR_EACH_PERSON = { general: 20, login: 4, vital: 4, files: 150 } as const satisfies Record<LimitKind, number>;
 
+/** Shares of the hall's sockets that all who brought no ticket may hold together, and each address of them. */
+const HALL_WITHOUT_TICKET = 3 / 4;
+const HALL_OF_AN_ADDRESS = 1 / 2;
 /** Sockets that one session may hold: a supervisor with every opening of a morning before it (domain §8). */
 export const SOCKETS_OF_A_SESSION = 100;
-/** Callers counted apart in one minute; whoever comes beyond shares one count, so that memory stays bounded. */
+/**
+ * Callers with a credential, and as many without, counted apart in one minute; whoever comes beyond shares one count with his like, so
+ * that memory stays bounded and no crowd without credentials crowds out those who have one.
+ */
 export const CALLERS_LIMIT = 100_000;
 
 /** Who is counted: a key that a token was issued to, an address, or the address of tokens that nobody issued. */
 export type CountedAs = `key ${string}` | `address ${string}` | `stranger ${string}`;
+/** Whose socket it is: a session's, or of somebody who brought no ticket. */
+export type SeatedAs = `session ${string}` | `address ${string}`;
 
 export type Limits = {
   /**
@@ -34,7 +42,7 @@ export type Limits = {
    */
   take(kind: LimitKind, who: CountedAs): number | null;
   /** Takes a seat for a socket. Returns: what gives it back, once however often it is called; null when there is none left. */
-  takeSocket(who: CountedAs): (() => void) | null;
+  takeSocket(who: SeatedAs): (() => void) | null;
 };
 
 export type LimitsDependencies = {
@@ -55,33 +63,41 @@ export type LimitsDependencies = {
 export function createLimits({ world, config }: LimitsDependencies): Limits {
   const { requestsPerMinute, peoplePerAddress, socketLimit } = config;
   let minute = Number.NaN;
-  let counts = new Map<string, number>();
-  const sockets = new Map<CountedAs, number>();
+  const noCounts = () => ({ withCredential: new Map<string, number>(), without: new Map<string, number>() });
+  let all = noCounts();
+  const sockets = new Map<SeatedAs, number>();
+  let withoutTicket = 0;
+  const shareOf = (share: number): number => Math.max(1, Math.floor(socketLimit * share));
 
   return {
     take(kind, who) {
       const now = world.now();
       if (Math.floor(now / MINUTE_MS) !== minute) {
         minute = Math.floor(now / MINUTE_MS);
-        counts = new Map();
+        all = noCounts();
       }
+      const hasCredential = who.startsWith('key ');
+      const counts = hasCredential ? all.withCredential : all.without;
       const own = `${kind} ${who}`;
       const key = counts.has(own) || counts.size < CALLERS_LIMIT ? own : `${kind} everyone else`;
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
-      const most = who.startsWith('key ') ? requestsPerMinute : FOR_EACH_PERSON[kind] * peoplePerAddress;
+      const most = hasCredential ? requestsPerMinute : FOR_EACH_PERSON[kind] * peoplePerAddress;
       return count <= most ? null : Math.max(1, Math.ceil(((minute + 1) * MINUTE_MS - now) / 1000));
     },
     takeSocket(who) {
       const held = sockets.get(who) ?? 0;
-      // One address may look on a lot, but leaves half of the hall to the others.
-      const most = who.startsWith('key ') ? SOCKETS_OF_A_SESSION : Math.max(1, Math.floor(socketLimit / 2));
-      if (held >= most) return null;
+      const hasTicket = who.startsWith('session ');
+      if (held >= (hasTicket ? SOCKETS_OF_A_SESSION : shareOf(HALL_OF_AN_ADDRESS))) return null;
+      // However many addresses look on, those who take part find a seat.
+      if (!hasTicket && withoutTicket >= shareOf(HALL_WITHOUT_TICKET)) return null;
+      if (!hasTicket) withoutTicket += 1;
       sockets.set(who, held + 1);
       let isHeld = true;
       return () => {
         if (!isHeld) return;
         isHeld = false;
+        if (!hasTicket) withoutTicket -= 1;
         const left = (sockets.get(who) ?? 1) - 1;
         if (left === 0) sockets.delete(who);
         else sockets.set(who, left);

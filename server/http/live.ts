@@ -72,10 +72,10 @@ async function admit(
   checkOrigin(dependencies, request.headers.origin, ticket !== null);
   const viewer = ticket === null ? nobody(openingId) : await viewerOf(dependencies, openingId, ticket);
   const { account, role, sessionId } = viewer;
-  const leave = limits.takeSocket(sessionId === null ? `address ${networkOf(request.ip)}` : `key ${sessionId}`);
+  const leave = limits.takeSocket(sessionId === null ? `address ${networkOf(request.ip)}` : `session ${sessionId}`);
   if (leave === null) throw new ProblemError('too_many_sockets');
   // The connection outlives the upgrade, and is what a socket costs; a request that is injected has none.
-  if (request.raw.socket instanceof EventEmitter) request.raw.socket.once('close', leave);
+  if (request.raw.socket instanceof EventEmitter) leaveWith(request.raw.socket, leave);
   try {
     const room = await hall.room(openingId);
     if (room === null) throw new ProblemError('no_such_opening');
@@ -86,6 +86,16 @@ async function admit(
     leave();
     throw error;
   }
+}
+
+/**
+ * Gives a seat back when its connection is gone.
+ *
+ * Why: who hung up while his ticket was looked at has closed already, and will not do so again.
+ */
+export function leaveWith(connection: EventEmitter & { readonly destroyed: boolean }, leave: () => void): void {
+  connection.once('close', leave);
+  if (connection.destroyed) leave();
 }
 
 /** The ticket among the subprotocols offered, or null. Throws: ProblemError subprotocol_missing, ticket_unknown. */

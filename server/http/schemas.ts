@@ -15,6 +15,10 @@ export const CommandId = Type.String({ pattern: '^[\\x21-\\x7e]{1,128}$' });
 export const RoleName = Type.Enum(PEOPLE);
 /** Queries are text; a number in one is written without sign, leading zeros or exponent. */
 export const AfterText = Type.String({ pattern: '^(-1|0|[1-9][0-9]{0,14})$' });
+/** How many of a list, as text. */
+export const LimitText = Type.String({ pattern: '^([1-9][0-9]?|[1-4][0-9]{2}|500)$', description: '1 to 500' });
+/** How many when nothing is said. */
+export const DEFAULT_LIMIT = 200;
 export const Base64Text = Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 65_536 });
 
 export const OpeningParams = Type.Object({ openingId: OpeningId }, strict);

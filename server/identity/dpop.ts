@@ -29,12 +29,14 @@ export type RememberProof = (proof: SeenProof) => Promise<boolean>;
 
 /** The memory in this database: a proof is good once for all processes. Those of one turn are written together. */
 export function createProofMemory(sql: Sql): RememberProof {
+  // Written in one order everywhere: two processes that were shown the same proofs wait for each other, and never both.
   return together<SeenProof, boolean>(PROOFS_AT_ONCE, async (proofs) => {
     const rows = await sql<{ jkt: string; jti: string }[]>`
       INSERT INTO dpop_seen (jkt, jti, expires_at)
       SELECT jkt, jti, expires_at
       FROM unnest(${proofs.map(({ jkt }) => jkt)}::text[], ${proofs.map(({ jti }) => jti)}::text[],
                   ${proofs.map(({ expiresAt }) => expiresAt)}::bigint[]) AS p (jkt, jti, expires_at)
+      ORDER BY jkt, jti
       ON CONFLICT DO NOTHING RETURNING jkt, jti`;
     const fresh = new Set(rows.map(({ jkt, jti }) => `${jkt} ${jti}`));
     // Of two that came together under one id the first is taken.

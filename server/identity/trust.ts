@@ -106,8 +106,12 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
       const anchors = await anchorsNow();
       const name = nameOf(question);
       const before = found.get(name);
-      if (before !== undefined && before.anchors === anchors)
-        if (before.after < question.at && question.at < before.before) return before.trusted;
+      const isKnown = before !== undefined && before.anchors === anchors;
+      if (isKnown && before.after < question.at && question.at < before.before) {
+        found.delete(name);
+        found.set(name, before);
+        return before.trusted;
+      }
       const trusted = checkCertificate(question, anchors);
       if ('refused' in trusted) return trusted;
       found.delete(name);

@@ -77,10 +77,11 @@ export function createRegisterProofs(
       const { disclosure, position, batch, seed, root, seq } = found;
       const leaves = await treeOf(batch, seed, root);
       const [entry] = await readEntries(sql, origin, seq, seq + 1);
+      if (entry === undefined) throw new LogDamagedError(origin, `entry ${seq} is missing`);
       return {
         act: disclosure,
         batch: { index: position, hashes: batchProof(sha256, leaves, position) },
-        entry: fromUtf8(entry?.bytes ?? new Uint8Array()),
+        entry: fromUtf8(entry.bytes),
         proof: await proofOf(sql, origin, seq, head.size, head.note),
       };
     },

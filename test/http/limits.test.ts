@@ -6,6 +6,7 @@ import {
   createLimits,
   LIMIT_KINDS,
   networkOf,
+  type SeatedAs,
   SOCKETS_OF_A_SESSION,
 } from '../../server/http/limits.ts';
 import t from '../support/tap.ts';
@@ -68,9 +69,20 @@ t.test('memory is bounded: callers beyond the limit share one count, those befor
   t.equal(take('general', 'key a third'), null);
 });
 
+t.test('a crowd without credentials leaves those who have one their own counts', async (t) => {
+  const { take } = bench({ requestsPerMinute: 1, peoplePerAddress: 1 });
+  for (let n = 0; n <= CALLERS_LIMIT; n++) take('vital', n % 2 === 0 ? `stranger ${n}` : `address ${n}`);
+  for (let n = 0; n < 4; n++) take('vital', 'address beyond');
+  t.equal(take('vital', 'address beyond too'), 60, 'those beyond share one count');
+  for (const who of ['key a', 'key b'] as const) {
+    t.equal(take('vital', who), null);
+    t.equal(take('vital', who), 60);
+  }
+});
+
 t.test('sockets: so many of a session, half of all for an address, given back once', async (t) => {
   const { takeSocket } = bench({ socketLimit: 7 });
-  const edge = (who: CountedAs, most: number): void => {
+  const edge = (who: SeatedAs, most: number): void => {
     const held = Array.from({ length: most }, () => takeSocket(who));
     t.notOk(held.includes(null), who);
     t.equal(takeSocket(who), null, `${who}: one more`);
@@ -79,10 +91,21 @@ t.test('sockets: so many of a session, half of all for an address, given back on
     t.ok(takeSocket(who), 'one went');
     t.equal(takeSocket(who), null, 'and only one, though it said so twice');
   };
-  edge('key a', SOCKETS_OF_A_SESSION);
+  edge('session a', SOCKETS_OF_A_SESSION);
   edge('address x', 3);
-  t.ok(takeSocket('key b'));
+  t.ok(takeSocket('session b'));
   t.ok(bench({ socketLimit: 1 }).takeSocket('address x'), 'a hall of one seat has one');
+});
+
+t.test('all who look on without a ticket leave a quarter of the seats to those who take part', async (t) => {
+  const { takeSocket } = bench({ socketLimit: 8 });
+  const taken = Array.from({ length: 6 }, (_, n) => takeSocket(`address ${n}`));
+  t.notOk(taken.includes(null));
+  t.equal(takeSocket('address 7'), null, 'the seventh');
+  t.ok(takeSocket('session a'));
+  taken[0]?.();
+  t.ok(takeSocket('address 7'));
+  t.equal(takeSocket('address 8'), null);
 });
 
 t.test('addresses: of IPv6 the line’s network, however it is written; of IPv4 the address', async (t) => {

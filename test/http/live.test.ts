@@ -1,4 +1,5 @@
 /** The live socket over a real connection: who is let in, what each is sent, and how it ends. */
+import { EventEmitter } from 'node:events';
 import { Check } from 'typebox/schema';
 import { WebSocket } from 'ws';
 import { readDisclosure } from '../../server/core/log/disclosure.ts';
@@ -7,6 +8,7 @@ import { accessOrigin } from '../../server/core/log/origin.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { type Down, DownSchema } from '../../server/core/wire/down.ts';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
+import { leaveWith } from '../../server/http/live.ts';
 import { until } from '../support/recorder.ts';
 import t from '../support/tap.ts';
 import { OPENING_ID, ORIGIN, setBench } from './bench.ts';
@@ -281,6 +283,20 @@ t.test('through check-in, sealing and roster: nobody learns anything before, eve
     Array.from({ length: size - 3 }, (_, n) => n + 3),
   );
   for (const viewing of [...early, late, resumed]) viewing.socket.close();
+});
+
+t.test('who hangs up while his ticket is looked at leaves his seat, as whoever hangs up later', async (t) => {
+  for (const isGone of [true, false]) {
+    const connection = Object.assign(new EventEmitter(), { destroyed: isGone });
+    if (isGone) connection.emit('close');
+    let left = 0;
+    leaveWith(connection, () => {
+      left += 1;
+    });
+    t.equal(left, isGone ? 1 : 0);
+    connection.emit('close');
+    t.ok(left >= 1);
+  }
 });
 
 t.test('more sockets than the limit are told to come back', async (t) => {

@@ -183,6 +183,8 @@ function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly
     if (type === 'BackupReceived') isInTime(remedyBy);
     if (type === 'QuoteReceived') isInTime(quotesBy);
     if (type === 'QuotesReleased') ends(quotesBy);
+    // earlier when nothing is left to remedy
+    if (type === 'RemedyClosed' && remedyBy !== null && at >= remedyBy) ends(remedyBy);
     if (type === 'LayerShareGiven' || type === 'LayerShareRefused') isInTime(sharesBy);
     if (type === 'UnsealingClosed' && body['why'] === 'shares_missing') ends(sharesBy);
     if (type === 'BidsSealed') ends(state?.deadlineAt ?? null);

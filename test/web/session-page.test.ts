@@ -1,5 +1,5 @@
 /** What the session's page derives before it draws anything: one chat out of several logs, and which lots there are. */
-import { chatOf, type LotLog } from '../../web/session/chat.ts';
+import { chatOf, type LotLog, SAID_AGAIN_MS } from '../../web/session/chat.ts';
 import { ASK_AGAIN_MS, type Finding, followLots } from '../../web/session/lots.ts';
 import { en } from '../../web/session/words-en.ts';
 import { zh } from '../../web/session/words-zh.ts';
@@ -49,6 +49,17 @@ t.test('what an official says in one lot after another is shown once, with its l
   // the same again in the same lot is said twice
   for (const { script } of lots.slice(0, 1)) later(script, SECOND).go('Say', toAll('休息五分钟'), host);
   t.equal(chatOf(logs()).length, 2);
+});
+
+t.test('the same words much later are said again', async (t) => {
+  for (const [ms, lines] of [
+    [SAID_AGAIN_MS, 1],
+    [SAID_AGAIN_MS + 1, 2],
+  ] as const) {
+    const one = reach('Decrypting').fork().go('Say', toAll('请稍候'), host);
+    const two = later(reach('Decrypting').fork(), ms).go('Say', toAll('请稍候'), host);
+    t.equal(chatOf([lotOf('lot-1', one), lotOf('lot-2', two)]).length, lines, `${ms} ms later`);
+  }
 });
 
 t.test('bidders who say the same are two bidders', async (t) => {

@@ -1,6 +1,9 @@
 /** What is said to all in the rooms of one session, brought together in the order of time; every line stands on the log of its lot. */
 import type { HeldEntry } from '../replica/replica.ts';
 
+/** What an official says again in another lot within so long is one message to both, ms. */
+export const SAID_AGAIN_MS = 10_000;
+
 /** The public messages and notices of one lot's log, as this page has verified them. */
 export type LotLog = { readonly openingId: string; readonly entries: readonly HeldEntry[] };
 
@@ -54,6 +57,7 @@ function lineOf(openingId: string, { entry, event }: HeldEntry): ChatLine | null
 /** Has an official said the same in another lot, with nothing between? */
 function isSaidAgain(before: ChatLine, line: ChatLine): boolean {
   if (!('role' in before.by) || !('role' in line.by) || line.text === null) return false;
+  if (line.at - before.at > SAID_AGAIN_MS) return false;
   const isElsewhere = line.openingIds.every((lot) => !before.openingIds.includes(lot));
   return isElsewhere && before.by.role === line.by.role && before.kind === line.kind && before.text === line.text;
 }

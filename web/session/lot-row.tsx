@@ -42,7 +42,7 @@ function Limit({ viewing }: { viewing: Viewing }): JSX.Element {
   const { days, clock } = countdownOf(left);
   return (
     <span class="number" role="timer">
-      {days === 0 ? '' : `${days} d `}
+      {days === 0 ? '' : `${say('days', { days })} `}
       {clock}
       {end.frozenMs === null ? null : <span class="label"> {say('frozen')}</span>}
     </span>

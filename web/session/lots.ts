@@ -21,7 +21,7 @@ export type SessionLots = Type.Static<typeof Answer>;
 export type Finding = SessionLots | 'asking' | 'absent' | 'silent';
 
 /** Reads the server's answer: null when it is none of ours. */
-export function readLots(answer: unknown): SessionLots | null {
+function readLots(answer: unknown): SessionLots | null {
   return Check(Answer, answer) ? answer : null;
 }
 

@@ -55,17 +55,11 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
     viewed.map(({ lot, viewing }) => ({ openingId: lot.openingId, entries: viewing.view.value.entries })),
   );
   const lotNames = new Map(found.openings.map(({ openingId, lot }) => [openingId, lot.name]));
-  const now = viewed.map(({ viewing }) => viewing.now.value).find((known) => known !== null) ?? null;
   return (
     <main id="main" tabIndex={-1}>
       <header class="masthead session-head">
         <h1>{found.title}</h1>
-        <p class="label">
-          {sayOfOpening('serverTime')}{' '}
-          <span class="number">
-            {now === null ? '--:--:--' : `${timeText(now, language.value)} · ${dayText(now, language.value)}`}
-          </span>
-        </p>
+        <ServerTime viewings={viewed.map(({ viewing }) => viewing)} />
       </header>
       <div class="columns">
         <div class="column-main">
@@ -94,6 +88,19 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
         </div>
       </div>
     </main>
+  );
+}
+
+/** Apart from the rest, so that a second's passing draws nothing but itself. */
+function ServerTime({ viewings }: { viewings: readonly Viewing[] }): JSX.Element {
+  const now = viewings.map((viewing) => viewing.now.value).find((known) => known !== null) ?? null;
+  return (
+    <p class="label">
+      {sayOfOpening('serverTime')}{' '}
+      <span class="number">
+        {now === null ? '--:--:--' : `${timeText(now, language.value)} · ${dayText(now, language.value)}`}
+      </span>
+    </p>
   );
 }
 

@@ -14,6 +14,7 @@ export const en: Readonly<Record<Key, string>> = {
   phase: 'Phase',
   limit: 'Time limit',
   noLimit: 'none is running',
+  days: '{days} d',
   frozen: 'frozen',
   log: 'Log',
   entries: '{n} entries verified',

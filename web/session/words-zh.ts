@@ -12,6 +12,7 @@ export const zh = {
   phase: '阶段',
   limit: '期限',
   noLimit: '无计时期限',
+  days: '{days} 天',
   frozen: '冻结',
   log: '日志',
   entries: '已核对 {n} 条',
