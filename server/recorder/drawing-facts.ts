@@ -8,7 +8,7 @@ import type { OpeningState } from '../core/opening/state.ts';
 import { digestText } from '../hash.ts';
 import { platformShare } from '../vault/draw-share.ts';
 import { openSecret } from '../vault/open-secret.ts';
-import { type KeySources, openingKey } from './opening-key.ts';
+import { type KeySources, privateKeyOf } from './private-key.ts';
 
 /**
  * Whether the sealed share of a submission is what it promises; null when there is no round that it could be for.
@@ -23,7 +23,7 @@ export async function lookAtShare(
 ): Promise<Facts['sealedShare']> {
   const { drawing } = state;
   if (state.phase !== 'Drawing' || drawing?.stage !== 'committing') return null;
-  const share = await openShare(state, drawing, data.sealed, await openingKey(state.openingId, drawing.kid, sources));
+  const share = await openShare(state, drawing, data.sealed, await privateKeyOf(state.openingId, drawing.kid, sources));
   return { isSound: share !== null && commitmentOf(state, drawing, bidder, share) === data.commitment };
 }
 
@@ -34,7 +34,7 @@ export async function openShares(state: OpeningState, sources: KeySources): Prom
   const missing = drawing.shares.filter((share) => share.share === null);
   const opened = new Map<number | null, string>();
   if (missing.length > 0) {
-    const key = await openingKey(state.openingId, drawing.kid, sources);
+    const key = await privateKeyOf(state.openingId, drawing.kid, sources);
     for (const { bidder, commitment, sealed } of missing) {
       const share = await openShare(state, drawing, sealed, key);
       if (share === null || commitmentOf(state, drawing, bidder, share) !== commitment) return null;

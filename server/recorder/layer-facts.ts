@@ -8,13 +8,15 @@ import { personOf } from '../core/opening/staff.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/envelope.ts';
 import { shareCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 import type { LayerKey } from '../vault/layer-key.ts';
 import { openSecret } from '../vault/open-secret.ts';
 import { restoreOpeningKey } from '../vault/opening-key.ts';
-import { type KeySources, openingKey } from './opening-key.ts';
+import { type KeySources, privateKeyOf } from './private-key.ts';
 
+const SOUND_SHARE = { share: null, isSound: true } as const;
 /** An RSA key below this is no key to seal bids to. */
 const LEAST_RSA_BITS = 2048;
 
@@ -26,10 +28,23 @@ export function holderOf({ layer }: OpeningState, account: string | null): numbe
 }
 
 /** What a certificate is that somebody deals as the opening key's. */
-export function lookAtOpeningKey({ certificate }: { readonly certificate: string }): NonNullable<Facts['openingKey']> {
-  const read = readCertificate(certificate);
+export function lookAtOpeningKey(dealt: {
+  readonly certificate: string;
+  readonly wrappedKey: string;
+}): NonNullable<Facts['openingKey']> {
+  const read = readCertificate(dealt.certificate);
   if (read === null) return { certSha256: toBase64Url(sha256(new Uint8Array(0))), isInForm: false };
-  return { certSha256: toBase64Url(sha256(read.der)), isInForm: canBeSealedTo(read) };
+  return { certSha256: toBase64Url(sha256(read.der)), isInForm: canBeSealedTo(read) && isWrapped(dealt.wrappedKey) };
+}
+
+/** Looked at when it is dealt: what could not even be read would fail much later, and then at the platform's door. */
+function isWrapped(text: string): boolean {
+  try {
+    return fromBase64(text).length > NONCE_BYTES + GCM_TAG_BYTES;
+  } catch (error) {
+    if (error instanceof LogFormatError) return false;
+    throw error;
+  }
 }
 
 function readCertificate(text: string): Certificate | null {
@@ -65,7 +80,10 @@ export async function lookAtLayerShare(
   const share = await openGiven(state, { holder, sealed: data.sealed }, sources);
   if (share === null) return { share: null, isSound: false };
   const isSound = shareCommit(sha256, { openingId: state.openingId, holder }, share) === dealt.commitment;
-  return { share: toBase64Url(share), isSound };
+  // only one that is not as dealt is ever shown
+  const found = isSound ? SOUND_SHARE : { share: toBase64Url(share), isSound };
+  share.fill(0);
+  return found;
 }
 
 async function openGiven(
@@ -74,8 +92,8 @@ async function openGiven(
   sources: KeySources,
 ): Promise<Uint8Array | null> {
   const kid = window?.kid ?? '';
-  const key = await openingKey(openingId, kid, sources);
-  if (key === null) return null;
+  const key = await privateKeyOf(openingId, kid, sources);
+  if (key === null) throw new Error('the vault misses the window key that shares are sealed to');
   return openSecret(sealed, key, kid, { about: 'unsealing_share', openingId, holder });
 }
 

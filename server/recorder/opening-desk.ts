@@ -1,5 +1,5 @@
 /** The recorder's desk at the vault: hands received decryptions to its threads, brings back what the log may say, and prepares lists and files. */
-import { fromBase64Url } from '../core/log/base64.ts';
+import { fromBase64, fromBase64Url } from '../core/log/base64.ts';
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { DecryptionFailure } from '../core/opening/commands.ts';
@@ -10,6 +10,7 @@ import { isLodgementPayload } from '../core/seal/lodgement.ts';
 import { digestText, sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import type { Promised } from '../vault/judgement.ts';
+import type { LayerKey } from '../vault/layer-key.ts';
 import type { MaterialiseResult } from '../vault/materialise.ts';
 import type { OpenResult } from '../vault/open-envelope.ts';
 import { VaultClosed, type VaultPool } from '../vault/pool.ts';
@@ -115,8 +116,9 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     const opened = await unseal(state, bidder, attempt);
     if (!opened.ok) return opened;
     const { path, cek, promised } = opened;
-    const layer = await layerKeyOf(state, sources);
+    let layer: LayerKey | undefined;
     try {
+      layer = await layerKeyOf(state, sources);
       if (layer?.privateKey === null) return { ok: false, failure: 'layer_not_opened' };
       const ticket = pool.open({ path, cek, promised, ...(layer && { layer }) });
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
@@ -137,7 +139,7 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     if (!opened.ok) return opened;
     const { path, cek, promised } = opened;
     try {
-      const { certificate } = needed(await layerKeyOf({ ...state, layer: { ...state.layer, given: [] } }, sources));
+      const certificate = fromBase64(needed(state.layer.key?.certificate));
       const ticket = pool.openOuter({ path, cek, promised, layer: { certificate, privateKey: null } });
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
       return await done(ticket.done);
@@ -179,9 +181,10 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
   async function materialise(state: OpeningState, bid: Bid): Promise<Json> {
     const opened = await unseal(state, bid.bidder, successfulAttempt(bid));
     if (!opened.ok) throw new Error(`an opened bid does not open again: ${opened.failure}`);
-    const layer = await layerKeyOf(state, sources);
+    let layer: LayerKey | undefined;
     let result: MaterialiseResult;
     try {
+      layer = await layerKeyOf(state, sources);
       const ticket = pool.materialise({
         path: opened.path,
         cek: opened.cek,

@@ -9,7 +9,7 @@ import type { OpeningState } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
 import { openSecret } from '../vault/open-secret.ts';
 import { type FoldedOpening, quoteName } from './kept-opening.ts';
-import { type KeySources, openingKey } from './opening-key.ts';
+import { type KeySources, privateKeyOf } from './private-key.ts';
 
 /** Of a quote that comes in; null when no round is running. Nothing of it is kept. */
 export async function lookAtQuote(
@@ -23,7 +23,7 @@ export async function lookAtQuote(
   const isRepeated = asking.bidder !== null && quotes.has(quoteName(running.round, asking.bidder));
   // another's commitment, copied, would make the round unreadable
   if (isRepeated || running.commitments.includes(data.commitment)) return { isSound: false, isRepeated };
-  const disclosure = await openQuote(state, running, data, await openingKey(state.openingId, running.kid, sources));
+  const disclosure = await openQuote(state, running, data, await privateKeyOf(state.openingId, running.kid, sources));
   const offer = disclosure === null ? undefined : readOffer(disclosure);
   const isSound =
     offer?.openingId === state.openingId && offer.round === running.round && offer.creditCode === asking.creditCode;
@@ -39,7 +39,7 @@ export async function openQuotes(
   if (running === null) return null;
   const opened = new Map<number, string>();
   if (running.commitments.length === 0) return opened;
-  const key = await openingKey(state.openingId, running.kid, sources);
+  const key = await privateKeyOf(state.openingId, running.kid, sources);
   for (const { bidder } of state.bids) {
     const kept = quotes.get(quoteName(running.round, bidder));
     if (kept === undefined) continue;

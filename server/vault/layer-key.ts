@@ -71,7 +71,9 @@ function isForKey(recipient: Recipient, certificate: Certificate): boolean {
 
 /** The inner content key; undefined when this key unwraps none. */
 export function unwrapInner({ encryptedKey }: Recipient, pkcs8: Uint8Array): Uint8Array | undefined {
-  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+  // a view and no copy: what Buffer.from copies nobody erases
+  const der = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.byteLength);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   const padding = constants.RSA_PKCS1_OAEP_PADDING;
   let cek: Buffer;
   try {

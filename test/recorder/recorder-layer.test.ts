@@ -225,21 +225,31 @@ t.test('a holder is the person who offered, under whatever account; nobody else 
 t.test('only an RSA certificate that keys may be wrapped to is dealt', async (t) => {
   const ca = await createDemoCa({ name: 'Test', at: Date.now() });
   const holder = { creditCode: demoCreditCode(1), organisation: '代理', name: '代理' };
+  const wrappedKey = toBase64(dealt.wrappedKey);
   const look = async (usage: 'sign' | 'encrypt', kind: 'rsa' | 'p256') => {
     const { certificatePem } = await ca.issue({ holder, usage, key: kind });
     const [certificate] = parsePem(certificatePem);
-    return lookAtOpeningKey({ certificate: toBase64(certificate?.der ?? new Uint8Array(0)) });
+    return lookAtOpeningKey({ certificate: toBase64(certificate?.der ?? new Uint8Array(0)), wrappedKey });
   };
   t.match(await look('encrypt', 'rsa'), { isInForm: true });
   t.match(await look('sign', 'rsa'), { isInForm: false });
   t.match(await look('encrypt', 'p256'), { isInForm: false });
-  t.same(lookAtOpeningKey({ certificate: toBase64(dealt.certificate) }), { certSha256, isInForm: true });
+  t.same(lookAtOpeningKey({ certificate: toBase64(dealt.certificate), wrappedKey }), { certSha256, isInForm: true });
   const total = fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(), (bytes, at) => {
     const spoilt = dealt.certificate.slice();
     spoilt[at % spoilt.length] = bytes[0] ?? 0;
-    lookAtOpeningKey({ certificate: toBase64(spoilt) });
-    return !lookAtOpeningKey({ certificate: toBase64(bytes) }).isInForm;
+    lookAtOpeningKey({ certificate: toBase64(spoilt), wrappedKey });
+    return !lookAtOpeningKey({ certificate: toBase64(bytes), wrappedKey }).isInForm;
   });
   t.doesNotThrow(() => fc.assert(total, { numRuns: 300 }));
-  t.notOk(lookAtOpeningKey({ certificate: 'A' }).isInForm);
+  t.notOk(lookAtOpeningKey({ certificate: 'A', wrappedKey }).isInForm);
+  const certificate = toBase64(dealt.certificate);
+  const wrapped = (length: number): string => toBase64(new Uint8Array(length));
+  // a nonce and a tag, with nothing between them
+  t.notOk(lookAtOpeningKey({ certificate, wrappedKey: wrapped(28) }).isInForm);
+  t.ok(lookAtOpeningKey({ certificate, wrappedKey: wrapped(29) }).isInForm);
+  t.notOk(
+    lookAtOpeningKey({ certificate, wrappedKey: 'A' }).isInForm,
+    'what cannot be read fails now, at its dealer’s door',
+  );
 });

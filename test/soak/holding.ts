@@ -66,7 +66,12 @@ export function createHolding(openingId: string, chance: Chance): Holding {
         };
       }),
     );
-    return { certificate: certificateOfAll(), wrappedKey: 'AAAA', secretCommit: promised, shares: sealed };
+    return {
+      certificate: certificateOfAll(),
+      wrappedKey: toBase64(new Uint8Array(64)),
+      secretCommit: promised,
+      shares: sealed,
+    };
   }
 
   async function give({ window, layer }: OpeningState, holder: number, isWrong: boolean): Promise<Json> {

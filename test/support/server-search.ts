@@ -1,7 +1,7 @@
 /** Looks for secrets in whatever a server keeps or says: as bytes, hex, base64, and inside whatever is encoded, however deep. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { constants, gunzipSync } from 'node:zlib';
 import type { Sql } from '../../server/store/driver.ts';
 
 /** Something that must not be found; `name` is what a finding says. */
@@ -33,11 +33,22 @@ function formsOf({ bytes }: Secret): Buffer[] {
 function* layersOf(bytes: Buffer, depth = DEPTH_LIMIT): Generator<Buffer> {
   yield bytes;
   if (depth === 0) return;
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) yield* layersOf(gunzipSync(bytes), depth - 1);
+  const unpacked = unpackedOf(bytes);
+  if (unpacked !== undefined) yield* layersOf(unpacked, depth - 1);
   for (const [run] of bytes.toString('latin1').matchAll(RUN)) {
     if (/^[0-9a-fA-F]+$/.test(run) && run.length % 2 === 0) yield* layersOf(Buffer.from(run, 'hex'), depth - 1);
     // Node reads both alphabets.
     yield* layersOf(Buffer.from(run, 'base64'), depth - 1);
+  }
+}
+
+/** What gzip has packed, as far as it goes; random bytes begin like gzip now and then and are none. */
+function unpackedOf(bytes: Buffer): Buffer | undefined {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return undefined;
+  try {
+    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return undefined;
   }
 }
 

@@ -60,7 +60,7 @@ t.test('the bidder’s key opens the outer layer alone, both keys open the bid',
   t.match(await materialise(path, cek, promised, opened, limits, closed), { failure: 'layer_wrong_key' });
 });
 
-t.test('the pool’s threads do the same, and erase the keys they were given', async (t) => {
+t.test('the pool’s threads do the same, and leave the caller its own key to erase', async (t) => {
   const folder = await temporaryFolder(t);
   const inner = await innerEnvelope(certificate);
   const bid = await storeLayered(folder, inner.bytes, inner.promises);

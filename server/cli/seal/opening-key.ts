@@ -55,11 +55,11 @@ export async function dealOpeningKey(dealing: Dealing): Promise<DealtOpeningKey>
     },
     randomBytes,
   );
-  const pkcs8 = new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' }));
-  // the library takes nothing but a plain Uint8Array
-  const secret = Uint8Array.from(randomBytes(SECRET_BYTES));
-  const shares = await split(secret, holders.length, threshold);
+  const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
+  const secret = randomBytes(SECRET_BYTES);
+  let shares: Uint8Array[] = [];
   try {
+    shares = await split(secret, holders.length, threshold);
     const dealt: DealtOpeningKey['shares'] = [];
     for (const [place, share] of shares.entries()) {
       const named = holders[place];

@@ -10,6 +10,7 @@ const OID_SHA256_WITH_RSA = '1.2.840.113549.1.1.11';
 /** What core/seal/der does not need: the tags of this one structure. */
 const UTF8_STRING = 0x0c;
 const UTC_TIME = 0x17;
+const GENERALIZED_TIME = 0x18;
 const BIT_STRING = 0x03;
 const BOOLEAN = 0x01;
 const CONTEXT_3 = 0xa3;
@@ -21,7 +22,7 @@ const KEY_IDENTIFIER_BYTES = 20;
 export type SelfSigned = {
   /** The one attribute of its name, commonName. */
   name: string;
-  /** Instants, ms; before 2050. */
+  /** Instants, ms. */
   notBeforeAt: number;
   notAfterAt: number;
   publicKey: KeyObject;
@@ -64,8 +65,13 @@ function writeExtension(oid: string, value: Uint8Array, isCritical: boolean): Ui
   return writeElement(TAG.sequence, writeOid(oid), ...critical, writeElement(TAG.octetString, value));
 }
 
-/** UTCTime, whole seconds. */
+/** From then on two digits of the year do not say which. */
+const UTC_TIME_ENDS_AT = Date.UTC(2050, 0, 1);
+
+/** UTCTime, GeneralizedTime from 2050 on, whole seconds. Source: RFC 5280 §4.1.2.5. */
 function writeTime(at: number): Uint8Array {
   const digits = new Date(at).toISOString().replace(/\.\d+/u, '').replace(/[-:T]/gu, '');
-  return writeElement(UTC_TIME, utf8(digits.slice(2)));
+  return at < UTC_TIME_ENDS_AT
+    ? writeElement(UTC_TIME, utf8(digits.slice(2)))
+    : writeElement(GENERALIZED_TIME, utf8(digits));
 }

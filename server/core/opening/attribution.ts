@@ -10,7 +10,7 @@ export function evidenceOf(state: OpeningState, bid: Bid): Evidence {
     actReceived: bid.attempts.length > 0,
     failures: [...new Set(failures)],
     challengeAcknowledged: bid.challengeAcknowledged,
-    peerSucceeded: state.bids.some(isDecrypted),
+    peerSucceeded: state.bids.some((peer) => isDecrypted(peer) || hasOpenedItsOwn(peer)),
     outageMs: state.window?.outageMs ?? 0,
   };
 }
@@ -42,6 +42,13 @@ export function proposeVerdict(evidence: Evidence): Verdict {
 export function isTenderersFault({ attempts }: Bid): boolean {
   return attempts.some(({ outcome }) => isFailure(outcome) && DECRYPTION_FAULTS[outcome] === 'tenderer');
 }
+
+/** Has it failed under its bidder's own layer, which thus had opened? What becomes of it then says nothing of the window. */
+function hasOpenedItsOwn({ attempts }: Bid): boolean {
+  return attempts.some(({ outcome }) => UNDER_THE_OWN_LAYER.some((failure) => failure === outcome));
+}
+
+const UNDER_THE_OWN_LAYER = ['layer_malformed', 'layer_wrong_key', 'layer_not_opened'] as const;
 
 function isFailure(outcome: Bid['attempts'][number]['outcome']): outcome is DecryptionFailure {
   return outcome !== 'decrypted' && outcome !== 'undecided';

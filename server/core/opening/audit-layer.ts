@@ -1,12 +1,13 @@
 // The second layer's digests computed again from the log: keys by their names, the certificate, what every bid promised to be sealed to, and a refused share that was shown.
 import { fromBase64, fromBase64Url, toBase64Url } from '../log/base64.ts';
-import { canonicalise } from '../log/canonical.ts';
+import { canonicalise, isJsonObject } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { shareCommit } from '../seal/opening-key.ts';
 import type { DigestText, Finding } from './audit-lists.ts';
 import type { LayerEvent } from './evolve-layer.ts';
 import { layerRules, shareDealtTo } from './layer.ts';
+import { personOf } from './staff.ts';
 import type { OpeningState } from './state.ts';
 
 /** What is wrong with an event of the second layer, beyond the rules. */
@@ -19,17 +20,33 @@ export function layerProblem(
   switch (event.type) {
     case 'HolderKeyOffered': {
       const { crv, kty, x, y } = event.body.key;
-      return digest(canonicalise({ crv, kty, x, y })) === event.body.kid ? null : 'opening_key_differs';
+      const isNamed = digest(canonicalise({ crv, kty, x, y })) === event.body.kid;
+      return isNamed ? holderProblem(before, event) : 'opening_key_differs';
     }
+    case 'ShareAcknowledged':
+    case 'LayerShareGiven':
+      return holderProblem(before, event);
     case 'OpeningKeyDealt': {
       const { certificate, certSha256 } = event.body;
       return digestOf(certificate, sha256) === certSha256 ? null : 'opening_key_differs';
     }
     case 'LayerShareRefused':
-      return before === null ? null : refusedShareProblem(before, event, sha256);
+      return before === null ? null : (holderProblem(before, event) ?? refusedShareProblem(before, event, sha256));
     default:
       return null;
   }
+}
+
+/** Did somebody else act than the one who offered the key under this number? Where both may be known. */
+function holderProblem(
+  before: OpeningState | null,
+  { body, fields }: Extract<LayerEvent, { readonly body: { readonly holder: number } }>,
+): Finding {
+  const account = before?.layer.holders.find((one) => one.holder === body.holder)?.account;
+  const who = fields['who'];
+  if (account?.known !== true || who?.known !== true) return null;
+  const acted = isJsonObject(who.value) ? who.value['account'] : null;
+  return typeof acted === 'string' && personOf(acted) === personOf(account.value) ? null : 'holder_differs';
 }
 
 function digestOf(certificate: string, sha256: Sha256): string | null {

@@ -59,6 +59,10 @@ export const AUDIT_PROBLEMS = {
     en: 'The entry gives the act to another bidder than the one who signed.',
     zh: '条目将操作归于另一投标人。',
   },
+  holder_differs: {
+    en: 'The entry gives the act to another holder of the opening key than the one who signed.',
+    zh: '条目将操作归于另一开标密钥持有人。',
+  },
   policy_hash_differs: { en: 'The policy is not the one its hash names.', zh: '开标规则与其摘要不符。' },
   quorum_out_of_reach: {
     en: 'The opening asks for more cosigners than it names.',
@@ -202,6 +206,8 @@ function listProblems(
       return coefficientProblem(before, event.body, digest);
     case 'HolderKeyOffered':
     case 'OpeningKeyDealt':
+    case 'ShareAcknowledged':
+    case 'LayerShareGiven':
     case 'LayerShareRefused':
       return [layerProblem(before, event, digest, sha256)];
     case 'BidsSealed':

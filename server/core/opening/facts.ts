@@ -66,7 +66,7 @@ export type Facts = {
   readonly ownHolder: number | null;
   /** Of a certificate that is dealt as the opening key's: its digest, and whether bids can be sealed to it. */
   readonly openingKey: { readonly certSha256: string; readonly isInForm: boolean } | null;
-  /** Of a holder's share that comes sealed to the window key: what is in it, base64url, null when it does not open; and whether that is what was dealt. */
+  /** Of a holder's share that comes sealed to the window key: whether it is what was dealt; if not, what is in it, base64url, or null when it does not open. */
   readonly layerShare: { readonly share: string | null; readonly isSound: boolean } | null;
   /** Of a quote that comes sealed: whether it opens to what it promises, and whether its bidder has one in this round already. */
   readonly sealedQuote: { readonly isSound: boolean; readonly isRepeated: boolean } | null;

@@ -230,7 +230,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       return before.abortProposedBy !== null && role !== before.abortProposedBy && role !== 'supervisor';
     case 'BidRevoked': {
       const bid = bidOf(before, event.body.bidder);
-      return bid !== undefined && !isUndecided(bid);
+      return bid !== undefined && !isUndecided(bid) && !isHalfOpen(bid);
     }
     case 'DrawingStarted':
     case 'ShareCommitted':

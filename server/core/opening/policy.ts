@@ -226,7 +226,7 @@ export function areLawfulRounds(profile: ProfileName, { quoteRounds }: Pick<Poli
 const LEAST_LAYER_MS = 5 * MINUTE;
 
 /** Can as many holders as are needed be there, and have they room to act? */
-export function isLawfulLayer(profile: ProfileName, { tendererLayer }: Pick<Policy, 'tendererLayer'>): boolean {
+export function areLawfulLayerRules(profile: ProfileName, { tendererLayer }: Pick<Policy, 'tendererLayer'>): boolean {
   if (tendererLayer === false) return true;
   const { holders, threshold, windowMs } = tendererLayer;
   return threshold <= holders && (profile === 'rehearsal' || windowMs >= LEAST_LAYER_MS);

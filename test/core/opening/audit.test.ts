@@ -20,8 +20,8 @@ import {
   type Values,
 } from '../../support/opening-forgery.ts';
 import { actOf, bidderWho, digest, OPENING_ID, openingListOf, staffWho } from '../../support/opening-people.ts';
-import { drawNow, quoteNow, reach, shareOf } from '../../support/opening-phases.ts';
-import { DEADLINE, MINUTE } from '../../support/opening-script.ts';
+import { drawNow, giveShares, LAYER, offerKeys, quoteNow, reach, shareOf } from '../../support/opening-phases.ts';
+import { DEADLINE, MINUTE, tenderer, WINDOW_KEY } from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
 const listOf = (type: EventType, field: string): Json[] =>
@@ -328,6 +328,24 @@ t.test('keys of a second layer that are not what they are called, and a right sh
     return { ...line, entry: { ...line.entry, body: { ...line.entry.body, shares } } };
   });
   t.ok(forge('LayerShareRefused', body({ commitment }), 0, dealt).includes('layer_share_differs'), 'a right one');
+});
+
+t.test('an act of a holder under the number of another one', async (t) => {
+  const s = reach('TendererDecrypting');
+  s.go('UnsealLayer', shareOf(s, 2), { role: 'host' }, { ownHolder: 2, layerShare: { share: 'AAAA', isSound: false } });
+  const { lines } = giveShares(s, 1);
+  t.same(audit(lines).problems, []);
+  for (const [type, holder] of [
+    ['ShareAcknowledged', 2],
+    ['LayerShareGiven', 3],
+    ['LayerShareRefused', 1],
+  ] as [EventType, number][])
+    t.ok(forge(type, body({ holder }), 0, lines).includes('holder_differs'), type);
+  // a key offered again comes from who has offered under that number before
+  const again = offerKeys(reach('Draft', { policy: { tendererLayer: LAYER } }));
+  again.go('OfferHolderKey', { key: WINDOW_KEY }, tenderer);
+  t.same(audit(again.lines).problems, []);
+  t.ok(forge('HolderKeyOffered', body({ holder: 2 }), 3, again.lines).includes('holder_differs'));
 });
 
 t.test('every problem is said in two languages and shown by a forgery above', async (t) => {

@@ -6,7 +6,7 @@ import { nextAlarm, runningUntil } from '../../../server/core/opening/alarms.ts'
 import { DECRYPTION_FAULTS } from '../../../server/core/opening/commands.ts';
 import { MAX_OFFERS } from '../../../server/core/opening/layer-commands.ts';
 import {
-  isLawfulLayer,
+  areLawfulLayerRules,
   type LayerRules,
   MAX_HOLDERS,
   PolicySchema,
@@ -136,7 +136,7 @@ t.test('the rules of a layer have a shape and a lawful range, tested at their ed
   t.same([fits({ holders: 1 }), fits({ holders: 2 }), fits({ holders: MAX_HOLDERS })], [false, true, true]);
   t.same([fits({ holders: MAX_HOLDERS + 1 }), fits({ threshold: 1 }), fits({ threshold: 2 })], [false, false, true]);
   const lawful = (profile: 'engineering' | 'rehearsal', rules: Partial<LayerRules>) =>
-    isLawfulLayer(profile, { tendererLayer: { ...LAYER, ...rules } });
+    areLawfulLayerRules(profile, { tendererLayer: { ...LAYER, ...rules } });
   t.same([lawful('engineering', { threshold: 3 }), lawful('engineering', { threshold: 4 })], [true, false]);
   t.same(
     [lawful('engineering', { windowMs: 5 * MINUTE }), lawful('engineering', { windowMs: 5 * MINUTE - 1 })],
@@ -189,11 +189,25 @@ t.test('a share is taken from its holder, in its time, once', async (t) => {
   t.equal(give(4), 'not_a_holder');
   t.equal(give(1, { at: closesAt(s) - 1 }), undefined);
   t.equal(give(1, { at: closesAt(s) }), 'unsealing_is_over');
+  t.equal(
+    give(1, { at: closesAt(s) + MINUTE, receivedAt: closesAt(s) - 1 }),
+    undefined,
+    'received in time, decided later',
+  );
+  t.equal(give(1, { at: closesAt(s) + MINUTE, receivedAt: closesAt(s) }), 'unsealing_is_over');
   giveShares(s, 1);
   t.equal(give(1), 'share_already_given');
   t.equal(s.refusal('RecordLayer', { bidder: 1, failure: null }, platform), 'shares_missing');
   giveShares(s, 3);
   t.equal(give(2), 'shares_complete');
+});
+
+t.test('a bid between its layers is not revoked: first it is said what becomes of it', async (t) => {
+  const s = reach('TendererDecrypting');
+  t.equal(s.refusal('RevokeBid', { reason: '撤销' }, bidder(1)), 'attempt_undecided');
+  t.equal(s.refusal('RevokeBid', { reason: '撤销' }, bidder(SILENT)), undefined);
+  const opened = unsealNow(reach('TendererDecrypting'));
+  t.equal(opened.refusal('RevokeBid', { reason: '撤销' }, bidder(1)), undefined, 'recorded beside what is open');
 });
 
 t.test('a wrong share is on the log under its holder’s number, and may be sent again a few times', async (t) => {
@@ -255,6 +269,8 @@ t.test('too few shares: never the bidder’s fault', async (t) => {
       attempts: [{ outcome: 'layer_not_opened' }],
       proposal: { verdict: 'deemed_withdrawn', evidence: { failures: ['layer_not_opened'] } },
     });
+  // what the holders owe says nothing of the silent one: others' own layers had opened in the window
+  t.match(s.state.bids[SILENT - 1]?.proposal, { evidence: { peerSucceeded: true } });
   const revoke = { bidder: 1, verdict: 'deemed_revoked', reason: '未解密' } as const;
   t.equal(s.refusal('GiveRuling', revoke, host), 'not_the_bidders_fault');
   t.equal(s.refusal('AnnouncePrices', {}, host), 'nothing_decrypted');
@@ -318,7 +334,8 @@ t.test('a whole opening with a layer passes the audit, and each forgery of it is
   t.ok(forge('OpeningKeyDealt', body({ threshold: 3 }), 0, lines).includes('step_not_lawful'));
   t.ok(forge('OpeningKeyDealt', body({ certSha256: digest('x') }), 0, lines).includes('opening_key_differs'));
   t.ok(forge('ShareAcknowledged', body({ secretCommit: digest('x') }), 0, lines).includes('event_does_not_fit'));
-  t.same(forge('ShareAcknowledged', body({ holder: 2 }), 0, lines), ['event_does_not_fit'], 'two of one holder');
+  const twice = forge('ShareAcknowledged', body({ holder: 2 }), 0, lines);
+  t.same(twice, ['holder_differs', 'event_does_not_fit'], 'two of one holder');
   t.ok(forge('WindowClosed', body({ sharesBy: later }), 0, lines).includes('step_not_lawful'));
   const skipped: Forgery = ({ entry }) => {
     const { sharesBy: _sharesBy, ...rest } = entry.body;

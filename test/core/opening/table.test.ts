@@ -112,7 +112,8 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
     if (s.state.notices.length === 0) s.go('GiveNotice', { text: '答疑已发布' }, host);
     return ask({ notice: 1 }, supervisor);
   },
-  RevokeBid: () => ask(reason, bidder(1)),
+  // a bid between its layers waits
+  RevokeBid: (s) => ask(reason, bidder(s.state.phase === 'TendererDecrypting' ? SILENT : 1)),
   OpenReview: () => ask(reason, host),
   StartDrawing: () => ask({}, host),
   CommitShare: (s) => ask(promiseOf(s, null), witness),

@@ -120,8 +120,8 @@ function faultOf(
 ): ShareFault | null {
   if (!isCommitted) return 'other_commitment';
   const { share, isSound } = needed(found, 'whether the share is what was dealt');
-  if (share === null) return 'does_not_open';
-  return isSound ? null : 'not_as_committed';
+  if (isSound) return null;
+  return share === null ? 'does_not_open' : 'not_as_committed';
 }
 
 /** What the vault found of one bid with the opening key in hand. */

@@ -8,9 +8,9 @@ import type { Details } from '../details.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
 import {
+  areLawfulLayerRules,
   areLawfulRounds,
   isLawfulDraw,
-  isLawfulLayer,
   isLawfulRemedy,
   type Policy,
   type ProfileName,
@@ -77,7 +77,7 @@ function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Ref
     unlawfulMember(profile, policy) !== null ||
     !isLawfulDraw(profile, policy) ||
     !isLawfulRemedy(profile, policy) ||
-    !isLawfulLayer(profile, policy) ||
+    !areLawfulLayerRules(profile, policy) ||
     !areLawfulRounds(profile, policy)
   )
     return refuse('policy_not_lawful');

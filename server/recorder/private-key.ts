@@ -1,4 +1,4 @@
-/** The private half of a key that an opening named on its log: of a drawing or of a round of quotes; used once and not kept. */
+/** The private half of a key that an opening named on its log and the vault key wraps: of its window, a drawing or a round of quotes; used once and not kept. */
 import type { KeyObject } from 'node:crypto';
 import type { WindowKey } from '../core/seal/decryption.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
@@ -7,7 +7,7 @@ import { unwrapWindowKey } from '../vault/window-key.ts';
 export type KeySources = { readonly tx: Sql | TransactionSql; readonly vaultKey: Uint8Array };
 
 /** Returns: null where the key's row is not written yet, because what it is for begins in this very commit. */
-export async function openingKey(
+export async function privateKeyOf(
   openingId: string,
   kid: string,
   { tx, vaultKey }: KeySources,
