@@ -1,0 +1,33 @@
+/** The worked example of GM/T 0003.5-2012 annex A and C (GB/T 32918.5-2017): the curve products use, with its published numbers. */
+import { joinBytes } from '../../../server/core/log/bytes.ts';
+import { utf8 } from '../../../server/core/log/utf8.ts';
+
+export const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.replaceAll(/\s/g, ''), 'hex'));
+
+export const PRIVATE_KEY = bytesOf('3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8');
+export const PUBLIC_KEY = bytesOf(
+  `04 09F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020
+      CCEA490CE26775A52DC6EA718CC1AA600AED05FBF35E084A6632F6072DA9AD13`,
+);
+
+/** Annex A: digital signature. */
+export const SIGNED = {
+  message: utf8('message digest'),
+  z: bytesOf('B2E14C5C79C6DF5B85F4FE7ED8DB7A262B9DA7E07CCB0EA9F4747B8CCDA8A4F3'),
+  signature: joinBytes(
+    bytesOf('F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3'),
+    bytesOf('B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA'),
+  ),
+};
+
+/** Annex C: public-key encryption. */
+export const ENCRYPTED = {
+  message: utf8('encryption standard'),
+  scalar: bytesOf('59276E27D506861A16680F3AD9C02DCCEF3CC1FA3CDBE4CE6D54B80DEAC1BC21'),
+  c1: bytesOf(
+    `04 04EBFC718E8D1798620432268E77FEB6415E2EDE0E073C0F4F640ECD2E149A73
+        E858F9D81E5430A57B36DAAB8F950A3C64E6EE6A63094D99283AFF767E124DF0`,
+  ),
+  c3: bytesOf('59983C18F809E262923C53AEC295D30383B54E39D609D160AFCB1908D0BD8766'),
+  c2: bytesOf('21886CA989CA9C7D58087307CA93092D651EFA'),
+};
