@@ -1,17 +1,16 @@
 /** Takes an envelope in as a stream: gate first, hash on the way, durable at the end, nothing left behind otherwise. It opens nothing. */
 import { createHash, type Hash } from 'node:crypto';
 import { toBase64Url } from '../core/log/base64.ts';
-import type { Certificate } from '../core/pki/certificate.ts';
 import { startEnvelope } from '../core/seal/envelope.ts';
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
-import { isAddressedTo } from '../core/seal/recipient-info.ts';
+import { type AddressedCertificate, isAddressedTo } from '../core/seal/recipient-info.ts';
 import { sha256 } from '../hash.ts';
 import { type Quarantined, type VaultFolder, writeAll } from './vault-folder.ts';
 
 /** What an envelope must be to be let in. */
 export type Gate = {
   /** The bidder's registered encryption certificate. */
-  certificate: Pick<Certificate, 'issuer' | 'serial' | 'subjectKeyId'>;
+  certificate: AddressedCertificate;
   limitBytes: number;
   /** What the signed statement says, when it came before the bytes. */
   signed?: { envelopeSha256: string; envelopeBytes: number; recipientInfosSha256: string };

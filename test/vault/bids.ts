@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adoptEnvelope, type BidPromises } from '../../server/cli/seal/adopt.ts';
 import { type HeldKey, openPem } from '../../server/cli/seal/held-key.ts';
-import { unwrapKey, unwrapWith, wrapKey } from '../../server/cli/seal/wrap.ts';
+import { unwrapKey, unwrapWith, wrapTo } from '../../server/cli/seal/wrap.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { canonicalise } from '../../server/core/log/canonical.ts';
@@ -40,6 +40,8 @@ const heldKey = (name: string): HeldKey =>
 
 export const BIDDER: HeldKey = heldKey('bidder');
 export const OTHER: HeldKey = heldKey('other');
+/** A bidder whose certificate is of P-256. */
+export const CURVE: HeldKey = heldKey('curve');
 export const BIDDER_CERTIFICATE: Certificate = parseCertificate(BIDDER.certificate);
 export const CEK = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
 export const NONCE = new Uint8Array(12).fill(3);
@@ -53,10 +55,16 @@ export async function temporaryFolder(t: { teardown(clean: () => Promise<void>):
 
 export type StoredBid = { path: string; cek: Uint8Array; promised: Promised };
 
+/** Whom a golden envelope is sealed to, by its name. */
+export function holderOf(name: string): HeldKey {
+  return name.includes('ecdh') ? CURVE : BIDDER;
+}
+
 /** A golden envelope as a platform would keep it. */
 export async function goldenBid(name: string): Promise<StoredBid> {
   const path = goldenPath(name);
-  const { promises } = await adoptEnvelope(path, BIDDER.certificate, unwrapWith(BIDDER.privateKey));
+  const { certificate, privateKey } = holderOf(name);
+  const { promises } = await adoptEnvelope(path, certificate, unwrapWith(privateKey));
   return { path, cek: goldenCek(name), promised: promisedOf(promises) };
 }
 
@@ -65,7 +73,7 @@ export function goldenCek(name: string): Uint8Array {
   reader.push(golden(name));
   const header = reader.header();
   if (!header) throw new Error('no header');
-  return Uint8Array.from(unwrapKey(header.recipient, BIDDER.privateKey));
+  return Uint8Array.from(unwrapKey(header.recipient, holderOf(name).privateKey));
 }
 
 export function promisedOf({ encCertSha256: _, ...promises }: BidPromises): Promised {
@@ -82,14 +90,8 @@ export function archiveOf(list: OpeningList = LIST): Uint8Array {
 
 /** An envelope around any plaintext, as OpenSSL would make it. */
 export function envelopeAround(plaintext: Uint8Array, spoilTag = false): Uint8Array {
-  const encryptedKey = wrapKey(BIDDER.certificate, 'rsa_oaep_sha256', CEK);
-  const { issuer, serial } = BIDDER_CERTIFICATE;
-  const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
-  const { header, trailer } = writeEnvelope(
-    { keyTransport: 'rsa_oaep_sha256', encryptedKey, identifier },
-    NONCE,
-    plaintext.length,
-  );
+  const recipient = wrapTo(BIDDER.certificate, 'rsa_oaep_sha256', CEK);
+  const { header, trailer } = writeEnvelope(recipient, NONCE, plaintext.length);
   const cipher = createCipheriv('aes-256-gcm', CEK, NONCE, { authTagLength: 16 });
   const ciphertext = joinBytes(cipher.update(plaintext), cipher.final());
   const tag = Uint8Array.from(cipher.getAuthTag());

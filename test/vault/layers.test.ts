@@ -5,10 +5,9 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { wrapKey } from '../../server/cli/seal/wrap.ts';
+import { wrapTo } from '../../server/cli/seal/wrap.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../server/core/opening/commands.ts';
-import { parseCertificate } from '../../server/core/pki/certificate.ts';
 import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';
 import { packageRoot } from '../../server/root.ts';
 import { materialise } from '../../server/vault/materialise.ts';
@@ -142,16 +141,13 @@ t.test('an inner ciphertext of two plaintexts opens to the one that was promised
   const otherKey = new Uint8Array(32).fill(1);
   const [cheap, dear] = [archiveOf(), archiveOf({ ...LIST, duration: '10天' })];
   const { ciphertext, tag } = makeSalamander(NONCE, [INNER_CEK, cheap], [otherKey, dear]);
-  const { issuer, serial } = parseCertificate(certificate);
-  const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
   const promises = (await innerEnvelope(certificate, cheap)).promises;
   for (const [cek, expected] of [
     [otherKey, failure('layer_wrong_key')],
     // the tail that the attack needs is another content than the promised one
     [INNER_CEK, failure('content_mismatch')],
   ] as const) {
-    const encryptedKey = wrapKey(certificate, 'rsa_oaep_sha256', cek);
-    const recipient = { keyTransport: 'rsa_oaep_sha256', encryptedKey, identifier } as const;
+    const recipient = wrapTo(certificate, 'rsa_oaep_sha256', cek);
     const { header, trailer } = writeEnvelope(recipient, NONCE, ciphertext.length);
     const bid = await storeLayered(folder, joinBytes(header, ciphertext, trailer(tag)), promises);
     t.strictSame(await openOuter(bid.path, bid.cek, bid.promised, closed), { ok: true });

@@ -11,7 +11,7 @@ import { openVaultFolder, type VaultFolder } from '../../server/vault/vault-fold
 import { systemWorld } from '../../server/world.ts';
 import { golden, goldenNames } from '../core/seal/golden.ts';
 import t from '../support/tap.ts';
-import { BIDDER_CERTIFICATE, chunksOf, OTHER, temporaryFolder } from './bids.ts';
+import { BIDDER_CERTIFICATE, CURVE, chunksOf, holderOf, OTHER, temporaryFolder } from './bids.ts';
 
 const GATE: Gate = { certificate: BIDDER_CERTIFICATE, limitBytes: 1_000_000 };
 const NAME = 'valid/stream-oaep-sha256.cms';
@@ -43,17 +43,19 @@ function counted(chunks: AsyncIterable<Uint8Array>) {
   return { asked, source };
 }
 
+const gateOf = (name: string): Gate => ({ ...GATE, certificate: parseCertificate(holderOf(name).certificate) });
+
 t.test('an envelope of stock OpenSSL is received byte for byte', async (t) => {
   const { path, folder } = await emptyFolder(t);
   for (const name of goldenNames('valid')) {
     const bytes = golden(name);
-    const received = await receiveEnvelope(folder, chunksOf(bytes), GATE);
+    const received = await receiveEnvelope(folder, chunksOf(bytes), gateOf(name));
     if ('refused' in received) throw new Error(`${name}: ${received.refused}`);
     t.strictSame(Uint8Array.from(await readFile(folder.path(received.name))), bytes);
     t.equal(received.envelopeSha256, toBase64Url(sha256(bytes)));
     t.equal(received.envelopeBytes, bytes.length);
     t.equal(received.recipientInfosSha256, toBase64Url(sha256(received.recipientInfos)));
-    t.ok(readRecipientInfos(received.recipientInfos).encryptedKey.length === 256);
+    t.equal(readRecipientInfos(received.recipientInfos).encryptedKey.length, holderOf(name) === CURVE ? 40 : 256);
   }
   t.equal((await readdir(join(path, 'incoming'))).length, 0);
 });
@@ -90,6 +92,15 @@ t.test('with the signed statement at hand, hash, length and recipients must be t
     t.strictSame(await filesIn(path), []);
   }
   t.notOk('refused' in (await receiveEnvelope(folder, chunksOf(ENVELOPE), { ...GATE, signed })));
+});
+
+t.test('an envelope that names the certificate but not its kind of key is for another one', async (t) => {
+  const { folder } = await emptyFolder(t);
+  const { keyAlgorithm } = parseCertificate(CURVE.certificate);
+  const gate = { ...GATE, certificate: { ...BIDDER_CERTIFICATE, keyAlgorithm } };
+  t.strictSame(await receiveEnvelope(folder, chunksOf(ENVELOPE), gate), {
+    refused: 'envelope_for_another_certificate',
+  });
 });
 
 t.test('an envelope for another certificate is refused before anything is written', async (t) => {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBase64, toBase64Url } from '../../core/log/base64.ts';
-import { type Certificate, parseCertificate } from '../../core/pki/certificate.ts';
+import { type Certificate, type KeyUsage, parseCertificate } from '../../core/pki/certificate.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { sha256 } from '../../hash.ts';
 import { type HeldKey, openPem, openPkcs12, signerOf } from '../seal/held-key.ts';
@@ -58,6 +58,9 @@ export function heldKeyAgent(keys: readonly HeldKey[], rsa: 'RS256' | 'PS256' = 
   };
 }
 
+/** What a certificate may say that is sealed to: key transport asks for the first, agreement for the last. */
+const UNWRAPPING: readonly KeyUsage[] = ['keyEncipherment', 'dataEncipherment', 'keyAgreement'];
+
 function listingOf({ certificate: der, chain }: HeldKey): AgentCertificate {
   const certificate = parseCertificate(der);
   const usages = certificate.keyUsage ?? [];
@@ -66,7 +69,7 @@ function listingOf({ certificate: der, chain }: HeldKey): AgentCertificate {
     certificate,
     x5c: [der, ...chain].map(toBase64),
     canSign: usages.includes('digitalSignature'),
-    canUnwrap: usages.includes('keyEncipherment') || usages.includes('dataEncipherment'),
+    canUnwrap: UNWRAPPING.some((usage) => usages.includes(usage)),
   };
 }
 

@@ -124,9 +124,12 @@ const PADDINGS: Readonly<Record<string, KeyTransport>> = {
   'oaep-sha256': 'rsa_oaep_sha256',
   'oaep-sha1': 'rsa_oaep_sha1',
   'v1.5': 'rsa_pkcs1_v15',
+  ecdh: 'ecdh_p256',
 };
 
-export function readPadding(text = 'oaep-sha256'): KeyTransport {
+/** How the content key shall travel; undefined leaves it to the certificate's key. */
+export function readPadding(text: string | undefined): KeyTransport | undefined {
+  if (text === undefined) return undefined;
   const padding = Object.hasOwn(PADDINGS, text) ? PADDINGS[text] : undefined;
   if (padding === undefined) throw new UsageError(`--padding is one of ${Object.keys(PADDINGS).join(', ')}.`);
   return padding;

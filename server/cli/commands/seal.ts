@@ -11,6 +11,7 @@ import type { Io } from '../io.ts';
 import { innerKeyFile } from '../seal/inner-key.ts';
 import { sealBid } from '../seal/seal.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
+import { chooseKeyTransport } from '../seal/wrap.ts';
 import { VERSION } from '../version.ts';
 import { KEY_OPTIONS, openKeys, readJsonFile, readPadding } from './options.ts';
 
@@ -27,7 +28,7 @@ const options = {
 export async function seal(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
   if (values.list === undefined || values.out === undefined) throw new UsageError('--list and --out are needed.');
-  const keyTransport = readPadding(values.padding);
+  const padding = readPadding(values.padding);
   const openingList = await readList(values.list);
   const openingKey = values['opening-key'];
   const openingCertificate = openingKey === undefined ? undefined : await readCertificate(openingKey);
@@ -41,7 +42,7 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
     documents: positionals.map((path) => ({ name: basename(path).normalize('NFC'), path })),
     toolFacts: facts,
     certificate: certificate.der,
-    keyTransport,
+    keyTransport: chooseKeyTransport(certificate, padding),
     compress: !values.store,
     out: values.out,
     unwrap: await keys.unwrapper(certSha256),

@@ -4,7 +4,7 @@ import { CEK_BYTES } from '../../core/seal/commitments.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { pickCertificate } from '../client/key-agent.ts';
 import { SealError } from '../seal/seal-error.ts';
-import { wrapKey } from '../seal/wrap.ts';
+import { chooseKeyTransport, wrapTo } from '../seal/wrap.ts';
 import { registerAct } from './check-in.ts';
 import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
@@ -22,13 +22,13 @@ export type Rehearsal = {
 /**
  * Wraps a nonce to one's own certificate, unwraps it with one's key, and says on the register whether that went well.
  *
- * Shape:  `keyTransport` as one's envelopes are sealed; `device` is what people call the holder of the key.
+ * Shape:  `keyTransport` as one's envelopes are sealed, by default the best for the key; `device` is what people call the holder of the key.
  * Throws: ApiError; KeyAgentError; PersonError receipt_….
  */
 export async function rehearse(
   person: Person,
   openingId: string,
-  { keyTransport = 'rsa_oaep_sha256', device = 'kaibiao', certSha256 }: RehearsalRequest = {},
+  { keyTransport, device = 'kaibiao', certSha256 }: RehearsalRequest = {},
 ): Promise<Rehearsal> {
   const { keys, world, session } = person;
   const certificates = await keys.listCertificates();
@@ -36,13 +36,11 @@ export async function rehearse(
     certificates.find((listed) => listed.certSha256 === certSha256) ??
     (await pickCertificate(keys, 'unwrap', world.now()));
   const nonce = world.randomBytes(CEK_BYTES);
-  const { issuer, serial, der } = chosen.certificate;
   const unwrap = await keys.unwrapper(chosen.certSha256);
   let unwrapped = false;
   try {
-    const encryptedKey = wrapKey(der, keyTransport, nonce);
-    const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
-    unwrapped = sameBytes(await unwrap({ keyTransport, encryptedKey, identifier }), nonce);
+    const transport = chooseKeyTransport(chosen.certificate, keyTransport);
+    unwrapped = sameBytes(await unwrap(wrapTo(chosen.certificate.der, transport, nonce)), nonce);
   } catch (error) {
     // A key that cannot is what the rehearsal is there to find.
     if (!(error instanceof SealError)) throw error;
@@ -56,7 +54,7 @@ export async function rehearse(
 }
 
 export type RehearsalRequest = {
-  readonly keyTransport?: KeyTransport;
+  readonly keyTransport?: KeyTransport | undefined;
   readonly device?: string;
   readonly certSha256?: string;
 };

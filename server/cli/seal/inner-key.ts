@@ -3,11 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fromBase64Url, toBase64Url } from '../../core/log/base64.ts';
 import { isJsonObject } from '../../core/log/canonical.ts';
 import { LogFormatError } from '../../core/log/error.ts';
-import { parseCertificate } from '../../core/pki/certificate.ts';
 import { EnvelopeError } from '../../core/seal/envelope-error.ts';
 import { type KeyTransport, readRecipientInfos, writeRecipientInfos } from '../../core/seal/recipient-info.ts';
 import { SealError } from './seal-error.ts';
-import { type Unwrap, wrapKey } from './wrap.ts';
+import { type Unwrap, wrapTo } from './wrap.ts';
 
 /** Where it lies. */
 export function innerKeyFile(envelope: string): string {
@@ -25,10 +24,7 @@ export async function keepInnerKey(
   cek: Uint8Array,
   to: { certificate: Uint8Array; keyTransport: KeyTransport },
 ): Promise<void> {
-  const { issuer, serial } = parseCertificate(to.certificate);
-  const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
-  const encryptedKey = wrapKey(to.certificate, to.keyTransport, cek);
-  const recipientInfos = toBase64Url(writeRecipientInfos({ ...to, encryptedKey, identifier }));
+  const recipientInfos = toBase64Url(writeRecipientInfos(wrapTo(to.certificate, to.keyTransport, cek)));
   await writeFile(innerKeyFile(envelope), `${JSON.stringify({ v: 1, recipientInfos })}\n`, { mode: 0o600 });
 }
 

@@ -7,6 +7,10 @@ export const SEAL_ERRORS = {
   },
   key_of_another_certificate: { en: 'The key does not belong to the certificate.', zh: '私钥与证书不匹配。' },
   unwrap_failed: { en: 'This key does not open the envelope’s content key.', zh: '该私钥无法解开信封的内容密钥。' },
+  transport_not_for_key: {
+    en: 'The certificate’s key cannot be sealed to in this way.',
+    zh: '证书的密钥类型不支持该加密方式。',
+  },
   list_not_in_form: { en: 'The opening list is not in form.', zh: '开标一览表格式不正确。' },
   name_not_allowed: { en: 'A document’s name cannot stand in the archive.', zh: '文件名不能用于投标文件包。' },
   document_changed: { en: 'A document changed while it was being sealed.', zh: '文件在加密过程中发生了变化。' },

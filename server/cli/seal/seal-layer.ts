@@ -1,13 +1,12 @@
 /** One layer of an envelope on its way out: header, ciphertext, trailer as one stream, and what is promised of it. */
 import { createCipheriv } from 'node:crypto';
-import { parseCertificate } from '../../core/pki/certificate.ts';
 import { cekCommit, startContentCommit } from '../../core/seal/commitments.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../../core/seal/envelope.ts';
 import { writeEnvelope } from '../../core/seal/envelope-writing.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { sha256 } from '../../hash.ts';
 import { startHmac } from '../../vault/content.ts';
-import { wrapKey } from './wrap.ts';
+import { wrapTo } from './wrap.ts';
 
 export type LayerRequest = {
   /** DER; whose key opens it. */
@@ -30,9 +29,7 @@ export type LayerWriter = {
 /** Starts a layer: one key, one nonce, one use. */
 export function writeLayer({ certificate, keyTransport, cek, randomBytes }: LayerRequest): LayerWriter {
   const nonce = randomBytes(NONCE_BYTES);
-  const { issuer, serial } = parseCertificate(certificate);
-  const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
-  const recipient = { keyTransport, encryptedKey: wrapKey(certificate, keyTransport, cek), identifier };
+  const recipient = wrapTo(certificate, keyTransport, cek);
   const cipher = createCipheriv('aes-256-gcm', cek, nonce, { authTagLength: GCM_TAG_BYTES });
   const commit = startContentCommit(sha256, startHmac, cek);
   const promisedKey = cekCommit(sha256, cek);

@@ -4,16 +4,20 @@ import type { Certificate } from '../pki/certificate.ts';
 import { type Der, derChildren, derInteger, derOid, expectTag, readDer, readDerAs } from '../pki/der.ts';
 import { readingDer, TAG, writeElement, writeOid } from './der.ts';
 import { EnvelopeError } from './envelope-error.ts';
+import { OID_EC_PUBLIC_KEY, OID_P256, readKeyAgreement, writeKeyAgreement } from './key-agreement.ts';
+import { type RecipientIdentifier, readIssuerAndSerial, writeIssuerAndSerial } from './recipient-identifier.ts';
 
-export const KEY_TRANSPORTS = ['rsa_oaep_sha256', 'rsa_oaep_sha1', 'rsa_pkcs1_v15'] as const;
+export const RSA_TRANSPORTS = ['rsa_oaep_sha256', 'rsa_oaep_sha1', 'rsa_pkcs1_v15'] as const;
+export type RsaTransport = (typeof RSA_TRANSPORTS)[number];
+/** The ways a content key travels to its recipient; CMS calls the last one not transport but agreement. */
+export const KEY_TRANSPORTS = [...RSA_TRANSPORTS, 'ecdh_p256'] as const;
 export type KeyTransport = (typeof KEY_TRANSPORTS)[number];
 
-export type Recipient = {
-  keyTransport: KeyTransport;
-  encryptedKey: Uint8Array;
-  /** `issuer` is the Name's DER, `serial` the INTEGER's content. */
-  identifier: { issuer: Uint8Array; serial: Uint8Array } | { subjectKeyIdentifier: Uint8Array };
-};
+/** A content key on its way; `ephemeralKey` is the sealing tool's, for this one envelope. */
+export type WrappedKey =
+  | { keyTransport: RsaTransport; encryptedKey: Uint8Array }
+  | { keyTransport: 'ecdh_p256'; encryptedKey: Uint8Array; ephemeralKey: Uint8Array };
+export type Recipient = WrappedKey & { identifier: RecipientIdentifier };
 
 const OID_RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
 const OID_RSAES_OAEP = '1.2.840.113549.1.1.7';
@@ -24,50 +28,71 @@ const OID_SHA256 = '2.16.840.1.101.3.4.2.1';
 /**
  * Reads the RecipientInfos SET of an envelope.
  *
- * Shape:  exactly one KeyTransRecipientInfo for an RSA key.
+ * Shape:  exactly one, a KeyTransRecipientInfo for an RSA key or a KeyAgreeRecipientInfo for a P-256 key.
  * Throws: EnvelopeError no_recipient, two_recipients, unsupported_recipient, bad_version, bad_der.
  * Why:    several recipients, each with a key of its own, are how one ciphertext opens to two prices.
- * Source: RFC 5652 §6.2.1; RFC 8017 A.2.1.
+ * Source: RFC 5652 §6.2.1–2; RFC 8017 A.2.1; RFC 5753.
  */
 export function readRecipientInfos(set: Uint8Array): Recipient {
   return readingDer(() => {
     const [info, another] = derChildren(readDerAs(set, TAG.set));
     if (info === undefined) throw new EnvelopeError('no_recipient');
     if (another !== undefined) throw new EnvelopeError('two_recipients');
-    if (info.tag !== TAG.sequence) throw new EnvelopeError('unsupported_recipient', 'only RSA key transport');
+    if (info.tag === TAG.constructedContext1) return { keyTransport: 'ecdh_p256', ...readKeyAgreement(info) };
+    if (info.tag !== TAG.sequence) throw new EnvelopeError('unsupported_recipient', 'neither transport nor agreement');
     return readKeyTransport(info);
   });
 }
 
-/** Whether `recipient` names this certificate (by issuer and serial number, or by its key identifier). */
-export function isAddressedTo(
-  recipient: Recipient,
-  certificate: Pick<Certificate, 'issuer' | 'serial' | 'subjectKeyId'>,
-): boolean {
-  const { identifier } = recipient;
+/** The ways in which a content key can travel to this certificate's key, the best first; none for a key of another kind. */
+export function keyTransportsFor({ keyAlgorithm }: Pick<Certificate, 'keyAlgorithm'>): readonly KeyTransport[] {
+  const { oid, parameters } = keyAlgorithm;
+  if (oid === OID_RSA_ENCRYPTION) return RSA_TRANSPORTS;
+  const isP256 = oid === OID_EC_PUBLIC_KEY && parameters !== undefined && sameBytes(parameters, writeOid(OID_P256));
+  return isP256 ? ['ecdh_p256'] : [];
+}
+
+/** What of a certificate says whether an envelope is for it. */
+export type AddressedCertificate = Pick<Certificate, 'issuer' | 'serial' | 'subjectKeyId' | 'keyAlgorithm'>;
+
+/**
+ * Whether `recipient` names this certificate (by issuer and serial number, or by its key identifier) in a way its key can open.
+ *
+ * Why: an envelope that says another kind of key than the certificate has could never be opened, and would be found out in the window.
+ */
+export function isAddressedTo(recipient: Recipient, certificate: AddressedCertificate): boolean {
+  const { identifier, keyTransport } = recipient;
+  if (!keyTransportsFor(certificate).includes(keyTransport)) return false;
   if ('subjectKeyIdentifier' in identifier) return toHex(identifier.subjectKeyIdentifier) === certificate.subjectKeyId;
   return sameBytes(identifier.issuer, certificate.issuer.full) && toHex(identifier.serial) === certificate.serial;
 }
 
 /** The RecipientInfos SET that `readRecipientInfos` reads back. */
-export function writeRecipientInfos({ identifier, keyTransport, encryptedKey }: Recipient): Uint8Array {
+export function writeRecipientInfos(recipient: Recipient): Uint8Array {
+  return writeElement(
+    TAG.set,
+    recipient.keyTransport === 'ecdh_p256' ? writeKeyAgreement(recipient) : writeKeyTransport(recipient),
+  );
+}
+
+function writeKeyTransport({ keyTransport, encryptedKey, identifier }: Transported): Uint8Array {
   const isByKey = 'subjectKeyIdentifier' in identifier;
-  const info = writeElement(
+  return writeElement(
     TAG.sequence,
     writeElement(TAG.integer, Uint8Array.of(isByKey ? 2 : 0)),
-    isByKey
-      ? writeElement(TAG.context0, identifier.subjectKeyIdentifier)
-      : writeElement(TAG.sequence, identifier.issuer, writeElement(TAG.integer, identifier.serial)),
+    isByKey ? writeElement(TAG.context0, identifier.subjectKeyIdentifier) : writeIssuerAndSerial(identifier),
     writeAlgorithm(keyTransport),
     writeElement(TAG.octetString, encryptedKey),
   );
-  return writeElement(TAG.set, info);
 }
 
-function readKeyTransport(info: Der): Recipient {
+type Transported = { keyTransport: RsaTransport; encryptedKey: Uint8Array; identifier: RecipientIdentifier };
+
+function readKeyTransport(info: Der): Transported {
   const [version, identifier, algorithm, key, more] = derChildren(info);
   if (more !== undefined) throw new EnvelopeError('bad_der', 'more than a KeyTransRecipientInfo holds');
-  const read = readIdentifier(identifier);
+  const read =
+    identifier?.tag === TAG.context0 ? { subjectKeyIdentifier: identifier.content } : readIssuerAndSerial(identifier);
   const wanted = 'subjectKeyIdentifier' in read ? 2 : 0;
   if (toHex(derInteger(expectTag(version, TAG.integer))) !== `0${wanted}`) {
     throw new EnvelopeError('bad_version', 'of the RecipientInfo');
@@ -79,14 +104,7 @@ function readKeyTransport(info: Der): Recipient {
   };
 }
 
-function readIdentifier(element: Der | undefined): Recipient['identifier'] {
-  if (element?.tag === TAG.context0) return { subjectKeyIdentifier: element.content };
-  const [issuer, serial, more] = derChildren(expectTag(element, TAG.sequence));
-  if (more !== undefined) throw new EnvelopeError('bad_der', 'more than issuer and serial number');
-  return { issuer: expectTag(issuer, TAG.sequence).full, serial: derInteger(expectTag(serial, TAG.integer)) };
-}
-
-function readAlgorithm(algorithm: Der): KeyTransport {
+function readAlgorithm(algorithm: Der): RsaTransport {
   const [oid, parameters, more] = derChildren(algorithm);
   if (more !== undefined) throw new EnvelopeError('bad_der', 'more than an AlgorithmIdentifier holds');
   const name = derOid(expectTag(oid, TAG.oid));
@@ -99,7 +117,7 @@ function readAlgorithm(algorithm: Der): KeyTransport {
 }
 
 /** Only the two combinations every device has: the same hash twice and no label. */
-function readOaep(parameters: Der): KeyTransport {
+function readOaep(parameters: Der): RsaTransport {
   let hash = OID_SHA1;
   let maskHash = OID_SHA1;
   let lastTag = 0;
@@ -134,7 +152,7 @@ function isNullOrAbsent(parameters: Der | undefined): boolean {
   return parameters === undefined || (parameters.tag === TAG.null && parameters.content.length === 0);
 }
 
-function writeAlgorithm(keyTransport: KeyTransport): Uint8Array {
+function writeAlgorithm(keyTransport: RsaTransport): Uint8Array {
   switch (keyTransport) {
     case 'rsa_pkcs1_v15':
       return writeElement(TAG.sequence, writeOid(OID_RSA_ENCRYPTION), writeElement(TAG.null));

@@ -1,20 +1,25 @@
 /** Keys held in files: PEM and PKCS#12 open with the right password, and their signatures and unwrapping are right. */
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { exportPkcs12 } from '../../../server/cli/demo/ca.ts';
 import { openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
-import { unwrapKey, wrapKey } from '../../../server/cli/seal/wrap.ts';
+import { chooseKeyTransport, unwrapKey, wrapTo } from '../../../server/cli/seal/wrap.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
-import { KEY_TRANSPORTS, type Recipient } from '../../../server/core/seal/recipient-info.ts';
+import { parseCertificate } from '../../../server/core/pki/certificate.ts';
+import {
+  KEY_TRANSPORTS,
+  type KeyTransport,
+  type Recipient,
+  RSA_TRANSPORTS,
+} from '../../../server/core/seal/recipient-info.ts';
 import { verifyJwsSignature } from '../../../server/identity/signature.ts';
 import { goldenText } from '../../core/seal/golden.ts';
 import t from '../../support/tap.ts';
-import { BIDDER, CEK, OTHER } from '../../vault/bids.ts';
+import { BIDDER, CEK, CURVE, OTHER } from '../../vault/bids.ts';
 
 const KEY_PEM = goldenText('bidder.key.pem');
 const CERTIFICATE_PEM = goldenText('bidder.crt.pem');
 const OTHER_PEM = goldenText('other.crt.pem');
 const { certificate } = BIDDER;
-const identifier = { subjectKeyIdentifier: new Uint8Array(20) };
 
 t.test('PEM: the first certificate is the key’s, the others are the chain', async (t) => {
   const held = openPem({ privateKey: KEY_PEM, certificates: CERTIFICATE_PEM + OTHER_PEM });
@@ -56,8 +61,7 @@ t.test('PKCS#12 opens with key, certificate and chain', async (t) => {
 
 t.test('signatures verify as JWS in each algorithm', async (t) => {
   const data = utf8('header.payload');
-  const curve = openPem({ privateKey: goldenText('curve.key.pem'), certificates: goldenText('curve.crt.pem') });
-  const signers = [signerOf(BIDDER), signerOf(BIDDER, 'PS256'), signerOf(curve)];
+  const signers = [signerOf(BIDDER), signerOf(BIDDER, 'PS256'), signerOf(CURVE)];
   t.strictSame(
     signers.map(({ alg }) => alg),
     ['RS256', 'PS256', 'ES256'],
@@ -70,30 +74,58 @@ t.test('signatures verify as JWS in each algorithm', async (t) => {
   }
 });
 
-t.test('a content key is wrapped and unwrapped in each padding', async (t) => {
+const wrapped = (keyTransport: KeyTransport, cek: Uint8Array = CEK): Recipient =>
+  wrapTo((keyTransport === 'ecdh_p256' ? CURVE : BIDDER).certificate, keyTransport, cek);
+const keyFor = ({ keyTransport }: Recipient): KeyObject => (keyTransport === 'ecdh_p256' ? CURVE : BIDDER).privateKey;
+
+t.test('a content key is wrapped and unwrapped in each way, and by no other key', async (t) => {
+  const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   for (const keyTransport of KEY_TRANSPORTS) {
-    const recipient: Recipient = { keyTransport, encryptedKey: wrapKey(certificate, keyTransport, CEK), identifier };
-    t.strictSame(Uint8Array.from(unwrapKey(recipient, BIDDER.privateKey)), CEK, keyTransport);
-    t.throws(() => unwrapKey(recipient, OTHER.privateKey), { code: 'unwrap_failed' }, keyTransport);
+    const recipient = wrapped(keyTransport);
+    t.strictSame(Uint8Array.from(unwrapKey(recipient, keyFor(recipient))), CEK, keyTransport);
+    for (const key of [OTHER.privateKey, foreign])
+      t.throws(() => unwrapKey(recipient, key), { code: 'unwrap_failed' }, keyTransport);
   }
 });
 
-t.test('a wrapped key read in another padding, spoilt, or of another length does not come out', async (t) => {
+t.test('a wrapped key read in another way, spoilt, or of another length does not come out', async (t) => {
   for (const keyTransport of KEY_TRANSPORTS) {
-    const encryptedKey = Uint8Array.from(wrapKey(certificate, keyTransport, CEK));
-    for (const other of KEY_TRANSPORTS.filter((name) => name !== keyTransport)) {
-      const recipient: Recipient = { keyTransport: other, encryptedKey, identifier };
-      t.throws(() => unwrapKey(recipient, BIDDER.privateKey), { code: 'unwrap_failed' }, `${keyTransport} as ${other}`);
+    const recipient = wrapped(keyTransport);
+    for (const other of RSA_TRANSPORTS.filter((name) => name !== keyTransport)) {
+      const { encryptedKey, identifier } = recipient;
+      const read: Recipient = { keyTransport: other, encryptedKey, identifier };
+      t.throws(() => unwrapKey(read, BIDDER.privateKey), { code: 'unwrap_failed' }, `${keyTransport} as ${other}`);
     }
-    for (const length of [16, 31, 33]) {
-      const short: Recipient = {
-        keyTransport,
-        encryptedKey: wrapKey(certificate, keyTransport, new Uint8Array(length)),
-        identifier,
-      };
-      t.throws(() => unwrapKey(short, BIDDER.privateKey), { code: 'unwrap_failed' }, `${length} bytes`);
+    for (const length of [16, 24, 40]) {
+      const short = wrapped(keyTransport, new Uint8Array(length));
+      t.throws(() => unwrapKey(short, keyFor(short)), { code: 'unwrap_failed' }, `${length} bytes`);
     }
-    encryptedKey[200] = (encryptedKey[200] as number) ^ 1;
-    t.throws(() => unwrapKey({ keyTransport, encryptedKey, identifier }, BIDDER.privateKey), { code: 'unwrap_failed' });
+    const encryptedKey = Uint8Array.from(recipient.encryptedKey);
+    encryptedKey[20] = (encryptedKey[20] as number) ^ 1;
+    t.throws(() => unwrapKey({ ...recipient, encryptedKey }, keyFor(recipient)), { code: 'unwrap_failed' });
   }
 });
+
+t.test('a point that is not on the curve never meets the private key', async (t) => {
+  const recipient = wrapped('ecdh_p256');
+  if (recipient.keyTransport !== 'ecdh_p256') throw new Error('another way');
+  for (const spoil of [(point: Uint8Array) => point.fill(0, 1), (point: Uint8Array) => point.fill(7, 40)]) {
+    const ephemeralKey = spoil(Uint8Array.from(recipient.ephemeralKey));
+    t.throws(() => unwrapKey({ ...recipient, ephemeralKey }, CURVE.privateKey), { code: 'unwrap_failed' });
+  }
+});
+
+t.test(
+  'the way a content key travels is the certificate’s, or the one asked for where its key can do it',
+  async (t) => {
+    const [rsa, p256] = [BIDDER, CURVE].map((held) => parseCertificate(held.certificate));
+    if (!rsa || !p256) throw new Error('no certificates');
+    t.equal(chooseKeyTransport(rsa), 'rsa_oaep_sha256');
+    t.equal(chooseKeyTransport(rsa, 'rsa_pkcs1_v15'), 'rsa_pkcs1_v15');
+    t.equal(chooseKeyTransport(p256), 'ecdh_p256');
+    t.throws(() => chooseKeyTransport(rsa, 'ecdh_p256'), { code: 'transport_not_for_key' });
+    t.throws(() => chooseKeyTransport(p256, 'rsa_oaep_sha256'), { code: 'transport_not_for_key' });
+    const ed25519 = { ...p256, keyAlgorithm: { oid: '1.3.101.112' } };
+    t.throws(() => chooseKeyTransport(ed25519), { code: 'transport_not_for_key' });
+  },
+);

@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { adoptEnvelope } from '../../../server/cli/seal/adopt.ts';
 import { prepareArchive } from '../../../server/cli/seal/archive-source.ts';
+import type { HeldKey } from '../../../server/cli/seal/held-key.ts';
 import { type SealRequest, sealBid } from '../../../server/cli/seal/seal.ts';
 import { toolFacts } from '../../../server/cli/seal/tool-facts.ts';
 import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
 import { canonicalise } from '../../../server/core/log/canonical.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
+import { parseCertificate } from '../../../server/core/pki/certificate.ts';
 import { startArchive } from '../../../server/core/seal/archive.ts';
 import { startEnvelope } from '../../../server/core/seal/envelope.ts';
-import { KEY_TRANSPORTS } from '../../../server/core/seal/recipient-info.ts';
+import { KEY_TRANSPORTS, type KeyTransport } from '../../../server/core/seal/recipient-info.ts';
 import { inflate } from '../../../server/vault/inflate.ts';
 import { materialise } from '../../../server/vault/materialise.ts';
 import { openEnvelope } from '../../../server/vault/open-envelope.ts';
@@ -22,7 +24,7 @@ import { openVaultFolder, readChunks } from '../../../server/vault/vault-folder.
 import { systemWorld } from '../../../server/world.ts';
 import { golden, goldenNames, goldenPath } from '../../core/seal/golden.ts';
 import t from '../../support/tap.ts';
-import { BIDDER, BIDDER_CERTIFICATE, goldenBid, LIST, OTHER, promisedOf, temporaryFolder } from '../../vault/bids.ts';
+import { BIDDER, CURVE, goldenBid, holderOf, LIST, OTHER, promisedOf, temporaryFolder } from '../../vault/bids.ts';
 
 const run = promisify(execFile);
 const { randomBytes } = systemWorld;
@@ -51,31 +53,40 @@ async function request(
 }
 
 /** The content key, as the bidder's device would give it in the window. */
-async function cekOf(path: string): Promise<Uint8Array> {
+async function cekOf(path: string, { privateKey }: HeldKey): Promise<Uint8Array> {
   const reader = startEnvelope();
   reader.push(await readFile(path));
   const recipient = reader.header()?.recipient;
   if (!recipient) throw new Error('no header');
-  return Uint8Array.from(await unwrapWith(BIDDER.privateKey)(recipient));
+  return Uint8Array.from(await unwrapWith(privateKey)(recipient));
 }
 
-t.test('a sealed bid goes the whole way: received, opened, materialised, in all three paddings', async (t) => {
+const holderFor = (keyTransport: KeyTransport): HeldKey => (keyTransport === 'ecdh_p256' ? CURVE : BIDDER);
+
+/** A request to the one whose key can do it. */
+function requestBy(t: Parameters<typeof request>[0], keyTransport: KeyTransport, compress = false) {
+  const { certificate, privateKey } = holderFor(keyTransport);
+  return request(t, { keyTransport, compress, certificate, unwrap: unwrapWith(privateKey) });
+}
+
+t.test('a sealed bid goes the whole way, in each way its key can travel: received, opened, materialised', async (t) => {
   for (const keyTransport of KEY_TRANSPORTS) {
     for (const compress of [false, true]) {
-      const asked = await request(t, { keyTransport, compress });
+      const holder = holderFor(keyTransport);
+      const asked = await requestBy(t, keyTransport, compress);
       const promises = await sealBid(asked);
       const vault = await openVaultFolder(join(asked.folder, 'vault'), randomBytes);
       const received = await receiveEnvelope(vault, readChunks(asked.out), {
-        certificate: BIDDER_CERTIFICATE,
+        certificate: parseCertificate(holder.certificate),
         limitBytes: 1_000_000,
         signed: promises,
       });
       if ('refused' in received) throw new Error(received.refused);
       const stored = vault.path(received.name);
-      const opened = await openEnvelope(stored, await cekOf(stored), promisedOf(promises));
+      const opened = await openEnvelope(stored, await cekOf(stored, holder), promisedOf(promises));
       t.match(opened, { ok: true, openingList: LIST, entries: 4 }, keyTransport);
       const limits = { unpackedLimitBytes: 1_000_000 };
-      const documents = await materialise(stored, await cekOf(stored), promisedOf(promises), vault, limits);
+      const documents = await materialise(stored, await cekOf(stored, holder), promisedOf(promises), vault, limits);
       if (!documents.ok) throw new Error(documents.detail);
       t.strictSame(
         documents.manifest.entries.map(({ name }) => name),
@@ -86,31 +97,23 @@ t.test('a sealed bid goes the whole way: received, opened, materialised, in all 
   }
 });
 
-t.test('stock OpenSSL opens what we sealed, where there is one', async (t) => {
-  const asked = await request(t, { keyTransport: 'rsa_oaep_sha256' });
-  await sealBid(asked);
-  const out = join(asked.folder, 'opened.zip');
-  const args = [
-    'cms',
-    '-decrypt',
-    '-inform',
-    'DER',
-    '-in',
-    asked.out,
-    '-inkey',
-    goldenPath('bidder.key.pem'),
-    '-out',
-    out,
-  ];
-  try {
-    await run('openssl', args);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return t.comment('no openssl here');
-    throw error;
+t.test('stock OpenSSL opens what we sealed, whichever way its key travelled', async (t) => {
+  for (const keyTransport of KEY_TRANSPORTS) {
+    const asked = await requestBy(t, keyTransport);
+    await sealBid(asked);
+    const out = join(asked.folder, 'opened.zip');
+    const name = holderFor(keyTransport) === CURVE ? 'curve' : 'bidder';
+    const key = ['-recip', goldenPath(`${name}.crt.pem`), '-inkey', goldenPath(`${name}.key.pem`)];
+    try {
+      await run('openssl', ['cms', '-decrypt', '-binary', '-inform', 'DER', '-in', asked.out, ...key, '-out', out]);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return t.comment('no openssl here');
+      throw error;
+    }
+    const archive = startArchive(inflate);
+    archive.push(await readFile(out));
+    t.equal(Buffer.from(archive.end().openingList).toString(), canonicalise(LIST), keyTransport);
   }
-  const archive = startArchive(inflate);
-  archive.push(await readFile(out));
-  t.equal(Buffer.from(archive.end().openingList).toString(), canonicalise(LIST));
 });
 
 t.test('two seals of the same files share nothing but their list', async (t) => {
@@ -126,8 +129,8 @@ t.test('envelopes of stock OpenSSL are adopted: unwrapped once, then promised li
   for (const name of goldenNames('valid')) {
     const { openingList, promises } = await adoptEnvelope(
       goldenPath(name),
-      BIDDER.certificate,
-      unwrapWith(BIDDER.privateKey),
+      holderOf(name).certificate,
+      unwrapWith(holderOf(name).privateKey),
     );
     t.equal(openingList.quote.amount, '12800000.00');
     const { path, cek } = await goldenBid(name);
@@ -141,7 +144,7 @@ t.test('what cannot be adopted says why', async (t) => {
   const own = unwrapWith(BIDDER.privateKey);
   await t.rejects(adoptEnvelope(path, OTHER.certificate, own), { code: 'envelope_for_another_certificate' });
   for (const name of goldenNames('valid')) {
-    const other = adoptEnvelope(goldenPath(name), BIDDER.certificate, unwrapWith(OTHER.privateKey));
+    const other = adoptEnvelope(goldenPath(name), holderOf(name).certificate, unwrapWith(OTHER.privateKey));
     await t.rejects(other, { code: 'unwrap_failed' }, name);
   }
   for (const name of goldenNames('invalid')) {

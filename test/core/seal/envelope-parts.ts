@@ -72,3 +72,50 @@ export function envelopeOf(parts: Parts = {}): Uint8Array {
   const type = writeOid(parts.outerType ?? OID_AUTH_ENVELOPED_DATA);
   return joinBytes(wrap(TAG.sequence, type, wrap(TAG.constructedContext0, data)), parts.trailing ?? NO_BYTES);
 }
+
+export const POINT = Uint8Array.from({ length: 65 }, (_, index) => (index === 0 ? 4 : index));
+const ISSUER_AND_SERIAL = definite(TAG.sequence, definite(TAG.sequence), definite(TAG.integer, Uint8Array.of(1)));
+const recipientKey = (rid: Uint8Array, wrappedKey: Uint8Array): Uint8Array =>
+  definite(TAG.sequence, rid, octets(wrappedKey));
+export const AGREED_KEY = recipientKey(ISSUER_AND_SERIAL, new Uint8Array(40));
+
+export type AgreementParts = {
+  version?: Uint8Array;
+  originator?: Uint8Array;
+  keyType?: string;
+  curve?: Uint8Array;
+  point?: Uint8Array;
+  ukm?: Uint8Array;
+  scheme?: string;
+  wrap?: string;
+  wrapParameters?: Uint8Array;
+  keys?: Uint8Array;
+  rid?: Uint8Array;
+  wrappedKey?: Uint8Array;
+  behind?: Uint8Array;
+};
+
+/** An envelope whose recipient agrees on the key, right but for the parts given. */
+export function agreed(parts: AgreementParts = {}): Uint8Array {
+  const keyType = writeOid(parts.keyType ?? '1.2.840.10045.2.1');
+  const publicKey = definite(TAG.bitString, Uint8Array.of(0), parts.point ?? POINT);
+  const originator = definite(0xa1, definite(TAG.sequence, keyType, parts.curve ?? NO_BYTES), publicKey);
+  const wrap = writeOid(parts.wrap ?? '2.16.840.1.101.3.4.1.45');
+  const info = definite(
+    0xa1,
+    definite(TAG.integer, parts.version ?? Uint8Array.of(3)),
+    definite(0xa0, parts.originator ?? originator),
+    parts.ukm ?? NO_BYTES,
+    definite(
+      TAG.sequence,
+      writeOid(parts.scheme ?? '1.3.132.1.11.1'),
+      definite(TAG.sequence, wrap, parts.wrapParameters ?? NO_BYTES),
+    ),
+    definite(
+      TAG.sequence,
+      parts.keys ?? recipientKey(parts.rid ?? ISSUER_AND_SERIAL, parts.wrappedKey ?? new Uint8Array(40)),
+    ),
+    parts.behind ?? NO_BYTES,
+  );
+  return envelopeOf({ recipientInfos: definite(TAG.set, info) });
+}

@@ -1,7 +1,7 @@
 /** The envelope reader: what OpenSSL and BouncyCastle write is read alike however it is cut, everything else has its refusal. */
 import fc from 'fast-check';
 import { joinBytes } from '../../../server/core/log/bytes.ts';
-import { TAG, writeElement } from '../../../server/core/seal/der.ts';
+import { TAG, writeElement, writeOid } from '../../../server/core/seal/der.ts';
 import {
   type EnvelopeEnd,
   type EnvelopeHeader,
@@ -14,6 +14,8 @@ import { writeEnvelope } from '../../../server/core/seal/envelope-writing.ts';
 import { writeRecipientInfos } from '../../../server/core/seal/recipient-info.ts';
 import t from '../../support/tap.ts';
 import {
+  AGREED_KEY,
+  agreed,
   CIPHERTEXT,
   cipherOf,
   definite,
@@ -23,6 +25,7 @@ import {
   NO_BYTES,
   NONCE,
   octets,
+  POINT,
   RECIPIENT,
   segments,
   TAG_LENGTH,
@@ -62,8 +65,8 @@ t.test('what stock OpenSSL writes is read whole, with each padding and both ways
     t.equal(result.end.envelopeBytes, bytes.length, name);
     t.equal(result.end.ciphertextBytes, golden('bid.zip').length);
     t.equal(result.ciphertext.length, result.end.ciphertextBytes);
-    const padding = /pkcs1-v15|oaep-sha1|oaep-sha256/.exec(name)?.[0] ?? 'oaep-sha256';
-    t.equal(result.header?.recipient.keyTransport, `rsa_${padding.replaceAll('-', '_')}`);
+    const way = /pkcs1-v15|oaep-sha1|oaep-sha256|ecdh-p256/.exec(name)?.[0] ?? 'oaep-sha256';
+    t.match(result.header?.recipient.keyTransport, new RegExp(`^(rsa_)?${way.replaceAll('-', '_')}$`));
     const byKey = 'subjectKeyIdentifier' in (result.header?.recipient.identifier ?? {});
     t.equal(byKey, name.includes('key-identifier'));
   }
@@ -141,10 +144,25 @@ const refused: readonly [string, EnvelopeCode, Uint8Array][] = [
   ['no recipient', 'no_recipient', envelopeOf({ recipientInfos: definite(TAG.set) })],
   ['two recipients', 'two_recipients', envelopeOf({ recipientInfos: twice })],
   [
-    'a recipient of another kind',
+    'a recipient of another kind, a password',
     'unsupported_recipient',
-    envelopeOf({ recipientInfos: definite(TAG.set, definite(0xa1)) }),
+    envelopeOf({ recipientInfos: definite(TAG.set, definite(0xa3)) }),
   ],
+  ['no recipient in an agreement', 'no_recipient', agreed({ keys: NO_BYTES })],
+  ['two recipients in an agreement', 'two_recipients', agreed({ keys: joinBytes(AGREED_KEY, AGREED_KEY) })],
+  ['an agreement of version 2', 'bad_version', agreed({ version: Uint8Array.of(2) })],
+  ['an agreement with a ukm', 'unsupported_recipient', agreed({ ukm: definite(0xa1, octets(MAC)) })],
+  ['a static originator', 'unsupported_recipient', agreed({ originator: definite(TAG.sequence) })],
+  ['an ephemeral key on another curve', 'unsupported_recipient', agreed({ curve: writeOid('1.3.132.0.34') })],
+  ['an ephemeral key that is no curve’s', 'unsupported_recipient', agreed({ keyType: '1.2.840.113549.1.1.1' })],
+  ['a compressed point', 'unsupported_recipient', agreed({ point: POINT.slice(0, 33).fill(2, 0, 1) })],
+  ['a point cut short', 'unsupported_recipient', agreed({ point: POINT.subarray(0, 64) })],
+  ['another key derivation', 'unsupported_recipient', agreed({ scheme: '1.3.133.16.840.63.0.2' })],
+  ['another key wrap', 'unsupported_recipient', agreed({ wrap: '2.16.840.1.101.3.4.1.5' })],
+  ['a key wrap with parameters', 'unsupported_recipient', agreed({ wrapParameters: definite(TAG.null) })],
+  ['a wrapped key of 24 bytes', 'unsupported_recipient', agreed({ wrappedKey: new Uint8Array(24) })],
+  ['a dated key identifier', 'unsupported_recipient', agreed({ rid: definite(0xa0, octets(MAC), octets(MAC)) })],
+  ['more than an agreement holds', 'bad_der', agreed({ behind: definite(TAG.sequence) })],
   ['signed content inside', 'wrong_content_type', envelopeOf({ contentType: '1.2.840.113549.1.7.2' })],
   ['AES-192-GCM', 'wrong_cipher', envelopeOf({ cipher: cipherOf('2.16.840.1.101.3.4.1.26', NONCE, TAG_LENGTH) })],
   ['a nonce of 16 bytes', 'bad_nonce', envelopeOf({ cipher: cipherOf(OID_AES_256_GCM, MAC, TAG_LENGTH) })],
@@ -196,6 +214,8 @@ t.test('every refusal has its test', async (t) => {
 
 t.test('the envelope that all those are one step away from is accepted', async (t) => {
   for (const wrap of [definite, indefinite]) t.equal(codeOf(envelopeOf({ wrap })), 'accepted');
+  const curves = [NO_BYTES, definite(TAG.null), writeOid('1.2.840.10045.3.1.7')];
+  for (const curve of curves) t.equal(codeOf(agreed({ curve })), 'accepted');
 });
 
 t.test('limits: the last header that fits, the last depth, the last number of small segments', async (t) => {
