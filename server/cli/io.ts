@@ -4,6 +4,8 @@ import { systemWorld, type World } from '../world.ts';
 export type Io = {
   out(line: string): void;
   err(line: string): void;
+  /** Replaces the line that it wrote last, '' wipes it; missing where no terminal shows it. */
+  readonly rewrite?: (line: string) => void;
   readonly world: World;
   readonly fetch: typeof fetch;
   /** Asks for a secret; it is neither shown nor kept. Throws: UsageError when nobody is there to answer. */
@@ -14,6 +16,7 @@ export type Io = {
 export const processIo: Io = {
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
+  ...(process.stderr.isTTY && { rewrite: (line: string) => void process.stderr.write(`\r\u001b[K${line}`) }),
   world: systemWorld,
   fetch: (...request) => fetch(...request),
   askSecret: async (question) => (await import('./secret-prompt.ts')).askSecret(question),

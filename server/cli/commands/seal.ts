@@ -8,6 +8,7 @@ import { type OpeningList, OpeningListSchema } from '../../core/seal/opening-lis
 import { pickCertificate } from '../client/key-agent.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { showProgress } from '../progress.ts';
 import { innerKeyFile } from '../seal/inner-key.ts';
 import { sealBid } from '../seal/seal.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
@@ -35,11 +36,13 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
   const keys = await openKeys(values, io);
   const { certificate, certSha256 } = await pickCertificate(keys, 'unwrap', io.world.now());
   // What is read of the machine is said before it is sealed: it is searched for similar bids after the opening.
-  const facts = toolFacts(VERSION);
+  const documents = positionals.map((path) => ({ name: basename(path).normalize('NFC'), path }));
+  const facts = await toolFacts(VERSION, documents);
   io.out(`Sealed with the bid · 随投标文件加密的工具信息: ${JSON.stringify(facts)}`);
+  const shown = showProgress(io);
   const promises = await sealBid({
     openingList,
-    documents: positionals.map((path) => ({ name: basename(path).normalize('NFC'), path })),
+    documents,
     toolFacts: facts,
     certificate: certificate.der,
     keyTransport: chooseKeyTransport(certificate, padding),
@@ -47,8 +50,9 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
     out: values.out,
     unwrap: await keys.unwrapper(certSha256),
     randomBytes: io.world.randomBytes,
+    progress: shown.at,
     ...(openingCertificate && { openingCertificate }),
-  });
+  }).finally(shown.end);
   io.out(`${values.out}: ${promises.envelopeBytes} bytes, SHA-256 ${promises.envelopeSha256}`);
   if (openingCertificate !== undefined)
     io.out(

@@ -13,6 +13,7 @@ import { waitFor } from '../person/wait-for.ts';
 import { sealBid } from '../seal/seal.ts';
 import { SealError } from '../seal/seal-error.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
+import { VERSION } from '../version.ts';
 import type { DemoBidder } from './people.ts';
 
 /** What the demo tells a bidder's process, as one JSON argument; nothing in it is secret, the keys lie in their folders. */
@@ -77,6 +78,7 @@ async function seal(person: Person, task: BidderTask, amount: string, inWords: s
   const { certSha256, certificate } = await pickCertificate(person.keys, 'unwrap', systemWorld.now());
   const out = join(task.workFolder, `${name}.p7m`);
   const proposal = `施工组织设计（${task.bidder.name}）\n`.repeat(2_000);
+  const documents = [{ name: '技术标/施工组织设计.txt', bytes: new TextEncoder().encode(proposal) }];
   await sealBid({
     openingList: {
       v: 1,
@@ -89,8 +91,8 @@ async function seal(person: Person, task: BidderTask, amount: string, inWords: s
       manager: task.bidder.manager,
       columns: {},
     },
-    documents: [{ name: '技术标/施工组织设计.txt', bytes: new TextEncoder().encode(proposal) }],
-    toolFacts: toolFacts('0.1.0'),
+    documents,
+    toolFacts: await toolFacts(VERSION, documents),
     certificate: certificate.der,
     keyTransport: 'rsa_oaep_sha256',
     compress: true,

@@ -1,4 +1,5 @@
 /** What a bidder keeps and promises of a sealed bid, computed from the finished envelope. */
+import { stat } from 'node:fs/promises';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { parseCertificate } from '../../core/pki/certificate.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';
@@ -10,6 +11,7 @@ import { sha256 } from '../../hash.ts';
 import { LAYER_KEY_TRANSPORT } from '../../vault/layer-key.ts';
 import { type EnvelopeScan, scanEnvelope } from '../../vault/scan-envelope.ts';
 import { readChunks } from '../../vault/vault-folder.ts';
+import { countBytes } from '../progress.ts';
 import { readInnerKey } from './inner-key.ts';
 import { SealError } from './seal-error.ts';
 import type { Unwrap } from './wrap.ts';
@@ -42,26 +44,31 @@ export async function adoptEnvelope(
   certificate: Uint8Array,
   unwrap: Unwrap,
   openingCertificate?: Uint8Array,
+  progress?: (doneBytes: number, allBytes: number) => void,
 ): Promise<{ promises: BidPromises; openingList: OpeningList }> {
   const innerCek = openingCertificate === undefined ? undefined : await readInnerKey(path, unwrap);
   let innerRecipient: Recipient | undefined;
   let cek: Uint8Array | undefined;
   try {
-    const scan = await scanEnvelope(readChunks(path), {
-      async cekFor({ recipient }) {
-        if (!isAddressedTo(recipient, parseCertificate(certificate))) {
-          throw new SealError('envelope_for_another_certificate');
-        }
-        cek = await unwrap(recipient);
-        return cek;
-      },
-      ...(innerCek && {
-        innerCekFor: ({ recipient }: EnvelopeHeader) => {
-          innerRecipient = recipient;
-          return innerCek;
+    const { size } = await stat(path);
+    const scan = await scanEnvelope(
+      countBytes(readChunks(path), (done) => progress?.(done, size)),
+      {
+        async cekFor({ recipient }) {
+          if (!isAddressedTo(recipient, parseCertificate(certificate))) {
+            throw new SealError('envelope_for_another_certificate');
+          }
+          cek = await unwrap(recipient);
+          return cek;
         },
-      }),
-    });
+        ...(innerCek && {
+          innerCekFor: ({ recipient }: EnvelopeHeader) => {
+            innerRecipient = recipient;
+            return innerCek;
+          },
+        }),
+      },
+    );
     if (scan.header === undefined || cek === undefined) throw new SealError('envelope_malformed', scan.problem);
     const outer = scan.layers?.outer ?? scan.content;
     if (!outer?.isAuthentic) throw new SealError('content_not_genuine');

@@ -1,11 +1,13 @@
 /** Files on disk as one ZIP archive, in a stream of known length; nothing is held whole and nothing is written here. */
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { crc32, createDeflateRaw } from 'node:zlib';
 import { utf8 } from '../../core/log/utf8.ts';
 import { ArchiveError } from '../../core/seal/archive-error.ts';
 import { FLAG_UTF8, readName } from '../../core/seal/archive-records.ts';
 import { type PlannedEntry, planArchive } from '../../core/seal/archive-writing.ts';
+import { countBytes } from '../progress.ts';
 import { SealError } from './seal-error.ts';
 
 /** A file to seal: bytes in memory, or a path that is read twice. */
@@ -28,11 +30,21 @@ const READ_BYTES = 1_048_576;
  *         on the platform need no data descriptors, which two implementations can read differently. An own writer over node:zlib
  *         (80 lines with core/seal/archive-writing.ts), because the known libraries write data descriptors when they stream.
  */
-export async function prepareArchive(files: readonly SourceFile[], compress: boolean): Promise<ArchiveSource> {
+export async function prepareArchive(
+  files: readonly SourceFile[],
+  compress: boolean,
+  progress?: (doneBytes: number, allBytes: number) => void,
+): Promise<ArchiveSource> {
   const entries: PlannedEntry[] = [];
+  const sizes = await Promise.all(files.map(sizeOf));
+  const allBytes = sizes.reduce((sum, size) => sum + size, 0);
+  let before = 0;
   for (const file of files) {
     checkName(file.name);
-    entries.push(await measure(file, compress));
+    const source = countBytes(readBytes(file), (done) => progress?.(before + done, allBytes));
+    const entry = await measure(file.name, source, compress);
+    before += entry.bytes;
+    entries.push(entry);
   }
   const plan = planArchive(entries);
   return {
@@ -57,12 +69,12 @@ function checkName(name: string): void {
   throw new SealError('name_not_allowed');
 }
 
-async function measure(file: SourceFile, compress: boolean): Promise<PlannedEntry> {
+async function measure(name: string, source: AsyncIterable<Uint8Array>, compress: boolean): Promise<PlannedEntry> {
   const method = compress ? 'deflated' : 'stored';
   const measured = startMeasure();
   let storedBytes = 0;
-  for await (const chunk of store(measured.through(readBytes(file)), method)) storedBytes += chunk.length;
-  return { name: file.name, method, ...measured.result(), storedBytes };
+  for await (const chunk of store(measured.through(source), method)) storedBytes += chunk.length;
+  return { name, method, ...measured.result(), storedBytes };
 }
 
 /** The stored bytes of a file for the second time; they must be those that were measured. */
@@ -92,6 +104,10 @@ function startMeasure() {
     },
     result: () => ({ bytes, crc32: crc }),
   };
+}
+
+async function sizeOf(file: SourceFile): Promise<number> {
+  return 'bytes' in file ? file.bytes.length : (await stat(file.path)).size;
 }
 
 async function* readBytes(file: SourceFile): AsyncGenerator<Uint8Array> {

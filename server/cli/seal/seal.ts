@@ -10,6 +10,7 @@ import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { sha256 } from '../../hash.ts';
 import { LAYER_KEY_TRANSPORT } from '../../vault/layer-key.ts';
 import { writeAll } from '../../vault/vault-folder.ts';
+import { countBytes, type Progress } from '../progress.ts';
 import { adoptEnvelope, type BidPromises } from './adopt.ts';
 import { type ArchiveSource, prepareArchive, type SourceFile } from './archive-source.ts';
 import { innerKeyFile, keepInnerKey } from './inner-key.ts';
@@ -34,7 +35,11 @@ export type SealRequest = {
   /** The bidder's own key, for the test at the end. */
   unwrap: Unwrap;
   randomBytes: (length: number) => Uint8Array;
+  progress?: Progress;
 };
+
+/** What the steps are called to the person who waits. */
+export const SEAL_STEPS = { read: '读取 read', seal: '加密 seal', test: '试解 test' } as const;
 
 /**
  * Seals one bid.
@@ -53,12 +58,19 @@ export async function sealBid(request: SealRequest): Promise<BidPromises> {
       { name: TOOL_FACTS_NAME, bytes: utf8(canonicalise(request.toolFacts)) },
     ],
     request.compress,
+    (done, all) => request.progress?.(SEAL_STEPS.read, done, all),
   );
 
   const part = `${request.out}.part`;
   try {
     const written = await writeSealed(part, archive, request);
-    const { promises } = await adoptEnvelope(part, request.certificate, request.unwrap, request.openingCertificate);
+    const { promises } = await adoptEnvelope(
+      part,
+      request.certificate,
+      request.unwrap,
+      request.openingCertificate,
+      (done, all) => request.progress?.(SEAL_STEPS.test, done, all),
+    );
     const isSame = isDeepStrictEqual({ ...promises, ...written }, promises);
     if (!isSame) throw new SealError('self_test_failed');
     if (request.openingCertificate !== undefined) await rename(innerKeyFile(part), innerKeyFile(request.out));
@@ -75,7 +87,9 @@ type Written = Pick<BidPromises, 'cekCommit' | 'contentCommit' | 'openingListCom
 
 /** Writes the envelope. Returns: the promises by the plaintext as it went in, for comparison with what comes out. */
 async function writeSealed(path: string, archive: ArchiveSource, request: SealRequest): Promise<Written> {
-  const { certificate, keyTransport, openingList, openingCertificate, randomBytes } = request;
+  const { certificate, keyTransport, openingList, openingCertificate, randomBytes, progress } = request;
+  const { archiveBytes } = archive;
+  const read = () => countBytes(archive.read(), (done) => progress?.(SEAL_STEPS.seal, done, archiveBytes));
   const cek = randomBytes(CEK_BYTES);
   const innerCek = openingCertificate === undefined ? undefined : randomBytes(CEK_BYTES);
   const file = await open(path, 'wx', 0o600);
@@ -83,7 +97,7 @@ async function writeSealed(path: string, archive: ArchiveSource, request: SealRe
     const outer = writeLayer({ certificate, keyTransport, cek, randomBytes });
     const promised = openingListDisclosure(sha256, innerCek ?? cek, openingList).digest;
     if (innerCek === undefined || openingCertificate === undefined) {
-      for await (const bytes of outer.seal(archive.archiveBytes, archive.read())) await writeAll(file, bytes);
+      for await (const bytes of outer.seal(archiveBytes, read())) await writeAll(file, bytes);
       await file.sync();
       return { ...outer.promises(), openingListCommit: promised };
     }
@@ -93,8 +107,8 @@ async function writeSealed(path: string, archive: ArchiveSource, request: SealRe
       cek: innerCek,
       randomBytes,
     });
-    const innerBytes = inner.sealedBytes(archive.archiveBytes);
-    const sealed = outer.seal(innerBytes, inner.seal(archive.archiveBytes, archive.read()));
+    const innerBytes = inner.sealedBytes(archiveBytes);
+    const sealed = outer.seal(innerBytes, inner.seal(archiveBytes, read()));
     for await (const bytes of sealed) await writeAll(file, bytes);
     await file.sync();
     await keepInnerKey(path, innerCek, request);

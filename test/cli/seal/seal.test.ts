@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { adoptEnvelope } from '../../../server/cli/seal/adopt.ts';
 import { prepareArchive } from '../../../server/cli/seal/archive-source.ts';
 import type { HeldKey } from '../../../server/cli/seal/held-key.ts';
-import { type SealRequest, sealBid } from '../../../server/cli/seal/seal.ts';
+import { SEAL_STEPS, type SealRequest, sealBid } from '../../../server/cli/seal/seal.ts';
 import { toolFacts } from '../../../server/cli/seal/tool-facts.ts';
 import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
 import { canonicalise } from '../../../server/core/log/canonical.ts';
@@ -41,7 +41,7 @@ async function request(
     folder,
     openingList: LIST,
     documents: ['技术标.pdf', '商务标.pdf'].map((name) => ({ name, path: join(folder, name) })),
-    toolFacts: toolFacts('0.1.0'),
+    toolFacts: await toolFacts('0.1.0'),
     certificate: BIDDER.certificate,
     keyTransport: 'rsa_oaep_sha256',
     compress: false,
@@ -113,6 +113,21 @@ t.test('stock OpenSSL opens what we sealed, whichever way its key travelled', as
     const archive = startArchive(inflate);
     archive.push(await readFile(out));
     t.equal(Buffer.from(archive.end().openingList).toString(), canonicalise(LIST), keyTransport);
+  }
+});
+
+t.test('how far it is, step by step, each to its end', async (t) => {
+  const seen = new Map<string, string[]>();
+  const asked = await request(t, {
+    compress: true,
+    progress: (step, done, all) => seen.set(step, [...(seen.get(step) ?? []), `${done}/${all}`]),
+  });
+  await sealBid(asked);
+  t.same([...seen.keys()], Object.values(SEAL_STEPS));
+  for (const [step, told] of seen) {
+    const [done, all] = (told.at(-1) ?? '').split('/');
+    t.equal(done, all, step);
+    t.ok(Number(all) > 50_000, step);
   }
 });
 
@@ -225,9 +240,11 @@ t.test('an archive says its length beforehand and keeps to it', async (t) => {
 });
 
 t.test('tool.json is honest about what it cannot know', async (t) => {
-  const facts = toolFacts('1.2.3') as Record<string, unknown>;
+  const facts = (await toolFacts('1.2.3')) as Record<string, unknown>;
   t.equal(facts['toolVersion'], '1.2.3');
-  for (const name of ['processorId', 'diskSerial', 'dongleId', 'documents']) t.equal(facts[name], 'unknown');
+  for (const name of ['processorId', 'diskSerial', 'dongleId']) t.equal(facts[name], 'unknown');
+  t.same(facts['documents'], []);
+  t.type(facts['processorModel'], 'string');
   const { macs } = facts;
   t.ok(macs === 'unknown' || (Array.isArray(macs) && macs.every((mac) => /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac))));
 });
