@@ -1,12 +1,16 @@
 /** Signature checks over node:crypto, for certificates and for JWS: which algorithms and keys still count as good. */
 import { constants, createPublicKey, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
 import { promisify } from 'node:util';
+import { readSm2PublicKey } from '../core/gm/curve.ts';
+import { readSm2Signature } from '../core/gm/der.ts';
 import type { SessionJwk, VerifyJwsSignature } from '../core/log/act.ts';
 import { toBase64Url } from '../core/log/base64.ts';
+import { toHex } from '../core/log/bytes.ts';
 import { type Algorithm, parseCertificate } from '../core/pki/certificate.ts';
 import type { VerifyCertificateSignature } from '../core/pki/chain.ts';
 import { CertificateError, derChildren, derCount, derOid, readDerAs, TAG } from '../core/pki/der.ts';
 import { sha256 } from '../hash.ts';
+import { verifySm2 } from '../sm2.ts';
 
 export const RSA_LEAST_BITS = 2048;
 /** More bits cost the server time and buy nothing: an attacker's 16384-bit key is a burden, not a safeguard. */
@@ -29,20 +33,36 @@ const PSS_HASHES: Readonly<Record<string, { hash: string; bytes: number }>> = {
   '2.16.840.1.101.3.4.2.2': { hash: 'sha384', bytes: 48 },
   '2.16.840.1.101.3.4.2.3': { hash: 'sha512', bytes: 64 },
 };
+const SM2_WITH_SM3 = '1.2.156.10197.1.501';
+const DER_NULL = '0500';
 /** The curves a certificate's issuer may use; people themselves sign with P-256 only. */
 const CA_CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 
 /**
  * Checks a certificate's signature; SHA-1, MD5, short RSA keys and unknown algorithms are false, as a wrong signature is.
  *
- * Source: RFC 5280 §4.1.1.2, RFC 4055 (PSS), RFC 5758 (ECDSA).
+ * Source: RFC 5280 §4.1.1.2, RFC 4055 (PSS), RFC 5758 (ECDSA), GM/T 0015 (SM2 with SM3).
  */
 export const verifyCertificateSignature: VerifyCertificateSignature = ({ algorithm, spki, data, signature }) => {
+  if (algorithm.oid === SM2_WITH_SM3) return verifySm2Certificate(algorithm, spki, data, signature);
   const scheme = algorithm.oid === RSASSA_PSS ? pssScheme(algorithm) : CERTIFICATE_SCHEMES[algorithm.oid];
   const key = importKey(spki);
   if (scheme === undefined || key === undefined || !isGoodKey(key, scheme.key, CA_CURVES)) return false;
   return verify(scheme.hash, data, withPadding(key, scheme.saltLength), signature);
 };
+
+/** SM2 with SM3, whose parameters are absent or NULL; the signature in DER, the key on the curve of SM2 and no other. */
+function verifySm2Certificate(
+  { parameters }: Algorithm,
+  spki: Uint8Array,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (parameters !== undefined && toHex(parameters) !== DER_NULL) return false;
+  const key = readSm2PublicKey(spki);
+  const raw = readSm2Signature(signature);
+  return key !== undefined && raw !== undefined && verifySm2(key, data, raw);
+}
 
 /** The parameters of PSS as certificates use them: one SHA-2 for message and mask, a salt as long as the hash. */
 function pssScheme({ parameters }: Algorithm): Scheme | undefined {
@@ -70,17 +90,26 @@ function missing(): never {
 /**
  * Checks the signature of a JWS by the key of a certificate or of a session.
  *
- * Shape:   `data` the ASCII of `header.payload`; an ES256 signature is r‖s.
+ * Shape:   `data` the ASCII of `header.payload`; an ES256 or SM2SM3 signature is r‖s.
  * Returns: false for a wrong signature, a key that cannot be read or does not fit the algorithm, RSA under 2048 bits, a
- *          curve other than P-256.
+ *          curve other than P-256 for ES256, and than SM2's for SM2SM3.
  */
 export const verifyJwsSignature = (({ alg, key: source, data, signature }) => {
+  if (alg === 'SM2SM3') return verifySm2Jws(source, data, signature);
   const key = importJwsKey(source);
   if (key === undefined || !isKeyFor(alg, key)) return false;
   return verify('sha256', data, jwsKey(alg, key), signature);
 }) satisfies VerifyJwsSignature;
 
 type JwsRequest = Parameters<VerifyJwsSignature>[0];
+
+/** jose has no SM2, so it is checked here over the same bytes; a session key is P-256, never SM2. */
+function verifySm2Jws(source: JwsRequest['key'], data: Uint8Array, signature: Uint8Array): boolean {
+  const spki = 'certificate' in source ? certificateSpki(source.certificate) : undefined;
+  const key = spki && readSm2PublicKey(spki);
+  return key !== undefined && verifySm2(key, data, signature);
+}
+
 const verifyInPool = promisify<string, Uint8Array, ReturnType<typeof jwsKey>, Uint8Array, boolean>(verify);
 
 /**
@@ -92,6 +121,7 @@ const verifyInPool = promisify<string, Uint8Array, ReturnType<typeof jwsKey>, Ui
 export function createJwsVerifier(keysKept: number): VerifyJwsSignature {
   const keys = new Map<string, { readonly key: KeyObject | undefined; readonly isGoodFor: Map<string, boolean> }>();
   return async ({ alg, key: source, data, signature }) => {
+    if (alg === 'SM2SM3') return verifySm2Jws(source, data, signature);
     const name = 'jwk' in source ? `${source.jwk.x} ${source.jwk.y}` : toBase64Url(sha256(source.certificate));
     const found = keys.get(name) ?? { key: importJwsKey(source), isGoodFor: new Map<string, boolean>() };
     keys.delete(name);
@@ -110,10 +140,13 @@ function importJwsKey(source: JwsRequest['key']): KeyObject | undefined {
   return 'jwk' in source ? importJwk(source.jwk) : importCertificateKey(source.certificate);
 }
 
-const isKeyFor = (alg: JwsRequest['alg'], key: KeyObject): boolean =>
+/** The algorithms that node:crypto has by itself. */
+type StockAlgorithm = Exclude<JwsRequest['alg'], 'SM2SM3'>;
+
+const isKeyFor = (alg: StockAlgorithm, key: KeyObject): boolean =>
   isGoodKey(key, alg === 'ES256' ? 'ec' : 'rsa', ['prime256v1']);
 
-function jwsKey(alg: JwsRequest['alg'], key: KeyObject): VerifyKeyObjectInput {
+function jwsKey(alg: StockAlgorithm, key: KeyObject): VerifyKeyObjectInput {
   if (alg === 'ES256') return { key, dsaEncoding: 'ieee-p1363' };
   return withPadding(key, alg === 'PS256' ? PS256_SALT_BYTES : undefined);
 }
@@ -124,8 +157,13 @@ function withPadding(key: KeyObject, saltLength: number | undefined) {
 }
 
 function importCertificateKey(der: Uint8Array): KeyObject | undefined {
+  const spki = certificateSpki(der);
+  return spki && importKey(spki);
+}
+
+function certificateSpki(der: Uint8Array): Uint8Array | undefined {
   try {
-    return importKey(parseCertificate(der).spki);
+    return parseCertificate(der).spki;
   } catch (error) {
     if (error instanceof CertificateError) return undefined;
     throw error;

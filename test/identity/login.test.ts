@@ -86,6 +86,37 @@ t.test('RS256, PS256 and ES256 are taken', async (t) => {
   );
 });
 
+t.test('SM2 is taken, under a CA of any kind, and never mistaken for another algorithm', async (t) => {
+  const issued = await stage.ca.issue({ holder: company, usage: 'sign', key: 'sm2' });
+  t.equal(await tryLogin(await signed(await payloadFor(), signerOf(issued, 'SM2SM3'))), 'ok');
+  const elliptic = await stage.ca.issue({ holder: company, usage: 'sign', key: 'p256' });
+  for (const [said, by] of [
+    ['ES256', signerOf(issued, 'SM2SM3')],
+    ['SM2SM3', signerOf(elliptic, 'ES256')],
+    ['SM2SM3', signer],
+  ] as const)
+    t.equal(await tryLogin(await signed(await payloadFor(), { ...by, alg: said })), 'login_signature_bad', said);
+
+  const ca = await createDemoCa({ name: 'Stage SM2', at: stage.world.now(), key: 'sm2' });
+  const alone = signerOf(await ca.issue({ holder: company, usage: 'sign' }), 'SM2SM3');
+  t.equal(await tryLogin(await signed(await payloadFor(), alone)), 'certificate_not_trusted');
+  const [certificate] = parsePem(ca.rootPem);
+  if (certificate === undefined) throw new Error('no root');
+  accepted(
+    await addAnchor(stage, {
+      certificate,
+      label: 'SM2',
+      purposes: ['sign'],
+      rule: PLAIN_SUBJECT_RULE,
+      effectiveFromAt: stage.world.now(),
+      effectiveUntilAt: null,
+      addedBy: 'test',
+    }),
+  );
+  stage.trust.forget();
+  t.equal(await tryLogin(await signed(await payloadFor(), alone)), 'ok');
+});
+
 t.test('none, a shared secret and other algorithms are refused before anything else', async (t) => {
   const x5c = [signer.certificate, ...signer.chain].map(toBase64);
   const thumbprint = { 'x5t#S256': toBase64Url(sha256(signer.certificate)) };

@@ -1,10 +1,12 @@
 /** JWS signatures by two ways: one at a time, and by a checker that remembers keys and uses other threads; they must never disagree. */
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
-import { createDemoCa, demoCreditCode } from '../../server/cli/demo/ca.ts';
+import { createDemoCa, demoCreditCode, type KeyKind } from '../../server/cli/demo/ca.ts';
+import { writeSm2Signature } from '../../server/core/gm/der.ts';
 import type { JwsAlgorithm, SessionJwk, VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { createJwsVerifier, verifyJwsSignature } from '../../server/identity/signature.ts';
+import { sm2PrivateKey } from '../../server/sm2.ts';
 import t from '../support/tap.ts';
 
 const P1363 = { dsaEncoding: 'ieee-p1363' } as const;
@@ -18,12 +20,13 @@ function session(curve = 'P-256') {
   return { key: { jwk }, signature: new Uint8Array(sign('sha256', data, { key: privateKey, ...P1363 })) };
 }
 
-async function certified(kind: 'rsa' | 'p256') {
-  const ca = await createDemoCa({ name: 'Signatures', at: Date.UTC(2026, 0, 1) });
+async function certified(kind: KeyKind) {
+  const ca = await createDemoCa({ name: 'Signatures', at: Date.UTC(2026, 0, 1), key: kind });
   const holder = { creditCode: demoCreditCode(1), organisation: '甲', name: '甲' };
   const issued = await ca.issue({ holder, usage: 'sign', key: kind });
   const certificate = parsePem(issued.certificatePem)[0]?.der ?? new Uint8Array(0);
   const key = createPrivateKey(issued.privateKeyPem);
+  if (kind === 'sm2') return { key: { certificate }, signatureOf: () => sm2PrivateKey(key)?.sign(data) ?? data };
   const signatureOf = (how: object) => new Uint8Array(sign('sha256', data, { key, ...how }));
   return { key: { certificate }, signatureOf };
 }
@@ -31,6 +34,7 @@ async function certified(kind: 'rsa' | 'p256') {
 t.test('the two ways say the same of every request, asked twice and with keys long forgotten', async (t) => {
   const rsa = await certified('rsa');
   const p256 = await certified('p256');
+  const sm2 = await certified('sm2');
   const one = session();
   const other = session();
   const longer = session('P-384');
@@ -56,6 +60,15 @@ t.test('the two ways say the same of every request, asked twice and with keys lo
     ['PSS said to be PKCS#1', false, request('RS256', rsa.key, rsa.signatureOf(PSS))],
     ['an RSA key that should be elliptic', false, request('ES256', rsa.key, rsa.signatureOf({}))],
     ['P-256 by certificate', true, request('ES256', p256.key, p256.signatureOf(P1363))],
+    ['SM2 by certificate', true, request('SM2SM3', sm2.key, sm2.signatureOf({}))],
+    ['SM2 of other data', false, request('SM2SM3', sm2.key, sm2.signatureOf({}), utf8('header.other'))],
+    ['SM2 in DER', false, request('SM2SM3', sm2.key, writeSm2Signature(sm2.signatureOf({})))],
+    ['an SM2 key said to be P-256', false, request('ES256', sm2.key, sm2.signatureOf({}))],
+    ['an SM2 key said to be RSA', false, request('RS256', sm2.key, sm2.signatureOf({}))],
+    ['a P-256 key said to be SM2', false, request('SM2SM3', p256.key, p256.signatureOf(P1363))],
+    ['an RSA key said to be SM2', false, request('SM2SM3', rsa.key, rsa.signatureOf({}))],
+    ['a session key said to be SM2', false, request('SM2SM3', one.key, one.signature)],
+    ['SM2 without a certificate', false, request('SM2SM3', { certificate: utf8('none') }, one.signature)],
     ['no certificate', false, request('ES256', { certificate: utf8('none') }, one.signature)],
   ];
   for (const keysKept of [1, 2, 100]) {

@@ -33,6 +33,7 @@ import { createJwsVerifier } from '../../server/identity/signature.ts';
 import { createStandings } from '../../server/identity/standing.ts';
 import type { Caller } from '../../server/identity/tokens.ts';
 import { addAnchor, createTrust } from '../../server/identity/trust.ts';
+import { sm2PrivateKey } from '../../server/sm2.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
 import { type SteppedWorld, steppedWorld } from '../support/world.ts';
 
@@ -127,6 +128,7 @@ export function signerOf(
 }
 
 function signAs(alg: JwsAlgorithm, key: KeyObject, data: Uint8Array): Uint8Array {
+  if (alg === 'SM2SM3') return sm2PrivateKey(key)?.sign(data) ?? new Uint8Array(64);
   if (alg === 'PS256') return sign('sha256', data, { key, padding: 6, saltLength: 32 });
   return sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
 }
@@ -180,6 +182,8 @@ export type Person = {
   readonly caller: Caller;
 } & Login;
 
+const ALGORITHMS = { rsa: 'RS256', p256: 'ES256', sm2: 'SM2SM3' } as const satisfies Record<KeyKind, JwsAlgorithm>;
+
 /** Logs somebody in with a fresh certificate and a fresh session key; a P-256 certificate is made much faster. */
 export async function logIn(
   stage: LoginDependencies & Pick<Stage, 'ca'>,
@@ -187,7 +191,7 @@ export async function logIn(
   key: KeyKind = 'rsa',
 ): Promise<Person> {
   const issued = await stage.ca.issue({ holder, usage: 'sign', key });
-  const signer = signerOf(issued, key === 'rsa' ? 'RS256' : 'ES256');
+  const signer = signerOf(issued, ALGORITHMS[key]);
   const session = await sessionKey();
   const challenge = await challengeFor(stage, session.jkt);
   const jws = await loginFor(stage, signer, { challenge, account: accountOf(holder), jwk: session.jwk });

@@ -1,5 +1,6 @@
 /** What tests of the log need from outside the core: hashing, Ed25519, JWS keys and ready-made little logs. */
 import { constants, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { readSm2PublicKey, writeSm2PublicKey } from '../../server/core/gm/curve.ts';
 import type { JwsAlgorithm, SessionJwk, VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
@@ -18,6 +19,7 @@ import {
 } from '../../server/core/log/note.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
+import { sm2PrivateKey, verifySm2 } from '../../server/sm2.ts';
 
 export { sha256 };
 
@@ -129,6 +131,11 @@ export function caKey(alg: JwsAlgorithm): {
   certificate: Uint8Array;
   sign: (data: Uint8Array) => Uint8Array;
 } {
+  if (alg === 'SM2SM3') {
+    const key = sm2PrivateKey(generateKeyPairSync('ec', { namedCurve: 'SM2' }).privateKey);
+    if (key === undefined) throw new Error('no SM2 key');
+    return { alg, certificate: writeSm2PublicKey(key.publicKey), sign: key.sign };
+  }
   const { publicKey, privateKey } =
     alg === 'ES256'
       ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -146,11 +153,15 @@ export function caKey(alg: JwsAlgorithm): {
 
 /** JWS verification by the running Node.js; a certificate is read as `caKey` makes them. */
 export const verifyJws: VerifyJwsSignature = ({ alg, key, data, signature }) => {
+  if (alg === 'SM2SM3') {
+    const point = 'certificate' in key ? readSm2PublicKey(key.certificate) : undefined;
+    return point !== undefined && verifySm2(point, data, signature);
+  }
   const publicKey =
     'jwk' in key
       ? createPublicKey({ key: { ...key.jwk }, format: 'jwk' })
       : createPublicKey({ key: Buffer.from(key.certificate), format: 'der', type: 'spki' });
-  if ((alg === 'ES256') !== (publicKey.asymmetricKeyType === 'ec')) return false;
+  if (publicKey.asymmetricKeyType !== (alg === 'ES256' ? 'ec' : 'rsa')) return false;
   if (alg === 'ES256') return verify('sha256', data, { key: publicKey, dsaEncoding: P1363 }, signature);
   return verify('sha256', data, alg === 'PS256' ? { key: publicKey, ...PSS } : publicKey, signature);
 };

@@ -39,7 +39,7 @@ export class KeyAgentError extends Error {
 /**
  * An agent over keys that this process holds.
  *
- * Shape: `rsa` is the algorithm in which RSA keys sign; P-256 keys sign ES256.
+ * Shape: `rsa` is the algorithm in which RSA keys sign; P-256 keys sign ES256, SM2 keys SM2SM3.
  */
 export function heldKeyAgent(keys: readonly HeldKey[], rsa: 'RS256' | 'PS256' = 'RS256'): KeyAgent {
   const held = keys.map((key) => ({ key, listed: listingOf(key) }));

@@ -4,8 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
+import { writeSm2Signature } from '../../core/gm/der.ts';
 import { ATTRIBUTE, EXTENSION, KEY_USAGES, type KeyUsage } from '../../core/pki/certificate.ts';
 import { CREDIT_CODE_ALPHABET, creditCodeCheck } from '../../core/pki/credit-code.ts';
+import { sm2PrivateKey } from '../../sm2.ts';
 
 const DAY_MS = 86_400_000;
 const ROOT_DAYS = 3650;
@@ -20,7 +22,8 @@ const { asn1 } = forge;
 const { Class, Type } = asn1;
 const makeKeyPair = promisify(generateKeyPair);
 
-export type KeyKind = 'rsa' | 'p256';
+export type KeyKind = 'rsa' | 'p256' | 'sm2';
+const CURVES = { p256: 'P-256', sm2: 'SM2' } as const;
 export type NamePart = readonly [oid: string, value: string];
 
 /** A key with its certificate; `chainPem` holds the certificates above it, without the root. */
@@ -41,6 +44,7 @@ export type Holder = {
 export type IssueRequest = {
   readonly holder: Holder;
   readonly usage: 'sign' | 'encrypt';
+  /** By default of the kind the CA's own keys are. */
   readonly key?: KeyKind;
   /** Instants, ms; by default from a day before the CA's `at` for two years. */
   readonly notBeforeAt?: number;
@@ -55,7 +59,7 @@ export type DemoCa = {
   readonly intermediatePem: string;
   /** Issues one certificate for a fresh key. */
   issue(request: IssueRequest): Promise<Issued>;
-  /** Issues a holder's two certificates; RSA both, for the encryption key must do OAEP. */
+  /** Issues a holder's two certificates, for keys of the CA's own kind. */
   issuePair(holder: Holder): Promise<Pair>;
 };
 
@@ -74,11 +78,20 @@ export type CertificateRequest = {
 /**
  * Makes a certificate authority: a root, an intermediate under it, fresh keys, names that come from `name` alone.
  *
+ * Shape: `key` is the kind of its own keys, and by default of those it certifies.
  * Units: `at` is the instant around which validity is laid, ms.
  * Why:   the names say that it is a demo; a production configuration has no anchor for it.
  */
-export async function createDemoCa({ name, at }: { name: string; at: number }): Promise<DemoCa> {
-  const [rootKey, intermediateKey] = await Promise.all([makeKey('rsa'), makeKey('rsa')]);
+export async function createDemoCa({
+  name,
+  at,
+  key: ownKind = 'rsa',
+}: {
+  name: string;
+  at: number;
+  key?: KeyKind;
+}): Promise<DemoCa> {
+  const [rootKey, intermediateKey] = await Promise.all([makeKey(ownKind), makeKey(ownKind)]);
   const rootName: NamePart[] = caName(`${name} Root`);
   const intermediateName: NamePart[] = caName(`${name} Issuing`);
   const years = { notBeforeAt: at - EARLY_MS, notAfterAt: at + ROOT_DAYS * DAY_MS };
@@ -101,7 +114,7 @@ export async function createDemoCa({ name, at }: { name: string; at: number }): 
     extensions: caExtensions(createPublicKey(intermediateKey), createPublicKey(rootKey), 0),
   });
 
-  async function issue({ holder, usage, key = 'rsa', ...validity }: IssueRequest): Promise<Issued> {
+  async function issue({ holder, usage, key = ownKind, ...validity }: IssueRequest): Promise<Issued> {
     const privateKey = await makeKey(key);
     const publicKey = createPublicKey(privateKey);
     const certificatePem = makeCertificate({
@@ -139,7 +152,7 @@ export async function makeKey(kind: KeyKind): Promise<KeyObject> {
   const { privateKey } =
     kind === 'rsa'
       ? await makeKeyPair('rsa', { modulusLength: RSA_BITS })
-      : await makeKeyPair('ec', { namedCurve: 'P-256' });
+      : await makeKeyPair('ec', { namedCurve: CURVES[kind] });
   return privateKey;
 }
 
@@ -172,9 +185,15 @@ export function makeCertificate(request: CertificateRequest): string {
     asn1.fromDer(request.publicKey.export({ type: 'spki', format: 'der' }).toString('latin1')),
     asn1.create(Class.CONTEXT_SPECIFIC, 3, true, [sequence(...request.extensions)]),
   );
-  const signature = sign('sha256', derOf(body), request.issuerKey);
+  const signature = signBy(request.issuerKey, derOf(body));
   const certificate = sequence(body, algorithm, universal(Type.BITSTRING, `\0${signature.toString('latin1')}`));
   return pemOf('CERTIFICATE', derOf(certificate));
+}
+
+/** The signature in the form certificates carry it: DER for the curves. */
+function signBy(key: KeyObject, body: Buffer): Buffer {
+  const sm2 = sm2PrivateKey(key);
+  return sm2 === undefined ? sign('sha256', body, key) : Buffer.from(writeSm2Signature(sm2.sign(body)));
 }
 
 function caName(name: string): NamePart[] {
@@ -197,7 +216,7 @@ export function holderName({ creditCode, organisation, name, personId }: Holder)
 }
 
 function encryptionUsages(key: KeyKind): KeyUsage[] {
-  return key === 'rsa' ? ['keyEncipherment', 'dataEncipherment'] : ['keyAgreement'];
+  return key === 'p256' ? ['keyAgreement'] : ['keyEncipherment', 'dataEncipherment'];
 }
 
 function caExtensions(publicKey: KeyObject, issuerKey: KeyObject, pathLength: number): forge.asn1.Asn1[] {
@@ -261,6 +280,7 @@ function keyIdentifier(publicKey: KeyObject): string {
 }
 
 function signatureAlgorithm(key: KeyObject): forge.asn1.Asn1 {
+  if (sm2PrivateKey(key) !== undefined) return sequence(objectIdentifier('1.2.156.10197.1.501'));
   return key.asymmetricKeyType === 'rsa'
     ? sequence(objectIdentifier('1.2.840.113549.1.1.11'), universal(Type.NULL, ''))
     : sequence(objectIdentifier('1.2.840.10045.4.3.2'));

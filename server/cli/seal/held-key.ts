@@ -3,6 +3,7 @@ import { constants, createPrivateKey, type KeyObject, sign, X509Certificate } fr
 import forge from 'node-forge';
 import { parsePem } from '../../core/pki/certificate.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
+import { sm2PrivateKey } from '../../sm2.ts';
 import { SealError } from './seal-error.ts';
 
 /** Certificates are DER; `chain` holds those above `certificate`, without the root. */
@@ -53,11 +54,13 @@ export function openPkcs12(file: Uint8Array, password: string): HeldKey {
   });
 }
 
-/** A signer over a held key: ES256 for P-256, otherwise RS256, or PS256 when asked. */
+/** A signer over a held key: ES256 for P-256, SM2SM3 for SM2, otherwise RS256, or PS256 when asked. */
 export function signerOf(
   { privateKey, certificate, chain }: HeldKey,
   rsa: 'RS256' | 'PS256' = 'RS256',
 ): CertificateSigner {
+  const sm2 = sm2PrivateKey(privateKey);
+  if (sm2 !== undefined) return { alg: 'SM2SM3', certificate, chain, sign: async (data) => sm2.sign(data) };
   const alg = privateKey.asymmetricKeyType === 'ec' ? 'ES256' : rsa;
   return {
     alg,

@@ -11,14 +11,15 @@ export const JWS_LIMIT_CHARACTERS = 64 * 1024;
 /** Certificates an `x5c` header may carry. */
 export const X5C_LIMIT = 8;
 
-export type JwsAlgorithm = 'ES256' | 'RS256' | 'PS256';
-const CERTIFICATE_ALGORITHMS: readonly string[] = ['ES256', 'RS256', 'PS256'] satisfies JwsAlgorithm[];
+/** `SM2SM3` is a private label: SM2 with SM3 under the identity 1234567812345678, the signature r‖s; JOSE has none of its own. */
+export type JwsAlgorithm = 'ES256' | 'RS256' | 'PS256' | 'SM2SM3';
+const CERTIFICATE_ALGORITHMS: readonly string[] = ['ES256', 'RS256', 'PS256', 'SM2SM3'] satisfies JwsAlgorithm[];
 
 /** The session key as a login certifies it: a P-256 public key with exactly these members. */
 export type SessionJwk = { readonly kty: 'EC'; readonly crv: 'P-256'; readonly x: string; readonly y: string };
 
 /**
- * Checks one JWS signature; handed in. ES256 signatures are the raw 64 bytes. Must answer false, not throw, when key and
+ * Checks one JWS signature; handed in. ES256 and SM2SM3 signatures are the raw 64 bytes. Must answer false, not throw, when key and
  * algorithm do not belong together. Judges nothing else: the certificate's chain and dates are the pki room's.
  */
 export type VerifyJwsSignature = (request: {
@@ -226,9 +227,9 @@ function readCertificates(
   return header['x5t#S256'] === certSha256 ? { certificates, certSha256 } : undefined;
 }
 
-/** The raw forms of ECDSA over P-256 have 64 bytes; anything else is no signature and asks nobody. */
+/** The raw forms of ECDSA over P-256 and of SM2 have 64 bytes; anything else is no signature and asks nobody. */
 const isSignatureShape = (alg: JwsAlgorithm, signature: Uint8Array): boolean =>
-  alg !== 'ES256' || signature.length === 64;
+  (alg !== 'ES256' && alg !== 'SM2SM3') || signature.length === 64;
 
 /** RFC 7638 thumbprint of a P-256 public key, base64url of SHA-256. */
 export function sessionThumbprint(sha256: Sha256, jwk: SessionJwk): string {

@@ -5,7 +5,7 @@ import { canonicalise, type Json, type JsonObject } from '../log/canonical.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { utf8 } from '../log/utf8.ts';
 
-/** The CA key, wherever it lies; for ES256 the signature is r‖s. */
+/** The CA key, wherever it lies; for ES256 and SM2SM3 the signature is r‖s. */
 export type CertificateSigner = {
   readonly alg: JwsAlgorithm;
   /** DER. */

@@ -1,8 +1,9 @@
 /** Keys held in files: PEM and PKCS#12 open with the right password, and their signatures and unwrapping are right. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { exportPkcs12 } from '../../../server/cli/demo/ca.ts';
+import { createDemoCa, demoCreditCode, exportPkcs12 } from '../../../server/cli/demo/ca.ts';
 import { openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
 import { chooseKeyTransport, unwrapKey, wrapTo } from '../../../server/cli/seal/wrap.ts';
+import { toBase64 } from '../../../server/core/log/base64.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { parseCertificate } from '../../../server/core/pki/certificate.ts';
 import {
@@ -59,12 +60,28 @@ t.test('PKCS#12 opens with key, certificate and chain', async (t) => {
   t.throws(() => openPkcs12(file.subarray(0, 200), 'secret'), { code: 'key_unreadable' });
 });
 
+/** A key of an SM2 authority, as its folder would hold it. */
+async function sm2Key(usage: 'sign' | 'encrypt') {
+  const ca = await createDemoCa({ name: 'Held', at: Date.UTC(2026, 0, 1), key: 'sm2' });
+  const holder = { creditCode: demoCreditCode(1), organisation: '甲公司', name: '甲公司' };
+  const { privateKeyPem, certificatePem, chainPem } = await ca.issue({ holder, usage });
+  return openPem({ privateKey: privateKeyPem, certificates: certificatePem + chainPem });
+}
+
+t.test('PEM: an SM2 key must be its certificate’s, too', async (t) => {
+  const [one, other] = [await sm2Key('sign'), await sm2Key('sign')];
+  const pem = (der: Uint8Array) => `-----BEGIN CERTIFICATE-----\n${toBase64(der)}\n-----END CERTIFICATE-----\n`;
+  const privateKey = one.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  t.strictSame(openPem({ privateKey, certificates: pem(one.certificate) }).certificate, one.certificate);
+  t.throws(() => openPem({ privateKey, certificates: pem(other.certificate) }), { code: 'key_of_another_certificate' });
+});
+
 t.test('signatures verify as JWS in each algorithm', async (t) => {
   const data = utf8('header.payload');
-  const signers = [signerOf(BIDDER), signerOf(BIDDER, 'PS256'), signerOf(CURVE)];
+  const signers = [signerOf(BIDDER), signerOf(BIDDER, 'PS256'), signerOf(CURVE), signerOf(await sm2Key('sign'))];
   t.strictSame(
     signers.map(({ alg }) => alg),
-    ['RS256', 'PS256', 'ES256'],
+    ['RS256', 'PS256', 'ES256', 'SM2SM3'],
   );
   for (const signer of signers) {
     const { alg, certificate } = signer;

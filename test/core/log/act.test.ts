@@ -27,6 +27,7 @@ const keys: Record<JwsAlgorithm, ReturnType<typeof caKey>> = {
   ES256: caKey('ES256'),
   RS256: caKey('RS256'),
   PS256: caKey('PS256'),
+  SM2SM3: caKey('SM2SM3'),
 };
 const session = sessionKey();
 const jkt = sessionThumbprint(sha256, session.jwk);
@@ -92,11 +93,17 @@ t.test('an act by the session key that a login certifies', async (t) => {
 });
 
 t.test('an act by the certificate itself, in every allowed algorithm', async (t) => {
-  for (const alg of ['ES256', 'RS256', 'PS256'] as const) {
+  for (const alg of ['ES256', 'RS256', 'PS256', 'SM2SM3'] as const) {
     const act = certActOf(actPayload, 'act+jws', alg);
     const checked = await check({ act, data });
     t.match(checked, { ok: true, signedBy: 'certificate', account: ACCOUNT, loginIat: null });
     t.match(checked, { certSha256: thumbprint(keys[alg].certificate) });
+    for (const other of ['ES256', 'RS256', 'SM2SM3'] as const) {
+      if (alg === other || (alg === 'PS256' && other === 'RS256')) continue;
+      const header = { ...certHeader(alg, 'act+jws'), alg: other };
+      const said = compactJws(header, actPayload, keys[alg].sign);
+      t.strictSame(await check({ act: said, data }), { ok: false, reason: 'act_signature_bad' }, `${alg} as ${other}`);
+    }
   }
 });
 
@@ -110,6 +117,11 @@ const statement: JsonObject = {
   iat: 5,
   jti: 'j',
 };
+
+t.test('a session key never signs SM2, nor is its signature asked about', async (t) => {
+  const act = sessionActOf(actPayload, { alg: 'SM2SM3', typ: 'act+jws' });
+  t.strictSame(await check({ ...good, act }), { ok: false, reason: 'act_alg_refused' });
+});
 
 t.test('a statement is the act of lodging or decrypting', async (t) => {
   for (const [typ, type] of [
