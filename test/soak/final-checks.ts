@@ -11,7 +11,7 @@ import { isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../../serv
 import { sha256 } from '../../server/hash.ts';
 import { readAct } from '../../server/recorder/register-acts.ts';
 import type { Sql } from '../../server/store/driver.ts';
-import type { Sent } from './network.ts';
+import { isKept, type Sent } from './network.ts';
 import { HEARTBEAT_MS, OUTAGE_TOLERANCE_MS } from './platform.ts';
 import { readStored, type StoredLog, verifyStored } from './stored-log.ts';
 import type { Viewer } from './viewer.ts';
@@ -299,15 +299,19 @@ async function checkAnswers(sql: Sql, { openingId, sent }: Ended, log: StoredLog
   // The other way round: whatever stands, somebody sent, and nobody was told that it was refused.
   const check = (command: string, account: string, what: () => string): void => {
     const found = byCommand.get(`${account} ${command}`);
-    const isRefused = found?.given.some((a) => a.outcome === 'refused' && !NOT_FINAL.includes(a.code)) === true;
-    ensure(found !== undefined && !isRefused, 'acknowledged_is_recorded', what);
+    ensure(found !== undefined, 'acknowledged_is_recorded', () => `nobody has sent ${what()}`);
+    const refused = found?.given.find(
+      (a) => a.outcome === 'refused' && a.code !== 'command_id_reused' && isKept(found.submission, a),
+    );
+    const told = (): string => `${what()} was refused: ${JSON.stringify(refused)}`;
+    ensure(refused === undefined, 'acknowledged_is_recorded', told);
   };
   const seen = new Map<string, number>();
   log.entries.forEach(({ type, command, actor }, seq) => {
     if (['clock', 'platform'].includes(actor.role) || type === 'OpeningCreated' || type === 'AttemptRefused') return;
     if (type === 'ObjectionRaised' && actor.role !== 'bidder') return;
     const who = log.values[seq]?.['who'] as { readonly account?: string } | null | undefined;
-    check(command, who?.account ?? '', () => `nobody has sent entry ${seq}: ${log.texts[seq]}`);
+    check(command, who?.account ?? '', () => `entry ${seq}, ${log.texts[seq]},`);
     const before = seen.get(`${who?.account} ${command}`);
     // One command may make several entries, of one round; the same twice would stand apart or be of the same type.
     const isTwice =
@@ -320,14 +324,6 @@ async function checkAnswers(sql: Sql, { openingId, sent }: Ended, log: StoredLog
     const key = `${who.account} ${command}`;
     ensure(!commands.has(key), 'acknowledged_is_recorded', () => `${command} is on the register twice`);
     commands.add(key);
-    check(command, who.account, () => `nobody has sent ${command}, which is on the register`);
+    check(command, who.account, () => `${command}, which is on the register,`);
   }
 }
-
-const NOT_FINAL: readonly string[] = [
-  'head_seen_unknown',
-  'could_not_be_decided',
-  'no_such_opening',
-  'refused_just_now',
-  'command_id_reused',
-];

@@ -1,13 +1,13 @@
-/** `npm run soak`: simulated openings until an invariant breaks or all have ended, with the seed that replays it; `--crash`: the crash matrix. */
+/** `npm run soak`: simulated openings in batches, each replayed by its own seed when an invariant breaks; `--crash`: the crash matrix. */
 import { parseArgs } from 'node:util';
 import { systemWorld } from '../../server/world.ts';
+import { BATCH_LIMIT, type BatchEnd, batchesOf, commandOf, runBatch, sumOf } from './batches.ts';
 import { ROWS } from './crash-matrix.ts';
 import { makeTown } from './people.ts';
-import { START_AT, simulate } from './simulate.ts';
-import { ownCluster, soakStage } from './stage.ts';
+import { START_AT, type Summary } from './simulate.ts';
 import { ViolationError } from './violations.ts';
 
-const REPORT_EVERY = 100;
+const REPORT_EVERY = 50;
 const SEED_BYTES = 6;
 
 const { values, positionals } = parseArgs({
@@ -22,42 +22,64 @@ const { values, positionals } = parseArgs({
   },
 });
 const seed = values.seed ?? Buffer.from(systemWorld.randomBytes(SEED_BYTES)).toString('hex');
-const ends: (() => Promise<void>)[] = [];
-const t = { teardown: (act: () => Promise<void>) => void ends.unshift(act) };
-try {
-  if (values.crash) await crash();
-  else await soak();
-} catch (error) {
-  if (error instanceof ViolationError) for (const line of error.course) console.error(line);
-  console.error(error instanceof Error ? error.stack : error);
-  if (!values.crash)
-    console.error(`again: npm run soak -- --seed ${seed} --openings ${values.openings} --together ${values.together}`);
-  process.exitCode = 1;
-} finally {
-  for (const end of ends) await end();
-}
+if (values.crash) await crash();
+else await soak();
 
 async function crash(): Promise<void> {
+  const ends: (() => Promise<void>)[] = [];
+  const t = { teardown: (act: () => Promise<void>) => void ends.unshift(act) };
   const town = await makeTown(START_AT);
   for (const name of positionals.length > 0 ? positionals : ROWS.keys()) {
     const row = ROWS.get(name);
     if (row === undefined) throw new Error(`no row is called ${name}; there are ${[...ROWS.keys()].join(', ')}`);
     const beganAt = performance.now();
-    const found = await row({ t, town });
+    let found: unknown;
+    try {
+      found = await row({ t, town });
+    } catch (error) {
+      if (error instanceof ViolationError) for (const line of error.course) console.error(line);
+      console.error(error instanceof Error ? error.stack : error);
+      console.error(`again: npm run soak -- --crash ${name}`);
+      found = { blow: name, failed: true };
+      process.exitCode = 1;
+    } finally {
+      for (const end of ends.splice(0)) await end();
+    }
     const seconds = Math.round((performance.now() - beganAt) / 1000);
     console.log(JSON.stringify({ ...(found as object), seconds }));
   }
 }
 
+/** All batches, one after the other; one that fails does not keep the others from running. */
 async function soak(): Promise<void> {
-  const { courses: _courses, ...summary } = await simulate({
-    ...(await soakStage(t, () => ownCluster(t))),
+  const asked = { seed, openings: Number(values.openings), together: Number(values.together) };
+  if (!Number.isSafeInteger(asked.openings) || !Number.isSafeInteger(asked.together) || asked.together < 1)
+    throw new Error('--openings and --together are whole numbers');
+  const batches = batchesOf(asked);
+  const ended: BatchEnd[] = [];
+  for (const [n, batch] of batches.entries()) {
+    const summaries = ended.map(({ summary }) => summary);
+    const end = await runBatch(batch, (soFar) => {
+      if (soFar.openings % REPORT_EVERY === 0) report([...summaries, soFar], `batch ${n + 1} of ${batches.length}`);
+    });
+    ended.push(end);
+    if (end.found !== null) for (const line of [...end.found.story, end.found.why]) console.error(line);
+    if (end.found !== null) console.error(`again: ${commandOf(batch)}`);
+  }
+  const failed = ended.flatMap(({ batch, found }) =>
+    found === null ? [] : [{ why: found.why, again: commandOf(batch) }],
+  );
+  if (failed.length > 0) process.exitCode = 1;
+  const summary = sumOf(
     seed,
-    openings: Number(values.openings),
-    together: Number(values.together),
-    onProgress: ({ openings, entries, seconds }) => {
-      if (openings % REPORT_EVERY === 0) console.error(`${openings} openings, ${entries} entries, ${seconds} s`);
-    },
-  });
-  console.log(JSON.stringify(summary, null, 2));
+    ended.map(({ summary }) => summary),
+  );
+  console.log(JSON.stringify({ ...summary, batches: batches.length, batchLimit: BATCH_LIMIT, failed }, null, 2));
+}
+
+function report(summaries: readonly Summary[], where: string): void {
+  const { openings, entries, acts, restarts, seconds } = sumOf(seed, summaries);
+  const deaths = Object.values(restarts).reduce((sum, count) => sum + count, 0);
+  const said = `${openings} openings, ${acts} acts, ${entries} entries, ${deaths} restarts, ${Math.round(seconds)} s`;
+  console.error(`${said} (${where})`);
 }

@@ -1,5 +1,6 @@
 /** A faulty network between people and platform: requests and answers get lost, come late, twice or out of order; people ask again. */
 import { headSeenOf } from '../../server/core/log/act.ts';
+import { COMMANDS, type CommandType } from '../../server/core/opening/commands.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
 import type { Chance } from './chance.ts';
 import type { Platform } from './platform.ts';
@@ -34,18 +35,28 @@ export type Network = {
   ): Sent;
   /** Deliveries that the platform has not answered. */
   flying(): number;
+  /** Nothing more comes for this opening. */
+  forget(openingId: string): void;
 };
 
 const TRIES = 30;
 const AGAIN_MS = { least: 200, most: 1_200 };
 const LATE_LIMIT_MS = 400;
-/** Refusals that are said before the act is received, so that nothing is kept of them. */
+/** Refusals of what was not received or could not be decided, so that nothing stands under the command's id. */
 const NOT_KEPT: readonly string[] = [
   'head_seen_unknown',
   'could_not_be_decided',
   'no_such_opening',
   'refused_just_now',
 ];
+
+/** Whether this stays the answer to the command's id, whatever comes under it later. */
+export function isKept({ type }: Submission, answer: Answer): boolean {
+  if (answer.outcome === 'accepted') return true;
+  // What only the clock or the platform may ask is not received from anybody.
+  const isNobodys = Object.hasOwn(COMMANDS, type) && COMMANDS[type as CommandType].signedBy === 'none';
+  return !isNobodys && !NOT_KEPT.includes(answer.code);
+}
 
 export function createNetwork(
   platform: Platform,
@@ -85,6 +96,7 @@ export function createNetwork(
 
   return {
     flying: () => flying,
+    forget: (openingId) => void doors.delete(openingId),
     send(submission, chance, { isExact, onEnd }) {
       const sent: Sent = {
         submission,
@@ -158,8 +170,7 @@ function createDoor(): Door {
 
 function checkSame({ submission, given }: Sent, answer: Answer): void {
   const [first] = given;
-  const isKept = (one: Answer): boolean => one.outcome === 'accepted' || !NOT_KEPT.includes(one.code);
-  if (first === undefined || !isKept(first) || !isKept(answer)) return;
+  if (first === undefined || !isKept(submission, first) || !isKept(submission, answer)) return;
   holds(JSON.stringify(first) === JSON.stringify(answer), 'same_answer', submission.openingId, () => {
     const brief = (one: Answer): string => JSON.stringify(one).slice(0, 300);
     return `${submission.type} ${submission.command} got ${brief(first)}, then ${brief(answer)}`;

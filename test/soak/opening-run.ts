@@ -53,7 +53,6 @@ export type Surroundings = {
   readonly platform: Platform;
   readonly network: Network;
   readonly town: Town;
-  readonly lists: Lists;
   readonly bell: Bell;
   readonly bend?: Bend;
   readonly onBroken: (why: unknown) => void;
@@ -65,6 +64,7 @@ export type OpeningRun = {
   readonly viewers: readonly Viewer[];
   readonly sent: readonly Sent[];
   readonly phases: ReadonlySet<string>;
+  readonly lists: Lists;
   /** Begins: the host creates it. */
   begin(): void;
   /** Commands being signed. */
@@ -96,7 +96,7 @@ type Actor = {
 };
 
 export function runOpening(openingId: string, chance: Chance, around: Surroundings): OpeningRun {
-  const { world, platform, network, town, lists, bell, onBroken } = around;
+  const { world, platform, network, town, bell, onBroken } = around;
   const origin = openingOrigin(PLATFORM, openingId);
   const serverChance = chance.of('server');
   const createdAt = world.now();
@@ -131,6 +131,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       failure: chance.pick(DECRYPTION_FAILURES),
     };
   });
+  const lists: Lists = new Map();
   const sent: Sent[] = [];
   const phases = new Set<string>();
   const used = new Map<string, { command: string; data: Json }>();
@@ -452,6 +453,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     viewers,
     sent,
     phases,
+    lists,
     begin: () => world.within(serverChance, () => void create().catch(onBroken)),
     signing: () => signing,
     async checkAtRest() {

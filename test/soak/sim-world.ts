@@ -107,11 +107,30 @@ export function simWorld(startAt: number, seed: string): SimWorld {
       nowAt = at;
     },
     life() {
+      // An alarm that is far off would hold all that its life held, to the end of the simulation.
+      const cancels = new Set<() => void>();
       let isOver = false;
       return {
-        world: { now, randomBytes, after: (delayMs, alarm) => after(delayMs, () => void (isOver || alarm())) },
+        world: {
+          now,
+          randomBytes,
+          after(delayMs, alarm) {
+            if (isOver) return () => undefined;
+            const cancelAlarm = after(delayMs, () => {
+              cancels.delete(cancel);
+              alarm();
+            });
+            const cancel = (): void => {
+              cancels.delete(cancel);
+              cancelAlarm();
+            };
+            cancels.add(cancel);
+            return cancel;
+          },
+        },
         end() {
           isOver = true;
+          for (const cancel of [...cancels]) cancel();
         },
       };
     },

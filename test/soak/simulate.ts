@@ -13,7 +13,6 @@ import { createNetwork, type Trouble } from './network.ts';
 import { type Bend, type OpeningRun, runOpening, type Surroundings } from './opening-run.ts';
 import { makeTown, type Town } from './people.ts';
 import { createPlatform, type Defects, PLATFORM, rowOfBidder } from './platform.ts';
-import type { Lists } from './programs.ts';
 import { comeToRest, createBell, simWorld } from './sim-world.ts';
 import { readStored, verifyStored } from './stored-log.ts';
 import { holds, ViolationError } from './violations.ts';
@@ -49,12 +48,12 @@ export type Setting = {
   /** Shares of what goes wrong on the network, where they are not the usual ones. */
   readonly trouble?: Partial<Trouble>;
   readonly onProgress?: (summary: Summary) => void;
+  /** Told of each opening that has ended what its log says and when, without what keys and salts make of it. */
+  readonly onCourse?: (openingId: string, course: string) => void;
 };
 
 export type Summary = {
   readonly seed: string;
-  /** By opening, what its log says and when, without what keys and salts make of it. */
-  readonly courses: Map<string, string>;
   openings: number;
   entries: number;
   acts: number;
@@ -64,6 +63,10 @@ export type Summary = {
   seconds: number;
 };
 
+export function emptySummary(seed: string): Summary {
+  return { seed, openings: 0, entries: 0, acts: 0, restarts: {}, refusals: {}, phases: {}, seconds: 0 };
+}
+
 /** Runs it. Throws: ViolationError, and whatever else went wrong. */
 export async function simulate(setting: Setting): Promise<Summary> {
   const beganAt = performance.now();
@@ -71,20 +74,9 @@ export async function simulate(setting: Setting): Promise<Summary> {
   const chance = chanceOf(seed);
   const world = simWorld(START_AT, seed);
   const town = setting.town ?? (await makeTown(START_AT));
-  const lists: Lists = new Map();
   const runs = new Map<string, OpeningRun>();
   const outages: Outage[] = [];
-  const summary: Summary = {
-    seed,
-    courses: new Map(),
-    openings: 0,
-    entries: 0,
-    acts: 0,
-    restarts: {},
-    refusals: {},
-    phases: {},
-    seconds: 0,
-  };
+  const summary = emptySummary(seed);
   const bell = createBell();
   let broken: { readonly why: unknown } | null = null;
   const onBroken = (why: unknown): void => {
@@ -112,7 +104,7 @@ export async function simulate(setting: Setting): Promise<Summary> {
         const lodgement = state.lodgements.known
           ? state.lodgements.value.find((l) => l.creditCode === creditCode)
           : undefined;
-        const promised = lists.get(lodgement?.openingListCommit ?? '');
+        const promised = runs.get(state.openingId)?.lists.get(lodgement?.openingListCommit ?? '');
         if (promised === undefined) throw new Error(`the vault has no list of bidder ${bidder}`);
         return { bidder, ...promised };
       }),
@@ -136,7 +128,6 @@ export async function simulate(setting: Setting): Promise<Summary> {
     platform,
     network,
     town,
-    lists,
     bell,
     onBroken,
     ...(setting.bend && { bend: setting.bend }),
@@ -236,7 +227,8 @@ export async function simulate(setting: Setting): Promise<Summary> {
     const log = await checkEnded(sql, { openingId, origin, vkey, sent, viewers, outages, heldMs: HELD_MS + ARMED_MS });
     runs.delete(openingId);
     for (const viewer of viewers) viewer.cut();
-    summary.courses.set(openingId, log.entries.map(({ at, type, command }) => `${at} ${type} ${command}`).join('\n'));
+    network.forget(openingId);
+    setting.onCourse?.(openingId, log.entries.map(({ at, type, command }) => `${at} ${type} ${command}`).join('\n'));
     summary.openings += 1;
     summary.entries += log.size;
     summary.acts += sent.length;
