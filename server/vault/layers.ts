@@ -4,6 +4,9 @@ import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts
 import { type Content, type ContentPass, startContent, startHmac } from './content.ts';
 import { type Deciphered, startDeciphering } from './deciphering.ts';
 import { firstProblem } from './first-problem.ts';
+import { startJoining } from './join-pieces.ts';
+
+const NOTHING = new Uint8Array(0);
 
 /** What lies under the bidder's layer. */
 export type InnerScan = {
@@ -18,8 +21,8 @@ export type InnerScan = {
 export type Layers = { outer: Deciphered; inner: InnerScan };
 
 export type LayersPass = {
-  /** Returns: pieces of innermost plaintext, which nothing vouches for yet; none without the inner key. */
-  update(ciphertext: Uint8Array): Uint8Array[];
+  /** Returns: innermost plaintext, which nothing vouches for yet; none without the inner key. */
+  update(ciphertext: Uint8Array): Uint8Array;
   finish(tag: Uint8Array): Layers;
 };
 
@@ -36,6 +39,7 @@ export function startLayers(
 ): LayersPass {
   const outer = startDeciphering(cek, nonce, startHmac);
   const reader = startEnvelope();
+  const join = startJoining();
   let header: EnvelopeHeader | undefined;
   const problem = firstProblem<EnvelopeCode>(EnvelopeError);
   let content: ContentPass | undefined;
@@ -49,8 +53,7 @@ export function startLayers(
         const innerCek = header && innerCekFor(header);
         if (header && innerCek) content = startContent(innerCek, header.nonce);
       }
-      const inside = content;
-      return inside === undefined ? [] : pieces.map((piece) => inside.update(piece));
+      return content === undefined || pieces.length === 0 ? NOTHING : content.update(join(pieces));
     },
     finish(tag) {
       const deciphered = outer.finish(tag);

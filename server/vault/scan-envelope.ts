@@ -6,6 +6,7 @@ import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts
 import { sha256 } from '../hash.ts';
 import { type Content, startContent } from './content.ts';
 import { firstProblem } from './first-problem.ts';
+import { startJoining } from './join-pieces.ts';
 import { type Layers, startLayers } from './layers.ts';
 
 export type ScannedHeader = EnvelopeHeader & { recipientInfosSha256: string };
@@ -41,6 +42,7 @@ export type ScanOptions = {
  */
 export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: ScanOptions): Promise<EnvelopeScan> {
   const reader = startEnvelope();
+  const join = startJoining();
   const hash = createHash('sha256');
   let envelopeBytes = 0;
   let header: ScannedHeader | undefined;
@@ -58,9 +60,9 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
       const cek = await options.cekFor(header);
       if (cek !== undefined) pass = startPass(cek, header.nonce, options.innerCekFor);
     }
-    for (const piece of pass && pieces ? pieces : []) {
-      for (const plaintext of pass?.update(piece) ?? []) await options.toQuarantine?.(plaintext);
-    }
+    if (pass === undefined || pieces === undefined || pieces.length === 0) continue;
+    const plaintext = pass.update(join(pieces));
+    if (plaintext.length > 0) await options.toQuarantine?.(plaintext);
   }
   const end: EnvelopeEnd | undefined = problem.attempt(() => reader.end());
   return {
@@ -75,7 +77,7 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
 }
 
 type Pass = {
-  update(ciphertext: Uint8Array): Uint8Array[];
+  update(ciphertext: Uint8Array): Uint8Array;
   finish(tag: Uint8Array): Pick<EnvelopeScan, 'content'> | Pick<EnvelopeScan, 'layers'>;
 };
 
@@ -85,5 +87,5 @@ function startPass(cek: Uint8Array, nonce: Uint8Array, innerCekFor: ScanOptions[
     return { update: (ciphertext) => layers.update(ciphertext), finish: (tag) => ({ layers: layers.finish(tag) }) };
   }
   const content = startContent(cek, nonce);
-  return { update: (ciphertext) => [content.update(ciphertext)], finish: (tag) => ({ content: content.finish(tag) }) };
+  return { update: (ciphertext) => content.update(ciphertext), finish: (tag) => ({ content: content.finish(tag) }) };
 }

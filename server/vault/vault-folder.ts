@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { toBase64Url } from '../core/log/base64.ts';
 
 /** Bytes read or written at a time: memory per pass is a small multiple of it, whatever the envelope's size. */
-export const CHUNK_BYTES = 1_048_576;
+export const CHUNK_BYTES = 262_144;
 const NAME_RANDOM_BYTES = 16;
 const NAME = /^[A-Za-z0-9_-]{22}$/;
 

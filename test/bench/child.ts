@@ -10,12 +10,13 @@ export type Child<Order, Says> = {
   end(): Promise<void>;
 };
 
-/** Starts a script of ours as a process of its own, with this one's ways of reading TypeScript. */
+/** Starts a script of ours as a process of its own, with this one's ways of reading TypeScript unless other ones are given. */
 export function startChild<Order extends object, Says>(
   script: string,
   nodeArgs: readonly string[] = [],
+  loader: readonly string[] = process.execArgv,
 ): Child<Order, Says> {
-  const child: ChildProcess = spawn(process.execPath, [...process.execArgv, ...nodeArgs, script], {
+  const child: ChildProcess = spawn(process.execPath, [...loader, ...nodeArgs, script], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const heard: Says[] = [];

@@ -1,6 +1,7 @@
-/** `npm run bench [name] [-- --json]`: measures, each bench in a process of its own; a table, then all figures as one JSON object. */
+/** `npm run bench [name] [-- --json] [--small]`: measures, each bench in a process of its own; a table, then all figures as one JSON object. */
 import { spawn } from 'node:child_process';
 import { benchAppend } from './append.ts';
+import { benchDecrypt } from './decrypt/decrypt.ts';
 import { benchFanout } from './fanout/fanout.ts';
 import type { Figures } from './measure.ts';
 import { benchOutside } from './outside.ts';
@@ -9,6 +10,7 @@ import { benchVerify } from './verify/verify.ts';
 
 const BENCHES = {
   append: benchAppend,
+  decrypt: benchDecrypt,
   fanout: benchFanout,
   outside: benchOutside,
   rush: benchRush,
@@ -19,6 +21,8 @@ const names = Object.keys(BENCHES) as BenchName[];
 
 /** Marks a process that measures one bench and prints its figures as JSON. */
 const ALONE = '--alone';
+/** Asks a bench that has one for its small size, which tells that it works and not how fast. */
+const SMALL = '--small';
 
 function isBenchName(name: string): name is BenchName {
   return Object.hasOwn(BENCHES, name);
@@ -26,7 +30,8 @@ function isBenchName(name: string): name is BenchName {
 
 /** Runs one bench in a process of its own, so that none pays for another's memory. */
 async function measure(name: BenchName): Promise<Figures> {
-  const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, name, ALONE], {
+  const small = process.argv.filter((arg) => arg === SMALL);
+  const child = spawn(process.execPath, [...process.execArgv, import.meta.filename, name, ALONE, ...small], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';

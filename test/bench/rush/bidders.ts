@@ -24,8 +24,8 @@ import { verifyJwsSignature } from '../../../server/identity/signature.ts';
 import { systemWorld } from '../../../server/world.ts';
 import { verifyEd25519 } from '../../support/log-fixtures.ts';
 import { LOT } from '../../support/roadworks.ts';
+import { pooled } from '../pooled.ts';
 import { type BulkBidder, makeBulkCa } from './certificates.ts';
-import { pooled } from './pooled.ts';
 
 /** How many bidders of each opening, in the order of the openings. */
 export type BiddersOrder =

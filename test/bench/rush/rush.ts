@@ -10,8 +10,8 @@ import { makeTown, publishOpening } from '../../support/server-people.ts';
 import { startServer } from '../../support/server-process.ts';
 import { startChild } from '../child.ts';
 import { type Figures, percentile, round } from '../measure.ts';
+import { pooled } from '../pooled.ts';
 import type { BiddersOrder, BiddersReport } from './bidders.ts';
-import { pooled } from './pooled.ts';
 import type { ViewersOrder, ViewersReport } from './viewers.ts';
 
 export type RushSize = {

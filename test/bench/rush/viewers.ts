@@ -2,7 +2,7 @@
 import { WebSocket } from 'ws';
 import { parseInstant } from '../../../server/core/log/instant.ts';
 import { SUBPROTOCOL } from '../../../server/core/wire/version.ts';
-import { pooled } from './pooled.ts';
+import { pooled } from '../pooled.ts';
 
 export type ViewersOrder =
   | { readonly do: 'open'; readonly url: string; readonly rooms: readonly { openingId: string; viewers: number }[] }
