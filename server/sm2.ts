@@ -1,5 +1,13 @@
 /** SM2 signatures and SM3 by Node.js, for handing to the pure core: always with the identity that certificates use. */
-import { createHash, createPrivateKey, createPublicKey, createSign, createVerify, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  createSign,
+  createVerify,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
 import { readSm2PublicKey, SM2_FIELD_BYTES, writeSm2PublicKey } from './core/gm/curve.ts';
 import { isSm2Signature, readSm2Signature, writeSm2Signature } from './core/gm/der.ts';
 import { sm2IdentityDigest } from './core/gm/identity.ts';
@@ -60,6 +68,13 @@ export function sm2PrivateKey(privateKey: KeyObject): Sm2PrivateKey | undefined 
     },
     scalar: () => readScalar(key),
   };
+}
+
+/** A scalar nobody has used: that of a key made for this once. */
+export function freshSm2Scalar(): Uint8Array {
+  const key = sm2PrivateKey(generateKeyPairSync('ec', { namedCurve: 'SM2' }).privateKey);
+  if (key === undefined) throw new Error('OpenSSL made no SM2 key');
+  return key.scalar();
 }
 
 /** The private scalar in PKCS#8 (RFC 5208) around ECPrivateKey (RFC 5915). */

@@ -15,6 +15,7 @@ import { cekCommit, openingListDisclosure, startContentCommit } from '../../serv
 import { startEnvelope } from '../../server/core/seal/envelope.ts';
 import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';
 import type { OpeningList } from '../../server/core/seal/opening-list.ts';
+import type { KeyTransport } from '../../server/core/seal/recipient-info.ts';
 import { sha256 } from '../../server/hash.ts';
 import { startHmac } from '../../server/vault/content.ts';
 import type { Promised } from '../../server/vault/judgement.ts';
@@ -42,6 +43,13 @@ export const BIDDER: HeldKey = heldKey('bidder');
 export const OTHER: HeldKey = heldKey('other');
 /** A bidder whose certificate is of P-256. */
 export const CURVE: HeldKey = heldKey('curve');
+/** A bidder whose certificate is of SM2. */
+export const SM2: HeldKey = heldKey('sm2');
+/** Whose key can take a content key that travels so. */
+export function holderFor(keyTransport: KeyTransport): HeldKey {
+  if (keyTransport === 'sm2') return SM2;
+  return keyTransport === 'ecdh_p256' ? CURVE : BIDDER;
+}
 export const BIDDER_CERTIFICATE: Certificate = parseCertificate(BIDDER.certificate);
 export const CEK = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
 export const NONCE = new Uint8Array(12).fill(3);

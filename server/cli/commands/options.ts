@@ -125,6 +125,7 @@ const PADDINGS: Readonly<Record<string, KeyTransport>> = {
   'oaep-sha1': 'rsa_oaep_sha1',
   'v1.5': 'rsa_pkcs1_v15',
   ecdh: 'ecdh_p256',
+  sm2: 'sm2',
 };
 
 /** How the content key shall travel; undefined leaves it to the certificate's key. */

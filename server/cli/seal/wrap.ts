@@ -14,6 +14,9 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import forge from 'node-forge';
+import { readSm2PublicKey } from '../../core/gm/curve.ts';
+import { readSm2Ciphertext, writeSm2Ciphertext } from '../../core/gm/der.ts';
+import { decryptSm2, encryptSm2 } from '../../core/gm/encryption.ts';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { joinBytes } from '../../core/log/bytes.ts';
 import { type Certificate, parseCertificate } from '../../core/pki/certificate.ts';
@@ -25,6 +28,7 @@ import {
   type Recipient,
   type RsaTransport,
 } from '../../core/seal/recipient-info.ts';
+import { freshSm2Scalar, sm2PrivateKey, sm3 } from '../../sm2.ts';
 import { SealError } from './seal-error.ts';
 
 /** Unwraps a content key wherever the private key lies. The 32 bytes are the caller's to erase. */
@@ -50,11 +54,18 @@ export function chooseKeyTransport(certificate: Certificate, asked?: KeyTranspor
 
 /** The RecipientInfo of `cek` wrapped to a certificate (DER), named by issuer and serial number. */
 export function wrapTo(certificate: Uint8Array, keyTransport: KeyTransport, cek: Uint8Array): Recipient {
-  const { issuer, serial } = parseCertificate(certificate);
+  const { issuer, serial, spki } = parseCertificate(certificate);
   const identifier = { issuer: issuer.full, serial: Buffer.from(serial, 'hex') };
+  if (keyTransport === 'sm2') return { keyTransport, identifier, encryptedKey: wrapSm2(spki, cek) };
   const { publicKey } = new X509Certificate(certificate);
   if (keyTransport === 'ecdh_p256') return { keyTransport, identifier, ...agreeAndWrap(publicKey, cek) };
   return { keyTransport, identifier, encryptedKey: wrapRsa(publicKey, keyTransport, cek) };
+}
+
+function wrapSm2(spki: Uint8Array, cek: Uint8Array): Uint8Array {
+  const publicKey = readSm2PublicKey(spki);
+  if (publicKey === undefined) throw new SealError('transport_not_for_key', 'sm2');
+  return writeSm2Ciphertext(encryptSm2(sm3, publicKey, cek, freshSm2Scalar));
 }
 
 function wrapRsa(key: KeyObject, transport: RsaTransport, cek: Uint8Array): Uint8Array {
@@ -118,6 +129,8 @@ function unwrapAny(recipient: Recipient, privateKey: KeyObject): Uint8Array {
         return decryptV15(recipient.encryptedKey, privateKey);
       case 'ecdh_p256':
         return agreeAndUnwrap(recipient, privateKey);
+      case 'sm2':
+        return unwrapSm2(recipient.encryptedKey, privateKey);
     }
   } catch {
     // Another key, a key of another kind, or bytes that nobody wrapped: the libraries tell them not apart.
@@ -132,6 +145,15 @@ function unwrapAny(recipient: Recipient, privateKey: KeyObject): Uint8Array {
 function decryptV15(encryptedKey: Uint8Array, privateKey: KeyObject): Uint8Array {
   const key = forge.pki.privateKeyFromPem(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   return Buffer.from(key.decrypt(Buffer.from(encryptedKey).toString('latin1'), 'RSAES-PKCS1-V1_5'), 'latin1');
+}
+
+function unwrapSm2(encryptedKey: Uint8Array, privateKey: KeyObject): Uint8Array {
+  const scalar = sm2PrivateKey(privateKey)?.scalar();
+  const ciphertext = readSm2Ciphertext(encryptedKey);
+  const cek = scalar && ciphertext && decryptSm2(sm3, scalar, ciphertext);
+  scalar?.fill(0);
+  if (cek === undefined) throw new SealError('unwrap_failed');
+  return cek;
 }
 
 /** A point that is not on the curve fails as it is read, before the private key meets it. */

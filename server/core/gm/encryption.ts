@@ -26,7 +26,9 @@ export function encryptSm2(
   if (recipient === undefined) throw new RangeError('no SM2 public key');
   if (message.length === 0) throw new RangeError('an empty message');
   for (let draw = 0; draw < DRAWS; draw++) {
-    const scalar = readScalar(randomBytes(SM2_FIELD_BYTES));
+    const drawn = randomBytes(SM2_FIELD_BYTES);
+    const scalar = readScalar(drawn);
+    drawn.fill(0);
     if (scalar === undefined) continue;
     const shared = recipient.multiply(scalar);
     const mask = deriveMask(sm3, shared, message.length);

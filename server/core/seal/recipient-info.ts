@@ -1,7 +1,9 @@
 /** The one RecipientInfo of an envelope: who can open it and how its content key is wrapped; it unwraps nothing itself. */
+import { readSm2Ciphertext } from '../gm/der.ts';
 import { sameBytes, toHex } from '../log/bytes.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { type Der, derChildren, derInteger, derOid, expectTag, readDer, readDerAs } from '../pki/der.ts';
+import { CEK_BYTES } from './commitments.ts';
 import { readingDer, TAG, writeElement, writeOid } from './der.ts';
 import { EnvelopeError } from './envelope-error.ts';
 import { OID_EC_PUBLIC_KEY, OID_P256, readKeyAgreement, writeKeyAgreement } from './key-agreement.ts';
@@ -9,13 +11,14 @@ import { type RecipientIdentifier, readIssuerAndSerial, writeIssuerAndSerial } f
 
 export const RSA_TRANSPORTS = ['rsa_oaep_sha256', 'rsa_oaep_sha1', 'rsa_pkcs1_v15'] as const;
 export type RsaTransport = (typeof RSA_TRANSPORTS)[number];
-/** The ways a content key travels to its recipient; CMS calls the last one not transport but agreement. */
-export const KEY_TRANSPORTS = [...RSA_TRANSPORTS, 'ecdh_p256'] as const;
+/** The ways a content key travels to its recipient; CMS calls `ecdh_p256` not transport but agreement. */
+export const KEY_TRANSPORTS = [...RSA_TRANSPORTS, 'ecdh_p256', 'sm2'] as const;
 export type KeyTransport = (typeof KEY_TRANSPORTS)[number];
 
 /** A content key on its way; `ephemeralKey` is the sealing tool's, for this one envelope. */
 export type WrappedKey =
-  | { keyTransport: RsaTransport; encryptedKey: Uint8Array }
+  /** For SM2 the `encryptedKey` is the DER that `readSm2Ciphertext` reads. */
+  | { keyTransport: RsaTransport | 'sm2'; encryptedKey: Uint8Array }
   | { keyTransport: 'ecdh_p256'; encryptedKey: Uint8Array; ephemeralKey: Uint8Array };
 export type Recipient = WrappedKey & { identifier: RecipientIdentifier };
 
@@ -24,14 +27,17 @@ const OID_RSAES_OAEP = '1.2.840.113549.1.1.7';
 const OID_MGF1 = '1.2.840.113549.1.1.8';
 const OID_SHA1 = '1.3.14.3.2.26';
 const OID_SHA256 = '2.16.840.1.101.3.4.2.1';
+/** SM2-3, public-key encryption. Source: GM/T 0006-2012, as GM/T 0010-2012 uses it in recipient infos. */
+const OID_SM2_ENCRYPTION = '1.2.156.10197.1.301.3';
+const OID_SM2_CURVE = '1.2.156.10197.1.301';
 
 /**
  * Reads the RecipientInfos SET of an envelope.
  *
- * Shape:  exactly one, a KeyTransRecipientInfo for an RSA key or a KeyAgreeRecipientInfo for a P-256 key.
+ * Shape:  exactly one, a KeyTransRecipientInfo for an RSA or SM2 key or a KeyAgreeRecipientInfo for a P-256 key.
  * Throws: EnvelopeError no_recipient, two_recipients, unsupported_recipient, bad_version, bad_der.
  * Why:    several recipients, each with a key of its own, are how one ciphertext opens to two prices.
- * Source: RFC 5652 §6.2.1–2; RFC 8017 A.2.1; RFC 5753.
+ * Source: RFC 5652 §6.2.1–2; RFC 8017 A.2.1; RFC 5753; GM/T 0009-2012 §7.2.
  */
 export function readRecipientInfos(set: Uint8Array): Recipient {
   return readingDer(() => {
@@ -48,8 +54,10 @@ export function readRecipientInfos(set: Uint8Array): Recipient {
 export function keyTransportsFor({ keyAlgorithm }: Pick<Certificate, 'keyAlgorithm'>): readonly KeyTransport[] {
   const { oid, parameters } = keyAlgorithm;
   if (oid === OID_RSA_ENCRYPTION) return RSA_TRANSPORTS;
-  const isP256 = oid === OID_EC_PUBLIC_KEY && parameters !== undefined && sameBytes(parameters, writeOid(OID_P256));
-  return isP256 ? ['ecdh_p256'] : [];
+  const isOn = (curve: string) =>
+    oid === OID_EC_PUBLIC_KEY && parameters !== undefined && sameBytes(parameters, writeOid(curve));
+  if (isOn(OID_P256)) return ['ecdh_p256'];
+  return isOn(OID_SM2_CURVE) ? ['sm2'] : [];
 }
 
 /** What of a certificate says whether an envelope is for it. */
@@ -86,7 +94,7 @@ function writeKeyTransport({ keyTransport, encryptedKey, identifier }: Transport
   );
 }
 
-type Transported = { keyTransport: RsaTransport; encryptedKey: Uint8Array; identifier: RecipientIdentifier };
+type Transported = Extract<Recipient, { keyTransport: RsaTransport | 'sm2' }>;
 
 function readKeyTransport(info: Der): Transported {
   const [version, identifier, algorithm, key, more] = derChildren(info);
@@ -97,20 +105,29 @@ function readKeyTransport(info: Der): Transported {
   if (toHex(derInteger(expectTag(version, TAG.integer))) !== `0${wanted}`) {
     throw new EnvelopeError('bad_version', 'of the RecipientInfo');
   }
-  return {
-    keyTransport: readAlgorithm(expectTag(algorithm, TAG.sequence)),
-    encryptedKey: expectTag(key, TAG.octetString).content,
-    identifier: read,
-  };
+  const keyTransport = readAlgorithm(expectTag(algorithm, TAG.sequence));
+  const encryptedKey = expectTag(key, TAG.octetString).content;
+  if (keyTransport === 'sm2') checkSm2(encryptedKey);
+  return { keyTransport, encryptedKey, identifier: read };
 }
 
-function readAlgorithm(algorithm: Der): RsaTransport {
+/** Why: what can be seen to hold no content key must not wait for the window to be found out. */
+function checkSm2(encryptedKey: Uint8Array): void {
+  const ciphertext = readSm2Ciphertext(encryptedKey);
+  if (ciphertext?.c2.length !== CEK_BYTES) throw new EnvelopeError('bad_der', 'no content key encrypted by SM2');
+}
+
+function readAlgorithm(algorithm: Der): RsaTransport | 'sm2' {
   const [oid, parameters, more] = derChildren(algorithm);
   if (more !== undefined) throw new EnvelopeError('bad_der', 'more than an AlgorithmIdentifier holds');
   const name = derOid(expectTag(oid, TAG.oid));
   if (name === OID_RSA_ENCRYPTION) {
     if (isNullOrAbsent(parameters)) return 'rsa_pkcs1_v15';
     throw new EnvelopeError('unsupported_recipient', 'rsaEncryption with parameters');
+  }
+  if (name === OID_SM2_ENCRYPTION) {
+    if (isNullOrAbsent(parameters)) return 'sm2';
+    throw new EnvelopeError('unsupported_recipient', 'SM2 with parameters');
   }
   if (name !== OID_RSAES_OAEP) throw new EnvelopeError('unsupported_recipient', name);
   return readOaep(expectTag(parameters, TAG.sequence));
@@ -152,8 +169,10 @@ function isNullOrAbsent(parameters: Der | undefined): boolean {
   return parameters === undefined || (parameters.tag === TAG.null && parameters.content.length === 0);
 }
 
-function writeAlgorithm(keyTransport: RsaTransport): Uint8Array {
+function writeAlgorithm(keyTransport: RsaTransport | 'sm2'): Uint8Array {
   switch (keyTransport) {
+    case 'sm2':
+      return writeElement(TAG.sequence, writeOid(OID_SM2_ENCRYPTION));
     case 'rsa_pkcs1_v15':
       return writeElement(TAG.sequence, writeOid(OID_RSA_ENCRYPTION), writeElement(TAG.null));
     case 'rsa_oaep_sha1':

@@ -15,7 +15,7 @@ import {
 import { verifyJwsSignature } from '../../../server/identity/signature.ts';
 import { goldenText } from '../../core/seal/golden.ts';
 import t from '../../support/tap.ts';
-import { BIDDER, CEK, CURVE, OTHER } from '../../vault/bids.ts';
+import { BIDDER, CEK, CURVE, holderFor, OTHER, SM2 } from '../../vault/bids.ts';
 
 const KEY_PEM = goldenText('bidder.key.pem');
 const CERTIFICATE_PEM = goldenText('bidder.crt.pem');
@@ -92,15 +92,16 @@ t.test('signatures verify as JWS in each algorithm', async (t) => {
 });
 
 const wrapped = (keyTransport: KeyTransport, cek: Uint8Array = CEK): Recipient =>
-  wrapTo((keyTransport === 'ecdh_p256' ? CURVE : BIDDER).certificate, keyTransport, cek);
-const keyFor = ({ keyTransport }: Recipient): KeyObject => (keyTransport === 'ecdh_p256' ? CURVE : BIDDER).privateKey;
+  wrapTo(holderFor(keyTransport).certificate, keyTransport, cek);
+const keyFor = ({ keyTransport }: Recipient): KeyObject => holderFor(keyTransport).privateKey;
 
 t.test('a content key is wrapped and unwrapped in each way, and by no other key', async (t) => {
   const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const foreignSm2 = generateKeyPairSync('ec', { namedCurve: 'SM2' }).privateKey;
   for (const keyTransport of KEY_TRANSPORTS) {
     const recipient = wrapped(keyTransport);
     t.strictSame(Uint8Array.from(unwrapKey(recipient, keyFor(recipient))), CEK, keyTransport);
-    for (const key of [OTHER.privateKey, foreign])
+    for (const key of [OTHER.privateKey, foreign, foreignSm2])
       t.throws(() => unwrapKey(recipient, key), { code: 'unwrap_failed' }, keyTransport);
   }
 });
@@ -140,6 +141,8 @@ t.test(
     t.equal(chooseKeyTransport(rsa), 'rsa_oaep_sha256');
     t.equal(chooseKeyTransport(rsa, 'rsa_pkcs1_v15'), 'rsa_pkcs1_v15');
     t.equal(chooseKeyTransport(p256), 'ecdh_p256');
+    t.equal(chooseKeyTransport(parseCertificate(SM2.certificate)), 'sm2');
+    t.throws(() => chooseKeyTransport(p256, 'sm2'), { code: 'transport_not_for_key' });
     t.throws(() => chooseKeyTransport(rsa, 'ecdh_p256'), { code: 'transport_not_for_key' });
     t.throws(() => chooseKeyTransport(p256, 'rsa_oaep_sha256'), { code: 'transport_not_for_key' });
     const ed25519 = { ...p256, keyAlgorithm: { oid: '1.3.101.112' } };

@@ -24,7 +24,7 @@ import { openVaultFolder, readChunks } from '../../../server/vault/vault-folder.
 import { systemWorld } from '../../../server/world.ts';
 import { golden, goldenNames, goldenPath } from '../../core/seal/golden.ts';
 import t from '../../support/tap.ts';
-import { BIDDER, CURVE, goldenBid, holderOf, LIST, OTHER, promisedOf, temporaryFolder } from '../../vault/bids.ts';
+import { BIDDER, goldenBid, holderFor, holderOf, LIST, OTHER, promisedOf, temporaryFolder } from '../../vault/bids.ts';
 
 const run = promisify(execFile);
 const { randomBytes } = systemWorld;
@@ -60,8 +60,6 @@ async function cekOf(path: string, { privateKey }: HeldKey): Promise<Uint8Array>
   if (!recipient) throw new Error('no header');
   return Uint8Array.from(await unwrapWith(privateKey)(recipient));
 }
-
-const holderFor = (keyTransport: KeyTransport): HeldKey => (keyTransport === 'ecdh_p256' ? CURVE : BIDDER);
 
 /** A request to the one whose key can do it. */
 function requestBy(t: Parameters<typeof request>[0], keyTransport: KeyTransport, compress = false) {
@@ -102,7 +100,7 @@ t.test('stock OpenSSL opens what we sealed, whichever way its key travelled', as
     const asked = await requestBy(t, keyTransport);
     await sealBid(asked);
     const out = join(asked.folder, 'opened.zip');
-    const name = holderFor(keyTransport) === CURVE ? 'curve' : 'bidder';
+    const name = { ecdh_p256: 'curve', sm2: 'sm2' }[keyTransport as string] ?? 'bidder';
     const key = ['-recip', goldenPath(`${name}.crt.pem`), '-inkey', goldenPath(`${name}.key.pem`)];
     try {
       await run('openssl', ['cms', '-decrypt', '-binary', '-inform', 'DER', '-in', asked.out, ...key, '-out', out]);

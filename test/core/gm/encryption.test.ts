@@ -13,14 +13,14 @@ t.test('Z and the ciphertext of GM/T 0003.5', async (t) => {
   t.strictSame(sm2IdentityDigest(sm3, PUBLIC_KEY), SIGNED.z);
   const { message, scalar, ...ciphertext } = ENCRYPTED;
   t.strictSame(
-    encryptSm2(sm3, PUBLIC_KEY, message, () => scalar),
+    encryptSm2(sm3, PUBLIC_KEY, message, () => scalar.slice()),
     ciphertext,
   );
   t.strictSame(decryptSm2(sm3, PRIVATE_KEY, ciphertext), message);
 });
 
 t.test('a scalar out of range is drawn again, and not for ever', async (t) => {
-  const draws = [bytesOf('ff'.repeat(32)), new Uint8Array(32), ENCRYPTED.scalar];
+  const draws = [bytesOf('ff'.repeat(32)), new Uint8Array(32), ENCRYPTED.scalar.slice()];
   t.strictSame(
     encryptSm2(sm3, PUBLIC_KEY, ENCRYPTED.message, () => draws.shift() ?? new Uint8Array(32)).c2,
     ENCRYPTED.c2,

@@ -2,10 +2,12 @@
 # Makes the envelopes of this folder anew with stock OpenSSL (3.0.19 made those that are here). The keys are for these files only.
 set -eu
 cd "$(dirname "$0")"
-certificate() { openssl req -x509 -newkey "$1" ${2:+-pkeyopt "$2"} -nodes -keyout "$3.key.pem" -out "$3.crt.pem" -subj "/C=CN/O=张掖建设有限公司/CN=$3" -utf8 -days 36500; }
+certificate() { openssl req -x509 -newkey "$1" ${2:+-pkeyopt "$2"} -nodes -keyout "$3.key.pem" -out "$3.crt.pem" -subj "/C=CN/O=张掖建设有限公司/CN=$3" -utf8 -days 36500 ${4-} ${5-} ${6-}; }
 test -f bidder.key.pem || certificate rsa:2048 '' bidder
 test -f other.key.pem || certificate rsa:2048 '' other
 test -f curve.key.pem || certificate ec ec_paramgen_curve:P-256 curve
+# OpenSSL makes no envelopes to SM2 keys, but certificates under the identity all use
+test -f sm2.key.pem || certificate sm2 '' sm2 -sm3 -sigopt distid:1234567812345678
 seal() { out=$1; shift; openssl cms -encrypt -binary -in bid.zip -outform DER -out "$out" "$@"; }
 OAEP256='-keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha256'
 OAEP1='-keyopt rsa_padding_mode:oaep'
