@@ -7,8 +7,8 @@ import type { SessionJwk, VerifyJwsSignature } from '../core/log/act.ts';
 import { toBase64Url } from '../core/log/base64.ts';
 import { toHex } from '../core/log/bytes.ts';
 import { type Algorithm, parseCertificate } from '../core/pki/certificate.ts';
-import type { VerifyCertificateSignature } from '../core/pki/chain.ts';
 import { CertificateError, derChildren, derCount, derOid, readDerAs, TAG } from '../core/pki/der.ts';
+import type { VerifyCertificateSignature } from '../core/pki/search.ts';
 import { sha256 } from '../hash.ts';
 import { verifySm2 } from '../sm2.ts';
 

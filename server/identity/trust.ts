@@ -3,7 +3,7 @@
 import { asc, eq } from 'drizzle-orm';
 import { toBase64Url } from '../core/log/base64.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
-import { type ChainReason, type Purpose, verifyChain } from '../core/pki/chain.ts';
+import { type Purpose as AnyPurpose, type ChainReason, verifyChain } from '../core/pki/chain.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import { readSubject, type Subject, type SubjectRefusal, type SubjectRule } from '../core/pki/subject.ts';
 import { sha256 } from '../hash.ts';
@@ -12,6 +12,9 @@ import type { World } from '../world.ts';
 import type { Db } from './database.ts';
 import { type IdentityRefusal, type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyCertificateSignature } from './signature.ts';
+
+/** What a CA is trusted for here. */
+type Purpose = Exclude<AnyPurpose, 'any'>;
 
 /** How long an anchor taken back in another process may still be trusted in this one. */
 export const TRUST_CACHE_MS = 10_000;
@@ -52,6 +55,13 @@ type Anchor = {
 
 const CHAIN_REFUSALS = {
   no_path: 'certificate_not_trusted',
+  algorithm_refused: 'certificate_not_trusted',
+  name_not_permitted: 'certificate_not_trusted',
+  name_excluded: 'certificate_not_trusted',
+  policy: 'certificate_not_trusted',
+  issuer_revoked: 'certificate_not_trusted',
+  revoked: 'certificate_not_trusted',
+  malformed: 'certificate_malformed',
   search_limit: 'certificate_not_trusted',
   bad_signature: 'certificate_not_trusted',
   issuer_not_ca: 'certificate_not_trusted',
@@ -193,9 +203,11 @@ function checkCertificate(
     anchors: effective.map(({ certificate }) => certificate),
     at,
     purpose,
+    revocation: 'ignored',
     verifySignature: verifyCertificateSignature,
   });
-  if (!result.ok) return refuse(CHAIN_REFUSALS[result.reason], result.reason);
+  if (!result.ok)
+    return refuse(result.undetermined ? 'certificate_not_trusted' : CHAIN_REFUSALS[result.reason], result.reason);
   const anchor = effective.find(({ certificate }) => certificate === result.path.at(-1));
   if (anchor === undefined) throw new Error('a path ended at no anchor');
   const read = readSubject(parsed.leaf, anchor.rule);

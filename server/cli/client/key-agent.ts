@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBase64, toBase64Url } from '../../core/log/base64.ts';
-import { type Certificate, type KeyUsage, parseCertificate } from '../../core/pki/certificate.ts';
+import { type Certificate, parseCertificate } from '../../core/pki/certificate.ts';
+import type { KeyUsage } from '../../core/pki/extensions.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { sha256 } from '../../hash.ts';
 import { type HeldKey, openPem, openPkcs12, signerOf } from '../seal/held-key.ts';

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 import { writeSm2Signature } from '../../core/gm/der.ts';
-import { ATTRIBUTE, EXTENSION, KEY_USAGES, type KeyUsage } from '../../core/pki/certificate.ts';
 import { CREDIT_CODE_ALPHABET, creditCodeCheck } from '../../core/pki/credit-code.ts';
+import { EXTENSION, KEY_USAGES, type KeyUsage } from '../../core/pki/extensions.ts';
+import { ATTRIBUTE } from '../../core/pki/names.ts';
 import { sm2PrivateKey } from '../../sm2.ts';
 
 const DAY_MS = 86_400_000;

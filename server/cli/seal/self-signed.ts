@@ -2,7 +2,8 @@
 import { type KeyObject, sign } from 'node:crypto';
 import { joinBytes } from '../../core/log/bytes.ts';
 import { utf8 } from '../../core/log/utf8.ts';
-import { ATTRIBUTE, EXTENSION } from '../../core/pki/certificate.ts';
+import { EXTENSION } from '../../core/pki/extensions.ts';
+import { ATTRIBUTE } from '../../core/pki/names.ts';
 import { TAG, writeElement, writeOid } from '../../core/seal/der.ts';
 import { sha256 } from '../../hash.ts';
 

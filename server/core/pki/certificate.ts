@@ -5,75 +5,43 @@ import {
   CertificateError,
   type Der,
   derBitBytes,
-  derBits,
-  derBoolean,
   derChildren,
   derCount,
   derInteger,
   derOid,
-  derText,
   derTime,
   expectTag,
   readDer,
   readDerAs,
   TAG,
 } from './der.ts';
+import { type DistributionPoint, readDistributionPoints } from './distribution-point.ts';
+import {
+  EXTENSION,
+  type Extension,
+  type KeyUsage,
+  type NameConstraints,
+  type PolicyConstraints,
+  type PolicyMapping,
+  readAuthorityKeyId,
+  readBasicConstraints,
+  readExtendedKeyUsage,
+  readExtensions,
+  readKeyUsage,
+  readNameConstraints,
+  readPolicies,
+  readPolicyConstraints,
+  readPolicyMappings,
+} from './extensions.ts';
+import { type GeneralName, type Name, readGeneralNames, readName } from './names.ts';
 
 /** A certificate with its names and extensions is 1–3 KB; one of more than this is an attack, not a person. */
 export const CERTIFICATE_LIMIT_BYTES = 32_768;
 /** Leaf and intermediates in one `x5c` or PEM file. */
 export const CERTIFICATES_LIMIT = 8;
 
-export const KEY_USAGES = [
-  'digitalSignature',
-  'nonRepudiation',
-  'keyEncipherment',
-  'dataEncipherment',
-  'keyAgreement',
-  'keyCertSign',
-  'cRLSign',
-  'encipherOnly',
-  'decipherOnly',
-] as const;
-export type KeyUsage = (typeof KEY_USAGES)[number];
-
-export const EXTENSION = {
-  subjectKeyIdentifier: '2.5.29.14',
-  keyUsage: '2.5.29.15',
-  subjectAltName: '2.5.29.17',
-  issuerAltName: '2.5.29.18',
-  basicConstraints: '2.5.29.19',
-  nameConstraints: '2.5.29.30',
-  crlDistributionPoints: '2.5.29.31',
-  certificatePolicies: '2.5.29.32',
-  policyMappings: '2.5.29.33',
-  authorityKeyIdentifier: '2.5.29.35',
-  policyConstraints: '2.5.29.36',
-  extendedKeyUsage: '2.5.29.37',
-  freshestCrl: '2.5.29.46',
-  inhibitAnyPolicy: '2.5.29.54',
-} as const;
-
-export const ATTRIBUTE = {
-  commonName: '2.5.4.3',
-  serialNumber: '2.5.4.5',
-  country: '2.5.4.6',
-  locality: '2.5.4.7',
-  province: '2.5.4.8',
-  organisation: '2.5.4.10',
-  organisationalUnit: '2.5.4.11',
-  organizationIdentifier: '2.5.4.97',
-} as const;
-
-export type NameAttribute = { readonly oid: string; readonly value: string };
-
-/** A distinguished name: its attributes in order, and the key under which equal names meet (RFC 5280 §7.1 after NFKC). */
-export type Name = { readonly attributes: readonly NameAttribute[]; readonly key: string; readonly full: Uint8Array };
-
 /** An AlgorithmIdentifier: the OID and, when there are any, the DER of its parameters. */
 export type Algorithm = { readonly oid: string; readonly parameters?: Uint8Array };
-
-export type Extension = { readonly oid: string; readonly critical: boolean; readonly value: Uint8Array };
 
 export type Certificate = {
   /** The whole certificate as it came. */
@@ -100,6 +68,14 @@ export type Certificate = {
   readonly extendedKeyUsage?: readonly string[];
   readonly subjectKeyId?: string;
   readonly authorityKeyId?: string;
+  readonly subjectAltNames?: readonly GeneralName[];
+  /** OIDs of certificatePolicies. */
+  readonly policies?: readonly string[];
+  readonly policyMappings?: readonly PolicyMapping[];
+  readonly policyConstraints?: PolicyConstraints;
+  readonly inhibitAnyPolicy?: number;
+  readonly nameConstraints?: NameConstraints;
+  readonly crlDistributionPoints?: readonly DistributionPoint[];
 };
 
 /**
@@ -152,7 +128,7 @@ function readBody(tbs: Der) {
   derBitBytes(key);
   return {
     algorithm,
-    extensions: readExtensions(rest, version),
+    extensions: readCertificateExtensions(rest, version),
     fields: {
       version,
       serial: toHex(derInteger(serial)),
@@ -174,43 +150,16 @@ function readVersion(tagged: Der | undefined): 1 | 2 | 3 {
   return version;
 }
 
-function readAlgorithm(element: Der): Algorithm {
+/** Reads an AlgorithmIdentifier. */
+export function readAlgorithm(element: Der): Algorithm {
   const [oid, parameters, ...rest] = derChildren(expectTag(element, TAG.sequence));
   if (oid === undefined || rest.length > 0)
     throw new CertificateError('certificate_structure', 'an algorithm is a name and its parameters');
   return parameters === undefined ? { oid: derOid(oid) } : { oid: derOid(oid), parameters: parameters.full };
 }
 
-function readName(element: Der): Name {
-  const attributes: NameAttribute[] = [];
-  const key = derChildren(element).map((set) => {
-    const parts = derChildren(expectTag(set, TAG.set)).map((pair) => {
-      const [oidElement, valueElement, ...rest] = derChildren(expectTag(pair, TAG.sequence));
-      if (oidElement === undefined || valueElement === undefined || rest.length > 0)
-        throw new CertificateError('certificate_structure', 'an attribute of a name is a type and a value');
-      const oid = derOid(oidElement);
-      const text = derText(valueElement);
-      attributes.push({ oid, value: text ?? `#${toHex(valueElement.full)}` });
-      return text === undefined ? [oid, '#', toHex(valueElement.full)] : [oid, '=', foldName(text)];
-    });
-    if (parts.length === 0) throw new CertificateError('certificate_structure', 'an empty part of a name');
-    return parts.map((part) => JSON.stringify(part)).sort();
-  });
-  return { attributes, key: JSON.stringify(key), full: element.full };
-}
-
-/** How two spellings of one name are made alike: NFKC, case, runs of blanks. */
-export function foldName(text: string): string {
-  return text.normalize('NFKC').toLowerCase().trim().replace(/\s+/g, ' ');
-}
-
-/** True of a name without any attribute; such a CA cannot be named by others. */
-export function isEmptyName(name: Name): boolean {
-  return name.attributes.length === 0;
-}
-
-function readExtensions(fields: readonly Der[], version: 1 | 2 | 3): Extension[] {
-  const extensions: Extension[] = [];
+function readCertificateExtensions(fields: readonly Der[], version: 1 | 2 | 3): Extension[] {
+  let extensions: Extension[] = [];
   let lastTag = 0;
   for (const field of fields) {
     if (field.tag <= lastTag || (field.tag !== 0x81 && field.tag !== 0x82 && field.tag !== 0xa3))
@@ -220,61 +169,41 @@ function readExtensions(fields: readonly Der[], version: 1 | 2 | 3): Extension[]
     if (version !== 3) throw new CertificateError('certificate_structure', 'extensions belong to version 3');
     const [list, ...rest] = derChildren(field);
     if (rest.length > 0) throw new CertificateError('certificate_structure', 'two lists of extensions');
-    for (const element of derChildren(expectTag(list, TAG.sequence))) extensions.push(readExtension(element));
+    extensions = readExtensions(list);
   }
-  if (new Set(extensions.map(({ oid }) => oid)).size !== extensions.length)
-    throw new CertificateError('duplicate_extension', 'the same extension twice');
   return extensions;
 }
 
-function readExtension(element: Der): Extension {
-  const parts = derChildren(expectTag(element, TAG.sequence));
-  const [oid, second, third] = parts;
-  if (oid === undefined || parts.length < 2 || parts.length > 3)
-    throw new CertificateError('certificate_structure', 'an extension is a name, a flag and a value');
-  const critical = third !== undefined && second !== undefined && derBoolean(second);
-  return { oid: derOid(oid), critical, value: expectTag(third ?? second, TAG.octetString).content };
-}
-
+/** What the extensions say that a path depends on; each is read if it is there, critical or not. */
 function readKnownExtensions(extensions: readonly Extension[]) {
-  const value = (oid: string) => extensions.find((extension) => extension.oid === oid)?.value;
-  const basic = value(EXTENSION.basicConstraints);
-  const usage = value(EXTENSION.keyUsage);
-  const extended = value(EXTENSION.extendedKeyUsage);
-  const subjectKey = value(EXTENSION.subjectKeyIdentifier);
-  const authorityKey = value(EXTENSION.authorityKeyIdentifier);
-  const authorityKeyId = authorityKey === undefined ? undefined : readAuthorityKeyId(authorityKey);
+  const read = <K extends string, T>(key: K, oid: string, reader: (value: Uint8Array) => T | undefined) => {
+    const value = extensions.find((extension) => extension.oid === oid)?.value;
+    const known = value === undefined ? undefined : reader(value);
+    return (known === undefined ? {} : { [key]: known }) as { readonly [Key in K]?: T };
+  };
   return {
-    ...(basic && { basicConstraints: readBasicConstraints(basic) }),
-    ...(usage && { keyUsage: readKeyUsage(usage) }),
-    ...(extended && { extendedKeyUsage: readExtendedKeyUsage(extended) }),
-    ...(subjectKey && { subjectKeyId: toHex(readDerAs(subjectKey, TAG.octetString).content) }),
-    ...(authorityKeyId !== undefined && { authorityKeyId }),
+    ...read('basicConstraints', EXTENSION.basicConstraints, readBasicConstraints),
+    ...read('keyUsage', EXTENSION.keyUsage, readKeyUsage),
+    ...read('extendedKeyUsage', EXTENSION.extendedKeyUsage, readExtendedKeyUsage),
+    ...read('subjectKeyId', EXTENSION.subjectKeyIdentifier, (value) =>
+      toHex(readDerAs(value, TAG.octetString).content),
+    ),
+    ...read('authorityKeyId', EXTENSION.authorityKeyIdentifier, readAuthorityKeyId),
+    ...read('subjectAltNames', EXTENSION.subjectAltName, (value) =>
+      readGeneralNames(derChildren(readDerAs(value, TAG.sequence))),
+    ),
+    ...read('policies', EXTENSION.certificatePolicies, readPolicies),
+    ...read('policyMappings', EXTENSION.policyMappings, readPolicyMappings),
+    ...read('policyConstraints', EXTENSION.policyConstraints, readPolicyConstraints),
+    ...read('inhibitAnyPolicy', EXTENSION.inhibitAnyPolicy, (value) => derCount(readDer(value))),
+    ...read('nameConstraints', EXTENSION.nameConstraints, readNameConstraints),
+    ...read('crlDistributionPoints', EXTENSION.crlDistributionPoints, readDistributionPoints),
   };
 }
 
-function readBasicConstraints(value: Uint8Array): { ca: boolean; pathLength?: number } {
-  const parts = derChildren(readDerAs(value, TAG.sequence));
-  const ca = parts[0]?.tag === TAG.boolean && derBoolean(parts.shift() as Der);
-  const [pathLength, ...rest] = parts;
-  if (rest.length > 0) throw new CertificateError('certificate_structure', 'basicConstraints holds too much');
-  return pathLength === undefined ? { ca } : { ca, pathLength: derCount(pathLength) };
-}
-
-function readKeyUsage(value: Uint8Array): KeyUsage[] {
-  const { bytes } = derBits(readDer(value));
-  return KEY_USAGES.filter((_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0);
-}
-
-function readExtendedKeyUsage(value: Uint8Array): string[] {
-  const purposes = derChildren(readDerAs(value, TAG.sequence)).map(derOid);
-  if (purposes.length === 0) throw new CertificateError('certificate_structure', 'extendedKeyUsage names no purpose');
-  return purposes;
-}
-
-function readAuthorityKeyId(value: Uint8Array): string | undefined {
-  const [first] = derChildren(readDerAs(value, TAG.sequence));
-  return first?.tag === 0x80 ? toHex(first.content) : undefined;
+/** Issued under its own name: such certificates bind a CA's new key to its old one, and count for nothing in a path's length. */
+export function isSelfIssued({ subject, issuer }: Pick<Certificate, 'subject' | 'issuer'>): boolean {
+  return subject.key === issuer.key;
 }
 
 /**

@@ -1,8 +1,25 @@
-/** Whether a certificate is trusted for a purpose at an instant: anchor to leaf, pure; the signature check is handed in. */
-import { sameBytes } from '../log/bytes.ts';
-import { type Algorithm, type Certificate, EXTENSION, isEmptyName, type KeyUsage } from './certificate.ts';
+/** Whether a certificate is trusted for a purpose at an instant: the front of this room; pure, hash and signature checks are handed in. */
+import { type AlgorithmPolicy, STRICT_ALGORITHMS } from './algorithms.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+import { type Crl, parseCrl } from './crl.ts';
+import { CertificateError } from './der.ts';
+import type { KeyUsage } from './extensions.ts';
+import { NAME_COMPARISON_LIMIT, type NameBudget } from './name-constraints.ts';
+import { checkPath } from './path.ts';
+import type { PolicyTerms } from './policy.ts';
+import {
+  CRL_STEP_LIMIT,
+  newestFirst,
+  type RevocationSearch,
+  type RevocationStatus,
+  revocationOf,
+  UNKNOWN_REASONS,
+  type UnknownReason,
+} from './revocation.ts';
+import { createSearch, findPath, type Search, type VerifyCertificateSignature } from './search.ts';
 
-export const PURPOSES = ['sign', 'encrypt'] as const;
+/** What the leaf is to be used for; `any` asks for a path only, and nothing of the leaf's own usage. */
+export const PURPOSES = ['sign', 'encrypt', 'any'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** Why a chain is refused, from the least telling to the most: when paths fail differently the last one speaks. */
@@ -10,47 +27,73 @@ export const CHAIN_REASONS = [
   'no_path',
   'search_limit',
   'bad_signature',
+  'algorithm_refused',
   'issuer_not_ca',
   'issuer_key_usage',
   'path_too_long',
   'constraint_not_supported',
+  'name_not_permitted',
+  'name_excluded',
+  'policy',
   'unknown_critical_extension',
   'issuer_not_yet_valid',
   'issuer_expired',
+  'issuer_revoked',
   'not_yet_valid',
   'expired',
   'leaf_is_ca',
   'key_usage',
   'extended_key_usage',
+  'revoked',
+  'malformed',
 ] as const;
 export type ChainReason = (typeof CHAIN_REASONS)[number];
 
+/**
+ * What is made of certificates below the anchor of whose revocation nothing is known: `required` leaves the question open,
+ * `when_known` lets those pass for whose issuer no CRL at all is at hand, `ignored` asks no CRL.
+ */
+export type RevocationMode = 'required' | 'when_known' | 'ignored';
+
 export type ChainResult =
-  /** `path` runs from the leaf to the anchor, both included. */
-  { readonly ok: true; readonly path: readonly Certificate[] } | { readonly ok: false; readonly reason: ChainReason };
+  | {
+      readonly ok: true;
+      /** From the leaf to the anchor, both included. */
+      readonly path: readonly Certificate[];
+      /** Policies under which the path holds; 2.5.29.32.0 stands for any. */
+      readonly policies: readonly string[];
+      /** The state of each certificate of the path but the anchor, in its order; empty when revocation is ignored. */
+      readonly revocation: readonly RevocationStatus[];
+    }
+  | { readonly ok: false; readonly undetermined: false; readonly reason: ChainReason }
+  /** Neither good nor refused: a path that holds, and no saying whether something on it was revoked. */
+  | {
+      readonly ok: false;
+      readonly undetermined: true;
+      readonly reason: UnknownReason;
+      readonly path: readonly Certificate[];
+      readonly revocation: readonly RevocationStatus[];
+    };
 
-/** Checks one signature: true only when `data` was signed so by the key in `spki` with an algorithm that is still good. */
-export type VerifyCertificateSignature = (signed: {
-  readonly algorithm: Algorithm;
-  readonly spki: Uint8Array;
-  readonly data: Uint8Array;
-  readonly signature: Uint8Array;
-}) => boolean;
-
-export type ChainQuestion = {
-  readonly leaf: Certificate;
-  readonly intermediates: readonly Certificate[];
-  readonly anchors: readonly Certificate[];
+export type ChainQuestion = PolicyTerms & {
+  /** DER, or what parseCertificate made of it; so with all that follow. */
+  readonly leaf: Uint8Array | Certificate;
+  /** What may stand between; one that cannot be read is passed over. */
+  readonly intermediates: readonly (Uint8Array | Certificate)[];
+  readonly anchors: readonly (Uint8Array | Certificate)[];
+  /** Of any issuers, full and delta, in any order; a list that is asked often is best handed in parsed. */
+  readonly crls?: readonly (Uint8Array | Crl)[];
+  /** `required` when absent. */
+  readonly revocation?: RevocationMode;
   /** Instant, ms. */
   readonly at: number;
   readonly purpose: Purpose;
+  /** Extended usages of which the leaf must state one if it states any; by default those that fit the purpose. */
+  readonly extendedUsages?: readonly string[];
+  /** STRICT_ALGORITHMS when absent. */
+  readonly algorithms?: AlgorithmPolicy;
   readonly verifySignature: VerifyCertificateSignature;
 };
-
-/** Intermediates between anchor and leaf; Chinese CAs use one or two. */
-export const PATH_LIMIT = 6;
-/** Signature checks in one search: what an attacker's tangle of cross-certificates may cost. */
-export const SIGNATURE_LIMIT = 64;
 
 /**
  * The key usages of which a certificate must state one.
@@ -61,7 +104,7 @@ export const SIGNATURE_LIMIT = 64;
 const USAGE_FOR = {
   sign: ['digitalSignature'],
   encrypt: ['keyEncipherment', 'dataEncipherment', 'keyAgreement'],
-} as const satisfies Record<Purpose, readonly KeyUsage[]>;
+} as const satisfies Record<Exclude<Purpose, 'any'>, readonly KeyUsage[]>;
 
 const ANY_EXTENDED_USAGE = '2.5.29.37.0';
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2';
@@ -72,136 +115,130 @@ const DOCUMENT_SIGNING = '1.3.6.1.5.5.7.3.36';
 const EXTENDED_USAGE_FOR = {
   sign: [ANY_EXTENDED_USAGE, CLIENT_AUTHENTICATION, EMAIL_PROTECTION, DOCUMENT_SIGNING],
   encrypt: [ANY_EXTENDED_USAGE, CLIENT_AUTHENTICATION, EMAIL_PROTECTION],
-} as const satisfies Record<Purpose, readonly string[]>;
-
-const PROCESSED: ReadonlySet<string> = new Set([
-  EXTENSION.basicConstraints,
-  EXTENSION.keyUsage,
-  EXTENSION.extendedKeyUsage,
-  EXTENSION.subjectAltName,
-  EXTENSION.issuerAltName,
-  EXTENSION.subjectKeyIdentifier,
-  EXTENSION.authorityKeyIdentifier,
-  // The initial policy set is any-policy and none is required, so a policy by itself forbids nothing.
-  EXTENSION.certificatePolicies,
-  EXTENSION.crlDistributionPoints,
-]);
-
-/** What narrows a CA and is not processed here: such a CA is refused, critical or not, rather than trusted too widely. */
-const NOT_SUPPORTED = [
-  EXTENSION.nameConstraints,
-  EXTENSION.policyConstraints,
-  EXTENSION.policyMappings,
-  EXTENSION.inhibitAnyPolicy,
-] as const;
+} as const satisfies Record<Exclude<Purpose, 'any'>, readonly string[]>;
 
 /**
- * Finds a path from one of the anchors to the leaf that holds at this instant for this purpose.
+ * Finds a path from one of the anchors to the leaf that holds at this instant for this purpose, and of which nothing is revoked.
  *
- * Returns: the path, or the most telling reason; total, and bounded whatever the certificates are.
- * Source:  RFC 5280 §6.1 without policies, name constraints and revocation, which come behind this same interface.
+ * Returns: the path; the most telling reason; or that it cannot be determined. Total, and bounded whatever the bytes are.
+ * Source:  RFC 5280 §6.1 and §6.3, RFC 9618.
  */
 export function verifyChain(question: ChainQuestion): ChainResult {
-  const search: Search = { question, signaturesLeft: SIGNATURE_LIMIT, reason: 'no_path' };
-  const path = extend([question.leaf], search);
-  return path === undefined ? { ok: false, reason: search.reason } : { ok: true, path };
+  const leaf = readOrNothing(question.leaf, parseCertificate);
+  if (leaf === undefined) return refused('malformed');
+  const leafReason = whyNotLeaf(leaf, question);
+  const judge = createJudge(question);
+  const seen: Seen = { reason: 'no_path' };
+  const note = (next: ChainReason): void => {
+    if (CHAIN_REASONS.indexOf(next) > CHAIN_REASONS.indexOf(seen.reason)) seen.reason = next;
+  };
+  findPath(judge.search, [leaf], {
+    note,
+    accept(path) {
+      const held = checkPath(path, judge.terms);
+      if (!held.ok) note(held.reason);
+      if (leafReason !== undefined) note(leafReason);
+      if (!held.ok || leafReason !== undefined) return false;
+      const revocation = judge.revocationOfPath(path);
+      const verdict = verdictOf(revocation, question.revocation ?? 'required');
+      if (verdict === 'good') seen.good = { ok: true, path, policies: held.policies, revocation };
+      else if (verdict === 'revoked' || verdict === 'issuer_revoked') note(verdict);
+      else seen.open ??= { ok: false, undetermined: true, reason: verdict, path, revocation };
+      return verdict === 'good' || verdict === 'revoked';
+    },
+  });
+  // The leaf revoked is the end of it; whatever else failed, another path may yet prove good when its CRL comes.
+  if (seen.reason === 'revoked') return refused(seen.reason);
+  return seen.good ?? seen.open ?? refused(seen.reason);
 }
 
-type Search = { readonly question: ChainQuestion; signaturesLeft: number; reason: ChainReason };
+/** What the paths tried so far came to. */
+type Seen = {
+  reason: ChainReason;
+  good?: Extract<ChainResult, { ok: true }>;
+  open?: Extract<ChainResult, { undetermined: true }>;
+};
 
-function extend(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
-  const { anchors, intermediates } = search.question;
-  const last = path[path.length - 1];
-  if (last === undefined || isEmptyName(last.issuer)) return undefined;
-  const issues = (candidate: Certificate) =>
-    candidate.subject.key === last.issuer.key && !path.some((known) => isSameKeyholder(known, candidate));
-  for (const anchor of anchors.filter(issues)) {
-    if (!isSignedBy(last, anchor, search)) continue;
-    const whole = [...path, anchor];
-    const reason = whyNot(whole, search.question);
-    if (reason === undefined) return whole;
-    note(search, reason);
+function refused(reason: ChainReason): ChainResult {
+  return { ok: false, undetermined: false, reason };
+}
+
+type Judge = {
+  readonly search: Search;
+  readonly terms: Parameters<typeof checkPath>[1];
+  /** Leaf first, the anchor left out. */
+  revocationOfPath(path: readonly Certificate[]): RevocationStatus[];
+};
+
+/** What judges the paths of one question: the search with its bounds, and the CRLs, whose signers need paths themselves. */
+function createJudge(question: ChainQuestion): Judge {
+  const { at, revocation: mode = 'required', verifySignature, algorithms = STRICT_ALGORITHMS } = question;
+  const readAll = <T>(given: readonly (Uint8Array | T)[], parse: (der: Uint8Array) => T): T[] =>
+    given.flatMap((each) => readOrNothing(each, parse) ?? []);
+  const names: NameBudget = { left: NAME_COMPARISON_LIMIT };
+  const search = createSearch({
+    anchors: readAll(question.anchors, parseCertificate),
+    intermediates: readAll(question.intermediates, parseCertificate),
+    algorithms,
+    verifySignature,
+  });
+  const given = mode === 'ignored' ? [] : (question.crls ?? []);
+  const crls = readAll(given, parseCrl);
+  const asking = new Set<Certificate>();
+  const context: RevocationSearch = {
+    search,
+    crls: newestFirst(crls),
+    hasUnreadable: crls.length < given.length,
+    at,
+    crlStepsLeft: CRL_STEP_LIMIT,
+    isTrustedSigner(signer, anchor) {
+      if (asking.has(signer)) return false;
+      asking.add(signer);
+      const isGood = (path: readonly Certificate[]) =>
+        path[path.length - 1] === anchor &&
+        checkPath(path, { at, policies: {}, names }).ok &&
+        verdictOf(revocationOfPath(path), mode) === 'good';
+      const path = findPath(search, [signer], { accept: isGood, note: () => undefined });
+      asking.delete(signer);
+      return path !== undefined;
+    },
+  };
+  const revocationOfPath = (path: readonly Certificate[]): RevocationStatus[] =>
+    mode === 'ignored'
+      ? []
+      : path.slice(0, -1).map((certificate, index) => revocationOf(certificate, path.slice(index + 1), context));
+  return { search, terms: { at, policies: question, names }, revocationOfPath };
+}
+
+/** What the states of a path's certificates, leaf first, come to. */
+function verdictOf(
+  revocation: readonly RevocationStatus[],
+  mode: RevocationMode,
+): 'good' | 'revoked' | 'issuer_revoked' | UnknownReason {
+  if (revocation.slice(1).some(({ status }) => status === 'revoked')) return 'issuer_revoked';
+  if (revocation[0]?.status === 'revoked') return 'revoked';
+  const unknown = revocation.flatMap((each) => (each.status === 'unknown' ? [each.reason] : []));
+  const open = mode === 'when_known' ? unknown.filter((reason) => reason !== 'no_crl') : unknown;
+  return UNKNOWN_REASONS.findLast((reason) => open.includes(reason)) ?? 'good';
+}
+
+function readOrNothing<T>(given: Uint8Array | T, parse: (der: Uint8Array) => T): T | undefined {
+  if (!(given instanceof Uint8Array)) return given;
+  try {
+    return parse(given);
+  } catch (error) {
+    if (error instanceof CertificateError) return undefined;
+    throw error;
   }
-  const candidates = intermediates.filter(issues);
-  if (candidates.length > 0 && path.length > PATH_LIMIT) {
-    note(search, 'path_too_long');
-    return undefined;
-  }
-  for (const candidate of candidates) {
-    if (!isSignedBy(last, candidate, search)) continue;
-    const found = extend([...path, candidate], search);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }
 
-/** The same name with the same key: going through it again can only go round in a loop. */
-function isSameKeyholder(a: Certificate, b: Certificate): boolean {
-  return a.subject.key === b.subject.key && sameBytes(a.spki, b.spki);
-}
-
-function isSignedBy(certificate: Certificate, issuer: Certificate, search: Search): boolean {
-  if (search.signaturesLeft === 0) {
-    note(search, 'search_limit');
-    return false;
-  }
-  search.signaturesLeft -= 1;
-  const { tbs: data, signature, signatureAlgorithm: algorithm } = certificate;
-  const good = search.question.verifySignature({ algorithm, spki: issuer.spki, data, signature });
-  if (!good) note(search, 'bad_signature');
-  return good;
-}
-
-function note(search: Search, reason: ChainReason): void {
-  if (CHAIN_REASONS.indexOf(reason) > CHAIN_REASONS.indexOf(search.reason)) search.reason = reason;
-}
-
-function whyNot(path: readonly Certificate[], question: ChainQuestion): ChainReason | undefined {
-  let certificatesBelow = 0;
-  for (const [index, certificate] of path.entries()) {
-    const reason =
-      index === 0 ? whyNotLeaf(certificate, question) : whyNotIssuer(certificate, certificatesBelow, question.at);
-    if (reason !== undefined) return reason;
-    if (index > 0 && certificate.subject.key !== certificate.issuer.key) certificatesBelow += 1;
-  }
-  return undefined;
-}
-
-function whyNotLeaf(leaf: Certificate, { at, purpose }: ChainQuestion): ChainReason | undefined {
-  if (hasUnknownCritical(leaf)) return 'unknown_critical_extension';
-  if (isBefore(leaf, at)) return 'not_yet_valid';
-  if (isAfter(leaf, at)) return 'expired';
+function whyNotLeaf(leaf: Certificate, { purpose, extendedUsages }: ChainQuestion): ChainReason | undefined {
+  if (purpose === 'any') return undefined;
   if (leaf.basicConstraints?.ca === true) return 'leaf_is_ca';
   const usages: readonly KeyUsage[] = USAGE_FOR[purpose];
   if (!leaf.keyUsage?.some((usage) => usages.includes(usage))) return 'key_usage';
-  const extended: readonly string[] = EXTENDED_USAGE_FOR[purpose];
+  const extended: readonly string[] = extendedUsages ?? EXTENDED_USAGE_FOR[purpose];
   if (leaf.extendedKeyUsage && !leaf.extendedKeyUsage.some((usage) => extended.includes(usage)))
     return 'extended_key_usage';
   return undefined;
-}
-
-function whyNotIssuer(issuer: Certificate, certificatesBelow: number, at: number): ChainReason | undefined {
-  if (issuer.extensions.some(({ oid }) => NOT_SUPPORTED.some((name) => name === oid)))
-    return 'constraint_not_supported';
-  if (hasUnknownCritical(issuer)) return 'unknown_critical_extension';
-  if (isBefore(issuer, at)) return 'issuer_not_yet_valid';
-  if (isAfter(issuer, at)) return 'issuer_expired';
-  if (issuer.version !== 3 || issuer.basicConstraints?.ca !== true) return 'issuer_not_ca';
-  if (issuer.keyUsage && !issuer.keyUsage.includes('keyCertSign')) return 'issuer_key_usage';
-  const { pathLength } = issuer.basicConstraints;
-  if (pathLength !== undefined && certificatesBelow > pathLength) return 'path_too_long';
-  return undefined;
-}
-
-function hasUnknownCritical(certificate: Certificate): boolean {
-  return certificate.extensions.some(({ oid, critical }) => critical && !PROCESSED.has(oid));
-}
-
-function isBefore(certificate: Certificate, at: number): boolean {
-  return at < certificate.notBeforeAt;
-}
-
-/** Certificate times are whole seconds, so the last second holds to its end. */
-function isAfter(certificate: Certificate, at: number): boolean {
-  return at >= certificate.notAfterAt + 1000;
 }

@@ -1,5 +1,6 @@
 /** Strict DER (X.690 §10): definite, minimal, bounded elements and the universal values in them; it knows no certificate. */
 
+import { toHex } from '../log/bytes.ts';
 import { parseInstant } from '../log/instant.ts';
 import { fromUtf8 } from '../log/utf8.ts';
 
@@ -15,10 +16,14 @@ export const CERTIFICATE_ERROR_CODES = [
   'duplicate_extension',
   'pem_format',
   'too_many_certificates',
+  'crl_too_large',
+  'crl_structure',
+  'ocsp_too_large',
+  'ocsp_structure',
 ] as const;
 export type CertificateErrorCode = (typeof CERTIFICATE_ERROR_CODES)[number];
 
-/** Bytes that are not the certificate (or DER) they claim to be; `code` is stable, the message is for people. */
+/** Bytes that are not the certificate, CRL, OCSP response (or DER) they claim to be; `code` is stable, the message is for people. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError';
   readonly code: CertificateErrorCode;
@@ -39,6 +44,7 @@ export const TAG = {
   octetString: 0x04,
   null: 0x05,
   oid: 0x06,
+  enumerated: 0x0a,
   utf8String: 0x0c,
   printableString: 0x13,
   teletexString: 0x14,
@@ -142,6 +148,21 @@ export function derCount(element: Der): number {
   return bytes.reduce((value, byte) => value * 256 + byte, 0);
 }
 
+/** INTEGER of any size that is not negative: a CRL's number. */
+export function derUnsigned(element: Der): bigint {
+  const bytes = derInteger(element);
+  if ((bytes[0] ?? 0) >= 0x80) throw new CertificateError('der_value', 'a number that counts is not negative');
+  return BigInt(`0x${toHex(bytes)}`);
+}
+
+/** ENUMERATED of one byte: the reasons and states that RFC 5280 and RFC 6960 count are all below 128. */
+export function derEnumerated(element: Der): number {
+  const [value, ...rest] = expectTag(element, TAG.enumerated).content;
+  if (value === undefined || value >= 0x80 || rest.length > 0)
+    throw new CertificateError('der_value', 'no such enumerated value');
+  return value;
+}
+
 /** BIT STRING: its bytes and how many bits of the last one are unused (these must be zero). */
 export function derBits(element: Der): { bytes: Uint8Array; unused: number } {
   const { content } = expectTag(element, TAG.bitString);
@@ -166,22 +187,34 @@ export function derOid(element: Der): string {
   const { content } = expectTag(element, TAG.oid);
   if (content.length === 0 || content.length > OID_LIMIT_BYTES)
     throw new CertificateError('der_value', 'object identifier of a wrong length');
-  const arcs: bigint[] = [];
-  let arc = 0n;
+  let text = '';
+  let arc = 0;
+  let large: bigint | undefined;
   let begun = false;
   for (const byte of content) {
     if (!begun && byte === 0x80) throw new CertificateError('der_value', 'object identifier is not minimal');
-    arc = arc * 128n + BigInt(byte & 0x7f);
+    // Arcs of random 128 bits exist (2.25.x); all others are counted without bigint.
+    if (large === undefined && arc >= SAFE_ARC) large = BigInt(arc);
+    if (large !== undefined) large = large * 128n + BigInt(byte & 0x7f);
+    else arc = arc * 128 + (byte & 0x7f);
     begun = byte >= 0x80;
-    if (!begun) {
-      arcs.push(arc);
-      arc = 0n;
-    }
+    if (begun) continue;
+    text += text === '' ? firstArcs(large ?? arc) : `.${large ?? arc}`;
+    arc = 0;
+    large = undefined;
   }
-  const [first, ...rest] = arcs;
-  if (begun || first === undefined) throw new CertificateError('der_value', 'object identifier is cut off');
-  const root = first < 40n ? 0n : first < 80n ? 1n : 2n;
-  return [root, first - root * 40n, ...rest].join('.');
+  if (begun) throw new CertificateError('der_value', 'object identifier is cut off');
+  return text;
+}
+
+/** Below this an arc can take seven bits more and is still counted exactly. */
+const SAFE_ARC = 2 ** 45;
+
+/** The first two arcs, which share one number (X.690 §8.19.4). */
+function firstArcs(number: number | bigint): string {
+  if (number < 40) return `0.${number}`;
+  if (number < 80) return `1.${Number(number) - 40}`;
+  return `2.${typeof number === 'bigint' ? number - 80n : number - 80}`;
 }
 
 const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
@@ -197,12 +230,18 @@ export function derTime(element: Der): number {
         ? GENERALIZED_TIME.exec(text)
         : null;
   if (parts === null) throw new CertificateError('der_value', 'time is not of the form RFC 5280 asks');
-  const [, year = '', month, day, hour, minute, second] = parts;
-  const century = year.length === 4 ? '' : year < '50' ? '20' : '19';
-  return valueOr('time does not exist', () =>
-    parseInstant(`${century}${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`),
+  const [, short = '', month, day, hour, minute, second] = parts;
+  const year = Number(short.length === 4 ? short : `${short < '50' ? '20' : '19'}${short}`);
+  // The calendar repeats itself after 400 years: so years before 1970, which no signed instant of ours has, are read too.
+  const shift = year < 1970 ? 400 : 0;
+  const shifted = String(year + shift).padStart(4, '0');
+  const instant = valueOr('time does not exist', () =>
+    parseInstant(`${shifted}-${month}-${day}T${hour}:${minute}:${second}.000Z`),
   );
+  return shift === 0 ? instant : instant - FOUR_CENTURIES_MS;
 }
+
+const FOUR_CENTURIES_MS = 146_097 * 86_400_000;
 
 /** A directory string of any usual kind, or undefined when the tag is none of them; never empty of meaning, never trimmed. */
 export function derText(element: Der): string | undefined {

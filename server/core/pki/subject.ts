@@ -1,7 +1,8 @@
 /** Who a certificate speaks for: a rule, which is data kept with the trust anchor, applied to the subject's name. */
 import * as Type from 'typebox';
-import { ATTRIBUTE, type Certificate } from './certificate.ts';
+import type { Certificate } from './certificate.ts';
 import { isCreditCode } from './credit-code.ts';
+import { ATTRIBUTE } from './names.ts';
 
 const Source = Type.Object(
   {

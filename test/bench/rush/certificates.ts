@@ -8,7 +8,9 @@ import {
   keyUsage,
   makeCertificate,
 } from '../../../server/cli/demo/ca.ts';
-import { ATTRIBUTE, type KeyUsage, parsePem } from '../../../server/core/pki/certificate.ts';
+import { parsePem } from '../../../server/core/pki/certificate.ts';
+import type { KeyUsage } from '../../../server/core/pki/extensions.ts';
+import { ATTRIBUTE } from '../../../server/core/pki/names.ts';
 
 const DAY_MS = 86_400_000;
 /** Behind the organisations that the officials are of. */

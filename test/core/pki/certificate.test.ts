@@ -14,16 +14,15 @@ import {
   sequence,
 } from '../../../server/cli/demo/ca.ts';
 import {
-  ATTRIBUTE,
   CERTIFICATE_LIMIT_BYTES,
   CERTIFICATES_LIMIT,
   type Certificate,
-  foldName,
   parseCertificate,
   parsePem,
   parseX5c,
 } from '../../../server/core/pki/certificate.ts';
 import { CertificateError, type CertificateErrorCode } from '../../../server/core/pki/der.ts';
+import { ATTRIBUTE, foldName } from '../../../server/core/pki/names.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../../server/core/pki/subject.ts';
 import t from '../../support/tap.ts';
 

@@ -19,8 +19,10 @@ import {
   type NamePart,
   sequence,
 } from '../../../server/cli/demo/ca.ts';
-import { ATTRIBUTE, type Certificate, parsePem } from '../../../server/core/pki/certificate.ts';
-import { type ChainQuestion, SIGNATURE_LIMIT, verifyChain } from '../../../server/core/pki/chain.ts';
+import { type Certificate, parsePem } from '../../../server/core/pki/certificate.ts';
+import { type ChainQuestion, verifyChain } from '../../../server/core/pki/chain.ts';
+import { ATTRIBUTE } from '../../../server/core/pki/names.ts';
+import { SIGNATURE_LIMIT } from '../../../server/core/pki/search.ts';
 import { verifyCertificateSignature } from '../../../server/identity/signature.ts';
 import t from '../../support/tap.ts';
 
@@ -72,6 +74,7 @@ const verify = (changes: Partial<ChainQuestion>) =>
     anchors: [root.certificate],
     at,
     purpose: 'sign',
+    revocation: 'ignored',
     verifySignature: verifyCertificateSignature,
     ...changes,
   });
@@ -145,10 +148,6 @@ t.test('only a CA may issue', async (t) => {
     'unknown_critical_extension',
   );
   t.equal(await under([basicConstraints(true), caUsage, extension('1.2.3.4', false, sequence())]), 'ok');
-  t.equal(
-    await under([basicConstraints(true), caUsage, extension('2.5.29.30', false, sequence())]),
-    'constraint_not_supported',
-  );
 });
 
 t.test('what a person’s certificate must and must not say', async (t) => {
@@ -210,7 +209,7 @@ t.test(
         return true;
       },
     });
-    t.strictSame(answer, { ok: false, reason: 'path_too_long' });
+    t.strictSame(answer, { ok: false, undetermined: false, reason: 'path_too_long' });
     t.equal(checks, SIGNATURE_LIMIT);
   },
 );

@@ -126,8 +126,14 @@ t.test('times', async (t) => {
   t.equal(derTime(utc('260302010000Z')), Date.parse('2026-03-02T01:00:00Z'));
   t.equal(derTime(utc('491231235959Z')), Date.parse('2049-12-31T23:59:59Z'));
   t.equal(derTime(utc('700101000000Z')), 0);
+  t.equal(derTime(utc('500101120001Z')), Date.parse('1950-01-01T12:00:01Z'), 'UTCTime begins in 1950');
+  t.equal(derTime(utc('691231235959Z')), -1_000);
+  t.equal(
+    refusal(() => derTime(general('15691231235959Z'))),
+    'der_value',
+  );
   t.equal(derTime(general('20500101000000Z')), Date.parse('2050-01-01T00:00:00Z'));
-  for (const text of ['2603020100Z', '260302010000+0800', '260230010000Z', '260302250000Z', '500101000000Z'])
+  for (const text of ['2603020100Z', '260302010000+0800', '260230010000Z', '260302250000Z', '690230010000Z'])
     t.equal(
       refusal(() => derTime(utc(text))),
       'der_value',
