@@ -12,6 +12,7 @@ import { OutcomeUnknownError } from './recorder/faults.ts';
 import { GuardFault } from './recorder/guard.ts';
 import { removeLeftDocuments, removeLeftEnvelopes } from './recorder/left-files.ts';
 import { createDesk } from './recorder/opening-desk.ts';
+import { keepQueueBoard } from './recorder/queue-board.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
 import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
 import { recoveryFrom } from './recorder/recovery.ts';
@@ -204,6 +205,7 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     onFault,
   });
   keep('recorder', recorder, (r) => r.close());
+  keep('queue board', keepQueueBoard({ sql, world, pool: vault.pool, onFault }), (board) => board.stop());
   try {
     const documents = joinVaultFolder(vault.openedFolder, world.randomBytes);
     const removed = {

@@ -11,6 +11,7 @@ import { sha256 } from '../hash.ts';
 import { checkDeliveredStatement } from '../identity/acts.ts';
 import { releasedNow } from '../live/log-view.ts';
 import { challengeOf } from '../recorder/challenge.ts';
+import { jobName, readQueuePlace } from '../recorder/queue-board.ts';
 import type { Source } from '../recorder/submission.ts';
 import { headerOfBid } from '../store/bids.ts';
 import { proofOf, readEntries } from '../store/read-log.ts';
@@ -39,6 +40,16 @@ const Challenge = Type.Object({
   now: Type.Integer(),
 });
 
+const Own = Type.Object({
+  bidder: Type.Integer(),
+  attempts: Type.Array(
+    Type.Object({ attempt: Type.Integer(), outcome: Type.String({ description: 'undecided, decrypted or why not' }) }),
+  ),
+  queue: Type.Union([Type.Object({ ahead: Type.Integer(), waitMs: Type.Integer() }), Type.Null()], {
+    description: 'the last attempt’s place before the vault, while it waits there',
+  }),
+});
+
 export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
   const { may, must } = callers(dependencies);
   const config = { isVital: true, limit: 'vital' } as const;
@@ -56,6 +67,21 @@ export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
       },
     },
     async (request) => challengeFor(dependencies, request.params.openingId, callerOf(request).account),
+  );
+
+  app.get(
+    '/openings/:openingId/decryptions/own',
+    {
+      config: { limit: 'vital' },
+      preParsing: must,
+      schema: {
+        tags,
+        summary: 'What became of one’s own decryption, or how long it still waits',
+        params: OpeningParams,
+        response: { 200: Own },
+      },
+    },
+    async (request) => ownDecryption(dependencies, request.params.openingId, callerOf(request).account),
   );
 
   app.post(
@@ -111,6 +137,26 @@ async function processDecryption(
       enclosure: { kind: 'decryption', jwe },
     }),
   );
+}
+
+/** The caller's own attempts, by its number on the roster. Throws: ProblemError no_such_opening, no_standing_bid. */
+async function ownDecryption(
+  { recorder, sql, world }: Dependencies,
+  openingId: string,
+  account: string,
+): Promise<Type.Static<typeof Own>> {
+  const state = await recorder.stateOf(openingId);
+  if (state === null) throw new ProblemError('no_such_opening');
+  const bidder = numberOf(state, creditCodeOf(account));
+  const bid = state.bids.find((one) => one.bidder === bidder);
+  if (bidder === null || bid === undefined) throw new ProblemError('no_standing_bid');
+  const last = bid.attempts.at(-1);
+  const isWaiting = last?.outcome === 'undecided';
+  return {
+    bidder,
+    attempts: bid.attempts.map(({ attempt, outcome }) => ({ attempt, outcome })),
+    queue: isWaiting ? await readQueuePlace({ sql, world }, openingId, jobName(bidder, last.attempt)) : null,
+  };
 }
 
 /** What a statement says it is: in the window a decryption, in the remedy a backup. Whether it is one, the check says. */

@@ -13,12 +13,13 @@ import type { Promised } from '../vault/judgement.ts';
 import type { LayerKey } from '../vault/layer-key.ts';
 import type { MaterialiseResult } from '../vault/materialise.ts';
 import type { OpenResult } from '../vault/open-envelope.ts';
-import { VaultClosed, type VaultPool } from '../vault/pool.ts';
+import { type Turn, VaultClosed, type VaultPool } from '../vault/pool.ts';
 import { readSealedKey } from '../vault/read-statement.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import { unwrapWindowKey } from '../vault/window-key.ts';
 import { challengeOf } from './challenge.ts';
 import { layerKeyOf } from './layer-facts.ts';
+import { jobName } from './queue-board.ts';
 import { decryptionIdOf } from './write-round.ts';
 
 export type DeskDeps = {
@@ -120,7 +121,8 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     try {
       layer = await layerKeyOf(state, sources);
       if (layer?.privateKey === null) return { ok: false, failure: 'layer_not_opened' };
-      const ticket = pool.open({ path, cek, promised, ...(layer && { layer }) });
+      const turn = turnOf(state, bidder, attempt, promised);
+      const ticket = pool.open({ path, cek, promised, ...(layer && { layer }) }, turn);
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
       return await done(ticket.done);
     } finally {
@@ -140,7 +142,8 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     const { path, cek, promised } = opened;
     try {
       const certificate = fromBase64(needed(state.layer.key?.certificate));
-      const ticket = pool.openOuter({ path, cek, promised, layer: { certificate, privateKey: null } });
+      const job = { path, cek, promised, layer: { certificate, privateKey: null } };
+      const ticket = pool.openOuter(job, turnOf(state, bidder, attempt, promised));
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
       return await done(ticket.done);
     } finally {
@@ -185,14 +188,10 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     let result: MaterialiseResult;
     try {
       layer = await layerKeyOf(state, sources);
-      const ticket = pool.materialise({
-        path: opened.path,
-        cek: opened.cek,
-        promised: opened.promised,
-        folder: deps.openedFolder,
-        limits: { unpackedLimitBytes: deps.unpackedLimitBytes },
-        ...(layer && { layer }),
-      });
+      const { path, cek, promised } = opened;
+      const limits = { unpackedLimitBytes: deps.unpackedLimitBytes };
+      const job = { path, cek, promised, folder: deps.openedFolder, limits, ...(layer && { layer }) };
+      const ticket = pool.materialise(job, turnOf(state, bid.bidder, successfulAttempt(bid), promised));
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);
       result = await done(ticket.done);
     } finally {
@@ -203,6 +202,11 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     const { name, manifest } = result;
     return { bidder: bid.bidder, file: name, ...(manifest as unknown as { [name: string]: Json }) };
   }
+}
+
+/** Openings take turns at the vault; within one, bids are looked at as they came. */
+function turnOf({ openingId }: OpeningState, bidder: number, attempt: number, { envelopeBytes }: Promised): Turn {
+  return { share: openingId, name: jobName(bidder, attempt), bytes: envelopeBytes };
 }
 
 function needed<Value>(value: Value | undefined): Value {

@@ -1,6 +1,7 @@
 /** The threads of the vault and the queue before them; it knows what a job is but not what it does. */
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../worker.ts';
+import { createFairQueue } from './fair-queue.ts';
 import {
   eraseKeys,
   type MaterialiseJob,
@@ -24,7 +25,22 @@ export type PoolOptions = {
   onCrash: (error: Error) => void;
   /** Another script, for tests. */
   script?: URL;
+  /** Units: ms, of a clock that only goes forward. */
+  clock?: () => number;
 };
+
+/** Whose turn a job takes: jobs of one share are done in their order, and shares take turns. */
+export type Turn = {
+  /** The opening, so that a large one does not hold up the others. */
+  share: string;
+  /** What the job is called in `waiting`. */
+  name: string;
+  /** What there is to read. */
+  bytes: number;
+};
+
+/** A job that waits: jobs that start before it, and how long that will take by what the threads have done so far. */
+export type WaitingJob = Pick<Turn, 'share' | 'name'> & { ahead: number; waitMs: number };
 
 export type Ticket<Result> = {
   /** Jobs that start before this one; 0 when it is running or done. */
@@ -32,11 +48,24 @@ export type Ticket<Result> = {
   done: Promise<Result>;
 };
 
+/** What a thread reads before anything was measured, bytes a millisecond: half of what a plain disk gives. */
+const FIRST_BYTES_PER_MS = 100_000;
+/** How much the newest job counts in the measured speed. */
+const NEWEST_SHARE = 0.2;
+
 export type VaultPool = {
   /** Copies the keys and erases the copies afterwards; the caller erases its own. */
-  open(job: Omit<OpenJob, 'kind'>): Ticket<ResultOf<OpenJob>> | { refused: 'vault_is_busy' };
-  openOuter(job: Omit<OpenOuterJob, 'kind'>): Ticket<ResultOf<OpenOuterJob>> | { refused: 'vault_is_busy' };
-  materialise(job: Omit<MaterialiseJob, 'kind'>): Ticket<ResultOf<MaterialiseJob>> | { refused: 'vault_is_busy' };
+  open(job: Omit<OpenJob, 'kind'>, turn?: Turn): Ticket<ResultOf<OpenJob>> | { refused: 'vault_is_busy' };
+  openOuter(
+    job: Omit<OpenOuterJob, 'kind'>,
+    turn?: Turn,
+  ): Ticket<ResultOf<OpenOuterJob>> | { refused: 'vault_is_busy' };
+  materialise(
+    job: Omit<MaterialiseJob, 'kind'>,
+    turn?: Turn,
+  ): Ticket<ResultOf<MaterialiseJob>> | { refused: 'vault_is_busy' };
+  /** Every job that waits, in the order in which they will start. */
+  waiting(): WaitingJob[];
   /** Starts all threads, so that the first job of a window does not wait for them. */
   warm(): void;
   /** Ends the threads. `done` of jobs that are not rejects with VaultClosed: nothing was found out, so nothing may be recorded. */
@@ -50,6 +79,8 @@ export class VaultClosed extends Error {
 
 type Waiting = {
   job: VaultJob;
+  turn: Turn;
+  startedAt: number;
   attempts: number;
   settle: (result: ResultOf<VaultJob>) => void;
   abandon: (why: VaultClosed) => void;
@@ -57,10 +88,13 @@ type Waiting = {
 type Thread = { worker: Worker; current: Waiting | undefined };
 
 const SCRIPT = new URL('./worker.ts', import.meta.url);
+const NO_TURN: Turn = { share: '', name: '', bytes: 0 };
 
 /** Starts a pool; threads start when there is something to do. */
-export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }: PoolOptions): VaultPool {
-  const queue: Waiting[] = [];
+export function startVaultPool(options: PoolOptions): VaultPool {
+  const { workers, queueLimit, onCrash, script = SCRIPT, clock = () => performance.now() } = options;
+  const queue = createFairQueue<Waiting>();
+  let bytesPerMs = FIRST_BYTES_PER_MS;
   const threads = new Set<Thread>();
   let isClosed = false;
 
@@ -70,7 +104,10 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
     thread.worker.on('message', (result: ResultOf<VaultJob>) => {
       const finished = thread.current;
       thread.current = undefined;
-      if (finished) settle(finished, result);
+      if (finished) {
+        measure(finished);
+        settle(finished, result);
+      }
       dispatch();
     });
     thread.worker.on('error', onCrash);
@@ -80,6 +117,11 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
       dispatch();
     });
     return thread;
+  }
+
+  function measure({ turn, startedAt }: Waiting): void {
+    const elapsedMs = clock() - startedAt;
+    if (turn.bytes > 0 && elapsedMs > 0) bytesPerMs += NEWEST_SHARE * (turn.bytes / elapsedMs - bytesPerMs);
   }
 
   function settle(waiting: Waiting, result: ResultOf<VaultJob>): void {
@@ -95,7 +137,7 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
   function retry(waiting: Waiting): void {
     if (isClosed) abandon(waiting);
     else if (waiting.attempts >= ATTEMPTS_LIMIT) settle(waiting, failed('worker_failed'));
-    else queue.unshift(waiting);
+    else queue.pushFirst(waiting);
   }
 
   function dispatch(): void {
@@ -105,37 +147,51 @@ export function startVaultPool({ workers, queueLimit, onCrash, script = SCRIPT }
       const next = thread && queue.shift();
       if (!next) return;
       next.attempts += 1;
+      next.startedAt = clock();
       thread.current = next;
       thread.worker.postMessage(next.job);
     }
   }
 
-  function submit<Result>(job: VaultJob): Ticket<Result> | { refused: 'vault_is_busy' } {
+  function submit<Result>(job: VaultJob, turn = NO_TURN): Ticket<Result> | { refused: 'vault_is_busy' } {
     if (isClosed || queue.length >= queueLimit) return { refused: 'vault_is_busy' };
     let waiting: Waiting | undefined;
     const done = new Promise<Result>((resolve, reject) => {
       waiting = {
         job: withOwnKeys(job),
+        turn,
+        startedAt: 0,
         attempts: 0,
         settle: (result) => resolve(result as Result),
         abandon: reject,
       };
-      queue.push(waiting);
+      queue.push(turn.share, waiting);
     });
     dispatch();
-    return { position: () => (waiting ? Math.max(0, queue.indexOf(waiting) + 1) : 0), done };
+    return { position: () => (waiting ? queue.inOrder().indexOf(waiting) + 1 : 0), done };
+  }
+
+  /** Running jobs count half: on average that much of them is left. */
+  function waitingJobs(): WaitingJob[] {
+    let aheadBytes = [...threads].reduce((sum, { current }) => sum + (current?.turn.bytes ?? 0) / 2, 0);
+    return queue.inOrder().map(({ turn }, ahead) => {
+      const waitMs = Math.ceil(aheadBytes / bytesPerMs / workers);
+      aheadBytes += turn.bytes;
+      return { share: turn.share, name: turn.name, ahead, waitMs };
+    });
   }
 
   return {
-    open: (job) => submit({ ...job, kind: 'open' }),
-    openOuter: (job) => submit({ ...job, kind: 'open_outer' }),
-    materialise: (job) => submit({ ...job, kind: 'materialise' }),
+    open: (job, turn) => submit({ ...job, kind: 'open' }, turn),
+    openOuter: (job, turn) => submit({ ...job, kind: 'open_outer' }, turn),
+    materialise: (job, turn) => submit({ ...job, kind: 'materialise' }, turn),
+    waiting: waitingJobs,
     warm() {
       while (!isClosed && threads.size < workers) startThread();
     },
     async close() {
       isClosed = true;
-      for (const waiting of queue.splice(0)) abandon(waiting);
+      for (const waiting of queue.clear()) abandon(waiting);
       await Promise.all([...threads].map(({ worker }) => worker.terminate()));
     },
   };

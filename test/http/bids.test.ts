@@ -346,12 +346,20 @@ t.test('in the window: the challenge for one’s own bid, its answer from anyone
   t.equal(JSON.parse(answer.json().entries[0]).type, 'DecryptionReceived');
   const again = await deliver(one.person, { statement, jwe });
   t.strictSame(again.json().seqs, answer.json().seqs, 'from whomever');
+  const own = async (who: Person) => bench.ask(who, { url: `${path}/own` });
+  t.equal(problemIn(await own(one.person)), '409 no_standing_bid', 'it was withdrawn');
+  t.equal(problemIn(await own(host)), '409 no_standing_bid');
   await until(async () => (await bench.recorder.stateOf(OPENING_ID))?.bids[0]?.attempts[0]?.outcome === 'decrypted');
   const stored = await database.sql<{ jwe: string }[]>`SELECT jwe FROM decryptions`;
   t.strictSame(
     stored.map((row) => row.jwe),
     [jwe],
   );
+  t.same((await own(two.person)).json(), {
+    bidder: 1,
+    attempts: [{ attempt: 1, outcome: 'decrypted' }],
+    queue: null,
+  });
 });
 
 t.test('nothing of a bid stands in the diagnostics', async (t) => {

@@ -88,6 +88,7 @@ async function observe(bench: Bench, { who, role }: View): Promise<unknown[]> {
     `/openings/${OPENING_ID}/entries`,
     `/openings/${OPENING_ID}/record`,
     `/openings/${OPENING_ID}/decryptions/challenge`,
+    `/openings/${OPENING_ID}/decryptions/own`,
     '/logs/ledger/checkpoint',
     '/logs/access/checkpoint',
     `/logs/opening/${OPENING_ID}/checkpoint`,

@@ -96,6 +96,34 @@ t.test('the queue tells positions, keeps its order and refuses what is too much'
   t.match(await accepted(submit('/5')).done, { ok: true });
 });
 
+t.test('openings take turns, and who waits is told for how long by what was measured', async (t) => {
+  let nowMs = 0;
+  const { pool } = startPool(t, { workers: 1, script: CRASHING, clock: () => nowMs });
+  const submit = (path: string, share: string, bytes = 1_000_000) =>
+    accepted(pool.open({ path, cek: CEK, promised: PROMISED }, { share, name: path, bytes }));
+  const done = submit('/measured', 'A', 10_000_000).done;
+  nowMs = 500;
+  await done;
+  // four fifths of what was assumed, one fifth of the 20,000 bytes a millisecond that were measured
+  const bytesPerMs = 0.8 * 100_000 + 0.2 * 20_000;
+  const running = submit('/hang', 'A', 4_000_000);
+  const waiting = ['/a1', '/a2'].map((path) => submit(path, 'A'));
+  waiting.push(submit('/b1', 'B', 3_000_000));
+  t.same(pool.waiting(), [
+    { share: 'A', name: '/a1', ahead: 0, waitMs: Math.ceil(2_000_000 / bytesPerMs) },
+    { share: 'B', name: '/b1', ahead: 1, waitMs: Math.ceil(3_000_000 / bytesPerMs) },
+    { share: 'A', name: '/a2', ahead: 2, waitMs: Math.ceil(6_000_000 / bytesPerMs) },
+  ]);
+  t.same(
+    waiting.map((ticket) => ticket.position()),
+    [1, 3, 2],
+  );
+  const closed = [running, ...waiting].map((ticket) => t.rejects(ticket.done, { name: 'VaultClosed' }));
+  await pool.close();
+  await Promise.all(closed);
+  t.same(pool.waiting(), []);
+});
+
 t.test('closing rejects what is not done: nothing was found out, so there is nothing to record', async (t) => {
   const { pool } = startPool(t, { workers: 1, script: CRASHING });
   const tickets = ['/hang', '/waiting'].map((path) => accepted(pool.open({ path, cek: CEK, promised: PROMISED })));

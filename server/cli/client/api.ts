@@ -233,6 +233,12 @@ export type ReadsAnswer = {
   readonly size: number;
 };
 
+export type OwnDecryption = {
+  readonly bidder: number;
+  readonly attempts: readonly { readonly attempt: number; readonly outcome: string }[];
+  readonly queue: { readonly ahead: number; readonly waitMs: number } | null;
+};
+
 export type DecryptionChallengeAnswer = {
   readonly bidId: string;
   readonly jti: string;
@@ -297,6 +303,8 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     /** What one's own key must answer in the window. */
     readDecryptionChallenge: (openingId: string) =>
       get<DecryptionChallengeAnswer>(openingPath(openingId, '/decryptions/challenge')),
+    /** What became of one’s own decryption, or how long it still waits. */
+    readOwnDecryption: (openingId: string) => get<OwnDecryption>(openingPath(openingId, '/decryptions/own')),
     /** A decryption statement with its sealed content key, one's own or another's. */
     sendDecryption: (openingId: string, decryption: { statement: string; jwe: string }) =>
       post<CommandAnswer>(openingPath(openingId, '/decryptions'), decryption),

@@ -5,6 +5,7 @@ import { createApi } from '../client/api.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../person/decrypt.ts';
+import { showQueuePlace } from '../person/queue-place.ts';
 import { enter, needPositionals, parsePerson } from './options.ts';
 
 /** Decrypts, or with --out writes what somebody else can hand in. Returns: 1 when the vault says it did not open. */
@@ -22,7 +23,8 @@ export async function decryptBid(argv: readonly string[], io: Io): Promise<numbe
   }
   const { seq, receivedAt } = await decrypt(person, openingId);
   io.out(`received ${receivedAt ?? ''} as entry ${seq} · 已收到`);
-  const { outcome, bidder } = await outcomeOf(person, openingId);
+  const queue = showQueuePlace(io, person, openingId);
+  const { outcome, bidder } = await outcomeOf(person, openingId).finally(queue.end);
   io.out(`  bidder ${bidder}: ${outcome}`);
   return outcome === 'decrypted' ? EXIT.done : EXIT.refused;
 }

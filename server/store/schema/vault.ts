@@ -63,3 +63,13 @@ export const windowKeys = pgTable(
   },
   (t) => [primaryKey({ columns: [t.openingId, t.kid] })],
 );
+
+/**
+ * Who waits before the vault, as its process last said: `waiting` is JSON, `[name, ahead, waitMs]` each. A hint for those who wait,
+ * never evidence: what is received stands on the log whatever is written here.
+ */
+export const vaultQueues = pgTable('vault_queues', {
+  openingId: text('opening_id').primaryKey(),
+  at: instant('at').notNull(),
+  waiting: text().notNull(),
+});
