@@ -5,6 +5,7 @@ import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { verifyProof } from '../../server/core/log/proof.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
+import { malleated } from '../identity/stage.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import t from '../support/tap.ts';
 import { MINUTE, OPENING_ID, originOf, problemIn, setBench } from './bench.ts';
@@ -61,6 +62,20 @@ t.test('the same command again gets its first answer, another under its id a ref
     problemIn(await bench.command(host, 'host', 'ProposeAbort', { reason: '其二' }, OPENING_ID, 'twice')),
     '409 command_id_reused',
   );
+});
+
+t.test('an act with its signature’s other half is no new act', async (t) => {
+  const request = await requestOf(host, 'ProposeAbort', { reason: '其一' });
+  const send = (act: string) =>
+    bench.ask(host, { method: 'POST', url: `/openings/${OPENING_ID}/commands`, payload: { ...request, act } });
+  const first = await send(request.act);
+  t.equal(first.statusCode, 200, first.body);
+  const again = await send(malleated(request.act));
+  t.equal(again.statusCode, 200, 'as valid as the first');
+  t.same(again.json().seqs, first.json().seqs, 'and it is the first');
+  const [count] = await bench.stage.database.sql<{ n: number }[]>`
+    SELECT count(*)::int AS n FROM commands WHERE command_id = ${request.id}`;
+  t.equal(count?.n, 1);
 });
 
 t.test('refusals of the rules come with their code and both languages', async (t) => {

@@ -21,6 +21,7 @@ import {
   enterOfficials,
   logIn,
   loginFor,
+  malleated,
   ORIGIN,
   organisation,
   PLATFORM,
@@ -161,6 +162,21 @@ t.test('a wrong signature burns nobody’s nonce', async (t) => {
   const bad = `${good.slice(0, -4)}AAAA`;
   t.equal(await tryLogin(bad), 'login_signature_bad');
   t.equal(await tryLogin(good), 'ok');
+});
+
+t.test('a login with its signature’s other half is the same login', async (t) => {
+  const byCurve = signerOf(await stage.ca.issue({ holder: company, usage: 'sign', key: 'p256' }), 'ES256');
+  const jws = await signed(await payloadFor(), byCurve);
+  t.not(malleated(jws), jws);
+  t.equal(await tryLogin(malleated(jws)), 'ok', 'it is as valid');
+  t.equal(await tryLogin(jws), 'challenge_used', 'and lets nobody in twice');
+});
+
+t.test('a statement, an act or a receipt is no login', async (t) => {
+  for (const typ of ['bid-lodgement+jws', 'bid-decryption+jws', 'act+jws', 'bid-receipt+jws', 'at+jwt', 'JWT']) {
+    const jws = await signByCertificate(sha256, signer, typ, (await payloadFor()) as never);
+    t.equal(await tryLogin(jws), 'login_malformed', typ);
+  }
 });
 
 t.test('audience and origin', async (t) => {
