@@ -4,6 +4,7 @@ import { LogFormatError } from '../core/log/error.ts';
 import { REPLICA_REASONS } from '../core/log/replica.ts';
 import type { Words } from '../core/log/words.ts';
 import { CorruptLogError } from '../core/opening/corrupt-log.ts';
+import { sayContentProblem, sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
 import { ApiError } from './client/api.ts';
 import { HeadError } from './client/head.ts';
@@ -35,7 +36,7 @@ const CLIENT_ERRORS = {
 /** The lines for an error. */
 export async function describe(error: unknown): Promise<string[]> {
   if (error instanceof ConfigError) return [`${error.code}: ${error.message}`];
-  if (error instanceof SealError) return lines(error.code, SEAL_ERRORS[error.code], error.detail);
+  if (error instanceof SealError) return lines(error.code, SEAL_ERRORS[error.code], detailOf(error));
   if (error instanceof PersonError) return lines(error.code, PERSON_ERRORS[error.code], error.detail);
   if (error instanceof KeyAgentError) return lines(error.code, CLIENT_ERRORS[error.code]);
   if (error instanceof HeadError) return lines(error.code, REPLICA_REASONS[error.code], error.message);
@@ -43,6 +44,13 @@ export async function describe(error: unknown): Promise<string[]> {
   if (error instanceof LogFormatError || error instanceof CorruptLogError) return [`${error.code}: ${error.message}`];
   if (error instanceof Error) return [`${codeOf(error)}: ${error.message}`];
   return ['a fault without a name'];
+}
+
+/** The code of the layer below with its own sentences, where it has some. */
+function detailOf({ code, detail }: SealError): string | undefined {
+  if (detail === undefined) return undefined;
+  if (code === 'archive_refused') return sayContentProblem(detail) ?? detail;
+  return sayEnvelopeProblem(detail) ?? detail;
 }
 
 function wordsOf(code: string): Words | undefined {

@@ -1,6 +1,8 @@
 /** Every "no" that HTTP can answer: its code, its status and its sentence in both languages, as RFC 9457 problems. */
 import type { Words } from '../core/log/words.ts';
 import { REFUSALS, type RefusalCode } from '../core/opening/refusals.ts';
+import type { EnvelopeCode } from '../core/seal/envelope-error.ts';
+import { sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { IDENTITY_REFUSALS, type IdentityRefusal } from '../identity/refusals.ts';
 import type { ReceiveRefusal } from '../vault/receive-envelope.ts';
 
@@ -330,11 +332,11 @@ export class ProblemError extends Error {
 
 /** What came out, or the refusal thrown as a problem. */
 export function accepted<Value extends object>(
-  outcome: Value | { readonly refused: ProblemCode; readonly detail?: string },
+  outcome: Value | { readonly refused: ProblemCode; readonly detail?: string; readonly code?: EnvelopeCode },
 ): Exclude<Value, { readonly refused: unknown }> {
   if ('refused' in outcome) {
-    const { refused, detail } = outcome as { readonly refused: ProblemCode; readonly detail?: string };
-    throw new ProblemError(refused, detail);
+    const { refused, detail, code } = outcome as { refused: ProblemCode; detail?: string; code?: EnvelopeCode };
+    throw new ProblemError(refused, detail ?? (code && sayEnvelopeProblem(code)));
   }
   return outcome as Exclude<Value, { readonly refused: unknown }>;
 }

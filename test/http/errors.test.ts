@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACT_REASONS } from '../../server/core/log/act.ts';
 import { REFUSALS } from '../../server/core/opening/refusals.ts';
+import { ENVELOPE_WORDS, sayEnvelopeProblem } from '../../server/core/seal/problem-words.ts';
 import { createLogger, describeFault } from '../../server/http/diagnostics.ts';
-import { PROBLEM_CODES, PROBLEMS, problemOf } from '../../server/http/errors.ts';
+import { accepted, PROBLEM_CODES, PROBLEMS, problemOf } from '../../server/http/errors.ts';
 import { IDENTITY_REFUSALS } from '../../server/identity/refusals.ts';
 import { packageRoot } from '../../server/root.ts';
 import { RECEIVE_REFUSALS } from '../../server/vault/receive-envelope.ts';
@@ -60,6 +61,22 @@ t.test('each has a sentence in both languages, and a status of ours', async (t) 
     t.match(en, /^[A-Z].*[.]$/, code);
     t.ok(status >= 400 && status < 600);
   }
+});
+
+t.test('an envelope’s refusal says which of its codes it is, and the page tells them all', async (t) => {
+  try {
+    accepted({ refused: 'envelope_malformed', code: 'auth_attrs' });
+    t.fail('nothing was refused');
+  } catch (error) {
+    t.match(error, { code: 'envelope_malformed', detail: sayEnvelopeProblem('auth_attrs') });
+  }
+  const told = [...page.matchAll(/^\| `([a-z_]+)` \| ([^|]*) \| ([^|]*) \|$/gm)].map(([, code = '', en, zh]) => ({
+    code,
+    en,
+    zh,
+  }));
+  const known = Object.entries(ENVELOPE_WORDS).map(([code, { en, zh }]) => ({ code, en, zh }));
+  t.strictSame(told.toSorted(byCode), known.toSorted(byCode));
 });
 
 t.test('a problem is what RFC 9457 says, with the code and both sentences', async (t) => {
