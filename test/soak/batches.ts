@@ -62,7 +62,7 @@ export function sumOf(seed: string, summaries: readonly Summary[]): Summary {
     sum.entries += summary.entries;
     sum.acts += summary.acts;
     sum.seconds += summary.seconds;
-    for (const name of ['restarts', 'refusals', 'phases'] as const)
+    for (const name of ['restarts', 'refusals', 'phases', 'events'] as const)
       for (const [what, count] of Object.entries(summary[name])) sum[name][what] = (sum[name][what] ?? 0) + count;
   }
   return sum;

@@ -11,6 +11,7 @@ import { lineTo } from '../support/line.ts';
 import { startServer } from '../support/server-process.ts';
 import { chanceOf } from './chance.ts';
 import { type CrashRow, crashRun } from './crash-run.ts';
+import { CEREMONY } from './crash-script.ts';
 import { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
 import type { Town } from './people.ts';
 import { PLATFORM } from './platform.ts';
@@ -80,7 +81,8 @@ export async function clockJumps(how: (typeof CLOCK_JUMPS)[number], setting: Mat
   };
   // What an hour passed over is late for good; across the deadline two people resume, and it is sealed.
   const isTooEarly = (step: string): boolean =>
-    step === 'PublishOpening' || (!how.startsWith('back') && ['LodgeBid', 'OpenCheckIn', 'CheckIn'].includes(step));
+    step === 'PublishOpening' ||
+    (!how.startsWith('back') && [...CEREMONY, 'LodgeBid', 'OpenCheckIn', 'CheckIn'].includes(step));
   const isStruck = (step: string): boolean => !isTooEarly(step) && setting.isStruck?.(step) !== false;
   const about = {
     target: database.app,

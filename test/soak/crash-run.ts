@@ -7,12 +7,13 @@ import type { Sql, Target } from '../../server/store/driver.ts';
 import { type CrashProcess, crashProcess, type Reply } from './crash-process.ts';
 import { crashScript, type Step } from './crash-script.ts';
 import type { FaultPoint } from './fault-points.ts';
-import { checkEnded, type Outage } from './final-checks.ts';
+import { checkEnded } from './final-checks.ts';
 import type { Sent } from './network.ts';
 import { type Person, STAFF, type Town } from './people.ts';
 import { HEARTBEAT_MS, PLATFORM } from './platform.ts';
 import { START_AT } from './simulate.ts';
 import { readStored, verifyStored } from './stored-log.ts';
+import type { Outage } from './time-checks.ts';
 import { holds } from './violations.ts';
 
 /** What befalls the platform at each step. `befall` is called right after the step was sent; `heal` before it is asked again. */

@@ -1,4 +1,4 @@
-/** One opening from its creation to the archive as a script of steps, each of which can be interrupted and asked again. */
+/** One opening of two layers, from its creation to the archive with a correction on the way, as a script of steps that can each be interrupted and asked again. */
 import { demoCreditCode } from '../../server/cli/demo/ca.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
@@ -7,14 +7,17 @@ import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
-import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
+import { isDecrypted, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 import type { OpeningList } from '../../server/core/seal/opening-list.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { CreationRequest } from '../../server/recorder/creation.ts';
 import type { Enclosure, Submission } from '../../server/recorder/submission.ts';
 import { digest, lodgedBid } from '../support/opening-people.ts';
+import { chanceOf } from './chance.ts';
+import { createHolding } from './holding.ts';
 import { type Person, STAFF, type Town } from './people.ts';
 import { shortPolicy } from './platform.ts';
+import { EVEN_TEMPER, layerOf } from './programs.ts';
 import { START_AT } from './simulate.ts';
 
 /** Of whom the vault finds a wrong key. */
@@ -25,7 +28,14 @@ const BIDDERS = [0, 1, 2];
 const DECRYPTING = [0, 1];
 const source = { address: '192.0.2.1', client: 'crash matrix' };
 const headSeen = { size: 0, root: toBase64(emptyRoot(sha256)) };
-const policy = shortPolicy(PROFILES.rehearsal.defaults, {});
+const policy = shortPolicy(PROFILES.rehearsal.defaults, {
+  tendererLayer: { holders: 3, threshold: 2, windowMs: 6_000 },
+});
+/** Everybody gives the right share at once. */
+const HOLDERS_TEMPER = { holdsBack: 0, isWrongFirst: 0 };
+const HOLDERS = ['host', 'tenderer', 'witness'] as const;
+/** What the opening needs of its holders before it may be published. */
+export const CEREMONY = ['OfferHolderKey', 'DealOpeningKey', 'AcknowledgeShare'] as const;
 
 /** What a company promised in its envelope; both sides of the matrix know it. */
 export function promisedList(
@@ -63,7 +73,7 @@ export type Script = {
 };
 
 export async function crashScript(openingId: string, town: Town): Promise<Script> {
-  const { host, witness } = town.staff;
+  const { host, witness, supervisor } = town.staff;
   const deadlineAt = START_AT + DEADLINE_MS;
   const details = {
     title: '张掖市某道路工程',
@@ -103,10 +113,26 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
     send: (state) =>
       Promise.all(
         state.bids
-          .filter((bid) => !isDecrypted(bid))
+          .filter((bid) => !isDecrypted(bid) && verdictOf(bid) === null)
           .map(({ bidder }) =>
             command(person, 'GiveRuling', { bidder, verdict: 'deemed_revoked', reason: '证据见日志' }),
           ),
+      ),
+  });
+
+  const holding = createHolding(openingId, chanceOf(openingId), HOLDERS_TEMPER);
+  const mind = { chance: chanceOf(openingId), temper: EVEN_TEMPER, isLate: true, mustEnd: false, now: START_AT };
+  /** What these holders of the opening key do in this state, at once. */
+  const held = (name: string, roles: readonly (typeof HOLDERS)[number][]): Step => ({
+    name,
+    send: (state) =>
+      Promise.all(
+        roles.map(async (role) => {
+          const wish = holding.wish(role, state, mind);
+          if (wish?.type !== name) throw new Error(`the ${role} does not ${name}, but ${wish?.type ?? 'nothing'}`);
+          const data = typeof wish.data === 'function' ? await wish.data() : wish.data;
+          return command(town.staff[role], name, data);
+        }),
       ),
   });
 
@@ -120,6 +146,9 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
   });
 
   const steps: Step[] = [
+    held('OfferHolderKey', HOLDERS),
+    held('DealOpeningKey', ['tenderer']),
+    held('AcknowledgeShare', HOLDERS),
     one('PublishOpening', host),
     {
       name: 'LodgeBid',
@@ -128,7 +157,11 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
           BIDDERS.map((n) => {
             const { creditCode, name } = company(n).who;
             const bidId = toBase64Url(sha256(utf8(`${openingId} ${creditCode}`))).slice(0, 22);
-            const promised = { bidId, openingListCommit: promisedList(creditCode, name).digest };
+            const promised = {
+              bidId,
+              openingListCommit: promisedList(creditCode, name).digest,
+              ...layerOf(state, bidId),
+            };
             const about = { policyHash: state.policyHash, deadlineAt: formatInstant(state.deadlineAt) };
             const enclosure = {
               kind: 'envelope',
@@ -168,9 +201,22 @@ export async function crashScript(openingId: string, town: Town): Promise<Script
       (state) => state.window?.closesAt ?? 0,
       ({ phase }) => phase !== 'Decrypting',
     ),
+    held('UnsealLayer', ['tenderer', 'witness']),
+    clock(
+      'CloseUnsealing',
+      ({ phaseSince }) => phaseSince,
+      ({ phase }) => phase !== 'TendererDecrypting',
+    ),
     rulings(host),
     rulings(witness),
     one('AnnouncePrices', host),
+    one('CorrectEmergency', supervisor, ({ bids }) => ({
+      correction: { kind: 'reopen_ruling', bidder: bids.find((bid) => verdictOf(bid) !== null)?.bidder ?? 0 },
+      reason: '现场核对有误',
+    })),
+    one('ConfirmCorrection', witness, ({ corrections }) => ({ number: corrections.length })),
+    rulings(host),
+    rulings(witness),
     one('IssueRecord', host, () => ({ note: '' })),
     one('SignRecord', company(0), record),
     clock(

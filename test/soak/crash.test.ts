@@ -12,7 +12,7 @@ const SEED = 'npm test';
 /** Each death costs the start of a process. */
 const SHARE = 0.15;
 /** Of the scripted opening when nothing befalls it. */
-const PEACEFUL_ENTRIES = 25;
+const PEACEFUL_ENTRIES = 40;
 
 t.setTimeout(230_000);
 const town = await makeTown(START_AT);

@@ -1,38 +1,31 @@
 /** What is held against an opening that has ended: its stored log and register, against all that was sent, answered and shown. */
+import { isDeepStrictEqual } from 'node:util';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { formatInstant, parseInstant } from '../../server/core/log/instant.ts';
 import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../../server/core/log/merkle.ts';
 import { parseNote } from '../../server/core/log/note.ts';
-import { runningUntil } from '../../server/core/opening/alarms.ts';
+import { type Correction, effectsOf } from '../../server/core/opening/correction.ts';
 import { begin, evolve } from '../../server/core/opening/evolve.ts';
 import { readEvent } from '../../server/core/opening/read-event.ts';
 import { isDecrypted, isGivenUp, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+import { isAsShown } from '../../server/core/opening/steps/correction.ts';
 import { sha256 } from '../../server/hash.ts';
 import { readAct } from '../../server/recorder/register-acts.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { isKept, type Sent } from './network.ts';
-import { HEARTBEAT_MS, OUTAGE_TOLERANCE_MS } from './platform.ts';
 import { readStored, type StoredLog, verifyStored } from './stored-log.ts';
+import { type Course, checkOutages, checkTimes } from './time-checks.ts';
 import type { Viewer } from './viewer.ts';
-import { holds, type Invariant, ViolationError } from './violations.ts';
+import { type Ensure, holds, ViolationError } from './violations.ts';
 
-/** When nobody was at home, [downAt, upAt]. */
-export type Outage = { readonly downAt: number; readonly upAt: number };
-
-export type Ended = {
+export type Ended = Course & {
   readonly openingId: string;
   readonly origin: string;
   readonly vkey: string;
   readonly sent: readonly Sent[];
   readonly viewers: readonly Viewer[];
-  readonly outages: readonly Outage[];
-  /** How long the vault held a verification back at most. */
-  readonly heldMs: number;
 };
-
-/** How late an entry of the clock may come when nothing but a short outage was in its way. */
-const LATE_LIMIT_MS = OUTAGE_TOLERANCE_MS + 2_000;
 
 /** Holds everything against each other. Returns: the log. Throws: ViolationError. */
 export async function checkEnded(sql: Sql, ended: Ended): Promise<StoredLog> {
@@ -57,8 +50,7 @@ function courseOf({ entries }: StoredLog, { outages }: Ended): string[] {
 
 async function checkLog(sql: Sql, ended: Ended, log: StoredLog): Promise<void> {
   const verified = await verifyStored(sql, log, ended.vkey);
-  const ensure = (isSo: boolean, invariant: Invariant, detail: () => string): void =>
-    holds(isSo, invariant, ended.openingId, detail);
+  const ensure: Ensure = (isSo, invariant, detail) => holds(isSo, invariant, ended.openingId, detail);
   ensure(verified.ok, 'log_verifies', () => JSON.stringify(verified));
   ensure(verified.ok && verified.standing === 'valid, complete', 'comes_to_an_end', () => JSON.stringify(verified));
   checkRoots(ended, log, ensure);
@@ -67,10 +59,9 @@ async function checkLog(sql: Sql, ended: Ended, log: StoredLog): Promise<void> {
   checkTimes(ended, log, states, ensure);
   checkOutages(ended, log, states, ensure);
   checkBids(log, states, ensure);
+  checkCorrections(log, states, ensure);
   await checkAnswers(sql, ended, log, ensure);
 }
-
-type Ensure = (isSo: boolean, invariant: Invariant, detail: () => string) => void;
 
 /** The state after each entry, every field known. */
 function statesOf(log: StoredLog): OpeningState[] {
@@ -114,128 +105,6 @@ function checkShown({ viewers }: Ended, log: StoredLog, ensure: Ensure): void {
   }
 }
 
-/** Every stretch of time is computed once more, from the entries and the policy alone. */
-function checkTimes({ heldMs, outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
-  let closesAt: number | null = null;
-  let confirmBy: number | null = null;
-  let sharesBy: number | null = null;
-  let remedyBy: number | null = null;
-  let quotesBy: number | null = null;
-  let frozenSince: number | null = null;
-  let wasFrozen = false;
-  const said = (seq: number): string => `entry ${seq}: ${log.texts[seq] ?? ''}`;
-  log.entries.forEach((entry, seq) => {
-    const { type, body } = entry;
-    const at = parseInstant(entry.at);
-    const state = states[seq];
-    const instant = (name: string): number => parseInstant(String(body[name]));
-    const ends = (dueAt: number | null): void => {
-      ensure(dueAt !== null && instant('effectiveAt') === dueAt && at >= dueAt, 'windows_end_in_time', () => said(seq));
-      // While nobody was at home nothing ended, and what the vault was busy with it began anew.
-      const away = outages.filter(({ upAt }) => upAt >= (dueAt ?? 0) - heldMs);
-      const mayBeMs = away.reduce((sum, { downAt, upAt }) => sum + upAt - downAt + heldMs, LATE_LIMIT_MS + heldMs);
-      const isSoon = wasFrozen || at - (dueAt ?? 0) <= mayBeMs;
-      ensure(isSoon, 'windows_end_in_time', () => `${at - (dueAt ?? 0)} ms late, ${said(seq)}`);
-      ensure(frozenSince === null, 'windows_end_in_time', () => `ended while frozen, ${said(seq)}`);
-    };
-    const isInTime = (until: number | null): void =>
-      ensure(until !== null && parseInstant(String(entry.receivedAt)) < until, 'windows_end_in_time', () => said(seq));
-    if (type === 'WindowOpened') {
-      closesAt = instant('opensAt') + (state?.policy.decryptionWindowMs ?? 0);
-      ensure(instant('closesAt') === closesAt, 'windows_end_in_time', () => said(seq));
-    }
-    if (type === 'WindowExtended' && closesAt !== null) {
-      isInTime(closesAt);
-      closesAt += Number(body['extraMs']);
-      ensure(instant('closesAt') === closesAt, 'windows_end_in_time', () => said(seq));
-    }
-    if (body['sharesBy'] !== undefined) {
-      const rules = state?.policy.tendererLayer;
-      sharesBy = at + (rules === undefined || rules === false ? 0 : rules.windowMs);
-      ensure(instant('sharesBy') === sharesBy, 'windows_end_in_time', () => said(seq));
-    }
-    if (type === 'RemedyOpened') {
-      const rules = state?.policy.remedy;
-      remedyBy = instant('opensAt') + (rules === undefined || rules === 'none' ? 0 : rules.windowMs);
-      ensure(instant('closesAt') === remedyBy, 'windows_end_in_time', () => said(seq));
-    }
-    if (type === 'QuoteRoundStarted') {
-      quotesBy = at + (state?.policy.quoteRounds?.roundMs ?? 0);
-      ensure(instant('closesAt') === quotesBy, 'windows_end_in_time', () => said(seq));
-    }
-    if (type === 'RecordIssued') confirmBy = at + (state?.policy.confirmationMs ?? 0);
-    if (type === 'OpeningSuspended') {
-      frozenSince = instant('since');
-      wasFrozen = true;
-    }
-    if (type === 'OpeningResumed' && frozenSince !== null) {
-      const frozenMs = at - frozenSince;
-      ensure(body['frozenMs'] === frozenMs, 'windows_end_in_time', () => said(seq));
-      if (closesAt !== null && closesAt > frozenSince) closesAt += frozenMs;
-      if (confirmBy !== null && confirmBy > frozenSince) confirmBy += frozenMs;
-      if (sharesBy !== null && sharesBy > frozenSince) sharesBy += frozenMs;
-      if (remedyBy !== null && remedyBy > frozenSince) remedyBy += frozenMs;
-      if (quotesBy !== null && quotesBy > frozenSince) quotesBy += frozenMs;
-      frozenSince = null;
-    }
-    if (type === 'DecryptionReceived') isInTime(closesAt);
-    if (type === 'RecordSigned' || type === 'RecordRefused') isInTime(confirmBy);
-    if (type === 'BackupReceived') isInTime(remedyBy);
-    if (type === 'QuoteReceived') isInTime(quotesBy);
-    if (type === 'QuotesReleased') ends(quotesBy);
-    // earlier when nothing is left to remedy
-    if (type === 'RemedyClosed' && remedyBy !== null && at >= remedyBy) ends(remedyBy);
-    if (type === 'LayerShareGiven' || type === 'LayerShareRefused') isInTime(sharesBy);
-    if (type === 'UnsealingClosed' && body['why'] === 'shares_missing') ends(sharesBy);
-    if (type === 'BidsSealed') ends(state?.deadlineAt ?? null);
-    if (type === 'WindowClosed' && body['why'] === 'time') ends(closesAt);
-    if (type === 'ConfirmationsTimedOut') ends(confirmBy);
-  });
-}
-
-const TIMED = [
-  'BidsSealed',
-  'WindowClosed',
-  'UnsealingClosed',
-  'RemedyClosed',
-  'QuotesReleased',
-  'ConfirmationsTimedOut',
-];
-
-function checkOutages({ outages }: Ended, log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
-  const long = outages.filter(({ downAt, upAt }) => upAt - downAt > OUTAGE_TOLERANCE_MS);
-  const isOf = (since: number, { downAt }: Outage): boolean => since <= downAt && since >= downAt - 2 * HEARTBEAT_MS;
-  const frozen = log.entries.flatMap(({ type, body }, seq) =>
-    type === 'OpeningSuspended' && String(body['cause']).startsWith('outage')
-      ? [{ seq, since: parseInstant(String(body['since'])) }]
-      : [],
-  );
-  for (const { seq, since } of frozen)
-    ensure(
-      long.some((o) => isOf(since, o)),
-      'outages_freeze',
-      () => `no long outage for entry ${seq}: ${log.texts[seq]}`,
-    );
-  for (const outage of long) {
-    const { downAt, upAt } = outage;
-    const before = states.findLast((_state, seq) => parseInstant(String(log.entries[seq]?.at)) <= downAt);
-    if (before === undefined || before.suspended !== null) continue;
-    const until = runningUntil(before);
-    const isOver = until === null || until <= downAt || until > upAt;
-    // What was received before the end and decided at the start comes first, and may end the stretch by itself.
-    const endedThen = log.entries.some(
-      ({ type, at, body }) =>
-        TIMED.includes(type) && parseInstant(at) >= downAt && parseInstant(String(body['effectiveAt'])) === until,
-    );
-    const isFrozen = frozen.some(({ since }) => isOf(since, outage));
-    ensure(
-      isOver || isFrozen || !endedThen,
-      'outages_freeze',
-      () => `a stretch ended at ${until}, in an outage from ${downAt} to ${upAt}`,
-    );
-  }
-}
-
 function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
   const closed = log.entries.findIndex(({ type }) => type === 'OpeningClosed');
   const state = states[closed];
@@ -262,6 +131,21 @@ function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensu
     'timely_bids_are_opened_or_ruled',
     () => 'a bid is missing',
   );
+}
+
+function checkCorrections(log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
+  log.entries.forEach(({ type, body }, seq) => {
+    const [before, after] = [states[seq - 1], states[seq]];
+    if (type !== 'CorrectionMade' || before === undefined || after === undefined) return;
+    const shown = log.entries.filter((e, n) => n < seq && e.type === 'CorrectionProposed').map((e) => e.body);
+    const proposal = shown.find(({ number }) => number === body['number']);
+    const ensureSo = (isSo: boolean): void => ensure(isSo, 'corrections_as_shown', () => `entry ${seq}`);
+    ensureSo(proposal !== undefined && proposal['by'] !== body['by']);
+    const effects = effectsOf(before, proposal?.['correction'] as Correction);
+    ensureSo(effects !== null && isAsShown(proposal?.['effects'] ?? null, [...effects]));
+    const opened = ({ bids }: OpeningState): unknown => bids.map((bid) => [bid.attempts, isDecrypted(bid)]);
+    ensureSo(isDeepStrictEqual([before.prices, opened(before)], [after.prices, opened(after)]));
+  });
 }
 
 /** Everything sent, against everything that stands. */

@@ -203,9 +203,13 @@ export function createFurther(openingId: string, chance: Chance): Further {
     return { type: 'VoidDrawing', data: { reason: '设备故障' } };
   }
 
-  /** Notices and talk, by anybody at any time. */
+  /** Notices and talk, by anybody at any time; now and then the host silences a bidder, or lets it speak again. */
   function talk(role: Person['role'], state: OpeningState, { chance: drawn, isLate }: Mind): Wish | undefined {
     if (isLate || !drawn.happens(TALKING)) return undefined;
+    if (role === 'host' && state.bids.length > 0 && drawn.happens(0.5)) {
+      const { bidder, muted } = drawn.pick(state.bids);
+      return muted ? { type: 'Unmute', data: { bidder } } : { type: 'Mute', data: { bidder, reason: '扰乱秩序' } };
+    }
     if (role === 'host' && drawn.happens(0.5)) return { type: 'GiveNotice', data: { text: '请各方注意' } };
     const notice = state.notices.length;
     if (role !== 'host' && notice > 0 && drawn.happens(0.5)) return { type: 'AcknowledgeNotice', data: { notice } };

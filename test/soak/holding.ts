@@ -35,8 +35,11 @@ function makeCertificate(): string {
   return toBase64(selfSigned({ name: 'simulation', ...times, ...keys }, systemWorld.randomBytes));
 }
 
+/** How many of the holders hold their share back, or give a wrong one first: shares of draws. */
+const TEMPER = { holdsBack: 0.3, isWrongFirst: 0.3 };
+
 /** Everybody who holds in one opening. */
-export function createHolding(openingId: string, chance: Chance): Holding {
+export function createHolding(openingId: string, chance: Chance, temper = TEMPER): Holding {
   const holders = new Map<string, Holder>(HOLDING_ROLES.map((role) => [role, newHolder(role)]));
   /** What was dealt, by its secret's promise and the holder's number. */
   const dealt = new Map<string, Map<number, Uint8Array>>();
@@ -46,7 +49,12 @@ export function createHolding(openingId: string, chance: Chance): Holding {
     const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
     const key = { kty: 'EC', crv: 'P-256', x, y } as const;
     const own = chance.of(role);
-    return { key, kid: windowKeyId(key), holdsBack: own.happens(0.3), isWrongFirst: own.happens(0.3) };
+    return {
+      key,
+      kid: windowKeyId(key),
+      holdsBack: own.happens(temper.holdsBack),
+      isWrongFirst: own.happens(temper.isWrongFirst),
+    };
   }
 
   async function deal({ layer }: OpeningState, { threshold }: { readonly threshold: number }): Promise<Json> {

@@ -16,6 +16,7 @@ import { numberOf, type OpeningState } from '../../server/core/opening/state.ts'
 import { sha256 } from '../../server/hash.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import type { Chance } from './chance.ts';
+import { createCorrecting } from './correcting.ts';
 import { createFurther } from './further-phases.ts';
 import { createHolding } from './holding.ts';
 import type { Network, Sent } from './network.ts';
@@ -116,6 +117,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     : false;
   const holding = createHolding(openingId, layerChance);
   const further = createFurther(openingId, chance.of('further'));
+  const correcting = createCorrecting(chance.of('correcting'));
   const bidderCount = chance.pick([1, 2, 3, 3, 3, 4]);
   const firstCompany = chance.below(town.companies.length);
   const plans = Array.from({ length: bidderCount }, (_, n): BidderPlan => {
@@ -217,7 +219,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       one.plan === null
         ? (holding.wish(viewer.role, state, mind) ?? staffWish(viewer.role, state, mind))
         : bidderWish(one.plan, one.memory, state, mind, lists);
-    const special = further.wish(person, state, mind);
+    const special = correcting.wish(viewer.role, state, mind) ?? further.wish(person, state, mind);
     const wish = special === undefined ? common() : special;
     for (const amount of one.memory.amounts) secrets.amounts.add(amount);
     if (wish === null || one.pending.has(wish.type)) return;

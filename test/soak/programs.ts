@@ -33,6 +33,17 @@ export type Temper = {
   readonly edge: number;
 };
 
+/** Whoever has it does only what is asked of it. */
+export const EVEN_TEMPER: Temper = {
+  unlawful: 0,
+  suspends: 0,
+  aborts: 0,
+  objects: 0,
+  contests: 0,
+  extends: 0,
+  edge: 0,
+};
+
 export type BidderPlan = {
   readonly person: Person;
   readonly bids: boolean;
@@ -361,7 +372,7 @@ function lodgement(plan: BidderPlan, memory: BidderMemory, state: OpeningState, 
 }
 
 /** What a bid promises of its second layer, where there is an opening key. */
-function layerOf({ layer }: OpeningState, bidId: string) {
+export function layerOf({ layer }: OpeningState, bidId: string) {
   if (layer.key === null) return {};
   const commits = { cekCommit: digest(`inner ${bidId}`), contentCommit: digest(`archive ${bidId}`) };
   return { layer: { openingCertSha256: layer.key.certSha256, ...commits } };
@@ -402,6 +413,7 @@ function unlawfulWish(state: OpeningState, mind: Mind): Wish {
     { type: 'RevokeBid', data: { reason: '撤销' } },
     { type: 'UnsealLayer', data: { commitment: digest('no share'), sealed: 'a.b.c.d.e' } },
     { type: 'AcknowledgeShare', data: { secretCommit: digest('no secret') } },
+    { type: 'ConfirmCorrection', data: { number: chance.between(1, 2) } },
   ];
   return chance.pick(wishes);
 }

@@ -8,13 +8,14 @@ import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
 import type { Sql, Target } from '../../server/store/driver.ts';
 import { chanceOf } from './chance.ts';
 import { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
-import { checkEnded, type Outage } from './final-checks.ts';
+import { checkEnded } from './final-checks.ts';
 import { createNetwork, type Trouble } from './network.ts';
 import { type Bend, type OpeningRun, runOpening, type Surroundings } from './opening-run.ts';
 import { makeTown, type Town } from './people.ts';
 import { createPlatform, type Defects, PLATFORM, rowOfBidder } from './platform.ts';
 import { comeToRest, createBell, simWorld } from './sim-world.ts';
 import { readStored, verifyStored } from './stored-log.ts';
+import type { Outage } from './time-checks.ts';
 import { holds, ViolationError } from './violations.ts';
 
 export const START_AT = Date.parse('2026-03-02T00:00:00.000Z');
@@ -60,11 +61,13 @@ export type Summary = {
   restarts: Record<string, number>;
   refusals: Record<string, number>;
   phases: Record<string, number>;
+  /** Entries by the type of their event. */
+  events: Record<string, number>;
   seconds: number;
 };
 
 export function emptySummary(seed: string): Summary {
-  return { seed, openings: 0, entries: 0, acts: 0, restarts: {}, refusals: {}, phases: {}, seconds: 0 };
+  return { seed, openings: 0, entries: 0, acts: 0, restarts: {}, refusals: {}, phases: {}, events: {}, seconds: 0 };
 }
 
 /** Runs it. Throws: ViolationError, and whatever else went wrong. */
@@ -234,6 +237,7 @@ export async function simulate(setting: Setting): Promise<Summary> {
     summary.acts += sent.length;
     for (const { answer } of sent) if (answer?.outcome === 'refused') count(summary.refusals, answer.code);
     for (const phase of run.phases) count(summary.phases, phase);
+    for (const { type } of log.entries) count(summary.events, type);
     summary.seconds = Math.round(performance.now() - beganAt) / 1_000;
     setting.onProgress?.(summary);
   }

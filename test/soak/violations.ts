@@ -18,6 +18,8 @@ export const INVARIANTS = {
   outages_freeze:
     'An outage beyond the tolerance freezes what was running since the last heartbeat, a shorter one nothing.',
   timely_bids_are_opened_or_ruled: 'At the close every bid lodged in time is opened or ruled.',
+  corrections_as_shown:
+    'A correction is made by two, changes what it was shown to change, and nothing that was bid, opened or announced.',
   comes_to_an_end: 'People who want to end an opening can.',
   no_unexpected_fault: 'The server reports no fault that nobody caused.',
 } as const;
@@ -39,3 +41,6 @@ export class ViolationError extends Error {
 export function holds(isSo: boolean, invariant: Invariant, openingId: string, detail: () => string): void {
   if (!isSo) throw new ViolationError(invariant, openingId, detail());
 }
+
+/** The same within one opening. */
+export type Ensure = (isSo: boolean, invariant: Invariant, detail: () => string) => void;
