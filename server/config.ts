@@ -221,6 +221,14 @@ export const SETTINGS = {
     most: 20 * GIB,
     why: 'The largest envelope taken; stock OpenSSL opens about 1.5 GB, our own reader any size.',
   }),
+  uploadLifetimeMs: count({
+    variable: 'KAIBIAO_UPLOAD_LIFETIME_MS',
+    unit: 'ms',
+    fallback: 24 * HOUR_MS,
+    least: MINUTE_MS,
+    most: 30 * 24 * HOUR_MS,
+    why: 'How long the first part of an envelope waits for its next one; at the deadline it goes in any case (20号令 art. 27).',
+  }),
   vaultWorkers: count({
     variable: 'KAIBIAO_VAULT_WORKERS',
     unit: 'threads',

@@ -35,7 +35,9 @@ import { clockOffset } from './store/clock.ts';
 import { type Database, openDatabase } from './store/connect.ts';
 import { standForElection } from './store/election.ts';
 import { startVaultPool } from './vault/pool.ts';
-import { openVaultFolder } from './vault/vault-folder.ts';
+import { sweepUploads } from './vault/sweep-uploads.ts';
+import { createUploads } from './vault/uploads.ts';
+import { openVaultFolder, type VaultFolder } from './vault/vault-folder.ts';
 import { openVaultKey } from './vault/vault-key.ts';
 import { systemWorld, type World } from './world.ts';
 
@@ -163,7 +165,9 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
 
   // Known only once it listens, when any free port will do and no public origin is configured.
   let ownOrigins: readonly [string, ...string[]] = [config.publicOrigin ?? 'http://not-listening-yet.invalid'];
-  const housekeeping = keep('housekeeping', keepHouse({ world, database, logger }), (h) => h.stop());
+  const housekeeping = keep('housekeeping', keepHouse({ world, database, envelopes: vault.envelopes, logger }), (h) =>
+    h.stop(),
+  );
   const dependencies: Dependencies = {
     config,
     world,
@@ -195,6 +199,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     signer: keyring,
     log,
     envelopes: vault.envelopes,
+    uploads: createUploads({ sql, world, envelopes: vault.envelopes, lifetimeMs: config.uploadLifetimeMs }),
     vaultKey: vault.key,
     ledger,
     term: () => leader?.term ?? null,
@@ -285,8 +290,13 @@ function everywhere(hall: Hall, say: (news: News) => Promise<void>): Hall {
 }
 
 /** Forgets expired secrets and compares the clocks, again and again. */
-function keepHouse(parts: { readonly world: World; readonly database: Database; readonly logger: Logger }) {
-  const { world, database, logger } = parts;
+function keepHouse(parts: {
+  readonly world: World;
+  readonly database: Database;
+  readonly envelopes: VaultFolder;
+  readonly logger: Logger;
+}) {
+  const { world, database, envelopes, logger } = parts;
   const { sql, db } = database;
   let offsetMs = 0;
   let running: Promise<void> = Promise.resolve();
@@ -299,6 +309,7 @@ function keepHouse(parts: { readonly world: World; readonly database: Database; 
       await forgetChallenges({ db, world });
       await forgetTickets({ db, world });
       await forgetProofs({ db, world });
+      await sweepUploads({ sql, world, parts: envelopes.parts });
     } catch (error) {
       logger.error({ err: error }, 'the house was not kept');
     }

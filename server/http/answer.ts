@@ -1,6 +1,7 @@
 /** The one place that answers problems: every refusal and every fault becomes the same kind of reply. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseAway } from '../store/faults.ts';
+import { isStorageFull } from '../vault/vault-folder.ts';
 import { type ProblemCode, ProblemError, problemOf } from './errors.ts';
 import type { FaultWords } from './fault-words.ts';
 
@@ -10,7 +11,8 @@ const RETRY_AFTER_S = 2;
 export function sendProblem(reply: FastifyReply, code: ProblemCode, detail?: string): FastifyReply {
   const problem = problemOf(code, detail);
   if (problem.status === 401) reply.header('www-authenticate', 'DPoP algs="ES256"');
-  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_S);
+  if (problem.status === 503 || problem.status === 423 || problem.status === 507)
+    reply.header('retry-after', RETRY_AFTER_S);
   if (problem.status === 426) reply.header('upgrade', 'websocket');
   return reply
     .code(problem.status)
@@ -27,6 +29,7 @@ export function problemCodeOf(
     return error.detail === undefined ? { code: error.code } : { code: error.code, detail: error.detail };
   // Sent again with the same id it is answered as the first time, whether it was recorded or not.
   if (isDatabaseAway(error)) return { code: 'outcome_unknown' };
+  if (isStorageFull(error)) return { code: 'storage_full' };
   const code = 'code' in error ? String(error.code) : '';
   if ('validation' in error && error.validation !== undefined)
     return { code: 'request_malformed', detail: error.message };

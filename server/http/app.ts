@@ -13,6 +13,7 @@ import { addActs } from './acts.ts';
 import { answerError, sendProblem } from './answer.ts';
 import { addAuth } from './auth.ts';
 import { addCredentials, countedAs } from './authenticate.ts';
+import { addBidUploads } from './bid-uploads.ts';
 import { addBids } from './bids.ts';
 import { addCommands } from './commands.ts';
 import { addDecryptions } from './decryptions.ts';
@@ -151,6 +152,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addSessions(typed, dependencies);
     addEntries(typed, dependencies);
     addBids(typed, dependencies);
+    addBidUploads(typed, dependencies);
     addActs(typed, dependencies);
     addDecryptions(typed, dependencies);
     addRecord(typed, dependencies);

@@ -19,6 +19,7 @@ import type { LogView } from '../live/log-view.ts';
 import type { Recorder } from '../recorder/recorder.ts';
 import type { Keyring } from '../recorder/signer.ts';
 import type { Sql } from '../store/driver.ts';
+import type { Uploads } from '../vault/uploads.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import type { World } from '../world.ts';
 
@@ -47,6 +48,7 @@ export type Dependencies = {
   /** The logs as far as this process may show them. */
   readonly log: LogView;
   readonly envelopes: VaultFolder;
+  readonly uploads: Uploads;
   readonly vaultKey: Uint8Array;
   readonly ledger: Pick<Ledger, 'recordAccess' | 'proofOfAct'> & {
     /** On the ledger before it is done; the number of the entry. See ledger/trust.ts. */

@@ -4,9 +4,10 @@ import { REFUSALS, type RefusalCode } from '../core/opening/refusals.ts';
 import type { EnvelopeCode } from '../core/seal/envelope-error.ts';
 import { sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { IDENTITY_REFUSALS, type IdentityRefusal } from '../identity/refusals.ts';
-import type { ReceiveRefusal } from '../vault/receive-envelope.ts';
+import type { ReceiveRefusal } from '../vault/envelope-gate.ts';
+import type { UploadRefusal } from '../vault/uploads.ts';
 
-export type Status = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 426 | 429 | 500 | 503;
+export type Status = 400 | 401 | 403 | 404 | 409 | 410 | 412 | 413 | 415 | 422 | 423 | 426 | 429 | 500 | 503 | 507;
 type Row = Words & { readonly status: Status };
 
 /** The status of each refusal of an opening: a new one does not compile until it stands here. */
@@ -180,6 +181,42 @@ const ENVELOPE_PROBLEMS = {
   },
 } as const satisfies Record<ReceiveRefusal, Row>;
 
+/** What the vault says to an envelope that comes piece by piece. */
+const UPLOAD_PROBLEMS = {
+  no_such_upload: { status: 404, en: 'You have no such upload.', zh: '您没有此上传任务。' },
+  upload_in_use: {
+    status: 423,
+    en: 'Another request of yours is writing to this upload; one that went silent lets go of it in a quarter of a minute.',
+    zh: '您的另一个请求正在写入此上传任务；中断的请求约十五秒后自动释放。',
+  },
+  upload_offset_differs: {
+    status: 409,
+    en: 'The upload stands elsewhere; ask how far it has come and go on from there.',
+    zh: '上传位置不符，请查询已接收的位置后从该处继续。',
+  },
+  upload_incomplete: {
+    status: 409,
+    en: 'The upload is not complete; nothing has been lodged.',
+    zh: '上传尚未完成，未递交任何内容。',
+  },
+  upload_withdrawn: {
+    status: 410,
+    en: 'The upload was not lodged by the deadline; it counts as withdrawn (20号令 art. 27). A bid with a receipt stands.',
+    zh: '截止前未完成传输，视为撤回（20号令第二十七条）；已取得回执的投标仍然有效。',
+  },
+  upload_expired: {
+    status: 410,
+    en: 'Nothing came for this upload for too long; it was removed. Begin it anew.',
+    zh: '此上传任务长时间未继续，已被清除，请重新开始。',
+  },
+  upload_given_up: { status: 410, en: 'You have given up this upload.', zh: '您已放弃此上传任务。' },
+  too_many_uploads: {
+    status: 409,
+    en: 'As many uploads of yours are under way in this opening as may be; finish one or give it up.',
+    zh: '您在本次开标中进行中的上传任务已达上限，请先完成或放弃其中一个。',
+  },
+} as const satisfies Record<UploadRefusal, Row>;
+
 /** What HTTP itself refuses. */
 const HTTP_PROBLEMS = {
   request_malformed: { status: 400, en: 'The request is not in the form this address takes.', zh: '请求格式不正确。' },
@@ -204,6 +241,16 @@ const HTTP_PROBLEMS = {
     zh: '声明缺项或格式不符。',
   },
   upload_broken: { status: 400, en: 'The upload broke off; nothing was lodged.', zh: '上传中断，未递交任何内容。' },
+  storage_full: {
+    status: 507,
+    en: 'The platform has no room left on its disk; what was received before is kept. Please try again in a moment.',
+    zh: '平台存储空间不足；此前已接收的内容均已保留，请稍后再试。',
+  },
+  tus_version_differs: {
+    status: 412,
+    en: 'This address speaks tus 1.0.0; the request must say so (Tus-Resumable).',
+    zh: '该地址使用 tus 1.0.0 协议，请求须注明（Tus-Resumable）。',
+  },
   body_too_large: { status: 413, en: 'The body of the request is too large.', zh: '请求内容过大。' },
   media_type_not_taken: {
     status: 415,
@@ -282,7 +329,7 @@ const HTTP_PROBLEMS = {
 } as const satisfies Record<string, Row>;
 
 export type HttpProblem = keyof typeof HTTP_PROBLEMS;
-export type ProblemCode = RefusalCode | IdentityRefusal | ReceiveRefusal | HttpProblem;
+export type ProblemCode = RefusalCode | IdentityRefusal | ReceiveRefusal | UploadRefusal | HttpProblem;
 
 const openingProblems = Object.fromEntries(
   Object.entries(OPENING_STATUS).map(([code, status]) => [code, { status, ...REFUSALS[code as RefusalCode] }]),
@@ -292,6 +339,7 @@ const openingProblems = Object.fromEntries(
 export const PROBLEMS: Readonly<Record<ProblemCode, Row>> = {
   ...HTTP_PROBLEMS,
   ...ENVELOPE_PROBLEMS,
+  ...UPLOAD_PROBLEMS,
   ...IDENTITY_REFUSALS,
   ...openingProblems,
 };

@@ -4,6 +4,7 @@ import { Check } from 'typebox/schema';
 import { readDisclosure } from '../core/log/disclosure.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { Sql } from '../store/driver.ts';
+import { uploadsUnderWay } from '../store/uploads.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
 import type { World } from '../world.ts';
 import type { Submission } from './submission.ts';
@@ -15,14 +16,18 @@ type Folder = Pick<VaultFolder, 'list' | 'writtenAt' | 'discard'>;
 type Deps = { readonly sql: Sql; readonly world: Pick<World, 'now'> };
 
 /**
- * Removes every envelope that is no bid's, waits in no undecided submission, and was last written so long ago; once, at start.
+ * Removes every envelope that is no bid's, waits in no undecided submission, is no upload under way, and was last written so long ago; once, at start.
  *
  * Returns: how many.
  * Throws:  what the database and the file system say.
  * Why:     the platform gave no receipt for such a file, and its sender, who got no answer, lodges again.
  */
 export function removeLeftEnvelopes({ envelopes, ...deps }: Deps & { readonly envelopes: Folder }): Promise<number> {
-  return removeUnnamed(envelopes, deps, async (sql) => [...(await filesOfBids(sql)), ...(await filesThatWait(sql))]);
+  return removeUnnamed(envelopes, deps, async (sql) => [
+    ...(await filesOfBids(sql)),
+    ...(await filesThatWait(sql)),
+    ...(await uploadsUnderWay(sql)),
+  ]);
 }
 
 /**

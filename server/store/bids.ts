@@ -22,3 +22,19 @@ export async function isCommandKnown(
     WHERE opening_id = ${command.openingId} AND actor = ${command.actor} AND command_id = ${command.commandId}`;
   return row !== undefined;
 }
+
+/**
+ * Whether a bid stands or stood, or has been received and waits for its decision.
+ *
+ * Why: between the two nothing but the intake knows of it; of the opening's it is found by its id, which is random.
+ */
+export async function isBidReceived(
+  sql: Sql,
+  { bidId, openingId }: { readonly bidId: string; readonly openingId: string },
+): Promise<boolean> {
+  const [row] = await sql<{ isReceived: boolean }[]>`SELECT
+    EXISTS (SELECT FROM envelopes WHERE id = ${bidId} AND opening_id = ${openingId})
+    OR EXISTS (SELECT FROM intake WHERE opening_id = ${openingId} AND NOT decided AND kind = 'LodgeBid'
+      AND position(convert_to(${bidId}::text, 'UTF8') IN content) > 0) AS "isReceived"`;
+  return row?.isReceived === true;
+}

@@ -19,6 +19,23 @@ export type VaultFolder = {
   list(): Promise<string[]>;
   /** When a finished one was last written, ms since 1970 by the file system's clock; null when it is not there. */
   writtenAt(name: string): Promise<number | null>;
+  readonly parts: PartsFolder;
+};
+
+/** Files that come in over several requests: in a place of their own, because no start may empty it. */
+export type PartsFolder = {
+  /** Makes an empty one whose name is durable. Returns: the name, which it keeps when it is finished. */
+  create(): Promise<string>;
+  /** Opens one for writing; null when it is not there. */
+  open(name: string): Promise<FileHandle | null>;
+  /** Where it lies: among the parts, or finished already; null when it is nowhere. */
+  find(name: string): Promise<string | null>;
+  /** Puts one whose bytes are durable among the finished ones; done once more it changes nothing. */
+  publish(name: string): Promise<void>;
+  /** Removes one, if it is there and not finished. */
+  discard(name: string): Promise<void>;
+  list(): Promise<string[]>;
+  writtenAt(name: string): Promise<number | null>;
 };
 
 export type Quarantined = {
@@ -40,9 +57,8 @@ export async function openVaultFolder(
   randomBytes: (length: number) => Uint8Array,
   writtenBefore = Number.POSITIVE_INFINITY,
 ): Promise<VaultFolder> {
-  const { incoming, finished } = placesIn(folder);
-  await mkdir(finished, { recursive: true, mode: 0o700 });
-  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  const { incoming, finished, parts } = placesIn(folder);
+  for (const place of [finished, incoming, parts]) await mkdir(place, { recursive: true, mode: 0o700 });
   for (const left of await readdir(incoming)) {
     const path = join(incoming, left);
     if (((await lastWrite(path)) ?? 0) < writtenBefore) await rm(path, { force: true });
@@ -56,11 +72,8 @@ export async function openVaultFolder(
  * Why: quarantine and finished files lie in one file system, so that publishing is a rename.
  */
 export function joinVaultFolder(folder: string, randomBytes: (length: number) => Uint8Array): VaultFolder {
-  const { incoming, finished } = placesIn(folder);
-  const pathOf = (name: string): string => {
-    if (!NAME.test(name)) throw new RangeError('not the name of a file in the vault');
-    return join(finished, name);
-  };
+  const { incoming, finished, parts } = placesIn(folder);
+  const pathOf = (name: string): string => pathIn(finished, name);
 
   return {
     path: pathOf,
@@ -89,23 +102,61 @@ export function joinVaultFolder(folder: string, randomBytes: (length: number) =>
       await rm(pathOf(name), { force: true });
       await syncFolder(finished);
     },
-    list: async () => (await readdir(finished)).filter((name) => NAME.test(name)),
+    list: () => namesIn(finished),
     writtenAt: (name) => lastWrite(pathOf(name)),
+    parts: joinParts(parts, finished, randomBytes),
   };
 }
 
+function joinParts(parts: string, finished: string, randomBytes: (length: number) => Uint8Array): PartsFolder {
+  return {
+    async create() {
+      const name = toBase64Url(randomBytes(NAME_RANDOM_BYTES));
+      await (await open(pathIn(parts, name), 'wx', 0o600)).close();
+      await syncFolder(parts);
+      return name;
+    },
+    open: (name) => unlessMissing(open(pathIn(parts, name), 'r+')),
+    async find(name) {
+      for (const place of [parts, finished])
+        if ((await lastWrite(pathIn(place, name))) !== null) return pathIn(place, name);
+      return null;
+    },
+    async publish(name) {
+      await unlessMissing(rename(pathIn(parts, name), pathIn(finished, name)));
+      await syncFolder(finished);
+      await syncFolder(parts);
+    },
+    async discard(name) {
+      await rm(pathIn(parts, name), { force: true });
+    },
+    list: () => namesIn(parts),
+    writtenAt: (name) => lastWrite(pathIn(parts, name)),
+  };
+}
+
+function pathIn(place: string, name: string): string {
+  if (!NAME.test(name)) throw new RangeError('not the name of a file in the vault');
+  return join(place, name);
+}
+
+async function namesIn(place: string): Promise<string[]> {
+  return (await readdir(place)).filter((name) => NAME.test(name));
+}
+
 /**
- * The bytes of a file, CHUNK_BYTES at a time.
+ * The bytes of a file, or its first `limitBytes`, CHUNK_BYTES at a time.
  *
  * Why: every chunk is the same memory: whoever wants to keep bytes must copy them.
  */
-export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+export async function* readChunks(path: string, limitBytes = Number.POSITIVE_INFINITY): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r');
   try {
     const buffer = new Uint8Array(CHUNK_BYTES);
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    for (let left = limitBytes; left > 0; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, left), null);
       if (bytesRead === 0) return;
+      left -= bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
@@ -113,26 +164,37 @@ export async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-function placesIn(folder: string): { incoming: string; finished: string } {
-  return { incoming: join(folder, 'incoming'), finished: join(folder, 'finished') };
+function placesIn(folder: string): { incoming: string; finished: string; parts: string } {
+  return { incoming: join(folder, 'incoming'), finished: join(folder, 'finished'), parts: join(folder, 'parts') };
 }
 
 /** When a file was last written, ms; null when it is not there. */
 async function lastWrite(path: string): Promise<number | null> {
+  const found = await unlessMissing(stat(path));
+  return found === null ? null : Math.round(found.mtimeMs);
+}
+
+async function unlessMissing<Value>(work: Promise<Value>): Promise<Value | null> {
   try {
-    return Math.round((await stat(path)).mtimeMs);
+    return await work;
   } catch (error) {
     if (isStorageError(error) && error.code === 'ENOENT') return null;
     throw error;
   }
 }
 
-/** Writes all of `bytes`: FileHandle.write may write less. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes`, behind what was written last or at `place`: FileHandle.write may write less. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, place?: number): Promise<void> {
   for (let offset = 0; offset < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, offset);
+    const at = place === undefined ? null : place + offset;
+    const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset, at);
     offset += bytesWritten;
   }
+}
+
+/** Whether there was no room left for what was to be written. */
+export function isStorageFull(error: unknown): boolean {
+  return isStorageError(error) && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 /** Whether an error came from the file system. */

@@ -24,6 +24,7 @@ import { createHall } from '../../server/live/hall.ts';
 import { createLogView } from '../../server/live/log-view.ts';
 import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
 import { listen } from '../../server/store/announce.ts';
+import { createUploads } from '../../server/vault/uploads.ts';
 import { openVaultFolder } from '../../server/vault/vault-folder.ts';
 import {
   accountOf,
@@ -160,6 +161,8 @@ export async function setBench(
     (origin) => hall.hear(origin),
     () => hall.hearAll(),
   );
+  const envelopes =
+    changes.dependencies?.envelopes ?? (await openVaultFolder(await newFolder(t, 'vault'), world.randomBytes));
   const dependencies: Dependencies = {
     config,
     world,
@@ -169,7 +172,8 @@ export async function setBench(
     hall,
     signer,
     log,
-    envelopes: await openVaultFolder(await newFolder(t, 'vault'), world.randomBytes),
+    envelopes,
+    uploads: createUploads({ sql, world, envelopes, lifetimeMs: config.uploadLifetimeMs }),
     vaultKey,
     ledger: {
       recordAccess: ledger.recordAccess,

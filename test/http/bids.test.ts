@@ -1,18 +1,14 @@
 /** Lodging and decrypting over HTTP: what the gate lets in, what it leaves behind, and who may deliver what. */
-import { createPrivateKey } from 'node:crypto';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { decryptBid } from '../../server/cli/seal/decrypt-statement.ts';
-import { signLodgement } from '../../server/cli/seal/lodge-statement.ts';
-import { sealBid } from '../../server/cli/seal/seal.ts';
-import { unwrapWith } from '../../server/cli/seal/wrap.ts';
-import { fromBase64, fromBase64Url, toBase64 } from '../../server/core/log/base64.ts';
+import { fromBase64, toBase64 } from '../../server/core/log/base64.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { verifyRegisterProof } from '../../server/core/log/register-proof.ts';
-import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
-import { isReceiptPayload, type ReceiptPayload } from '../../server/core/seal/receipt.ts';
+import type { ReceiptPayload } from '../../server/core/seal/receipt.ts';
 import { payloadSha256 } from '../../server/core/seal/statement.ts';
 import { sha256 } from '../../server/hash.ts';
 import { BID_MEDIA_TYPE } from '../../server/http/bid-upload.ts';
@@ -25,6 +21,7 @@ import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { until } from '../support/recorder.ts';
 import t from '../support/tap.ts';
 import { type Answer, OPENING_ID, problemIn, proofFor, setBench } from './bench.ts';
+import { bidderWithKeys, receiptIn } from './sealing-bidders.ts';
 
 const folder = await newFolder(t, 'bids');
 await mkdir(folder, { recursive: true });
@@ -37,79 +34,13 @@ const url = `/openings/${OPENING_ID}/bids`;
 const filesLeft = async () =>
   [...(await readdir(join(vault, 'finished'))), ...(await readdir(join(vault, 'incoming')))].length;
 
-/** A bidder with an encryption key, registered, and ways to seal and sign. */
-async function bidderWithKeys(index: number) {
-  const person = await bench.bidder(index);
-  const issued = await ca.issue({ holder: organisation(100 + index), usage: 'encrypt' });
-  const [certificate] = parsePem(issued.certificatePem);
-  if (certificate === undefined) throw new Error('no certificate');
-  const x5c = parsePem(issued.certificatePem + issued.chainPem).map(({ der }) => toBase64(der));
-  const unwrap = unwrapWith(createPrivateKey(issued.privateKeyPem));
-  return {
-    person,
-    unwrap,
-    register: () => bench.ask(person, { method: 'POST', url: '/auth/encryption-certificates', payload: { x5c } }),
-    async seal(amount: string, documentBytes = 2_000) {
-      const out = join(folder, `${index}-${amount}.p7m`);
-      const promises = await sealBid({
-        openingList: {
-          v: 1,
-          lotId: 'LOT-1',
-          creditCode: person.account,
-          name: `投标人${index}`,
-          quote: { kind: 'total', amount, currency: 'CNY', unit: '元', inWords: '' },
-          duration: '90天',
-          quality: '合格',
-          manager: '经理',
-          columns: {},
-        },
-        documents: [{ name: '技术标.txt', bytes: world.randomBytes(documentBytes) }],
-        toolFacts: { v: 1 },
-        certificate: certificate.der,
-        keyTransport: 'rsa_oaep_sha256',
-        compress: false,
-        out,
-        unwrap,
-        randomBytes: world.randomBytes,
-      });
-      return { promises, bytes: new Uint8Array(await readFile(out)) };
-    },
-    async sign(
-      promises: Awaited<ReturnType<typeof sealBid>>,
-      change: { replaces?: string; openingId?: string; lotId?: string } = {},
-    ) {
-      const state = await bench.recorder.stateOf(OPENING_ID);
-      const { replaces, ...terms } = change;
-      return signLodgement(
-        {
-          platform: 'kaibiao.test',
-          openingId: OPENING_ID,
-          lotId: 'LOT-1',
-          policyHash: state?.policyHash ?? '',
-          deadlineAt: bench.deadlineAt,
-          ...terms,
-        },
-        { creditCode: person.account, promises, ...(replaces === undefined ? {} : { replaces }) },
-        person.signer,
-        { nowAt: world.now(), randomBytes: world.randomBytes },
-      );
-    },
-  };
-}
-
 function send(who: Person | null, statement: string, bytes: Uint8Array, type = BID_MEDIA_TYPE): Promise<Answer> {
   const payload = Buffer.concat([Buffer.from(`${statement}\n`), bytes]);
   return bench.ask(who, { method: 'POST', url, payload, headers: { 'content-type': type } });
 }
 
-function receiptIn(answer: Answer): ReceiptPayload {
-  const payload = JSON.parse(fromUtf8(fromBase64Url(String(answer.json().receipt).split('.')[1] ?? '')));
-  if (!isReceiptPayload(payload)) throw new Error('no receipt');
-  return payload;
-}
-
-const one = await bidderWithKeys(1);
-const two = await bidderWithKeys(2);
+const one = await bidderWithKeys(bench, folder, 1);
+const two = await bidderWithKeys(bench, folder, 2);
 const bid = await one.seal('12680000.00');
 const lodged = await one.sign(bid.promises);
 let receipt: ReceiptPayload;

@@ -9,7 +9,8 @@ import { createLogger, describeFault } from '../../server/http/diagnostics.ts';
 import { accepted, PROBLEM_CODES, PROBLEMS, problemOf } from '../../server/http/errors.ts';
 import { IDENTITY_REFUSALS } from '../../server/identity/refusals.ts';
 import { packageRoot } from '../../server/root.ts';
-import { RECEIVE_REFUSALS } from '../../server/vault/receive-envelope.ts';
+import { RECEIVE_REFUSALS } from '../../server/vault/envelope-gate.ts';
+import { UPLOAD_REFUSALS } from '../../server/vault/uploads.ts';
 import t from '../support/tap.ts';
 
 const page = readFileSync(join(packageRoot, 'server/http/PROBLEMS.md'), 'utf8');
@@ -33,7 +34,7 @@ t.test('every refusal of every room has its row', async (t) => {
       [],
     );
   t.strictSame(
-    RECEIVE_REFUSALS.filter((code) => !codes.includes(code)),
+    [...RECEIVE_REFUSALS, ...UPLOAD_REFUSALS].filter((code) => !codes.includes(code)),
     [],
   );
 });

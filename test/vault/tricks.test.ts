@@ -25,7 +25,8 @@ import { sayContentProblem, sayEnvelopeProblem } from '../../server/core/seal/pr
 import { writeRecipientInfos } from '../../server/core/seal/recipient-info.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openEnvelope } from '../../server/vault/open-envelope.ts';
-import { type Gate, receiveEnvelope } from '../../server/vault/receive-envelope.ts';
+import type { Gate } from '../../server/vault/envelope-gate.ts';
+import { receiveEnvelope } from '../../server/vault/receive-envelope.ts';
 import { openVaultFolder } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
 import { cipherOf, definite, envelopeOf, indefinite, NO_BYTES, NONCE, octets } from '../core/seal/envelope-parts.ts';

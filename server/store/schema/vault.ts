@@ -1,6 +1,6 @@
 /** Tables of the vault: sealed envelopes, what was handed in to open them, and the window keys. */
 import { sql } from 'drizzle-orm';
-import { check, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { check, index, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
 import { bytes, instant, whole } from './columns.ts';
 
 /** The sealed envelopes; the bytes lie in `file` below the data folder, `header` is what the bidder's key must unwrap. */
@@ -73,3 +73,43 @@ export const vaultQueues = pgTable('vault_queues', {
   at: instant('at').notNull(),
   waiting: text().notNull(),
 });
+
+/** Envelopes on their way in, piece by piece; a row outlives its file, so that its bidder is told how it ended. */
+export const uploads = pgTable(
+  'uploads',
+  {
+    /** 128 random bits; the name of its file in the vault as well. */
+    id: text().primaryKey(),
+    openingId: text('opening_id').notNull(),
+    account: text().notNull(),
+    /** The statement's own id (`jti`): who asks again with the same statement gets the same upload. */
+    command: text().notNull(),
+    bidId: text('bid_id').notNull(),
+    /** The signed lodgement statement. */
+    statement: text().notNull(),
+    sizeBytes: whole('size_bytes').notNull(),
+    /** So many of its first bytes are durable. */
+    receivedBytes: whole('received_bytes').notNull().default(0),
+    deadlineAt: instant('deadline_at').notNull(),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    /** How it ended; null while it is under way. */
+    ended: text({ enum: ['lodged', 'refused', 'withdrawn', 'expired', 'given_up'] }),
+    endedAt: instant('ended_at'),
+    /** The code of its refusal. */
+    refusal: text(),
+    /** The request that writes to it, and until when it may without asking again. */
+    holder: text(),
+    heldUntil: instant('held_until'),
+  },
+  (t) => [
+    check('uploads_size_bytes', sql`${t.sizeBytes} > 0`),
+    check('uploads_received_bytes', sql`${t.receivedBytes} BETWEEN 0 AND ${t.sizeBytes}`),
+    check('uploads_ended', sql`${t.ended} IN ('lodged', 'refused', 'withdrawn', 'expired', 'given_up')`),
+    check('uploads_ended_at', sql`(${t.ended} IS NULL) = (${t.endedAt} IS NULL)`),
+    check('uploads_refusal', sql`(${t.ended} IS NOT DISTINCT FROM 'refused') = (${t.refusal} IS NOT NULL)`),
+    check('uploads_held_until', sql`(${t.holder} IS NULL) = (${t.heldUntil} IS NULL)`),
+    unique('uploads_command').on(t.openingId, t.account, t.command),
+    index('uploads_under_way').on(t.expiresAt).where(sql`${t.ended} IS NULL`),
+  ],
+);
