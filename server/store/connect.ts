@@ -19,8 +19,13 @@ export type Database = {
    * Returns: what ends it.
    */
   listen(channel: string, hear: (payload: string) => void, onListening: () => void): Promise<() => Promise<void>>;
-  /** Runs a transaction on a connection of its own, opened for it and closed after it. */
-  alone<T>(work: (tx: TransactionSql) => Promise<T>): Promise<T>;
+  /**
+   * Runs a transaction on a connection of its own, opened for it and closed after it.
+   *
+   * Shape:  `giveUp` cuts the connection, as if it had been lost: what waits for an answer on it is told so.
+   * Throws: what the work throws; CONNECTION_CLOSED when the connection is lost.
+   */
+  alone<T>(work: (tx: TransactionSql, giveUp: () => void) => Promise<T>): Promise<T>;
   /** What PostgreSQL calls the connections of this process. */
   readonly name: string;
   close(): Promise<void>;
@@ -70,10 +75,11 @@ export async function connect(app: Target, connections: number, name = 'kaibiao'
       const { unlisten } = await sql.listen(channel, hear, onListening);
       return unlisten;
     },
-    async alone<T>(work: (tx: TransactionSql) => Promise<T>): Promise<T> {
+    async alone<T>(work: (tx: TransactionSql, giveUp: () => void) => Promise<T>): Promise<T> {
       const own = openPool(app, 1, name);
+      const giveUp = (): void => void own.end({ timeout: 0 });
       try {
-        return (await own.begin(work)) as T;
+        return (await own.begin((tx) => work(tx, giveUp))) as T;
       } finally {
         await own.end({ timeout: CLOSE_LIMIT_S });
       }

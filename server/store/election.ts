@@ -14,6 +14,8 @@ const PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 3_000;
 /** A leader's session says so many times within its lease that it lives. */
 const SIGNS_OF_LIFE = 5;
+/** What the session is not answered within has no line any more: a cable that was cut tells nobody. */
+const ANSWER_LIMIT_MS = 10_000;
 
 /** What a process does while it leads. */
 export type Reign = { readonly term: number; close(): Promise<void> };
@@ -22,6 +24,8 @@ export type Candidate = {
   readonly database: Pick<Database, 'sql' | 'alone' | 'name'>;
   /** After so long without a sign of life PostgreSQL ends the leader's session, and another may lead; ms. */
   readonly leaseMs: number;
+  /** How long an answer on the session is waited for before it counts as lost, ms. */
+  readonly answerLimitMs?: number;
   /** A term that the next one must be later than. */
   lastTerm(): Promise<number>;
   /** Begins to lead. What it throws is told to `onFault`, or to whoever waits for `first`. */
@@ -33,7 +37,7 @@ export type Candidate = {
 export type Election = {
   /** Resolves once this process leads or sees that another does. Rejects when it could have led and failed: it has ended then. */
   readonly first: Promise<void>;
-  /** Who leads, as this process last saw it while it did not lead itself. */
+  /** Who leads, as this process has seen it since it last led itself; null before it has looked. */
   seen(): Leadership | null;
   /** The reign has ended by itself: a later term has begun. */
   over(term: number): void;
@@ -49,10 +53,10 @@ export type Election = {
  *
  * Why:   a lock of a transaction that stays open. PostgreSQL gives it back however its holder ends, at once when the process dies;
  *        one that hangs has its session ended by `idle_in_transaction_session_timeout`, which is set to the lease. The
- *        transaction reads and writes nothing, so it holds back no vacuum.
+ *        transaction reads no table and writes none, for what it has read stays locked against every migration until it ends.
  */
 export function standForElection(candidate: Candidate): Election {
-  const { database, leaseMs } = candidate;
+  const { database, leaseMs, answerLimitMs = ANSWER_LIMIT_MS } = candidate;
   let reign: Reign | null = null;
   let seen: Leadership | null = null;
   let stopped = false;
@@ -104,12 +108,15 @@ export function standForElection(candidate: Candidate): Election {
     await closing;
     if (stopped) return;
     const term = await beginTerm(database.sql, database.name, await candidate.lastTerm());
+    // Whoever led before says nothing about what comes after this reign.
+    seen = null;
     reign = await candidate.lead(term);
   }
 
   /** Holds the lock until this process has let go of it, or the session is lost. */
-  async function hold(tx: TransactionSql): Promise<void> {
+  async function hold({ ask }: Session): Promise<void> {
     let state: 'taking' | 'leading' | { readonly failed: unknown } = 'taking';
+    let isHeld = true;
     taking = taking.then(take).then(
       () => {
         state = 'leading';
@@ -117,37 +124,74 @@ export function standForElection(candidate: Candidate): Election {
       },
       (failed: unknown) => {
         state = { failed };
-        wake();
+        // Nobody looks any more when the session was lost meanwhile.
+        if (isHeld) wake();
+        else candidate.onFault(failed);
       },
     );
     const look = (): typeof state => state;
-    for (;;) {
-      await tx`SELECT 1`;
+    try {
+      for (;;) {
+        await ask((tx) => tx`SELECT 1`);
+        const now = look();
+        if (typeof now === 'object') throw new FailedToLead(now.failed);
+        if (released || (now === 'leading' && reign === null && !stopped)) return;
+        if (now === 'leading') settled();
+        await pause(leaseMs / SIGNS_OF_LIFE);
+      }
+    } catch (error) {
       const now = look();
-      if (typeof now === 'object') throw new FailedToLead(now.failed);
-      if (released || (now === 'leading' && reign === null && !stopped)) return;
-      if (now === 'leading') settled();
-      await pause(leaseMs / SIGNS_OF_LIFE);
+      // Both at once: why it could not lead says more than that its session is lost as well.
+      throw typeof now === 'object' ? new FailedToLead(now.failed) : error;
+    } finally {
+      isHeld = false;
     }
   }
 
-  async function stand(tx: TransactionSql): Promise<void> {
-    await tx`SELECT set_config('idle_in_transaction_session_timeout', ${String(leaseMs)}, true)`;
+  async function stand(session: Session): Promise<void> {
+    const { ask } = session;
+    await ask((tx) => tx`SELECT set_config('idle_in_transaction_session_timeout', ${String(leaseMs)}, true)`);
     while (!released) {
-      const [row] = await tx<{ held: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LEADER_LOCK}) AS held`;
-      if (row?.held === true) return hold(tx);
-      seen = await readLeadership(tx);
+      const [row] = await ask(
+        (tx) => tx<{ held: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LEADER_LOCK}) AS held`,
+      );
+      if (row?.held === true) return hold(session);
+      seen = await readLeadership(database.sql);
       if (reign !== null && seen?.term !== reign.term) void standDown();
       settled();
       await pause(ASK_MS);
     }
   }
 
+  /** The session's transaction, whose line is given up when an answer does not come: else it would be waited for without end. */
+  function sessionOf(tx: TransactionSql, giveUp: () => void): Session {
+    return {
+      ask: (question) =>
+        new Promise((resolve, reject) => {
+          const cancel = systemWorld.after(answerLimitMs, () => {
+            giveUp();
+            reject(new Error(`the database said nothing for ${answerLimitMs} ms`));
+          });
+          question(tx).then(resolve, reject).finally(cancel);
+        }),
+    };
+  }
+
   async function run(): Promise<void> {
     while (!released) {
+      let standing: Promise<void> = Promise.resolve();
       try {
-        await database.alone(stand);
-      } catch (error) {
+        await database.alone((tx, giveUp) => {
+          standing = stand(sessionOf(tx, giveUp));
+          return standing;
+        });
+      } catch (lost) {
+        // A session that is lost is told of at once, and what stood on it ends a moment later: it may know more.
+        wake();
+        const error = await standing.then(
+          () => lost,
+          (ended: unknown) => (ended instanceof FailedToLead ? ended : lost),
+        );
         const fault = error instanceof FailedToLead ? error.cause : error;
         if (!isSettled) {
           settle.reject(fault);
@@ -178,6 +222,9 @@ export function standForElection(candidate: Candidate): Election {
     },
   };
 }
+
+/** The session that holds the lock, or asks for it. */
+type Session = { ask<Answer>(question: (tx: TransactionSql) => Promise<Answer>): Promise<Answer> };
 
 /** The lock was held, and what a leader needs could not be had. */
 class FailedToLead extends Error {

@@ -12,7 +12,7 @@ export type Leadership = {
 };
 
 /** Another process leads, or may: what was begun in an earlier term is rolled back. */
-export class TermOverError extends Error {
+class TermOverError extends Error {
   readonly code = 'TERM_IS_OVER';
   constructor(term: number) {
     super(`term ${term} is over: another process leads`);
@@ -20,6 +20,13 @@ export class TermOverError extends Error {
   }
 }
 
+/**
+ * Where transactions of a leader and the beginning of a term queue up; any number, as long as every version takes the same.
+ *
+ * Why: rows have no queue. Who shares one is let in past whoever waits to change it, so that a leader with transactions that
+ *      overlap would keep the next one out for as long as he is busy.
+ */
+const TERM_LOCK = 7_301_003;
 /** How long a new leader waits for the transactions of the one before, before he ends their sessions. */
 const PATIENCE_MS = 1_000;
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -51,8 +58,9 @@ export async function identify(sql: Sql): Promise<string> {
  * Shape:   `after` is a term that it must be later than, besides the last one of the database: the guard's, for the database may
  *          have been put back to an earlier state.
  * Returns: the term, once every transaction of the terms before has ended and none can begin.
- * Why:     transactions of a leader share the row (`heldTo`), so that this change waits for them. A leader that hangs in the
- *          middle of one is not waited for: PostgreSQL ends its sessions, and what they had begun is rolled back.
+ * Why:     transactions of a leader share the lock and the row (`heldTo`), so that this change waits for those in front of it and
+ *          those behind wait for it. A leader that hangs in the middle of one is not waited for: PostgreSQL ends its sessions,
+ *          and what they had begun is rolled back.
  */
 export async function beginTerm(sql: Sql, processId: string, after: number): Promise<number> {
   try {
@@ -70,6 +78,7 @@ export async function beginTerm(sql: Sql, processId: string, after: number): Pro
 function takeTerm(sql: Sql, processId: string, after: number): Promise<number> {
   return sql.begin(async (tx) => {
     await tx`SELECT set_config('lock_timeout', ${String(PATIENCE_MS)}, true)`;
+    await tx`SELECT pg_advisory_xact_lock(${TERM_LOCK})`;
     const [row] = await tx<{ term: number }[]>`
       INSERT INTO leadership (term, process_id) VALUES (${after + 1}, ${processId})
       ON CONFLICT (single) DO UPDATE
@@ -82,7 +91,8 @@ function takeTerm(sql: Sql, processId: string, after: number): Promise<number> {
 
 /** Tells the other processes why this one takes no commands, as long as it leads. */
 export async function sayReadOnly(sql: Sql, term: number, why: string): Promise<void> {
-  await sql`UPDATE leadership SET read_only = ${why} WHERE term = ${term}`;
+  await sql`UPDATE leadership SET read_only = ${why}
+    WHERE term = ${term} AND (SELECT pg_advisory_xact_lock(${TERM_LOCK})) IS NOT NULL`;
 }
 
 /**
@@ -97,7 +107,9 @@ export function heldTo(sql: Sql, term: number, onOver: () => void): Sql {
   async function begin(...args: readonly unknown[]): Promise<unknown> {
     const work = args.at(-1) as (tx: TransactionSql) => unknown;
     const heldWork = async (tx: TransactionSql): Promise<unknown> => {
-      const [ours] = await tx`SELECT 1 FROM leadership WHERE term = ${term} FOR SHARE`;
+      // One way to the database and back. The row is looked at anew when it was changed while the lock was waited for.
+      const [ours] = await tx`SELECT 1 FROM leadership
+        WHERE term = ${term} AND (SELECT pg_advisory_xact_lock_shared(${TERM_LOCK})) IS NOT NULL FOR SHARE`;
       if (ours === undefined) throw new TermOverError(term);
       return work(tx);
     };

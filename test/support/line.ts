@@ -17,6 +17,8 @@ export type Line = {
    * Returns: when it is cut.
    */
   cutBefore(text: string): Promise<void>;
+  /** What the database says no longer arrives, and nobody is told: as when a cable is cut. What is lost is not made good. */
+  silence(isSilent: boolean): void;
   /** Takes the line away, as when the database is stopped; or lays it again. */
   block(isBlocked: boolean): Promise<void>;
   /** Connections that are through. */
@@ -29,6 +31,7 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
   const folder = await mkdtemp(join(tmpdir(), 'kaibiao-line-'));
   const name = `.s.PGSQL.${place.port}`;
   const pairs = new Set<() => void>();
+  let isSilent = false;
   let watched: { readonly text: Buffer; readonly onCut: () => void } | null = null;
   const server = createServer((near: Socket) => {
     const far = connect(join(place.host, name));
@@ -41,6 +44,7 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
     for (const side of [near, far]) side.on('error', end).on('close', end);
     near.pipe(far);
     far.on('data', (said: Buffer) => {
+      if (isSilent) return;
       if (watched?.text !== undefined && said.includes(watched.text)) {
         const { onCut } = watched;
         watched = null;
@@ -67,6 +71,9 @@ export async function lineTo(t: Teardown, place: Place): Promise<Line> {
       new Promise((onCut) => {
         watched = { text: Buffer.from(text), onCut };
       }),
+    silence(is) {
+      isSilent = is;
+    },
     async block(isBlocked) {
       cut();
       await (isBlocked ? take() : lay());
