@@ -9,7 +9,7 @@ import { type Author, recordOperatorAct, recordTrustChange } from './ledger/trus
 import { createOpened, type Opened } from './opened.ts';
 import type { CreationRequest } from './recorder/creation.ts';
 import { OutcomeUnknownError } from './recorder/faults.ts';
-import { GuardFault } from './recorder/guard.ts';
+import { GuardFault } from './recorder/guard-faults.ts';
 import { removeLeftDocuments, removeLeftEnvelopes } from './recorder/left-files.ts';
 import { createDesk } from './recorder/opening-desk.ts';
 import { keepQueueBoard } from './recorder/queue-board.ts';

@@ -2,7 +2,7 @@
 import { announce } from '../store/announce.ts';
 import type { Appended } from '../store/append.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
-import { GuardRefusal } from './guard.ts';
+import { GuardRefusal } from './guard-faults.ts';
 import { settleLog } from './settle-log.ts';
 import { RestoredBackupError, type Signer } from './signer.ts';
 

@@ -1,57 +1,36 @@
 /** The signer's memory outside the database: which heads may be signed, and which were let out; it never forgets and never forks. */
-import { createHash } from 'node:crypto';
-import { constants, type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { constants, type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBase64, toBase64 } from '../core/log/base64.ts';
+import { toBase64 } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
-import { HASH_BYTES } from '../core/log/hash.ts';
 import { emptyRoot } from '../core/log/merkle.ts';
 import { sha256 } from '../hash.ts';
+import { systemWorld, type World } from '../world.ts';
+import { GuardFault, GuardRefusal } from './guard-faults.ts';
+import {
+  listJournals,
+  lockFolder,
+  lockFolderLater,
+  type Office,
+  orNull,
+  partOf,
+  removeEarlier,
+} from './guard-folder.ts';
+import {
+  apply,
+  formatJournal,
+  formatLine,
+  type GuardedHead,
+  type Note,
+  readJournal,
+  type Watched,
+} from './guard-journal.ts';
 import { syncFolder } from './keys.ts';
 
 const { O_CREAT, O_DSYNC, O_TRUNC, O_WRONLY } = constants;
 
-/** A head of a log as the guard keeps it. */
-export type GuardedHead = { readonly size: number; readonly root: Uint8Array };
-
 /** The journal is written anew, short, when it has grown by this much. */
 const JOURNAL_GROWTH_LIMIT_BYTES = 64 * 2 ** 20;
-const HEADER = 'kaibiao guard journal v1\n';
-const CHECK_CHARACTERS = 16;
-
-/** What the guard does not let be signed or let out. */
-export class GuardRefusal extends Error {
-  /**
-   * `second_root`: another root stands for this size. `smaller_size`: a larger head is out, or asked for.
-   * `unsettled_pending`: another root was signed for this size and nobody has said yet whether it was committed.
-   * `unknown_predecessor`: the head does not grow from one that this guard knows. `not_pending`: never signed.
-   */
-  readonly code: 'second_root' | 'smaller_size' | 'unsettled_pending' | 'unknown_predecessor' | 'not_pending';
-  constructor(code: GuardRefusal['code'], origin: string, size: number) {
-    super(`${code}: ${origin} at size ${size}`);
-    this.name = 'GuardRefusal';
-    this.code = code;
-  }
-}
-
-/** The guard cannot do its work; nothing may be signed. */
-export class GuardFault extends Error {
-  readonly code: 'guard_in_use' | 'guard_corrupted' | 'guard_write_failed';
-  constructor(code: GuardFault['code'], message: string, options?: ErrorOptions) {
-    super(`${code}: ${message}`, options);
-    this.name = 'GuardFault';
-    this.code = code;
-  }
-}
-
-type Note =
-  | readonly ['pending', string, number, string]
-  | readonly ['released', string, number, string]
-  | readonly ['dropped', string];
-
-/** What is known of one log: the head that was let out, and the signed ones that may or may not have been committed. */
-type Watched = { released: GuardedHead | null; readonly pending: Map<number, GuardedHead> };
 
 export type Guard = {
   /**
@@ -76,168 +55,27 @@ export type Guard = {
 
 const isSame = (a: GuardedHead, b: GuardedHead): boolean => a.size === b.size && sameBytes(a.root, b.root);
 
-function checkOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, CHECK_CHARACTERS);
-}
-
-/** One write of the journal: all notes of one group under one check, so that a torn write is one bad line, the last. */
-function formatLine(notes: readonly Note[]): string {
-  const text = JSON.stringify(notes);
-  return `${checkOf(text)} ${text}\n`;
-}
-
-/** The notes of a line; undefined when it is not as it was written. */
-function readLine(line: string): readonly Note[] | undefined {
-  const text = line.slice(CHECK_CHARACTERS + 1);
-  if (line[CHECK_CHARACTERS] !== ' ' || line.slice(0, CHECK_CHARACTERS) !== checkOf(text)) return undefined;
-  // the check says that these are the bytes we wrote
-  return JSON.parse(text) as readonly Note[];
-}
-
-function headOf(size: number, root: string): GuardedHead {
-  const bytes = fromBase64(root);
-  if (!Number.isSafeInteger(size) || size < 0 || bytes.length !== HASH_BYTES)
-    throw new GuardFault('guard_corrupted', 'a note of the journal is no head');
-  return { size, root: bytes };
-}
-
-function apply(watched: Map<string, Watched>, note: Note): void {
-  const [what, origin] = note;
-  const log = watched.get(origin) ?? { released: null, pending: new Map() };
-  watched.set(origin, log);
-  if (what === 'dropped') {
-    log.pending.clear();
-    return;
-  }
-  const head = headOf(note[2], note[3]);
-  if (what === 'pending') {
-    log.pending.set(head.size, head);
-    return;
-  }
-  if (log.released !== null && head.size <= log.released.size) return;
-  log.released = head;
-  for (const size of log.pending.keys()) if (size <= head.size) log.pending.delete(size);
-}
-
-/**
- * What a journal says.
- *
- * Throws: GuardFault `guard_corrupted` when a line other than the last is not as it was written.
- * Why:    a crash can tear only the write that was under way, which is the last line; nobody was given a signature that waited
- *         for it. Anything else was changed afterwards.
- */
-function readJournal(bytes: Uint8Array): Map<string, Watched> {
-  const watched = new Map<string, Watched>();
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  if (!text.startsWith(HEADER)) {
-    if (HEADER.startsWith(text)) return watched;
-    throw new GuardFault('guard_corrupted', 'this is no guard journal');
-  }
-  let at = HEADER.length;
-  while (at < text.length) {
-    const found = text.indexOf('\n', at);
-    const end = found === -1 ? text.length : found;
-    const notes = found === -1 ? undefined : readLine(text.slice(at, end));
-    if (notes === undefined) {
-      if (end + 1 < text.length) throw new GuardFault('guard_corrupted', `the line at character ${at} was changed`);
-      break;
-    }
-    for (const note of notes) apply(watched, note);
-    at = end + 1;
-  }
-  return watched;
-}
-
-/** The shortest journal that says the same. */
-function formatJournal(watched: ReadonlyMap<string, Watched>): string {
-  const lines = [HEADER];
-  for (const [origin, { released, pending }] of watched) {
-    const notes: Note[] = [];
-    if (released !== null) notes.push(['released', origin, released.size, toBase64(released.root)]);
-    for (const { size, root } of pending.values()) notes.push(['pending', origin, size, toBase64(root)]);
-    if (notes.length > 0) lines.push(formatLine(notes));
-  }
-  return lines.join('');
-}
-
-/** By what right one of several processes on a database opens the guard: the term it leads in, and which database gave it. */
-export type Office = { readonly term: number; readonly database: string };
-
-/**
- * A journal by its name: `journal` of a process that is the only one, `journal.<term>.<database>` of a leader.
- *
- * Why: each term writes a file of its own. Whoever was stopped and comes back when his term is over writes into one that nobody
- *      reads any more, whatever he does.
- */
-type Journal = Office & { readonly name: string };
-
-const JOURNAL = /^journal(?:\.([1-9][0-9]{0,15})\.([0-9a-z-]+))?$/;
-
-/** The journals of a guard's folder, the one that counts first. */
-async function listJournals(folder: string): Promise<Journal[]> {
-  const names = await orNull(readdir(folder));
-  const journals = (names ?? []).flatMap((name) => {
-    const found = JOURNAL.exec(name);
-    return found === null ? [] : [{ name, term: Number(found[1] ?? 0), database: found[2] ?? '' }];
-  });
-  return journals.sort((a, b) => b.term - a.term);
-}
-
-/**
- * Keeps every other process of this machine out of the folder, until the end of this one.
- *
- * Returns: what gives it back; null when another has it.
- * Why:     two signers with one key would each keep their own word and together sign a fork. An abstract Unix socket is given
- *          back by the kernel however its holder ends.
- */
-async function lock(folder: string): Promise<(() => Promise<void>) | null> {
-  const server = createServer();
-  const name = `\0kaibiao-guard-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
-  const isHeld = await new Promise<boolean>((answer, fail) => {
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? answer(false) : fail(error)));
-    server.listen({ path: name }, () => answer(true));
-  });
-  if (!isHeld) return null;
-  server.unref();
-  return () => new Promise((closed) => server.close(() => closed()));
-}
-
-async function orNull<T>(work: Promise<T>): Promise<T | null> {
-  try {
-    return await work;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** Whether a guard has ever worked in this data folder. */
-export async function hasGuard(dataFolder: string): Promise<boolean> {
-  return (await listJournals(join(dataFolder, 'guard'))).length > 0;
-}
-
-/** The latest term that has a journal in this data folder; 0 when none has. */
-export async function lastTerm(dataFolder: string): Promise<number> {
-  return (await listJournals(join(dataFolder, 'guard')))[0]?.term ?? 0;
-}
-
 /**
  * Opens the guard of a data folder: for this process alone, or for the term that an office gives it.
  *
  * Throws: GuardFault: `guard_in_use` also when the folder holds a journal of this term or a later one; `guard_corrupted`.
  * Why:    of the processes of one database only the leader of a term opens it, after every transaction of the terms before has
- *         ended: then the journal before holds all that was committed. One that hangs may still keep the lock; it counts only
- *         against servers of other databases, which no term keeps out.
+ *         ended: then the journal before holds all that was committed. One that hangs may still keep the lock, which counts only
+ *         against servers of other databases, which no term keeps out; it is taken as soon as that one lets it go.
  */
-export async function openGuard(dataFolder: string, office: Office | null = null): Promise<Guard> {
+export async function openGuard(
+  dataFolder: string,
+  office: Office | null = null,
+  after: World['after'] = systemWorld.after,
+): Promise<Guard> {
   const folder = join(dataFolder, 'guard');
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const [newest] = await listJournals(folder);
   const inUse = new GuardFault('guard_in_use', `another server signs with ${folder}`);
   if (office !== null && newest !== undefined && newest.term >= office.term) throw inUse;
-  const held = await lock(folder);
+  const held = await lockFolder(folder);
   if (held === null && (office === null || newest?.database !== office.database)) throw inUse;
-  const unlock = held ?? (async () => undefined);
+  const unlock = held ?? lockFolderLater(folder, after);
   const file = join(
     folder,
     office === null ? (newest?.name ?? 'journal') : `journal.${office.term}.${office.database}`,
@@ -258,7 +96,7 @@ export async function openGuard(dataFolder: string, office: Office | null = null
 
   /** Puts the shortest journal in the place of the old one; a crash leaves either of the two, whole. */
   async function rewrite(): Promise<FileHandle> {
-    const part = `${file}.part`;
+    const part = partOf(file);
     // Each write returns when it is durable, as with a sync behind it, in one call instead of two.
     const fresh = await open(part, O_WRONLY | O_CREAT | O_TRUNC | O_DSYNC, 0o600);
     try {
@@ -368,10 +206,4 @@ export async function openGuard(dataFolder: string, office: Office | null = null
       await unlock();
     },
   };
-}
-
-/** Removes the journals of terms that are over, once the new one is durable. */
-async function removeEarlier(folder: string, term: number): Promise<void> {
-  for (const journal of await listJournals(folder))
-    if (journal.term < term) await rm(join(folder, journal.name), { force: true });
 }

@@ -1,5 +1,5 @@
 /** What the operator is told when the log can only be read: why nothing is signed any more, and how to come back. */
-import type { GuardFault } from './guard.ts';
+import type { GuardFault } from './guard-faults.ts';
 import type { FindingCode } from './self-audit.ts';
 import type { RestoredBackupError } from './signer.ts';
 

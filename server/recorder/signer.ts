@@ -8,7 +8,9 @@ import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
-import { type GuardedHead, hasGuard, type Office, openGuard } from './guard.ts';
+import { openGuard } from './guard.ts';
+import { hasGuard, type Office } from './guard-folder.ts';
+import type { GuardedHead } from './guard-journal.ts';
 import { type KeyUse, openKeys, type SigningKey } from './keys.ts';
 
 /** A head that was let out, with its signed checkpoint. */

@@ -1,19 +1,17 @@
 /** The guard: one root for a size, never a smaller one, and what a crash, a tear or a meddler leaves of its journal. */
-import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import { sha256 } from '../../server/hash.ts';
-import {
-  type Guard,
-  type GuardedHead,
-  GuardRefusal,
-  hasGuard,
-  lastTerm,
-  openGuard,
-} from '../../server/recorder/guard.ts';
+import { type Guard, openGuard } from '../../server/recorder/guard.ts';
+import { GuardRefusal } from '../../server/recorder/guard-faults.ts';
+import { hasGuard, LOCK_RETRY_MS, lastTerm, lockFolder } from '../../server/recorder/guard-folder.ts';
+import type { GuardedHead } from '../../server/recorder/guard-journal.ts';
+import { until } from '../support/recorder.ts';
 import { crashImage, dataFolder } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
 
 const log = 'kaibiao.test/opening/1';
 const rootOf = (n: number): Uint8Array => new Uint8Array(32).fill(n);
@@ -259,6 +257,44 @@ t.test(
     await moved.close();
   },
 );
+
+t.test('who opened past one that hung takes the folder as soon as that one lets it go', async (t) => {
+  const folder = await dataFolder(t);
+  const place = join(folder, 'guard');
+  const world = steppedWorld();
+  const hung = await openGuard(folder, { term: 1, database: 'db-1' });
+  const next = await openGuard(folder, { term: 2, database: 'db-1' }, world.after);
+  world.advance(LOCK_RETRY_MS);
+  await hung.close();
+  await until(async () => {
+    world.advance(LOCK_RETRY_MS);
+    const free = await lockFolder(place);
+    await free?.();
+    return free === null;
+  });
+  await t.rejects(openGuard(folder, { term: 3, database: 'db-2' }), { code: 'guard_in_use' }, 'another is kept out');
+  await next.close();
+  const after = await openGuard(folder, { term: 3, database: 'db-2' });
+  const late = await openGuard(folder, { term: 4, database: 'db-2' }, world.after);
+  await late.close();
+  await after.close();
+  t.equal(world.alarms(), 0, 'who closes asks no more');
+  const [way, other] = [join(folder, '.', 'guard'), join(folder, 'way')];
+  await symlink(place, other);
+  const held = await lockFolder(way);
+  t.equal(await lockFolder(other), null, 'it is one folder, whatever way leads to it');
+  await held?.();
+});
+
+t.test('a journal that a crash left half written goes with its term', async (t) => {
+  const folder = await dataFolder(t);
+  const place = join(folder, 'guard');
+  await (await openGuard(folder, { term: 1, database: 'db-1' })).close();
+  for (const name of ['journal.part', 'journal.1.db-1.part', 'journal.2.db-1.part', 'notes.part'])
+    await writeFile(join(place, name), '');
+  await (await openGuard(folder, { term: 2, database: 'db-1' })).close();
+  t.strictSame((await readdir(place)).sort(), ['journal.2.db-1', 'notes.part']);
+});
 
 t.test('a file that is no journal is refused, an empty one is a first start cut short', async (t) => {
   const folder = await dataFolder(t);

@@ -1,5 +1,5 @@
 /** Trouble at the worst moment: a COMMIT whose answer is lost, one that never arrives, a guard that cannot write. */
-import { GuardFault } from '../../server/recorder/guard.ts';
+import { GuardFault } from '../../server/recorder/guard-faults.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
 import type { Sql, TransactionSql } from '../../server/store/driver.ts';
 

@@ -1,0 +1,26 @@
+/** What a guard says when it does not let something happen, and when it cannot do its work. */
+
+/** What the guard does not let be signed or let out. */
+export class GuardRefusal extends Error {
+  /**
+   * `second_root`: another root stands for this size. `smaller_size`: a larger head is out, or asked for.
+   * `unsettled_pending`: another root was signed for this size and nobody has said yet whether it was committed.
+   * `unknown_predecessor`: the head does not grow from one that this guard knows. `not_pending`: never signed.
+   */
+  readonly code: 'second_root' | 'smaller_size' | 'unsettled_pending' | 'unknown_predecessor' | 'not_pending';
+  constructor(code: GuardRefusal['code'], origin: string, size: number) {
+    super(`${code}: ${origin} at size ${size}`);
+    this.name = 'GuardRefusal';
+    this.code = code;
+  }
+}
+
+/** The guard cannot do its work; nothing may be signed. */
+export class GuardFault extends Error {
+  readonly code: 'guard_in_use' | 'guard_corrupted' | 'guard_write_failed';
+  constructor(code: GuardFault['code'], message: string, options?: ErrorOptions) {
+    super(`${code}: ${message}`, options);
+    this.name = 'GuardFault';
+    this.code = code;
+  }
+}
