@@ -18,6 +18,8 @@ export type Follower = {
   hear(news: News): void;
   /** News may have been missed. */
   hearAll(): void;
+  /** Waits for nothing any more: whoever does is told that the outcome is not known. */
+  stop(): void;
 };
 
 export type FollowerParts = {
@@ -31,6 +33,7 @@ export type FollowerParts = {
   onFault(error: unknown): void;
 };
 
+/** Begins to follow; it asks nobody for anything before somebody wants something. */
 export function follow(parts: FollowerParts): Follower {
   const { sql, world, platform, log, say, onFault } = parts;
   const asker = createAsker(
@@ -67,6 +70,10 @@ export function follow(parts: FollowerParts): Follower {
     hearAll() {
       recorder.hear();
       asker.hear();
+    },
+    stop() {
+      recorder.stop();
+      asker.stop();
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Dependencies } from './http/dependencies.ts';
 import { type Enrolled, enrolFirst } from './identity/enrolment.ts';
 import type { Trust } from './identity/trust.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
+import type { Also } from './ledger/log-writer.ts';
 import { type Author, recordOperatorAct, recordTrustChange } from './ledger/trust.ts';
 import { createOpened, type Opened } from './opened.ts';
 import type { CreationRequest } from './recorder/creation.ts';
@@ -22,7 +23,7 @@ import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.
 import type { News } from './store/announce.ts';
 import type { Database } from './store/connect.ts';
 import type { Reign } from './store/election.ts';
-import { type ErrandAnswer, type ErrandKind, runErrands } from './store/errands.ts';
+import { type ErrandAnswer, type ErrandKind, type KeepErrand, runErrands } from './store/errands.ts';
 import { isDatabaseAway } from './store/faults.ts';
 import { heldTo, identify, sayReadOnly } from './store/leadership.ts';
 import type { VaultPool } from './vault/pool.ts';
@@ -119,7 +120,14 @@ async function compose(parts: LeaderParts, term: number, opened: Opened): Promis
   };
 }
 
-type Rooms = { readonly recorder: Recorder; readonly ledger: Dependencies['ledger'] };
+/** The ledger as an errand needs it: what else belongs to the commit comes last. */
+type LeaderLedger = {
+  readonly recordAccess: Ledger['recordAccess'];
+  readonly proofOfAct: Ledger['proofOfAct'];
+  recordOperatorAct(author: Author, what: OperatorErrand['what'], also?: Also): Promise<number>;
+  recordTrustChange(author: Author, change: TrustErrand['change'], also?: Also): Promise<number>;
+};
+type Rooms = { readonly recorder: Recorder; readonly ledger: LeaderLedger };
 
 /** Ledger and recorder; or, when database and guard contradict each other, what only reads. */
 async function openRooms(parts: LeaderParts, signer: Signer, term: number, { keep }: Opened): Promise<Rooms> {
@@ -236,30 +244,35 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     ledger: {
       recordAccess: ledger.recordAccess,
       proofOfAct: ledger.proofOfAct,
-      recordOperatorAct: (author, what) => recordOperatorAct(writer, author, what),
-      recordTrustChange: (author, change) => recordTrustChange(writer, author, change),
+      recordOperatorAct: (author, what, also) => recordOperatorAct(writer, author, what, also),
+      recordTrustChange: (author, change, also) => recordTrustChange(writer, author, change, also),
     },
   };
 }
 
-/** What the other processes may ask for; the content is what the same function would have been given here. */
-function handlersOf(recorder: Recorder, ledger: Dependencies['ledger']) {
-  type Handlers = { readonly [Kind in ErrandKind]: (content: never) => Promise<unknown> };
+/**
+ * What the other processes may ask for; the content is what the same function would have been given here.
+ *
+ * Why: an entry of the ledger or the access log stands there once, however its leader ends: that it was made is kept in the
+ *      transaction that makes it. A creation knows its own repetition, and what is prepared twice is thrown away once.
+ */
+function handlersOf(recorder: Recorder, ledger: LeaderLedger) {
+  type Handlers = { readonly [Kind in ErrandKind]: (content: never, also: Also) => Promise<unknown> };
   const handlers: Handlers = {
     create: (request: CreationRequest) => recorder.create(request),
     prepare: async (submission: Parameters<Recorder['prepare']>[0]) => {
       await recorder.prepare(submission);
       return null;
     },
-    access: (access: Parameters<Ledger['recordAccess']>[0]) => ledger.recordAccess(access),
-    operator: ({ author, what }: OperatorErrand) => ledger.recordOperatorAct(author, what),
-    trust: ({ author, change }: TrustErrand) => ledger.recordTrustChange(author, change),
+    access: (access: Parameters<Ledger['recordAccess']>[0], also) => ledger.recordAccess(access, also),
+    operator: ({ author, what }: OperatorErrand, also) => ledger.recordOperatorAct(author, what, also),
+    trust: ({ author, change }: TrustErrand, also) => ledger.recordTrustChange(author, change, also),
   };
   const answering =
-    (handle: (content: never) => Promise<unknown>) =>
-    async (content: unknown): Promise<ErrandAnswer> => {
+    (handle: (content: never, also: Also) => Promise<unknown>) =>
+    async (content: unknown, keep: KeepErrand): Promise<ErrandAnswer> => {
       try {
-        return { done: (await handle(content as never)) as never };
+        return { done: (await handle(content as never, keep)) as never };
       } catch (error) {
         if (error instanceof ReadOnlyError) return { failed: 'read_only', why: error.message };
         if (error instanceof OutcomeUnknownError || isDatabaseAway(error))

@@ -123,15 +123,9 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
   });
   keep('election', election, (e) => e.stop());
   await election.first;
-  const follower = follow({
-    sql,
-    world,
-    platform,
-    log,
-    whyReadOnly: () => election.seen()?.readOnly ?? null,
-    say,
-    onFault: (error) => logger.error({ err: error }, 'following'),
-  });
+  const whyReadOnly = (): string | null => election.seen()?.readOnly ?? null;
+  const onFault = (error: unknown): void => logger.error({ err: error }, 'following');
+  const follower = keep('follower', follow({ sql, world, platform, log, whyReadOnly, say, onFault }), (f) => f.stop());
   const { recorder, ledger } = eitherOf(() => leader, follower);
 
   const isBidder: IsBidder = async (openingId, account) =>

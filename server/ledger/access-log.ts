@@ -7,7 +7,7 @@ import { fromUtf8 } from '../core/log/utf8.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import { readDisclosures } from '../store/read-log.ts';
 import type { World } from '../world.ts';
-import type { LogWriter } from './log-writer.ts';
+import type { Also, LogWriter } from './log-writer.ts';
 
 /** Entries indexed at a time when the index is behind its log. */
 const INDEX_BATCH = 500;
@@ -29,10 +29,11 @@ export type Access = {
  * Returns: the entry's number once it is committed and let out; only then may the answer be given.
  * Throws:  what the store throws; then nothing may be shown.
  */
-export async function recordAccess(writer: LogWriter, world: World, access: Access): Promise<number> {
+export async function recordAccess(writer: LogWriter, world: World, access: Access, also?: Also): Promise<number> {
   const { who, source, openingId, what, seqs } = access;
   const { seqs: written } = await writer.write(async (tx, seq) => {
     await indexReads(tx, [{ seq, account: who.account, openingId }]);
+    await also?.(tx, seq);
     const draft = {
       type: 'Accessed',
       role: 'platform',

@@ -9,7 +9,7 @@ import type { Database } from '../store/connect.ts';
 import type { World } from '../world.ts';
 import { type Access, rebuildReads, recordAccess } from './access-log.ts';
 import { createHeads } from './heads.ts';
-import { type LogWriter, openLogWriter } from './log-writer.ts';
+import { type Also, type LogWriter, openLogWriter } from './log-writer.ts';
 import { createRegisterBatches } from './register-batches.ts';
 import { createRegisterReveals } from './register-reveals.ts';
 import { listKeys } from './trust.ts';
@@ -49,7 +49,7 @@ export type Ledger = {
   /** The size of a log's last head in the ledger; null when there is none. */
   anchoredSize(origin: string): Promise<number | null>;
   /** See `recordAccess`: committed before it returns. */
-  recordAccess(access: Access): Promise<number>;
+  recordAccess(access: Access, also?: Also): Promise<number>;
   health(): LedgerHealth;
   /** Stops the rhythms and waits for what is under way. */
   close(): Promise<void>;
@@ -127,7 +127,7 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
     },
     proofOfAct: batches.proofOfAct,
     anchoredSize: heads.anchoredSize,
-    recordAccess: (access) => recordAccess(accessWriter, world, access),
+    recordAccess: (access, also) => recordAccess(accessWriter, world, access, also),
     health: () => ({
       batchTakenAt: takenAt.batch,
       headsTakenAt: takenAt.heads,

@@ -36,6 +36,9 @@ export type Job<Answer> = (
   seq: number,
 ) => Promise<{ readonly drafts: readonly Draft[]; readonly answer: Answer }>;
 
+/** What else belongs to the commit of one entry, given the entry's number; like a job it may run twice. */
+export type Also = (tx: TransactionSql, seq: number) => Promise<void>;
+
 /** What a job gets once its entries are let out. */
 export type Written<Answer> = { readonly answer: Answer; readonly seqs: readonly number[] };
 

@@ -4,7 +4,7 @@ import type { Json } from '../core/log/canonical.ts';
 import { formatInstant } from '../core/log/instant.ts';
 import type { PlatformKey, PlatformKeyUse } from '../core/log/ledger-events.ts';
 import type { Signer } from '../recorder/signer.ts';
-import type { Draft, LogWriter } from './log-writer.ts';
+import type { Also, Draft, LogWriter } from './log-writer.ts';
 
 /** The person behind an entry; nobody when the platform did it by its configuration. */
 export type Author = {
@@ -55,8 +55,9 @@ export async function recordTrustChange(
     readonly certificate: string;
     readonly reason: string | null;
   },
+  also?: Also,
 ): Promise<number> {
-  return writeOne(writer, {
+  const draft = {
     type: 'TrustChanged',
     role: 'operator',
     command: author.command,
@@ -66,21 +67,26 @@ export async function recordTrustChange(
       from: formatInstant(change.fromAt),
     },
     withheld: { ...personOf(author), certificate: change.certificate, reason: change.reason },
-  });
+  } as const;
+  return writeOne(writer, draft, also);
 }
 
 /** Records what an operator did to the platform by hand; before it is done. */
-export async function recordOperatorAct(writer: LogWriter, author: Author, what: Json): Promise<number> {
-  return writeOne(writer, {
+export async function recordOperatorAct(writer: LogWriter, author: Author, what: Json, also?: Also): Promise<number> {
+  const draft = {
     type: 'OperatorActed',
     role: 'operator',
     command: author.command,
     body: {},
     withheld: { ...personOf(author), what },
-  });
+  } as const;
+  return writeOne(writer, draft, also);
 }
 
-async function writeOne(writer: LogWriter, draft: Draft): Promise<number> {
-  const { seqs } = await writer.write(async () => ({ drafts: [draft], answer: null }));
+async function writeOne(writer: LogWriter, draft: Draft, also?: Also): Promise<number> {
+  const { seqs } = await writer.write(async (tx, seq) => {
+    await also?.(tx, seq);
+    return { drafts: [draft], answer: null };
+  });
   return seqs[0] as number;
 }

@@ -1,6 +1,5 @@
 /** The recorder of a process that does not decide: it makes acts durable, and answers them once the leader has decided. */
 import type { Json } from '../core/log/canonical.ts';
-import { numberOf } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';
 import { ERRAND_LIMIT_MS, type ErrandAnswer, type ErrandKind } from '../store/errands.ts';
 import { isDatabaseAway } from '../store/faults.ts';
@@ -20,7 +19,7 @@ import type { Answer, Submission } from './submission.ts';
 /** How often it looks for decisions that nobody told it of. */
 const LOOK_MS = 500;
 /** How long somebody is kept waiting for a decision; his act is durable, and whoever leads by then decides it all the same. */
-export const DECISION_LIMIT_MS = ERRAND_LIMIT_MS;
+const DECISION_LIMIT_MS = ERRAND_LIMIT_MS;
 
 export type FollowingDeps = {
   readonly sql: Sql;
@@ -35,9 +34,11 @@ export type FollowingDeps = {
   onFault(error: unknown): void;
 };
 
-export type FollowingRecorder = Pick<Recorder, 'create' | 'submit' | 'keptOf' | 'stateOf' | 'numberOf' | 'health'> & {
+export type FollowingRecorder = Pick<Recorder, 'create' | 'submit' | 'keptOf' | 'stateOf' | 'health'> & {
   /** Something was decided. */
   hear(): void;
+  /** Waits for no decision any more. */
+  stop(): void;
 };
 
 /** Why: an act received here has its `receivedAt` although nobody leads at this moment; that is what counts. */
@@ -103,12 +104,9 @@ export function createFollowingRecorder(deps: FollowingDeps): FollowingRecorder 
     async stateOf(openingId) {
       return (await openings.keptOf(openingId))?.state ?? null;
     },
-    async numberOf(openingId, creditCode) {
-      const kept = await openings.keptOf(openingId);
-      return kept === null ? null : numberOf(kept.state, creditCode);
-    },
     health: () => ({ readOnly: deps.whyReadOnly() !== null, why: deps.whyReadOnly(), openings: 0 }),
     hear: decisions.hear,
+    stop: decisions.stop,
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Json } from '../core/log/canonical.ts';
 import type { World } from '../world.ts';
 import { databaseTime } from './clock.ts';
-import type { Sql } from './driver.ts';
+import type { Sql, TransactionSql } from './driver.ts';
 import { watchRows } from './watch-rows.ts';
 
 /** How long an asker waits: a leader that has died has a successor by then. */
@@ -14,6 +14,10 @@ export type ErrandKind = 'create' | 'prepare' | 'access' | 'operator' | 'trust';
 
 /** What came of it: a value; or why it could not be done, in words for the one who asked. */
 export type ErrandAnswer = { readonly done: Json } | { readonly failed: 'read_only' | 'unknown'; readonly why: string };
+
+/** In its row a thing that is done, but may not be told yet; `held` is what will be told. */
+type Held = { readonly held: Json };
+const HELD = '{"held":%';
 
 export type ErrandDependencies = {
   readonly sql: Sql;
@@ -32,8 +36,11 @@ export type Asker = {
   ask(kind: ErrandKind, content: Json): Promise<ErrandAnswer>;
   /** Something was done. */
   hear(): void;
+  /** Looks no more; who still waits is told that nobody answered. */
+  stop(): void;
 };
 
+/** Leaves errands for the leader and fetches their answers. `onLate` makes what is thrown when none comes in time. */
 export function createAsker(dependencies: ErrandDependencies, onLate: () => Error): Asker {
   const { sql, world, tell, onFault } = dependencies;
   const watch = watchRows<ErrandAnswer>({
@@ -42,7 +49,7 @@ export function createAsker(dependencies: ErrandDependencies, onLate: () => Erro
     limitMs: ERRAND_LIMIT_MS,
     async look(ids) {
       const rows = await sql<{ id: number; answer: string }[]>`
-        DELETE FROM errands WHERE id = ANY (${[...ids]}::bigint[]) AND answer IS NOT NULL RETURNING id, answer`;
+        DELETE FROM errands WHERE id = ANY (${[...ids]}::bigint[]) AND answer NOT LIKE ${HELD} RETURNING id, answer`;
       return new Map(rows.map(({ id, answer }) => [id, JSON.parse(answer) as ErrandAnswer]));
     },
     onLate,
@@ -58,8 +65,26 @@ export function createAsker(dependencies: ErrandDependencies, onLate: () => Erro
       return watch.wait(row.id);
     },
     hear: watch.hear,
+    stop: watch.stop,
   };
 }
+
+/**
+ * Writes into the transaction that does an errand that it is done, and what will be told once what it did is let out.
+ *
+ * Throws: ErrandGone when nobody waits any more: then it must not be done.
+ */
+export type KeepErrand = (tx: TransactionSql, done: Json) => Promise<void>;
+
+/** Nobody waits for it any more. */
+class ErrandGone extends Error {}
+
+type Errand = {
+  readonly id: number;
+  readonly kind: ErrandKind;
+  readonly content: string;
+  readonly answer: string | null;
+};
 
 export type Runner = {
   /** Somebody has asked. */
@@ -71,13 +96,15 @@ export type Runner = {
 /**
  * Does what is asked of the leader, each thing as soon as it is seen.
  *
- * Why: what an asker no longer waits for is not done; such rows, and answers that nobody fetched, are taken away. A leader that
- *      dies between doing and answering leaves it to be done once more: creation knows its own repetition, a read or an operator's
- *      act then stands on its log twice.
+ * Shape: a handler either says by `keep`, in the transaction in which it does the thing, what came of it, or does what may be done
+ *        twice. What it throws is answered as `unknown`.
+ * Why:   a leader may die between doing and answering. What was kept the next one only tells: it has settled its logs before it
+ *        runs errands, so what is committed is let out. What an asker no longer waits for is not done; such rows, and answers
+ *        that nobody fetched, are taken away.
  */
 export function runErrands(
   dependencies: ErrandDependencies,
-  handlers: { readonly [Kind in ErrandKind]: (content: Json) => Promise<ErrandAnswer> },
+  handlers: { readonly [Kind in ErrandKind]: (content: Json, keep: KeepErrand) => Promise<ErrandAnswer> },
 ): Runner {
   const { sql, world, tell, onFault } = dependencies;
   const underWay = new Map<number, Promise<void>>();
@@ -86,9 +113,28 @@ export function runErrands(
   let again = false;
   let cancel: () => void = () => undefined;
 
-  async function runOne(id: number, kind: ErrandKind, content: string): Promise<void> {
-    const answer = await handlers[kind](JSON.parse(content) as Json);
-    await sql.begin((tx) => tx`UPDATE errands SET answer = ${JSON.stringify(answer)} WHERE id = ${id}`);
+  function keeperOf(id: number): KeepErrand {
+    return async (tx, held) => {
+      const kept =
+        await tx`UPDATE errands SET answer = ${JSON.stringify({ held } satisfies Held)} WHERE id = ${id} RETURNING id`;
+      if (kept.length === 0) throw new ErrandGone(`nobody waits for errand ${id} any more`);
+    };
+  }
+
+  async function answerTo({ id, kind, content, answer }: Errand): Promise<ErrandAnswer> {
+    if (answer !== null) return { done: (JSON.parse(answer) as Held).held };
+    try {
+      return await handlers[kind](JSON.parse(content) as Json, keeperOf(id));
+    } catch (error) {
+      onFault(error);
+      return { failed: 'unknown', why: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async function runOne(errand: Errand): Promise<void> {
+    const answer = await answerTo(errand);
+    // Held to the term: when that is over this is not written, and whoever leads then does what was not done.
+    await sql.begin((tx) => tx`UPDATE errands SET answer = ${JSON.stringify(answer)} WHERE id = ${errand.id}`);
     await tell('done');
   }
 
@@ -98,11 +144,12 @@ export function runErrands(
       // What is done while the rows are read still looks undone in them.
       const before = new Set(underWay.keys());
       await sql`DELETE FROM errands WHERE created_at < ${databaseTime(sql)} - ${ERRAND_LIMIT_MS}::bigint`;
-      const rows = await sql<{ id: number; kind: ErrandKind; content: string }[]>`
-        SELECT id, kind, content FROM errands WHERE answer IS NULL ORDER BY id`;
-      for (const { id, kind, content } of rows) {
+      const rows = await sql<Errand[]>`
+        SELECT id, kind, content, answer FROM errands WHERE answer IS NULL OR answer LIKE ${HELD} ORDER BY id`;
+      for (const errand of rows) {
+        const { id, kind } = errand;
         if (stopped || before.has(id) || underWay.has(id) || !Object.hasOwn(handlers, kind)) continue;
-        const work = runOne(id, kind, content)
+        const work = runOne(errand)
           .catch(onFault)
           .finally(() => underWay.delete(id));
         underWay.set(id, work);

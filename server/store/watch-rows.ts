@@ -6,6 +6,8 @@ export type RowWatch<Found> = {
   wait(id: number): Promise<Found>;
   /** Looks now. */
   hear(): void;
+  /** Looks no more; who waits, and who comes later, is late. */
+  stop(): void;
 };
 
 export type RowWatchOptions<Found> = {
@@ -26,9 +28,11 @@ type Waiter<Found> = {
   readonly reject: (error: unknown) => void;
 };
 
+/** Begins to watch; it looks only while somebody waits. */
 export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Found> {
   const { world, periodMs, limitMs } = options;
   const waiters = new Map<number, Waiter<Found>>();
+  let isStopped = false;
   let isLooking = false;
   let again = false;
   let cancel: (() => void) | null = null;
@@ -56,7 +60,7 @@ export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Foun
   }
 
   function hear(): void {
-    again = waiters.size > 0;
+    again = waiters.size > 0 && !isStopped;
     if (!again || isLooking) return;
     isLooking = true;
     void look().finally(() => {
@@ -69,11 +73,12 @@ export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Foun
 
   function setAlarm(): void {
     cancel?.();
-    cancel = waiters.size === 0 ? null : world.after(periodMs, hear);
+    cancel = waiters.size === 0 || isStopped ? null : world.after(periodMs, hear);
   }
 
   return {
     wait(id) {
+      if (isStopped) return Promise.reject(options.onLate());
       return new Promise((resolve, reject) => {
         waiters.set(id, { until: world.now() + limitMs, resolve, reject });
         // It may have been there before anybody waited.
@@ -81,5 +86,11 @@ export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Foun
       });
     },
     hear,
+    stop() {
+      isStopped = true;
+      cancel?.();
+      for (const { reject } of waiters.values()) reject(options.onLate());
+      waiters.clear();
+    },
   };
 }

@@ -61,3 +61,22 @@ t.test('a read that cannot be indexed is not recorded either', async (t) => {
   await t.rejects(bench.ledger.recordAccess(read), { code: '42501' });
   t.equal(bench.signer.released(origin)?.size, size);
 });
+
+t.test('what belongs to the commit of a read is done with it, or neither is', async (t) => {
+  const { bench, size } = await filled(t);
+  const access = { who: { account: 'a' }, source, openingId: 'x', what: 'entries' };
+  const seqs: number[] = [];
+  const refused = bench.ledger.recordAccess(access, async () => {
+    throw new Error('nobody waits');
+  });
+  // In one commit with it, and none the worse for it.
+  const other = bench.ledger.recordAccess(access, async (tx, seq) => {
+    seqs.push(seq);
+    await tx`INSERT INTO heartbeats (process_id, at) VALUES ('also', ${seq})`;
+  });
+  await t.rejects(refused, { message: 'nobody waits' });
+  t.equal(await other, size);
+  t.equal(seqs.at(-1), size);
+  t.strictSame([...(await bench.sql`SELECT at FROM heartbeats`)], [{ at: size }]);
+  t.equal(bench.signer.released(origin)?.size, size + 1);
+});

@@ -92,3 +92,15 @@ t.test('a look that fails is told of, and made again', async (t) => {
   world.advance(PERIOD_MS);
   t.equal(await waited, 'there');
 });
+
+t.test('who stops waits for nothing more, and sets no alarm', async (t) => {
+  const { world, watch, there } = setUp();
+  const waiting = t.rejects(watch.wait(1), { message: 'late' });
+  watch.stop();
+  await waiting;
+  there.set(2, 'there');
+  await t.rejects(watch.wait(2), { message: 'late' });
+  watch.hear();
+  await until(() => world.alarms() === 0);
+  t.equal(world.alarms(), 0);
+});
