@@ -4,7 +4,7 @@ import type { Sql } from '../store/driver.ts';
 import { type FoldedOpening, type KeptOpening, loadOpening } from './kept-opening.ts';
 
 /** Openings kept; the one asked for longest ago goes first. */
-export const FOLLOWED_LIMIT = 200;
+const FOLLOWED_LIMIT = 200;
 
 export type FollowedOpenings = {
   /** The opening as committed when it is asked for; null when its log has no entry. */
@@ -13,6 +13,7 @@ export type FollowedOpenings = {
 
 type Followed = { folded: FoldedOpening | null; folding: Promise<FoldedOpening | null> | null };
 
+/** Keeps the openings that are asked for, each folded once and then only by what it has grown. */
 export function followOpenings(sql: Sql, platform: string): FollowedOpenings {
   const followed = new Map<string, Followed>();
 

@@ -2,11 +2,11 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBase64Url } from '../core/log/base64.ts';
+import { fromBase64Url, toBase64Url } from '../core/log/base64.ts';
+import { systemWorld } from '../world.ts';
 
 /** What each key signs: heads of opening logs; heads of ledger and access log; receipts and access tokens. */
-export const KEY_USES = ['openings', 'ledger', 'receipts'] as const;
-export type KeyUse = (typeof KEY_USES)[number];
+export type KeyUse = 'openings' | 'ledger' | 'receipts';
 
 export type SigningKey = {
   readonly privateKey: KeyObject;
@@ -38,8 +38,9 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** Makes a key file; when another start has just made it, that one stands. */
 async function makeKey(folder: string, name: string): Promise<void> {
-  const part = join(folder, `${name}.part-${process.pid}`);
-  const handle = await open(part, 'w', 0o600);
+  // Of this start alone: in two containers on one folder both processes may have the same number.
+  const part = join(folder, `${name}.part-${toBase64Url(systemWorld.randomBytes(12))}`);
+  const handle = await open(part, 'wx', 0o600);
   try {
     await handle.writeFile(generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
     await handle.sync();

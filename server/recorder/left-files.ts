@@ -31,7 +31,7 @@ export function removeLeftEnvelopes({ envelopes, ...deps }: Deps & { readonly en
 }
 
 /**
- * Removes the documents of opened bids that no hand-over names; once, at start, before anything is prepared for one.
+ * Removes the documents of opened bids that no hand-over names, and that were last written so long ago; once, at start.
  *
  * Returns: how many.
  * Throws:  LogFormatError, an Error for a manifest that is none, what the database and the file system say.

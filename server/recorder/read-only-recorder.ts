@@ -1,6 +1,5 @@
 /** The recorder of a platform whose database and guard contradict each other: it shows what is committed and takes nothing. */
 import { openingOrigin } from '../core/log/origin.ts';
-import { numberOf } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';
 import { loadOpening } from './kept-opening.ts';
 import { ReadOnlyError, type Recorder } from './recorder.ts';
@@ -24,10 +23,6 @@ export function readOnlyRecorder(sql: Sql, platform: string, why: string): Recor
     keptOf,
     async stateOf(openingId) {
       return (await keptOf(openingId))?.state ?? null;
-    },
-    async numberOf(openingId, creditCode) {
-      const kept = await keptOf(openingId);
-      return kept === null ? null : numberOf(kept.state, creditCode);
     },
     refuseCommands: () => undefined,
     health: () => ({ readOnly: true, why, openings: 0 }),

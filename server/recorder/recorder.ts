@@ -2,7 +2,7 @@
 
 import { openingOrigin } from '../core/log/origin.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
-import { numberOf, type OpeningState } from '../core/opening/state.ts';
+import type { OpeningState } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';
 import { isDatabaseAway } from '../store/faults.ts';
 import type { World } from '../world.ts';
@@ -52,7 +52,6 @@ export type Recorder = {
   /** Another process will receive this submission: returns once what it needs of the vault is there, or cannot be had. */
   prepare(submission: Pick<Submission, 'openingId' | 'type' | 'role'>): Promise<void>;
   stateOf(openingId: string): Promise<OpeningState | null>;
-  numberOf(openingId: string, creditCode: string): Promise<number | null>;
   keptOf(openingId: string): Promise<KeptOpening | null>;
   /** No command is taken any more: a restored backup or a tampered log. */
   refuseCommands(why: string): void;
@@ -259,10 +258,6 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     prepare: preparations.prepare,
     keptOf,
     stateOf,
-    async numberOf(openingId, creditCode) {
-      const state = await stateOf(openingId);
-      return state === null ? null : numberOf(state, creditCode);
-    },
     refuseCommands(why) {
       if (readOnly !== null) return;
       readOnly = why;

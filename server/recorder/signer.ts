@@ -68,13 +68,15 @@ export type Signer = Keyring & {
    * Throws: RestoredBackupError, GuardFault.
    */
   settle(origin: string, committed: GuardedHead | null): Promise<void>;
+  /** Whether nothing is left to settle of a log: the guard has let out just what is committed, and has nothing else noted. */
+  isSettled(origin: string, committed: GuardedHead | null): boolean;
   /** Every log the guard has heard of. */
   origins(): readonly string[];
   close(): Promise<void>;
 };
 
 /** RFC 7638 thumbprint of an Ed25519 public key. */
-export function ed25519Thumbprint(x: string): string {
+function ed25519Thumbprint(x: string): string {
   return toBase64Url(sha256(utf8(canonicalise({ crv: 'Ed25519', kty: 'OKP', x }))));
 }
 
@@ -182,6 +184,12 @@ export async function openSigner(dataFolder: string, platform: string, office: O
       }
       // Whatever is still noted is larger than what is committed, or another root: its transaction is gone.
       await guard.drop(origin);
+    },
+    isSettled(origin, committed) {
+      const released = guard.released(origin);
+      if (guard.pending(origin).length > 0) return false;
+      if (released === null || committed === null) return released === committed;
+      return released.size === committed.size && sameBytes(released.root, committed.root);
     },
     origins: () => guard.origins(),
     close: () => guard.close(),

@@ -8,6 +8,7 @@ import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openGuard } from '../../server/recorder/guard.ts';
+import { openKeys } from '../../server/recorder/keys.ts';
 import { settleAll, settleLog } from '../../server/recorder/settle-log.ts';
 import { openSigner } from '../../server/recorder/signer.ts';
 import { appendEntries, lockHead } from '../../server/store/append.ts';
@@ -70,6 +71,13 @@ t.test('keys are made once, for nobody else to read, and last', async (t) => {
     t.equal((await stat(join(folder, 'keys', name))).mode & 0o777, 0o600);
   const again = await testSigner(t, folder);
   t.equal(again.vkeyOf(origin, 'opening'), vkey);
+});
+
+t.test('several who make the keys at once end with the same, and leave nothing behind', async (t) => {
+  const folder = await dataFolder(t);
+  const made = await Promise.all([0, 1, 2].map(() => openKeys(folder, true)));
+  for (const { openings } of made) t.strictSame(openings.publicBytes, made[0]?.openings.publicBytes);
+  t.strictSame(await readdir(join(folder, 'keys')), ['ledger.key', 'openings.key', 'receipts.key']);
 });
 
 t.test('a key that is lost, open to others or not Ed25519 stops the start; no new one takes its place', async (t) => {
@@ -202,6 +210,31 @@ t.test('settling waits for a transaction that is still under way and drops nothi
   });
   await settling;
   t.equal(signer.released(origin)?.size, 1);
+});
+
+t.test('at start only what differs is settled, however many logs there are', async (t) => {
+  const { sql } = await testDb(t);
+  const folder = await dataFolder(t);
+  const signer = await testSigner(t, folder);
+  for (const of of [1, 2, 3]) {
+    await begin(sql, `${PLATFORM}/opening/of-${of}`);
+    await appendSome(sql, signer, `${PLATFORM}/opening/of-${of}`, of);
+  }
+  await begin(sql, origin);
+  await appendAndDie(sql, signer, true);
+  const restarted = await testSigner(t, await crashImage(t, folder));
+  let transactions = 0;
+  const counted = new Proxy(sql, {
+    get(target, name) {
+      if (name === 'begin') transactions += 1;
+      return Reflect.get(target, name);
+    },
+  });
+  await settleAll(counted, restarted);
+  t.equal(transactions, 1);
+  t.equal(restarted.released(origin)?.size, 1);
+  await settleAll(counted, restarted);
+  t.equal(transactions, 1, 'nothing is left to settle');
 });
 
 t.test('a restored backup is refused: behind, differing, without the log, or ahead of the guard', async (t) => {
