@@ -15,18 +15,18 @@ export type Hall = {
   hearAll(): void;
   /** Tells the room of a log, if there is one. */
   hear(origin: string): void;
-  /** Ends every seat of an account and takes none of it any more, a ticket in hand or not. */
+  /** Ends every seat of an account; from now on it is looked up before it is shown anything, a ticket in hand or not. */
   shutOut(account: string): void;
   /** Looks at once whether an account may keep its seats in an opening: a role was taken back. */
   review(openingId: string, account: string): void;
   /** Looks at once whether everyone may keep their seats: what was said of them may have been missed. */
   reviewAll(): void;
-  /** Takes an account again. */
+  /** An account is open again: it need not be looked up any more. */
   letBackIn(account: string): void;
   close(reason: CloseReason): void;
 };
 
-export type HallDependencies = Omit<RoomDependencies, 'config' | 'world' | 'isShutOut'> & {
+export type HallDependencies = Omit<RoomDependencies, 'config' | 'world' | 'wasShut'> & {
   readonly world: Pick<World, 'now' | 'after'>;
   readonly config: RoomDependencies['config'] & { readonly platform: string; readonly socketHeartbeatMs: number };
 };
@@ -37,15 +37,19 @@ export function createHall(dependencies: HallDependencies): Hall {
   const { world, config, logger, log } = dependencies;
   const rooms = new Map<string, Kept>();
   let cancelBeat: (() => void) | null = null;
-  /** Accounts shut since this process began; those shut before have no session to come with. */
-  const shutOut = new Set<string>();
+  /**
+   * Accounts shut since this process began; those shut before have no session to come with.
+   *
+   * Why: that one was opened again may never have been heard, so nobody is turned away by this alone.
+   */
+  const shut = new Set<string>();
   let closed = false;
 
   const originOf = (openingId: string): string => `${config.platform}/opening/${openingId}`;
 
   function open(origin: string): Kept {
     const opening = refreshed(origin, () =>
-      openRoom({ ...dependencies, isShutOut: (account) => shutOut.has(account) }, origin),
+      openRoom({ ...dependencies, wasShut: (account) => shut.has(account) }, origin),
     );
     const kept: Kept = { opening, room: null, usedAt: world.now() };
     rooms.set(origin, kept);
@@ -112,7 +116,7 @@ export function createHall(dependencies: HallDependencies): Hall {
     },
     hear: tell,
     shutOut(account) {
-      shutOut.add(account);
+      shut.add(account);
       for (const { room } of rooms.values()) room?.dismiss(account);
     },
     review(openingId, account) {
@@ -122,7 +126,7 @@ export function createHall(dependencies: HallDependencies): Hall {
       for (const { room } of rooms.values()) room?.reviewAll();
     },
     letBackIn(account) {
-      shutOut.delete(account);
+      shut.delete(account);
     },
     close(reason) {
       closed = true;

@@ -9,6 +9,7 @@ import { foldHeld, type Head, type LogView, readStretch, stretchEnd } from './lo
 import { createOutbox, type Outbox, type SharedFrame, type Sink } from './outbox.ts';
 import { createPresence, viewersToTell } from './presence.ts';
 import { createRecentFrames } from './recent-frames.ts';
+import { createReview } from './review.ts';
 import {
   type DisclosuresBySeq,
   type HeldEntry,
@@ -94,8 +95,8 @@ export type RoomDependencies = {
   readonly logger: Pick<Logger, 'error'>;
   /** Whether a viewer still holds the role its ticket was given for. */
   readonly holdsRole: (viewer: Viewer) => Promise<boolean>;
-  /** Whether an account was shut; asked when a viewer sits down, for it may have been let in a moment before. */
-  readonly isShutOut: (account: string) => boolean;
+  /** Whether it was said that an account is shut: then it is looked up before it is shown anything, ticket in hand or not. */
+  readonly wasShut: (account: string) => boolean;
 };
 
 type Taken = { readonly viewer: Viewer; readonly outbox: Outbox; missed: number };
@@ -267,6 +268,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   function remove(seat: Taken): void {
     seats.delete(seat);
     presence.leave(seat);
+    review.forget(seat);
   }
 
   function end(seat: Taken, reason: CloseReason): void {
@@ -336,12 +338,20 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     hear();
   }
 
-  async function checkRole(seat: Taken): Promise<void> {
-    try {
-      if (!(await dependencies.holdsRole(seat.viewer))) end(seat, 'ticket_expired');
-    } catch (error) {
-      logger.error({ err: error, origin }, 'a viewer’s role could not be looked up');
-    }
+  async function check(seat: Taken): Promise<void> {
+    if (!(await dependencies.holdsRole(seat.viewer))) end(seat, 'ticket_expired');
+  }
+  const review = createReview<Taken>({
+    check,
+    onFault: (error) =>
+      logger.error({ err: error, origin }, 'a viewer’s role could not be looked up; the next heartbeat tries again'),
+  });
+
+  /** Why: what was said of an account may be old by now, or was said too late; only the database knows, and it is asked first. */
+  async function admit(seat: Taken): Promise<void> {
+    const { account } = seat.viewer;
+    if (account !== null && dependencies.wasShut(account)) await check(seat);
+    await fill(seat);
   }
 
   return {
@@ -361,11 +371,10 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       else seats.add(seat);
       const oldest = closed ? undefined : presence.enter(seat, viewer.account);
       if (oldest !== undefined) end(oldest, 'seat_taken');
-      if (viewer.account !== null && dependencies.isShutOut(viewer.account)) end(seat, 'ticket_expired');
       if (isBeyond) outbox.say(message({ v: 1, kind: 'resync', after: -1 }), false);
       // The time first: a frame may have been made some moments ago.
       outbox.say(pulse(), true);
-      void fill(seat).catch((error: unknown) => {
+      void admit(seat).catch((error: unknown) => {
         logger.error({ err: error, origin }, 'a viewer could not be given what it missed');
         end(seat, 'server_fault');
       });
@@ -415,14 +424,13 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
         await turn();
       }
       // A bidder's place follows from the roster; a role that was given can be taken back.
-      for (const seat of everyone)
-        if (seat.viewer.account !== null && seat.viewer.role !== 'bidder') await checkRole(seat);
+      await review.look(everyone.filter(({ viewer }) => viewer.account !== null && viewer.role !== 'bidder'));
     },
     review(account) {
-      for (const seat of seats) if (seat.viewer.account === account) void checkRole(seat);
+      void review.lookNow([...seats].filter(({ viewer }) => viewer.account === account));
     },
     reviewAll() {
-      for (const seat of seats) if (seat.viewer.account !== null) void checkRole(seat);
+      void review.look([...seats].filter(({ viewer }) => viewer.account !== null));
     },
     dismiss(account) {
       for (const seat of [...seats]) if (seat.viewer.account === account) end(seat, 'ticket_expired');

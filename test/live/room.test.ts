@@ -44,15 +44,21 @@ async function setUp(released: number, config: { flushIntervalMs?: number; outbo
   const world = steppedWorld();
   const faults: unknown[] = [];
   let holdsRole = true;
-  const shutOut = new Set<string>();
+  let asked = 0;
+  let isAway = false;
+  const shut = new Set<string>();
   const room = await openRoom(
     {
       log: log.view,
       world,
       config: { flushIntervalMs: 20, outboxLimitBytes: 4 * 2 ** 20, ...config },
       logger: { error: (fault: unknown) => faults.push(fault) } as never,
-      holdsRole: async () => holdsRole,
-      isShutOut: (account) => shutOut.has(account),
+      async holdsRole() {
+        asked += 1;
+        if (isAway) throw new Error('away');
+        return holdsRole;
+      },
+      wasShut: (account) => shut.has(account),
     },
     ORIGIN,
   );
@@ -67,7 +73,8 @@ async function setUp(released: number, config: { flushIntervalMs?: number; outbo
     await world.advanceGently(ms);
     await settle();
   };
-  return { log, world, room, faults, watch, release, takeRolesBack: () => (holdsRole = false), shutOut };
+  const lookups = { asked: () => asked, away: (is: boolean) => (isAway = is) };
+  return { log, world, room, faults, watch, release, takeRolesBack: () => (holdsRole = false), shut, lookups };
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, n) => from + n);
@@ -80,7 +87,7 @@ t.test('there is no room where nothing is released', async (t) => {
     config: { flushIntervalMs: 20, outboxLimitBytes: 1000 },
     logger: { error() {} } as never,
     holdsRole: async () => true,
-    isShutOut: () => false,
+    wasShut: () => false,
   };
   t.equal(await openRoom(dependencies, ORIGIN), null);
   t.equal(log.reads(), 0);
@@ -364,11 +371,12 @@ t.test('a session that ends and a role taken back end the view', async (t) => {
 });
 
 t.test('an account that was shut loses its seats at once, and takes none with a ticket given before', async (t) => {
-  const { watch, room, shutOut } = await setUp(4);
+  const { watch, room, shut, takeRolesBack } = await setUp(4);
   const [mine, second, other, everybody] = [watch(bidding(0)), watch(bidding(0)), watch(bidding(1)), watch(anyone)];
   await settle();
   const account = bidding(0).account ?? '';
-  shutOut.add(account);
+  shut.add(account);
+  takeRolesBack();
   room.dismiss(account);
   t.strictSame(
     [mine, second, other, everybody].map(({ closedFor }) => closedFor.join()),
@@ -379,6 +387,44 @@ t.test('an account that was shut loses its seats at once, and takes none with a 
   t.strictSame(late.closedFor, ['ticket_expired']);
   t.strictSame(late.seqs(), [], 'not an entry was sent to it');
   t.equal(room.viewers(), 2);
+});
+
+t.test('who was opened again is let in although nobody told this room; who cannot be looked up is not', async (t) => {
+  const { watch, room, shut, lookups } = await setUp(4);
+  shut.add(bidding(0).account ?? '');
+  const [again, other] = [watch(bidding(0)), watch(bidding(1))];
+  await settle();
+  t.strictSame([again.closedFor, again.seqs()], [[], range(0, 4)]);
+  t.equal(lookups.asked(), 1, 'nobody else is looked up');
+  lookups.away(true);
+  const unknown = watch(bidding(0));
+  await settle();
+  t.strictSame([unknown.closedFor, unknown.seqs()], [['server_fault'], []]);
+  t.strictSame(other.closedFor, []);
+  t.equal(room.viewers(), 2);
+});
+
+t.test('everyone is looked up one after the other, and a bidder once more when that failed', async (t) => {
+  const { watch, room, faults, takeRolesBack, lookups } = await setUp(4);
+  const sinks = [0, 1, 2].map((n) => watch(bidding(n)));
+  await settle();
+  lookups.away(true);
+  room.reviewAll();
+  t.equal(lookups.asked(), 1, 'one at a time');
+  await settle();
+  t.equal(lookups.asked(), 1, 'the database is away: nobody else is looked up now');
+  t.equal(faults.length, 1);
+  lookups.away(false);
+  takeRolesBack();
+  await room.beat();
+  t.strictSame(
+    sinks.map(({ closedFor }) => closedFor),
+    sinks.map(() => ['ticket_expired']),
+  );
+  t.equal(lookups.asked(), 4);
+  room.reviewAll();
+  await settle();
+  t.equal(lookups.asked(), 4, 'who has gone is not looked up');
 });
 
 t.test('an account that takes too many seats loses its oldest', async (t) => {
