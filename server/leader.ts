@@ -11,7 +11,7 @@ import { createOpened, type Opened } from './opened.ts';
 import type { CreationRequest } from './recorder/creation.ts';
 import { OutcomeUnknownError } from './recorder/faults.ts';
 import { GuardFault } from './recorder/guard-faults.ts';
-import { removeLeftDocuments, removeLeftEnvelopes } from './recorder/left-files.ts';
+import { sweepLeftFiles } from './recorder/left-files.ts';
 import { createDesk } from './recorder/opening-desk.ts';
 import { keepQueueBoard } from './recorder/queue-board.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
@@ -214,17 +214,15 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
   });
   keep('recorder', recorder, (r) => r.close());
   keep('queue board', keepQueueBoard({ sql, world, pool: vault.pool, onFault }), (board) => board.stop());
-  try {
-    const documents = joinVaultFolder(vault.openedFolder, world.randomBytes);
-    const removed = {
-      envelopes: await removeLeftEnvelopes({ sql, world, envelopes: vault.envelopes }),
-      documents: await removeLeftDocuments({ sql, world, documents }),
-    };
-    if (removed.envelopes + removed.documents > 0)
-      logger.warn({ removed }, 'files that a crash left behind are removed');
-  } catch (error) {
-    logger.error({ err: error }, 'files that a crash left behind could not be looked for');
-  }
+  const sweep = sweepLeftFiles({
+    sql,
+    world,
+    envelopes: vault.envelopes,
+    documents: joinVaultFolder(vault.openedFolder, world.randomBytes),
+    onRemoved: (removed) => logger.warn({ removed }, 'files that a crash left behind are removed'),
+    onFault: (error) => logger.error({ err: error }, 'files that a crash left behind could not be looked for'),
+  });
+  keep('sweep', sweep, (running) => running.stop());
   const audit = startSelfAudit({
     ...AUDIT,
     sql,

@@ -130,7 +130,7 @@ export async function hear(
     outcomes.set(row.id, await decideRow(row));
   }
   for (const [i, command] of commands.entries()) {
-    const waits = more && (isBoundary(command) || command.type === 'FreezeForOutage');
+    const waits = more && isBoundary(command);
     if (answers[i] === undefined && !waits) answers[i] = await runMachine(command);
   }
   return { outcomes, fresh, machines: answers.map((a) => a ?? 'later'), windowKeys, verified };

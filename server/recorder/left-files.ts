@@ -13,7 +13,51 @@ import type { Submission } from './submission.ts';
 export const LEFT_FILE_AGE_MS = 3_600_000;
 
 type Folder = Pick<VaultFolder, 'list' | 'writtenAt' | 'discard'>;
-type Deps = { readonly sql: Sql; readonly world: Pick<World, 'now'> };
+type Deps = {
+  readonly sql: Sql;
+  readonly world: Pick<World, 'now'>;
+  /** Nothing more is removed once this is aborted. */
+  readonly signal?: AbortSignal;
+};
+
+/** The sweep of both folders, while the process goes about its work. */
+export type LeftFilesSweep = {
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+  /** Ends it; resolves when nothing more is removed. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Begins to remove what a crash left of envelopes and of opened documents.
+ *
+ * Shape: `onRemoved` is told how many, when there were any; `onFault` why it could not go on. Either ends it.
+ * Why:   nobody waits for it. A folder of many thousand files takes a while, and meanwhile there must be a leader.
+ */
+export function sweepLeftFiles(
+  deps: Omit<Deps, 'signal'> & {
+    readonly envelopes: Folder;
+    readonly documents: Folder;
+    onRemoved(removed: { readonly envelopes: number; readonly documents: number }): void;
+    onFault(error: unknown): void;
+  },
+): LeftFilesSweep {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  async function sweep(): Promise<void> {
+    const envelopes = await removeLeftEnvelopes({ ...deps, signal });
+    const documents = await removeLeftDocuments({ ...deps, signal });
+    if (envelopes + documents > 0) deps.onRemoved({ envelopes, documents });
+  }
+  const ended = sweep().catch(deps.onFault);
+  return {
+    ended,
+    stop() {
+      stopping.abort();
+      return ended;
+    },
+  };
+}
 
 /**
  * Removes every envelope that is no bid's, waits in no undecided submission, is no upload under way, and was last written so long ago; once, at start.
@@ -23,10 +67,11 @@ type Deps = { readonly sql: Sql; readonly world: Pick<World, 'now'> };
  * Why:     the platform gave no receipt for such a file, and its sender, who got no answer, lodges again.
  */
 export function removeLeftEnvelopes({ envelopes, ...deps }: Deps & { readonly envelopes: Folder }): Promise<number> {
+  // In the order in which a file gets its names: what goes on from one to the next in between is found under the next.
   return removeUnnamed(envelopes, deps, async (sql) => [
-    ...(await filesOfBids(sql)),
-    ...(await filesThatWait(sql)),
     ...(await uploadsUnderWay(sql)),
+    ...(await filesThatWait(sql)),
+    ...(await filesOfBids(sql)),
   ]);
 }
 
@@ -42,20 +87,27 @@ export function removeLeftDocuments({ documents, ...deps }: Deps & { readonly do
   return removeUnnamed(documents, deps, filesHandedOver);
 }
 
-/** Lists first and asks for names afterwards, so that what gets one meanwhile is seen. */
+/**
+ * Lists first and asks for names afterwards, so that what gets one meanwhile is seen.
+ *
+ * Why: how old is old is said before both. A process that hangs behind them and comes to itself hours later would else take what
+ *      was new, and has a name by then, for old and nameless.
+ */
 async function removeUnnamed(
   folder: Folder,
-  { sql, world }: Deps,
+  { sql, world, signal }: Deps,
   namesIn: (sql: Sql) => Promise<string[]>,
 ): Promise<number> {
+  const before = world.now() - LEFT_FILE_AGE_MS;
   const names = await folder.list();
   if (names.length === 0) return 0;
   const named = new Set(await namesIn(sql));
   let removed = 0;
   for (const name of names) {
+    if (signal?.aborted === true) break;
     if (named.has(name)) continue;
     const writtenAt = await folder.writtenAt(name);
-    if (writtenAt === null || world.now() - writtenAt < LEFT_FILE_AGE_MS) continue;
+    if (writtenAt === null || writtenAt > before) continue;
     await folder.discard(name);
     removed += 1;
   }

@@ -1,5 +1,5 @@
 /** What the clock and the platform ask of an opening, and which of it ends a stretch of time. */
-import { nextAlarm } from '../core/opening/alarms.ts';
+import { nextAlarm, runningUntil } from '../core/opening/alarms.ts';
 import type { CommandType, DecryptionFailure } from '../core/opening/commands.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
 import type { RefusalCode } from '../core/opening/refusals.ts';
@@ -48,15 +48,23 @@ const BOUNDARIES: ReadonlySet<string> = new Set([
   'CloseRemedy',
   'ReleaseQuotes',
   'TimeOutConfirmations',
+  'FreezeForOutage',
 ]);
 
 export function isBoundary({ type }: MachineCommand): boolean {
   return BOUNDARIES.has(type);
 }
 
-/** The instant at which this command's stretch of time ends; null while no such stretch is running. */
+/**
+ * The instant at which this command's stretch of time ends; null while no such stretch is running.
+ *
+ * Why: a long outage ends it as the clock would have, but by freezing it. What another process received in the outage and before
+ *      that instant counts; what it received afterwards finds the opening suspended, and is not late: nobody's time has run out
+ *      (domain §2, outages). Refused as late, an act would stand on the log against its bidder for the platform's fault.
+ */
 export function boundaryOf(state: OpeningState, command: MachineCommand): number | null {
   if (!isBoundary(command)) return null;
+  if (command.type === 'FreezeForOutage') return runningUntil(state);
   const alarm = nextAlarm(state);
   return alarm?.command === command.type ? alarm.at : null;
 }

@@ -155,16 +155,18 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   }
 
   async function recover(): Promise<void> {
+    const outageSince = await timekeeper.outage();
     const waiting = await sql<
       { openingId: string }[]
     >`SELECT DISTINCT opening_id AS "openingId" FROM intake WHERE NOT decided`;
     for (const { openingId } of waiting) {
       await prepareAnew(openingId);
       const keeper = keeperOf(openingId);
-      keeper.wake();
+      // In the same round: what was received after the end that the outage froze is not late.
+      if (outageSince !== null) await keeper.machine({ type: 'FreezeForOutage', outageSince });
+      else keeper.wake();
       await keeper.idle();
     }
-    const outageSince = await timekeeper.outage();
     const live = await sql<{ id: string }[]>`SELECT id FROM openings WHERE phase <> 'Archived'`;
     for (const { id } of live) {
       const keeper = keeperOf(id);

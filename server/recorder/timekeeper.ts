@@ -27,7 +27,12 @@ export type TimekeeperDeps = {
 export type Timekeeper = {
   /** Sets the opening's alarm anew after each change; none sounds before `begin`. */
   arm(openingId: string, state: OpeningState): void;
-  /** Since when nobody was alive before this start; null at the very first start or within the tolerance. */
+  /**
+   * Since when nobody was alive before this start; null at the very first start or within the tolerance.
+   *
+   * Why: whoever asks freezes what ran since then. Time goes on meanwhile: a gap that the start itself makes too long is found by
+   *      the first beat, which counts from here on, or from the last beat before the start when that was within the tolerance.
+   */
   outage(): Promise<number | null>;
   /** From here on alarms sound and the heart beats: only when what an outage interrupted is frozen. */
   begin(): void;
@@ -153,12 +158,14 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
     async outage() {
       const [last] = await sql<{ at: number }[]>`SELECT at FROM heartbeats WHERE process_id = ${HEARTBEAT}`;
       if (last === undefined) return null;
-      lastBeatAt = last.at;
-      return (await sql.begin((tx) => readClock(tx, world))) - last.at > deps.outageToleranceMs ? last.at : null;
+      const at = await sql.begin((tx) => readClock(tx, world));
+      const isLong = at - last.at > deps.outageToleranceMs;
+      lastBeatAt = isLong ? at : last.at;
+      return isLong ? last.at : null;
     },
     begin() {
       isOn = true;
-      lastBeatAt = Math.max(world.now(), lastBeatAt ?? 0);
+      lastBeatAt ??= world.now();
       for (const openingId of states.keys()) set(openingId, 0);
       void beatNow().catch(deps.onFault).finally(nextBeat);
     },

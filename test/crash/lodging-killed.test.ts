@@ -146,6 +146,8 @@ t.test(
     await server.kill();
     for (const name of await filesIn('finished')) await makeOld('finished', name);
     server = await begin();
+    // It is looked for beside everything else.
+    await until(async () => (await filesIn('finished')).length === named.length);
     t.strictSame((await filesIn('finished')).sort(), named.sort(), 'bids stay, however old');
   },
 );

@@ -6,7 +6,12 @@ import type { Json } from '../../server/core/log/canonical.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
-import { LEFT_FILE_AGE_MS, removeLeftDocuments, removeLeftEnvelopes } from '../../server/recorder/left-files.ts';
+import {
+  LEFT_FILE_AGE_MS,
+  removeLeftDocuments,
+  removeLeftEnvelopes,
+  sweepLeftFiles,
+} from '../../server/recorder/left-files.ts';
 import { openVaultFolder, type VaultFolder, writeAll } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
@@ -88,4 +93,56 @@ t.test('documents that a hand-over names stay; those of one that was cut off go'
   await lay(documents, old);
   await t.rejects(removeLeftDocuments({ sql, world, documents }), /three handed over by a manifest that is none/);
   t.equal((await readdir(finished)).length, 3, 'then nothing is removed');
+});
+
+t.test('what was new when the sweep began stays, however long it takes', async (t) => {
+  const { sql } = await testDb(t);
+  const { envelopes, finished } = await vault(t);
+  const young = await lay(envelopes, LEFT_FILE_AGE_MS - 1);
+  let at = NOW;
+  const hanging = {
+    ...envelopes,
+    // It hangs behind its look at the names, and comes to itself hours later.
+    writtenAt(name: string) {
+      at += 5 * LEFT_FILE_AGE_MS;
+      return envelopes.writtenAt(name);
+    },
+  };
+  t.equal(await removeLeftEnvelopes({ sql, world: { now: () => at }, envelopes: hanging }), 0);
+  t.strictSame(await readdir(finished), [young]);
+});
+
+t.test('both folders are swept beside the work, until it is stopped; what keeps it from it is told', async (t) => {
+  const { sql } = await testDb(t);
+  const [one, two] = [await vault(t), await vault(t)];
+  const old = 2 * LEFT_FILE_AGE_MS;
+  await lay(one.envelopes, old);
+  await lay(two.envelopes, old);
+  const told: unknown[] = [];
+  const sweep = (envelopes: VaultFolder) =>
+    sweepLeftFiles({
+      sql,
+      world,
+      envelopes,
+      documents: two.envelopes,
+      onRemoved: (removed) => told.push(removed),
+      onFault: (error) => told.push(error),
+    });
+  await sweep(one.envelopes).ended;
+  t.strictSame(told.splice(0), [{ envelopes: 1, documents: 1 }]);
+  for (const _ of [0, 1, 2]) await lay(one.envelopes, old);
+  let stop = async (): Promise<void> => undefined;
+  const stopping = sweep({
+    ...one.envelopes,
+    async discard(name: string) {
+      void stop();
+      await one.envelopes.discard(name);
+    },
+  });
+  stop = stopping.stop;
+  await stopping.ended;
+  t.strictSame(told.splice(0), [{ envelopes: 1, documents: 0 }]);
+  t.equal((await readdir(one.finished)).length, 2, 'what it was not at yet stays');
+  await sweep({ ...one.envelopes, list: () => Promise.reject(new Error('no folder')) }).ended;
+  t.match(told, [{ message: 'no folder' }]);
 });

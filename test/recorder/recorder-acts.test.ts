@@ -154,6 +154,41 @@ t.test(
   },
 );
 
+t.test('what came in an outage after the end that the outage froze is not late, and comes again', async (t) => {
+  const db = await testDb(t);
+  const hall = await testHall(t, db);
+  const before = await hall.start();
+  const { window } = await openWindow(hall, before);
+  await hall.pass(9_000);
+  const diedAt = hall.world.now();
+  const closesAt = window?.closesAt ?? 0;
+  await before.stop();
+  // Received by processes that do not decide, while nobody did.
+  const [inTime, late] = [decryption(0), decryption(1)];
+  await leave(db.sql, closesAt - 1, [inTime]);
+  await leave(db.sql, closesAt, [late]);
+  hall.world.advance(30 * MINUTE);
+  const after = await hall.start();
+  t.teardown(() => after.stop());
+  const outcomeOf = async ({ command }: Submission) => {
+    const [row] = await db.sql<{ outcome: string }[]>`SELECT outcome FROM commands WHERE command_id = ${command}`;
+    return JSON.parse(row?.outcome ?? '{}') as unknown;
+  };
+  t.match(await outcomeOf(inTime), { outcome: 'accepted' });
+  t.same(await outcomeOf(late), { outcome: 'refused', code: 'opening_is_suspended' });
+  t.match((await stateOf(after)).suspended, { cause: 'outage', since: diedAt });
+  await accepted(after.recorder.submit(submission('ResumeOpening', 'host', { reason: '恢复' })));
+  await accepted(after.recorder.submit(decryption(1)));
+  await until(
+    async () => (await stateOf(after)).bids.filter((b) => b.attempts[0]?.outcome === 'decrypted').length === 2,
+  );
+  const types = (await db.sql<{ bytes: Uint8Array }[]>`SELECT bytes FROM entries WHERE origin = ${ORIGIN}`).map(
+    ({ bytes }) => parseEntry(bytes).type,
+  );
+  t.notOk(types.includes('AttemptRefused'), 'nothing stands against anyone');
+  t.match(await verified(db.sql, after), { ok: true });
+});
+
 t.test('an outage across the deadline is not sealed by any alarm of the restart', async (t) => {
   const db = await testDb(t);
   const hall = await testHall(t, db);

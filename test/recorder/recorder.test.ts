@@ -181,6 +181,30 @@ t.test('a long outage freezes the window for everyone alike, dated from the last
   t.equal((resumed.window?.closesAt ?? 0) - hall.world.now(), remaining, 'the exact remainder');
 });
 
+t.test('an outage that only the start itself made too long is frozen as well', async (t) => {
+  const db = await testDb(t);
+  let startMs = 0;
+  const sql = new Proxy(db.sql, {
+    apply(target, self, args: unknown[]) {
+      // What it does while it starts takes this long.
+      if (Array.isArray(args[0]) && args[0].join('').includes('FROM openings WHERE phase')) hall.world.advance(startMs);
+      return Reflect.apply(target as unknown as (...args: unknown[]) => unknown, self, args);
+    },
+  });
+  const hall = await testHall(t, db, { sql });
+  const before = await hall.start();
+  await openWindow(hall, before);
+  await hall.pass(9_000);
+  const diedAt = hall.world.now();
+  await before.stop();
+  hall.world.advance(8_000);
+  startMs = 3_000;
+  const after = await hall.start();
+  t.teardown(() => after.stop());
+  await until(async () => (await stateOf(after)).suspended !== null);
+  t.match((await stateOf(after)).suspended, { cause: 'outage', since: diedAt });
+});
+
 t.test('what was durably received is decided by the next start', async (t) => {
   const hall = await testHall(t, await testDb(t));
   const before = await hall.start();
