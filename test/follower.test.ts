@@ -47,6 +47,8 @@ async function serve(port: number, changes: Record<string, string> = {}): Promis
     KAIBIAO_PORT: String(port),
     KAIBIAO_VAULT_WORKERS: '1',
     KAIBIAO_DATABASE_POOL: '5',
+    // Keys are made in this process as well, which may keep it from giving a sign of life for a while.
+    KAIBIAO_LEADER_LEASE_MS: '30000',
     KAIBIAO_REGISTER_BATCH_PERIOD_MS: '1000',
     KAIBIAO_REQUESTS_PER_MINUTE: '100000',
     ...changes,

@@ -1,5 +1,5 @@
 /** Chooses which of several processes on one database leads: the one whose session holds a lock, for as long as that session lives. */
-import { systemWorld } from '../world.ts';
+import { systemWorld, type World } from '../world.ts';
 import type { Database } from './connect.ts';
 import type { TransactionSql } from './driver.ts';
 import { beginTerm, type Leadership, readLeadership } from './leadership.ts';
@@ -24,8 +24,8 @@ export type Candidate = {
   readonly database: Pick<Database, 'sql' | 'alone' | 'name'>;
   /** After so long without a sign of life PostgreSQL ends the leader's session, and another may lead; ms. */
   readonly leaseMs: number;
-  /** How long an answer on the session is waited for before it counts as lost, ms. */
-  readonly answerLimitMs?: number;
+  /** Whose alarms it sets. */
+  readonly world?: Pick<World, 'after'>;
   /** A term that the next one must be later than. */
   lastTerm(): Promise<number>;
   /** Begins to lead. What it throws is told to `onFault`, or to whoever waits for `first`. */
@@ -56,7 +56,7 @@ export type Election = {
  *        transaction reads no table and writes none, for what it has read stays locked against every migration until it ends.
  */
 export function standForElection(candidate: Candidate): Election {
-  const { database, leaseMs, answerLimitMs = ANSWER_LIMIT_MS } = candidate;
+  const { database, leaseMs, world = systemWorld } = candidate;
   let reign: Reign | null = null;
   let seen: Leadership | null = null;
   let stopped = false;
@@ -75,7 +75,7 @@ export function standForElection(candidate: Candidate): Election {
 
   function pause(ms: number): Promise<void> {
     return new Promise((resume) => {
-      const cancel = systemWorld.after(ms, resume);
+      const cancel = world.after(ms, resume);
       wake = () => {
         cancel();
         resume();
@@ -168,9 +168,9 @@ export function standForElection(candidate: Candidate): Election {
     return {
       ask: (question) =>
         new Promise((resolve, reject) => {
-          const cancel = systemWorld.after(answerLimitMs, () => {
+          const cancel = world.after(ANSWER_LIMIT_MS, () => {
             giveUp();
-            reject(new Error(`the database said nothing for ${answerLimitMs} ms`));
+            reject(new Error(`the database said nothing for ${ANSWER_LIMIT_MS} ms`));
           });
           question(tx).then(resolve, reject).finally(cancel);
         }),
