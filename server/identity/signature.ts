@@ -46,10 +46,31 @@ const CA_CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 export const verifyCertificateSignature: VerifyCertificateSignature = ({ algorithm, spki, data, signature }) => {
   if (algorithm.oid === SM2_WITH_SM3) return verifySm2Certificate(algorithm, spki, data, signature);
   const scheme = algorithm.oid === RSASSA_PSS ? pssScheme(algorithm) : CERTIFICATE_SCHEMES[algorithm.oid];
-  const key = importKey(spki);
-  if (scheme === undefined || key === undefined || !isGoodKey(key, scheme.key, CA_CURVES)) return false;
-  return verify(scheme.hash, data, withPadding(key, scheme.saltLength), signature);
+  const key = issuerKey(spki);
+  if (scheme === undefined || key?.kind !== scheme.key) return false;
+  return verify(scheme.hash, data, withPadding(key.key, scheme.saltLength), signature);
 };
+
+/** Keys of issuers that are remembered: a CA's key comes with every certificate and list of it, and costs more to read than a check. */
+const ISSUER_KEYS_LIMIT = 256;
+type IssuerKey = { readonly key: KeyObject; readonly kind: 'rsa' | 'ec' };
+const issuerKeys = new Map<string, IssuerKey | undefined>();
+
+/** The key that a certificate's issuer signs with; undefined when it cannot be read or is too weak. The one asked for longest ago goes first. */
+function issuerKey(spki: Uint8Array): IssuerKey | undefined {
+  const name = Buffer.from(spki).toString('latin1');
+  let found = issuerKeys.get(name);
+  if (found === undefined && !issuerKeys.has(name)) {
+    const key = importKey(spki);
+    const kind = key && (['rsa', 'ec'] as const).find((each) => isGoodKey(key, each, CA_CURVES));
+    found = key && kind && { key, kind };
+  }
+  issuerKeys.delete(name);
+  issuerKeys.set(name, found);
+  const [longestAgo = name] = issuerKeys.keys();
+  if (issuerKeys.size > ISSUER_KEYS_LIMIT) issuerKeys.delete(longestAgo);
+  return found;
+}
 
 /** SM2 with SM3, whose parameters are absent or NULL; the signature in DER, the key on the curve of SM2 and no other. */
 function verifySm2Certificate(

@@ -1,6 +1,7 @@
 /** `npm run bench [name] [-- --json] [--small]`: measures, each bench in a process of its own; a table, then all figures as one JSON object. */
 import { spawn } from 'node:child_process';
 import { benchAppend } from './append.ts';
+import { benchChain } from './chain/chain.ts';
 import { benchDecrypt } from './decrypt/decrypt.ts';
 import { benchFanout } from './fanout/fanout.ts';
 import type { Figures } from './measure.ts';
@@ -10,6 +11,7 @@ import { benchVerify } from './verify/verify.ts';
 
 const BENCHES = {
   append: benchAppend,
+  chain: benchChain,
   decrypt: benchDecrypt,
   fanout: benchFanout,
   outside: benchOutside,

@@ -9,6 +9,7 @@ import { CREDIT_CODE_ALPHABET, creditCodeCheck } from '../../core/pki/credit-cod
 import { EXTENSION, KEY_USAGES, type KeyUsage } from '../../core/pki/extensions.ts';
 import { ATTRIBUTE } from '../../core/pki/names.ts';
 import { sm2PrivateKey } from '../../sm2.ts';
+import { type CrlRequest, type CrlSigner, makeCrl } from './crl.ts';
 
 const DAY_MS = 86_400_000;
 const ROOT_DAYS = 3650;
@@ -62,6 +63,13 @@ export type DemoCa = {
   issue(request: IssueRequest): Promise<Issued>;
   /** Issues a holder's two certificates, for keys of the CA's own kind. */
   issuePair(holder: Holder): Promise<Pair>;
+  /** A list of each of its two CAs; `revoked` those that the intermediate took back. Returns: DER. */
+  issueCrls(terms: CrlTerms): { readonly root: Uint8Array; readonly intermediate: Uint8Array };
+};
+
+/** What a pair of revocation lists says: from when and until when, under which number, and who is on it. */
+export type CrlTerms = Pick<CrlRequest, 'thisUpdateAt' | 'nextUpdateAt' | 'number'> & {
+  readonly revoked?: CrlRequest['entries'];
 };
 
 export type CertificateRequest = {
@@ -145,7 +153,16 @@ export async function createDemoCa({
     return { holder, signing, encryption };
   }
 
-  return { rootPem, intermediatePem, issue, issuePair };
+  function issueCrls({ revoked = [], ...dates }: CrlTerms): ReturnType<DemoCa['issueCrls']> {
+    const list = (issuer: readonly NamePart[], issuerKey: KeyObject, entries: CrlRequest['entries']) => {
+      const keyId = new Uint8Array(Buffer.from(keyIdentifier(createPublicKey(issuerKey)), 'latin1'));
+      const name = new Uint8Array(derOf(distinguishedName(issuer)));
+      return makeCrl({ ...dates, entries, issuer: name, signer: crlSigner(issuerKey), keyId });
+    };
+    return { root: list(rootName, rootKey, []), intermediate: list(intermediateName, intermediateKey, revoked) };
+  }
+
+  return { rootPem, intermediatePem, issue, issuePair, issueCrls };
 }
 
 /** A fresh private key. */
@@ -192,7 +209,7 @@ export function makeCertificate(request: CertificateRequest): string {
 }
 
 /** The signature in the form certificates carry it: DER for the curves. */
-function signBy(key: KeyObject, body: Buffer): Buffer {
+function signBy(key: KeyObject, body: Uint8Array): Buffer {
   const sm2 = sm2PrivateKey(key);
   return sm2 === undefined ? sign('sha256', body, key) : Buffer.from(writeSm2Signature(sm2.sign(body)));
 }
@@ -278,6 +295,12 @@ function serialOf(publicKey: KeyObject): string {
 function keyIdentifier(publicKey: KeyObject): string {
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(spki).digest().subarray(0, 20).toString('latin1');
+}
+
+/** How this key signs lists. */
+export function crlSigner(key: KeyObject): CrlSigner {
+  const algorithm = new Uint8Array(derOf(signatureAlgorithm(key)));
+  return { algorithm, sign: (body) => new Uint8Array(signBy(key, body)) };
 }
 
 function signatureAlgorithm(key: KeyObject): forge.asn1.Asn1 {

@@ -4,6 +4,7 @@ import { type Algorithm, readAlgorithm } from './certificate.ts';
 import {
   CertificateError,
   type Der,
+  type DerHead,
   derBitBytes,
   derChildren,
   derCount,
@@ -13,6 +14,7 @@ import {
   expectTag,
   readDer,
   readDerAs,
+  readHead,
   TAG,
 } from './der.ts';
 import { type IssuingPoint, readIssuingPoint } from './distribution-point.ts';
@@ -181,54 +183,80 @@ type Entries = {
  * Reads the entries, one after another.
  *
  * Why: an entry without certificateIssuer belongs to the issuer of the one before it (RFC 5280 §5.3.3), so the order
- *      counts. Of two entries for one certificate the first that revokes it stays. The instant is read once for a run
- *      of entries of the same second, for a list that a CA made at once has long ones.
+ *      counts. Of two entries for one certificate the first that revokes it stays. A CA's list has tens of thousands of
+ *      entries, all alike: places in the bytes are kept instead of an object for each element.
  */
 function readEntries(list: Der | undefined, issuer: Name): Entries {
   const entries = new Map<string, Map<string, Revocation>>();
   let current = new Map<string, Revocation>();
   entries.set(issuer.key, current);
   let [count, hasExtensions, namesIssuers, hasUnknownCritical] = [0, false, false, false];
+  const bytes = list?.content ?? new Uint8Array();
   const readTime = timesRemembered();
-  for (const element of list === undefined ? [] : derChildren(list)) {
-    const [serial, date, extensionList, ...rest] = derChildren(expectTag(element, TAG.sequence));
-    if (!isTime(date) || rest.length > 0)
+  const head: DerHead = { tag: 0, contentStart: 0, end: 0 };
+  const expect = (start: number, limit: number, ...tags: number[]): void => {
+    readHead(bytes, start, limit, head);
+    if (!tags.includes(head.tag))
       throw new CertificateError('crl_structure', 'an entry is a serial, a date and its extensions');
-    count += 1;
+  };
+  for (let at = 0; at < bytes.length; ) {
+    expect(at, bytes.length, TAG.sequence);
+    const end = head.end;
+    expect(head.contentStart, end, TAG.integer);
+    const serial = serialHex(bytes.subarray(head.contentStart, head.end));
+    const dateAt = head.end;
+    expect(dateAt, end, TAG.utcTime, TAG.generalizedTime);
+    const revokedAt = readTime(bytes.subarray(dateAt, head.end));
     let reason: RevocationReason = 'unspecified';
-    if (extensionList !== undefined) {
+    if (head.end < end) {
       hasExtensions = true;
-      for (const { oid, critical, value } of readExtensions(extensionList)) {
-        if (oid === CRL_EXTENSION.reason) reason = readReason(value);
-        else if (oid === CRL_EXTENSION.certificateIssuer) {
-          namesIssuers = true;
-          const key = readCertificateIssuer(value).key;
-          current = entries.get(key) ?? new Map<string, Revocation>();
-          entries.set(key, current);
-        } else if (critical && !KNOWN_IN_ENTRY.includes(oid)) hasUnknownCritical = true;
-      }
+      const extensions = bytes.subarray(head.end, end);
+      const plain = plainReason(extensions);
+      if (plain !== undefined) reason = readReason(plain);
+      else
+        for (const { oid, critical, value } of readExtensions(readDer(extensions))) {
+          if (oid === CRL_EXTENSION.reason) reason = readReason(value);
+          else if (oid === CRL_EXTENSION.certificateIssuer) {
+            namesIssuers = true;
+            const { key } = readCertificateIssuer(value);
+            current = entries.get(key) ?? new Map<string, Revocation>();
+            entries.set(key, current);
+          } else if (critical && !KNOWN_IN_ENTRY.includes(oid)) hasUnknownCritical = true;
+        }
     }
-    const hex = serialHex(expectTag(serial, TAG.integer));
-    const before = current.get(hex);
-    if (before === undefined || before.reason === 'removeFromCRL')
-      current.set(hex, { reason, revokedAt: readTime(date) });
+    const before = current.get(serial);
+    if (before === undefined || before.reason === 'removeFromCRL') current.set(serial, { reason, revokedAt });
+    count += 1;
+    at = end;
   }
   return { entries, count, hasExtensions, namesIssuers, hasUnknownCritical };
 }
 
+/** A list of one extension, a reason that is not critical: what nearly every entry has, and nothing else. */
+const PLAIN_REASON = Uint8Array.of(0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04, 0x03);
+const PLAIN_REASON_BYTES = 14;
+
+/** The value of that extension, without going through the list; undefined when the list is any other. */
+function plainReason(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length !== PLAIN_REASON_BYTES) return undefined;
+  for (let i = 0; i < PLAIN_REASON.length; i++) if (bytes[i] !== PLAIN_REASON[i]) return undefined;
+  return bytes.subarray(PLAIN_REASON.length);
+}
+
 /** As certificate.ts writes a serial; of an integer that is not minimal nothing good comes, but no certificate has it. */
-function serialHex({ content }: Der): string {
+function serialHex(content: Uint8Array): string {
   if (content.length === 0) throw new CertificateError('der_value', 'an integer has a byte at least');
   return toHex(content);
 }
 
-function timesRemembered(): (element: Der) => number {
-  let last: Der | undefined;
+/** Reads a time, the same bytes as the ones before without reading them: a list that a CA made at once has long runs of them. */
+function timesRemembered(): (bytes: Uint8Array) => number {
+  let last: Uint8Array = new Uint8Array();
   let instant = 0;
-  return (element) => {
-    if (last === undefined || last.tag !== element.tag || !sameBytes(last.content, element.content)) {
-      last = element;
-      instant = derTime(element);
+  return (bytes) => {
+    if (!sameBytes(last, bytes)) {
+      instant = derTime(readDer(bytes));
+      last = bytes;
     }
     return instant;
   };

@@ -98,10 +98,24 @@ export function derChildren(element: Der): Der[] {
 }
 
 function readElement(bytes: Uint8Array, start: number): Der {
-  const tag = bytes[start];
-  const first = bytes[start + 1];
-  if (tag === undefined || first === undefined)
-    throw new CertificateError('der_truncated', 'no room for tag and length');
+  const head: DerHead = { tag: 0, contentStart: 0, end: 0 };
+  readHead(bytes, start, bytes.length, head);
+  return { tag: head.tag, full: bytes.subarray(start, head.end), content: bytes.subarray(head.contentStart, head.end) };
+}
+
+/** Where an element's content begins and ends. */
+export type DerHead = { tag: number; contentStart: number; end: number };
+
+/**
+ * Reads tag and length of the element at `start`, which must end at `limit` or before, into `head`.
+ *
+ * Throws: CertificateError der_truncated | der_length | der_tag.
+ * Why:    into what is handed in: who walks over a hundred thousand elements makes no object of each.
+ */
+export function readHead(bytes: Uint8Array, start: number, limit: number, head: DerHead): void {
+  if (start + 2 > limit) throw new CertificateError('der_truncated', 'no room for tag and length');
+  const tag = bytes[start] as number;
+  const first = bytes[start + 1] as number;
   if ((tag & 0x1f) === 0x1f) throw new CertificateError('der_tag', 'tags above 30 have no place in a certificate');
   let length = first;
   let contentStart = start + 2;
@@ -109,18 +123,16 @@ function readElement(bytes: Uint8Array, start: number): Der {
     const count = first & 0x7f;
     if (count === 0) throw new CertificateError('der_length', 'indefinite length is BER, not DER');
     if (count > 4) throw new CertificateError('der_length', 'length of more than four bytes');
+    if (contentStart + count > limit) throw new CertificateError('der_truncated', 'length is cut off');
     length = 0;
-    for (let i = 0; i < count; i++) {
-      const byte = bytes[contentStart + i];
-      if (byte === undefined) throw new CertificateError('der_truncated', 'length is cut off');
-      length = length * 256 + byte;
-    }
+    for (let i = 0; i < count; i++) length = length * 256 + (bytes[contentStart + i] as number);
     if (length < 0x80 || bytes[contentStart] === 0) throw new CertificateError('der_length', 'length is not minimal');
     contentStart += count;
   }
-  const end = contentStart + length;
-  if (end > bytes.length) throw new CertificateError('der_truncated', 'content is cut off');
-  return { tag, full: bytes.subarray(start, end), content: bytes.subarray(contentStart, end) };
+  if (contentStart + length > limit) throw new CertificateError('der_truncated', 'content is cut off');
+  head.tag = tag;
+  head.contentStart = contentStart;
+  head.end = contentStart + length;
 }
 
 /** BOOLEAN: in DER true is 0xff and nothing else. */

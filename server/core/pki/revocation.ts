@@ -142,9 +142,12 @@ function askCrl(crl: Crl, asked: CrlQuestion): Asked {
   if (isStale && !isForGood(entry)) return { unknown: 'crl_stale' };
   if (!isSignedByTrusted(crl, asked)) return { unknown: 'crl_signer' };
   if (isStale) return { revocation: entry, crls: [crl] };
-  const delta = context.crls.find((candidate) => isDeltaOf(candidate, crl, context.at));
-  if (delta === undefined || !isSignedByTrusted(delta, asked)) return { revocation: inForce(entry), crls: [crl] };
-  return { revocation: inForce(lookUp(delta) ?? entry), crls: [crl, delta] };
+  const delta = context.crls.find(
+    (candidate) => isDeltaOf(candidate, crl, context.at) && isSignedByTrusted(candidate, asked),
+  );
+  return delta === undefined
+    ? { revocation: inForce(entry), crls: [crl] }
+    : { revocation: inForce(lookUp(delta) ?? entry), crls: [crl, delta] };
 }
 
 function isFresh({ nextUpdateAt }: Crl, at: number): boolean {
