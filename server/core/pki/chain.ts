@@ -1,10 +1,11 @@
 /** Whether a certificate is trusted for a purpose at an instant: the front of this room; pure, hash and signature checks are handed in. */
 import { type AlgorithmPolicy, STRICT_ALGORITHMS } from './algorithms.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
-import { type Crl, parseCrl } from './crl.ts';
+import { type Crl, parseCrl, type Revocation } from './crl.ts';
 import { CertificateError } from './der.ts';
 import type { KeyUsage } from './extensions.ts';
 import { NAME_COMPARISON_LIMIT, type NameBudget } from './name-constraints.ts';
+import { askOcsp, type Digest, OCSP_REASONS, type OcspReason, type OcspResponse, parseOcspResponse } from './ocsp.ts';
 import { checkPath } from './path.ts';
 import type { PolicyTerms } from './policy.ts';
 import {
@@ -55,6 +56,18 @@ export type ChainReason = (typeof CHAIN_REASONS)[number];
  */
 export type RevocationMode = 'required' | 'when_known' | 'ignored';
 
+/** The state of one certificate: what the lists say, or where they say nothing the OCSP response that did. */
+export type CertificateStatus =
+  | RevocationStatus
+  | { readonly status: 'good'; readonly crls: readonly []; readonly ocsp: OcspResponse }
+  | {
+      readonly status: 'revoked';
+      readonly revocation: Revocation;
+      readonly crls: readonly [];
+      readonly ocsp: OcspResponse;
+    }
+  | { readonly status: 'unknown'; readonly reason: OcspReason };
+
 export type ChainResult =
   | {
       readonly ok: true;
@@ -63,16 +76,16 @@ export type ChainResult =
       /** Policies under which the path holds; 2.5.29.32.0 stands for any. */
       readonly policies: readonly string[];
       /** The state of each certificate of the path but the anchor, in its order; empty when revocation is ignored. */
-      readonly revocation: readonly RevocationStatus[];
+      readonly revocation: readonly CertificateStatus[];
     }
   | { readonly ok: false; readonly undetermined: false; readonly reason: ChainReason }
   /** Neither good nor refused: a path that holds, and no saying whether something on it was revoked. */
   | {
       readonly ok: false;
       readonly undetermined: true;
-      readonly reason: UnknownReason;
+      readonly reason: UnknownReason | OcspReason;
       readonly path: readonly Certificate[];
-      readonly revocation: readonly RevocationStatus[];
+      readonly revocation: readonly CertificateStatus[];
     };
 
 export type ChainQuestion = PolicyTerms & {
@@ -83,6 +96,12 @@ export type ChainQuestion = PolicyTerms & {
   readonly anchors: readonly (Uint8Array | Certificate)[];
   /** Of any issuers, full and delta, in any order; a list that is asked often is best handed in parsed. */
   readonly crls?: readonly (Uint8Array | Crl)[];
+  /** OCSP responses, and what they are read with; `nonce` what was sent with the question, when it was. */
+  readonly ocsp?: {
+    readonly responses: readonly (Uint8Array | OcspResponse)[];
+    readonly digest: Digest;
+    readonly nonce?: Uint8Array;
+  };
   /** `required` when absent. */
   readonly revocation?: RevocationMode;
   /** Instant, ms. */
@@ -167,7 +186,7 @@ type Judge = {
   readonly search: Search;
   readonly terms: Parameters<typeof checkPath>[1];
   /** Leaf first, the anchor left out. */
-  revocationOfPath(path: readonly Certificate[]): RevocationStatus[];
+  revocationOfPath(path: readonly Certificate[]): CertificateStatus[];
 };
 
 /** What judges the paths of one question: the search with its bounds, and the CRLs, whose signers need paths themselves. */
@@ -203,23 +222,53 @@ function createJudge(question: ChainQuestion): Judge {
       return path !== undefined;
     },
   };
-  const revocationOfPath = (path: readonly Certificate[]): RevocationStatus[] =>
+  const responses = mode === 'ignored' ? [] : readAll(question.ocsp?.responses ?? [], parseOcspResponse);
+  const statusOf = (certificate: Certificate, above: readonly Certificate[]): CertificateStatus => {
+    const listed = revocationOf(certificate, above, context);
+    const [issuer] = above;
+    const { ocsp } = question;
+    if (listed.status === 'revoked' || issuer === undefined || ocsp === undefined) return listed;
+    const isNotRevoked = (responder: Certificate) =>
+      verdictOf([revocationOf(responder, above, context)], mode) === 'good';
+    const terms = { certificate, issuer, at, search, isNotRevoked, ...ocsp };
+    const answers = responses.map((response) => ({ ocsp: response, answer: askOcsp(response, terms) }));
+    return withOcsp(listed, answers);
+  };
+  const revocationOfPath = (path: readonly Certificate[]): CertificateStatus[] =>
     mode === 'ignored'
       ? []
-      : path.slice(0, -1).map((certificate, index) => revocationOf(certificate, path.slice(index + 1), context));
+      : path.slice(0, -1).map((certificate, index) => statusOf(certificate, path.slice(index + 1)));
   return { search, terms: { at, policies: question, names }, revocationOfPath };
+}
+
+/** What lists that do not condemn and responses come to: one that condemns counts, and one that acquits where the lists do not know. */
+function withOcsp(
+  listed: RevocationStatus,
+  answers: readonly { readonly ocsp: OcspResponse; readonly answer: ReturnType<typeof askOcsp> }[],
+): CertificateStatus {
+  let good: OcspResponse | undefined;
+  let reason: OcspReason = 'ocsp_other';
+  for (const { ocsp, answer } of answers) {
+    if ('unknown' in answer) {
+      if (OCSP_REASONS.indexOf(answer.unknown) > OCSP_REASONS.indexOf(reason)) reason = answer.unknown;
+    } else if (answer.state === 'good') good ??= ocsp;
+    else return { status: 'revoked', revocation: answer.state, crls: [], ocsp };
+  }
+  if (listed.status !== 'unknown') return listed;
+  if (good !== undefined) return { status: 'good', crls: [], ocsp: good };
+  return listed.reason === 'no_crl' && reason !== 'ocsp_other' ? { status: 'unknown', reason } : listed;
 }
 
 /** What the states of a path's certificates, leaf first, come to. */
 function verdictOf(
-  revocation: readonly RevocationStatus[],
+  revocation: readonly CertificateStatus[],
   mode: RevocationMode,
-): 'good' | 'revoked' | 'issuer_revoked' | UnknownReason {
+): 'good' | 'revoked' | 'issuer_revoked' | UnknownReason | OcspReason {
   if (revocation.slice(1).some(({ status }) => status === 'revoked')) return 'issuer_revoked';
   if (revocation[0]?.status === 'revoked') return 'revoked';
   const unknown = revocation.flatMap((each) => (each.status === 'unknown' ? [each.reason] : []));
   const open = mode === 'when_known' ? unknown.filter((reason) => reason !== 'no_crl') : unknown;
-  return UNKNOWN_REASONS.findLast((reason) => open.includes(reason)) ?? 'good';
+  return [...OCSP_REASONS, ...UNKNOWN_REASONS].findLast((reason) => open.includes(reason)) ?? 'good';
 }
 
 function readOrNothing<T>(given: Uint8Array | T, parse: (der: Uint8Array) => T): T | undefined {
