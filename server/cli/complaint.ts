@@ -6,9 +6,9 @@ import type { Words } from '../core/log/words.ts';
 import { CorruptLogError } from '../core/opening/corrupt-log.ts';
 import { sayContentProblem, sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
-import { ApiError } from './client/api.ts';
 import { HeadError } from './client/head.ts';
 import { KeyAgentError } from './client/key-agent.ts';
+import { ApiError } from './client/transport.ts';
 import { PERSON_ERRORS, PersonError } from './person/person-error.ts';
 import { SEAL_ERRORS, SealError } from './seal/seal-error.ts';
 

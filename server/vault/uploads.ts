@@ -24,7 +24,7 @@ import {
 import { readChunks, type VaultFolder, writeAll } from './vault-folder.ts';
 
 /** After so many bytes what came is made durable, and a crash costs no more than them. */
-export const DURABLE_EVERY_BYTES = 33_554_432;
+export const DURABLE_EVERY_BYTES = 8_388_608;
 /** How long a request that went silent keeps others from its upload, ms: a bidder whose line was cut comes back sooner than its socket is known dead. */
 export const HOLD_MS = 15_000;
 /** Uploads that one bidder may have under way in one opening: its bid, and the one that replaces it. */

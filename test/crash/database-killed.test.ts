@@ -1,6 +1,7 @@
 /** The server outlives its database: connections cut at COMMIT, backends terminated, PostgreSQL killed with SIGKILL under load and started again. */
 import { join } from 'node:path';
-import { ApiError, type CommandAnswer } from '../../server/cli/client/api.ts';
+import type { CommandAnswer } from '../../server/cli/client/api.ts';
+import { ApiError } from '../../server/cli/client/transport.ts';
 import { createOpening, headSeen } from '../../server/cli/person/act.ts';
 import type { Person } from '../../server/cli/person/person.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiError } from '../../server/cli/client/api.ts';
+import { ApiError } from '../../server/cli/client/transport.ts';
 import { act } from '../../server/cli/person/act.ts';
 import { checkIn } from '../../server/cli/person/check-in.ts';
 import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';

@@ -74,8 +74,8 @@ function halfway(person: Person): Person {
   let isFirst = true;
   const { api } = person;
   const sendBid: typeof api.sendBid = (openingId, bid) => {
-    const open = (): ReadableStream<Uint8Array> => {
-      const whole = bid.open();
+    const open = (from: number, to: number): ReadableStream<Uint8Array> => {
+      const whole = bid.open(from, to);
       if (!isFirst) return whole;
       isFirst = false;
       let left = Math.floor(bid.sizeBytes / 2);

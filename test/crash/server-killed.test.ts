@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiError, type CommandAnswer } from '../../server/cli/client/api.ts';
+import type { CommandAnswer } from '../../server/cli/client/api.ts';
+import { ApiError } from '../../server/cli/client/transport.ts';
 import { act, headSeen } from '../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';

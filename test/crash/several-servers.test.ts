@@ -1,7 +1,7 @@
 /** Two real servers on one database and one folder behind a real front: the leader is killed, stopped in order and made to hang, the database is restarted, and nothing acknowledged is lost, nothing sounds twice, no viewer misses an entry. */
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { ApiError } from '../../server/cli/client/api.ts';
+import { ApiError } from '../../server/cli/client/transport.ts';
 import { act, createOpening, headSeen } from '../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';

@@ -8,7 +8,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CompactEncrypt } from 'jose';
-import { ApiError } from '../../server/cli/client/api.ts';
+import { ApiError } from '../../server/cli/client/transport.ts';
 import { exportLog } from '../../server/cli/export-log.ts';
 import { act, createOpening, headSeen } from '../../server/cli/person/act.ts';
 import { checkIn } from '../../server/cli/person/check-in.ts';

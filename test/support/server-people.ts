@@ -38,8 +38,8 @@ export type Town = {
   enterOperator(url: string, by?: typeof fetch): Promise<Person>;
   /** A bidder with fresh keys, logged in. */
   enterBidder(url: string, index: number, name?: string, by?: typeof fetch): Promise<Bidder>;
-  /** Seals a bid for LOT. Returns: the envelope's path, and the key that opens it. */
-  seal(bidder: Bidder, amount: string): Promise<Sealed>;
+  /** Seals a bid for LOT, with so many bytes of drawings. Returns: the envelope's path, and the key that opens it. */
+  seal(bidder: Bidder, amount: string, drawingBytes?: number): Promise<Sealed>;
 };
 
 /** A town below a folder of its own. */
@@ -90,7 +90,7 @@ export async function makeTown(folder: string): Promise<Town> {
       ]);
       return { person: await enter(url, `bidder-${index}`, keys, by), holder, keys };
     },
-    async seal({ person, holder }, amount) {
+    async seal({ person, holder }, amount, drawingBytes = 0) {
       const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', systemWorld.now());
       const envelope = join(folder, `${person.creditCode}-${amount}.p7m`);
       const drawn: Uint8Array[] = [];
@@ -108,6 +108,7 @@ export async function makeTown(folder: string): Promise<Town> {
         },
         documents: [
           { name: '技术标.txt', bytes: new TextEncoder().encode(`施工组织设计，报价${amount}元\n`.repeat(300)) },
+          ...(drawingBytes === 0 ? [] : [{ name: '图纸.bin', bytes: systemWorld.randomBytes(drawingBytes) }]),
         ],
         toolFacts: { v: 1 },
         certificate: certificate.der,

@@ -18,16 +18,8 @@ import {
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../core/pki/subject.ts';
 import { sha256 } from '../../hash.ts';
 import type { World } from '../../world.ts';
-import {
-  type Api,
-  ApiError,
-  type Authorise,
-  askChallenge,
-  createApi,
-  sendLogin,
-  sendRenewal,
-  type Transport,
-} from './api.ts';
+import { type Api, askChallenge, createApi, sendLogin, sendRenewal } from './api.ts';
+import { ApiError, type Authorise, type Transport } from './transport.ts';
 
 /** A token this close to its end is renewed before it is used. */
 const RENEW_BEFORE_MS = 60_000;

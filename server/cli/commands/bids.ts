@@ -1,11 +1,12 @@
 /** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
-import { ApiError } from '../client/api.ts';
+import { ApiError } from '../client/transport.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { proveRegistered, type RegisteredAct } from '../person/ledger.ts';
 import { lodge, readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';
 import { withdraw } from '../person/withdraw.ts';
+import { showProgress } from '../progress.ts';
 import { enter, parsePerson } from './options.ts';
 
 /** A batch is taken every ten seconds by default, every minute at most. */
@@ -18,7 +19,9 @@ export async function lodgeBid(argv: readonly string[], io: Io): Promise<number>
   const { values, positionals } = parsePerson(argv, ['opening', 'envelope'], { replace });
   const [openingId = '', envelope = ''] = positionals;
   const person = await enter(values, io);
-  const { bid, receipt } = await lodge(person, openingId, { envelope, replace: values.replace });
+  const shown = showProgress(io);
+  const request = { envelope, replace: values.replace, progress: shown.at };
+  const { bid, receipt } = await lodge(person, openingId, request).finally(shown.end);
   io.out(`${receipt.act} ${bid.bidId}, received ${receipt.receivedAt}`);
   io.out(`  receipt kept in ${person.folder.path} · 回执已留存`);
   return EXIT.done;
@@ -38,6 +41,7 @@ export async function checkReceipts(argv: readonly string[], io: Io): Promise<nu
   const { values, positionals } = parsePerson(argv, ['opening'], {});
   const [openingId = ''] = positionals;
   const person = await enter(values, io);
+  await sayUploads(person, openingId, io);
   const standing = await readStanding(person, openingId);
   if (standing === null) {
     io.out('No bid stands by what is kept here · 此处未留存有效投标。');
@@ -49,6 +53,16 @@ export async function checkReceipts(argv: readonly string[], io: Io): Promise<nu
   const act = await provePatiently(person, openingId, bid.actId);
   io.out(`  ${act.type} of ${act.at} stands in the ledger · 已写入总账`);
   return EXIT.done;
+}
+
+/** Tells of uploads that did not become a bid, how far they came and how they ended. */
+async function sayUploads(person: Person, openingId: string, io: Io): Promise<void> {
+  const { uploads } = await person.api.readUploads(openingId);
+  for (const { bidId, state, receivedBytes, sizeBytes, zh, en } of uploads) {
+    if (state === 'lodged') continue;
+    io.out(`upload of ${bidId}: ${state}, ${receivedBytes} of ${sizeBytes} bytes`);
+    if (zh !== null) io.out(`  ${en} · ${zh}`);
+  }
 }
 
 async function provePatiently(person: Person, openingId: string, actId: string): Promise<RegisteredAct> {

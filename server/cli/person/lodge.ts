@@ -11,8 +11,9 @@ import type { OpeningList } from '../../core/seal/opening-list.ts';
 import type { ReceiptPayload } from '../../core/seal/receipt.ts';
 import { payloadSha256 } from '../../core/seal/statement.ts';
 import { sha256 } from '../../hash.ts';
-import { ApiError } from '../client/api.ts';
 import { type AgentCertificate, KeyAgentError, pickCertificate } from '../client/key-agent.ts';
+import { ApiError } from '../client/transport.ts';
+import { countBytes, type Progress } from '../progress.ts';
 import { adoptEnvelope, type BidPromises } from '../seal/adopt.ts';
 import { type OpeningTerms, signLodgement } from '../seal/lodge-statement.ts';
 import { openingCertificateOf } from './holding.ts';
@@ -22,6 +23,15 @@ import type { KeptBid } from './person-folder.ts';
 import { readOpening } from './read-opening.ts';
 import { openBidReceipt } from './receipt.ts';
 
+/** Refusals after which the same statement may still be lodged. */
+const PASSING: readonly string[] = [
+  'command_id_reused',
+  'upload_broken',
+  'upload_offset_differs',
+  'upload_incomplete',
+  'no_such_upload',
+];
+
 export type LodgeRequest = {
   /** Path of the sealed envelope, whoever made it. */
   readonly envelope: string;
@@ -29,6 +39,8 @@ export type LodgeRequest = {
   readonly replace?: boolean;
   /** Which encryption certificate it is sealed to, when the person has several. */
   readonly certSha256?: string;
+  /** Told how far opening and sending are. */
+  readonly progress?: Progress;
 };
 
 /** A lodged bid with the receipt that proves it. */
@@ -49,12 +61,14 @@ export type Lodged = {
  */
 export async function lodge(person: Person, openingId: string, request: LodgeRequest): Promise<Lodged> {
   const path = resolve(request.envelope);
-  const settled = await settle(person, openingId);
+  const settled = await settle(person, openingId, request.progress);
   const { terms, state } = await readOpening(person, openingId);
   const certificate = await certificateFor(person, request.certSha256);
   const unwrap = await person.keys.unwrapper(certificate.certSha256);
   const { der } = certificate.certificate;
-  const { promises, openingList } = await adoptEnvelope(path, der, unwrap, openingCertificateOf(state));
+  const { promises, openingList } = await adoptEnvelope(path, der, unwrap, openingCertificateOf(state), (done, all) =>
+    request.progress?.('open', done, all),
+  );
   checkList(person, terms, openingList);
   if (settled !== null && settled.payload.envelopeSha256 === promises.envelopeSha256) return settled;
   const standing = await person.folder.standing(openingId);
@@ -62,7 +76,7 @@ export async function lodge(person: Person, openingId: string, request: LodgeReq
 
   await person.api.registerEncryptionCertificate(certificate.x5c);
   const bid = await signBid(person, terms, promises, standing, path);
-  return send(person, bid);
+  return send(person, bid, request.progress);
 }
 
 /** The bid that stands by what this person keeps, or null. Throws: PersonError receipt_…; nothing is asked of the platform. */
@@ -75,7 +89,7 @@ export async function readStanding(person: Person, openingId: string): Promise<L
 }
 
 /** Sends again what was signed and never answered. Returns: it, when it was the last thing lodged. */
-async function settle(person: Person, openingId: string): Promise<Lodged | null> {
+async function settle(person: Person, openingId: string, progress: Progress | undefined): Promise<Lodged | null> {
   const unanswered = (await person.folder.bids(openingId)).filter(({ receipt }) => receipt === null);
   let lodged: Lodged | null = null;
   for (const bid of unanswered) {
@@ -83,7 +97,7 @@ async function settle(person: Person, openingId: string): Promise<Lodged | null>
       throw new PersonError('lodgement_unsettled', bid.envelope);
     });
     try {
-      lodged = await send(person, bid);
+      lodged = await send(person, bid, progress);
     } catch (error) {
       // Refused: it was never lodged, and `send` has let go of it.
       if (!(error instanceof ApiError) || !isFinal(error)) throw error;
@@ -123,11 +137,15 @@ async function signBid(
   return bid;
 }
 
-async function send(person: Person, bid: KeptBid): Promise<Lodged> {
+async function send(person: Person, bid: KeptBid, progress: Progress | undefined): Promise<Lodged> {
   const { folder, api } = person;
   const { openingId } = payloadOf(bid.statement);
   const { size: sizeBytes } = await stat(bid.envelope);
-  const open = () => Readable.toWeb(createReadStream(bid.envelope)) as ReadableStream<Uint8Array>;
+  const open = (from: number, to: number): ReadableStream<Uint8Array> => {
+    const bytes = createReadStream(bid.envelope, { start: from, end: to - 1 });
+    const told = countBytes(bytes, (done) => progress?.('send', from + done, sizeBytes));
+    return Readable.toWeb(Readable.from(told, { objectMode: false })) as ReadableStream<Uint8Array>;
+  };
   let answer: Awaited<ReturnType<typeof api.sendBid>>;
   try {
     answer = await api.sendBid(openingId, { statement: bid.statement, sizeBytes, open });
@@ -149,7 +167,7 @@ async function send(person: Person, bid: KeptBid): Promise<Lodged> {
 
 /** A refusal of the platform, after which this very statement cannot stand; anything else may pass. */
 function isFinal({ status, code }: ApiError): boolean {
-  return [400, 403, 404, 409, 413, 422].includes(status) && code !== 'command_id_reused' && code !== 'upload_broken';
+  return code === 'upload_withdrawn' || ([400, 403, 404, 409, 413, 422].includes(status) && !PASSING.includes(code));
 }
 
 async function checkReceipt(person: Person, bid: KeptBid, text: string): Promise<Lodged> {

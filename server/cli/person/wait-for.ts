@@ -2,7 +2,7 @@
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
 import type { World } from '../../world.ts';
-import { ApiError } from '../client/api.ts';
+import { ApiError } from '../client/transport.ts';
 import { followLive } from './live-client.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

@@ -1,15 +1,8 @@
 /** The person's session against the server's own identity code: what the one signs the other takes, whatever the network does between. */
 
-import {
-  type Api,
-  ApiError,
-  askChallenge,
-  BID_MEDIA_TYPE,
-  createApi,
-  TRY_LIMIT,
-  type Transport,
-} from '../../../server/cli/client/api.ts';
+import { type Api, askChallenge, BID_MEDIA_TYPE, createApi } from '../../../server/cli/client/api.ts';
 import { logIn, type Session } from '../../../server/cli/client/session.ts';
+import { ApiError, TRY_LIMIT, type Transport } from '../../../server/cli/client/transport.ts';
 import { toBase64 } from '../../../server/core/log/base64.ts';
 import type { Json } from '../../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';

@@ -1,6 +1,7 @@
 /** A bidder from the deadline on, on the real server: the client's own checks before its key is used, the window, the record. */
-import { ApiError, createApi } from '../../../server/cli/client/api.ts';
+import { createApi } from '../../../server/cli/client/api.ts';
 import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
+import { ApiError } from '../../../server/cli/client/transport.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { checkIn } from '../../../server/cli/person/check-in.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../../../server/cli/person/decrypt.ts';

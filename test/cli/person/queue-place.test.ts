@@ -1,5 +1,5 @@
 /** The line that tells a bidder how long its decryption still waits. */
-import { ApiError } from '../../../server/cli/client/api.ts';
+import { ApiError } from '../../../server/cli/client/transport.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { ASK_EVERY_MS, showQueuePlace } from '../../../server/cli/person/queue-place.ts';
 import t from '../../support/tap.ts';
