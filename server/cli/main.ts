@@ -43,7 +43,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./commands/export.ts')).exportFolder,
   },
   seal: {
-    usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] [--store] [--opening-key <file>] (--keys … | --p12 …) <document> …`,
+    usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] [--profile kaibiao-seal-1|kaibiao-seal-sm-1] [--store] [--opening-key <file>] (--keys … | --p12 …) <document> …`,
     en: 'Seals a bid so that only one’s own key opens it, and with --opening-key the opening’s after it; needs no network.',
     zh: '加密投标文件，只有本人私钥能解开；--opening-key 再以开标密钥加密一层；无需联网。',
     load: async () => (await import('./commands/seal.ts')).seal,

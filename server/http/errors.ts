@@ -179,6 +179,11 @@ const ENVELOPE_PROBLEMS = {
     en: 'The envelope is not the one that the statement was signed over.',
     zh: '加密投标文件与签名声明所载的不是同一份。',
   },
+  envelope_of_another_profile: {
+    status: 422,
+    en: 'The envelope’s content is enciphered by another algorithm than the profile in the statement names.',
+    zh: '加密投标文件内容所用的加密算法与签名声明所载的规格不一致。',
+  },
 } as const satisfies Record<ReceiveRefusal, Row>;
 
 /** What the vault says to an envelope that comes piece by piece. */

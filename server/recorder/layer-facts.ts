@@ -8,7 +8,7 @@ import { personOf } from '../core/opening/staff.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
-import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/envelope.ts';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
 import { shareCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 import type { LayerKey } from '../vault/layer-key.ts';

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { type ArchiveEntry, startArchive } from '../core/seal/archive.ts';
 import { type ArchiveCode, ArchiveError } from '../core/seal/archive-error.ts';
 import { openingListDisclosure, type StartHmac } from '../core/seal/commitments.ts';
+import type { ContentAlgorithm } from '../core/seal/content-cipher.ts';
 import { type OpeningList, type OpeningListProblem, readOpeningList } from '../core/seal/opening-list.ts';
 import { sha256 } from '../hash.ts';
 import { startDeciphering } from './deciphering.ts';
@@ -38,8 +39,8 @@ export type ContentPass = {
 };
 
 /** Starts opening one content. The key stays the caller's to erase. */
-export function startContent(cek: Uint8Array, nonce: Uint8Array): ContentPass {
-  const deciphering = startDeciphering(cek, nonce, startHmac);
+export function startContent(cek: Uint8Array, algorithm: ContentAlgorithm): ContentPass {
+  const deciphering = startDeciphering(cek, algorithm, startHmac);
   const archive = startArchive(inflate);
   /** What the archive says must wait for the tag: until then its faults may be an attacker's. */
   const problem = firstProblem<ArchiveCode>(ArchiveError);

@@ -1,6 +1,7 @@
 /** The gate that every envelope passes on its way in, as a push machine: header first, hash on the way; it writes nothing and knows no request. */
 import { createHash, type Hash } from 'node:crypto';
 import { toBase64Url } from '../core/log/base64.ts';
+import { profileOf, type SealProfile } from '../core/seal/content-cipher.ts';
 import { startEnvelope } from '../core/seal/envelope.ts';
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
 import { type AddressedCertificate, isAddressedTo } from '../core/seal/recipient-info.ts';
@@ -12,7 +13,7 @@ export type Gate = {
   certificate: AddressedCertificate;
   limitBytes: number;
   /** What the signed statement says, when it came before the bytes. */
-  signed?: { envelopeSha256: string; envelopeBytes: number; recipientInfosSha256: string };
+  signed?: { envelopeSha256: string; envelopeBytes: number; recipientInfosSha256: string; profile: SealProfile };
 };
 
 /** What was received; digests are base64url of SHA-256. `name` is the file's in the vault folder. */
@@ -30,6 +31,7 @@ export const RECEIVE_REFUSALS = [
   'envelope_for_another_certificate',
   'envelope_too_large',
   'envelope_not_as_signed',
+  'envelope_of_another_profile',
 ] as const;
 export type ReceiveRefusal = (typeof RECEIVE_REFUSALS)[number];
 export type Refused = { refused: ReceiveRefusal; code?: EnvelopeCode };
@@ -74,6 +76,7 @@ export function startGate({ certificate, limitBytes, signed }: Gate): PassingEnv
     const recipientInfosSha256 = toBase64Url(sha256(recipientInfos));
     if (!isAddressedTo(header.recipient, certificate)) throw new Refusal('envelope_for_another_certificate');
     if (signed && signed.recipientInfosSha256 !== recipientInfosSha256) throw new Refusal('envelope_not_as_signed');
+    if (signed && signed.profile !== profileOf(header.cipher)) throw new Refusal('envelope_of_another_profile');
     passed = { recipientInfos, recipientInfosSha256 };
   }
 

@@ -1,5 +1,6 @@
 /** What is judged of an envelope against its promises, check by check, and whose each failure is (seal-format §3); it reads nothing itself. */
 import { DECRYPTION_FAULTS, type DecryptionFailure } from '../core/opening/commands.ts';
+import { profileOf } from '../core/seal/content-cipher.ts';
 import type { LodgementPayload } from '../core/seal/lodgement.ts';
 import type { OpenedList } from './content.ts';
 import type { EnvelopeScan } from './scan-envelope.ts';
@@ -16,6 +17,7 @@ export type Promised = Pick<
   | 'contentCommit'
   | 'openingListCommit'
   | 'layer'
+  | 'profile'
 >;
 
 export type OpenFailure = {
@@ -38,6 +40,8 @@ export function judgeStored(scan: EnvelopeScan, promised: Promised): OpenFailure
   if (!isSame) return failed('stored_bytes_differ');
   if (scan.header === undefined) return failed('storage_unreadable', scan.problem);
   if (scan.header.recipientInfosSha256 !== promised.recipientInfosSha256) return failed('header_differs');
+  // The gate lets no such envelope in, so that it stands here is no bidder's doing.
+  if (profileOf(scan.header.cipher) !== promised.profile) return failed('header_differs', 'other_profile');
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import { constants, createPrivateKey, privateDecrypt } from 'node:crypto';
 import { toBase64Url } from '../core/log/base64.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CEK_BYTES, cekCommit } from '../core/seal/commitments.ts';
+import { profileOf } from '../core/seal/content-cipher.ts';
 import type { EnvelopeHeader } from '../core/seal/envelope.ts';
 import { isAddressedTo, type Recipient } from '../core/seal/recipient-info.ts';
 import { sha256 } from '../hash.ts';
@@ -42,12 +43,14 @@ export function startLayer(promised: Promised, key: LayerKey | undefined): Layer
     if (layers.outer.contentCommit !== promised.contentCommit) return failed('content_mismatch');
     const { header, problem } = layers.inner;
     if (header === undefined) return failed('layer_malformed', problem);
+    if (profileOf(header.cipher) !== promised.profile) return failed('layer_malformed', 'other_profile');
     return isForKey(header.recipient, certificate) ? undefined : failed('layer_malformed', 'other_recipient');
   }
 
   return {
-    innerCekFor({ recipient }) {
-      if (key.privateKey === null || !isForKey(recipient, certificate)) return undefined;
+    innerCekFor({ recipient, cipher }) {
+      if (profileOf(cipher) !== promised.profile || key.privateKey === null || !isForKey(recipient, certificate))
+        return undefined;
       innerCek = unwrapInner(recipient, key.privateKey);
       isRightKey = innerCek !== undefined && cekCommit(sha256, innerCek) === layer.cekCommit;
       return isRightKey ? innerCek : undefined;

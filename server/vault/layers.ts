@@ -1,4 +1,5 @@
 /** Both layers of an envelope in one pass: what the bidder's key opens is read as an envelope to the opening key, and opened in its turn once that key is there. */
+import type { ContentAlgorithm } from '../core/seal/content-cipher.ts';
 import { type EnvelopeHeader, startEnvelope } from '../core/seal/envelope.ts';
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
 import { type Content, type ContentPass, startContent, startHmac } from './content.ts';
@@ -34,10 +35,10 @@ export type LayersPass = {
  */
 export function startLayers(
   cek: Uint8Array,
-  nonce: Uint8Array,
+  algorithm: ContentAlgorithm,
   innerCekFor: (header: EnvelopeHeader) => Uint8Array | undefined,
 ): LayersPass {
-  const outer = startDeciphering(cek, nonce, startHmac);
+  const outer = startDeciphering(cek, algorithm, startHmac);
   const reader = startEnvelope();
   const join = startJoining();
   let header: EnvelopeHeader | undefined;
@@ -51,7 +52,7 @@ export function startLayers(
       if (header === undefined) {
         header = reader.header();
         const innerCek = header && innerCekFor(header);
-        if (header && innerCek) content = startContent(innerCek, header.nonce);
+        if (header && innerCek) content = startContent(innerCek, header);
       }
       return content === undefined || pieces.length === 0 ? NOTHING : content.update(join(pieces));
     },

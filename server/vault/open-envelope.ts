@@ -1,6 +1,7 @@
 /** Whether a stored envelope opens to what its bidder promised, judged by the table of seal-format §3 in its order; it writes nothing. */
 
 import { cekCommit } from '../core/seal/commitments.ts';
+import { profileOf } from '../core/seal/content-cipher.ts';
 import type { OpeningList } from '../core/seal/opening-list.ts';
 import { sha256 } from '../hash.ts';
 import { failed, judgeContent, judgeStored, type OpenFailure, type Promised } from './judgement.ts';
@@ -63,7 +64,11 @@ export async function scanWithKey(
   const commit = cekCommit(sha256, cek);
   const scanned = await scanStored(path, {
     cekFor: (header) =>
-      header.recipientInfosSha256 === promised.recipientInfosSha256 && commit === promised.cekCommit ? cek : undefined,
+      header.recipientInfosSha256 === promised.recipientInfosSha256 &&
+      profileOf(header.cipher) === promised.profile &&
+      commit === promised.cekCommit
+        ? cek
+        : undefined,
     ...(layer && { innerCekFor: layer.innerCekFor }),
     ...(toQuarantine && { toQuarantine }),
   });

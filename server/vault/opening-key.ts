@@ -4,7 +4,7 @@ import { combine } from 'shamir-secret-sharing';
 import { toBase64Url } from '../core/log/base64.ts';
 import { joinBytes } from '../core/log/bytes.ts';
 import { utf8 } from '../core/log/utf8.ts';
-import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/envelope.ts';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
 import { KEY_SHARE_BYTES, secretCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 

@@ -1,6 +1,7 @@
 /** One streaming pass over a stored envelope, in bounded memory; it gathers facts and judges none of them. */
 import { createHash } from 'node:crypto';
 import { toBase64Url } from '../core/log/base64.ts';
+import type { ContentAlgorithm } from '../core/seal/content-cipher.ts';
 import { type EnvelopeEnd, type EnvelopeHeader, startEnvelope } from '../core/seal/envelope.ts';
 import { type EnvelopeCode, EnvelopeError } from '../core/seal/envelope-error.ts';
 import { sha256 } from '../hash.ts';
@@ -58,7 +59,7 @@ export async function scanEnvelope(chunks: AsyncIterable<Uint8Array>, options: S
       if (read === undefined) continue;
       header = { ...read, recipientInfosSha256: toBase64Url(sha256(read.recipientInfos)) };
       const cek = await options.cekFor(header);
-      if (cek !== undefined) pass = startPass(cek, header.nonce, options.innerCekFor);
+      if (cek !== undefined) pass = startPass(cek, header, options.innerCekFor);
     }
     if (pass === undefined || pieces === undefined || pieces.length === 0) continue;
     const plaintext = pass.update(join(pieces));
@@ -81,11 +82,11 @@ type Pass = {
   finish(tag: Uint8Array): Pick<EnvelopeScan, 'content'> | Pick<EnvelopeScan, 'layers'>;
 };
 
-function startPass(cek: Uint8Array, nonce: Uint8Array, innerCekFor: ScanOptions['innerCekFor']): Pass {
+function startPass(cek: Uint8Array, algorithm: ContentAlgorithm, innerCekFor: ScanOptions['innerCekFor']): Pass {
   if (innerCekFor !== undefined) {
-    const layers = startLayers(cek, nonce, innerCekFor);
+    const layers = startLayers(cek, algorithm, innerCekFor);
     return { update: (ciphertext) => layers.update(ciphertext), finish: (tag) => ({ layers: layers.finish(tag) }) };
   }
-  const content = startContent(cek, nonce);
+  const content = startContent(cek, algorithm);
   return { update: (ciphertext) => content.update(ciphertext), finish: (tag) => ({ content: content.finish(tag) }) };
 }

@@ -4,8 +4,8 @@ import { toBase64Url } from '../core/log/base64.ts';
 import { joinBytes } from '../core/log/bytes.ts';
 import { canonicalise } from '../core/log/canonical.ts';
 import { utf8 } from '../core/log/utf8.ts';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
 import type { WindowKey } from '../core/seal/decryption.ts';
-import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/envelope.ts';
 import { sha256 } from '../hash.ts';
 
 export const VAULT_KEY_BYTES = 32;

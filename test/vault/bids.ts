@@ -53,6 +53,7 @@ export function holderFor(keyTransport: KeyTransport): HeldKey {
 export const BIDDER_CERTIFICATE: Certificate = parseCertificate(BIDDER.certificate);
 export const CEK = Uint8Array.from({ length: 32 }, (_, index) => 255 - index);
 export const NONCE = new Uint8Array(12).fill(3);
+export const GCM = { cipher: 'aes_256_gcm', nonce: NONCE } as const;
 
 /** A folder that goes with the test. */
 export async function temporaryFolder(t: { teardown(clean: () => Promise<void>): unknown }): Promise<string> {
@@ -99,7 +100,7 @@ export function archiveOf(list: OpeningList = LIST): Uint8Array {
 /** An envelope around any plaintext, as OpenSSL would make it. */
 export function envelopeAround(plaintext: Uint8Array, spoilTag = false): Uint8Array {
   const recipient = wrapTo(BIDDER.certificate, 'rsa_oaep_sha256', CEK);
-  const { header, trailer } = writeEnvelope(recipient, NONCE, plaintext.length);
+  const { header, trailer } = writeEnvelope(recipient, GCM, plaintext.length);
   const cipher = createCipheriv('aes-256-gcm', CEK, NONCE, { authTagLength: 16 });
   const ciphertext = joinBytes(cipher.update(plaintext), cipher.final());
   const tag = Uint8Array.from(cipher.getAuthTag());
@@ -122,6 +123,7 @@ export function promisesOf(envelope: Uint8Array, plaintext: Uint8Array, list: Op
     cekCommit: cekCommit(sha256, CEK),
     contentCommit: commit.digest(),
     openingListCommit: openingListDisclosure(sha256, CEK, list).digest,
+    profile: 'kaibiao-seal-1',
   };
 }
 

@@ -100,6 +100,7 @@ export async function storeLayered(
       recipientInfosSha256: toBase64Url(sha256(reader.header()?.recipientInfos ?? new Uint8Array(0))),
       ...outer.promises(),
       openingListCommit: openingListDisclosure(sha256, INNER_CEK, LIST).digest,
+      profile: 'kaibiao-seal-1',
       layer,
     },
   };

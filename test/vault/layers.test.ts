@@ -17,7 +17,7 @@ import { openVaultFolder } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
 import { goldenPath } from '../core/seal/golden.ts';
 import t from '../support/tap.ts';
-import { archiveOf, LIST, NONCE, OTHER, storeBid, temporaryFolder } from './bids.ts';
+import { archiveOf, GCM, LIST, NONCE, OTHER, storeBid, temporaryFolder } from './bids.ts';
 import {
   holdCeremony,
   INNER_CEK,
@@ -148,7 +148,7 @@ t.test('an inner ciphertext of two plaintexts opens to the one that was promised
     [INNER_CEK, failure('content_mismatch')],
   ] as const) {
     const recipient = wrapTo(certificate, 'rsa_oaep_sha256', cek);
-    const { header, trailer } = writeEnvelope(recipient, NONCE, ciphertext.length);
+    const { header, trailer } = writeEnvelope(recipient, GCM, ciphertext.length);
     const bid = await storeLayered(folder, joinBytes(header, ciphertext, trailer(tag)), promises);
     t.strictSame(await openOuter(bid.path, bid.cek, bid.promised, closed), { ok: true });
     t.strictSame(await openEnvelope(bid.path, bid.cek, bid.promised, key), expected);

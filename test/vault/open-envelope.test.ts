@@ -25,6 +25,7 @@ import {
   CEK,
   chunksOf,
   envelopeAround,
+  GCM,
   goldenBid,
   LIST,
   NONCE,
@@ -190,7 +191,7 @@ t.test('the two-key salamander: GCM accepts both, cekCommit only the promised ke
   reader.push(envelopeAround(new Uint8Array(0)));
   const recipient = reader.header()?.recipient;
   if (!recipient) throw new Error('no recipient');
-  const { header, trailer } = writeEnvelope(recipient, NONCE, ciphertext.length);
+  const { header, trailer } = writeEnvelope(recipient, GCM, ciphertext.length);
   const envelope = joinBytes(header, ciphertext, trailer(tag));
   const path = join(folder, 'salamander');
   await writeFile(path, envelope);

@@ -20,6 +20,7 @@ const ENVELOPE = golden(NAME);
 const SIGNED = {
   envelopeSha256: toBase64Url(sha256(ENVELOPE)),
   envelopeBytes: ENVELOPE.length,
+  profile: 'kaibiao-seal-1' as const,
 };
 
 async function emptyFolder(t: Parameters<typeof temporaryFolder>[0]): Promise<{ path: string; folder: VaultFolder }> {
@@ -87,11 +88,17 @@ t.test('with the signed statement at hand, hash, length and recipients must be t
     { ...signed, envelopeBytes: ENVELOPE.length - 1 },
     { ...signed, envelopeBytes: ENVELOPE.length + 1 },
     { ...signed, recipientInfosSha256: other },
-  ]) {
+  ] as const) {
     const refusal = await receiveEnvelope(folder, chunksOf(ENVELOPE), { ...GATE, signed: wrong });
     t.strictSame(refusal, { refused: 'envelope_not_as_signed' });
     t.strictSame(await filesIn(path), []);
   }
+  const offered = await receiveEnvelope(folder, chunksOf(ENVELOPE), {
+    ...GATE,
+    signed: { ...signed, profile: 'kaibiao-seal-sm-1' },
+  });
+  t.strictSame(offered, { refused: 'envelope_of_another_profile' });
+  t.strictSame(await filesIn(path), []);
   t.notOk('refused' in (await receiveEnvelope(folder, chunksOf(ENVELOPE), { ...GATE, signed })));
 });
 

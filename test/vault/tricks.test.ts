@@ -16,8 +16,9 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { parseCertificate } from '../../server/core/pki/certificate.ts';
 import { derChildren, readDerAs } from '../../server/core/pki/der.ts';
 import { ARCHIVE_CODES } from '../../server/core/seal/archive-error.ts';
+import { OID_AES_256_GCM } from '../../server/core/seal/content-cipher.ts';
 import { TAG, writeElement } from '../../server/core/seal/der.ts';
-import { OID_AES_256_GCM, startEnvelope } from '../../server/core/seal/envelope.ts';
+import { startEnvelope } from '../../server/core/seal/envelope.ts';
 import { ENVELOPE_CODES } from '../../server/core/seal/envelope-error.ts';
 import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';
 import { OPENING_LIST_PROBLEMS } from '../../server/core/seal/opening-list.ts';
@@ -29,7 +30,16 @@ import { openEnvelope } from '../../server/vault/open-envelope.ts';
 import { receiveEnvelope } from '../../server/vault/receive-envelope.ts';
 import { openVaultFolder } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
-import { cipherOf, definite, envelopeOf, indefinite, NO_BYTES, NONCE, octets } from '../core/seal/envelope-parts.ts';
+import {
+  cipherOf,
+  definite,
+  envelopeOf,
+  GCM,
+  indefinite,
+  NO_BYTES,
+  NONCE,
+  octets,
+} from '../core/seal/envelope-parts.ts';
 import { golden, goldenPath } from '../core/seal/golden.ts';
 import { recordsOf, withFields, zipOf } from '../core/seal/zip-parts.ts';
 import t from '../support/tap.ts';
@@ -64,7 +74,8 @@ function signedOver(bytes: Uint8Array): NonNullable<Gate['signed']> {
   const reader = startEnvelope();
   reader.push(bytes);
   const recipientInfosSha256 = toBase64Url(sha256(reader.header()?.recipientInfos ?? NO_BYTES));
-  return { envelopeSha256: toBase64Url(sha256(bytes)), envelopeBytes: bytes.length, recipientInfosSha256 };
+  const envelopeSha256 = toBase64Url(sha256(bytes));
+  return { envelopeSha256, envelopeBytes: bytes.length, recipientInfosSha256, profile: 'kaibiao-seal-1' };
 }
 
 const signed = signedOver(ENVELOPE);
@@ -73,6 +84,12 @@ const twoFor = (first: Uint8Array, second: Uint8Array): Uint8Array =>
   definite(TAG.set, ...[first, second].flatMap((set) => derChildren(readDerAs(set, TAG.set)).map(({ full }) => full)));
 
 const TRICKS_AT_GATE: readonly [trick: string, refusal: string, bytes: Uint8Array, gate?: Gate][] = [
+  [
+    'AES-256-GCM where the statement promises SM4',
+    'envelope_of_another_profile',
+    ENVELOPE,
+    { ...GATE, signed: { ...signed, profile: 'kaibiao-seal-sm-1' } },
+  ],
   ['EnvelopedData with AES-CBC, by OpenSSL', malformed('not_auth_enveloped'), golden('invalid/not_auth_enveloped.cms')],
   ['AES-128-GCM, by OpenSSL', malformed('wrong_cipher'), golden('invalid/wrong_cipher.cms')],
   [
@@ -234,7 +251,7 @@ t.test('one ciphertext for two keys: refused at the gate with two recipients, by
   const dear = archiveOf({ ...LIST, quote: { ...LIST.quote, amount: '12800000.00' } });
   const { ciphertext, tag, offsetB } = makeSalamander(NONCE, [CEK, cheap], [second, dear]);
   const recipient = wrapTo(BIDDER.certificate, 'rsa_oaep_sha256', CEK);
-  const { header, trailer, recipientInfos } = writeEnvelope(recipient, NONCE, ciphertext.length);
+  const { header, trailer, recipientInfos } = writeEnvelope(recipient, GCM, ciphertext.length);
 
   const both = twoFor(recipientInfos, infosFor(OTHER.certificate, second));
   const content = writeElement(TAG.context0, ciphertext);

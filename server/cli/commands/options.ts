@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { PEOPLE, type PersonRole } from '../../core/opening/roles.ts';
+import { SEAL_PROFILES, type SealProfile } from '../../core/seal/content-cipher.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { heldKeyAgent, type KeyAgent } from '../client/key-agent.ts';
 import { UsageError } from '../exit.ts';
@@ -134,6 +135,13 @@ export function readPadding(text: string | undefined): KeyTransport | undefined 
   const padding = Object.hasOwn(PADDINGS, text) ? PADDINGS[text] : undefined;
   if (padding === undefined) throw new UsageError(`--padding is one of ${Object.keys(PADDINGS).join(', ')}.`);
   return padding;
+}
+
+/** How the content is enciphered; AES-256-GCM when nothing is said, which stock OpenSSL opens. */
+export function readProfile(text: string | undefined): SealProfile {
+  const profile = SEAL_PROFILES.find((name) => name === (text ?? 'kaibiao-seal-1'));
+  if (profile === undefined) throw new UsageError(`--profile is one of ${SEAL_PROFILES.join(', ')}.`);
+  return profile;
 }
 
 /** A JSON file's value. Throws: UsageError when it is none. */

@@ -14,13 +14,14 @@ import { sealBid } from '../seal/seal.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
 import { chooseKeyTransport } from '../seal/wrap.ts';
 import { VERSION } from '../version.ts';
-import { KEY_OPTIONS, openKeys, readJsonFile, readPadding } from './options.ts';
+import { KEY_OPTIONS, openKeys, readJsonFile, readPadding, readProfile } from './options.ts';
 
 const options = {
   ...KEY_OPTIONS,
   list: { type: 'string' },
   out: { type: 'string' },
   padding: { type: 'string' },
+  profile: { type: 'string' },
   store: { type: 'boolean', default: false },
   'opening-key': { type: 'string' },
 } as const;
@@ -30,6 +31,7 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
   if (values.list === undefined || values.out === undefined) throw new UsageError('--list and --out are needed.');
   const padding = readPadding(values.padding);
+  const profile = readProfile(values.profile);
   const openingList = await readList(values.list);
   const openingKey = values['opening-key'];
   const openingCertificate = openingKey === undefined ? undefined : await readCertificate(openingKey);
@@ -46,6 +48,7 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
     toolFacts: facts,
     certificate: certificate.der,
     keyTransport: chooseKeyTransport(certificate, padding),
+    profile,
     compress: !values.store,
     out: values.out,
     unwrap: await keys.unwrapper(certSha256),

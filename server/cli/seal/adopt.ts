@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { parseCertificate } from '../../core/pki/certificate.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';
+import { profileOf } from '../../core/seal/content-cipher.ts';
 import type { EnvelopeHeader } from '../../core/seal/envelope.ts';
 import type { LodgementPayload } from '../../core/seal/lodgement.ts';
 import type { OpeningList } from '../../core/seal/opening-list.ts';
@@ -27,6 +28,7 @@ export type BidPromises = Pick<
   | 'cekCommit'
   | 'contentCommit'
   | 'layer'
+  | 'profile'
 >;
 
 /**
@@ -87,6 +89,7 @@ export async function adoptEnvelope(
         openingListCommit: list.openingListCommit,
         cekCommit: cekCommit(sha256, cek),
         contentCommit: outer.contentCommit,
+        profile: profileOf(scan.header.cipher),
         ...(innerCek &&
           openingCertificate && {
             layer: {
@@ -104,8 +107,13 @@ export async function adoptEnvelope(
 }
 
 /** Is the inner layer one that the opening key will open? Throws: SealError layer_malformed, layer_for_another_key. */
-function checkInner({ layers }: EnvelopeScan, recipient: Recipient | undefined, certificate: Uint8Array | undefined) {
+function checkInner(
+  { header, layers }: EnvelopeScan,
+  recipient: Recipient | undefined,
+  certificate: Uint8Array | undefined,
+) {
   if (layers?.inner.header === undefined) throw new SealError('layer_malformed', layers?.inner.problem);
+  if (layers.inner.header.cipher !== header?.cipher) throw new SealError('layer_malformed', 'other_profile');
   const isForIt =
     recipient?.keyTransport === LAYER_KEY_TRANSPORT &&
     certificate !== undefined &&

@@ -2,7 +2,7 @@
 import { toBase64Url } from '../../core/log/base64.ts';
 import { formatInstant } from '../../core/log/instant.ts';
 import { type CertificateSigner, signByCertificate } from '../../core/pki/person-jws.ts';
-import { LODGEMENT_TYPE, type LodgementPayload, SEAL_PROFILE } from '../../core/seal/lodgement.ts';
+import { LODGEMENT_TYPE, type LodgementPayload } from '../../core/seal/lodgement.ts';
 import { RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
 import { sha256 } from '../../hash.ts';
 import type { BidPromises } from './adopt.ts';
@@ -39,7 +39,6 @@ export async function signLodgement(
     policyHash: terms.policyHash,
     deadlineAt: formatInstant(terms.deadlineAt),
     ...bid.promises,
-    profile: SEAL_PROFILE,
     ...(bid.replaces !== undefined && { replaces: bid.replaces }),
     iat: Math.floor(outside.nowAt / 1000),
     jti: randomId(),

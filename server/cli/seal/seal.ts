@@ -5,6 +5,7 @@ import { toBase64Url } from '../../core/log/base64.ts';
 import { canonicalise, type Json } from '../../core/log/canonical.ts';
 import { utf8 } from '../../core/log/utf8.ts';
 import { CEK_BYTES, openingListDisclosure } from '../../core/seal/commitments.ts';
+import { PROFILE_CIPHERS, type SealProfile } from '../../core/seal/content-cipher.ts';
 import { OPENING_LIST_NAME, type OpeningList, readOpeningList } from '../../core/seal/opening-list.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { sha256 } from '../../hash.ts';
@@ -26,6 +27,8 @@ export type SealRequest = {
   /** DER of the bidder's encryption certificate. */
   certificate: Uint8Array;
   keyTransport: KeyTransport;
+  /** By default 'kaibiao-seal-1'. */
+  profile?: SealProfile;
   /** Bid documents are mostly compressed already; deflating them again costs time and saves little. */
   compress: boolean;
   /** The finished envelope; one that is there is replaced. */
@@ -87,14 +90,23 @@ type Written = Pick<BidPromises, 'cekCommit' | 'contentCommit' | 'openingListCom
 
 /** Writes the envelope. Returns: the promises by the plaintext as it went in, for comparison with what comes out. */
 async function writeSealed(path: string, archive: ArchiveSource, request: SealRequest): Promise<Written> {
-  const { certificate, keyTransport, openingList, openingCertificate, randomBytes, progress } = request;
+  const {
+    certificate,
+    keyTransport,
+    profile = 'kaibiao-seal-1',
+    openingList,
+    openingCertificate,
+    randomBytes,
+    progress,
+  } = request;
+  const cipher = PROFILE_CIPHERS[profile];
   const { archiveBytes } = archive;
   const read = () => countBytes(archive.read(), (done) => progress?.(SEAL_STEPS.seal, done, archiveBytes));
   const cek = randomBytes(CEK_BYTES);
   const innerCek = openingCertificate === undefined ? undefined : randomBytes(CEK_BYTES);
   const file = await open(path, 'wx', 0o600);
   try {
-    const outer = writeLayer({ certificate, keyTransport, cek, randomBytes });
+    const outer = writeLayer({ certificate, keyTransport, cipher, cek, randomBytes });
     const promised = openingListDisclosure(sha256, innerCek ?? cek, openingList).digest;
     if (innerCek === undefined || openingCertificate === undefined) {
       for await (const bytes of outer.seal(archiveBytes, read())) await writeAll(file, bytes);
@@ -104,6 +116,7 @@ async function writeSealed(path: string, archive: ArchiveSource, request: SealRe
     const inner = writeLayer({
       certificate: openingCertificate,
       keyTransport: LAYER_KEY_TRANSPORT,
+      cipher,
       cek: innerCek,
       randomBytes,
     });

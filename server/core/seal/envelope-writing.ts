@@ -1,34 +1,34 @@
 /** The bytes around the ciphertext of an envelope, in DER with every length known beforehand; it encrypts nothing. */
 import { joinBytes } from '../log/bytes.ts';
+import { CIPHER_SHAPES, type ContentAlgorithm, writeContentAlgorithm } from './content-cipher.ts';
 import { elementHead, TAG, writeElement, writeOid } from './der.ts';
-import { GCM_TAG_BYTES, NONCE_BYTES, OID_AES_256_GCM, OID_AUTH_ENVELOPED_DATA, OID_DATA } from './envelope.ts';
+import { OID_AUTH_ENVELOPED_DATA, OID_DATA } from './envelope.ts';
 import { type Recipient, writeRecipientInfos } from './recipient-info.ts';
 
 /**
  * What stands before and after the ciphertext.
  *
- * Shape:   header ‖ `contentBytes` bytes of ciphertext ‖ trailer(tag) is what `startEnvelope` reads and `openssl cms -decrypt` opens.
- * Asserts: 12 bytes of nonce, 16 of tag.
+ * Shape:   header ‖ `contentBytes` bytes of ciphertext ‖ trailer(tag) is what `startEnvelope` reads and, where the cipher is
+ *          AES-256-GCM, `openssl cms -decrypt` opens.
+ * Asserts: nonce and tag of the cipher's lengths.
  */
 export function writeEnvelope(
   recipient: Recipient,
-  nonce: Uint8Array,
+  algorithm: ContentAlgorithm,
   contentBytes: number,
 ): { header: Uint8Array; recipientInfos: Uint8Array; trailer(tag: Uint8Array): Uint8Array; envelopeBytes: number } {
-  if (nonce.length !== NONCE_BYTES) throw new RangeError(`a nonce has ${NONCE_BYTES} bytes`);
+  const { tagBytes } = CIPHER_SHAPES[algorithm.cipher];
   const trailer = (tag: Uint8Array): Uint8Array => {
-    if (tag.length !== GCM_TAG_BYTES) throw new RangeError(`a tag has ${GCM_TAG_BYTES} bytes`);
+    if (tag.length !== tagBytes) throw new RangeError(`a tag has ${tagBytes} bytes`);
     return writeElement(TAG.octetString, tag);
   };
-  const trailerBytes = trailer(new Uint8Array(GCM_TAG_BYTES)).length;
+  const trailerBytes = trailer(new Uint8Array(tagBytes)).length;
 
-  const parameters = [writeElement(TAG.octetString, nonce), writeElement(TAG.integer, Uint8Array.of(GCM_TAG_BYTES))];
-  const cipher = writeElement(TAG.sequence, writeOid(OID_AES_256_GCM), writeElement(TAG.sequence, ...parameters));
   const content = openElement(
     TAG.sequence,
     contentBytes,
     writeOid(OID_DATA),
-    cipher,
+    writeContentAlgorithm(algorithm),
     elementHead(TAG.context0, contentBytes),
   );
   const recipientInfos = writeRecipientInfos(recipient);

@@ -1,7 +1,8 @@
 /** A streaming reader of CMS AuthEnvelopedData (DER and BER as `openssl cms -stream` and BouncyCastle write it); it holds no key and decrypts nothing. */
 import { joinBytes } from '../log/bytes.ts';
-import { type Der, derChildren, derCount, derOid, expectTag } from '../pki/der.ts';
+import { type Der, derOid } from '../pki/der.ts';
 import { type Feed, type Step, startFeed } from './byte-feed.ts';
+import { CIPHER_SHAPES, type ContentAlgorithm, readContentAlgorithm } from './content-cipher.ts';
 import { elementHead, LENGTH_OCTETS_LIMIT, readingDer, readLongLength, TAG } from './der.ts';
 import { EnvelopeError } from './envelope-error.ts';
 import { type Recipient, readRecipientInfos } from './recipient-info.ts';
@@ -11,8 +12,6 @@ import { type Recipient, readRecipientInfos } from './recipient-info.ts';
 export const HEADER_ELEMENT_LIMIT_BYTES = 8_192;
 /** So no header is longer than this: the gate may ask for that much and has it whole. */
 export const ENVELOPE_HEADER_LIMIT_BYTES = 65_536;
-export const NONCE_BYTES = 12;
-export const GCM_TAG_BYTES = 16;
 const SEGMENT_NESTING_LIMIT = 4;
 /** Segments may be small now and then, not on average: each costs a call into the cipher. */
 const SEGMENT_AVERAGE_BYTES = 256;
@@ -20,14 +19,12 @@ const SEGMENTS_ALWAYS_ALLOWED = 1_024;
 
 export const OID_AUTH_ENVELOPED_DATA = '1.2.840.113549.1.9.16.1.23';
 export const OID_DATA = '1.2.840.113549.1.7.1';
-export const OID_AES_256_GCM = '2.16.840.1.101.3.4.1.46';
 
 export type EnvelopeHeader = {
   /** The RecipientInfos SET, tag and length included, byte for byte as it stands in the envelope. */
   recipientInfos: Uint8Array;
   recipient: Recipient;
-  nonce: Uint8Array;
-};
+} & ContentAlgorithm;
 
 export type EnvelopeEnd = { tag: Uint8Array; ciphertextBytes: number; envelopeBytes: number };
 
@@ -51,9 +48,9 @@ const NO_CONTAINER: Container = { end: undefined, limit: Number.MAX_SAFE_INTEGER
 /**
  * Starts reading one envelope.
  *
- * Shape:  exactly one RecipientInfo, AES-256-GCM, 12-byte nonce, 16-byte tag, content type data, no attributes, no originator.
+ * Shape:  exactly one RecipientInfo, AES-256-GCM or SM4-CTR with HMAC-SM3, content type data, no attributes, no originator.
  * Why:    whatever is not needed is refused, so that two readers can never see two bids in the same bytes.
- * Source: RFC 5083, RFC 5084, RFC 5652.
+ * Source: RFC 5083, RFC 5084, RFC 5652, RFC 6476.
  */
 export function startEnvelope(): EnvelopeReader {
   let header: EnvelopeHeader | undefined;
@@ -102,17 +99,17 @@ function* readEnvelope(
   const contentType = yield* takeSmall(feed, content, yield* readHead(feed), TAG.oid);
   if (readingDer(() => derOid(contentType)) !== OID_DATA) throw new EnvelopeError('wrong_content_type');
   const cipher = yield* takeSmall(feed, content, yield* readHead(feed), TAG.sequence);
-  const nonce = readingDer(() => readNonce(cipher));
+  const algorithm = readingDer(() => readContentAlgorithm(cipher));
   if (content.end === feed.position()) throw new EnvelopeError('no_content');
   const body = yield* readHead(feed);
-  toHeader({ recipientInfos, recipient, nonce });
+  toHeader({ recipientInfos, recipient, ...algorithm });
 
   const ciphertextBytes = yield* passContent(feed, content, body, toContent);
   yield* close(feed, content);
 
   const afterContent = yield* readHead(feed);
   if (afterContent.tag === TAG.constructedContext1) throw new EnvelopeError('auth_attrs');
-  if (afterContent.tag === TAG.octetString && afterContent.length !== GCM_TAG_BYTES)
+  if (afterContent.tag === TAG.octetString && afterContent.length !== CIPHER_SHAPES[algorithm.cipher].tagBytes)
     throw new EnvelopeError('short_tag');
   const tag = (yield* takeSmall(feed, data, afterContent, TAG.octetString)).content;
   yield* close(feed, data);
@@ -120,18 +117,6 @@ function* readEnvelope(
   yield* close(feed, outer);
   if (!(yield* feed.isAtEnd())) throw new EnvelopeError('trailing_bytes');
   return { tag, ciphertextBytes, envelopeBytes: feed.position() };
-}
-
-/** The nonce of an AES-256-GCM AlgorithmIdentifier. The tag length must be spelt out: its default is 12. */
-function readNonce(algorithm: Der): Uint8Array {
-  const [oid, parameters, more] = derChildren(algorithm);
-  if (derOid(expectTag(oid, TAG.oid)) !== OID_AES_256_GCM || more !== undefined)
-    throw new EnvelopeError('wrong_cipher');
-  const [nonce, tagLength, another] = derChildren(expectTag(parameters, TAG.sequence));
-  if (expectTag(nonce, TAG.octetString).content.length !== NONCE_BYTES) throw new EnvelopeError('bad_nonce');
-  if (tagLength === undefined || derCount(tagLength) !== GCM_TAG_BYTES) throw new EnvelopeError('short_tag');
-  if (another !== undefined) throw new EnvelopeError('wrong_cipher', 'more than GCMParameters hold');
-  return expectTag(nonce, TAG.octetString).content;
 }
 
 /** Passes the ciphertext on. Returns: its length in bytes. */

@@ -4,11 +4,10 @@ import { Check } from 'typebox/schema';
 import type { Json } from '../log/canonical.ts';
 import { DigestText, InstantText } from '../opening/details.ts';
 import { LayerPromiseSchema } from '../opening/rows.ts';
+import { SEAL_PROFILES } from './content-cipher.ts';
 import { findDifference, RandomId, statementFields } from './statement.ts';
 
 export const LODGEMENT_TYPE = 'bid-lodgement+jws';
-/** The one profile of envelope and archive there is so far. */
-export const SEAL_PROFILE = 'kaibiao-seal-1';
 /** Far above any limit an operator may configure (20 GiB), far below unsafe integers. */
 const ENVELOPE_BYTES_MAXIMUM = 2 ** 40;
 
@@ -29,7 +28,8 @@ export const LodgementPayloadSchema = Type.Object(
     contentCommit: DigestText,
     /** Where the policy asks for a second layer; then list and inner archive are promised under its key. */
     layer: Type.Optional(LayerPromiseSchema),
-    profile: Type.Literal(SEAL_PROFILE),
+    /** Which cipher the envelope has, and both of its layers where there are two: signed, so that nobody can offer another. */
+    profile: Type.Enum(SEAL_PROFILES),
     /** The standing bid this one takes the place of. */
     replaces: Type.Optional(RandomId),
   },

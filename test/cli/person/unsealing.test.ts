@@ -80,6 +80,7 @@ async function lodgeBroken(bidder: Person, spoil: (inner: Uint8Array) => Uint8Ar
     encCertSha256: certSha256,
     openingListCommit: openingListDisclosure(sha256, innerCek, list).digest,
     ...outer.promises(),
+    profile: 'kaibiao-seal-1' as const,
     layer: { openingCertSha256: toBase64Url(sha256(openingCertificate)), ...inner.promises() },
   };
   const outside = { nowAt: world.now(), randomBytes };

@@ -202,8 +202,8 @@ t.test('a decryption goes the whole way: statement, sealed key, opened bid', asy
   const binding = { kid: windowKey.kid, jti: challenge.jti, envelopeSha256 };
   const opened = await readSealedKey(jwe, unwrapWindowKey(VAULT_KEY, windowKey), binding);
   if (!opened.ok) throw new Error(opened.detail);
-  const { encCertSha256, openingListCommit, contentCommit, envelopeBytes } = lodged.payload;
-  const promises = { encCertSha256, openingListCommit, contentCommit, envelopeBytes, envelopeSha256 };
+  const { encCertSha256, openingListCommit, contentCommit, envelopeBytes, profile } = lodged.payload;
+  const promises = { encCertSha256, openingListCommit, contentCommit, envelopeBytes, envelopeSha256, profile };
   const promised = promisedOf({ ...promises, recipientInfosSha256, cekCommit });
   t.match(await openEnvelope(ENVELOPE, opened.cek, promised), { ok: true });
 });

@@ -1,11 +1,13 @@
 /** Envelopes put together from parts, so that a test can leave out, add or spoil exactly one of them. */
 import { joinBytes } from '../../../server/core/log/bytes.ts';
+import { OID_AES_256_GCM } from '../../../server/core/seal/content-cipher.ts';
 import { TAG, writeElement, writeOid } from '../../../server/core/seal/der.ts';
-import { OID_AES_256_GCM, OID_AUTH_ENVELOPED_DATA, OID_DATA } from '../../../server/core/seal/envelope.ts';
+import { OID_AUTH_ENVELOPED_DATA, OID_DATA } from '../../../server/core/seal/envelope.ts';
 import { type Recipient, writeRecipientInfos } from '../../../server/core/seal/recipient-info.ts';
 
 export const NO_BYTES = new Uint8Array(0);
 export const NONCE = Uint8Array.from({ length: 12 }, (_, index) => index);
+export const GCM = { cipher: 'aes_256_gcm', nonce: NONCE } as const;
 export const MAC = new Uint8Array(16).fill(0xee);
 export const CIPHERTEXT = Uint8Array.from({ length: 3000 }, (_, index) => (index * 7) % 251);
 

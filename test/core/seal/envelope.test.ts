@@ -1,12 +1,12 @@
 /** The envelope reader: what OpenSSL and BouncyCastle write is read alike however it is cut, everything else has its refusal. */
 import fc from 'fast-check';
 import { joinBytes } from '../../../server/core/log/bytes.ts';
+import { OID_AES_256_GCM } from '../../../server/core/seal/content-cipher.ts';
 import { TAG, writeElement, writeOid } from '../../../server/core/seal/der.ts';
 import {
   type EnvelopeEnd,
   type EnvelopeHeader,
   HEADER_ELEMENT_LIMIT_BYTES,
-  OID_AES_256_GCM,
   startEnvelope,
 } from '../../../server/core/seal/envelope.ts';
 import { ENVELOPE_CODES, type EnvelopeCode, EnvelopeError } from '../../../server/core/seal/envelope-error.ts';
@@ -20,6 +20,7 @@ import {
   cipherOf,
   definite,
   envelopeOf,
+  GCM,
   indefinite,
   MAC,
   NO_BYTES,
@@ -264,17 +265,17 @@ t.test('what the writer writes the reader reads, also where lengths need more th
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 70_000 }), (length) => {
       const ciphertext = new Uint8Array(length).fill(9);
-      const { header, trailer, envelopeBytes, recipientInfos } = writeEnvelope(RECIPIENT, NONCE, length);
+      const { header, trailer, envelopeBytes, recipientInfos } = writeEnvelope(RECIPIENT, GCM, length);
       const result = read(joinBytes(header, ciphertext, trailer(MAC)));
       if ('code' in result) return false;
-      t.strictSame(result.header, { recipientInfos, recipient: RECIPIENT, nonce: NONCE });
+      t.strictSame(result.header, { recipientInfos, recipient: RECIPIENT, ...GCM });
       t.equal(result.end.envelopeBytes, envelopeBytes);
       return result.ciphertext.length === length;
     }),
     { numRuns: 60 },
   );
   for (const contentBytes of [2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 20 * 2 ** 30]) {
-    const { header, envelopeBytes } = writeEnvelope(RECIPIENT, NONCE, contentBytes);
+    const { header, envelopeBytes } = writeEnvelope(RECIPIENT, GCM, contentBytes);
     const reader = startEnvelope();
     reader.push(header);
     t.strictSame(reader.header()?.nonce, NONCE);
