@@ -45,7 +45,9 @@ export async function playBidder(task: BidderTask, say: (line: string) => void):
   const envelope = await seal(person, task, bidder.amount, bidder.inWords, 'bid');
   await lodge(person, openingId, { envelope, replace: task.replaces });
   say(
-    task.replaces ? 'replaced it before the deadline; the receipt is kept' : 'lodged a sealed bid; the receipt is kept',
+    task.replaces
+      ? 'replaced it before the deadline; the receipt is kept'
+      : `lodged a bid sealed by ${bidder.keyTransport}; the receipt is kept`,
   );
 
   await waitFor(person, openingId, 'public', (state) => state.phase === 'CheckIn');
@@ -94,7 +96,8 @@ async function seal(person: Person, task: BidderTask, amount: string, inWords: s
     documents,
     toolFacts: await toolFacts(VERSION, documents),
     certificate: certificate.der,
-    keyTransport: 'rsa_oaep_sha256',
+    keyTransport: task.bidder.keyTransport,
+    profile: task.bidder.keyTransport === 'sm2' ? 'kaibiao-seal-sm-1' : 'kaibiao-seal-1',
     compress: true,
     out,
     unwrap: await person.keys.unwrapper(certSha256),
