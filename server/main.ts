@@ -1,43 +1,41 @@
 /** Composes the whole server from its configuration: what every process runs, and, as the election has it, what leads or follows. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { toBase64Url } from './core/log/base64.ts';
-import { type Follower, follow } from './follower.ts';
+import { eitherOf } from './either.ts';
+import { follow } from './follower.ts';
+import { keepHouse } from './housekeeping.ts';
 import { type App, createApp } from './http/app.ts';
 import { creditCodeOf } from './http/authenticate.ts';
 import type { Dependencies } from './http/dependencies.ts';
 import { createLogger } from './http/diagnostics.ts';
 import { watchLoad } from './http/load.ts';
+import { connectionsOf, stopServing } from './http/shutdown.ts';
 import { holdsRole, type IsBidder } from './identity/assignments.ts';
-import { createProofMemory, forgetProofs } from './identity/dpop.ts';
+import { createProofMemory } from './identity/dpop.ts';
 import { KNOWN_LOGINS_LIMIT, rememberLogins } from './identity/known-logins.ts';
-import { findSession, forgetChallenges } from './identity/login.ts';
+import { findSession } from './identity/login.ts';
 import { readSessionsTogether } from './identity/read-sessions.ts';
 import { createJwsVerifier } from './identity/signature.ts';
 import { createStandings } from './identity/standing.ts';
-import { forgetTickets } from './identity/tickets.ts';
 import { createTrust } from './identity/trust.ts';
 import { type Leader, lead, type Vault } from './leader.ts';
 import { createHall, type Hall } from './live/hall.ts';
 import { viewLogs } from './live/log-view.ts';
 import type { Viewer } from './live/room.ts';
 import { createOpened, type Opened } from './opened.ts';
-import { OutcomeUnknownError } from './recorder/faults.ts';
 import { lastTerm } from './recorder/guard-folder.ts';
 import { openKeyring } from './recorder/signer.ts';
 import { packageRoot } from './root.ts';
 import { listen, listenToNews, type News, tell } from './store/announce.ts';
-import { clockOffset } from './store/clock.ts';
-import { type Database, openDatabase } from './store/connect.ts';
+import { openDatabase } from './store/connect.ts';
 import { standForElection } from './store/election.ts';
 import { startVaultPool } from './vault/pool.ts';
-import { sweepUploads } from './vault/sweep-uploads.ts';
 import { createUploads } from './vault/uploads.ts';
-import { openVaultFolder, type VaultFolder } from './vault/vault-folder.ts';
+import { openVaultFolder } from './vault/vault-folder.ts';
 import { openVaultKey } from './vault/vault-key.ts';
 import { systemWorld, type World } from './world.ts';
 
@@ -45,8 +43,6 @@ import { systemWorld, type World } from './world.ts';
 const VAULT_QUEUE_LIMIT = 10_000;
 /** What nobody has written to for so long is no upload of another process: a request may take as long (http/app.ts). */
 const QUARANTINE_MS = 3_600_000;
-/** How often expired secrets are forgotten and the clocks compared, ms. */
-const HOUSEKEEPING_MS = 30_000;
 const PROCESS_ID_BYTES = 12;
 
 export type Server = {
@@ -229,41 +225,6 @@ async function openVault(
   return { key, envelopes, openedFolder, pool: keep('vault', pool, (p) => p.close()) };
 }
 
-/**
- * Recorder and ledger for the requests: the leader's while this process leads, else the follower's.
- *
- * Why: an act whose outcome got lost because this process ceased to lead meanwhile is handed in once more as a follower's. Its
- *      command id is the same, so it gets its first answer if it was decided, and is decided once if not.
- */
-function eitherOf(leading: () => Leader | null, follower: Follower): Pick<Dependencies, 'recorder' | 'ledger'> {
-  const now = () => leading() ?? follower;
-  async function handIn<T>(work: (recorder: Dependencies['recorder']) => Promise<T>): Promise<T> {
-    const leader = leading();
-    if (leader === null) return work(follower.recorder);
-    try {
-      return await work(leader.recorder);
-    } catch (error) {
-      if (!(error instanceof OutcomeUnknownError) || leading() === leader) throw error;
-      return work(now().recorder);
-    }
-  }
-  return {
-    recorder: {
-      create: (request) => handIn((recorder) => recorder.create(request)),
-      submit: (submission) => handIn((recorder) => recorder.submit(submission)),
-      stateOf: (openingId) => now().recorder.stateOf(openingId),
-      keptOf: (openingId) => now().recorder.keptOf(openingId),
-      health: () => now().recorder.health(),
-    },
-    ledger: {
-      recordAccess: (access) => now().ledger.recordAccess(access),
-      proofOfAct: (actId) => now().ledger.proofOfAct(actId),
-      recordOperatorAct: (author, what) => now().ledger.recordOperatorAct(author, what),
-      recordTrustChange: (author, change) => now().ledger.recordTrustChange(author, change),
-    },
-  };
-}
-
 /** The hall for the requests: what is said of an account here holds in the halls of all processes. */
 function everywhere(hall: Hall, say: (news: News) => Promise<void>): Hall {
   return {
@@ -283,48 +244,6 @@ function everywhere(hall: Hall, say: (news: News) => Promise<void>): Hall {
   };
 }
 
-/** Forgets expired secrets and compares the clocks, again and again. */
-function keepHouse(parts: {
-  readonly world: World;
-  readonly database: Database;
-  readonly envelopes: VaultFolder;
-  readonly logger: Logger;
-}) {
-  const { world, database, envelopes, logger } = parts;
-  const { sql, db } = database;
-  let offsetMs = 0;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = false;
-  let cancel: () => void = () => undefined;
-
-  async function clean(): Promise<void> {
-    try {
-      offsetMs = await clockOffset(sql, world);
-      await forgetChallenges({ db, world });
-      await forgetTickets({ db, world });
-      await forgetProofs({ db, world });
-      await sweepUploads({ sql, world, parts: envelopes.parts });
-    } catch (error) {
-      logger.error({ err: error }, 'the house was not kept');
-    }
-  }
-  function next(delayMs: number): void {
-    if (stopped) return;
-    cancel = world.after(delayMs, () => {
-      running = clean().finally(() => next(HOUSEKEEPING_MS));
-    });
-  }
-  next(0);
-  return {
-    clockOffsetMs: () => offsetMs,
-    async stop() {
-      stopped = true;
-      cancel();
-      await running;
-    },
-  };
-}
-
 /** The built pages beside the sources or the emitted code; null when there are none. */
 function findPages(): string | null {
   const folder = join(packageRoot, 'dist/web');
@@ -339,35 +258,4 @@ function urlsOf(app: App, { host }: Config): readonly [string, ...string[]] {
   const url = `http://${name}:${address.port}`;
   const isLocal = host === 'localhost' || host === '127.0.0.1' || host === '::1';
   return isLocal ? [url, `http://localhost:${address.port}`] : [url];
-}
-
-/**
- * Stops serving: nothing new is taken, sockets are told, what runs may end.
- *
- * Why: who does not end within the grace is cut off; what it had been told stands, what it had not it asks again.
- */
-async function stopServing(
-  app: App,
-  connections: ReadonlySet<Socket>,
-  hall: Hall,
-  world: World,
-  graceMs: number,
-): Promise<void> {
-  hall.close('server_stopping');
-  const cancel = world.after(graceMs, () => {
-    // Also those that the HTTP server has forgotten: half-way through becoming a WebSocket, or refused on the way.
-    for (const connection of connections) connection.destroy();
-  });
-  await app.close();
-  cancel();
-}
-
-/** All connections that are open, as they come and go. */
-function connectionsOf(app: App): ReadonlySet<Socket> {
-  const connections = new Set<Socket>();
-  app.server.on('connection', (connection: Socket) => {
-    connections.add(connection);
-    connection.once('close', () => connections.delete(connection));
-  });
-  return connections;
 }

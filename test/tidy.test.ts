@@ -47,9 +47,10 @@ const LEVELS = [
   ['recorder', 'ledger', 'identity', 'vault'],
   ['live', 'video', 'oversight', 'dossier'],
   ['http'],
-  ['opened'],
+  ['opened', 'housekeeping'],
   ['leader'],
   ['follower'],
+  ['either'],
   ['cli', 'main'],
 ];
 
