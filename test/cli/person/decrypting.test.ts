@@ -1,7 +1,11 @@
 /** A bidder from the deadline on, on the real server: the client's own checks before its key is used, the window, the record. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createApi } from '../../../server/cli/client/api.ts';
 import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { ApiError } from '../../../server/cli/client/transport.ts';
+import { exportLog } from '../../../server/cli/export-log.ts';
+import { filesBelow, folderSource } from '../../../server/cli/log-source.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { checkIn } from '../../../server/cli/person/check-in.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../../../server/cli/person/decrypt.ts';
@@ -10,7 +14,10 @@ import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { answerRecord, readRecord } from '../../../server/cli/person/record.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
+import { verifySource } from '../../../server/cli/verify-log.ts';
+import { openingOrigin } from '../../../server/core/log/origin.ts';
 import { numberOf } from '../../../server/core/opening/state.ts';
+import { until } from '../../support/recorder.ts';
 import t from '../../support/tap.ts';
 import { command, holderOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
@@ -19,7 +26,9 @@ const { world, officials } = platform;
 const { host, witness } = officials;
 await platform.publish(OPENING, 15 * MINUTE);
 
-const people = await Promise.all([0, 1, 2].map((index) => platform.bidder(index)));
+/** Whichever kind of key an accepted certificate has, it logs in, lodges, decrypts and signs the record. */
+const KINDS = ['sm2', 'p256', 'rsa'] as const;
+const people = await Promise.all(KINDS.map((kind, index) => platform.bidder(index, kind)));
 const [first, second, third] = people as [Person, Person, Person];
 for (const [index, person] of people.entries())
   await lodge(person, OPENING, { envelope: await seal(platform, person, `${index + 1}000000.00`) });
@@ -136,6 +145,37 @@ t.test('to the record, and what was signed is what the log says', async (t) => {
   const refused = await answerRecord(second, OPENING, '工期有误');
   t.match(refused.entries[0], { type: 'RecordRefused' });
   await t.rejects(answerRecord(first, OPENING), { code: 'already_answered_record' });
+});
+
+t.test('what SM2 and P-256 keys signed verifies in an export', async (t) => {
+  const { sql } = platform.db;
+  const platformName = 'kaibiao.test';
+  const origin = openingOrigin(platformName, OPENING);
+  await until(async () => {
+    await platform.pass(2_000);
+    const found = await sql`SELECT 1 FROM ledger_heads h JOIN logs l ON l.origin = h.origin AND l.size = h.size
+      WHERE l.origin = ${origin}`;
+    return found.length > 0;
+  });
+  const folder = join(platform.folder, 'export');
+  const text = async (path: string) => (await (await fetch(new URL(path, platform.url))).text()).trim();
+  const { ledger } = JSON.parse(await text('/platform')) as { ledger: { origin: string; vkey: string } };
+  await exportLog(sql, { origin, vkey: await text(`/logs/opening/${OPENING}/vkey`), folder, ledger });
+  const judged = await verifySource(folderSource(folder), { trust: ledger.vkey, requireAllDisclosures: true });
+  t.match(judged, { ok: true });
+  const algorithms = new Set<string>();
+  for await (const { path } of filesBelow(folder)) {
+    if (!path.startsWith('disclosures/')) continue;
+    const disclosures = JSON.parse(await readFile(join(folder, path), 'utf8')) as string[];
+    for (const disclosure of disclosures) {
+      const acts = Buffer.from(disclosure, 'base64url')
+        .toString()
+        .matchAll(/"(eyJ[\w-]+)\./g);
+      for (const [, header = ''] of acts)
+        algorithms.add((JSON.parse(Buffer.from(header, 'base64url').toString()) as { alg: string }).alg);
+    }
+  }
+  t.ok(algorithms.has('SM2SM3') && algorithms.has('ES256'), [...algorithms].join(' '));
 });
 
 t.test('what a person kept holds for the next program', async (t) => {

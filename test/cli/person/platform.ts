@@ -2,7 +2,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heldKeyAgent, type KeyAgent, pickCertificate } from '../../../server/cli/client/key-agent.ts';
-import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } from '../../../server/cli/demo/ca.ts';
+import {
+  createDemoCa,
+  type DemoCa,
+  demoCreditCode,
+  type Holder,
+  type Issued,
+  type KeyKind,
+} from '../../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../../server/cli/person/act.ts';
 import { openingCertificateOf } from '../../../server/cli/person/holding.ts';
 import { letIn } from '../../../server/cli/person/operator.ts';
@@ -10,6 +17,7 @@ import { openPerson, type Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';
 import { openPem } from '../../../server/cli/seal/held-key.ts';
 import { sealBid } from '../../../server/cli/seal/seal.ts';
+import { chooseKeyTransport } from '../../../server/cli/seal/wrap.ts';
 import { readConfig } from '../../../server/config.ts';
 import type { JsonObject } from '../../../server/core/log/canonical.ts';
 import { type Policy, PROFILES } from '../../../server/core/opening/policy.ts';
@@ -51,10 +59,10 @@ export type Platform = {
   readonly officials: Readonly<Record<Official, Person>>;
   /** Lets time pass in steps, each with its heartbeat, as it does for a server that lives. */
   pass(ms: number): Promise<void>;
-  keysOf(holder: Holder): Promise<KeyAgent>;
+  keysOf(holder: Holder, kind?: KeyKind): Promise<KeyAgent>;
   enter(keys: KeyAgent, name: string, fetcher?: typeof fetch): Promise<Person>;
   /** A bidder of BIDDERS with fresh keys, logged in. */
-  bidder(index: number): Promise<Person>;
+  bidder(index: number, kind?: KeyKind): Promise<Person>;
   /** Drafts and publishes an opening whose deadline is `deadlineMs` away. */
   publish(openingId: string, deadlineMs: number, policy?: Partial<Policy>): Promise<void>;
   /** Drafts it only. */
@@ -131,8 +139,11 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     }
   }
 
-  async function keysOf(holder: Holder): Promise<KeyAgent> {
-    const { signing, encryption } = await ca.issuePair(holder);
+  async function keysOf(holder: Holder, kind: KeyKind = 'rsa'): Promise<KeyAgent> {
+    const [signing, encryption] = await Promise.all([
+      ca.issue({ holder, usage: 'sign', key: kind }),
+      ca.issue({ holder, usage: 'encrypt', key: kind }),
+    ]);
     return heldKeyAgent([heldKey(signing), heldKey(encryption)]);
   }
 
@@ -167,8 +178,8 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     pass,
     keysOf,
     enter,
-    async bidder(index) {
-      return enter(await keysOf(holderOf(index)), `bidder-${index}`);
+    async bidder(index, kind) {
+      return enter(await keysOf(holderOf(index), kind), `bidder-${index}`);
     },
     draft,
     async publish(openingId, deadlineMs, policy) {
@@ -190,7 +201,7 @@ export function command(person: Person, role: PersonRole, type: string, data: Js
   return act(person, OPENING, { type, role, data });
 }
 
-/** Seals a bid of this person's and gives its path. */
+/** Seals a bid of this person's and gives its path: as its key can, to an SM2 key in the SM profile. */
 export async function seal(
   platform: Platform,
   person: Person,
@@ -200,13 +211,15 @@ export async function seal(
   const { terms, state } = await readOpening(person, OPENING);
   const openingCertificate = openingCertificateOf(state);
   const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', platform.world.now());
+  const keyTransport = chooseKeyTransport(certificate);
   const out = join(platform.folder, `${person.creditCode}-${amount}.p7m`);
   await sealBid({
     openingList: listOf(person.creditCode, amount, { lotId: terms.lotId, ...change }),
     documents: [{ name: '技术标.txt', bytes: new TextEncoder().encode('施工组织设计\n'.repeat(500)) }],
     toolFacts: { v: 1 },
     certificate: certificate.der,
-    keyTransport: 'rsa_oaep_sha256',
+    keyTransport,
+    profile: keyTransport === 'sm2' ? 'kaibiao-seal-sm-1' : 'kaibiao-seal-1',
     compress: true,
     out,
     unwrap: await person.keys.unwrapper(certSha256),
