@@ -31,9 +31,10 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./demo/demo.ts')).runDemo,
   },
   verify: {
-    usage: '<folder | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--public]',
-    en: 'Judges a log from an export or an address; trusts neither.',
-    zh: '核验导出文件夹或网址上的日志，二者均不轻信。',
+    usage:
+      '<folder | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--public] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>]',
+    en: 'Judges a log from an export or an address, or a receipt by itself; trusts none of them.',
+    zh: '核验导出文件夹或网址上的日志，或离线核验回执；均不轻信。',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   export: {

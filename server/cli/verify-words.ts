@@ -114,12 +114,45 @@ export const VERIFY_REASONS = {
   },
 } as const satisfies Record<string, Words>;
 
+/** Why a receipt file is refused. */
+export const RECEIPT_REASONS = {
+  receipt_file_malformed: { en: 'This is no receipt file.', zh: '这不是回执文件。' },
+  receipt_of_other_ledger: {
+    en: 'The receipt stands on another ledger than the trusted one.',
+    zh: '回执所在的总账不是受信任的总账。',
+  },
+  receipt_key_unproven: {
+    en: 'Nothing proves that the ledger lists the key of this receipt.',
+    zh: '无法证明总账登记了签署此回执的公钥。',
+  },
+  receipt_unsigned: {
+    en: 'The receipt was not signed by the key that the ledger lists.',
+    zh: '回执不是由总账所登记的公钥对应的密钥签署。',
+  },
+  receipt_not_in_ledger: {
+    en: 'The proof does not show that the act stands in the ledger.',
+    zh: '所附证明不能证明该操作已写入总账。',
+  },
+  receipt_act_differs: {
+    en: 'The ledger holds another act than the receipt is for.',
+    zh: '总账所载操作与回执不符。',
+  },
+  receipt_of_other_envelope: {
+    en: 'The envelope at hand is not the one that was received.',
+    zh: '所提供的信封与平台接收的不是同一份。',
+  },
+} as const satisfies Record<string, Words>;
+
 export type VerifyReason = keyof typeof VERIFY_REASONS;
+export type ReceiptReason = keyof typeof RECEIPT_REASONS;
 
 /** Why a log is refused: a stable reason, its words, and at which entry or with what detail where there is one. */
 export type Refused = LogProblem;
 
 /** A refusal in the words of its reason. */
-export function refuse(reason: VerifyReason, more: { readonly seq?: number; readonly detail?: string } = {}): Refused {
-  return { ok: false, reason, words: VERIFY_REASONS[reason], ...more };
+export function refuse(
+  reason: VerifyReason | ReceiptReason,
+  more: { readonly seq?: number; readonly detail?: string } = {},
+): Refused {
+  return { ok: false, reason, words: { ...VERIFY_REASONS, ...RECEIPT_REASONS }[reason], ...more };
 }

@@ -2,11 +2,12 @@
 import { ApiError } from '../client/transport.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { proveRegistered, type RegisteredAct } from '../person/ledger.ts';
+import { proveReceiptKey, proveRegistered } from '../person/ledger.ts';
 import { lodge, readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';
 import { withdraw } from '../person/withdraw.ts';
 import { showProgress } from '../progress.ts';
+import type { ReceiptFile } from '../receipt-file.ts';
 import { enter, parsePerson } from './options.ts';
 
 /** A batch is taken every ten seconds by default, every minute at most. */
@@ -50,8 +51,12 @@ export async function checkReceipts(argv: readonly string[], io: Io): Promise<nu
   const { bid, receipt } = standing;
   io.out(`${receipt.act} ${bid.bidId}, received ${receipt.receivedAt}: the receipt is genuine · 回执有效`);
   if (bid.actId === null) return EXIT.done;
-  const act = await provePatiently(person, openingId, bid.actId);
+  const { act, proof } = await provePatiently(person, openingId, bid.actId);
   io.out(`  ${act.type} of ${act.at} stands in the ledger · 已写入总账`);
+  const { ledger, entry, proof: keyProof } = await proveReceiptKey(person.api, await person.ledgerPin());
+  const file: ReceiptFile = { v: 1, ledger, key: { entry, proof: keyProof }, receipt: bid.receipt, act: proof };
+  const path = await person.folder.keepEvidence(openingId, `receipt-${bid.bidId}.json`, `${JSON.stringify(file)}\n`);
+  io.out(`  anyone checks it offline · 可离线核验: kaibiao verify --receipt ${path}`);
   return EXIT.done;
 }
 
@@ -65,11 +70,11 @@ async function sayUploads(person: Person, openingId: string, io: Io): Promise<vo
   }
 }
 
-async function provePatiently(person: Person, openingId: string, actId: string): Promise<RegisteredAct> {
+async function provePatiently(person: Person, openingId: string, actId: string): ReturnType<typeof proveRegistered> {
   const { world } = person;
   for (const untilAt = world.now() + BATCH_PATIENCE_MS; ; ) {
     try {
-      return (await proveRegistered(person, openingId, actId)).act;
+      return await proveRegistered(person, openingId, actId);
     } catch (error) {
       const isWaiting = error instanceof ApiError && error.code === 'act_not_in_ledger_yet' && world.now() < untilAt;
       if (!isWaiting) throw error;

@@ -4,11 +4,11 @@ import { Check } from 'typebox/schema';
 import { fromBase64 } from '../../core/log/base64.ts';
 import type { Json } from '../../core/log/canonical.ts';
 import { openCheckpoint } from '../../core/log/checkpoint.ts';
-import { parseEntry } from '../../core/log/entry.ts';
+import { type Entry, parseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { LEDGER_EVENTS } from '../../core/log/ledger-events.ts';
 import { inclusionPlan, leafHash, verifyInclusion } from '../../core/log/merkle.ts';
-import { parseProof } from '../../core/log/proof.ts';
+import { formatProof, parseProof } from '../../core/log/proof.ts';
 import { readRegisterProof, verifyRegisterProof } from '../../core/log/register-proof.ts';
 import { bundlesOf, formatTilePath, parseBundle } from '../../core/log/tile.ts';
 import { fromUtf8 } from '../../core/log/utf8.ts';
@@ -37,6 +37,19 @@ const ActSchema = Type.Object({
 });
 export type RegisteredAct = Type.Static<typeof ActSchema>;
 
+/** The receipt key with what proves that the ledger lists it: the ledger's key, the exact text of its first entry, the entry's `.tlog-proof`. */
+export type ProvenReceiptKey = {
+  readonly key: ReceiptKey;
+  readonly ledger: string;
+  readonly entry: string;
+  readonly proof: string;
+};
+
+/** The receipt key that the ledger's first entry lists. Throws: as proveReceiptKey. */
+export async function findReceiptKey(api: Api, pin: LogPin): Promise<ReceiptKey> {
+  return (await proveReceiptKey(api, pin)).key;
+}
+
 /**
  * The receipt key that the ledger's first entry lists, proven to stand there.
  *
@@ -44,7 +57,7 @@ export type RegisteredAct = Type.Static<typeof ActSchema>;
  * Why:    a receipt checked by a key that came with it would prove nothing. The first entry of the ledger is the same for
  *         everyone, and whoever tails the ledger would see a second one.
  */
-export async function findReceiptKey(api: Api, pin: LogPin): Promise<ReceiptKey> {
+export async function proveReceiptKey(api: Api, pin: LogPin): Promise<ProvenReceiptKey> {
   const readFile = (path: string) => api.readLogFile(LEDGER, path);
   const vkey = fromUtf8(await readFile('vkey')).replace(/\n$/u, '');
   const verifier = await pin.verifierOf(vkey);
@@ -55,21 +68,25 @@ export async function findReceiptKey(api: Api, pin: LogPin): Promise<ReceiptKey>
     const [bundle] = bundlesOf(size);
     const [first] = bundle === undefined ? [] : parseBundle(await readFile(formatTilePath(bundle)), bundle.width);
     if (first === undefined) throw new PersonError('log_not_genuine', 'the ledger is empty');
-    const proof = await assembleFromTiles(readFile, inclusionPlan(0, size), size);
-    if (!verifyInclusion(sha256, { index: 0, size, leaf: leafHash(sha256, first), proof, root }))
+    const hashes = await assembleFromTiles(readFile, inclusionPlan(0, size), size);
+    if (!verifyInclusion(sha256, { index: 0, size, leaf: leafHash(sha256, first), proof: hashes, root }))
       throw new PersonError('log_not_genuine', 'the ledger’s first entry is not on it');
     const keeper = await pin.trust(vkey);
     await keeper.accept(note, proofFromTiles(readFile));
-    const { type, log, body } = parseEntry(first);
-    if (type !== 'LedgerOpened' || log !== pin.origin || !Check(LEDGER_EVENTS.LedgerOpened.body, body))
-      throw new PersonError('log_not_genuine', 'the ledger does not begin as a ledger does');
-    const listed = body.keys.find(({ use }) => use === 'receipts');
-    if (listed === undefined) throw new PersonError('log_not_genuine', 'the ledger lists no receipt key');
-    return receiptKeyOf(fromBase64(listed.publicKey));
+    const key = listedReceiptKey(parseEntry(first), pin.origin);
+    if (key === null) throw new PersonError('log_not_genuine', 'the ledger’s first entry lists no receipt key');
+    return { key, ledger: vkey, entry: fromUtf8(first), proof: formatProof({ index: 0, hashes, checkpoint: note }) };
   } catch (fault) {
     if (fault instanceof LogFormatError) throw new PersonError('log_not_genuine', fault.code);
     throw fault;
   }
+}
+
+/** The key for receipts of a ledger's first entry; null when the entry is none, or lists none. */
+export function listedReceiptKey({ type, log, body }: Entry, origin: string): ReceiptKey | null {
+  if (type !== 'LedgerOpened' || log !== origin || !Check(LEDGER_EVENTS.LedgerOpened.body, body)) return null;
+  const listed = body.keys.find(({ use }) => use === 'receipts');
+  return listed === undefined ? null : receiptKeyOf(fromBase64(listed.publicKey));
 }
 
 /**

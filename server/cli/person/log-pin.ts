@@ -10,7 +10,8 @@ import { type LogFiles, readOrNull, writeDurably } from './person-folder.ts';
 /** SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
 const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
-const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
+/** Node.js's own check of an Ed25519 signature. */
+export const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
   verifySignature(
     null,
     message,

@@ -1,8 +1,12 @@
 /** A whole opening from the terminal: each person's subcommands on the real server, with what they print and how they end. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { createDemoCa, demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
+import type { ReceiptFile } from '../../../server/cli/receipt-file.ts';
+import { RECEIPT_REASONS, type ReceiptReason } from '../../../server/cli/verify-words.ts';
+import { fromBase64Url, toBase64Url } from '../../../server/core/log/base64.ts';
+import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
 import { roadworks } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
@@ -58,6 +62,9 @@ t.test('an operator lets the host in, who drafts and publishes', async (t) => {
   t.match(await run('status', OPENING, ...as('bidder')), { ...done, out: /Scheduled[\s\S]*verified to entry 1/ });
 });
 
+/** Written by one subcommand, read by another. */
+let receiptFile = '';
+
 t.test('a bidder seals, lodges, replaces and has the receipts checked', async (t) => {
   await writeFile(file('list.json'), JSON.stringify(listOf(holderOf(0).creditCode, '1000000.00')));
   const sealed = await run('seal', '--list', file('list.json'), '--out', file('bid'), '--keys', file('bidder'));
@@ -68,9 +75,61 @@ t.test('a bidder seals, lodges, replaces and has the receipts checked', async (t
   t.match(second, { code: EXIT.refused, err: /^bid_already_lodged\n/ });
   t.match(await run('lodge', OPENING, file('bid'), '--replace', ...as('bidder')), { ...done, out: /^replaced / });
   world.jump(11_000);
-  t.match(await run('receipt', OPENING, ...as('bidder')), { ...done, out: /genuine[\s\S]*BidLodged.*ledger/ });
+  const checked = await run('receipt', OPENING, ...as('bidder'));
+  t.match(checked, { ...done, out: /genuine[\s\S]*BidLodged.*ledger/ });
+  receiptFile = /--receipt (\S+)$/m.exec(checked.out)?.[1] ?? '';
   t.match(await run('withdraw', OPENING, ...as('bidder')), { ...done, out: /^withdrawn / });
   t.match(await run('lodge', OPENING, file('bid'), ...as('bidder')), { ...done, out: /^lodged / });
+});
+
+t.test('the receipt is checked by itself: no platform is asked', async (t) => {
+  const kept = JSON.parse(await readFile(receiptFile, 'utf8')) as ReceiptFile;
+  const verify = (...argv: string[]) => run('verify', '--receipt', ...argv);
+  const trusted = ['--trust', kept.ledger];
+  const whole = await verify(receiptFile, ...trusted, '--envelope', file('bid'));
+  t.match(whole, {
+    ...done,
+    out: /^valid: replaced .*\n[\s\S]*is that envelope[\s\S]*stands in entry [0-9]+ of the ledger/,
+  });
+  t.notMatch(whole.out, /own word/);
+  t.match(await verify(receiptFile), { ...done, out: /own word/ }, 'whoever names no ledger is told what that means');
+
+  const refused: Record<string, Awaited<ReturnType<typeof verify>>> = {};
+  const changed = async (change: (was: ReceiptFile) => unknown): ReturnType<typeof verify> => {
+    await writeFile(file('changed.json'), JSON.stringify(change(structuredClone(kept))));
+    return verify(file('changed.json'), ...trusted, '--envelope', file('bid'));
+  };
+  const [head, payload, signature] = kept.receipt.split('.') as [string, string, string];
+  const later = { ...(JSON.parse(fromUtf8(fromBase64Url(payload))) as object), receivedAt: '2026-01-01T00:00:00.000Z' };
+  const forged = `${head}.${toBase64Url(utf8(JSON.stringify(later)))}.${signature}`;
+  const act = kept.act as { batch: { index: number } };
+  refused['receipt_file_malformed'] = await changed(({ act: _act, ...rest }) => rest);
+  refused['receipt_of_other_ledger'] = await verify(receiptFile, '--trust', `${kept.ledger.slice(0, -2)}A=`);
+  refused['receipt_key_unproven'] = await changed((was) => ({
+    ...was,
+    key: { ...was.key, entry: `${was.key.entry} ` },
+  }));
+  refused['receipt_unsigned'] = await changed((was) => ({ ...was, receipt: forged }));
+  refused['receipt_not_in_ledger'] = await changed((was) => ({
+    ...was,
+    act: { ...act, batch: { ...act.batch, index: act.batch.index ^ 1 } },
+  }));
+  // Genuine, and of the bid that this one replaced.
+  const names = await readdir(dirname(receiptFile));
+  const replaced = names.find((name) => name.endsWith('.jws') && !receiptFile.includes(name.slice(0, -4))) ?? '';
+  const first = await readFile(join(dirname(receiptFile), replaced), 'utf8');
+  refused['receipt_act_differs'] = await changed((was) => ({ ...was, receipt: first }));
+  const bytes = await readFile(file('bid'));
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  await writeFile(file('flipped'), bytes);
+  refused['receipt_of_other_envelope'] = await verify(receiptFile, ...trusted, '--envelope', file('flipped'));
+  for (const [reason, ended] of Object.entries(refused)) {
+    const { en, zh } = RECEIPT_REASONS[reason as ReceiptReason];
+    t.match(ended, { code: EXIT.refused, out: '' }, reason);
+    t.ok(ended.err.startsWith(`${reason}\n  ${en}\n  ${zh}`), ended.err);
+  }
+  t.strictSame(Object.keys(refused).sort(), Object.keys(RECEIPT_REASONS).sort(), 'every reason is shown');
+  t.match(await run('verify', '--envelope', file('bid')), { code: EXIT.usage });
 });
 
 t.test('PKCS#12 files and a passphrase do as well', async (t) => {
