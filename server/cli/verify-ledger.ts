@@ -28,8 +28,8 @@ import type { Watcher } from './watcher.ts';
 const PLATFORM_SUBJECT = 'platform';
 /** What a person must have signed for an entry. */
 const SIGNED: Readonly<Record<string, readonly string[]>> = {
-  OperatorActed: ['LetIn', 'DisableAccount', 'EnableAccount'],
-  TrustChanged: ['TrustAnchor'],
+  OperatorActed: ['LetIn', 'DisableAccount', 'EnableAccount', 'AddCrl'],
+  TrustChanged: ['TrustAnchor', 'EndAnchor'],
   KeyAnnounced: ['AnnounceKey'],
 };
 

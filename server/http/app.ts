@@ -33,6 +33,7 @@ import { addProblems } from './problems.ts';
 import { addRecord } from './record.ts';
 import { addSessions } from './sessions.ts';
 import { addThreads } from './threads.ts';
+import { addTrust } from './trust.ts';
 
 /** How long one request may take altogether: the largest envelope over a slow line. */
 const REQUEST_LIMIT_MS = 3_600_000;
@@ -159,6 +160,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addThreads(typed, dependencies);
     addAccessReads(typed, dependencies);
     addOperator(typed, dependencies);
+    addTrust(typed, dependencies);
     addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);
     addHealth(typed, dependencies);

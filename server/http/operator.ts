@@ -1,11 +1,9 @@
-/** /accounts and /trust-anchors: the operator lets officials in, shuts and opens accounts and says which CAs are believed; each act signed, and on the ledger first. */
+/** /accounts: the operator lets officials in, shuts and opens accounts; each act signed, and on the ledger first. */
 import * as Type from 'typebox';
-import { toBase64 } from '../core/log/base64.ts';
 import type { Json } from '../core/log/canonical.ts';
 import { ReasonText } from '../core/opening/details.ts';
 import { type Certificate, parseX5c } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
-import { PLAIN_SUBJECT_RULE } from '../core/pki/subject.ts';
 import {
   type AccountChange,
   changeAccount,
@@ -15,7 +13,6 @@ import {
 } from '../identity/accounts.ts';
 import { checkSubmittedAct, type FURTHER_ACTS } from '../identity/acts.ts';
 import type { Caller } from '../identity/tokens.ts';
-import { addAnchor, thumbprintOf } from '../identity/trust.ts';
 import type { Source } from '../recorder/submission.ts';
 import { callerOf, callers, sourceOf } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
@@ -31,22 +28,11 @@ const AccountBody = Type.Object(
   { id: CommandId, x5c: X5c, kind: Type.Union([Type.Literal('official'), Type.Literal('operator')]), act: JwsText },
   strict,
 );
-const AnchorBody = Type.Object(
-  {
-    id: CommandId,
-    certificate: Base64Text,
-    label: Type.String({ minLength: 1, maxLength: 200 }),
-    purposes: Type.Array(Type.Union([Type.Literal('sign'), Type.Literal('encrypt')]), { minItems: 1, maxItems: 2 }),
-    act: JwsText,
-  },
-  strict,
-);
 const ChangeBody = Type.Object(
   { id: CommandId, account: Type.String({ minLength: 1, maxLength: 60 }), reason: ReasonText, act: JwsText },
   strict,
 );
 const AccountAnswer = Type.Object({ account: Type.String(), name: Type.String(), organisation: Type.String() });
-const AnchorAnswer = Type.Object({ certSha256: Type.String() });
 
 export function addOperator(app: Nouns, dependencies: Dependencies): void {
   const { must } = callers(dependencies);
@@ -78,23 +64,10 @@ export function addOperator(app: Nouns, dependencies: Dependencies): void {
       },
     );
   }
-  app.post(
-    '/trust-anchors',
-    {
-      preParsing: must,
-      schema: {
-        tags,
-        summary: 'Trusts a CA from now on; the act signs {certificate, label, purposes} as TrustAnchor',
-        body: AnchorBody,
-        response: { 200: AnchorAnswer },
-      },
-    },
-    async (request) => trustAnchor(dependencies, request.body, callerOf(request), sourceOf(request)),
-  );
 }
 
-/** Checks that an operator signed this; answers what the ledger is told of it. */
-async function authorOf(
+/** Checks that an operator signed this. Returns: what the ledger is told of it. Throws: ProblemError not_operator, what checkSubmittedAct refuses. */
+export async function authorOf(
   { identity, world }: Dependencies,
   command: { readonly id: string; readonly type: (typeof FURTHER_ACTS)[number]; readonly data: Json },
   act: string,
@@ -152,40 +125,8 @@ async function setAccount(
   else hall.letBackIn(account);
 }
 
-/** Throws: ProblemError not_operator, anchor_exists, anchor_not_ca, certificate_malformed, what checkSubmittedAct refuses. */
-async function trustAnchor(
-  dependencies: Dependencies,
-  { id, act, ...data }: Type.Static<typeof AnchorBody>,
-  caller: Caller,
-  source: Source,
-): Promise<Type.Static<typeof AnchorAnswer>> {
-  const { identity, world, ledger } = dependencies;
-  const author = await authorOf(dependencies, { id, type: 'TrustAnchor', data }, act, caller, source);
-  const { leaf: certificate } = chainOf([data.certificate]);
-  const fromAt = world.now();
-  await ledger.recordTrustChange(author, {
-    change: 'added',
-    certificateSha256: thumbprintOf(certificate),
-    fromAt,
-    certificate: toBase64(certificate.der),
-    reason: data.label,
-  });
-  const { certSha256 } = accepted(
-    await addAnchor(identity, {
-      certificate,
-      label: data.label,
-      purposes: data.purposes,
-      rule: PLAIN_SUBJECT_RULE,
-      effectiveFromAt: fromAt,
-      effectiveUntilAt: null,
-      addedBy: caller.account,
-    }),
-  );
-  identity.trust.forget();
-  return { certSha256 };
-}
-
-function chainOf(x5c: readonly string[]): { leaf: Certificate; intermediates: Certificate[] } {
+/** Reads certificates in base64. Throws: ProblemError certificate_malformed. */
+export function chainOf(x5c: readonly string[]): { leaf: Certificate; intermediates: Certificate[] } {
   try {
     return parseX5c(x5c);
   } catch (error) {

@@ -40,6 +40,16 @@ const OWN_REFUSALS = {
   },
   certificate_not_yet_valid: { status: 401, en: 'The certificate is not valid yet.', zh: '证书尚未生效。' },
   certificate_expired: { status: 401, en: 'The certificate has expired.', zh: '证书已过期。' },
+  certificate_revoked: {
+    status: 401,
+    en: 'The certificate has been revoked by its certificate authority.',
+    zh: '证书已被签发机构吊销。',
+  },
+  certificate_undetermined: {
+    status: 409,
+    en: 'Whether the certificate was revoked cannot be determined: the revocation list of its certificate authority is missing or over. It is neither good nor refused; please tell the operator.',
+    zh: '证书吊销状态无法确定：其签发机构的吊销列表缺失或已过期。此结果既非有效也非拒绝，请联系平台管理员。',
+  },
   certificate_wrong_usage: {
     status: 401,
     en: 'The certificate is not for this use: signing needs the signing certificate, sealing the encryption certificate.',
@@ -70,6 +80,19 @@ const OWN_REFUSALS = {
   anchor_exists: { status: 409, en: 'This certificate authority was entered before.', zh: '该信任锚已存在。' },
   anchor_unknown: { status: 404, en: 'There is no such trust anchor.', zh: '信任锚不存在。' },
   anchor_end_is_past: { status: 400, en: 'Trust cannot end in the past.', zh: '信任终止时间不能早于当前时间。' },
+  // revocation lists
+  crl_malformed: { status: 400, en: 'The revocation list cannot be read.', zh: '吊销列表无法读取。' },
+  crl_exists: { status: 409, en: 'This revocation list is here already.', zh: '该吊销列表已存在。' },
+  crl_out_of_date: {
+    status: 400,
+    en: 'This revocation list is over, not valid yet, or names no end.',
+    zh: '该吊销列表已过期、尚未生效或未载明有效期。',
+  },
+  crl_not_newer: {
+    status: 409,
+    en: 'A newer revocation list of this certificate authority is here already.',
+    zh: '已有该签发机构更新的吊销列表。',
+  },
   // accounts
   account_unknown: {
     status: 403,

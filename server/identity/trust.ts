@@ -3,12 +3,22 @@
 import { asc, eq } from 'drizzle-orm';
 import { toBase64Url } from '../core/log/base64.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
-import { type Purpose as AnyPurpose, type ChainReason, verifyChain } from '../core/pki/chain.ts';
+import {
+  type Purpose as AnyPurpose,
+  type CertificateStatus,
+  CHAIN_REASONS,
+  type ChainReason,
+  type ChainResult,
+  type RevocationMode,
+  verifyChain,
+} from '../core/pki/chain.ts';
+import type { Crl } from '../core/pki/crl.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import { readSubject, type Subject, type SubjectRefusal, type SubjectRule } from '../core/pki/subject.ts';
 import { sha256 } from '../hash.ts';
 import { trustAnchors } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
+import { readCrls, type StoredCrl } from './crls.ts';
 import type { Db } from './database.ts';
 import { type IdentityRefusal, type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyCertificateSignature } from './signature.ts';
@@ -27,6 +37,14 @@ export type TrustedCertificate = {
   readonly anchorSha256: string;
   /** Leaf to anchor, as it is to be stored with the record. */
   readonly path: readonly Certificate[];
+  /** What the lists said of each certificate of the path but the anchor, in its order. */
+  readonly revocation: readonly RevocationEvidence[];
+};
+
+/** `unknown` only under an anchor that lets pass for whom there is no list. */
+export type RevocationEvidence = {
+  readonly status: 'good' | 'unknown';
+  readonly crls: readonly { readonly sha256: string; readonly number: string | null }[];
 };
 
 export type TrustQuestion = {
@@ -35,6 +53,12 @@ export type TrustQuestion = {
   readonly purpose: Purpose;
   /** Instant, ms: the server's, never one that the person claims. */
   readonly at: number;
+  /**
+   * `pass` takes what cannot be determined as unknown; what is revoked is refused all the same.
+   *
+   * Why: only for the operator who brings a fresh list: when the one that he stands on himself is over, nobody else could.
+   */
+  readonly undetermined?: 'refuse' | 'pass';
 };
 
 export type Trust = {
@@ -51,7 +75,17 @@ type Anchor = {
   readonly rule: SubjectRule;
   readonly effectiveFromAt: number;
   readonly effectiveUntilAt: number | null;
+} & AnchorConditions;
+
+/** What a path under an anchor must fulfil; see the columns of trust_anchors. */
+export type AnchorConditions = {
+  readonly revocation: Exclude<RevocationMode, 'ignored'>;
+  readonly extendedUsages: readonly string[] | null;
+  readonly policies: readonly string[] | null;
 };
+
+/** What is judged by: the anchors, and the lists of the moment. */
+type Grounds = { readonly anchors: readonly Anchor[]; readonly crls: readonly StoredCrl[] };
 
 const CHAIN_REFUSALS = {
   no_path: 'certificate_not_trusted',
@@ -59,8 +93,8 @@ const CHAIN_REFUSALS = {
   name_not_permitted: 'certificate_not_trusted',
   name_excluded: 'certificate_not_trusted',
   policy: 'certificate_not_trusted',
-  issuer_revoked: 'certificate_not_trusted',
-  revoked: 'certificate_not_trusted',
+  issuer_revoked: 'certificate_revoked',
+  revoked: 'certificate_revoked',
   malformed: 'certificate_malformed',
   search_limit: 'certificate_not_trusted',
   bad_signature: 'certificate_not_trusted',
@@ -89,23 +123,24 @@ const SUBJECT_REFUSALS = {
 
 /** Trust over the anchors of this database, which are kept for TRUST_CACHE_MS. */
 export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }): Trust {
-  let kept: { readonly readAt: number; readonly anchors: Promise<readonly Anchor[]> } | undefined;
-  let last: readonly Anchor[] = [];
+  let kept: { readonly readAt: number; readonly grounds: Promise<Grounds> } | undefined;
+  let last: Grounds = { anchors: [], crls: [] };
 
-  function anchorsNow(): Promise<readonly Anchor[]> {
+  function groundsNow(): Promise<Grounds> {
     if (kept === undefined || world.now() - kept.readAt >= TRUST_CACHE_MS) {
-      // The same list as long as it says the same: what was found under it stays found.
-      const anchors = readAnchors(db).then((read) => {
+      // The same grounds as long as they say the same: what was found under them stays found.
+      const grounds = Promise.all([readAnchors(db), readCrls({ db }, last.crls)]).then(([anchors, crls]) => {
+        const read = { anchors, crls };
         if (!isSameTrust(read, last)) last = read;
         return last;
       });
-      kept = { readAt: world.now(), anchors };
+      kept = { readAt: world.now(), grounds };
       // A failed reading is not kept: the next question asks again.
-      anchors.catch(() => {
-        if (kept?.anchors === anchors) kept = undefined;
+      grounds.catch(() => {
+        if (kept?.grounds === grounds) kept = undefined;
       });
     }
-    return kept.anchors;
+    return kept.grounds;
   }
 
   /** Word for word: the certificates of a login come again with each statement. The list asked for longest ago goes first. */
@@ -113,22 +148,22 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
 
   return {
     async check(question) {
-      const anchors = await anchorsNow();
+      const grounds = await groundsNow();
       const name = nameOf(question);
       const before = found.get(name);
-      const isKnown = before !== undefined && before.anchors === anchors;
+      const isKnown = before !== undefined && before.grounds === grounds;
       if (isKnown && before.after < question.at && question.at < before.before) {
         found.delete(name);
         found.set(name, before);
         return before.trusted;
       }
-      const trusted = checkCertificate(question, anchors);
+      const trusted = checkCertificate(question, grounds);
       if ('refused' in trusted) return trusted;
       found.delete(name);
       found.set(name, {
-        anchors,
+        grounds,
         trusted,
-        ...stretchAround(question.at, question.certificates.map(parseCertificate), anchors),
+        ...stretchAround(question.at, question.certificates.map(parseCertificate), grounds),
       });
       const [longestAgo = name] = found.keys();
       if (found.size > FOUND_LIMIT) found.delete(longestAgo);
@@ -142,7 +177,7 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
 
 /** That certificates were found good, and the stretch of time, without its ends, in which nothing can be found otherwise. */
 type Found = {
-  readonly anchors: readonly Anchor[];
+  readonly grounds: Grounds;
   readonly trusted: Outcome<TrustedCertificate>;
   readonly after: number;
   readonly before: number;
@@ -152,19 +187,23 @@ type Found = {
 const FOUND_LIMIT = 4_096;
 
 /** A question apart from its instant: purpose, and each certificate by its digest. */
-function nameOf({ purpose, certificates }: TrustQuestion): string {
-  return [purpose, ...certificates.map((der) => toBase64Url(sha256(der)))].join(' ');
+function nameOf({ purpose, certificates, undetermined = 'refuse' }: TrustQuestion): string {
+  return [purpose, undetermined, ...certificates.map((der) => toBase64Url(sha256(der)))].join(' ');
 }
 
-/** Between which instants no certificate's or anchor's validity begins or ends: there the answer is the same as at `at`. */
+/** Between which instants no certificate's, anchor's or list's validity begins or ends: there the answer is the same as at `at`. */
 function stretchAround(
   at: number,
   certificates: readonly Certificate[],
-  anchors: readonly Anchor[],
+  { anchors, crls }: Grounds,
 ): { readonly after: number; readonly before: number } {
   const ofCertificate = ({ notBeforeAt, notAfterAt }: Certificate) => [notBeforeAt, notAfterAt + 1_000];
   const turns = [
     ...certificates.flatMap(ofCertificate),
+    ...crls.flatMap(({ crl }) => [
+      crl.thisUpdateAt,
+      ...(crl.nextUpdateAt === undefined ? [] : [crl.nextUpdateAt + 1_000]),
+    ]),
     ...anchors.flatMap(({ certificate, effectiveFromAt, effectiveUntilAt }) => [
       ...ofCertificate(certificate),
       effectiveFromAt,
@@ -178,19 +217,22 @@ function stretchAround(
 }
 
 async function readAnchors(db: Db): Promise<Anchor[]> {
-  const rows = await db.select().from(trustAnchors).orderBy(asc(trustAnchors.addedAt));
+  const rows = await listAnchors({ db });
   return rows.map((row) => ({ ...row, certificate: parseCertificate(row.certificate) }));
 }
 
-function isSameTrust(some: readonly Anchor[], others: readonly Anchor[]): boolean {
-  const said = (anchors: readonly Anchor[]): string =>
-    JSON.stringify(anchors.map(({ certificate: _certificate, ...rest }) => rest));
+function isSameTrust(some: Grounds, others: Grounds): boolean {
+  const said = ({ anchors, crls }: Grounds): string =>
+    JSON.stringify([
+      anchors.map(({ certificate: _certificate, ...rest }) => rest),
+      crls.map(({ sha256: digest }) => digest),
+    ]);
   return said(some) === said(others);
 }
 
 function checkCertificate(
-  { certificates, purpose, at }: TrustQuestion,
-  anchors: readonly Anchor[],
+  { certificates, purpose, at, undetermined = 'refuse' }: TrustQuestion,
+  { anchors, crls }: Grounds,
 ): Outcome<TrustedCertificate> {
   const parsed = parseAll(certificates);
   if ('refused' in parsed) return parsed;
@@ -198,16 +240,20 @@ function checkCertificate(
     ({ purposes, effectiveFromAt, effectiveUntilAt }) =>
       purposes.includes(purpose) && effectiveFromAt <= at && (effectiveUntilAt === null || at < effectiveUntilAt),
   );
-  const result = verifyChain({
-    ...parsed,
-    anchors: effective.map(({ certificate }) => certificate),
-    at,
-    purpose,
-    revocation: 'ignored',
-    verifySignature: verifyCertificateSignature,
-  });
-  if (!result.ok)
-    return refuse(result.undetermined ? 'certificate_not_trusted' : CHAIN_REFUSALS[result.reason], result.reason);
+  const results = groupsOf(effective).map(({ conditions, group }) =>
+    verifyChain({
+      ...parsed,
+      ...questionOf(conditions),
+      anchors: group.map(({ certificate }) => certificate),
+      crls: crls.map(({ crl }) => crl),
+      at,
+      purpose,
+      verifySignature: verifyCertificateSignature,
+    }),
+  );
+  const result = results.reduce<ChainResult>(moreTelling, { ok: false, undetermined: false, reason: 'no_path' });
+  if (!result.ok && !result.undetermined) return refuse(CHAIN_REFUSALS[result.reason], result.reason);
+  if (!result.ok && undetermined === 'refuse') return refuse('certificate_undetermined', result.reason);
   const anchor = effective.find(({ certificate }) => certificate === result.path.at(-1));
   if (anchor === undefined) throw new Error('a path ended at no anchor');
   const read = readSubject(parsed.leaf, anchor.rule);
@@ -219,6 +265,49 @@ function checkCertificate(
     subject: read.subject,
     anchorSha256: anchor.certSha256,
     path: result.path,
+    revocation: result.revocation.map((each) => evidenceOf(each, crls)),
+  };
+}
+
+/** Anchors whose paths must fulfil the same are asked together. */
+function groupsOf(anchors: readonly Anchor[]): { conditions: AnchorConditions; group: Anchor[] }[] {
+  const groups = new Map<string, { conditions: AnchorConditions; group: Anchor[] }>();
+  for (const anchor of anchors) {
+    const { revocation, extendedUsages, policies } = anchor;
+    const conditions = { revocation, extendedUsages, policies };
+    const name = JSON.stringify(conditions);
+    const known = groups.get(name) ?? { conditions, group: [] };
+    known.group.push(anchor);
+    groups.set(name, known);
+  }
+  return [...groups.values()];
+}
+
+function questionOf({ revocation, extendedUsages, policies }: AnchorConditions) {
+  return {
+    revocation,
+    ...(extendedUsages && { extendedUsages }),
+    ...(policies && { initialPolicySet: policies, requireExplicitPolicy: true }),
+  };
+}
+
+/** Of two groups' answers: one that is good, one that condemns for good, one that is open, the more telling refusal. */
+function moreTelling(some: ChainResult, other: ChainResult): ChainResult {
+  const weight = (result: ChainResult): number => {
+    if (result.ok) return CHAIN_REASONS.length + 2;
+    if (result.undetermined) return CHAIN_REASONS.length;
+    return result.reason === 'revoked' ? CHAIN_REASONS.length + 1 : CHAIN_REASONS.indexOf(result.reason);
+  };
+  return weight(other) > weight(some) ? other : some;
+}
+
+function evidenceOf(status: CertificateStatus, stored: readonly StoredCrl[]): RevocationEvidence {
+  if (status.status !== 'good') return { status: 'unknown', crls: [] };
+  const used: readonly Crl[] = status.crls;
+  const found = stored.filter(({ crl }) => used.includes(crl));
+  return {
+    status: 'good',
+    crls: found.map(({ sha256: digest, crl }) => ({ sha256: digest, number: crl.number?.toString() ?? null })),
   };
 }
 
@@ -245,24 +334,28 @@ export type AnchorTerms = {
   /** From this instant until before that one; null for no end. */
   readonly effectiveFromAt: number;
   readonly effectiveUntilAt: number | null;
-};
+} & Partial<AnchorConditions>;
 
 type AnchorDependencies = { readonly db: Db; readonly world: Pick<World, 'now'> };
 
 /**
  * The operator adds a CA; the caller sees to it that the change goes to the ledger, and calls trust.forget().
  *
- * Refuses: anchor_not_ca, anchor_exists: the terms of a CA do not change, it ends and comes again under a new certificate.
+ * Refuses: anchor_not_ca, anchor_end_is_past, anchor_exists: the terms of a CA do not change, it ends and comes again under a new certificate.
  */
 export async function addAnchor(
   { db, world }: AnchorDependencies,
   { certificate, ...terms }: AnchorTerms & { readonly addedBy: string },
 ): Promise<Outcome<{ certSha256: string }>> {
   if (certificate.basicConstraints?.ca !== true) return refuse('anchor_not_ca');
+  if (terms.effectiveUntilAt !== null && terms.effectiveUntilAt <= Math.max(terms.effectiveFromAt, world.now()))
+    return refuse('anchor_end_is_past');
   const certSha256 = thumbprintOf(certificate);
   const row = {
     ...terms,
     purposes: [...terms.purposes],
+    extendedUsages: terms.extendedUsages && [...terms.extendedUsages],
+    policies: terms.policies && [...terms.policies],
     certSha256,
     certificate: certificate.der,
     addedAt: world.now(),
@@ -273,6 +366,11 @@ export async function addAnchor(
     .onConflictDoNothing()
     .returning({ certSha256: trustAnchors.certSha256 });
   return added.length === 0 ? refuse('anchor_exists') : { ok: true, certSha256 };
+}
+
+/** The anchors there are and were, oldest first. */
+export async function listAnchors({ db }: { readonly db: Db }): Promise<(typeof trustAnchors.$inferSelect)[]> {
+  return db.select().from(trustAnchors).orderBy(asc(trustAnchors.addedAt));
 }
 
 /**

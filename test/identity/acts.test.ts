@@ -173,7 +173,15 @@ t.test('which commands need which key', async (t) => {
     'AttestClose',
   ])
     t.ok(stepUp.includes(type), type);
-  const further = ['CreateOpening', 'LetIn', 'DisableAccount', 'EnableAccount', 'TrustAnchor'] as const;
+  const further = [
+    'CreateOpening',
+    'LetIn',
+    'DisableAccount',
+    'EnableAccount',
+    'TrustAnchor',
+    'EndAnchor',
+    'AddCrl',
+  ] as const;
   t.strictSame(
     Object.keys(SIGNED_BY).sort(),
     Object.keys({ ...COMMANDS, ...REGISTER_COMMANDS })

@@ -71,13 +71,48 @@ export const trustAnchors = pgTable(
       .array()
       .notNull(),
     rule: jsonb('rule').$type<SubjectRule>().notNull(),
+    /** What is made of its people's certificates when no list says whether they were revoked: core/pki/chain.ts, RevocationMode. */
+    revocation: text('revocation', { enum: ['required', 'when_known'] })
+      .notNull()
+      .default('when_known'),
+    /** OIDs of extended key usages, one of which a certificate that states any must state; null for those of core/pki. */
+    extendedUsages: text('extended_usages').array(),
+    /** OIDs of policies, one of which must hold from it down to the certificate; null when none is asked for. */
+    policies: text('policies').array(),
     effectiveFromAt: instant('effective_from_at').notNull(),
     /** First instant at which it is trusted no more. */
     effectiveUntilAt: instant('effective_until_at'),
     addedBy: text('added_by').notNull(),
     addedAt: instant('added_at').notNull(),
   },
-  (table) => [check('trust_anchors_dates', sql`${table.effectiveUntilAt} > ${table.effectiveFromAt}`)],
+  (table) => [
+    check('trust_anchors_dates', sql`${table.effectiveUntilAt} > ${table.effectiveFromAt}`),
+    check('trust_anchors_revocation', sql`${table.revocation} in ('required', 'when_known')`),
+  ],
+);
+
+/** The revocation lists that operators brought; an older one stays, for it says what was known when. */
+export const crls = pgTable(
+  'crls',
+  {
+    /** base64url SHA-256 of the list. */
+    sha256: text('sha256').primaryKey(),
+    /** Key of the issuer's name (core/pki/names.ts). */
+    issuer: text('issuer').notNull(),
+    /** Which part of the issuer's certificates it speaks of: hex of its issuingDistributionPoint, empty without one. */
+    scope: text('scope').notNull(),
+    /** The CRL number, decimal: up to 20 bytes. */
+    number: text('number'),
+    /** The number of the full list that a delta starts from; null of a full list. */
+    deltaBase: text('delta_base'),
+    thisUpdateAt: instant('this_update_at').notNull(),
+    nextUpdateAt: instant('next_update_at'),
+    entries: integer('entries').notNull(),
+    der: bytes('der').notNull(),
+    addedBy: text('added_by').notNull(),
+    addedAt: instant('added_at').notNull(),
+  },
+  (table) => [index('crls_issuer').on(table.issuer, table.thisUpdateAt)],
 );
 
 /** Encryption certificates that accounts registered; an envelope's recipient must be one of its bidder's. */
