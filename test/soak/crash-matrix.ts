@@ -81,8 +81,8 @@ export async function clockJumps(how: (typeof CLOCK_JUMPS)[number], setting: Mat
   };
   // What an hour passed over is late for good; across the deadline two people resume, and it is sealed.
   const isTooEarly = (step: string): boolean =>
-    step === 'PublishOpening' ||
-    (!how.startsWith('back') && [...CEREMONY, 'LodgeBid', 'OpenCheckIn', 'CheckIn'].includes(step));
+    [...CEREMONY, 'PublishOpening'].includes(step) ||
+    (!how.startsWith('back') && ['LodgeBid', 'OpenCheckIn', 'CheckIn'].includes(step));
   const isStruck = (step: string): boolean => !isTooEarly(step) && setting.isStruck?.(step) !== false;
   const about = {
     target: database.app,

@@ -160,6 +160,8 @@ export async function crashRun(setting: CrashSetting): Promise<CrashRow> {
       await insist((to) => to.ask({ kind: 'move', at: now }));
       state = await goOn();
       if (hasSpoken(state)) return;
+      // A platform that cannot write lets nobody know but its operator.
+      await blow.heal?.(process);
     }
     throw new Error(
       `${openingId}: ${name} has not come after ${TRIES} tries, at ${formatInstant(now)}: ${JSON.stringify({ phase: state.phase, suspended: state.suspended, window: state.window })}`,
