@@ -36,7 +36,7 @@ export function isLawfulLayer(before: OpeningState, event: LayerEvent, role: str
       const isTaken = event.type === 'LayerShareGiven';
       const isOther = dealt?.commitment !== event.body.commitment;
       const isAsSaid = isTaken ? !isOther : isOther === (event.body.why === 'other_commitment');
-      const isInTime = unsealing !== null && standingOf(unsealing, event.receivedAt ?? event.at) === 'open';
+      const isInTime = unsealing !== null && standingOf(unsealing, event.receivedAt ?? event.at) !== 'after';
       return dealt !== undefined && isAsSaid && isInTime && !isKeyGiven(before);
     }
     case 'LayerOpened': {

@@ -195,6 +195,8 @@ t.test('a share is taken from its holder, in its time, once', async (t) => {
     'received in time, decided later',
   );
   t.equal(give(1, { at: closesAt(s) + MINUTE, receivedAt: closesAt(s) }), 'unsealing_is_over');
+  const { opensAt } = s.state.layer.unsealing ?? { opensAt: 0 };
+  t.equal(give(1, { at: opensAt, receivedAt: opensAt - 60 * MINUTE }), undefined, 'under a clock set back');
   giveShares(s, 1);
   t.equal(give(1), 'share_already_given');
   t.equal(s.refusal('RecordLayer', { bidder: 1, failure: null }, platform), 'shares_missing');
