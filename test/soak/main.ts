@@ -1,13 +1,15 @@
-/** `npm run soak`: simulated openings in batches, each replayed by its own seed when an invariant breaks; `--crash`: the crash matrix. */
+/** `npm run soak`: simulated openings in batches, each replayed by its own seed when an invariant breaks; `--crash`: the crash matrix; `--envelopes`: mutated envelopes. */
 import { parseArgs } from 'node:util';
 import { systemWorld } from '../../server/world.ts';
 import { BATCH_LIMIT, type BatchEnd, batchesOf, commandOf, runBatch, sumOf } from './batches.ts';
 import { ROWS } from './crash-matrix.ts';
+import { mutateEnvelopes } from './envelopes.ts';
 import { makeTown } from './people.ts';
 import { START_AT, type Summary } from './simulate.ts';
 import { ViolationError } from './violations.ts';
 
 const REPORT_EVERY = 50;
+const ENVELOPES_REPORT_EVERY = 2_000;
 const SEED_BYTES = 6;
 
 const { values, positionals } = parseArgs({
@@ -19,11 +21,22 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     /** The crash matrix instead: all rows, or those named. */
     crash: { type: 'boolean', default: false },
+    /** So many mutated envelopes instead. */
+    envelopes: { type: 'string' },
   },
 });
 const seed = values.seed ?? Buffer.from(systemWorld.randomBytes(SEED_BYTES)).toString('hex');
-if (values.crash) await crash();
+if (values.envelopes !== undefined) await envelopes(Number(values.envelopes));
+else if (values.crash) await crash();
 else await soak();
+
+async function envelopes(count: number): Promise<void> {
+  if (!Number.isSafeInteger(count)) throw new Error('--envelopes is a whole number');
+  const found = await mutateEnvelopes(seed, count, (soFar, done) => {
+    if (done % ENVELOPES_REPORT_EVERY === 0) console.error(`${done} envelopes, ${soFar.peakRssMb} MB`);
+  });
+  console.log(JSON.stringify(found, null, 2));
+}
 
 async function crash(): Promise<void> {
   const ends: (() => Promise<void>)[] = [];

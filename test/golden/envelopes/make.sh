@@ -37,3 +37,4 @@ rm passing.*
 seal invalid/unsupported_recipient.oaep-sha512.cms -stream -aes-256-gcm -recip bidder.crt.pem -keyopt rsa_padding_mode:oaep -keyopt rsa_oaep_md:sha512
 seal invalid/unsupported_recipient.oaep-mixed.cms -stream -aes-256-gcm -recip bidder.crt.pem $OAEP256 -keyopt rsa_mgf1_md:sha1
 seal invalid/unsupported_recipient.oaep-label.cms -stream -aes-256-gcm -recip bidder.crt.pem $OAEP256 -keyopt rsa_oaep_label:6c6f74
+# sm2.cms is ours, by kaibiao's own writer: OpenSSL's command line seals to no SM2 certificate. It opens it.
