@@ -97,6 +97,7 @@ export function sampleOf(kind: string, form: string, plaintext: Uint8Array, list
     cekCommit: cekCommit(sha256, cek),
     contentCommit: commit.digest(),
     openingListCommit: openingListDisclosure(sha256, cek, read.list).digest,
+    profile: 'kaibiao-seal-1' as const,
   };
   return { name: `${kind} ${form}`, bytes, holder, cek, promised };
 }

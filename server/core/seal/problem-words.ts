@@ -20,8 +20,8 @@ export const ENVELOPE_WORDS = {
     zh: '信封有多个接收者；只能为一张证书加密。',
   },
   unsupported_recipient: {
-    en: 'Its key travels in a way that is not taken (RSA-OAEP with SHA-256 or SHA-1, PKCS#1 v1.5, ECDH on P-256 with SHA-256 and aes256-wrap).',
-    zh: '内容密钥的加密方式不受支持（支持 RSA-OAEP SHA-256/SHA-1、PKCS#1 v1.5、P-256 ECDH SHA-256 aes256-wrap）。',
+    en: 'Its key travels in a way that is not taken (RSA-OAEP with SHA-256 or SHA-1, PKCS#1 v1.5, ECDH on P-256 with SHA-256 and aes256-wrap, SM2).',
+    zh: '内容密钥的加密方式不受支持（支持 RSA-OAEP SHA-256/SHA-1、PKCS#1 v1.5、P-256 ECDH SHA-256 aes256-wrap、SM2）。',
   },
   wrong_content_type: { en: 'Its content is not plain data.', zh: '内容类型不是 data。' },
   wrong_cipher: { en: 'Its cipher is another than AES-256-GCM.', zh: '加密算法不是 AES-256-GCM。' },

@@ -16,7 +16,7 @@ every byte of the content to the statement: the tag adds only whether the envelo
 A bid with a second layer is redone in two steps: with -o the outer envelope gives the inner one, which --layer holds against the
 layer's promises in the same statement, with the inner content key.
 
-It does not check the statement's signature nor the certificate, and does not read the list's meaning. Exit: 0 all is as promised,
+It knows the profile kaibiao-seal-1. It does not check the statement's signature nor the certificate, and does not read the list's meaning. Exit: 0 all is as promised,
 1 something is not (the line says what), 2 it could not be tried.
 """
 import argparse
@@ -31,6 +31,7 @@ import tempfile
 import threading
 import zlib
 
+PROFILE = "kaibiao-seal-1"
 CHUNK = 1 << 20
 ELEMENT_LIMIT = 8192
 LIST_NAME = b"opening-list.json"
@@ -350,6 +351,8 @@ def same(what, found, promised):
 
 def redo(arguments, out):
     promised = read_statement(arguments.statement)
+    if promised.get("profile", PROFILE) != PROFILE:
+        raise ValueError("the statement names profile %s; the script for it stands in PROFILES.md" % promised["profile"])
     cek = read_key(arguments.key)
     source = Source(arguments.envelope)
     fault = None
