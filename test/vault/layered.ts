@@ -7,6 +7,7 @@ import { writeLayer } from '../../server/cli/seal/seal-layer.ts';
 import type { NamedKey } from '../../server/cli/seal/seal-secret.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { openingListDisclosure } from '../../server/core/seal/commitments.ts';
+import { PROFILE_CIPHERS, type SealProfile } from '../../server/core/seal/content-cipher.ts';
 import { startEnvelope } from '../../server/core/seal/envelope.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { Promised } from '../../server/vault/judgement.ts';
@@ -71,8 +72,14 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** The inner envelope of a bid, to `certificate`, and what is promised of it. */
-export async function innerEnvelope(certificate: Uint8Array, archive = archiveOf(), cek = INNER_CEK) {
-  const layer = writeLayer({ certificate, keyTransport: 'rsa_oaep_sha256', cek, randomBytes });
+export async function innerEnvelope(
+  certificate: Uint8Array,
+  archive = archiveOf(),
+  cek = INNER_CEK,
+  profile: SealProfile = 'kaibiao-seal-1',
+) {
+  const cipher = PROFILE_CIPHERS[profile];
+  const layer = writeLayer({ certificate, keyTransport: 'rsa_oaep_sha256', cipher, cek, randomBytes });
   const bytes = await collect(layer.seal(archive.length, once(archive)));
   return { bytes, promises: { openingCertSha256: toBase64Url(sha256(certificate)), ...layer.promises() } };
 }
@@ -82,8 +89,11 @@ export async function storeLayered(
   folder: string,
   inner: Uint8Array,
   layer: NonNullable<Promised['layer']>,
+  profile: SealProfile = 'kaibiao-seal-1',
 ): Promise<StoredBid> {
-  const outer = writeLayer({ certificate: BIDDER.certificate, keyTransport: 'rsa_oaep_sha256', cek: CEK, randomBytes });
+  const { certificate } = BIDDER;
+  const cipher = PROFILE_CIPHERS[profile];
+  const outer = writeLayer({ certificate, keyTransport: 'rsa_oaep_sha256', cipher, cek: CEK, randomBytes });
   const envelope = await collect(outer.seal(inner.length, once(inner)));
   const path = join(folder, `layered-${toBase64Url(sha256(envelope)).slice(0, 12)}`);
   await writeFile(path, envelope);
@@ -100,7 +110,7 @@ export async function storeLayered(
       recipientInfosSha256: toBase64Url(sha256(reader.header()?.recipientInfos ?? new Uint8Array(0))),
       ...outer.promises(),
       openingListCommit: openingListDisclosure(sha256, INNER_CEK, LIST).digest,
-      profile: 'kaibiao-seal-1',
+      profile,
       layer,
     },
   };

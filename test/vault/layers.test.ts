@@ -43,6 +43,20 @@ const failure = (code: DecryptionFailure, detail: string = code) => ({
   detail,
 });
 
+t.test('both layers are of the profile that was signed, whichever it is', async (t) => {
+  const folder = await temporaryFolder(t);
+  const profiles = ['kaibiao-seal-1', 'kaibiao-seal-sm-1'] as const;
+  for (const inside of profiles)
+    for (const signed of profiles) {
+      const inner = await innerEnvelope(certificate, archiveOf(), INNER_CEK, inside);
+      const { path, cek, promised } = await storeLayered(folder, inner.bytes, inner.promises, signed);
+      const isOne = inside === signed;
+      const other = failure('layer_malformed', 'other_profile');
+      t.strictSame(await openOuter(path, cek, promised, closed), isOne ? { ok: true } : other);
+      t.match(await openEnvelope(path, cek, promised, key), isOne ? { ok: true, openingList: LIST } : other);
+    }
+});
+
 t.test('the bidder’s key opens the outer layer alone, both keys open the bid', async (t) => {
   const folder = await temporaryFolder(t);
   const inner = await innerEnvelope(certificate);
