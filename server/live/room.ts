@@ -1,30 +1,21 @@
-/** One opening as everyone who looks on sees it: folds the log, frames each stretch once per sight, and hands it to every outbox in turn. */
+/** One opening as everyone who looks on sees it: who sits in it, how far the stream stands, and each frame handed to every outbox in turn. */
 import type { Logger } from 'pino';
 import type { PersonRole } from '../core/opening/roles.ts';
-import { numberOf, type OpeningState } from '../core/opening/state.ts';
+import type { OpeningState } from '../core/opening/state.ts';
 import { sightOf } from '../core/opening/visibility.ts';
-import type { CloseReason, Down } from '../core/wire/down.ts';
+import type { CloseReason } from '../core/wire/down.ts';
 import type { World } from '../world.ts';
-import { foldHeld, type Head, type LogView, readStretch, stretchEnd } from './log-view.ts';
+import { openFraming, type Reader } from './framing.ts';
+import { type Head, type LogView, readStretch, stretchEnd } from './log-view.ts';
 import { createOutbox, type Outbox, type SharedFrame, type Sink } from './outbox.ts';
 import { createPresence, viewersToTell } from './presence.ts';
 import { createRecentFrames } from './recent-frames.ts';
 import { createReview } from './review.ts';
-import {
-  type DisclosuresBySeq,
-  type HeldEntry,
-  type Owner,
-  ownDisclosures,
-  RELEASED_TYPES,
-  releasedBy,
-  sharedDisclosures,
-} from './sight.ts';
-import { PING_FRAME, textFrame } from './text-frame.ts';
+import { type DisclosuresBySeq, ownDisclosures, sharedDisclosures } from './sight.ts';
+import { message, PING_FRAME } from './text-frame.ts';
 
 /** Entries in one frame, or somewhat more: it ends at the first checkpoint that covers them. */
 export const PAGE_ENTRIES = 200;
-/** Entries folded at a time when a room opens. */
-const FOLD_ENTRIES = 1_000;
 /** How long a room rests after a flush, as a share of what the flush took. */
 const REST_SHARE = 1 / 4;
 /** Viewers written to before others get their turn of the event loop. */
@@ -74,7 +65,7 @@ export type Room = {
    */
   join(viewer: Viewer, after: number, sink: Sink): Seat;
   /** Entries after `after` as this reader may see them; null when there are none yet. */
-  page(reader: Pick<Viewer, 'role' | 'creditCode'>, after: number, limit: number): Promise<Page | null>;
+  page(reader: Reader, after: number, limit: number): Promise<Page | null>;
   /** The log may have grown. */
   hear(): void;
   /** Heartbeat: pings, tells the time, ends who no longer belongs here. */
@@ -104,10 +95,6 @@ type Taken = { readonly viewer: Viewer; readonly outbox: Outbox; missed: number 
 /** Other requests and sockets get their turn. */
 const turn = (): Promise<void> => new Promise((resume) => setImmediate(resume));
 
-export function message(down: Down): Uint8Array {
-  return textFrame(JSON.stringify(down));
-}
-
 /**
  * Opens the room of a log.
  *
@@ -119,32 +106,8 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   const first = log.released(origin);
   if (first === null || first.size === 0) return null;
 
-  let windowSeq: number | null = null;
-  const releasable: { readonly seq: number; readonly type: HeldEntry['type'] }[] = [];
-  /** The states between which what a role may see of old entries differs; ascending. */
-  const sights: { readonly size: number; readonly state: OpeningState }[] = [];
-
-  function grow(before: OpeningState | null, stretch: readonly HeldEntry[]): OpeningState {
-    let after = before;
-    for (const held of stretch) {
-      after = foldHeld(after, held);
-      if (held.type === 'WindowOpened') windowSeq = held.seq;
-      if (RELEASED_TYPES.has(held.type)) releasable.push({ seq: held.seq, type: held.type });
-      if (sights.length === 0 || releasedBy([held], releasable).length > 0)
-        sights.push({ size: after.size, state: after });
-    }
-    if (after === null) throw new Error('a stretch without entries');
-    return after;
-  }
-
-  let folded: OpeningState | null = null;
-  for (let from = 0; from < first.size; from += FOLD_ENTRIES) {
-    const to = Math.min(first.size, from + FOLD_ENTRIES);
-    folded = grow(folded, await readStretch(log, origin, from, to));
-  }
-  if (folded === null) return null;
-
-  let state: OpeningState = folded;
+  const framing = await openFraming(log, world, origin, first.size);
+  const { roleOf, ownerOf, readEarlier, makeFrame } = framing;
   /** Where the stream stands: everything before is with every streaming viewer or on its way. */
   let head: Head = first;
   const seats = new Set<Taken>();
@@ -157,57 +120,6 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   let restUntil = Number.NEGATIVE_INFINITY;
   let closed = false;
 
-  /** The role a viewer stands in by now: a bidder who is not on the roster looks on like everyone. */
-  function roleOf({ role, creditCode }: Pick<Viewer, 'role' | 'creditCode'>): PersonRole {
-    return role === 'bidder' && state.roster.known && bidderOf({ role, creditCode }) === null ? 'public' : role;
-  }
-
-  function bidderOf({ role, creditCode }: Pick<Viewer, 'role' | 'creditCode'>): number | null {
-    return role === 'bidder' && creditCode !== null ? numberOf(state, creditCode) : null;
-  }
-
-  /** As whom a viewer is shown what is its own: by its number, or by its credit code, for it may have objected without one. */
-  function ownerOf(viewer: Pick<Viewer, 'role' | 'creditCode'>): Owner | null {
-    return bidderOf(viewer) ?? (viewer.role === 'bidder' ? viewer.creditCode : null);
-  }
-
-  /** What a role may see depends on what has been released by the end of the stretch, not on when it is asked. */
-  function stateAt(size: number): OpeningState {
-    const standing = sights.findLast((sight) => sight.size <= size);
-    if (standing === undefined) throw new Error(`${origin} has no entry below ${size}`);
-    return standing.state;
-  }
-
-  async function readEarlier(stretch: readonly HeldEntry[], from: number): Promise<HeldEntry[]> {
-    const before = releasable.filter(({ seq }) => seq < from);
-    const earlier: HeldEntry[] = [];
-    for (const seq of releasedBy(stretch, before)) earlier.push(...(await readStretch(log, origin, seq, seq + 1)));
-    return earlier;
-  }
-
-  function makeFrame(
-    role: PersonRole,
-    stretch: readonly HeldEntry[],
-    earlier: readonly HeldEntry[],
-    end: Head,
-  ): SharedFrame {
-    const stateThen = stateAt(end.size);
-    const bytes = message({
-      v: 1,
-      kind: 'entries',
-      entries: stretch.map(({ text }) => text),
-      disclosures: sharedDisclosures(role, stretch, earlier, stateThen),
-      checkpoint: end.note,
-      now: world.now(),
-    });
-    const own = new Map<Owner, Uint8Array>();
-    // a bidder who is not on the roster looks on like the public, and may have objected
-    if (role === 'bidder' || role === 'public')
-      for (const [owner, disclosures] of ownDisclosures(role, stretch, stateThen, state.objections))
-        own.set(owner, message({ v: 1, kind: 'own', disclosures }));
-    return { from: end.size - stretch.length, to: end.size, bytes, own };
-  }
-
   /** A page made now, up to where the stream stands or the page is full. */
   async function makePage(role: PersonRole, from: number): Promise<SharedFrame> {
     const end = await stretchEnd(log, origin, from, PAGE_ENTRIES, head);
@@ -219,7 +131,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   async function frameFrom(role: PersonRole, from: number): Promise<SharedFrame> {
     // Where kept frames end, and how soon they come, tells who looked before: of bidders nobody may learn that before the
     // roster (20号令21). The log is short then.
-    if (role === 'bidder' && !state.roster.known) return makePage(role, from);
+    if (role === 'bidder' && !framing.state().roster.known) return makePage(role, from);
     const key = `${sightOf(role)}/${from}`;
     const kept = recent.get(key);
     // Far behind, a page saves many small frames; near the stream, the frames that went out are at hand.
@@ -304,7 +216,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       const stretch = await readStretch(log, origin, from, next.size);
       const earlier = await readEarlier(stretch, from);
       // 2. In one turn: the state, the frames, and who gets them. Whoever cuts over from now on begins behind this frame.
-      state = grow(state, stretch);
+      framing.grow(stretch);
       head = next;
       wake(({ resolve }) => resolve());
       const frames = new Map<string, SharedFrame>();
@@ -355,12 +267,12 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   }
 
   return {
-    state: () => state,
+    state: framing.state,
     head: () => head,
     viewers: () => presence.count(),
     async windowSeq() {
       await reach(log.released(origin)?.size ?? 0);
-      return windowSeq;
+      return framing.windowSeq();
     },
     hear,
     join(viewer, after, sink) {
@@ -400,6 +312,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       const stretch = await readStretch(log, origin, from, stop.size);
       const earlier = await readEarlier(stretch, from);
       // As the reader may see it now: who reads one page must not miss what a later page releases of it.
+      const state = framing.state();
       const disclosures = sharedDisclosures(role, stretch, earlier, state);
       const owner = ownerOf(reader);
       const own = owner === null ? undefined : ownDisclosures(role, stretch, state, state.objections).get(owner);
@@ -444,7 +357,7 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   };
 
   function pulse(): Uint8Array {
-    const viewers = viewersToTell(state, presence.count());
+    const viewers = viewersToTell(framing.state(), presence.count());
     return message({ v: 1, kind: 'pulse', now: world.now(), viewers, size: head.size });
   }
 }

@@ -6,7 +6,8 @@ import { CLOSE_REASONS, type CloseReason } from '../core/wire/down.ts';
 import { type Up, UpSchema } from '../core/wire/up.ts';
 import type { World } from '../world.ts';
 import type { Sink } from './outbox.ts';
-import { message, type Room, type Viewer } from './room.ts';
+import type { Room, Viewer } from './room.ts';
+import { message } from './text-frame.ts';
 
 /** Messages a viewer may send in one period: a page pings every few seconds. */
 const MESSAGES_PER_PERIOD = 30;

@@ -1,4 +1,5 @@
 /** A WebSocket message framed once, to be written to any number of sockets as the same bytes (RFC 6455 §5.2). */
+import type { Down } from '../core/wire/down.ts';
 
 const FINAL_TEXT = 0x81;
 const FINAL_PING = 0x89;
@@ -31,3 +32,8 @@ export function textFrame(text: string): Uint8Array {
 
 /** A ping without a payload. */
 export const PING_FRAME: Uint8Array = Uint8Array.of(FINAL_PING, 0);
+
+/** A message as the one frame that carries it. */
+export function message(down: Down): Uint8Array {
+  return textFrame(JSON.stringify(down));
+}

@@ -2,7 +2,7 @@
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import type { Down } from '../../server/core/wire/down.ts';
-import { message } from '../../server/live/room.ts';
+import { message } from '../../server/live/text-frame.ts';
 import type { Recorder } from '../../server/recorder/recorder.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
 import type { Answer } from '../../server/recorder/submission.ts';
