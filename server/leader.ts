@@ -27,6 +27,7 @@ import { type ErrandAnswer, type ErrandKind, type KeepErrand, runErrands } from 
 import { isDatabaseAway } from './store/faults.ts';
 import { heldTo, identify, sayReadOnly } from './store/leadership.ts';
 import type { VaultPool } from './vault/pool.ts';
+import { scrubEnvelopes } from './vault/scrub.ts';
 import { joinVaultFolder, type VaultFolder } from './vault/vault-folder.ts';
 import type { World } from './world.ts';
 
@@ -192,6 +193,19 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     openedFolder: vault.openedFolder,
     unpackedLimitBytes: config.bidLimitBytes * UNPACKED_FACTOR,
   });
+  // Nothing is said of an opening whose envelopes are whole: how many there are is nobody's to know before the roster.
+  const scrub = (openingId: string): void => {
+    scrubEnvelopes({ sql, envelopes: vault.envelopes }, openingId).then(
+      (damaged) => {
+        for (const damage of damaged)
+          logger.fatal(
+            { openingId, ...damage },
+            'a stored envelope is not what was received: put it back from a backup',
+          );
+      },
+      (error: unknown) => logger.error({ err: error }, 'the stored envelopes could not be read through'),
+    );
+  };
   recorder = await startRecorder({
     sql,
     world,
@@ -204,7 +218,8 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     outageToleranceMs: config.outageToleranceMs,
     // No cosigners yet: a policy that asks for some cannot be closed under.
     isCosigned: () => false,
-    onSealed: () => {
+    onSealed: (openingId) => {
+      scrub(openingId);
       void ledger.takeRegister().catch(onFault);
       // A thread takes a moment to start; the window must not wait for it.
       vault.pool.warm();

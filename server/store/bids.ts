@@ -38,3 +38,12 @@ export async function isBidReceived(
       AND position(convert_to(${bidId}::text, 'UTF8') IN content) > 0) AS "isReceived"`;
   return row?.isReceived === true;
 }
+
+/** The envelopes of an opening's bids, the replaced and withdrawn ones too: their files, and the statements that were signed over them. */
+export async function envelopesOf(
+  sql: Sql,
+  openingId: string,
+): Promise<{ readonly bidId: string; readonly file: string; readonly statement: string }[]> {
+  return sql<{ bidId: string; file: string; statement: string }[]>`
+    SELECT id AS "bidId", file, statement FROM envelopes WHERE opening_id = ${openingId} ORDER BY id`;
+}

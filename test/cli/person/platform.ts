@@ -23,6 +23,7 @@ import type { JsonObject } from '../../../server/core/log/canonical.ts';
 import { type Policy, PROFILES } from '../../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';
 import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
+import { createLogger } from '../../../server/http/diagnostics.ts';
 import { start } from '../../../server/main.ts';
 import { type TestDatabase, testDb } from '../../support/database.ts';
 import { newFolder } from '../../support/folder.ts';
@@ -56,6 +57,8 @@ export type Platform = {
   readonly world: JumpingWorld;
   readonly ca: DemoCa;
   readonly folder: string;
+  /** What its operator is told that needs somebody at once. */
+  readonly diagnostics: readonly string[];
   readonly officials: Readonly<Record<Official, Person>>;
   /** Lets time pass in steps, each with its heartbeat, as it does for a server that lives. */
   pass(ms: number): Promise<void>;
@@ -99,13 +102,14 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     KAIBIAO_DATA: join(folder, 'data'),
     KAIBIAO_PLATFORM: 'kaibiao.test',
     KAIBIAO_PORT: '0',
-    KAIBIAO_LOG_LEVEL: 'silent',
     KAIBIAO_OUTAGE_TOLERANCE_MS: '60000',
     KAIBIAO_VAULT_WORKERS: '1',
     KAIBIAO_FIRST_ANCHORS: anchors,
     KAIBIAO_FIRST_OPERATOR: operatorFile,
   });
-  const server = await start(config, world);
+  const diagnostics: string[] = [];
+  const logger = createLogger('fatal', { write: (line: string) => void diagnostics.push(line) });
+  const server = await start(config, world, logger);
   t.teardown(async () => {
     await server.close();
     world.stop();
@@ -174,6 +178,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     world,
     ca,
     folder,
+    diagnostics,
     officials,
     pass,
     keysOf,
