@@ -6,6 +6,7 @@ import { LogFormatError } from '../core/log/error.ts';
 import { openingOrigin } from '../core/log/origin.ts';
 import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 import { numberOf } from '../core/opening/state.ts';
+import { nextAttempt } from '../core/opening/steps/window.ts';
 import { BACKUP_TYPE, isDecryptionPayload, SEALED_KEY_LIMIT_CHARACTERS } from '../core/seal/decryption.ts';
 import { sha256 } from '../hash.ts';
 import { checkDeliveredStatement } from '../identity/acts.ts';
@@ -43,10 +44,13 @@ const Challenge = Type.Object({
 const Own = Type.Object({
   bidder: Type.Integer(),
   attempts: Type.Array(
-    Type.Object({ attempt: Type.Integer(), outcome: Type.String({ description: 'undecided, decrypted or why not' }) }),
+    Type.Object({
+      attempt: Type.Integer(),
+      outcome: Type.String({ description: 'undecided, decrypted, not_needed or why not' }),
+    }),
   ),
   queue: Type.Union([Type.Object({ ahead: Type.Integer(), waitMs: Type.Integer() }), Type.Null()], {
-    description: 'the last attempt’s place before the vault, while it waits there',
+    description: 'the place before the vault of the attempt that is decided next, while it waits there',
   }),
 });
 
@@ -150,12 +154,11 @@ async function ownDecryption(
   const bidder = numberOf(state, creditCodeOf(account));
   const bid = state.bids.find((one) => one.bidder === bidder);
   if (bidder === null || bid === undefined) throw new ProblemError('no_standing_bid');
-  const last = bid.attempts.at(-1);
-  const isWaiting = last?.outcome === 'undecided';
+  const next = nextAttempt(bid);
   return {
     bidder,
     attempts: bid.attempts.map(({ attempt, outcome }) => ({ attempt, outcome })),
-    queue: isWaiting ? await readQueuePlace({ sql, world }, openingId, jobName(bidder, last.attempt)) : null,
+    queue: next === undefined ? null : await readQueuePlace({ sql, world }, openingId, jobName(bidder, next)),
   };
 }
 

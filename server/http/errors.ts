@@ -28,7 +28,7 @@ const OPENING_STATUS = {
   last_in_role: 409,
   opening_exists: 409,
   role_not_allowed: 403,
-  not_available_yet: 409,
+  layer_and_blind_window: 422,
   not_published_yet: 409,
   too_early: 409,
   too_late: 409,

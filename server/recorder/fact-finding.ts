@@ -3,9 +3,11 @@ import { formatInstant } from '../core/log/instant.ts';
 import type { CommandData } from '../core/opening/commands.ts';
 import { envelopesRootOf } from '../core/opening/envelopes-root.ts';
 import type { Facts, OpenedList, RegisterFacts } from '../core/opening/facts.ts';
+import { blindRules } from '../core/opening/layer.ts';
 import { freezeRegister } from '../core/opening/register.ts';
 import { ASSIGNABLE, type AssignableRole } from '../core/opening/roles.ts';
 import type { OpeningState } from '../core/opening/state.ts';
+import { isShareKeyWanted } from '../core/opening/steps/layer.ts';
 import { digestText, sha256 } from '../hash.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
@@ -59,7 +61,21 @@ const NEED_KEY: Readonly<Record<string, readonly string[]>> = {
   OpenWindow: ['RosterPublished'],
   StartDrawing: ['RosterPublished', 'Announcing'],
   StartQuoteRound: ['Announcing', 'QuoteRound'],
+  EndWindowEarly: ['Decrypting'],
+  CloseWindow: ['Decrypting'],
+  CloseRemedy: ['Remedy'],
 };
+
+/** Ends after which the holders of a blind window's key are asked for their shares, which they seal to a key of the platform's. */
+const ASK_FOR_SHARES: ReadonlySet<string> = new Set(['EndWindowEarly', 'CloseWindow', 'CloseRemedy']);
+
+/** Does the platform make a key for this command? Where it is accepted, the log names that key. */
+function needsKey(state: OpeningState, type: string): boolean {
+  if (NEED_KEY[type]?.includes(state.phase) !== true) return false;
+  if (ASK_FOR_SHARES.has(type)) return isShareKeyWanted(state);
+  // the key of a blind window was dealt before publication, and the platform never had it
+  return type !== 'OpenWindow' || blindRules(state.policy) === null;
+}
 
 /** The facts for one command at this point of the round. */
 export async function findFacts(
@@ -73,9 +89,8 @@ export async function findFacts(
   },
   sources: FactSources,
 ): Promise<FoundFacts> {
-  const { openingId, phase } = kept.state;
-  const windowKey =
-    NEED_KEY[type]?.includes(phase) === true ? makeWindowKey(sources.vaultKey, openingId, sources.randomBytes) : null;
+  const { openingId } = kept.state;
+  const windowKey = needsKey(kept.state, type) ? makeWindowKey(sources.vaultKey, openingId, sources.randomBytes) : null;
   const facts: Facts = {
     ...times,
     digest: digestText,

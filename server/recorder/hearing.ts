@@ -107,11 +107,13 @@ export async function hear(
     const times = { at, receivedAt: at, undecided: 0, outageSince };
     return alone(async () => {
       const asked = { type: command.type, data: {}, bidder: null, creditCode: null, account: null };
-      const { facts } = await findFacts(asked, round.kept, times, sources);
+      const { facts, windowKey } = await findFacts(asked, round.kept, times, sources);
       const role = 'data' in command ? 'platform' : 'clock';
       const data = 'data' in command ? command.data : {};
       const decided = decideMachine(round, context, { type: command.type, data, actor: { role } } as never, facts);
-      if (command.type === 'RecordDecryption' && !('refused' in decided)) verified.push(command.data);
+      if ('refused' in decided) return decided;
+      if (windowKey !== null) windowKeys.push(windowKey);
+      if (command.type === 'RecordDecryption') verified.push(command.data);
       return decided;
     });
   }

@@ -1,19 +1,21 @@
-/** What the vault says of a second layer: whether a given share is the one dealt, whether a dealt certificate can be sealed to, and the opening key once its shares are there. */
-import { X509Certificate } from 'node:crypto';
+/** What the vault says of a key held in shares, of a second layer or of a blind window: whether a given share is the one dealt, whether a dealt key can be sealed to, and the key itself once its shares are there. */
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { fromBase64, toBase64Url } from '../core/log/base64.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import type { Facts } from '../core/opening/facts.ts';
-import { isKeyGiven, type OpeningKey, shareDealtTo } from '../core/opening/layer.ts';
+import { isKeyGiven, type OpeningKey, shareDealtTo, shareKeyOf } from '../core/opening/layer.ts';
 import { personOf } from '../core/opening/staff.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
+import type { WindowKey } from '../core/seal/decryption.ts';
 import { shareCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 import type { LayerKey } from '../vault/layer-key.ts';
 import { openSecret } from '../vault/open-secret.ts';
-import { restoreOpeningKey } from '../vault/opening-key.ts';
+import { type PublicHalf, restoreOpeningKey } from '../vault/opening-key.ts';
+import { windowKeyId } from '../vault/window-key.ts';
 import { type KeySources, privateKeyOf } from './private-key.ts';
 
 const SOUND_SHARE = { share: null, isSound: true } as const;
@@ -27,14 +29,28 @@ export function holderOf({ layer }: OpeningState, account: string | null): numbe
   return own?.holder ?? null;
 }
 
-/** What a certificate is that somebody deals as the opening key's. */
+/** What the public half is that somebody deals as the opening key's: a certificate, or the key of a window. */
 export function lookAtOpeningKey(dealt: {
-  readonly certificate: string;
+  readonly certificate?: string;
+  readonly windowKey?: WindowKey;
   readonly wrappedKey: string;
 }): NonNullable<Facts['openingKey']> {
-  const read = readCertificate(dealt.certificate);
-  if (read === null) return { certSha256: toBase64Url(sha256(new Uint8Array(0))), isInForm: false };
-  return { certSha256: toBase64Url(sha256(read.der)), isInForm: canBeSealedTo(read) && isWrapped(dealt.wrappedKey) };
+  const { windowKey, wrappedKey } = dealt;
+  if (windowKey !== undefined)
+    return { sha256: windowKeyId(windowKey), isInForm: isOnCurve(windowKey) && isWrapped(wrappedKey) };
+  const read = readCertificate(dealt.certificate ?? '');
+  if (read === null) return { sha256: toBase64Url(sha256(new Uint8Array(0))), isInForm: false };
+  return { sha256: toBase64Url(sha256(read.der)), isInForm: canBeSealedTo(read) && isWrapped(wrappedKey) };
+}
+
+/** Looked at when it is dealt: to a point that is on no curve no bidder could seal in the window. */
+function isOnCurve(key: WindowKey): boolean {
+  try {
+    return createPublicKey({ key: { ...key }, format: 'jwk' }).asymmetricKeyType === 'ec';
+  } catch {
+    // OpenSSL reads no point out of it.
+    return false;
+  }
 }
 
 /** Looked at when it is dealt: what could not even be read would fail much later, and then at the platform's door. */
@@ -87,13 +103,16 @@ export async function lookAtLayerShare(
 }
 
 async function openGiven(
-  { openingId, window }: OpeningState,
+  state: OpeningState,
   { holder, sealed }: { readonly holder: number; readonly sealed: string },
   sources: KeySources,
 ): Promise<Uint8Array | null> {
-  const kid = window?.kid ?? '';
+  const { openingId } = state;
+  const kid = shareKeyOf(state)?.kid ?? '';
   const key = await privateKeyOf(openingId, kid, sources);
-  if (key === null) throw new Error('the vault misses the window key that shares are sealed to');
+  // the key of a blind window's shares is named in this very commit: nobody can have sealed to it yet
+  if (key === null && state.layer.shareKey !== null) return null;
+  if (key === null) throw new Error('the vault misses the key that shares are sealed to');
   return openSecret(sealed, key, kid, { about: 'unsealing_share', openingId, holder });
 }
 
@@ -101,16 +120,36 @@ async function openGiven(
 export async function layerKeyOf(state: OpeningState, sources: KeySources): Promise<LayerKey | undefined> {
   const { key } = state.layer;
   if (state.policy.tendererLayer === false) return undefined;
-  if (key === null) throw new Error('a second layer was promised and no opening key dealt');
+  if (key === null || key.certificate === null) throw new Error('a second layer was promised and no opening key dealt');
   const certificate = fromBase64(key.certificate);
   if (!isKeyGiven(state)) return { certificate, privateKey: null };
-  return { certificate, privateKey: await restore(state, key, certificate, sources) };
+  return { certificate, privateKey: await restore(state, key, { certificate }, sources) };
+}
+
+/**
+ * The private half of a blind window's key, made out of the shares on the log; for one use, it is kept nowhere.
+ *
+ * Returns: null when there are too few of them, or they do not give it.
+ */
+export async function blindKeyOf(state: OpeningState, sources: KeySources): Promise<KeyObject | null> {
+  const { key } = state.layer;
+  if (key === null || key.windowKey === null) throw new Error('a blind window was promised and no key dealt');
+  if (!isKeyGiven(state)) return null;
+  const pkcs8 = await restore(state, key, { windowKey: key.windowKey.key }, sources);
+  if (pkcs8 === null) return null;
+  try {
+    // a view and no copy: what Buffer.from copies nobody erases
+    const der = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.byteLength);
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  } finally {
+    pkcs8.fill(0);
+  }
 }
 
 async function restore(
   state: OpeningState,
   key: OpeningKey,
-  certificate: Uint8Array,
+  half: PublicHalf,
   sources: KeySources,
 ): Promise<Uint8Array | null> {
   const shares: Uint8Array[] = [];
@@ -125,7 +164,7 @@ async function restore(
     return await restoreOpeningKey(shares, {
       openingId: state.openingId,
       threshold,
-      certificate,
+      ...half,
       wrappedKey,
       secretCommit,
     });

@@ -1,11 +1,13 @@
 /** The recorder's desk at the vault: hands received decryptions to its threads, brings back what the log may say, and prepares lists and files. */
+import type { KeyObject } from 'node:crypto';
 import { fromBase64, fromBase64Url } from '../core/log/base64.ts';
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { DecryptionFailure } from '../core/opening/commands.ts';
 import type { Facts, OpenedList } from '../core/opening/facts.ts';
+import { blindRules } from '../core/opening/layer.ts';
 import { type Bid, isDecrypted, type OpeningState } from '../core/opening/state.ts';
-import { checkDecryption, isDecryptionPayload, type WindowKey } from '../core/seal/decryption.ts';
+import { checkDecryption, isDecryptionPayload } from '../core/seal/decryption.ts';
 import { isLodgementPayload } from '../core/seal/lodgement.ts';
 import { digestText, sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
@@ -16,9 +18,9 @@ import type { OpenResult } from '../vault/open-envelope.ts';
 import { type Turn, VaultClosed, type VaultPool } from '../vault/pool.ts';
 import { readSealedKey } from '../vault/read-statement.ts';
 import type { VaultFolder } from '../vault/vault-folder.ts';
-import { unwrapWindowKey } from '../vault/window-key.ts';
 import { challengeOf } from './challenge.ts';
-import { layerKeyOf } from './layer-facts.ts';
+import { blindKeyOf, layerKeyOf } from './layer-facts.ts';
+import { privateKeyOf } from './private-key.ts';
 import { jobName } from './queue-board.ts';
 import { decryptionIdOf } from './write-round.ts';
 
@@ -40,7 +42,7 @@ export class VaultBusyError extends Error {
 
 export type OpeningDesk = {
   /**
-   * Verifies one received decryption; writes nothing (pass 1 of seal-format §3).
+   * Verifies one received decryption; writes nothing (pass 1 of seal-format §3). In a blind window only once its key is given.
    *
    * Throws: VaultBusyError, what the database says, and where the vault lacks what it must hold.
    */
@@ -78,17 +80,14 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
       SELECT d.statement, d.jwe, d.bid_id AS "bidId", e.file, e.statement AS lodgement
       FROM decryptions d JOIN envelopes e ON e.id = d.bid_id
       WHERE d.id = ${decryptionIdOf(state.openingId, bidder, attempt)}`;
-    const [key] = await sql<{ kid: string; publicJwk: string; wrappedPrivate: Uint8Array | null }[]>`
-      SELECT kid, public_jwk AS "publicJwk", wrapped_private AS "wrappedPrivate" FROM window_keys
-      WHERE opening_id = ${state.openingId} AND kid = ${state.window?.kid ?? ''}`;
-    if (row === undefined || key === undefined || key.wrappedPrivate === null)
-      throw new Error('the vault misses a decryption or its window key');
+    if (row === undefined || state.window === null) throw new Error('the vault misses a decryption');
+    const { kid } = state.window;
     const decryption = payloadOf(row.statement);
     const lodgement = payloadOf(row.lodgement);
     const receipt = standingReceipt(state, row.bidId);
     if (!isDecryptionPayload(decryption) || !isLodgementPayload(lodgement) || receipt === null)
       throw new Error('the vault holds a statement it did not receive');
-    const jti = challengeOf(deps.vaultKey, state.openingId, key.kid, row.bidId);
+    const jti = challengeOf(deps.vaultKey, state.openingId, kid, row.bidId);
     const problem = checkDecryption(sha256, decryption, row.jwe, {
       ...about(lodgement),
       receiptSha256: receipt,
@@ -97,16 +96,20 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
       cekCommit: lodgement.cekCommit,
     });
     if (problem !== undefined) return { ok: false, failure: problem };
-    const privateKey = unwrapWindowKey(deps.vaultKey, {
-      openingId: state.openingId,
-      kid: key.kid,
-      publicKey: JSON.parse(key.publicJwk) as WindowKey,
-      wrappedKey: key.wrappedPrivate,
-    });
+    const privateKey = await windowKeyOf(state, kid);
+    if (privateKey === null) return { ok: false, failure: 'window_key_not_given' };
     const envelopeSha256 = lodgement.envelopeSha256;
-    const sealed = await readSealedKey(row.jwe, privateKey, { kid: key.kid, jti, envelopeSha256 });
+    const sealed = await readSealedKey(row.jwe, privateKey, { kid, jti, envelopeSha256 });
     if (!sealed.ok) return { ok: false, failure: sealed.failure };
     return { ok: true, path: deps.envelopes.path(row.file), cek: sealed.cek, promised: lodgement };
+  }
+
+  /** The private half of the window key: the vault's own, or made out of its holders' shares; null when these do not give it. */
+  async function windowKeyOf(state: OpeningState, kid: string): Promise<KeyObject | null> {
+    if (blindRules(state.policy) !== null) return blindKeyOf(state, sources);
+    const key = await privateKeyOf(state.openingId, kid, sources);
+    if (key === null) throw new Error('the vault misses its window key');
+    return key;
   }
 
   async function open(
@@ -141,7 +144,7 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
     if (!opened.ok) return opened;
     const { path, cek, promised } = opened;
     try {
-      const certificate = fromBase64(needed(state.layer.key?.certificate));
+      const certificate = fromBase64(needed(state.layer.key?.certificate ?? undefined));
       const job = { path, cek, promised, layer: { certificate, privateKey: null } };
       const ticket = pool.openOuter(job, turnOf(state, bidder, attempt, promised));
       if ('refused' in ticket) throw new VaultBusyError(ticket.refused);

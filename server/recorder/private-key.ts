@@ -1,4 +1,4 @@
-/** The private half of a key that an opening named on its log and the vault key wraps: of its window, a drawing or a round of quotes; used once and not kept. */
+/** The private half of a key that an opening named on its log and the vault key wraps: of its window, of holders' shares, a drawing or a round of quotes; used once and not kept. */
 import type { KeyObject } from 'node:crypto';
 import type { WindowKey } from '../core/seal/decryption.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';

@@ -1,7 +1,8 @@
 /** The clock's voice: wakes each opening at its next alarm, keeps the heartbeat, and freezes what ran through a long outage. */
 import { nextAlarm, runningUntil } from '../core/opening/alarms.ts';
 import type { RefusalCode } from '../core/opening/refusals.ts';
-import { isUndecided, type OpeningState } from '../core/opening/state.ts';
+import type { OpeningState } from '../core/opening/state.ts';
+import { isAnyUndecided } from '../core/opening/steps/window.ts';
 import { readClock } from '../store/clock.ts';
 import type { Sql } from '../store/driver.ts';
 import type { World } from '../world.ts';
@@ -75,7 +76,7 @@ export function createTimekeeper(deps: TimekeeperDeps): Timekeeper {
     const command = { type: alarm.command } as MachineCommand;
     // The decision that the end of the window waits for sets this alarm anew.
     const isWindow = command.type === 'CloseWindow' || command.type === 'CloseRemedy';
-    const waits = isWindow && state.bids.some(isUndecided);
+    const waits = isWindow && isAnyUndecided(state);
     const delayMs = Math.max(alarm.at - world.now(), leastMs, waits ? LATER_MS : 0);
     alarms.set(
       openingId,

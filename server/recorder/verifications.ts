@@ -1,7 +1,8 @@
-/** Sees to it that every received decryption, and later every second layer, is verified by the vault and what it found recorded, however often either fails. */
+/** Sees to it that every received decryption, in a blind window once its key is given, and later every second layer, is verified by the vault and what it found recorded, however often either fails. */
 import type { DecryptionFailure } from '../core/opening/commands.ts';
-import { halfOpenBids, isKeyGiven } from '../core/opening/layer.ts';
+import { halfOpenBids, isKeyGiven, isWindowBlind } from '../core/opening/layer.ts';
 import type { OpeningState } from '../core/opening/state.ts';
+import { nextAttempt } from '../core/opening/steps/window.ts';
 import { isDatabaseAway } from '../store/faults.ts';
 import type { World } from '../world.ts';
 import type { Keeper } from './keeper.ts';
@@ -12,6 +13,8 @@ import { type OpeningDesk, VaultBusyError } from './opening-desk.ts';
 const VERIFY_AGAIN_MS = 1_000;
 /** Times a verification may fail by a fault of ours before the platform answers for it; waiting for the database does not count. */
 const VERIFY_TRIES = 3;
+
+const VERIFYING: ReadonlySet<string> = new Set(['Decrypting', 'TendererDecrypting', 'Remedy']);
 
 export type Verifications = {
   /** Hands everything undecided to the vault; asked again at each change and at start, so none is forgotten. */
@@ -71,7 +74,7 @@ export function createVerifications({ world, desk, keeperOf, onFault }: Verifica
   function ofAttempt(bidder: number, attempt: number): Verification {
     return {
       name: `${bidder}/${attempt}`,
-      isOpen: ({ bids }) => bids[bidder - 1]?.attempts[attempt - 1]?.outcome === 'undecided',
+      isOpen: (state) => !isWindowBlind(state) && nextAttempt(state.bids[bidder - 1]) === attempt,
       look: (state) => desk.verify(state, bidder, attempt),
       command: (failure) => ({ type: 'RecordDecryption', data: { bidder, attempt, failure } }),
     };
@@ -89,12 +92,14 @@ export function createVerifications({ world, desk, keeperOf, onFault }: Verifica
 
   function due(state: OpeningState): Verification[] {
     // In any other phase nothing of it could be recorded any more.
-    if (state.phase === 'TendererDecrypting')
-      return isKeyGiven(state) ? halfOpenBids(state).map((bid) => ofLayer(bid.bidder)) : [];
-    if (state.phase !== 'Decrypting' && state.phase !== 'Remedy') return [];
-    return state.bids.flatMap(({ bidder, attempts }) =>
-      attempts.filter((a) => a.outcome === 'undecided').map((a) => ofAttempt(bidder, a.attempt)),
-    );
+    if (!VERIFYING.has(state.phase) || isWindowBlind(state)) return [];
+    const layers = state.phase === 'TendererDecrypting' && isKeyGiven(state) ? halfOpenBids(state) : [];
+    // of several of one bid, which only a blind window takes, one after the other: the first that opens it is enough
+    const attempts = state.bids.flatMap((bid) => {
+      const attempt = nextAttempt(bid);
+      return attempt === undefined ? [] : [ofAttempt(bid.bidder, attempt)];
+    });
+    return [...layers.map((bid) => ofLayer(bid.bidder)), ...attempts];
   }
 
   function pause(ms: number): Promise<void> {

@@ -1,20 +1,30 @@
-/** The opening key of tenderer, host and witness: wrapped under a secret that k of n shares give; made on a holder's machine, restored here, kept nowhere. */
-import { createCipheriv, createDecipheriv, createPrivateKey, X509Certificate } from 'node:crypto';
+/** The opening key of tenderer, host and witness, of a second layer or of a blind window: wrapped under a secret that k of n shares give; made on a holder's machine, restored here, kept nowhere. */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
 import { combine } from 'shamir-secret-sharing';
 import { toBase64Url } from '../core/log/base64.ts';
 import { joinBytes } from '../core/log/bytes.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
+import type { WindowKey } from '../core/seal/decryption.ts';
 import { KEY_SHARE_BYTES, secretCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
+import { windowKeyId } from './window-key.ts';
+
+/** What the log names of the key: of a second layer its certificate, DER; of a blind window the key itself. */
+export type PublicHalf = { certificate: Uint8Array } | { windowKey: WindowKey };
 
 /** What the log says of an opening key. */
-export type DealtKey = {
+export type DealtKey = PublicHalf & {
   openingId: string;
   threshold: number;
-  /** DER. */
-  certificate: Uint8Array;
-  /** nonce ‖ AES-256-GCM of the PKCS#8 private key ‖ tag, under the secret, bound to opening and certificate. */
+  /** nonce ‖ AES-256-GCM of the PKCS#8 private key ‖ tag, under the secret, bound to opening and public half. */
   wrappedKey: Uint8Array;
   secretCommit: string;
 };
@@ -23,12 +33,12 @@ export type DealtKey = {
 export function wrapOpeningKey(
   pkcs8: Uint8Array,
   secret: Uint8Array,
-  { openingId, certificate }: Pick<DealtKey, 'openingId' | 'certificate'>,
+  about: PublicHalf & { openingId: string },
   randomBytes: (length: number) => Uint8Array,
 ): Uint8Array {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', secret, nonce, { authTagLength: GCM_TAG_BYTES });
-  cipher.setAAD(bindingOf(openingId, certificate));
+  cipher.setAAD(bindingOf(about));
   return joinBytes(nonce, cipher.update(pkcs8), cipher.final(), cipher.getAuthTag());
 }
 
@@ -36,8 +46,8 @@ export function wrapOpeningKey(
  * The private half of an opening key, PKCS#8, from shares that each are what was promised of them.
  *
  * Shape:   as many as the threshold says, or more; then the first of them are taken.
- * Returns: the caller erases it; null when the shares do not give the promised secret, or that is not what wraps the certificate's
- *          key: whoever dealt them is at fault then, and no bidder.
+ * Returns: the caller erases it; null when the shares do not give the promised secret, or that is not what wraps the key that was
+ *          named: whoever dealt them is at fault then, and no bidder.
  */
 export async function restoreOpeningKey(shares: readonly Uint8Array[], dealt: DealtKey): Promise<Uint8Array | null> {
   const used = shares.slice(0, dealt.threshold);
@@ -64,21 +74,22 @@ function areSharesInForm(shares: readonly Uint8Array[]): boolean {
   );
 }
 
-/** Returns: null unless the secret unwraps a private key, and that is the certificate's. */
+/** Returns: null unless the secret unwraps a private key, and that is the one whose public half was named. */
 export function unwrapOpeningKey(
   secret: Uint8Array,
-  { openingId, certificate, wrappedKey }: Pick<DealtKey, 'openingId' | 'certificate' | 'wrappedKey'>,
+  about: PublicHalf & Pick<DealtKey, 'openingId' | 'wrappedKey'>,
 ): Uint8Array | null {
+  const { wrappedKey } = about;
   if (wrappedKey.length <= NONCE_BYTES + GCM_TAG_BYTES) return null;
   const nonce = wrappedKey.subarray(0, NONCE_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', secret, nonce, { authTagLength: GCM_TAG_BYTES });
-  decipher.setAAD(bindingOf(openingId, certificate));
+  decipher.setAAD(bindingOf(about));
   decipher.setAuthTag(wrappedKey.subarray(-GCM_TAG_BYTES));
   const pkcs8 = decipher.update(wrappedKey.subarray(NONCE_BYTES, -GCM_TAG_BYTES));
   try {
     decipher.final();
     const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-    if (new X509Certificate(certificate).checkPrivateKey(key)) return pkcs8;
+    if (isHalfOf(key, about)) return pkcs8;
   } catch {
     // A tag that does not fit, or bytes that are no key: what was dealt is not what it says.
   }
@@ -86,6 +97,13 @@ export function unwrapOpeningKey(
   return null;
 }
 
-function bindingOf(openingId: string, certificate: Uint8Array): Uint8Array {
-  return utf8(`opening-key-v1\0${openingId}\0${toBase64Url(sha256(certificate))}`);
+function isHalfOf(privateKey: KeyObject, half: PublicHalf): boolean {
+  if ('certificate' in half) return new X509Certificate(half.certificate).checkPrivateKey(privateKey);
+  const { x = '', y = '', crv } = createPublicKey(privateKey).export({ format: 'jwk' });
+  return crv === 'P-256' && windowKeyId({ kty: 'EC', crv, x, y }) === windowKeyId(half.windowKey);
+}
+
+function bindingOf(about: PublicHalf & { openingId: string }): Uint8Array {
+  const name = 'certificate' in about ? toBase64Url(sha256(about.certificate)) : windowKeyId(about.windowKey);
+  return utf8(`opening-key-v1\0${about.openingId}\0${name}`);
 }

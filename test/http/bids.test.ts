@@ -247,6 +247,7 @@ t.test('in the window: the challenge for one’s own bid, its answer from anyone
       statement: finalLodged.statement,
       receipt: finalReceipt,
       logKey: ed25519Verifier(parseVkey(sha256, log.vkey), verifyEd25519),
+      windowKid: null,
     },
     {
       window: { entry: utf8(challenge.window.entry), proof: challenge.window.proof },

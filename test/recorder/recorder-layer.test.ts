@@ -2,48 +2,35 @@
 import fc from 'fast-check';
 import { createDemoCa, demoCreditCode } from '../../server/cli/demo/ca.ts';
 import { type DealtOpeningKey, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
-import { sealSecret } from '../../server/cli/seal/seal-secret.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
-import { openDisclosures } from '../../server/core/log/disclosure.ts';
-import { parseEntry } from '../../server/core/log/entry.ts';
-import { createAudit } from '../../server/core/opening/audit.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
-import type { HoldingRole } from '../../server/core/opening/layer-commands.ts';
 import { isDecrypted } from '../../server/core/opening/state.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
-import { shareCommit } from '../../server/core/seal/opening-key.ts';
 import { sha256 } from '../../server/hash.ts';
-import { knownValues } from '../../server/recorder/kept-opening.ts';
 import { holderOf, layerKeyOf, lookAtOpeningKey } from '../../server/recorder/layer-facts.ts';
 import { VaultBusyError } from '../../server/recorder/opening-desk.ts';
-import { readDisclosures } from '../../server/store/read-log.ts';
-import { openSecret } from '../../server/vault/open-secret.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
-import { digest, OPENING_ID, ORIGIN } from '../support/opening-people.ts';
+import { digest, OPENING_ID } from '../support/opening-people.ts';
 import {
   accepted,
   BIDDERS,
-  createRequest,
   decryption,
   type Hall,
   lodgement,
   MINUTE,
-  NOTHING_SEEN,
   type RunningRecorder,
   stateOf,
   submission,
   testHall,
   until,
 } from '../support/recorder.ts';
+import { give, holders, ownShare, problemsOf, publishWithCeremony } from '../support/recorder-holding.ts';
 import t from '../support/tap.ts';
-import { type Holder, newHolder } from '../vault/layered.ts';
 
 const LAYER = { holders: 3, threshold: 2, windowMs: 5 * MINUTE };
-const ROLES: readonly HoldingRole[] = ['tenderer', 'host', 'witness'];
 const VAULT_KEY = new Uint8Array(32).fill(7);
 
-const holders: readonly Holder[] = [1, 2, 3].map((holder) => newHolder(holder));
 const dealt: DealtOpeningKey = await dealOpeningKey({
   openingId: OPENING_ID,
   holders,
@@ -53,49 +40,10 @@ const dealt: DealtOpeningKey = await dealOpeningKey({
 });
 const certSha256 = toBase64Url(sha256(dealt.certificate));
 
-function roleOf(holder: number): HoldingRole {
-  const role = ROLES[holder - 1];
-  if (role === undefined) throw new Error(`no holder ${holder}`);
-  return role;
-}
-
-/** What a holder finds in its dealt share. */
-async function ownShare(holder: number): Promise<Uint8Array> {
-  const own = holders[holder - 1];
-  const sealed = dealt.shares[holder - 1]?.sealed ?? '';
-  if (own === undefined) throw new Error(`no holder ${holder}`);
-  const about = { about: 'dealt_share', openingId: OPENING_ID, holder } as const;
-  const share = await openSecret(sealed, own.privateKey, own.kid, about);
-  if (share === null) throw new Error('not dealt to this holder');
-  return share;
-}
-
-async function give(running: RunningRecorder, holder: number, share?: Uint8Array) {
-  const { window } = await stateOf(running);
-  if (window === null) throw new Error('no window');
-  const given = share ?? (await ownShare(holder));
-  const purpose = { about: 'unsealing_share', openingId: OPENING_ID, holder } as const;
-  const sealed = await sealSecret(given, { kid: window.kid, key: window.key }, purpose);
-  const commitment = shareCommit(sha256, { openingId: OPENING_ID, holder }, await ownShare(holder));
-  return running.recorder.submit(submission('UnsealLayer', roleOf(holder), { commitment, sealed }));
-}
-
 /** A fresh opening with its ceremony, to the moment when shares are asked for; bidders 0 and 1 have decrypted. */
 async function untilShares(hall: Hall, running: RunningRecorder): Promise<void> {
   const { recorder } = running;
-  await accepted(
-    recorder.create(createRequest(NOTHING_SEEN, { tendererLayer: LAYER, decryptionWindowMs: 2 * MINUTE })),
-  );
-  for (const { holder, key } of holders)
-    await accepted(recorder.submit(submission('OfferHolderKey', roleOf(holder), { key })));
-  const certificate = toBase64(dealt.certificate);
-  const key = { certificate, wrappedKey: toBase64(dealt.wrappedKey), secretCommit: dealt.secretCommit };
-  await accepted(recorder.submit(submission('DealOpeningKey', 'tenderer', { ...key, shares: dealt.shares })));
-  for (const { holder } of holders)
-    await accepted(
-      recorder.submit(submission('AcknowledgeShare', roleOf(holder), { secretCommit: dealt.secretCommit })),
-    );
-  await accepted(recorder.submit(submission('PublishOpening', 'host', {})));
+  await publishWithCeremony(running, dealt, { tendererLayer: LAYER, decryptionWindowMs: 2 * MINUTE });
   const { policyHash } = await stateOf(running);
   for (const index of BIDDERS) {
     const layer = { openingCertSha256: certSha256, cekCommit: digest(`inner ${index}`), contentCommit: digest('c') };
@@ -113,34 +61,19 @@ async function untilShares(hall: Hall, running: RunningRecorder): Promise<void> 
   await until(async () => (await stateOf(running)).phase === 'TendererDecrypting');
 }
 
-async function problemsOf(hall: Hall): Promise<readonly unknown[]> {
-  const rows = await hall.db.sql<{ seq: number; bytes: Uint8Array }[]>`
-    SELECT seq, bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq`;
-  const texts = await readDisclosures(hall.db.sql, ORIGIN, 0, rows.length);
-  const audit = createAudit(sha256);
-  for (const { seq, bytes } of rows) {
-    const entry = parseEntry(bytes);
-    const mine = texts.filter((x) => x.seq === seq).map((x) => x.disclosure);
-    const opened = openDisclosures(sha256, entry.commit, mine);
-    if (!opened.ok) throw new Error(opened.reason);
-    audit.add(entry, knownValues(opened.fields));
-  }
-  return audit.finish().problems;
-}
-
 t.test(
   'one share before a restart and one after: the key is restored from the log, each bid decided once',
   async (t) => {
     const hall = await testHall(t, await testDb(t));
     const before = await hall.start();
     await untilShares(hall, before);
-    const [one] = await Promise.all([ownShare(1)]);
+    const one = await ownShare(dealt, 1);
     const wrong = one.slice();
     wrong[0] = (wrong[0] as number) ^ 1;
-    await accepted(give(before, 2, wrong));
+    await accepted(give(before, dealt, 2, wrong));
     t.same((await stateOf(before)).layer.wrong, [2]);
-    await accepted(give(before, 2));
-    t.same(await give(before, 2), { outcome: 'refused', code: 'share_already_given' });
+    await accepted(give(before, dealt, 2));
+    t.same(await give(before, dealt, 2), { outcome: 'refused', code: 'share_already_given' });
     const half = await layerKeyOf(await stateOf(before), { tx: hall.db.sql, vaultKey: VAULT_KEY });
     t.equal(half?.privateKey, null, 'one share gives nothing');
     await before.stop();
@@ -156,10 +89,10 @@ t.test(
     t.teardown(() => running.stop());
     const firstDecrypted = async () => (await stateOf(running)).bids.find((bid) => bid.attempts.length > 0)?.bidder;
     t.equal((await stateOf(running)).layer.given.length, 1);
-    await accepted(give(running, 3));
+    await accepted(give(running, dealt, 3));
     const complete = await layerKeyOf(await stateOf(running), { tx: hall.db.sql, vaultKey: VAULT_KEY });
     t.equal(complete?.privateKey?.[0], 0x30, 'a PKCS#8 key');
-    t.same(await give(running, 1), { outcome: 'refused', code: 'shares_complete' });
+    t.same(await give(running, dealt, 1), { outcome: 'refused', code: 'shares_complete' });
     await until(async () => {
       await hall.pass(1_000);
       return (await stateOf(running)).phase === 'Attribution';
@@ -180,7 +113,7 @@ t.test('too few shares: the clock ends it, and time that the platform was away i
   const hall = await testHall(t, await testDb(t));
   const before = await hall.start();
   await untilShares(hall, before);
-  await accepted(give(before, 1));
+  await accepted(give(before, dealt, 1));
   const closesAt = (await stateOf(before)).layer.unsealing?.closesAt ?? 0;
   await hall.pass(MINUTE);
   await before.stop();
@@ -188,7 +121,7 @@ t.test('too few shares: the clock ends it, and time that the platform was away i
   const running = await hall.start();
   t.teardown(() => running.stop());
   t.match(await stateOf(running), { phase: 'TendererDecrypting', suspended: { cause: 'outage' } });
-  t.same(await give(running, 2), { outcome: 'refused', code: 'opening_is_suspended' });
+  t.same(await give(running, dealt, 2), { outcome: 'refused', code: 'opening_is_suspended' });
   await accepted(running.recorder.submit(submission('ResumeOpening', 'host', { reason: '恢复' })));
   const later = (await stateOf(running)).layer.unsealing?.closesAt ?? 0;
   t.ok(later >= closesAt + 2 * MINUTE, 'the remainder is kept');
@@ -234,7 +167,10 @@ t.test('only an RSA certificate that keys may be wrapped to is dealt', async (t)
   t.match(await look('encrypt', 'rsa'), { isInForm: true });
   t.match(await look('sign', 'rsa'), { isInForm: false });
   t.match(await look('encrypt', 'p256'), { isInForm: false });
-  t.same(lookAtOpeningKey({ certificate: toBase64(dealt.certificate), wrappedKey }), { certSha256, isInForm: true });
+  t.same(lookAtOpeningKey({ certificate: toBase64(dealt.certificate), wrappedKey }), {
+    sha256: certSha256,
+    isInForm: true,
+  });
   const total = fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(), (bytes, at) => {
     const spoilt = dealt.certificate.slice();
     spoilt[at % spoilt.length] = bytes[0] ?? 0;

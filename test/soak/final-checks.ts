@@ -111,7 +111,9 @@ function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensu
   if (state === undefined) return;
   for (const bid of state.bids) {
     const verdict = verdictOf(bid);
-    const isHolders = bid.attempts.some(({ outcome }) => outcome === 'layer_not_opened');
+    const isHolders = bid.attempts.some(
+      ({ outcome }) => outcome === 'layer_not_opened' || outcome === 'window_key_not_given',
+    );
     ensure(
       !isHolders || verdict !== 'deemed_revoked',
       'timely_bids_are_opened_or_ruled',

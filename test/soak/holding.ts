@@ -5,7 +5,14 @@ import { sealSecret } from '../../server/cli/seal/seal-secret.ts';
 import { selfSigned } from '../../server/cli/seal/self-signed.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
-import { isKeyGiven, shareDealtTo } from '../../server/core/opening/layer.ts';
+import {
+  blindRules,
+  isKeyGiven,
+  type Layer,
+  shareDealtTo,
+  shareKeyOf,
+  sharingRules,
+} from '../../server/core/opening/layer.ts';
 import { HOLDING_ROLES, type HoldingRole } from '../../server/core/opening/layer-commands.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { SECRET_BYTES, secretCommit, shareCommit } from '../../server/core/seal/opening-key.ts';
@@ -38,6 +45,12 @@ function makeCertificate(): string {
 /** How many of the holders hold their share back, or give a wrong one first: shares of draws. */
 const TEMPER = { holdsBack: 0.3, isWrongFirst: 0.3 };
 
+function windowKeyOf({ holders }: Layer): Json {
+  const [first] = holders;
+  if (first === undefined) throw new Error('dealt to nobody');
+  return { ...first.key };
+}
+
 /** Everybody who holds in one opening. */
 export function createHolding(openingId: string, chance: Chance, temper = TEMPER): Holding {
   const holders = new Map<string, Holder>(HOLDING_ROLES.map((role) => [role, newHolder(role)]));
@@ -57,7 +70,8 @@ export function createHolding(openingId: string, chance: Chance, temper = TEMPER
     };
   }
 
-  async function deal({ layer }: OpeningState, { threshold }: { readonly threshold: number }): Promise<Json> {
+  async function deal({ layer, policy }: OpeningState, { threshold }: { readonly threshold: number }): Promise<Json> {
+    const isBlind = blindRules(policy) !== null;
     const secret = Uint8Array.from(systemWorld.randomBytes(SECRET_BYTES));
     const promised = secretCommit(sha256, openingId, secret);
     const shares = await split(secret, layer.holders.length, threshold);
@@ -75,27 +89,30 @@ export function createHolding(openingId: string, chance: Chance, temper = TEMPER
       }),
     );
     return {
-      certificate: certificateOfAll(),
+      // nothing is sealed to either here, so any holder's key will do for a window's
+      ...(isBlind ? { windowKey: windowKeyOf(layer) } : { certificate: certificateOfAll() }),
       wrappedKey: toBase64(new Uint8Array(64)),
       secretCommit: promised,
       shares: sealed,
     };
   }
 
-  async function give({ window, layer }: OpeningState, holder: number, isWrong: boolean): Promise<Json> {
+  async function give(state: OpeningState, holder: number, isWrong: boolean): Promise<Json> {
+    const { layer } = state;
+    const shareKey = shareKeyOf(state);
     const share = Uint8Array.from(dealt.get(layer.key?.secretCommit ?? '')?.get(holder) ?? []);
     const commitment = shareCommit(sha256, { openingId, holder }, share);
     if (isWrong) share[0] = (share[0] ?? 0) ^ 1;
-    if (window === null) throw new Error('shares are asked for without a window');
+    if (shareKey === null) throw new Error('shares are asked for with no key to seal them to');
     const purpose = { about: 'unsealing_share', openingId, holder } as const;
-    return { commitment, sealed: await sealSecret(share, { kid: window.kid, key: window.key }, purpose) };
+    return { commitment, sealed: await sealSecret(share, shareKey, purpose) };
   }
 
   return {
     wish(role, state, mind) {
       const own = holders.get(role);
-      const rules = state.policy.tendererLayer;
-      if (own === undefined || rules === false || state.suspended !== null) return null;
+      const rules = sharingRules(state.policy);
+      if (own === undefined || rules === null || state.suspended !== null) return null;
       const { layer } = state;
       const holder = layer.holders.find(({ kid }) => kid === own.kid)?.holder;
       if (state.phase === 'Draft') {

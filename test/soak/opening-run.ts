@@ -41,6 +41,8 @@ import { holds, ViolationError } from './violations.ts';
 const GRID_MS = 500;
 /** So many of the openings ask for a second layer. */
 const LAYERED_SHARE = 0.25;
+/** Of them so many for a blind window instead. */
+const BLIND_SHARE = 0.5;
 /** From then on everybody only wants to come to an end; and then a supervisor ends it. */
 const LATE_MS = 70_000;
 const LAST_WORD_MS = 110_000;
@@ -112,9 +114,10 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     edge: isWild ? 0.5 : 0.2,
   };
   const layerChance = chance.of('layer');
-  const layer: Policy['tendererLayer'] = layerChance.happens(LAYERED_SHARE)
+  const shared: Policy['tendererLayer'] = layerChance.happens(LAYERED_SHARE)
     ? { holders: 3, threshold: 2, windowMs: 1_000 * layerChance.between(4, 8) }
     : false;
+  const isBlind = layerChance.of('blind').happens(BLIND_SHARE);
   const holding = createHolding(openingId, layerChance);
   const further = createFurther(openingId, chance.of('further'));
   const correcting = createCorrecting(chance.of('correcting'));
@@ -436,7 +439,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
   let creation: Submission['act'] | null = null;
   const source = { address: '192.0.2.1', client: 'simulation' };
   // the ceremony of an opening key takes its time before the publication
-  const ceremonyMs = layer === false ? 0 : 8_000;
+  const ceremonyMs = shared === false ? 0 : 8_000;
   const deadlineAt = Math.ceil(createdAt / 1_000) * 1_000 + 1_000 * chance.between(9, 14) + ceremonyMs;
   const policy = shortPolicy(PROFILES.rehearsal.defaults, {
     minimumBidders: chance.pick([1, 1, 2, 2, 3]),
@@ -444,7 +447,8 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     decryptionWindowMs: 1_000 * chance.between(4, 9),
     confirmationMs: 1_000 * chance.between(2, 5),
     ceilingPrice: chance.happens(0.3) ? '500000000.00' : null,
-    tendererLayer: layer,
+    tendererLayer: isBlind ? false : shared,
+    blindWindow: isBlind ? shared : false,
     ...further.policy,
   });
 

@@ -5,6 +5,7 @@ import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import { isWindowBlind } from '../../server/core/opening/layer.ts';
 import {
   type Bid,
   changeable,
@@ -246,7 +247,10 @@ export function bidderWish(
   if (state.phase === 'Decrypting' && state.window !== null) {
     if (!bid.challengeAcknowledged && chance.happens(plan.isSilent ? 0.2 : 0.6))
       return { type: 'AcknowledgeChallenge', data: { kid: state.window.kid } };
-    if (isDecrypted(bid) || isUndecided(bid) || isGivenUp(bid) || plan.isSilent) return null;
+    if (isDecrypted(bid) || isGivenUp(bid) || plan.isSilent) return null;
+    // of a blind window nobody hears before its end: who has more tries than one in mind sends them beside each other
+    const isEnough = !isWindowBlind(state) || bid.attempts.length > plan.wrongTries;
+    if (isUndecided(bid) && isEnough) return null;
     const wish = decryption(plan, bid);
     if (!memory.tried.has('window edge') && chance.happens(temper.edge)) {
       memory.tried.add('window edge');
@@ -373,7 +377,7 @@ function lodgement(plan: BidderPlan, memory: BidderMemory, state: OpeningState, 
 
 /** What a bid promises of its second layer, where there is an opening key. */
 export function layerOf({ layer }: OpeningState, bidId: string) {
-  if (layer.key === null) return {};
+  if (layer.key === null || layer.key.certSha256 === null) return {};
   const commits = { cekCommit: digest(`inner ${bidId}`), contentCommit: digest(`archive ${bidId}`) };
   return { layer: { openingCertSha256: layer.key.certSha256, ...commits } };
 }

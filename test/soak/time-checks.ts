@@ -1,6 +1,7 @@
 /** What is held against the clock of an opening that has ended: each window's end, what was frozen, and what an outage left alone. */
 import { parseInstant } from '../../server/core/log/instant.ts';
 import { runningUntil } from '../../server/core/opening/alarms.ts';
+import { sharingRules } from '../../server/core/opening/layer.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { HEARTBEAT_MS, OUTAGE_TOLERANCE_MS } from './platform.ts';
 import type { StoredLog } from './stored-log.ts';
@@ -59,8 +60,8 @@ export function checkTimes(
       ensure(instant('closesAt') === closesAt, 'windows_end_in_time', () => said(seq));
     }
     if (body['sharesBy'] !== undefined) {
-      const rules = state?.policy.tendererLayer;
-      sharesBy = at + (rules === undefined || rules === false ? 0 : rules.windowMs);
+      const rules = state == null ? null : sharingRules(state.policy);
+      sharesBy = at + (rules?.windowMs ?? 0);
       ensure(instant('sharesBy') === sharesBy, 'windows_end_in_time', () => said(seq));
     }
     if (type === 'RemedyOpened') {

@@ -1,12 +1,14 @@
 /** One plain opening of four bids, stopped in any phase that is built: two open, one has the wrong key, one stays silent. */
 import { shareCommitment } from '../../server/core/opening/draw.ts';
 import { sharerOf } from '../../server/core/opening/drawing.ts';
-import { halfOpenBids, shareDealtTo } from '../../server/core/opening/layer.ts';
+import { halfOpenBids, isWindowBlind, shareDealtTo, sharingRules } from '../../server/core/opening/layer.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { LayerRules, Policy } from '../../server/core/opening/policy.ts';
 import { unacknowledged } from '../../server/core/opening/steps/point.ts';
+import { nextAttempt } from '../../server/core/opening/steps/window.ts';
 import { digest, OPENING_ID } from './opening-people.ts';
 import {
+  BLIND_KEY,
   bidder,
   clock,
   DEADLINE,
@@ -65,6 +67,8 @@ export const ROUNDS = { maxRounds: 2, roundMs: 10 * MINUTE };
 export const REMEDY = { kind: 'backup', windowMs: 10 * MINUTE } as const satisfies Policy['remedy'];
 /** An opening key of tenderer, host and witness, of whom two open it within ten minutes. */
 export const LAYER = { holders: 3, threshold: 2, windowMs: 10 * MINUTE } as const satisfies LayerRules;
+/** The same of a blind window's key. */
+export const BLIND = { tendererLayer: false, blindWindow: LAYER } as const satisfies Partial<Policy>;
 export const DRAW_AFTER: Policy['draw'] = { ...DRAW, when: 'after_decryption' };
 
 export const BIDS = 4;
@@ -75,9 +79,10 @@ export const SILENT = 4;
 export const ROSTER_AT = DEADLINE + MINUTE;
 export const WINDOW_AT = DEADLINE + 2 * MINUTE;
 
-/** One decryption received and decided. */
+/** One decryption received, and decided where the window is not blind. */
 export function decryptNow(s: Script, number: number, failure: 'wrong_key' | 'worker_failed' | null = null): Script {
   s.go('DecryptBid', { jweSha256: digest(`jwe ${number}`) }, bidder(number));
+  if (isWindowBlind(s.state)) return s;
   return s.go(
     'RecordDecryption',
     { bidder: number, attempt: s.state.bids[number - 1]?.attempts.length ?? 0, failure },
@@ -116,6 +121,14 @@ export const DEALT = {
   shares: [1, 2, 3].map((holder) => ({ holder, commitment: digest(`share ${holder}`), sealed: 'a.b.c.d.e' })),
 };
 
+/** What is dealt where the window is blind. */
+export const BLIND_DEALT = {
+  windowKey: BLIND_KEY,
+  wrappedKey: DEALT.wrappedKey,
+  secretCommit: DEALT.secretCommit,
+  shares: DEALT.shares,
+};
+
 /** The keys of tenderer, host and witness offered, as holders 1, 2 and 3. */
 export function offerKeys(s: Script): Script {
   for (const actor of HOLDERS) s.go('OfferHolderKey', { key: WINDOW_KEY }, actor);
@@ -124,7 +137,7 @@ export function offerKeys(s: Script): Script {
 
 /** An opening key dealt to all three. */
 export function dealNow(s: Script): Script {
-  return offerKeys(s).go('DealOpeningKey', DEALT, tenderer);
+  return offerKeys(s).go('DealOpeningKey', s.state.policy.blindWindow === false ? DEALT : BLIND_DEALT, tenderer);
 }
 
 /** The whole ceremony: every share acknowledged. */
@@ -150,18 +163,29 @@ export function giveShares(s: Script, ...holders: number[]): Script {
   return s;
 }
 
-/** Tenderer and witness give their shares, every second layer opens, and the clock goes on. */
+/** Tenderer and witness give their shares, every second layer opens, of a blind window all but the wrong key, and the clock goes on. */
 export function unsealNow(s: Script): Script {
   giveShares(s, 1, 3);
   for (const { bidder: number } of halfOpenBids(s.state))
     s.go('RecordLayer', { bidder: number, failure: null }, platform);
-  return s.go('CloseUnsealing', {}, clock);
+  return decideAll(s).go('CloseUnsealing', {}, clock);
+}
+
+/** The vault decides every decryption that waits; the wrong key is found wrong. */
+export function decideAll(s: Script): Script {
+  for (const { bidder: number } of s.state.bids) {
+    const failure = number === WRONG_KEY ? 'wrong_key' : null;
+    const next = () => nextAttempt(s.state.bids[number - 1]);
+    for (let attempt = next(); attempt !== undefined; attempt = next())
+      s.go('RecordDecryption', { bidder: number, attempt, failure }, platform);
+  }
+  return s;
 }
 
 const STEPS: Readonly<Record<string, (s: Script) => Script>> = {
   Scheduled: (s) => {
     s.clockTo(DEADLINE - 20 * HOUR);
-    if (s.state.policy.tendererLayer !== false) holdCeremony(s);
+    if (sharingRules(s.state.policy) !== null) holdCeremony(s);
     return s.go('PublishOpening', {}, host);
   },
   CheckIn: (s) => {

@@ -143,6 +143,12 @@ export const OPENING_CERTIFICATE = toBase64(utf8('the certificate of an opening 
 export const OPENING_CERT_SHA256 = toBase64Url(sha256(utf8('the certificate of an opening key')));
 const PLATFORM_SHARES = [1, 2, 3].map((round) => digest(`platform share ${round}`));
 
+/** RFC 7638, as the audit computes it again. */
+const thumbprintOf = (key: Json): string => digest(canonicalise(key));
+/** What the holders of a blind window were dealt, and what they seal their shares to. */
+export const BLIND_KEY = { kty: 'EC', crv: 'P-256', x: digest('blind x'), y: digest('blind y') } as const;
+export const BLIND_KID = thumbprintOf(BLIND_KEY);
+const SHARE_KEY = { kty: 'EC', crv: 'P-256', x: digest('share x'), y: digest('share y') } as const;
 export const WINDOW_KEY = { kty: 'EC', crv: 'P-256', x: digest('window x'), y: digest('window y') } as const;
 
 /** The share that a party of a scripted drawing holds; null is the witness. */
@@ -272,6 +278,7 @@ function resume(from: Snapshot): Script {
       const { list, disclosure } = openingListOf(indexOf(bid.bidder));
       return { bidder: bid.bidder, disclosure, list };
     });
+  const isBlind = (): boolean => state.policy.blindWindow !== false;
   const facts = (changes: Partial<Facts>): Facts => ({
     at: now,
     receivedAt: changes.at ?? now,
@@ -281,14 +288,16 @@ function resume(from: Snapshot): Script {
     assignee: { isOfficial: true, isDisabled: false },
     assigned: ['host', 'tenderer', 'witness', 'supervisor'],
     register: registerFacts(),
-    windowKey: { kid: digest('window key'), jwk: WINDOW_KEY },
+    windowKey: isBlind()
+      ? { kid: thumbprintOf(SHARE_KEY), jwk: SHARE_KEY }
+      : { kid: digest('window key'), jwk: WINDOW_KEY },
     sealedShare: { isSound: true },
     drawShares: {
       platform: PLATFORM_SHARES[(state.drawing?.round ?? 1) - 1] ?? '',
       opened: new Map(state.drawing?.shares.map(({ bidder }) => [bidder, scriptedShare(bidder)])),
     },
     ownHolder: null,
-    openingKey: { certSha256: OPENING_CERT_SHA256, isInForm: true },
+    openingKey: { sha256: isBlind() ? BLIND_KID : OPENING_CERT_SHA256, isInForm: true },
     layerShare: { share: null, isSound: false },
     sealedQuote: { isSound: true, isRepeated: false },
     quotes: new Map(quoters().map((number) => [number, offerOf(number).disclosure])),
@@ -372,7 +381,7 @@ function resume(from: Snapshot): Script {
   /** What a bid promises of its second layer, where an opening key was dealt. */
   const layerOf = (index: number) => {
     const { key } = state.layer;
-    if (key === null) return {};
+    if (key === null || key.certSha256 === null) return {};
     const commits = { cekCommit: digest(`inner cek ${index}`), contentCommit: digest(`inner content ${index}`) };
     return { layer: { openingCertSha256: key.certSha256, ...commits } };
   };

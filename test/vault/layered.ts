@@ -2,7 +2,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DealtOpeningKey, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
+import { type DealtOpeningKey, type DealtSecret, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
 import { writeLayer } from '../../server/cli/seal/seal-layer.ts';
 import type { NamedKey } from '../../server/cli/seal/seal-secret.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
@@ -45,7 +45,10 @@ export async function holdCeremony(count = 3, threshold = 2): Promise<Ceremony> 
 }
 
 /** What a holder finds in its sealed share. */
-export async function shareOf({ holders, dealt }: Ceremony, holder: number): Promise<Uint8Array> {
+export async function shareOf(
+  { holders, dealt }: Pick<Ceremony, 'holders'> & { readonly dealt: DealtSecret },
+  holder: number,
+): Promise<Uint8Array> {
   const { privateKey, kid } = holders[holder - 1] as Holder;
   const sealed = dealt.shares[holder - 1]?.sealed ?? '';
   const share = await openSecret(sealed, privateKey, kid, { about: 'dealt_share', openingId: OPENING, holder });

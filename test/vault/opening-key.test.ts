@@ -1,10 +1,14 @@
 /** The opening key: any k shares give it, fewer or wrong ones give nothing, and nothing but the promised secret counts. */
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
+import { dealWindowKey } from '../../server/cli/seal/opening-key.ts';
 import { KEY_SHARE_BYTES, secretCommit, shareCommit } from '../../server/core/seal/opening-key.ts';
 import { isFor, readSealedSecretHeader } from '../../server/core/seal/sealed-secret.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openSecret } from '../../server/vault/open-secret.ts';
 import { restoreOpeningKey, unwrapOpeningKey } from '../../server/vault/opening-key.ts';
+import { windowKeyId } from '../../server/vault/window-key.ts';
+import { systemWorld } from '../../server/world.ts';
 import t from '../support/tap.ts';
 import { holdCeremony, newHolder, OPENING, shareOf } from './layered.ts';
 
@@ -104,4 +108,21 @@ t.test('a header that is for two things at once is for none', async (t) => {
     return read === undefined || typeof read.kid === 'string';
   });
   t.doesNotThrow(() => fc.assert(total, { numRuns: 300 }));
+});
+
+t.test('the key of a blind window is restored the same way, and only as the one that was named', async (t) => {
+  const { randomBytes } = systemWorld;
+  const dealing = { openingId: OPENING, holders, threshold: 3, nowAt: Date.now(), randomBytes };
+  const blind = await dealWindowKey(dealing);
+  const given = await Promise.all([1, 2, 4].map((holder) => shareOf({ ...ceremony, dealt: blind }, holder)));
+  const about = { openingId: OPENING, threshold: 3, ...blind };
+  const pkcs8 = await restoreOpeningKey(given, about);
+  if (pkcs8 === null) throw new Error('the shares give no key');
+  const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+  const { x = '', y = '' } = createPublicKey(key).export({ format: 'jwk' });
+  t.equal(windowKeyId({ kty: 'EC', crv: 'P-256', x, y }), windowKeyId(blind.windowKey));
+  t.equal(await restoreOpeningKey(given.slice(1), about), null, 'one short');
+  t.equal(await restoreOpeningKey(given, { ...about, windowKey: newHolder().key }), null, 'another key was named');
+  const { windowKey: _window, ...rest } = about;
+  t.equal(await restoreOpeningKey(given, { ...rest, certificate: dealt.certificate }), null, 'the key of a layer');
 });

@@ -14,8 +14,8 @@ import { en } from '../../web/opening/words-en.ts';
 import { zh } from '../../web/opening/words-zh.ts';
 import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
-import { DRAW, reach, unsealNow } from '../support/opening-phases.ts';
-import { bidder, DEADLINE, host, MINUTE, type Script, supervisor, witness } from '../support/opening-script.ts';
+import { BLIND, DRAW, decryptNow, giveShares, reach, unsealNow } from '../support/opening-phases.ts';
+import { bidder, clock, DEADLINE, host, MINUTE, type Script, supervisor, witness } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
 
@@ -115,6 +115,18 @@ t.test('between the two layers a bid is its bidder’s alone, and the holders’
   t.match(currentEnd(s.state), { what: 'unsealing', at: s.state.layer.unsealing?.closesAt, frozenMs: null });
   const { state } = unsealNow(s);
   t.equal(bidStatus(state, state.bids[0] as never), 'decrypted');
+});
+
+t.test('in a blind window a bid is received and no more, until its holders have given the key', async (t) => {
+  const s = decryptNow(reach('Decrypting', { policy: BLIND }), 1);
+  t.equal(bidStatus(s.state, s.state.bids[0] as never), 'unread');
+  s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
+  t.equal(bidStatus(s.state, s.state.bids[0] as never), 'unread');
+  t.match(currentEnd(s.state), { what: 'unsealing' });
+  giveShares(s, 1, 2);
+  t.equal(bidStatus(s.state, s.state.bids[0] as never), 'received', 'now the vault looks');
+  const steps = phaseSteps(s.state.policy, ['Scheduled', 'Decrypting', 'TendererDecrypting']);
+  t.ok(steps.some(({ phase, standing }) => phase === 'TendererDecrypting' && standing === 'current'));
 });
 
 t.test('a bidder has a name where roster and numbers are known', async (t) => {

@@ -1,12 +1,13 @@
 /** Where one bid stands, in the one word its tile on the status board shows. */
 import type { Verdict } from '../../server/core/opening/commands.ts';
-import { isHalfOpen } from '../../server/core/opening/layer.ts';
+import { isHalfOpen, isWindowBlind } from '../../server/core/opening/layer.ts';
 import { type Bid, isDecrypted, isUndecided, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 
 export const BID_STATUSES = [
   'sealed',
   'awaited',
   'received',
+  'unread',
   'failed',
   'half_open',
   'decrypted',
@@ -25,6 +26,7 @@ export const TONES = {
   sealed: 'quiet',
   awaited: 'quiet',
   received: 'busy',
+  unread: 'busy',
   failed: 'bad',
   half_open: 'busy',
   decrypted: 'good',
@@ -42,7 +44,7 @@ export type Tone = (typeof TONES)[BidStatus];
 export function bidStatus(state: OpeningState, bid: Bid): BidStatus {
   if (isHalfOpen(bid)) return 'half_open';
   if (isDecrypted(bid)) return hasPrice(state, bid) ? 'announced' : 'decrypted';
-  if (isUndecided(bid)) return 'received';
+  if (isUndecided(bid)) return isWindowBlind(state) ? 'unread' : 'received';
   if (bid.revokedAt !== null) return 'revoked';
   if (bid.contestOpen) return 'contested';
   const verdict: Verdict | null = verdictOf(bid);

@@ -12,6 +12,7 @@ const ICONS = {
   sealed: 'lock',
   awaited: 'dots',
   received: 'clock',
+  unread: 'clock',
   failed: 'cross',
   half_open: 'clock',
   decrypted: 'check',
@@ -70,11 +71,9 @@ function Tile({ state, bid }: { state: OpeningState; bid: Bid }): JSX.Element {
 
 /** Why a bid did not open, what is proposed, and attempts that came too late. */
 function TileNote({ bid, status }: { bid: Bid; status: BidStatus }): JSX.Element | null {
-  const last = bid.attempts[bid.attempts.length - 1];
-  const failure =
-    last === undefined || last.outcome === 'undecided' || last.outcome === 'decrypted' || isDecrypted(bid)
-      ? null
-      : FAILURE_WORDS[language.value][last.outcome];
+  const last = bid.attempts[bid.attempts.length - 1]?.outcome;
+  const isOpen = last === 'undecided' || last === 'decrypted' || last === 'not_needed' || isDecrypted(bid);
+  const failure = last === undefined || isOpen ? null : FAILURE_WORDS[language.value][last];
   const notes = [
     ...(failure === null ? [] : [failure]),
     ...(status === 'unruled' && bid.proposal !== null

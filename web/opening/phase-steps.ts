@@ -1,4 +1,5 @@
 /** The steps of the phase bar: the way this opening goes by its policy, and how far it has come. */
+import { sharingRules } from '../../server/core/opening/layer.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { Policy } from '../../server/core/opening/policy.ts';
 
@@ -15,7 +16,7 @@ function wayOf(policy: Policy, visited: readonly Phase[]): Phase[] {
     ['RosterPublished', true],
     ['Drawing', policy.draw !== 'none' && policy.draw.when === 'before_decryption'],
     ['Decrypting', true],
-    ['TendererDecrypting', policy.tendererLayer !== false],
+    ['TendererDecrypting', sharingRules(policy) !== null],
     ['Attribution', true],
     ['Remedy', policy.remedy !== 'none' && visited.includes('Remedy')],
     ['Announcing', true],

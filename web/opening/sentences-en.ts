@@ -41,6 +41,9 @@ function quoted(fields: LoggedEvent['fields']): string {
 const shares = (by: string | undefined): string =>
   by === undefined ? '' : `; shares of the opening key are asked for until ${time(by)}`;
 
+const missing = (holders: readonly number[] | undefined): string =>
+  holders === undefined ? '' : `; missing: holder ${holders.join(', ')}`;
+
 export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
   DraftAmended: () => 'The host amended the draft',
@@ -61,7 +64,7 @@ export const sentencesEn: Sentences = {
   HolderKeyOffered: ({ body }) =>
     `Holder ${body.holder} (${roles[body.role]}) offered a key for a share of the opening key`,
   OpeningKeyDealt: ({ body }) =>
-    `An opening key was dealt: ${body.threshold} of ${body.shares.length} holders will open the second layer`,
+    `An opening key was dealt: ${body.threshold} of ${body.shares.length} holders will ${body.windowKey === undefined ? 'open the second layer' : 'give the key of the decryption window once it is over'}`,
   ShareAcknowledged: ({ body }) => `Holder ${body.holder} acknowledged the share of the opening key`,
   LayerShareGiven: ({ body }) => `Holder ${body.holder} gave the share of the opening key`,
   LayerShareRefused: ({ body }) =>
@@ -70,8 +73,8 @@ export const sentencesEn: Sentences = {
   LayerFailed: ({ body }) => `The second layer of bidder ${body.bidder} did not open: ${failures[body.failure]}`,
   UnsealingClosed: ({ body }) =>
     body.why === 'all_decided'
-      ? 'The second layer is done'
-      : 'Too few shares of the opening key were given; the bids that it closes stay closed, never by their bidders’ fault',
+      ? 'All that waited for the opening key is decided'
+      : `Too few shares of the opening key were given${missing(body.missing)}; the bids that it closes stay closed, never by their bidders’ fault`,
   DrawingStarted: ({ body }) => `The host started drawing, round ${body.round}; shares until ${time(body.commitBy)}`,
   ShareCommitted: ({ body }) => `${party(body.bidder)} committed a share`,
   ShareLeftOut: ({ body }) => `${party(body.bidder)} sent a share that is not what it promises: left out`,
@@ -88,17 +91,19 @@ export const sentencesEn: Sentences = {
   QuoteRoundStarted: ({ body }) => `The host started round ${body.round} of quotes, until ${time(body.closesAt)}`,
   QuoteReceived: ({ body }) => `A sealed quote of round ${body.round} received`,
   QuotesReleased: ({ body }) => `Round ${body.round} of quotes: ${body.quoted} released, ${body.declined} declined`,
-  WindowOpened: ({ body }) => `The host opened decryption, ${time(body.opensAt)} to ${time(body.closesAt)}`,
+  WindowOpened: ({ body }) =>
+    `The host opened decryption, ${time(body.opensAt)} to ${time(body.closesAt)}${body.holders.includes('platform') ? '' : `; nothing opens before its end, the key is with ${body.holders.length} holders`}`,
   WindowExtended: ({ body }) => `The host extended the window by ${span(body.extraMs)}, to ${time(body.closesAt)}`,
   ChallengeAcknowledged: ({ body }) => `Bidder ${body.bidder} has the call to decrypt`,
-  DecryptionReceived: ({ body }) => `Attempt ${body.attempt} of bidder ${body.bidder} received, checking`,
+  DecryptionReceived: ({ body }) => `Attempt ${body.attempt} of bidder ${body.bidder} received`,
   BidDecrypted: ({ body }) => `Bidder ${body.bidder} decrypted`,
   DecryptionFailed: ({ body }) => `Attempt ${body.attempt} of bidder ${body.bidder} failed: ${failures[body.failure]}`,
   AttemptRefused: ({ body }) => `Bidder ${body.bidder}: ${attempts[body.attempt]} refused`,
   WindowClosed: ({ body }) =>
     (body.why === 'time'
       ? `The decryption window ended at ${time(body.effectiveAt)}`
-      : `All have decrypted; the window ended early at ${time(body.effectiveAt)}`) + shares(body.sharesBy),
+      : `${body.why === 'all_received' ? 'Every decryption is received' : 'All have decrypted'}; the window ended early at ${time(body.effectiveAt)}`) +
+    shares(body.sharesBy),
   AttributionProposed: ({ body }) =>
     `The bid of bidder ${body.bidder} was not opened; proposed: ${verdicts[body.verdict]}`,
   RulingGiven: ({ body }) => `${by[body.by]} ruled on bid ${body.bidder}: ${verdicts[body.verdict]}`,

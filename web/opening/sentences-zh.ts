@@ -34,8 +34,10 @@ const roles = {
   auditor: '审计人员',
 } as const;
 
-const shares = (by: string | undefined): string =>
-  by === undefined ? '' : `；招标人解密开始，开标密钥份额须于 ${time(by)} 前提交`;
+const shares = (by: string | undefined): string => (by === undefined ? '' : `；开标密钥份额须于 ${time(by)} 前提交`);
+
+const missing = (holders: readonly number[] | undefined): string =>
+  holders === undefined ? '' : `（持有人 ${holders.join('、')} 未提交）`;
 
 export const sentencesZh: Sentences = {
   OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
@@ -54,14 +56,16 @@ export const sentencesZh: Sentences = {
   RosterPublished: ({ body }) => `主持人公布投标人名单，共 ${body.count} 家`,
   HolderKeyOffered: ({ body }) => `持有人 ${body.holder}（${roles[body.role]}）提交用于接收开标密钥份额的公钥`,
   OpeningKeyDealt: ({ body }) =>
-    `开标密钥已生成分发：${body.shares.length} 名持有人中须有 ${body.threshold} 名共同解密`,
+    `${body.windowKey === undefined ? '开标密钥' : '解密时限所用密钥'}已生成分发：${body.shares.length} 名持有人中须有 ${body.threshold} 名共同解密`,
   ShareAcknowledged: ({ body }) => `持有人 ${body.holder} 确认开标密钥份额`,
   LayerShareGiven: ({ body }) => `持有人 ${body.holder} 提交开标密钥份额`,
   LayerShareRefused: ({ body }) => `持有人 ${body.holder} 提交的份额与分发时不符，可重新提交`,
   LayerOpened: ({ body }) => `投标人 ${body.bidder} 的第二层已解密`,
   LayerFailed: ({ body }) => `投标人 ${body.bidder} 的第二层未能解密：${failures[body.failure]}`,
   UnsealingClosed: ({ body }) =>
-    body.why === 'all_decided' ? '招标人解密完成' : '开标密钥份额不足：相关投标因招标方原因未能解密，不属于投标人原因',
+    body.why === 'all_decided'
+      ? '持有人解密完成'
+      : `开标密钥份额不足${missing(body.missing)}：相关投标因招标方原因未能解密，不属于投标人原因`,
   DrawingStarted: ({ body }) => `主持人开始第 ${body.round} 轮抽取，份额承诺截至 ${time(body.commitBy)}`,
   ShareCommitted: ({ body }) => `${party(body.bidder)}提交份额承诺`,
   ShareLeftOut: ({ body }) => `${party(body.bidder)}提交的份额与其承诺不符，不予采用`,
@@ -77,17 +81,19 @@ export const sentencesZh: Sentences = {
   QuoteRoundStarted: ({ body }) => `主持人开始第 ${body.round} 轮报价，至 ${time(body.closesAt)}`,
   QuoteReceived: ({ body }) => `收到第 ${body.round} 轮的一份密封报价`,
   QuotesReleased: ({ body }) => `第 ${body.round} 轮报价公布：${body.quoted} 家报价，${body.declined} 家未报价`,
-  WindowOpened: ({ body }) => `主持人开始解密，时限 ${time(body.opensAt)} 至 ${time(body.closesAt)}`,
+  WindowOpened: ({ body }) =>
+    `主持人开始解密，时限 ${time(body.opensAt)} 至 ${time(body.closesAt)}${body.holders.includes('platform') ? '' : `；密钥由 ${body.holders.length} 名持有人分持，时限结束前任何人无法读取`}`,
   WindowExtended: ({ body }) => `主持人将解密时限延长 ${span(body.extraMs)}，至 ${time(body.closesAt)}`,
   ChallengeAcknowledged: ({ body }) => `${body.bidder} 号投标人已收到解密通知`,
-  DecryptionReceived: ({ body }) => `收到 ${body.bidder} 号投标人第 ${body.attempt} 次解密，开始核验`,
+  DecryptionReceived: ({ body }) => `收到 ${body.bidder} 号投标人第 ${body.attempt} 次解密`,
   BidDecrypted: ({ body }) => `${body.bidder} 号投标人解密成功`,
   DecryptionFailed: ({ body }) => `${body.bidder} 号投标人第 ${body.attempt} 次解密失败：${failures[body.failure]}`,
   AttemptRefused: ({ body }) => `拒绝 ${body.bidder} 号投标人的${attempts[body.attempt]}`,
   WindowClosed: ({ body }) =>
     (body.why === 'time'
       ? `解密时限于 ${time(body.effectiveAt)} 届满`
-      : `全部解密完成，解密时限于 ${time(body.effectiveAt)} 提前结束`) + shares(body.sharesBy),
+      : `${body.why === 'all_received' ? '全部解密均已收到' : '全部解密完成'}，解密时限于 ${time(body.effectiveAt)} 提前结束`) +
+    shares(body.sharesBy),
   AttributionProposed: ({ body }) => `${body.bidder} 号投标未能打开，系统建议：${verdicts[body.verdict]}`,
   RulingGiven: ({ body }) => `${by[body.by]}认定 ${body.bidder} 号投标：${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) => `${body.bidder} 号投标人在截止后撤销投标，投标保证金可不予退还（条例第三十五条）`,

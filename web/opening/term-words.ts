@@ -17,7 +17,7 @@ export const PHASE_WORDS = {
     RosterPublished: { name: '公布名单', now: '名单已公布，等待主持人开始解密。' },
     Drawing: { name: '抽取系数', now: '投标人与见证人员共同抽取系数。' },
     Decrypting: { name: '投标人解密', now: '各投标人用自己的证书密钥解密。' },
-    TendererDecrypting: { name: '招标人解密', now: '招标人解密。' },
+    TendererDecrypting: { name: '持有人解密', now: '各持有人提交开标密钥份额，共同解密。' },
     Attribution: { name: '归因', now: '主持人与见证人员共同认定未解密投标的原因。' },
     Remedy: { name: '补救', now: '按事先规定的方案补救。' },
     Announcing: { name: '唱标', now: '全部报价一次公布，等待主持人生成开标记录。' },
@@ -39,7 +39,7 @@ export const PHASE_WORDS = {
     RosterPublished: { name: 'Roster', now: 'The roster is public; the host opens the decryption window next.' },
     Drawing: { name: 'Drawing', now: 'Bidders and witness draw the coefficient together.' },
     Decrypting: { name: 'Decryption', now: 'Each bidder decrypts with the key of its own certificate.' },
-    TendererDecrypting: { name: 'Tenderer', now: 'The tenderer decrypts.' },
+    TendererDecrypting: { name: 'Opening key', now: 'The holders of the opening key give their shares.' },
     Attribution: { name: 'Attribution', now: 'Host and witness rule together on bids that did not open.' },
     Remedy: { name: 'Remedy', now: 'The remedy that was promised beforehand.' },
     Announcing: { name: 'Announcement', now: 'All prices are public at once; the host issues the record next.' },
@@ -72,6 +72,7 @@ export const FAILURE_WORDS = {
     layer_malformed: '第二层信封不符合格式',
     layer_wrong_key: '第二层密钥与承诺不符',
     layer_not_opened: '招标方未能打开第二层（招标方原因）',
+    window_key_not_given: '持有人未能给出解密密钥（招标方原因）',
   },
   en: {
     stored_bytes_differ: 'the stored file is not the one of the receipt (platform)',
@@ -89,6 +90,7 @@ export const FAILURE_WORDS = {
     layer_malformed: 'the second layer is not in form',
     layer_wrong_key: 'the second layer’s key is not what was promised',
     layer_not_opened: 'the second layer was not opened (tenderer)',
+    window_key_not_given: 'the window key was not given by its holders (tenderer)',
   },
 } as const satisfies Record<Language, Record<DecryptionFailure, string>>;
 

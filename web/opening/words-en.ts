@@ -75,6 +75,7 @@ export const en: Readonly<Record<Key, string>> = {
   status_sealed: 'Sealed',
   status_awaited: 'Waiting',
   status_received: 'Checking',
+  status_unread: 'Received, decided after the window',
   status_failed: 'Failed, may retry',
   status_half_open: 'Own layer open',
   status_decrypted: 'Decrypted',

@@ -8,7 +8,7 @@ import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '
 import { showQueuePlace } from '../person/queue-place.ts';
 import { enter, needPositionals, parsePerson } from './options.ts';
 
-/** Decrypts, or with --out writes what somebody else can hand in. Returns: 1 when the vault says it did not open. */
+/** Decrypts, or with --out writes what somebody else can hand in. Returns: 1 when the vault says it did not open; of a blind window it says nothing yet. */
 export async function decryptBid(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parsePerson(argv, ['opening'], { out: { type: 'string' } as const });
   const [openingId = ''] = positionals;
@@ -25,6 +25,12 @@ export async function decryptBid(argv: readonly string[], io: Io): Promise<numbe
   io.out(`received ${receivedAt ?? ''} as entry ${seq} · 已收到`);
   const queue = showQueuePlace(io, person, openingId);
   const { outcome, bidder } = await outcomeOf(person, openingId).finally(queue.end);
+  if (outcome === 'undecided') {
+    io.out(
+      `  bidder ${bidder}: decided after the window, once its holders give the key · 解密时限结束、密钥由持有人给出后核验`,
+    );
+    return EXIT.done;
+  }
   io.out(`  bidder ${bidder}: ${outcome}`);
   return outcome === 'decrypted' ? EXIT.done : EXIT.refused;
 }

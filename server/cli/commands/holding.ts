@@ -41,9 +41,8 @@ export async function dealKey(argv: readonly string[], io: Io): Promise<number> 
   if (dealing !== 'tenderer' && dealing !== 'host') throw new UsageError('--role is tenderer or host.');
   const numbers = values.holders === undefined ? null : readNumbers(values.holders);
   const { seq, body } = await deal(await enter(values, io), openingId, dealing, numbers);
-  io.out(
-    `entry ${seq}: opening key ${String(body['certSha256'])} dealt, kept nowhere · 开标密钥已分发，未在任何地方留存`,
-  );
+  const name = String(body['certSha256'] ?? body['kid']);
+  io.out(`entry ${seq}: opening key ${name} dealt, kept nowhere · 开标密钥已分发，未在任何地方留存`);
   return EXIT.done;
 }
 

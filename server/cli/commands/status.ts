@@ -1,6 +1,6 @@
 /** `kaibiao status` and `kaibiao wait`: an opening by its verified log. */
 import { formatInstant } from '../../core/log/instant.ts';
-import { layerRules, shareDealtTo } from '../../core/opening/layer.ts';
+import { layerRules, shareDealtTo, sharingRules } from '../../core/opening/layer.ts';
 import { PHASES } from '../../core/opening/phases.ts';
 import { isDecrypted, numberOf, type OpeningState } from '../../core/opening/state.ts';
 import { EXIT, UsageError } from '../exit.ts';
@@ -54,12 +54,13 @@ async function show(person: Person, state: OpeningState, io: Io): Promise<void> 
   io.out(`  verified to entry ${size - 1}, root ${root}`);
 }
 
-/** Where there is a second layer: who holds a share of the opening key, who has said so, who has given it. */
+/** Where there is a second layer or a blind window: who holds a share of the opening key, who has said so, who has given it. */
 function showLayer({ policy, layer }: OpeningState, io: Io): void {
-  const rules = layerRules(policy);
+  const rules = sharingRules(policy);
   if (rules === null) return;
+  const what = layerRules(policy) === null ? 'blind window' : 'second layer';
   io.out(
-    `  second layer: ${rules.threshold} of ${rules.holders} holders open it${layer.key === null ? '; no key dealt' : ''}`,
+    `  ${what}: ${rules.threshold} of ${rules.holders} holders open it${layer.key === null ? '; no key dealt' : ''}`,
   );
   for (const { holder, role } of layer.holders) {
     const dealt = shareDealtTo(layer, holder);

@@ -6,6 +6,7 @@ import { LogFormatError } from '../../core/log/error.ts';
 import { parseProof } from '../../core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
 import type { DecryptionFailure } from '../../core/opening/commands.ts';
+import { isWindowBlind } from '../../core/opening/layer.ts';
 import { numberOf, type OpeningState } from '../../core/opening/state.ts';
 import { DECRYPTION_TYPE, type KeyStatementType } from '../../core/seal/decryption.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
@@ -34,7 +35,8 @@ export type DecryptionFile = {
 export type DecryptionOutcome = {
   readonly bidder: number;
   readonly attempt: number;
-  readonly outcome: 'decrypted' | DecryptionFailure;
+  /** `undecided`: in a blind window, until its holders have given the key. */
+  readonly outcome: 'decrypted' | 'undecided' | DecryptionFailure;
 };
 
 /**
@@ -122,13 +124,15 @@ function checkpointOf(proof: string): string {
   }
 }
 
-/** Waits until the vault has judged the last attempt. Throws: as waitFor. */
+/** Waits until the vault has judged the last attempt, or cannot before the window is over. Throws: as waitFor. */
 export async function outcomeOf(person: Person, openingId: string, signal?: AbortSignal): Promise<DecryptionOutcome> {
   const judged = (state: OpeningState): DecryptionOutcome | null => {
     const bidder = numberOf(state, person.creditCode);
     const bid = state.bids.find((candidate) => candidate.bidder === bidder);
-    const last = bid?.attempts.at(-1);
-    if (bid === undefined || last === undefined || last.outcome === 'undecided') return null;
+    // of several in a blind window the one that opened the bid, if one has
+    const last = bid?.attempts.find((a) => a.outcome === 'decrypted') ?? bid?.attempts.at(-1);
+    if (bid === undefined || last === undefined || last.outcome === 'not_needed') return null;
+    if (last.outcome === 'undecided' && !isWindowBlind(state)) return null;
     return { bidder: bid.bidder, attempt: last.attempt, outcome: last.outcome };
   };
   const outcome = judged(await waitFor(person, openingId, 'bidder', (state) => judged(state) !== null, signal));
@@ -165,7 +169,7 @@ function answerChallenge(
   { type, unwrap }: Pick<Delivery, 'type' | 'unwrap'>,
 ): Promise<Decryption> {
   return decryptBid(
-    { statement: bid.statement, receipt, logKey },
+    { statement: bid.statement, receipt, logKey, windowKid: bid.windowKid ?? null },
     {
       window: { entry: utf8(challenge.window.entry), proof: challenge.window.proof },
       jti: challenge.jti,

@@ -3,7 +3,14 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { fromBase64, toBase64, toBase64Url } from '../../core/log/base64.ts';
 import { isJsonObject } from '../../core/log/canonical.ts';
 import type { Entry } from '../../core/log/entry.ts';
-import { type KeyHolder, layerRules, shareDealtTo } from '../../core/opening/layer.ts';
+import {
+  blindRules,
+  type KeyHolder,
+  layerRules,
+  shareDealtTo,
+  shareKeyOf,
+  sharingRules,
+} from '../../core/opening/layer.ts';
 import type { HoldingRole } from '../../core/opening/layer-commands.ts';
 import { personOf } from '../../core/opening/staff.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
@@ -12,7 +19,7 @@ import { shareCommit } from '../../core/seal/opening-key.ts';
 import { sha256 } from '../../hash.ts';
 import { openSecret } from '../../vault/open-secret.ts';
 import { windowKeyId } from '../../vault/window-key.ts';
-import { dealOpeningKey } from '../seal/opening-key.ts';
+import { dealOpeningKey, dealWindowKey } from '../seal/opening-key.ts';
 import { sealSecret } from '../seal/seal-secret.ts';
 import { act } from './act.ts';
 import type { Person } from './person.ts';
@@ -36,7 +43,7 @@ export async function offerKey(person: Person, openingId: string, role: HoldingR
 }
 
 /**
- * Makes an opening key and deals it to those who offered a key: to all of them, or to the holders named.
+ * Makes the opening key that the policy asks for, of a second layer or of a blind window, and deals it to those who offered a key: to all of them, or to the holders named.
  *
  * Returns: the proven OpeningKeyDealt entry.
  * Throws:  PersonError no_layer, holders_missing; as act.
@@ -49,15 +56,16 @@ export async function deal(
   numbers: readonly number[] | null = null,
 ): Promise<Entry> {
   const state = await catchUp(person, openingId, role);
-  const rules = layerRules(state.policy);
+  const rules = sharingRules(state.policy);
   if (rules === null) throw new PersonError('no_layer');
   const { holders: offered } = state.layer;
   const holders = offered.filter(({ holder }) => numbers === null || numbers.includes(holder));
   if (holders.length !== rules.holders) throw new PersonError('holders_missing', `${holders.length}/${rules.holders}`);
   const { now, randomBytes } = person.world;
-  const dealt = await dealOpeningKey({ openingId, holders, threshold: rules.threshold, nowAt: now(), randomBytes });
+  const dealing = { openingId, holders, threshold: rules.threshold, nowAt: now(), randomBytes };
+  const dealt = await (blindRules(state.policy) === null ? dealOpeningKey : dealWindowKey)(dealing);
   const data = {
-    certificate: toBase64(dealt.certificate),
+    ...('certificate' in dealt ? { certificate: toBase64(dealt.certificate) } : { windowKey: dealt.windowKey }),
     wrappedKey: toBase64(dealt.wrappedKey),
     secretCommit: dealt.secretCommit,
     shares: dealt.shares,
@@ -82,7 +90,8 @@ export async function acknowledge(person: Person, openingId: string, role: Holdi
 }
 
 /**
- * Gives one's share, sealed to the window key.
+ * Gives one's share, sealed to the key that the log names for it: the window key, or where that is what is shared, one made with the
+ * end of the window.
  *
  * Returns: the proven entry: LayerShareGiven, or LayerShareRefused when the vault says that it is not what was dealt.
  * Throws:  PersonError no_unsealing, no_dealt_share, share_not_as_dealt; as act.
@@ -92,11 +101,11 @@ export async function acknowledge(person: Person, openingId: string, role: Holdi
 export async function giveShare(person: Person, openingId: string, role: HoldingRole): Promise<Entry> {
   const state = await catchUp(person, openingId, role);
   const isDue = state.phase === 'TendererDecrypting' && person.world.now() >= state.deadlineAt;
-  if (!isDue || state.window === null) throw new PersonError('no_unsealing');
-  const { kid, key } = state.window;
+  const shareKey = shareKeyOf(state);
+  if (!isDue || shareKey === null) throw new PersonError('no_unsealing');
   const { share, holder } = await openShare(person, state);
   try {
-    const sealed = await sealSecret(share, { kid, key }, { about: 'unsealing_share', openingId, holder });
+    const sealed = await sealSecret(share, shareKey, { about: 'unsealing_share', openingId, holder });
     const data = { commitment: shareCommit(sha256, { openingId, holder }, share), sealed };
     const { entries } = await act(person, openingId, { type: 'UnsealLayer', role, data });
     return firstOf(entries);
@@ -112,11 +121,26 @@ export async function giveShare(person: Person, openingId: string, role: Holding
  */
 export function openingCertificateOf({ policy, layer }: OpeningState): Uint8Array | undefined {
   if (layerRules(policy) === null) return undefined;
-  if (layer.key === null) throw new PersonError('no_opening_key');
+  if (layer.key === null || layer.key.certificate === null) throw new PersonError('no_opening_key');
   const certificate = fromBase64(layer.key.certificate);
   if (toBase64Url(sha256(certificate)) !== layer.key.certSha256) throw new PersonError('opening_key_not_genuine');
   parseCertificate(certificate);
   return certificate;
+}
+
+/**
+ * The name of the key that a blind window will be opened with; null where the window is not blind.
+ *
+ * Throws: PersonError no_opening_key, opening_key_not_genuine.
+ * Why:    a bidder keeps it with the bid it signs. In the window its client seals to this key and no other: a platform that named one
+ *         of its own then would read early what nobody may.
+ */
+export function dealtWindowKid({ policy, layer }: OpeningState): string | null {
+  if (blindRules(policy) === null) return null;
+  const named = layer.key?.windowKey;
+  if (named == null) throw new PersonError('no_opening_key');
+  if (windowKeyId(named.key) !== named.kid) throw new PersonError('opening_key_not_genuine');
+  return named.kid;
 }
 
 async function openShare(person: Person, state: OpeningState): Promise<{ share: Uint8Array; holder: number }> {

@@ -16,7 +16,7 @@ import { ApiError } from '../client/transport.ts';
 import { countBytes, type Progress } from '../progress.ts';
 import { adoptEnvelope, type BidPromises } from '../seal/adopt.ts';
 import { type OpeningTerms, signLodgement } from '../seal/lodge-statement.ts';
-import { openingCertificateOf } from './holding.ts';
+import { dealtWindowKid, openingCertificateOf } from './holding.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
 import type { KeptBid } from './person-folder.ts';
@@ -54,7 +54,7 @@ export type Lodged = {
  * Lodges a bid, or replaces the standing one.
  *
  * Throws: PersonError bid_already_lodged, list_of_another_bidder, list_of_another_lot, lodgement_unsettled, receipt_missing,
- *         receipt_not_genuine, receipt_not_as_lodged; SealError when the envelope is not one that this person can open; ApiError
+ *         receipt_not_genuine, receipt_not_as_lodged, no_opening_key, opening_key_not_genuine; SealError when the envelope is not one that this person can open; ApiError
  *         with the platform's refusal.
  * Why:    the statement is on disk before it is sent. After a lost answer the same one is sent again under the same id, and
  *         the platform gives its first answer again; a new statement would be a second bid.
@@ -75,7 +75,11 @@ export async function lodge(person: Person, openingId: string, request: LodgeReq
   if (standing !== null && request.replace !== true) throw new PersonError('bid_already_lodged', standing);
 
   await person.api.registerEncryptionCertificate(certificate.x5c);
-  const bid = await signBid(person, terms, promises, standing, path);
+  const bid = await signBid(person, terms, promises, {
+    replaces: standing,
+    envelope: path,
+    windowKid: dealtWindowKid(state),
+  });
   return send(person, bid, request.progress);
 }
 
@@ -123,16 +127,17 @@ async function signBid(
   person: Person,
   terms: OpeningTerms,
   promises: BidPromises,
-  replaces: string | null,
-  envelope: string,
+  about: { readonly replaces: string | null; readonly envelope: string; readonly windowKid: string | null },
 ): Promise<KeptBid> {
+  const { replaces, envelope, windowKid } = about;
   const { statement, payload } = await signLodgement(
     terms,
     { creditCode: person.creditCode, promises, ...(replaces !== null && { replaces }) },
     person.signer,
     { nowAt: person.world.now(), randomBytes: person.world.randomBytes },
   );
-  const bid: KeptBid = { bidId: payload.bidId, statement, envelope, receipt: null, actId: null };
+  const named = windowKid === null ? {} : { windowKid };
+  const bid: KeptBid = { bidId: payload.bidId, statement, envelope, receipt: null, actId: null, ...named };
   await person.folder.keepBid(terms.openingId, bid);
   return bid;
 }

@@ -14,6 +14,8 @@ const KeptBidSchema = Type.Object(
     /** The platform's receipt; null while none has come. */
     receipt: Type.Union([Type.String(), Type.Null()]),
     actId: Type.Union([Type.String(), Type.Null()]),
+    /** Where the window is blind: the key its holders were dealt, by the log as it was when the bid was signed. */
+    windowKid: Type.Optional(Type.String()),
   },
   { additionalProperties: false },
 );

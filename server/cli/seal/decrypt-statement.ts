@@ -52,6 +52,8 @@ export type KeptLodgement = {
   receipt: ReceiptPayload;
   /** Key of the opening log, from the genesis the bidder saw then: `<platform>/opening/<id>`. */
   logKey: NoteVerifier;
+  /** Where the window is blind: the key that its holders had been dealt by then; null where the platform makes one. */
+  windowKid: string | null;
 };
 
 /** The keys, and the outside. */
@@ -76,7 +78,8 @@ export type Decryption = { statement: string; jwe: string; payload: DecryptionPa
  *          wrong_key; up to header_differs the key has not been touched.
  * Why:     a platform that sends its challenge early would turn the bidder into its decryption oracle. So the key is used only after
  *          WindowOpened is proven to stand on the log the bidder knows, and after the deadline that it signed has passed by
- *          its own clock; there is no way to call this without either.
+ *          its own clock; there is no way to call this without either. And where the window was promised to be blind, only to the key
+ *          whose holders were dealt their shares: on a log forged up to a key of the platform's own it stays sealed.
  */
 export async function decryptBid(
   kept: KeptLodgement,
@@ -86,6 +89,8 @@ export async function decryptBid(
   const lodged = await readOwnLodgement(kept, means);
   if (payloadSha256(sha256, lodged) !== kept.receipt.statementSha256) throw new SealError('receipt_not_for_this_bid');
   const { windowKey, headSeen } = await proveWindow(kept.logKey, challenge.window, lodged);
+  if (kept.windowKid !== null && windowKeyId(windowKey) !== kept.windowKid)
+    throw new SealError('window_not_proven', 'not_the_dealt_key');
   if (means.nowAt < parseInstant(lodged.deadlineAt)) throw new SealError('before_deadline');
   const recipientInfosSha256 = toBase64Url(sha256(challenge.recipientInfos));
   if (recipientInfosSha256 !== lodged.recipientInfosSha256) throw new SealError('header_differs');

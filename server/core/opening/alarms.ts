@@ -1,7 +1,7 @@
 // What the clock has to say next in an opening: derived from the state alone, so an alarm cannot be lost by a restart.
 import type { CommandType } from './commands.ts';
 import { hasWitnessShare, isAllShown } from './drawing.ts';
-import { halfOpenBids, isKeyGiven } from './layer.ts';
+import { isKeyGiven, waitingBids } from './layer.ts';
 import { runningRound } from './quote-rounds.ts';
 import { leftToRemedy } from './remedy.ts';
 import type { OpeningState } from './state.ts';
@@ -62,7 +62,7 @@ function unsealingAlarm(state: OpeningState): Alarm | null {
   const { unsealing } = state.layer;
   if (unsealing === null) return null;
   const { closesAt } = unsealing;
-  if (halfOpenBids(state).length === 0) return { at: Math.min(state.lastAt, closesAt), command: 'CloseUnsealing' };
+  if (waitingBids(state).length === 0) return { at: Math.min(state.lastAt, closesAt), command: 'CloseUnsealing' };
   return isKeyGiven(state) ? null : { at: closesAt, command: 'CloseUnsealing' };
 }
 

@@ -51,5 +51,5 @@ function hasOpenedItsOwn({ attempts }: Bid): boolean {
 const UNDER_THE_OWN_LAYER = ['layer_malformed', 'layer_wrong_key', 'layer_not_opened'] as const;
 
 function isFailure(outcome: Bid['attempts'][number]['outcome']): outcome is DecryptionFailure {
-  return outcome !== 'decrypted' && outcome !== 'undecided';
+  return outcome !== 'decrypted' && outcome !== 'undecided' && outcome !== 'not_needed';
 }

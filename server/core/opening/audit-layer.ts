@@ -1,4 +1,4 @@
-// The second layer's digests computed again from the log: keys by their names, the certificate, what every bid promised to be sealed to, and a refused share that was shown.
+// The digests of a key held in shares computed again from the log: keys by their names, the certificate, what every bid promised to be sealed to, and a refused share that was shown.
 import { fromBase64, fromBase64Url, toBase64Url } from '../log/base64.ts';
 import { canonicalise, isJsonObject } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
@@ -6,11 +6,11 @@ import type { Sha256 } from '../log/hash.ts';
 import { shareCommit } from '../seal/opening-key.ts';
 import type { DigestText, Finding } from './audit-lists.ts';
 import type { LayerEvent } from './evolve-layer.ts';
-import { layerRules, shareDealtTo } from './layer.ts';
+import { layerRules, type NamedKey, shareDealtTo } from './layer.ts';
 import { personOf } from './staff.ts';
 import type { OpeningState } from './state.ts';
 
-/** What is wrong with an event of the second layer, beyond the rules. */
+/** What is wrong with an event of a key held in shares, beyond the rules. */
 export function layerProblem(
   before: OpeningState | null,
   event: LayerEvent,
@@ -19,22 +19,26 @@ export function layerProblem(
 ): Finding {
   switch (event.type) {
     case 'HolderKeyOffered': {
-      const { crv, kty, x, y } = event.body.key;
-      const isNamed = digest(canonicalise({ crv, kty, x, y })) === event.body.kid;
-      return isNamed ? holderProblem(before, event) : 'opening_key_differs';
+      return keyProblem(event.body, digest) ?? holderProblem(before, event);
     }
     case 'ShareAcknowledged':
     case 'LayerShareGiven':
       return holderProblem(before, event);
     case 'OpeningKeyDealt': {
-      const { certificate, certSha256 } = event.body;
-      return digestOf(certificate, sha256) === certSha256 ? null : 'opening_key_differs';
+      const { certificate, certSha256, windowKey, kid } = event.body;
+      if (windowKey !== undefined) return keyProblem({ kid: kid ?? '', key: windowKey }, digest);
+      return digestOf(certificate ?? '', sha256) === certSha256 ? null : 'opening_key_differs';
     }
     case 'LayerShareRefused':
       return before === null ? null : (holderProblem(before, event) ?? refusedShareProblem(before, event, sha256));
     default:
       return null;
   }
+}
+
+/** Is a key called by another name than its RFC 7638 thumbprint? */
+export function keyProblem({ kid, key: { crv, kty, x, y } }: NamedKey, digest: DigestText): Finding {
+  return digest(canonicalise({ crv, kty, x, y })) === kid ? null : 'opening_key_differs';
 }
 
 /** Did somebody else act than the one who offered the key under this number? Where both may be known. */
@@ -81,6 +85,6 @@ function refusedShareProblem(
 /** Every sealed bid promises a layer to this opening's key, and none where the policy asks for no layer. */
 export function sealedToProblem({ policy, layer, lodgements }: OpeningState): Finding {
   if (!lodgements.known) return null;
-  const wanted = layerRules(policy) === null ? undefined : layer.key?.certSha256;
+  const wanted = layerRules(policy) === null ? undefined : (layer.key?.certSha256 ?? undefined);
   return lodgements.value.every((one) => one.layer?.openingCertSha256 === wanted) ? null : 'opening_key_differs';
 }

@@ -8,7 +8,7 @@ import type { Sha256 } from '../log/hash.ts';
 import { openingOrigin } from '../log/origin.ts';
 import type { Words } from '../log/words.ts';
 import { coefficientProblem, drawPromiseProblem, shareProblem } from './audit-drawing.ts';
-import { layerProblem, sealedToProblem } from './audit-layer.ts';
+import { keyProblem, layerProblem, sealedToProblem } from './audit-layer.ts';
 import {
   archiveProblem,
   type DigestText,
@@ -210,6 +210,9 @@ function listProblems(
     case 'LayerShareGiven':
     case 'LayerShareRefused':
       return [layerProblem(before, event, digest, sha256)];
+    case 'WindowClosed':
+    case 'RemedyClosed':
+      return [event.body.shareKey === undefined ? null : keyProblem(event.body.shareKey, digest)];
     case 'BidsSealed':
       return [...sealProblem(after, event.body.envelopesRoot, sha256), sealedToProblem(after)];
     case 'TenderFailed': {

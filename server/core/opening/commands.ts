@@ -36,6 +36,8 @@ export const DECRYPTION_FAULTS = {
   layer_wrong_key: 'bidder',
   /** The holders did not give the opening key, or what they gave is not it. */
   layer_not_opened: 'tenderer',
+  /** The same of the key of a blind window (seal/BLIND.md). */
+  window_key_not_given: 'tenderer',
 } as const;
 export type DecryptionFailure = keyof typeof DECRYPTION_FAULTS;
 export const DECRYPTION_FAILURES = Object.keys(DECRYPTION_FAULTS) as readonly DecryptionFailure[];

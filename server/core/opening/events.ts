@@ -27,7 +27,7 @@ import {
   toThoseInTheRoom,
   withRoster,
 } from './field-rules.ts';
-import { LAYER_EVENTS } from './layer-events.ts';
+import { LAYER_EVENTS, ShareKeySchema } from './layer-events.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES, WITNESS_POINTS } from './policy.ts';
 import { QUOTE_EVENTS } from './quote-events.ts';
 import { REMEDY_EVENTS } from './remedy-events.ts';
@@ -170,9 +170,11 @@ export const EVENTS = {
     body: Type.Object(
       {
         effectiveAt: InstantText,
-        why: Type.Union([Type.Literal('time'), Type.Literal('all_decrypted')]),
-        /** Where bids wait for their second layer: until when its holders give their shares. */
+        /** `all_received`: in a blind window nobody knows yet what opens. */
+        why: Type.Union([Type.Literal('time'), Type.Literal('all_decrypted'), Type.Literal('all_received')]),
+        /** Where bids wait for a key that is held in shares: until when its holders give them. */
         sharesBy: Type.Optional(InstantText),
+        shareKey: Type.Optional(ShareKeySchema),
       },
       strict,
     ),

@@ -1,8 +1,8 @@
-// The fold of the second layer's events; digests are not looked at here, for a page folds too: the audit holds them against each other.
+// The fold of what happens to a key held in shares; digests are not looked at here, for a page folds too: the audit holds them against each other.
 import { parseInstant } from '../log/instant.ts';
 import { CorruptLogError, must } from './corrupt-log.ts';
 import { type Knowable, type LoggedEvent, withheld } from './events.ts';
-import { isHalfOpen, type Layer, shareDealtTo, withLayerFailed } from './layer.ts';
+import { isHalfOpen, type Layer, type NamedKey, shareDealtTo, waitingBids, withLayerFailed } from './layer.ts';
 import type { LAYER_EVENTS } from './layer-events.ts';
 import { type Bid, bidOf, type OpeningState } from './state.ts';
 
@@ -17,8 +17,17 @@ export function evolveLayer(s: OpeningState, event: LayerEvent): OpeningState {
     case 'HolderKeyOffered':
       return becomes({ ...withHolder(layer, event), key: null });
     case 'OpeningKeyDealt': {
-      const { shares, ...key } = event.body;
-      return becomes({ key: { ...key, shares: shares.map((share) => ({ ...share, acknowledged: false })) } });
+      const { shares, certificate = null, certSha256 = null, windowKey, kid, ...key } = event.body;
+      const named = windowKey === undefined || kid === undefined ? null : { kid, key: windowKey };
+      return becomes({
+        key: {
+          ...key,
+          certificate,
+          certSha256,
+          windowKey: named,
+          shares: shares.map((share) => ({ ...share, acknowledged: false })),
+        },
+      });
     }
     case 'ShareAcknowledged': {
       const { holder, secretCommit } = event.body;
@@ -45,7 +54,7 @@ export function evolveLayer(s: OpeningState, event: LayerEvent): OpeningState {
       return settled(s, seq, event.body.bidder, (bid) => withLayerFailed(bid, failure));
     }
     case 'UnsealingClosed': {
-      if (s.bids.some(isHalfOpen)) throw new CorruptLogError(seq, 'closed while a layer waits');
+      if (waitingBids(s).length > 0) throw new CorruptLogError(seq, 'closed while a bid waits');
       const closedAt = parseInstant(event.body.effectiveAt);
       const unsealing = { ...must(layer.unsealing, seq, 'no time to give shares'), closedAt };
       return { ...becomes({ unsealing }), phase: 'Attribution', phaseSince: closedAt };
@@ -58,11 +67,17 @@ export function evolveLayer(s: OpeningState, event: LayerEvent): OpeningState {
  *
  * Why: said in the event that ends the stretch and not in one of its own: one signed act of the host's stands behind one entry.
  */
-export function afterDecrypting(s: OpeningState, at: number, sharesBy: string | undefined, seq: number): OpeningState {
+export function afterDecrypting(
+  s: OpeningState,
+  at: number,
+  { sharesBy, shareKey }: { readonly sharesBy?: string; readonly shareKey?: NamedKey },
+  seq: number,
+): OpeningState {
   if (sharesBy === undefined) return { ...s, phase: 'Attribution', phaseSince: at };
   const unsealing = { opensAt: at, closesAt: parseInstant(sharesBy), closedAt: null };
   if (unsealing.opensAt >= unsealing.closesAt) throw new CorruptLogError(seq, 'no time to give shares');
-  return { ...s, phase: 'TendererDecrypting', phaseSince: at, layer: { ...s.layer, unsealing } };
+  const layer = { ...s.layer, unsealing, shareKey: shareKey ?? s.layer.shareKey };
+  return { ...s, phase: 'TendererDecrypting', phaseSince: at, layer };
 }
 
 /** Its person, where the viewer is told; a value of another shape tells nothing. */

@@ -12,13 +12,14 @@ import { afterDecrypting, evolveLayer } from './evolve-layer.ts';
 import { evolveQuotes } from './evolve-quotes.ts';
 import { fitsField } from './fields.ts';
 import { FITS } from './fits.ts';
-import { type Layer, layerRules, NO_LAYER } from './layer.ts';
+import { blindRules, type Layer, layerRules, NO_LAYER } from './layer.ts';
 import { withNotice } from './notices.ts';
 import type { Phase } from './phases.ts';
+import type { Policy } from './policy.ts';
 import type { Remedy } from './remedy.ts';
 import type { Lodgement, PriceRow, RegisterCounts, RosterRow } from './rows.ts';
 import { firstStaff, staffWith, staffWithout } from './staff.ts';
-import type { Bid, Objection, OpeningRecordHead, OpeningState } from './state.ts';
+import type { Bid, Objection, OpeningRecordHead, OpeningState, Window } from './state.ts';
 import { bidOf, changeable } from './state.ts';
 
 /** Reads a withheld field; its shape was checked when the entry was read (`readEvent`). */
@@ -167,7 +168,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'DraftAmended': {
       const { details, policy, policyHash } = event.body;
       // what was dealt for other rules is dealt anew
-      const isSame = canonicalise(policy.tendererLayer) === canonicalise(s.policy.tendererLayer);
+      const rulesOf = ({ tendererLayer, blindWindow }: Policy): string => canonicalise({ tendererLayer, blindWindow });
+      const isSame = rulesOf(policy) === rulesOf(s.policy);
       const layer = isSame ? s.layer : { ...s.layer, key: null };
       return { ...s, details, policy, policyHash, layer, deadlineAt: parseInstant(details.deadlineAt) };
     }
@@ -227,6 +229,8 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         outageMs: 0,
       };
       if (window.opensAt >= window.closesAt) throw new CorruptLogError(seq, 'an empty window');
+      if (blindRules(s.policy) !== null && !isDealtKey(s.layer, window))
+        throw new CorruptLogError(seq, 'a blind window with another key than was dealt');
       return { ...enter(s, 'Decrypting', window.opensAt), window };
     }
     case 'WindowExtended': {
@@ -257,7 +261,7 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       const window = must(s.window, seq, 'no window');
       const at = parseInstant(event.body.effectiveAt);
       const closed = { ...s, window: { ...window, closed: { at, why: event.body.why } } };
-      return afterDecrypting(closed, at, event.body.sharesBy, seq);
+      return afterDecrypting(closed, at, event.body, seq);
     }
     case 'RemedyOpened': {
       const { opensAt, closesAt, bids } = event.body;
@@ -269,7 +273,7 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'RemedyClosed': {
       const closedAt = parseInstant(event.body.effectiveAt);
       const closed = { ...s, remedy: { ...must(s.remedy, seq, 'no remedy'), closedAt } };
-      return afterDecrypting(closed, closedAt, event.body.sharesBy, seq);
+      return afterDecrypting(closed, closedAt, event.body, seq);
     }
     case 'AttributionProposed': {
       const { bidder, verdict, evidence } = event.body;
@@ -480,6 +484,12 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
   }
 }
 
+/** Is it the very key whose holders were dealt their shares? Asked of every fold: a client that follows the log seals to no other. */
+function isDealtKey({ key }: Layer, { kid, key: opened }: Pick<Window, 'kid' | 'key'>): boolean {
+  const dealt = key?.windowKey;
+  return dealt != null && dealt.kid === kid && canonicalise(dealt.key) === canonicalise(opened);
+}
+
 function heard(s: OpeningState, seq: number, bidder: number): OpeningState {
   return changeBid(s, seq, bidder, (b) => ({ ...b, messages: b.messages + 1 }));
 }
@@ -493,7 +503,12 @@ function decided(
 ): OpeningState {
   return changeBid(s, seq, bidder, (b) => {
     if (b.attempts[attempt - 1]?.outcome !== 'undecided') throw new CorruptLogError(seq, 'no such attempt waits');
-    return { ...b, attempts: b.attempts.map((a) => (a.attempt === attempt ? { ...a, outcome } : a)) };
+    const attempts = b.attempts.map((a): Bid['attempts'][number] => {
+      if (a.attempt === attempt) return { ...a, outcome };
+      // one key has opened the bid: of those that came beside it nobody has to know
+      return outcome === 'decrypted' && a.outcome === 'undecided' ? { ...a, outcome: 'not_needed' } : a;
+    });
+    return { ...b, attempts };
   });
 }
 

@@ -64,9 +64,9 @@ export type Facts = {
   readonly drawShares: { readonly platform: string; readonly opened: ReadonlyMap<number | null, string> } | null;
   /** The number under which the actor's person offered a holder's key; from the log's own entries. */
   readonly ownHolder: number | null;
-  /** Of a certificate that is dealt as the opening key's: its digest, and whether bids can be sealed to it. */
-  readonly openingKey: { readonly certSha256: string; readonly isInForm: boolean } | null;
-  /** Of a holder's share that comes sealed to the window key: whether it is what was dealt; if not, what is in it, base64url, or null when it does not open. */
+  /** Of what is dealt as the opening key's public half: its digest, of a window key its thumbprint, and whether anything can be sealed to it. */
+  readonly openingKey: { readonly sha256: string; readonly isInForm: boolean } | null;
+  /** Of a holder's share that comes sealed: whether it is what was dealt; if not, what is in it, base64url, or null when it does not open. */
   readonly layerShare: { readonly share: string | null; readonly isSound: boolean } | null;
   /** Of a quote that comes sealed: whether it opens to what it promises, and whether its bidder has one in this round already. */
   readonly sealedQuote: { readonly isSound: boolean; readonly isRepeated: boolean } | null;

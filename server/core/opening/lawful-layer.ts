@@ -1,32 +1,62 @@
-// Whether the rules allowed an event of the second layer, for a reader who has only the log: times, turns and parties; digests are the audit's.
+// Whether the rules allowed an event of a key held in shares, for a reader who has only the log: times, turns and parties; digests are the audit's.
 import { formatInstant } from '../log/instant.ts';
 import { DECRYPTION_FAULTS } from './commands.ts';
+import type { LoggedEvent } from './events.ts';
 import type { LayerEvent } from './evolve-layer.ts';
-import { halfOpenBids, isHalfOpen, isKeyGiven, layerRules, shareDealtTo } from './layer.ts';
+import {
+  isHalfOpen,
+  isKeyGiven,
+  isWindowBlind,
+  missingHolders,
+  shareDealtTo,
+  sharingRules,
+  waitingBids,
+} from './layer.ts';
 import { bidOf, type OpeningState } from './state.ts';
-import { areSharesFor } from './steps/layer.ts';
-import { standingOf } from './steps/window.ts';
+import { areSharesFor, isKeyFor, isShareKeyWanted } from './steps/layer.ts';
+import { nextAttempt, standingOf } from './steps/window.ts';
 
 /** Are shares asked for exactly when a bid waits for them, and for as long as was promised? */
 export function isTimeForShares(
   before: OpeningState,
-  { at, body }: { readonly at: number; readonly body: { readonly sharesBy?: string } },
+  { at, body }: { readonly at: number; readonly body: { readonly sharesBy?: string; readonly shareKey?: unknown } },
 ): boolean {
-  const rules = layerRules(before.policy);
-  const isWanted = rules !== null && halfOpenBids(before).length > 0;
-  return body.sharesBy === (isWanted ? formatInstant(at + rules.windowMs) : undefined);
+  const rules = sharingRules(before.policy);
+  const isWanted = rules !== null && waitingBids(before).length > 0;
+  const isKeyAsWanted = (body.shareKey !== undefined) === isShareKeyWanted(before);
+  return isKeyAsWanted && body.sharesBy === (isWanted ? formatInstant(at + rules.windowMs) : undefined);
 }
 
-/** As `isLawful`, of an event of the second layer. */
+/** Was this decryption the next to be decided, by whoever may, and was there a key to decide it with? */
+export function isLawfulOutcome(
+  before: OpeningState,
+  { at, body }: Extract<LoggedEvent, { type: 'BidDecrypted' | 'DecryptionFailed' }>,
+  role: string,
+): boolean {
+  if (nextAttempt(bidOf(before, body.bidder)) !== body.attempt) return false;
+  const isBlind = isWindowBlind(before);
+  if (!('failure' in body)) return !isBlind && role === 'platform';
+  const { failure, fault } = body;
+  if (fault !== DECRYPTION_FAULTS[failure]) return false;
+  if (role === 'platform') return !isBlind && (failure !== 'window_key_not_given' || isKeyGiven(before));
+  const isOver = before.phase === 'TendererDecrypting' && at >= (before.layer.unsealing?.closesAt ?? at + 1);
+  return failure === 'window_key_not_given' && isBlind && isOver;
+}
+
+/** As `isLawful`, of an event of a key held in shares. */
 export function isLawfulLayer(before: OpeningState, event: LayerEvent, role: string): boolean {
-  const rules = layerRules(before.policy);
+  const rules = sharingRules(before.policy);
   if (rules === null) return false;
   const { layer } = before;
   switch (event.type) {
     case 'HolderKeyOffered':
       return event.body.role === role;
     case 'OpeningKeyDealt':
-      return event.body.threshold === rules.threshold && areSharesFor(before, event.body.shares, rules);
+      return (
+        event.body.threshold === rules.threshold &&
+        areSharesFor(before, event.body.shares, rules) &&
+        isKeyFor(before.policy, event.body)
+      );
     case 'ShareAcknowledged':
       return shareDealtTo(layer, event.body.holder) !== undefined;
     case 'LayerShareGiven':
@@ -51,10 +81,11 @@ export function isLawfulLayer(before: OpeningState, event: LayerEvent, role: str
       return failure === 'layer_not_opened' && !isKeyGiven(before) && event.at >= (layer.unsealing?.closesAt ?? 0);
     }
     case 'UnsealingClosed': {
-      const { effectiveAt, why } = event.body;
+      const { effectiveAt, why, missing } = event.body;
       const closesAt = layer.unsealing?.closesAt ?? 0;
       if (effectiveAt !== formatInstant(Math.min(event.at, closesAt))) return false;
-      return why === (isKeyGiven(before) ? 'all_decided' : 'shares_missing');
+      if (isKeyGiven(before)) return why === 'all_decided' && missing === undefined;
+      return why === 'shares_missing' && missing?.join() === missingHolders(layer).join();
     }
   }
 }

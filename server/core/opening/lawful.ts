@@ -7,8 +7,8 @@ import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import { effectsOf } from './correction.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
-import { isLawfulLayer, isTimeForShares } from './lawful-layer.ts';
-import { isHalfOpen } from './layer.ts';
+import { isLawfulLayer, isLawfulOutcome, isTimeForShares } from './lawful-layer.ts';
+import { isHalfOpen, isWindowBlind, waitingBids } from './layer.ts';
 import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { quotingBids, runningRound } from './quote-rounds.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
@@ -24,7 +24,7 @@ import { isDue } from './steps/point.ts';
 import { isQuotingOpen } from './steps/quotes.ts';
 import { hindranceToClose } from './steps/record.ts';
 import { hasLawfulLead } from './steps/sealing.ts';
-import { standingOf } from './steps/window.ts';
+import { holdersOf, isAnyUndecided, isDone, standingOf } from './steps/window.ts';
 
 /** May an event like this come while the opening is suspended? */
 function isOpenNow(before: OpeningState, event: LoggedEvent): boolean {
@@ -87,13 +87,18 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'RosterPublished':
       return event.body.count >= policy.minimumBidders;
     case 'WindowOpened':
-      return windowLength(event.body) === policy.decryptionWindowMs && !isDrawOpen(before);
+      return (
+        windowLength(event.body) === policy.decryptionWindowMs &&
+        !isDrawOpen(before) &&
+        event.body.holders.join() === holdersOf(before).join()
+      );
     case 'WindowExtended':
       return window !== null && window.extendedMs + event.body.extraMs <= policy.maxExtensionMs;
     case 'DecryptionReceived': {
       const bid = bidOf(before, event.body.bidder);
       const isInTime = window !== null && standingOf(window, event.receivedAt ?? event.at) === 'open';
-      return isInTime && bid !== undefined && !isDecrypted(bid) && !isUndecided(bid) && bid.revokedAt === null;
+      const isFree = bid !== undefined && (!isUndecided(bid) || isWindowBlind(before));
+      return isInTime && isFree && !isDecrypted(bid) && bid.revokedAt === null;
     }
     case 'QuoteRoundStarted': {
       const rules = policy.quoteRounds;
@@ -125,25 +130,29 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'BackupReceived': {
       const bid = bidOf(before, event.body.bidder);
       const isInTime = before.remedy !== null && standingOf(before.remedy, event.receivedAt ?? event.at) === 'open';
-      return isInTime && bid !== undefined && leftToRemedy(before).includes(bid) && !isUndecided(bid);
+      const isFree = bid !== undefined && (!isUndecided(bid) || isWindowBlind(before));
+      return isInTime && isFree && leftToRemedy(before).includes(bid);
     }
     case 'RemedyClosed': {
       const { remedy } = before;
-      if (remedy === null || bids.some(isUndecided) || !isTimeForShares(before, event)) return false;
+      if (remedy === null || isAnyUndecided(before) || !isTimeForShares(before, event)) return false;
       return event.at >= remedy.closesAt
         ? event.body.effectiveAt === formatInstant(remedy.closesAt)
         : leftToRemedy(before).length === 0;
     }
     case 'WindowClosed': {
       const { effectiveAt, why } = event.body;
-      if (window === null || bids.some(isUndecided) || !isTimeForShares(before, event)) return false;
-      const isSettled = bids.every((bid) => isDecrypted(bid) || isGivenUp(bid));
-      if (why === 'all_decrypted') return isSettled && effectiveAt <= formatInstant(window.closesAt);
+      if (window === null || isAnyUndecided(before) || !isTimeForShares(before, event)) return false;
+      const early = isWindowBlind(before) ? 'all_received' : 'all_decrypted';
+      if (why !== 'time')
+        return (
+          why === early && bids.every((bid) => isDone(before, bid)) && effectiveAt <= formatInstant(window.closesAt)
+        );
       return event.at >= window.closesAt && effectiveAt === formatInstant(window.closesAt);
     }
     case 'AttributionProposed': {
       const bid = bidOf(before, event.body.bidder);
-      if (bid === undefined || isDecrypted(bid) || isGivenUp(bid) || bids.some(isHalfOpen)) return false;
+      if (bid === undefined || isDecrypted(bid) || isGivenUp(bid) || waitingBids(before).length > 0) return false;
       const evidence = evidenceOf(before, bid);
       return (
         canonicalise(event.body.evidence) === canonicalise(evidence) && event.body.verdict === proposeVerdict(evidence)
@@ -251,6 +260,9 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'LayerFailed':
     case 'UnsealingClosed':
       return isLawfulLayer(before, event, role);
+    case 'BidDecrypted':
+    case 'DecryptionFailed':
+      return isLawfulOutcome(before, event, role);
     case 'CorrectionProposed': {
       const { by, correction, effects } = event.body;
       return by === role && isAsShown(effects, effectsOf(before, correction));
@@ -287,8 +299,6 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'OpeningCreated':
     case 'DraftAmended':
     case 'ChallengeAcknowledged':
-    case 'BidDecrypted':
-    case 'DecryptionFailed':
     case 'AttemptRefused':
     case 'NoticeGiven':
     case 'ReviewOpened':

@@ -1,4 +1,4 @@
-// What is asked with a second layer: a key offered, an opening key dealt, a share acknowledged and given back.
+// What is asked where a key is held in shares, of a second layer or of a blind window: a key offered, the opening key dealt, a share acknowledged and given back.
 import * as Type from 'typebox';
 import { DigestText, WindowKeySchema } from './details.ts';
 import { SealedText } from './drawing-events.ts';
@@ -29,7 +29,10 @@ export const LAYER_DATA = {
   OfferHolderKey: Type.Object({ key: WindowKeySchema }, strict),
   DealOpeningKey: Type.Object(
     {
-      certificate: CertificateText,
+      /** What bids are sealed to, of a second layer. */
+      certificate: Type.Optional(CertificateText),
+      /** What content keys are sealed to, of a blind window; one of the two, as the policy says. */
+      windowKey: Type.Optional(WindowKeySchema),
       wrappedKey: WrappedKeyText,
       secretCommit: DigestText,
       shares: Type.Array(DealtShareSchema, { minItems: 2, maxItems: MAX_HOLDERS }),

@@ -1,4 +1,4 @@
-// What can happen with the second layer: keys offered, an opening key dealt and acknowledged, shares given back, each bid's layer opened or not.
+// What can happen where a key is held in shares, of a second layer or of a blind window: keys offered, the opening key dealt and acknowledged, shares given back, each bid's layer opened or not.
 import * as Type from 'typebox';
 import { DECRYPTION_FAILURES } from './commands.ts';
 import { BidderNumber, DigestText, InstantText, WindowKeySchema } from './details.ts';
@@ -13,6 +13,9 @@ const given = { holder: HolderNumber, commitment: DigestText, sealed: SealedText
 export const SHARE_FAULTS = ['other_commitment', 'does_not_open', 'not_as_committed'] as const;
 export type ShareFault = (typeof SHARE_FAULTS)[number];
 
+/** A key of the platform's, made when shares are first asked for, to which holders of a blind window's key seal theirs. */
+export const ShareKeySchema = Type.Object({ kid: DigestText, key: WindowKeySchema }, strict);
+
 export const LAYER_EVENTS = {
   HolderKeyOffered: {
     body: Type.Object(
@@ -24,9 +27,12 @@ export const LAYER_EVENTS = {
   OpeningKeyDealt: {
     body: Type.Object(
       {
-        /** base64 DER, self-signed: a form in which tools take the key; what makes it the opening's is that it stands here. */
-        certificate: CertificateText,
-        certSha256: DigestText,
+        /** Of a second layer. base64 DER, self-signed: a form in which tools take the key; what makes it the opening's is that it stands here. */
+        certificate: Type.Optional(CertificateText),
+        certSha256: Type.Optional(DigestText),
+        /** Of a blind window: the key that the window will be opened with, and its RFC 7638 thumbprint. */
+        windowKey: Type.Optional(WindowKeySchema),
+        kid: Type.Optional(DigestText),
         /** The private half under the secret that the shares give. */
         wrappedKey: WrappedKeyText,
         secretCommit: DigestText,
@@ -61,7 +67,12 @@ export const LAYER_EVENTS = {
   },
   UnsealingClosed: {
     body: Type.Object(
-      { effectiveAt: InstantText, why: Type.Union([Type.Literal('all_decided'), Type.Literal('shares_missing')]) },
+      {
+        effectiveAt: InstantText,
+        why: Type.Union([Type.Literal('all_decided'), Type.Literal('shares_missing')]),
+        /** Where shares are missing: the holders who gave none. */
+        missing: Type.Optional(Type.Array(HolderNumber, { minItems: 1 })),
+      },
       strict,
     ),
     withheld: {},

@@ -34,7 +34,7 @@ export const ORIGINS = {
   ChallengeAcknowledged: ['AcknowledgeChallenge'],
   DecryptionReceived: ['DecryptBid'],
   BidDecrypted: ['RecordDecryption'],
-  DecryptionFailed: ['RecordDecryption'],
+  DecryptionFailed: ['RecordDecryption', 'CloseUnsealing'],
   /** The platform notes it; actor and act are those of the bidder's try. */
   AttemptRefused: ['RecordRefusedAttempt', 'DecryptBid'],
   HolderKeyOffered: ['OfferHolderKey'],

@@ -64,7 +64,7 @@ export const PHASE_TABLE = {
   EndWindowEarly:     [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
   AcknowledgeChallenge:[p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
   DecryptBid:         [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
-  RecordDecryption:   [ p,  w,  w,  w,  w,  w,  y,  v,  v,  y,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
+  RecordDecryption:   [ p,  w,  w,  w,  w,  w,  y,  y,  v,  y,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
   CloseWindow:        [ p,  w,  w,  w,  w,  w,  y,  v,  v,  v,  v,  v,  v,  v,  v,  v,  o,  o,  o,  w],
   OfferHolderKey:     [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
   DealOpeningKey:     [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],

@@ -49,7 +49,7 @@ export const RemedyRulesSchema = Type.Object(
 /** Holders of one opening key: everyone of a tenderer's side who may have to be there. */
 export const MAX_HOLDERS = 9;
 
-/** The second layer: how many hold a share of the opening key, how many of them open it, and how long they have after the window, ms. */
+/** A key that several people hold, of a second layer or of a blind window: how many have a share, how many of them give the key, and how long they have after the window, ms. */
 export const LayerRulesSchema = Type.Object(
   {
     holders: Type.Integer({ minimum: 2, maximum: MAX_HOLDERS }),
@@ -97,8 +97,8 @@ export const PolicySchema = Type.Object(
     ),
     /** 招标人解密: whether bids are sealed to an opening key of tenderer, host and witness as well. */
     tendererLayer: Type.Union([Type.Literal(false), LayerRulesSchema]),
-    /** Whether the window key itself is held by several people. */
-    blindWindow: Type.Boolean(),
+    /** Whether the window key itself is held in shares, so that nothing sealed to it opens before the window is over (seal/BLIND.md). */
+    blindWindow: Type.Union([Type.Literal(false), LayerRulesSchema]),
   },
   { additionalProperties: false },
 );
@@ -225,11 +225,16 @@ export function areLawfulRounds(profile: ProfileName, { quoteRounds }: Pick<Poli
 /** Least time outside a rehearsal for giving shares. */
 const LEAST_LAYER_MS = 5 * MINUTE;
 
-/** Can as many holders as are needed be there, and have they room to act? */
-export function areLawfulLayerRules(profile: ProfileName, { tendererLayer }: Pick<Policy, 'tendererLayer'>): boolean {
-  if (tendererLayer === false) return true;
-  const { holders, threshold, windowMs } = tendererLayer;
-  return threshold <= holders && (profile === 'rehearsal' || windowMs >= LEAST_LAYER_MS);
+/** Can as many holders as are needed be there, and have they room to act? Of a second layer or a blind window, whichever the policy has. */
+export function areLawfulLayerRules(
+  profile: ProfileName,
+  { tendererLayer, blindWindow }: Pick<Policy, 'tendererLayer' | 'blindWindow'>,
+): boolean {
+  return [tendererLayer, blindWindow].every((rules) => {
+    if (rules === false) return true;
+    const { holders, threshold, windowMs } = rules;
+    return threshold <= holders && (profile === 'rehearsal' || windowMs >= LEAST_LAYER_MS);
+  });
 }
 
 /** Does the remedy leave room to act? */
@@ -246,10 +251,11 @@ export function isLawfulDraw(profile: ProfileName, { draw }: Pick<Policy, 'draw'
 }
 
 /**
- * Does the policy promise a step that this version cannot take?
+ * Does the policy keep prices from the platform twice?
  *
- * Why: a draw that is promised to the bidders and quietly left out would be a broken promise on the log; better no opening.
+ * Why: under a second layer the platform reads no price before the holders have acted after the window, and that is all that a blind
+ *      window does. Two keys of the same holders would open nothing later and be lost more easily: no policy has both.
  */
-export function promisesTooMuch(policy: Policy): boolean {
-  return policy.blindWindow;
+export function isBlindTwice({ tendererLayer, blindWindow }: Pick<Policy, 'tendererLayer' | 'blindWindow'>): boolean {
+  return tendererLayer !== false && blindWindow !== false;
 }

@@ -4,12 +4,20 @@ import { canonicalise, type Json } from '../log/canonical.ts';
 import { formatInstant } from '../log/instant.ts';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, Name, OpeningId } from './details.ts';
 import type { RegisterFacts } from './facts.ts';
-import { layerRules } from './layer.ts';
+import { layerRules, sharingRules } from './layer.ts';
 import { MoneyText, type Policy, PROFILE_NAMES, PROFILES } from './policy.ts';
 import { CreditCode, type PriceRow, PriceRowSchema, QuoteSchema } from './rows.ts';
 import { type Bid, type OpeningState, outcomeOf } from './state.ts';
 
 const strict = { additionalProperties: false } as const;
+
+/** A key that was held in shares. */
+const SharedKey = {
+  holders: Type.Integer({ minimum: 2 }),
+  threshold: Type.Integer({ minimum: 2 }),
+  given: Type.Integer({ minimum: 0 }),
+  closedAt: InstantText,
+};
 
 /** What of an announced row stands in the record; the opening list itself stays with the announcement. */
 const RecordPriceSchema = Type.Object(
@@ -72,18 +80,13 @@ const members = {
     ),
   ),
   layer: Type.Optional(
-    Type.Object(
-      {
-        holders: Type.Integer({ minimum: 2 }),
-        threshold: Type.Integer({ minimum: 2 }),
-        given: Type.Integer({ minimum: 0 }),
-        closedAt: InstantText,
-      },
-      {
-        ...strict,
-        description: 'where bids had a second layer: how many held its key, how many were needed, how many gave',
-      },
-    ),
+    Type.Object(SharedKey, {
+      ...strict,
+      description: 'where bids had a second layer: how many held its key, how many were needed, how many gave',
+    }),
+  ),
+  blindWindow: Type.Optional(
+    Type.Object(SharedKey, { ...strict, description: 'the same of the window key, where the window was blind' }),
   ),
   ceilingPrice: Type.Union([MoneyText, Type.Null()]),
   currency: Type.String({ pattern: '^[A-Z]{3}$' }),
@@ -170,7 +173,7 @@ export function buildRecord(
       extendedMs: window.extendedMs,
     },
     ...drawOf(state),
-    ...layerOf(state),
+    ...sharedKeyOf(state),
     ceilingPrice: state.policy.ceilingPrice,
     currency: state.policy.currency,
     lines: state.bids.map((bid) => lineOf(bid, register, prices.value)),
@@ -191,12 +194,13 @@ function drawOf({ drawing }: OpeningState): Pick<OpeningRecord, 'draw'> {
   return { draw: { round: drawing.round, coefficient: drawing.coefficient } };
 }
 
-function layerOf({ policy, layer }: OpeningState): Pick<OpeningRecord, 'layer'> {
-  const rules = layerRules(policy);
+function sharedKeyOf({ policy, layer }: OpeningState): Pick<OpeningRecord, 'layer' | 'blindWindow'> {
+  const rules = sharingRules(policy);
   if (rules === null || layer.unsealing?.closedAt == null) return {};
   const { holders, threshold } = rules;
   const closedAt = formatInstant(layer.unsealing.closedAt);
-  return { layer: { holders, threshold, given: layer.given.length, closedAt } };
+  const shared = { holders, threshold, given: layer.given.length, closedAt };
+  return layerRules(policy) === null ? { blindWindow: shared } : { layer: shared };
 }
 
 function roundsOf({ quoteRounds }: OpeningState): Pick<OpeningRecord, 'rounds'> {

@@ -84,9 +84,9 @@ export const REFUSALS = {
     en: 'The policy lies outside what the regime profile allows.',
     zh: '开标规则超出所选采购方式允许的范围。',
   },
-  not_available_yet: {
-    en: 'The policy promises what this version cannot keep.',
-    zh: '开标规则包含本版本尚不能兑现的承诺。',
+  layer_and_blind_window: {
+    en: 'With a second layer no price can be read before its holders act; a blind window beside it would add nothing.',
+    zh: '已规定招标人解密的，在持有人解密前任何人均无法读取报价，不得再规定解密密钥分持。',
   },
   quorum_out_of_reach: {
     en: 'The platform asks for more cosigners than it names; its operator must correct this.',
@@ -194,23 +194,26 @@ export const REFUSALS = {
   },
   some_decrypted: { en: 'Some bids were decrypted; they go on.', zh: '已有投标解密成功，开标应继续进行。' },
   not_the_bidders_fault: {
-    en: 'The second layer was not opened by its holders; that is never the bidder’s fault.',
-    zh: '第二层未能由开标密钥持有人打开，不属于投标人原因，不得认定为视为撤销。',
+    en: 'The holders of the opening key did not give it; that is never the bidder’s fault.',
+    zh: '持有人未能给出开标密钥，不属于投标人原因，不得认定为视为撤销。',
   },
-  // second layer
-  no_layer_promised: { en: 'The policy promises no second layer.', zh: '开标规则未规定招标人解密。' },
+  // a key held in shares: of a second layer or of a blind window
+  no_layer_promised: {
+    en: 'The policy promises no key that is held in shares.',
+    zh: '开标规则未规定由多人分持的开标密钥。',
+  },
   too_many_holders: { en: 'Too many keys have been offered by holders.', zh: '提交的持有人公钥过多。' },
   not_for_these_holders: {
     en: 'The shares are not one for each of as many holders as the policy says.',
     zh: '密钥份额与规则规定的持有人数不符，或未逐一对应已登记的持有人。',
   },
   opening_key_not_in_form: {
-    en: 'The certificate is none that bids can be sealed to.',
-    zh: '开标密钥证书不符合要求，无法用于加密投标文件。',
+    en: 'The opening key is not of the kind that the policy asks for, or nothing can be sealed to it.',
+    zh: '开标密钥与开标规则要求的类型不符，或无法用于加密。',
   },
   opening_key_not_dealt: {
-    en: 'The policy promises a second layer, and no opening key has been dealt.',
-    zh: '规则要求招标人解密，开标密钥尚未生成分发。',
+    en: 'The policy promises a key that is held in shares, and none has been dealt.',
+    zh: '规则要求由多人分持开标密钥，开标密钥尚未生成分发。',
   },
   another_opening_key: { en: 'Another opening key has been dealt since.', zh: '开标密钥已重新生成分发。' },
   not_a_holder: { en: 'No share of the opening key was dealt to you.', zh: '您未持有开标密钥份额。' },

@@ -197,7 +197,7 @@ export function decideRegister(
       const fits =
         data.policyHash === policyHash && data.deadlineAt === details.deadlineAt && data.lotId === details.lot.code;
       if (!fits) return refuse('statement_not_for_this_opening');
-      const sealedTo = layerRules(opening.policy) === null ? undefined : opening.layer.key?.certSha256;
+      const sealedTo = layerRules(opening.policy) === null ? undefined : (opening.layer.key?.certSha256 ?? undefined);
       if (data.layer?.openingCertSha256 !== sealedTo) return refuse('not_sealed_to_opening_key');
       if (register.bidIds.has(data.bidId)) return refuse('bid_id_used');
       if (data.replaces !== (mine?.standing?.bidId ?? null)) return refuse('statement_replaces_another');

@@ -2,6 +2,7 @@
 import * as Type from 'typebox';
 import { BidderNumber, DigestText, InstantText } from './details.ts';
 import { type FieldRules, person } from './field-rules.ts';
+import { ShareKeySchema } from './layer-events.ts';
 
 const strict = { additionalProperties: false } as const;
 
@@ -17,9 +18,12 @@ export const REMEDY_EVENTS = {
     body: Type.Object({ bidder: BidderNumber, attempt: Type.Integer({ minimum: 1 }), jweSha256: DigestText }, strict),
     withheld: person,
   },
-  /** `sharesBy` as of a window's end. */
+  /** `sharesBy` and `shareKey` as of a window's end. */
   RemedyClosed: {
-    body: Type.Object({ effectiveAt: InstantText, sharesBy: Type.Optional(InstantText) }, strict),
+    body: Type.Object(
+      { effectiveAt: InstantText, sharesBy: Type.Optional(InstantText), shareKey: Type.Optional(ShareKeySchema) },
+      strict,
+    ),
     withheld: {},
   },
 } as const satisfies Record<

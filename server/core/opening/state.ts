@@ -16,8 +16,8 @@ import type { Staff } from './staff.ts';
 export type Attempt = {
   readonly attempt: number;
   readonly receivedAt: number;
-  /** `undecided` until the vault has looked; then decrypted, or why not. */
-  readonly outcome: 'undecided' | 'decrypted' | DecryptionFailure;
+  /** `undecided` until the vault has looked; then decrypted, or why not. `not_needed`: in a blind window, one before it has opened the bid. */
+  readonly outcome: 'undecided' | 'decrypted' | 'not_needed' | DecryptionFailure;
 };
 
 /** A bidder's answer to one version of the record. */
@@ -57,7 +57,7 @@ export type Window = {
   readonly opensAt: number;
   readonly closesAt: number;
   readonly extendedMs: number;
-  readonly closed: { readonly at: number; readonly why: 'time' | 'all_decrypted' } | null;
+  readonly closed: { readonly at: number; readonly why: EventBody<'WindowClosed'>['why'] } | null;
   /** Platform outages on the log while the window ran. */
   readonly outageMs: number;
 };

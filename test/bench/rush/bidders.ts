@@ -127,7 +127,7 @@ async function lodge(): Promise<void> {
     const open = () => Readable.toWeb(createReadStream(bid.envelope)) as ReadableStream<Uint8Array>;
     const answer = await api.sendBid(about.openingId, { statement, sizeBytes, open });
     const receipt = JSON.parse(fromUtf8(fromBase64Url(answer.receipt?.split('.')[1] ?? ''))) as ReceiptPayload;
-    bid.kept = { statement, receipt, logKey: logKeys[bid.opening] as NoteVerifier };
+    bid.kept = { statement, receipt, logKey: logKeys[bid.opening] as NoteVerifier, windowKid: null };
     await command(bid, 'CheckIn', {});
     await rm(bid.envelope);
   });

@@ -115,6 +115,7 @@ async function situation() {
     statement: lodged.statement,
     receipt: receiptFor(lodged.payload),
     logKey: verifierOf(ORIGIN),
+    windowKid: null,
   };
   const challenge: Challenge = {
     window: windowLog(),
@@ -269,7 +270,13 @@ t.test('without the proof of WindowOpened the key is not touched', async (t) => 
   const otherLog = { ...kept, logKey: verifierOf(elsewhere) };
   const window = windowLog(WINDOW, 'WindowOpened', elsewhere);
   await t.rejects(decryptBid(otherLog, { ...challenge, window }, means), { code: 'window_not_proven' }, 'another log');
+  const blind = { ...kept, windowKid: 'A'.repeat(43) };
+  const notDealt = { code: 'window_not_proven', detail: 'not_the_dealt_key' };
+  await t.rejects(decryptBid(blind, challenge, means), notDealt, 'a blind window with a key of the platform’s own');
   t.equal(used.times, 0);
+  const named = { ...kept, windowKid: WINDOW.kid };
+  await decryptBid(named, challenge, means);
+  t.equal(used.times, 1, 'to the key that was dealt');
 });
 
 t.test('for another envelope’s header the key is not touched: the platform gets no oracle', async (t) => {

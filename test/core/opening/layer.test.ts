@@ -89,7 +89,7 @@ t.test('an opening key is dealt to exactly the holders that the policy asks for'
     [one, two, { ...three, commitment: two?.commitment }],
   ])
     t.equal(dealt(shares), 'not_for_these_holders');
-  const openingKey = { certSha256: digest('x'), isInForm: false };
+  const openingKey = { sha256: digest('x'), isInForm: false };
   t.equal(s.refusal('DealOpeningKey', DEALT, host, { openingKey }), 'opening_key_not_in_form');
   t.equal(s.refusal('DealOpeningKey', DEALT, host), undefined);
 });
@@ -136,7 +136,7 @@ t.test('the rules of a layer have a shape and a lawful range, tested at their ed
   t.same([fits({ holders: 1 }), fits({ holders: 2 }), fits({ holders: MAX_HOLDERS })], [false, true, true]);
   t.same([fits({ holders: MAX_HOLDERS + 1 }), fits({ threshold: 1 }), fits({ threshold: 2 })], [false, false, true]);
   const lawful = (profile: 'engineering' | 'rehearsal', rules: Partial<LayerRules>) =>
-    areLawfulLayerRules(profile, { tendererLayer: { ...LAYER, ...rules } });
+    areLawfulLayerRules(profile, { tendererLayer: { ...LAYER, ...rules }, blindWindow: false });
   t.same([lawful('engineering', { threshold: 3 }), lawful('engineering', { threshold: 4 })], [true, false]);
   t.same(
     [lawful('engineering', { windowMs: 5 * MINUTE }), lawful('engineering', { windowMs: 5 * MINUTE - 1 })],

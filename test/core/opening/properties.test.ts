@@ -13,21 +13,34 @@ import { phaseCell } from '../../../server/core/opening/phases.ts';
 import { WITNESS_POINTS } from '../../../server/core/opening/policy.ts';
 import { PEOPLE, type PersonRole, type Role } from '../../../server/core/opening/roles.ts';
 import { isUndecided, type OpeningState } from '../../../server/core/opening/state.ts';
+import { nextAttempt } from '../../../server/core/opening/steps/window.ts';
 import { canSee, RELEASES, roleSees } from '../../../server/core/opening/visibility.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest } from '../../support/opening-people.ts';
 import {
+  BLIND,
+  BLIND_DEALT,
   BUILT,
   DEALT,
   DETOURS,
   LAYER,
   promiseOf,
   quoteOf,
+  REMEDY,
   reach,
   type STANDS,
   shareOf,
 } from '../../support/opening-phases.ts';
-import { type Line, refusalOf, type Script, SECOND, scriptedShare, WINDOW_KEY } from '../../support/opening-script.ts';
+import {
+  clock,
+  host,
+  type Line,
+  refusalOf,
+  type Script,
+  SECOND,
+  scriptedShare,
+  WINDOW_KEY,
+} from '../../support/opening-script.ts';
 import t from '../../support/tap.ts';
 
 /** One wish: who asks what, with which numbers, how long after the one before. */
@@ -40,6 +53,16 @@ type Wish = {
   afterMs: number;
   onTime: boolean;
 };
+/** Where a blind window takes another course. */
+const BLIND_STANDS = {
+  'blind window': 'Decrypting',
+  'blind unsealing': 'TendererDecrypting',
+  'blind remedy': 'Remedy',
+} as const satisfies Record<string, (typeof STANDS)[number]>;
+type BlindStand = keyof typeof BLIND_STANDS;
+type Stand = (typeof STANDS)[number] | BlindStand;
+const isBlindStand = (stand: Stand): stand is BlindStand => Object.hasOwn(BLIND_STANDS, stand);
+
 const seldom = fc.integer({ min: 0, max: 7 }).map((n) => n === 0);
 const wish: fc.Arbitrary<Wish> = fc.record({
   pick: fc.nat(),
@@ -53,7 +76,11 @@ const wish: fc.Arbitrary<Wish> = fc.record({
   afterMs: fc.oneof(fc.constant(0), fc.nat(90 * SECOND), fc.nat(40 * 60 * SECOND)),
   onTime: fc.boolean(),
 });
-const start = fc.constantFrom(...BUILT.slice(0, BUILT.indexOf('Archived')), ...DETOURS);
+const start = fc.constantFrom<Stand>(
+  ...BUILT.slice(0, BUILT.indexOf('Archived')),
+  ...DETOURS,
+  ...(Object.keys(BLIND_STANDS) as BlindStand[]),
+);
 const course = fc.tuple(start, fc.array(wish, { maxLength: 60, size: 'max' }));
 
 const OF_CENTRE = ['witness', 'supervisor', 'auditor'] as const;
@@ -80,6 +107,7 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
         ...state.policy,
         ceilingPrice: choice === 0 ? null : `100000${choice}.00`,
         tendererLayer: number === 5 ? LAYER : false,
+        blindWindow: number === 4 ? LAYER : false,
       },
     },
     AssignRole: { account: `someone/${number}`, role: given },
@@ -100,11 +128,11 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
     SubmitBackup: { jweSha256: digest(`jwe ${number}`) },
     RecordDecryption: {
       bidder: waiting?.bidder ?? one,
-      attempt: Math.max(1, waiting?.attempts.length ?? 1),
+      attempt: nextAttempt(waiting) ?? Math.max(1, waiting?.attempts.length ?? 1),
       failure: FAILURES[choice],
     },
     OfferHolderKey: { key: WINDOW_KEY },
-    DealOpeningKey: DEALT,
+    DealOpeningKey: state.policy.blindWindow === false ? DEALT : BLIND_DEALT,
     AcknowledgeShare: { secretCommit: choice === 0 ? digest('another') : DEALT.secretCommit },
     UnsealLayer: choice === 0 ? { commitment: digest('another'), sealed: 'a.b.c.d.e' } : shareOf(s, one),
     RecordLayer: {
@@ -149,11 +177,18 @@ function typeOf(s: Script, { pick, astray }: Wish): CommandType {
 }
 
 const standing = new Map<string, Script>();
-type Stand = (typeof STANDS)[number];
-function standIn(phase: Stand): Script {
-  const s = standing.get(phase) ?? reach(phase);
-  standing.set(phase, s);
+function standIn(stand: Stand): Script {
+  const s = standing.get(stand) ?? reachStand(stand);
+  standing.set(stand, s);
   return s.fork();
+}
+function reachStand(stand: Stand): Script {
+  if (stand === 'blind remedy') {
+    const s = reach('TendererDecrypting', { policy: { ...BLIND, remedy: REMEDY } });
+    s.clockTo(s.state.layer.unsealing?.closesAt ?? 0).go('CloseUnsealing', {}, clock);
+    return s.go('OpenRemedy', {}, host);
+  }
+  return isBlindStand(stand) ? reach(BLIND_STANDS[stand], { policy: BLIND }) : reach(stand);
 }
 
 /** Plays the wishes; `seen` hears of each decision. The script's own `go` checks bodies against schemas and events against origins. */
@@ -178,7 +213,8 @@ function play(
       outageSince,
       cosigned: w.choice !== 1,
       sealedQuote: { isSound: true, isRepeated: s.quoters().includes(w.number) },
-      ownHolder: s.state.layer.holders.some((one) => one.holder === w.number) ? w.number : null,
+      // one person in each role here: whoever offered in this role is the one who acts
+      ownHolder: s.state.layer.holders.find((one) => one.role === role)?.holder ?? null,
       layerShare: { share: w.choice === 2 ? null : 'AAAA', isSound: w.choice === 1 },
     };
     const command = { type, data, actor } as unknown as Command;

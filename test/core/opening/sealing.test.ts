@@ -5,7 +5,7 @@ import { PROFILES } from '../../../server/core/opening/policy.ts';
 import { type CreationRequest, createOpening } from '../../../server/core/opening/steps/sealing.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { digest, OPENING_ID, ORIGIN, PLATFORM } from '../../support/opening-people.ts';
-import { BIDS, DRAW, playTo, ROSTER_AT, reach } from '../../support/opening-phases.ts';
+import { BIDS, DRAW, LAYER, playTo, ROSTER_AT, reach } from '../../support/opening-phases.ts';
 import {
   bidder,
   clock,
@@ -45,7 +45,9 @@ t.test('a draft must be lawful, possible and real', async (t) => {
   t.equal(creation({ policy: { ...policy, decryptionWindowMs: 10 * MINUTE - 1 } }), 'policy_not_lawful');
   t.equal(creation({ policy: { ...policy, minimumBidders: 2 } }), 'policy_not_lawful', '条例44: three');
   t.equal(creation({ profile: 'negotiation', policy: { ...policy, minimumBidders: 2 } }), undefined, '采购法38: two');
-  t.equal(creation({ policy: { ...policy, blindWindow: true } }), 'not_available_yet');
+  t.equal(creation({ policy: { ...policy, blindWindow: LAYER } }), undefined);
+  t.equal(creation({ policy: { ...policy, blindWindow: { ...LAYER, threshold: 4 } } }), 'policy_not_lawful');
+  t.equal(creation({ policy: { ...policy, blindWindow: LAYER, tendererLayer: LAYER } }), 'layer_and_blind_window');
   t.equal(creation({ policy: { ...policy, draw: DRAW } }), undefined);
   t.equal(creation({ policy: { ...policy, draw: { ...DRAW, commitMs: MINUTE - 1 } } }), 'policy_not_lawful');
   t.equal(creation({ policy: { ...policy, draw: { ...DRAW, revealMs: MINUTE - 1 } } }), 'policy_not_lawful');

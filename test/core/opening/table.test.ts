@@ -16,6 +16,7 @@ import { MACHINES, PEOPLE } from '../../../server/core/opening/roles.ts';
 import { digest } from '../../support/opening-people.ts';
 import {
   acknowledgePoints,
+  BLIND,
   BUILT,
   type BuiltPhase,
   closeCommitments,
@@ -149,7 +150,9 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
       s.go('SubmitBackup', { jweSha256: digest('jwe') }, bidder(WRONG_KEY));
       return ask({ bidder: WRONG_KEY, attempt: 2, failure: null }, platform);
     }
-    s.go('DecryptBid', { jweSha256: digest('jwe') }, bidder(1));
+    // behind the window nothing but a blind one has left something to be decided
+    if (s.state.phase === 'TendererDecrypting') giveShares(s, 1, 2);
+    else s.go('DecryptBid', { jweSha256: digest('jwe') }, bidder(1));
     return ask({ bidder: 1, attempt: 1, failure: null }, platform);
   },
   CloseWindow: (s) => ask({}, clock, { at: s.state.window?.closesAt ?? 0 }),
@@ -252,6 +255,7 @@ function standFor(phase: BuiltPhase | DetourPhase, type: CommandType): Script {
   if (isObjection && phase === 'Failed') return failedWithObjections(0);
   if (type === 'StartQuoteRound' && phase === 'Announcing')
     return reach(phase, { profile: 'negotiation', policy: { quoteRounds: ROUNDS } });
+  if (type === 'RecordDecryption' && phase === 'TendererDecrypting') return reach(phase, { policy: BLIND });
   if (OF_CEREMONY.includes(type)) return reach(phase, { policy: { tendererLayer: LAYER } });
   if (type === 'OpenRemedy') return reach(phase, { policy: { remedy: REMEDY } });
   if (type === 'StartDrawing') return reach(phase, { policy: { draw: phase === 'Announcing' ? DRAW_AFTER : DRAW } });

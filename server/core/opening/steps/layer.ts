@@ -1,17 +1,29 @@
-// The second layer: before publication an opening key is dealt to its holders, after the window k of them give their shares back.
+// A key held in shares, of a second layer or of a blind window: before publication it is dealt to its holders, after the window k of them give their shares back.
 import { canonicalise } from '../../log/canonical.ts';
 import { formatInstant } from '../../log/instant.ts';
 import { evidenceOf, proposeVerdict } from '../attribution.ts';
-import { DECRYPTION_FAULTS, type DecryptionFailure } from '../commands.ts';
+import { type CommandData, DECRYPTION_FAULTS, type DecryptionFailure } from '../commands.ts';
 import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
-import { halfOpenBids, isHalfOpen, isKeyGiven, layerRules, shareDealtTo, withLayerFailed } from '../layer.ts';
+import type { Facts } from '../facts.ts';
+import {
+  blindRules,
+  isHalfOpen,
+  isKeyGiven,
+  missingHolders,
+  type NamedKey,
+  shareDealtTo,
+  sharingRules,
+  waitingBids,
+  withKeyNotGiven,
+  withLayerFailed,
+} from '../layer.ts';
 import { HOLDING_ROLES, MAX_OFFERS } from '../layer-commands.ts';
 import type { ShareFault } from '../layer-events.ts';
-import type { LayerRules } from '../policy.ts';
+import type { LayerRules, Policy } from '../policy.ts';
 import { type RefusalCode, refuse } from '../refusals.ts';
 import { holds } from '../staff.ts';
-import { bidOf, isDecrypted, isGivenUp, type OpeningState } from '../state.ts';
+import { type Bid, bidOf, isDecrypted, isGivenUp, type OpeningState } from '../state.ts';
 import { standingOf } from './window.ts';
 
 /** Wrong shares one holder may send: every file on the desk, and no flood of entries. */
@@ -24,7 +36,7 @@ export const MAX_WRONG_SHARES = 5;
  *      the second layer is there so that CA and platform together cannot read a bid.
  */
 export const offerHolderKey: Step<'OfferHolderKey'> = (state, { data, actor }, facts) => {
-  if (layerRules(state.policy) === null) return refuse('no_layer_promised');
+  if (sharingRules(state.policy) === null) return refuse('no_layer_promised');
   const { holders } = state.layer;
   const holder = facts.ownHolder ?? holders.length + 1;
   if (holder > MAX_OFFERS) return refuse('too_many_holders');
@@ -36,14 +48,25 @@ export const offerHolderKey: Step<'OfferHolderKey'> = (state, { data, actor }, f
 
 /** An opening key, made on the dealer's own machine; the platform sees what the log says of it and no more. */
 export const dealOpeningKey: Step<'DealOpeningKey'> = (state, { data }, facts) => {
-  const rules = layerRules(state.policy);
+  const rules = sharingRules(state.policy);
   if (rules === null) return refuse('no_layer_promised');
   if (!areSharesFor(state, data.shares, rules)) return refuse('not_for_these_holders');
-  const { certSha256, isInForm } = needed(facts.openingKey, 'what the certificate of the opening key is');
+  if (!isKeyFor(state.policy, data)) return refuse('opening_key_not_in_form');
+  const { sha256, isInForm } = needed(facts.openingKey, 'what the public half of the opening key is');
   if (!isInForm) return refuse('opening_key_not_in_form');
-  const body = { ...data, certSha256, threshold: rules.threshold };
+  const named = data.certificate === undefined ? { kid: sha256 } : { certSha256: sha256 };
+  const body = { ...data, ...named, threshold: rules.threshold };
   return { events: [{ type: 'OpeningKeyDealt', body, fields: {} }] };
 };
+
+/** A certificate for a second layer, which outlives the opening in files; a bare key for a window, which ends with it. Exactly one of the two. */
+export function isKeyFor(
+  policy: Policy,
+  { certificate, windowKey }: Pick<CommandData<'DealOpeningKey'>, 'certificate' | 'windowKey'>,
+): boolean {
+  const isBlind = blindRules(policy) !== null;
+  return (windowKey !== undefined) === isBlind && (certificate === undefined) === isBlind;
+}
 
 /** One share for each of as many holders as the policy says, no two alike, each to somebody who offered a key. */
 export function areSharesFor(
@@ -69,9 +92,9 @@ export const acknowledgeShare: Step<'AcknowledgeShare'> = (state, { data }, fact
   return { events: [{ type: 'ShareAcknowledged', body: { holder, secretCommit: key.secretCommit }, fields: {} }] };
 };
 
-/** What stands in the way of publishing, of a promised layer; null when nothing does, or none is promised. */
+/** What stands in the way of publishing, of a key to be held in shares; null when nothing does, or none is promised. */
 export function ceremonyHindrance({ policy, layer, staff }: OpeningState): RefusalCode | null {
-  if (layerRules(policy) === null) return null;
+  if (sharingRules(policy) === null) return null;
   if (layer.key === null) return 'opening_key_not_dealt';
   if (!layer.key.shares.every((share) => share.acknowledged)) return 'shares_not_acknowledged';
   const hasLeft = layer.key.shares.some((share) => {
@@ -83,14 +106,30 @@ export function ceremonyHindrance({ policy, layer, staff }: OpeningState): Refus
 }
 
 /** What the end of a window or a remedy says of shares: until when, or nothing where no bid waits for them. */
-export function timeForShares(state: OpeningState, at: number): { readonly sharesBy?: string } {
-  const rules = layerRules(state.policy);
-  if (rules === null || halfOpenBids(state).length === 0) return {};
-  return { sharesBy: formatInstant(at + rules.windowMs) };
+export function timeForShares(
+  state: OpeningState,
+  { at, windowKey }: Pick<Facts, 'at' | 'windowKey'>,
+): { readonly sharesBy?: string; readonly shareKey?: NamedKey } {
+  const rules = sharingRules(state.policy);
+  if (rules === null || waitingBids(state).length === 0) return {};
+  const sharesBy = formatInstant(at + rules.windowMs);
+  if (!isShareKeyWanted(state)) return { sharesBy };
+  const { kid, jwk } = needed(windowKey, 'a key to seal shares to');
+  return { sharesBy, shareKey: { kid, key: jwk } };
 }
 
 /**
- * A holder gives its share, sealed to the window key; what is not as dealt goes on the log under the holder's number and may be
+ * Is a key named, with the end of this window or remedy, to which the holders of the window key seal their shares?
+ *
+ * Why: made only then, and not with the window: before its end there is nothing that a share could be sealed to, so the platform can
+ *      hold none too early, not even of a holder who would.
+ */
+export function isShareKeyWanted(state: OpeningState): boolean {
+  return blindRules(state.policy) !== null && state.layer.shareKey === null && waitingBids(state).length > 0;
+}
+
+/**
+ * A holder gives its share, sealed to the platform's key; what is not as dealt goes on the log under the holder's number and may be
  * sent again.
  *
  * Why: sealed and not in clear, so that shares on the log never add up to a key for whoever reads it; the vault that could open them
@@ -149,21 +188,40 @@ function layerFailed(bidder: number, failure: DecryptionFailure): NewEvent {
  */
 export const closeUnsealing: Step<'CloseUnsealing'> = (state, _command, facts) => {
   const unsealing = needed(state.layer.unsealing, 'the time for shares');
-  const waiting = halfOpenBids(state);
+  const waiting = waitingBids(state);
   const isOver = standingOf(unsealing, facts.at) === 'after';
   if (waiting.length > 0 && !isOver) return refuse('before_its_time');
   if (facts.undecided > 0 || (waiting.length > 0 && isKeyGiven(state))) return refuse('acts_still_undecided');
-  const failed = waiting.map((bid) => layerFailed(bid.bidder, 'layer_not_opened'));
   const then: OpeningState = {
     ...state,
-    bids: state.bids.map((bid) => (waiting.includes(bid) ? withLayerFailed(bid, 'layer_not_opened') : bid)),
+    bids: state.bids.map((bid) => {
+      if (!waiting.includes(bid)) return bid;
+      return isHalfOpen(bid) ? withLayerFailed(bid, 'layer_not_opened') : withKeyNotGiven(bid);
+    }),
   };
   const effectiveAt = formatInstant(Math.min(facts.at, unsealing.closesAt));
-  const why = waiting.length === 0 ? 'all_decided' : 'shares_missing';
-  return {
-    events: [...failed, { type: 'UnsealingClosed', body: { effectiveAt, why }, fields: {} }, ...proposals(then)],
+  const ended: NewEvent = {
+    type: 'UnsealingClosed',
+    body:
+      waiting.length === 0
+        ? { effectiveAt, why: 'all_decided' }
+        : { effectiveAt, why: 'shares_missing', missing: [...missingHolders(state.layer)] },
+    fields: {},
   };
+  return { events: [...waiting.flatMap(failuresOf), ended, ...proposals(then)] };
 };
+
+/** What becomes of a bid whose key did not come: of its second layer, or in a blind window of each decryption that was received. */
+function failuresOf(bid: Bid): readonly NewEvent[] {
+  if (isHalfOpen(bid)) return [layerFailed(bid.bidder, 'layer_not_opened')];
+  const failure = 'window_key_not_given';
+  return bid.attempts
+    .filter(({ outcome }) => outcome === 'undecided')
+    .map(({ attempt }) => {
+      const body = { bidder: bid.bidder, attempt, failure, fault: DECRYPTION_FAULTS[failure] } as const;
+      return { type: 'DecryptionFailed', body, fields: {} };
+    });
+}
 
 /** The engine's proposal for every bid that is not open: from what stands on the log. */
 export function proposals(state: OpeningState): readonly NewEvent[] {

@@ -1,11 +1,12 @@
 // The remedy: where the policy promised it, bids that did not open are opened with the content key that their bidders kept.
 import { formatInstant } from '../../log/instant.ts';
 import { needed, type Step } from '../decision.ts';
+import { isWindowBlind } from '../layer.ts';
 import { refuse } from '../refusals.ts';
 import { isRemediable, leftToRemedy, type Remedy } from '../remedy.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
 import { timeForShares } from './layer.ts';
-import { standingOf } from './window.ts';
+import { isAnyUndecided, standingOf } from './window.ts';
 
 /** Backups one bidder may hand in: a wrong file, and another wrong file. */
 export const MAX_BACKUPS = 5;
@@ -39,7 +40,7 @@ export const submitBackup: Step<'SubmitBackup'> = (state, { data, actor }, facts
   if (standingOf(remedy, facts.receivedAt) !== 'open') return refuse('remedy_is_over');
   if (isDecrypted(bid)) return refuse('already_decrypted');
   if (isGivenUp(bid) || !remedy.bids.includes(bid.bidder)) return refuse('not_in_the_remedy');
-  if (isUndecided(bid)) return refuse('attempt_undecided');
+  if (isUndecided(bid) && !isWindowBlind(state)) return refuse('attempt_undecided');
   if (bid.attempts.filter((a) => a.receivedAt >= remedy.opensAt).length >= MAX_BACKUPS)
     return refuse('too_many_attempts');
   const body = { bidder: bid.bidder, attempt: bid.attempts.length + 1, jweSha256: data.jweSha256 };
@@ -51,8 +52,8 @@ export const closeRemedy: Step<'CloseRemedy'> = (state, _command, facts) => {
   const remedy = remedyOf(state);
   const isAllOpen = leftToRemedy(state).length === 0;
   if (standingOf(remedy, facts.at) !== 'after' && !isAllOpen) return refuse('before_its_time');
-  if (facts.undecided > 0 || state.bids.some(isUndecided)) return refuse('acts_still_undecided');
+  if (facts.undecided > 0 || isAnyUndecided(state)) return refuse('acts_still_undecided');
   const effectiveAt = formatInstant(Math.min(facts.at, remedy.closesAt));
-  const body = { effectiveAt, ...timeForShares(state, facts.at) };
+  const body = { effectiveAt, ...timeForShares(state, facts) };
   return { events: [{ type: 'RemedyClosed', body, fields: {} }] };
 };

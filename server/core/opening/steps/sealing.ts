@@ -10,11 +10,11 @@ import type { Facts } from '../facts.ts';
 import {
   areLawfulLayerRules,
   areLawfulRounds,
+  isBlindTwice,
   isLawfulDraw,
   isLawfulRemedy,
   type Policy,
   type ProfileName,
-  promisesTooMuch,
   unlawfulMember,
 } from '../policy.ts';
 import { type Refusal, refuse } from '../refusals.ts';
@@ -46,7 +46,7 @@ export function policyHashOf(policy: Policy, facts: Pick<Facts, 'digest'>): stri
 /**
  * Genesis: the only event of an opening that no phase table guards, because there is no opening before it.
  *
- * Refuses: `rehearsal_not_allowed`, `quorum_out_of_reach`, then as every draft: `details_invalid`, `policy_not_lawful`, `not_available_yet`.
+ * Refuses: `rehearsal_not_allowed`, `quorum_out_of_reach`, then as every draft: `details_invalid`, `policy_not_lawful`, `layer_and_blind_window`.
  */
 export function createOpening(request: CreationRequest, facts: Pick<Facts, 'digest'>): Decision {
   const { production, assignments, drawCommitments, ...body } = request;
@@ -70,7 +70,7 @@ export function createOpening(request: CreationRequest, facts: Pick<Facts, 'dige
   };
 }
 
-/** What speaks against a draft: 30 February, a window outside the law, a step that nobody could take in this version. */
+/** What speaks against a draft: 30 February, a window outside the law, prices hidden twice. */
 function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Refusal | null {
   if (!isInstant(details.deadlineAt)) return refuse('details_invalid');
   if (
@@ -81,7 +81,7 @@ function unfitDraft(profile: ProfileName, details: Details, policy: Policy): Ref
     !areLawfulRounds(profile, policy)
   )
     return refuse('policy_not_lawful');
-  return promisesTooMuch(policy) ? refuse('not_available_yet') : null;
+  return isBlindTwice(policy) ? refuse('layer_and_blind_window') : null;
 }
 
 /** Does the text name a real instant? */
