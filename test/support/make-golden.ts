@@ -13,18 +13,20 @@ import { exportLog } from '../../server/cli/export-log.ts';
 import { act, createOpening, headSeen } from '../../server/cli/person/act.ts';
 import { checkIn } from '../../server/cli/person/check-in.ts';
 import { type DecryptionFile, decrypt, handIn, makeDecryption, outcomeOf } from '../../server/cli/person/decrypt.ts';
+import { acknowledge, deal, giveShare, offerKey } from '../../server/cli/person/holding.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import { changeAccount } from '../../server/cli/person/operator.ts';
 import type { Person } from '../../server/cli/person/person.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { answerRecord } from '../../server/cli/person/record.ts';
+import { waitFor } from '../../server/cli/person/wait-for.ts';
 import { withdraw } from '../../server/cli/person/withdraw.ts';
 import { fromBase64Url, toBase64Url } from '../../server/core/log/base64.ts';
 import { isJsonObject, type JsonObject } from '../../server/core/log/canonical.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
-import { PROFILES } from '../../server/core/opening/policy.ts';
+import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
 import { isDecrypted } from '../../server/core/opening/state.ts';
 import { signByCertificate } from '../../server/core/pki/person-jws.ts';
 import {
@@ -42,8 +44,9 @@ import { LOT } from './roadworks.ts';
 const PLATFORM = 'kaibiao.test';
 const FAILED = 'zhangye-2026-002';
 const OBJECTED = 'zhangye-2026-003';
+const LAYERED = 'zhangye-2026-004';
 
-async function create(platform: Platform, openingId: string, minimumBidders: number): Promise<void> {
+async function draft(platform: Platform, openingId: string, changes: Partial<Policy>): Promise<void> {
   const { host, tenderer, witness, supervisor } = platform.officials;
   await createOpening(host, {
     openingId,
@@ -59,20 +62,24 @@ async function create(platform: Platform, openingId: string, minimumBidders: num
     },
     policy: {
       ...PROFILES.rehearsal.defaults,
-      minimumBidders,
       ceilingPrice: '2500000.00',
       checkInLeadMs: 10 * MINUTE,
       decryptionWindowMs: 10 * MINUTE,
       maxExtensionMs: 10 * MINUTE,
       confirmationMs: MINUTE,
       archiveAfterMs: MINUTE,
+      ...changes,
     },
     assignments: Object.entries({ host, tenderer, witness, supervisor }).map(([role, { account }]) => ({
       role,
       account,
     })),
   });
-  await act(host, openingId, { type: 'PublishOpening', role: 'host', data: {} });
+}
+
+async function create(platform: Platform, openingId: string, minimumBidders: number): Promise<void> {
+  await draft(platform, openingId, { minimumBidders });
+  await act(platform.officials.host, openingId, { type: 'PublishOpening', role: 'host', data: {} });
 }
 
 /** A decryption as by a broken client: everything in order but the key inside. */
@@ -256,12 +263,70 @@ async function playObjected(platform: Platform): Promise<void> {
   });
 }
 
+async function playLayered(platform: Platform): Promise<void> {
+  const { host, tenderer, witness, supervisor } = platform.officials;
+  const as = (person: Person, role: 'host' | 'witness' | 'supervisor') => (type: string, data: JsonObject) =>
+    act(person, LAYERED, { type, role, data });
+  const [asHost, asWitness, asSupervisor] = [as(host, 'host'), as(witness, 'witness'), as(supervisor, 'supervisor')];
+  await draft(platform, LAYERED, {
+    minimumBidders: 2,
+    tendererLayer: { holders: 3, threshold: 2, windowMs: 10 * MINUTE },
+  });
+  const holders = [
+    [tenderer, 'tenderer'],
+    [host, 'host'],
+    [witness, 'witness'],
+  ] as const;
+  for (const [person, role] of holders) await offerKey(person, LAYERED, role);
+  await deal(tenderer, LAYERED, 'tenderer');
+  for (const [person, role] of holders) await acknowledge(person, LAYERED, role);
+  await asHost('PublishOpening', {});
+  const [first, second] = (await Promise.all([0, 1].map((index) => platform.bidder(index)))) as [Person, Person];
+  await lodge(first, LAYERED, { envelope: await seal(platform, first, '1970000.00', {}, LAYERED) });
+  await lodge(second, LAYERED, { envelope: await seal(platform, second, '2070000.00', {}, LAYERED) });
+  await platform.passUntil(LAYERED, 'Sealed');
+  await asHost('PublishRoster', {});
+  await asHost('OpenWindow', {});
+  await decrypt(first, LAYERED);
+  await outcomeOf(first, LAYERED);
+  await platform.passUntil(LAYERED, 'TendererDecrypting');
+  await giveShare(tenderer, LAYERED, 'tenderer');
+  await giveShare(witness, LAYERED, 'witness');
+  const { bids } = await waitFor(host, LAYERED, 'host', ({ phase }) => phase === 'Attribution');
+  const bidder = bids.find((bid) => !isDecrypted(bid))?.bidder ?? 0;
+  const rule = async (verdict: string, reason: string): Promise<void> => {
+    await asHost('GiveRuling', { bidder, verdict, reason });
+    await asWitness('GiveRuling', { bidder, verdict, reason });
+  };
+  await rule('deemed_revoked', '未在规定时间内解密。');
+  await asHost('AnnouncePrices', {});
+  await asSupervisor('CorrectEmergency', {
+    correction: { kind: 'reopen_ruling', bidder },
+    reason: '现场录像显示平台终端故障。',
+  });
+  await asWitness('ConfirmCorrection', { number: 1 });
+  await rule('deemed_withdrawn', '非投标人原因未能解密。');
+  await asHost('IssueRecord', { note: '' });
+  await platform.pass(2 * MINUTE);
+  const { record } = await catchUp(host, LAYERED, 'host');
+  await asHost('ProposeClose', {});
+  await asWitness('AttestClose', { version: record?.version ?? 0, recordSha256: record?.sha256 ?? '' });
+  await asHost('HandOver', {});
+  await platform.passUntil(LAYERED, 'Archived');
+  await keep(platform, 'two-layers-and-a-ruling-corrected', openingOrigin(PLATFORM, LAYERED), {
+    claim:
+      'An opening whose bids have a second layer, opened by two of three holders; the ruling on a bid that was not decrypted is corrected by two people.',
+    standing: 'valid, complete',
+  });
+}
+
 const endings: (() => Promise<void>)[] = [];
 try {
   const platform = await startPlatform({ teardown: (act) => void endings.push(act) });
   await playWhole(platform);
   await playFailed(platform);
   await playObjected(platform);
+  await playLayered(platform);
   const { operator, tenderer } = platform.officials;
   for (const change of ['disable', 'enable'] as const)
     await changeAccount(operator, change, { account: tenderer.account, reason: '证书介质遗失后补办。' });

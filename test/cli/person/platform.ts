@@ -212,8 +212,9 @@ export async function seal(
   person: Person,
   amount: string,
   change: Partial<OpeningList> = {},
+  openingId = OPENING,
 ): Promise<string> {
-  const { terms, state } = await readOpening(person, OPENING);
+  const { terms, state } = await readOpening(person, openingId);
   const openingCertificate = openingCertificateOf(state);
   const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', platform.world.now());
   const keyTransport = chooseKeyTransport(certificate);
