@@ -127,9 +127,9 @@ t.test('killed twice over the same bid: the platform’s failure, and the bidder
   const pipe = await pipeInPlaceOf(second);
   await decrypt(second, OPENING);
   await pipe.killReader();
+  t.strictSame(await courseOf(second), ['DecryptionReceived'], 'nothing is said while it may still be tried');
   await pipe.drop();
   await pipe.killReader();
-  t.strictSame(await courseOf(second), ['DecryptionReceived'], 'nothing is said while it may still be tried');
   await pipe.release();
   await pipe.drop();
   t.match(await outcomeOf(second, OPENING), { outcome: 'worker_failed', attempt: 1 });

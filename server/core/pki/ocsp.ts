@@ -79,8 +79,9 @@ export function parseOcspResponse(der: Uint8Array): OcspResponse {
   const state = RESPONSE_STATES[derEnumerated(expectTag(status, TAG.enumerated)) as keyof typeof RESPONSE_STATES];
   if (state !== 'successful' || tagged === undefined || rest.length > 0)
     throw new CertificateError('ocsp_structure', `no answer in it: ${state ?? 'unknown status'}`);
-  const [type, octets] = exactly(2, derChildren(inside(tagged, 0xa0)));
-  if (derOid(type) !== BASIC_RESPONSE) throw new CertificateError('ocsp_structure', 'not a basic response');
+  const [type, octets] = exactly(2, derChildren(expectTag(inside(tagged, 0xa0), TAG.sequence)));
+  if (derOid(expectTag(type, TAG.oid)) !== BASIC_RESPONSE)
+    throw new CertificateError('ocsp_structure', 'not a basic response');
   const [tbs, algorithm, signature, certificates, ...more] = derChildren(
     readDerAs(expectTag(octets, TAG.octetString).content, TAG.sequence),
   );

@@ -123,6 +123,14 @@ t.test('the window ends with everything undecided, names a key for the shares, a
   t.match(silent.state.bids[0]?.proposal, { verdict: 'unknown', evidence: { peerSucceeded: false } });
 });
 
+t.test('where the platform holds the key, nobody else’s failure to give it can be recorded', async (t) => {
+  const s = reach('Decrypting');
+  s.go('DecryptBid', { jweSha256: digest('jwe') }, bidder(1));
+  const record = { bidder: 1, attempt: 1, failure: 'window_key_not_given' } as const;
+  t.equal(s.refusal('RecordDecryption', record, platform), 'shares_missing');
+  t.equal(s.refusal('RecordDecryption', { ...record, failure: 'worker_failed' }, platform), undefined);
+});
+
 t.test('it may end early once a decryption of each bid is received, whatever comes of it', async (t) => {
   const s = window().clockTo(DEADLINE + 3 * MINUTE);
   for (const number of [1, 2, 3]) decryptNow(s, number);

@@ -142,8 +142,9 @@ t.test('who may sign', options, async (t) => {
   const { response } = await respond({ signer: checked });
   const fresh = crl(middle, { ...dated, extensions: [] });
   t.equal(ask([response], { crls: [rootList, fresh] }), 'ok');
-  const last = response.length - 1;
-  t.equal(ask([(await respond({ signer: authorised })).response.with(last - 700, 1)]) === 'ok', false);
+  const spoilt = (await respond({ signer: authorised })).response;
+  const inTheSigner = spoilt.length - 701;
+  t.not(ask([spoilt.with(inTheSigner, (spoilt[inTheSigner] ?? 0) ^ 1)]), 'ok', 'a bit of it turned');
 });
 
 t.test('when an answer is over', options, async (t) => {
@@ -195,14 +196,11 @@ t.test('any bytes: our own error or a response; and no changed one acquits', opt
   t.equal(read(Uint8Array.of(0x30, 3, 0x0a, 1, 3)), 'ocsp_structure', 'try later');
   // The certificates beside the signature are not signed by it, and only serve to find the key.
   const signed = Buffer.from(response).indexOf(Buffer.from(authorised.certificate.der));
-  fc.assert(
-    fc.property(fc.nat(signed - 5), fc.integer({ min: 1, max: 255 }), (where, by) => {
-      const changed = response.slice();
-      changed[where] = (changed[where] ?? 0) ^ by;
-      return ask([changed]) !== 'ok';
-    }),
-    { numRuns: 150 },
-  );
+  const acquitting: string[] = [];
+  for (let where = 0; where < signed - 4; where++)
+    for (let bit = 1; bit < 256; bit *= 2)
+      if (ask([response.with(where, (response[where] ?? 0) ^ bit)]) === 'ok') acquitting.push(`${where}^${bit}`);
+  t.same(acquitting, []);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (der) => typeof read(der) === 'string'),
     { numRuns: 100 },

@@ -4,7 +4,7 @@ import { DECRYPTION_FAULTS } from '../commands.ts';
 import { needed, type Step } from '../decision.ts';
 import type { EventBody, NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
-import { blindRules, isWindowBlind, shareDealtTo } from '../layer.ts';
+import { blindRules, isKeyGiven, isWindowBlind, shareDealtTo } from '../layer.ts';
 import { refuse } from '../refusals.ts';
 import { type Bid, bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
 import { isDrawOpen } from './drawing.ts';
@@ -142,6 +142,8 @@ export const recordDecryption: Step<'RecordDecryption'> = (state, { data }) => {
   const { bidder, attempt, failure } = data;
   if (nextAttempt(bidOf(state, bidder)) !== attempt) return refuse('no_such_attempt');
   if (isWindowBlind(state)) return refuse('shares_missing');
+  // that holders gave no key can be found only where there are some, and of shares that are in
+  if (failure === 'window_key_not_given' && !isKeyGiven(state)) return refuse('shares_missing');
   if (failure === null) return { events: [{ type: 'BidDecrypted', body: { bidder, attempt }, fields: {} }] };
   const body = { bidder, attempt, failure, fault: DECRYPTION_FAULTS[failure] };
   return { events: [{ type: 'DecryptionFailed', body, fields: {} }] };
