@@ -256,8 +256,10 @@ t.test('why it could not lead is told also when its session is lost meanwhile', 
     },
   });
   await until(() => terms.length === 1);
+  // heard of before anybody could miss it
+  const refused = t.rejects(election.first, { code: 'CONNECTION_CLOSED' });
   await endLockHolder();
-  await t.rejects(election.first, { code: 'CONNECTION_CLOSED' });
+  await refused;
   fail(new Error('no keys'));
   await until(() => faults.length === 1);
   t.match(faults, [{ message: 'no keys' }]);

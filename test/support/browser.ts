@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
 import { packageRoot } from '../../server/root.ts';
 
 /**
@@ -51,7 +51,7 @@ async function unpack(): Promise<string> {
  */
 export async function openBrowser(): Promise<Browser> {
   const home = await unpack();
-  return chromium.launch({
+  const options: LaunchOptions = {
     executablePath: join(home, 'chromium'),
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--font-render-hinting=none'],
     env: {
@@ -62,5 +62,10 @@ export async function openBrowser(): Promise<Browser> {
       TZ: 'Asia/Shanghai',
       LANG: 'C.UTF-8',
     },
+  };
+  // Now and then Chromium dies of itself while it starts, before it has seen anything of ours.
+  return chromium.launch(options).catch((died: unknown) => {
+    if (!(died instanceof Error) || !/signal=SIG(SEGV|ABRT|TRAP)/.test(died.message)) throw died;
+    return chromium.launch(options);
   });
 }
