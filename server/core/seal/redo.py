@@ -10,7 +10,7 @@ ARCHIVE    where the opened archive is to be written; only what was found genuin
 
 It checks, in this order, as FORMAT.md says: envelopeSha256 and envelopeBytes, recipientInfosSha256, cekCommit, the GCM tag,
 contentCommit, openingListCommit. GCM's ciphertext is AES-256-CTR from counter 2, which openssl undoes; the tag is GHASH, which is
-computed here, at some 8 MB/s; with --no-tag it is left out and all goes as fast as openssl and SHA-256 are. contentCommit alone binds
+computed here, slowly; with --no-tag it is left out and all goes as fast as openssl and SHA-256 are. contentCommit alone binds
 every byte of the content to the statement: the tag adds only whether the envelope was made as it should.
 
 A bid with a second layer is redone in two steps: with -o the outer envelope gives the inner one, which --layer holds against the
