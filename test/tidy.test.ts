@@ -43,7 +43,19 @@ function places(among: typeof files, pattern: RegExp, part: 'code' | 'bare' | 't
 /** The rooms from the bottom up; a room may import from its own level and below. */
 const LEVELS = [
   ['core'],
-  ['world', 'hash', 'sm2', 'native-text', 'compiled-check', 'root', 'worker', 'setting', 'config', 'store'],
+  [
+    'world',
+    'hash',
+    'sm2',
+    'native-text',
+    'durable-file',
+    'compiled-check',
+    'root',
+    'worker',
+    'setting',
+    'config',
+    'store',
+  ],
   ['recorder', 'ledger', 'identity', 'vault'],
   ['live', 'video', 'oversight', 'dossier'],
   ['http'],

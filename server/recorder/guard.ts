@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { toBase64 } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
 import { emptyRoot } from '../core/log/merkle.ts';
+import { syncFolder } from '../durable-file.ts';
 import { sha256 } from '../hash.ts';
 import { systemWorld, type World } from '../world.ts';
 import { GuardFault, GuardRefusal } from './guard-faults.ts';
@@ -25,7 +26,6 @@ import {
   readJournal,
   type Watched,
 } from './guard-journal.ts';
-import { syncFolder } from './keys.ts';
 
 const { O_CREAT, O_DSYNC, O_TRUNC, O_WRONLY } = constants;
 

@@ -1,8 +1,9 @@
 /** The platform's signing keys: Ed25519, one file each below the data folder, made on the first start and never again. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromBase64Url, toBase64Url } from '../core/log/base64.ts';
+import { fromBase64Url } from '../core/log/base64.ts';
+import { writeOnce } from '../durable-file.ts';
 import { systemWorld } from '../world.ts';
 
 /** What each key signs: heads of opening logs; heads of ledger and access log; receipts and access tokens. */
@@ -24,35 +25,6 @@ export class KeyError extends Error {
     this.name = 'KeyError';
     this.code = code;
   }
-}
-
-/** Writes a folder's own entries to disk: a new name in it is not durable before. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Makes a key file; when another start has just made it, that one stands. */
-async function makeKey(folder: string, name: string): Promise<void> {
-  // Of this start alone: in two containers on one folder both processes may have the same number.
-  const part = join(folder, `${name}.part-${toBase64Url(systemWorld.randomBytes(12))}`);
-  const handle = await open(part, 'wx', 0o600);
-  try {
-    await handle.writeFile(generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  // link and not rename: it never replaces a key that is there
-  await link(part, join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await rm(part);
-  await syncFolder(folder);
 }
 
 async function exists(file: string): Promise<boolean> {
@@ -97,7 +69,8 @@ export async function openKeys(dataFolder: string, mayMake: boolean): Promise<Ke
     const file = join(folder, `${use}.key`);
     if (!(await exists(file))) {
       if (!mayMake) throw new KeyError('key_missing', `${file} is not there, but logs have been signed with it`);
-      await makeKey(folder, `${use}.key`);
+      const { privateKey } = generateKeyPairSync('ed25519');
+      await writeOnce(file, privateKey.export({ format: 'pem', type: 'pkcs8' }), systemWorld.randomBytes);
     }
     return readKey(file);
   };

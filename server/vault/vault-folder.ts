@@ -2,6 +2,7 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBase64Url } from '../core/log/base64.ts';
+import { syncFolder } from '../durable-file.ts';
 
 /** Bytes read or written at a time: memory per pass is a small multiple of it, whatever the envelope's size. */
 export const CHUNK_BYTES = 262_144;
@@ -200,13 +201,4 @@ export function isStorageFull(error: unknown): boolean {
 /** Whether an error came from the file system. */
 export function isStorageError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'errno' in error;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

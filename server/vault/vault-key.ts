@@ -1,6 +1,7 @@
 /** The vault key: 32 random bytes in a file of their own, under which window keys are wrapped; it never enters the database. */
-import { link, open, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeOnce } from '../durable-file.ts';
 import { VAULT_KEY_BYTES } from './window-key.ts';
 
 /** The file is not what it must be; `code` is stable. */
@@ -24,29 +25,11 @@ export async function openVaultKey(
   randomBytes: (length: number) => Uint8Array,
 ): Promise<Uint8Array> {
   const file = join(dataFolder, 'keys', 'vault.key');
-  await makeKey(file, randomBytes(VAULT_KEY_BYTES));
+  if ((await orNull(stat(file))) === null) await writeOnce(file, randomBytes(VAULT_KEY_BYTES), randomBytes);
   if (((await stat(file)).mode & 0o077) !== 0) throw new VaultKeyError('vault_key_open_to_others', file);
   const key = new Uint8Array(await readFile(file));
   if (key.length !== VAULT_KEY_BYTES) throw new VaultKeyError('vault_key_malformed', file);
   return key;
-}
-
-/** Writes a key where there is none; one that is there stands. Whole or not at all: another process may be looking for it. */
-async function makeKey(file: string, key: Uint8Array): Promise<void> {
-  if ((await orNull(stat(file))) !== null) return;
-  const part = `${file}.part-${process.pid}`;
-  const handle = await open(part, 'w', 0o600);
-  try {
-    await handle.writeFile(key);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  // link and not rename: it never replaces a key that is there
-  await link(part, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await rm(part);
 }
 
 async function orNull<T>(work: Promise<T>): Promise<T | null> {

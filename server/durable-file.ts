@@ -1,0 +1,43 @@
+/** Files that must be there whole after a power failure: a private one is written where there is none, a folder's names are brought to disk. */
+import { link, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { toBase64Url } from './core/log/base64.ts';
+
+const NAME_BYTES = 12;
+
+/** Writes a folder's own entries to disk: a new name in it is not durable before. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes a file of mode 0600 where there is none, whole or not at all; one that is there stands.
+ *
+ * Why: another process may be looking for it, or making its own at the same moment. The part is named at random, for in two
+ *      containers on one folder both processes may have the same number.
+ */
+export async function writeOnce(
+  file: string,
+  content: string | Uint8Array,
+  randomBytes: (length: number) => Uint8Array,
+): Promise<void> {
+  const part = `${file}.part-${toBase64Url(randomBytes(NAME_BYTES))}`;
+  const handle = await open(part, 'wx', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  // link and not rename: it never replaces what is there
+  await link(part, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(part);
+  await syncFolder(dirname(file));
+}
