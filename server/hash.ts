@@ -1,4 +1,4 @@
-/** SHA-256 by Node.js, for handing to the pure core. */
+/** Hashes by Node.js, for handing to the pure core: SHA-256, and others by their object identifiers. */
 import { hash } from 'node:crypto';
 import { toBase64Url } from './core/log/base64.ts';
 import { HASH_BYTES } from './core/log/hash.ts';
@@ -38,3 +38,16 @@ export function digestText(text: string): string {
 }
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
+
+const BY_OID: Readonly<Record<string, string>> = {
+  '1.3.14.3.2.26': 'sha1',
+  '2.16.840.1.101.3.4.2.1': 'sha256',
+  '2.16.840.1.101.3.4.2.2': 'sha384',
+  '2.16.840.1.101.3.4.2.3': 'sha512',
+};
+
+/** The core's `Digest`: SHA-1 (which only names certificates there), SHA-256, SHA-384 or SHA-512; undefined for any other OID. */
+export function digestByOid(oid: string, bytes: Uint8Array): Uint8Array | undefined {
+  const name = Object.hasOwn(BY_OID, oid) ? BY_OID[oid] : undefined;
+  return name === undefined ? undefined : new Uint8Array(hash(name, bytes, 'buffer'));
+}

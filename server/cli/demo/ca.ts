@@ -8,6 +8,7 @@ import { writeSm2Signature } from '../../core/gm/der.ts';
 import { CREDIT_CODE_ALPHABET, creditCodeCheck } from '../../core/pki/credit-code.ts';
 import { EXTENSION, KEY_USAGES, type KeyUsage } from '../../core/pki/extensions.ts';
 import { ATTRIBUTE } from '../../core/pki/names.ts';
+import { TIME_STAMPING } from '../../core/timestamp/object-ids.ts';
 import { sm2PrivateKey } from '../../sm2.ts';
 import { type CrlRequest, type CrlSigner, makeCrl } from './crl.ts';
 
@@ -275,6 +276,11 @@ export function keyUsage(usages: readonly KeyUsage[]): forge.asn1.Asn1 {
 /** extendedKeyUsage, not critical. */
 export function extendedKeyUsage(...purposes: readonly string[]): forge.asn1.Asn1 {
   return extension(EXTENSION.extendedKeyUsage, false, sequence(...purposes.map(objectIdentifier)));
+}
+
+/** The extended usage that a time-stamping authority's certificate must have: this one alone, and critical (RFC 3161 §2.3). */
+export function timeStampingUsage(): forge.asn1.Asn1 {
+  return extension(EXTENSION.extendedKeyUsage, true, sequence(objectIdentifier(TIME_STAMPING)));
 }
 
 function subjectKeyIdentifier(publicKey: KeyObject): forge.asn1.Asn1 {
