@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { packageRoot } from '../server/root.ts';
 import { newFolder } from './support/folder.ts';
+import { scriptOf } from './support/script.ts';
 import t from './support/tap.ts';
 
 const root = packageRoot;
@@ -81,6 +82,19 @@ t.test('a run in which no test ran fails and says so, although tap itself passes
   });
   t.match(run.stdout, /^tests: 0 passed, /m);
   t.equal(run.status, 1);
+});
+
+t.test('an error that nobody caught fails the test that runs then, and the next ones run', async (t) => {
+  const { execArgv, path } = scriptOf('test/support/lost-errors.ts');
+  const { stdout, status } = spawnSync(process.execPath, [...execArgv, path], {
+    encoding: 'utf8',
+    env: { ...process.env, TAP: '1' },
+  });
+  const said = await report(file('lost.test.ts', stdout, false));
+  t.match(said, /^--- lost\.test\.ts > outer > inner > lost by an alarm$/m);
+  t.match(said, /^--- lost\.test\.ts > next > lost by a promise$/m);
+  t.match(said, /tests: 1 passed, \d+ failed, 0 skipped\n$/);
+  t.equal(status, 1);
 });
 
 t.test('the launcher runs what was built when no source is newer, the sources otherwise', async (t) => {

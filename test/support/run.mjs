@@ -17,6 +17,7 @@ process.chdir(root);
 /** A test's own limit is tap's, which says what it was doing; this one is for a file that hears nothing any more. */
 const TEST_LIMIT_SECONDS = 240;
 const FILE_LIMIT_MS = 300_000;
+const DEAREST = 12;
 /** The long ones first, so that none of them runs alone at the end. */
 const FIRST = ['soak', 'browser', 'crash', 'cli', 'vault', 'http'];
 
@@ -24,7 +25,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     grep: { type: 'string', multiple: true, default: [] },
-    jobs: { type: 'string', default: String(Math.max(2, availableParallelism())) },
+    // One more than there are processors: there is always a file that waits, for the database or for a window's end.
+    jobs: { type: 'string', default: String(availableParallelism() + 1) },
   },
 });
 emit();
@@ -37,6 +39,7 @@ const env = {
   ...(process.env.npm_lifecycle_event === 'snap' && { TAP_SNAPSHOT: '1' }),
 };
 const running = new Set();
+const costs = [];
 const leave = files.length > 1 ? await holdDatabase() : async () => undefined;
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, () => {
@@ -60,12 +63,23 @@ await Promise.all(
   }),
 );
 await leave();
+sayDearest();
 tap.end(`1..${files.length}\n# time=${Math.round(performance.now())}ms\n`);
 reporter.on('end', () => {
   const [, passed, failed] = /^tests: (\d+) passed, (\d+) failed/m.exec(said) ?? [];
   if (Number(passed ?? 0) === 0) console.error('no test ran');
   if (Number(passed ?? 0) === 0 || Number(failed) > 0) process.exitCode = 1;
 });
+
+/** Those that cost most, by their processes' time; what the shared PostgreSQL did for them is not in it. */
+function sayDearest() {
+  if (costs.length < 2) return;
+  const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+  const sum = costs.reduce((total, { cpu }) => total + cpu, 0);
+  console.log(`\nprocessor time of the files: ${seconds(sum)}, most of it by`);
+  const dearest = costs.toSorted((a, b) => b.cpu - a.cpu).slice(0, DEAREST);
+  for (const { file, cpu, time } of dearest) console.log(`  ${file} ${seconds(cpu)} in ${seconds(time)}`);
+}
 
 /** Test files by their path in the sources; what is asked for is a file, a folder, or a pattern with stars. */
 function findFiles() {
@@ -116,6 +130,8 @@ function run(file, number) {
       const lines = output.split('\n').map((line) => (line === '' ? '' : `    ${line}`));
       const why = code === 0 ? '' : `  ---\n  ended with: ${code ?? signal}\n  ...\n`;
       const time = Math.round(performance.now() - startedAt);
+      const cpu = /^# cpu=(\d+)ms$/m.exec(output)?.[1];
+      if (cpu !== undefined) costs.push({ file, cpu: Number(cpu), time });
       done(
         `# Subtest: ${file}\n${lines.join('\n')}\n${code === 0 ? 'ok' : 'not ok'} ${number} - ${file} # time=${time}ms\n${why}`,
       );
