@@ -6,13 +6,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { createDemoCa, demoCreditCode, writePair } from '../../server/cli/demo/ca.ts';
+import { demoCreditCode, writePair } from '../../server/cli/demo/ca.ts';
 import { EXIT } from '../../server/cli/exit.ts';
 import type { Io } from '../../server/cli/io.ts';
 import { main, SUBCOMMANDS } from '../../server/cli/main.ts';
 import { VERSION } from '../../server/cli/version.ts';
 import { packageRoot } from '../../server/root.ts';
 import { systemWorld } from '../../server/world.ts';
+import { testCa } from '../support/ca.ts';
 import { testDb } from '../support/database.ts';
 import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
@@ -120,7 +121,7 @@ t.test('no secret is an option, and none is repeated', async (t) => {
 
 t.test('a refusal has its code, both sentences and 1', async (t) => {
   const folder = await newFolder(t, 'keys');
-  const ca = await createDemoCa({ name: 'Test', at: systemWorld.now() });
+  const ca = await testCa({ name: 'Test', at: systemWorld.now() });
   const holder = { creditCode: demoCreditCode(1), organisation: '投标人', name: '投标人' };
   await writePair(folder, await ca.issuePair(holder));
 
@@ -140,7 +141,7 @@ t.test('a refusal has its code, both sentences and 1', async (t) => {
 
 t.test('a bid is sealed without a network, and what is read of the machine is said', async (t) => {
   const folder = await newFolder(t, 'sealing');
-  const ca = await createDemoCa({ name: 'Test', at: systemWorld.now() });
+  const ca = await testCa({ name: 'Test', at: systemWorld.now() });
   const creditCode = demoCreditCode(1);
   await writePair(folder, await ca.issuePair({ creditCode, organisation: '投标人', name: '投标人' }));
   const file = (name: string) => join(folder, name);

@@ -1,6 +1,5 @@
 /** Logging in over HTTP, and what the operator may do there: origins, renewal, tickets, and the ledger that hears of it first. */
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { createDemoCa } from '../../server/cli/demo/ca.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
@@ -10,6 +9,7 @@ import { signAct, signLogin } from '../../server/core/pki/person-jws.ts';
 import { sha256 } from '../../server/hash.ts';
 import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
 import { accountOf, logIn, organisation, type Person, person, sessionKey, signerOf } from '../identity/stage.ts';
+import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 import { OPENING_ID, ORIGIN, problemIn, proofFor, setBench } from './bench.ts';
 
@@ -151,7 +151,7 @@ t.test('the operator trusts a CA only if it is one, and the ledger says so', asy
   const refused = await operate(operator, '/trust-anchors', 'TrustAnchor', 't-1', change);
   t.ok(refused.statusCode >= 400 && refused.statusCode < 500, refused.body);
 
-  const other = await createDemoCa({ name: 'Other', at: world.now() });
+  const other = await testCa({ name: 'Other', at: world.now() });
   const root = toBase64(parsePem(other.rootPem)[0]?.der ?? new Uint8Array());
   const added = await operate(operator, '/trust-anchors', 'TrustAnchor', 't-2', {
     certificate: root,

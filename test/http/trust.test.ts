@@ -1,5 +1,5 @@
 /** The operator's hand on trust, over HTTP: CAs on their terms and to their end, revocation lists, and what becomes of people by them. */
-import { createDemoCa, type DemoCa, type Issued } from '../../server/cli/demo/ca.ts';
+import type { DemoCa, Issued } from '../../server/cli/demo/ca.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
@@ -10,6 +10,7 @@ import { sha256 } from '../../server/hash.ts';
 import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
 import { TRUST_CACHE_MS } from '../../server/identity/trust.ts';
 import { accountOf, logIn, organisation, type Person, person, sessionKey, signerOf } from '../identity/stage.ts';
+import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 import { ORIGIN, problemIn, proofFor, setBench } from './bench.ts';
 
@@ -72,7 +73,7 @@ const ledger = async () => {
 
 const serialOf = ({ certificatePem }: Issued) => parsePem(certificatePem)[0]?.serial ?? '';
 const rootOf = (ca: DemoCa) => parsePem(ca.rootPem)[0]?.der ?? new Uint8Array();
-const other = await createDemoCa({ name: 'Other', at: world.now(), key: 'p256' });
+const other = await testCa({ name: 'Other', at: world.now(), key: 'p256' });
 const lists = (number: number, hours: number, ...revoked: Issued[]) =>
   other.issueCrls({
     number,
@@ -199,7 +200,7 @@ t.test('trust in a CA ends at its instant, and the ledger says from when', async
 });
 
 t.test('a CA is held to the policies and usages it came with', async (t) => {
-  const strict = await createDemoCa({ name: 'Strict', at: world.now(), key: 'p256' });
+  const strict = await testCa({ name: 'Strict', at: world.now(), key: 'p256' });
   const holder = organisation(75);
   const issued = await strict.issue({ holder, usage: 'sign', key: 'p256' });
   const terms = { certificate: toBase64(rootOf(strict)), label: 'Strict', purposes: ['sign'], policies: ['1.2.156.1'] };

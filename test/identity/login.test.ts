@@ -1,7 +1,6 @@
 /** Login: what a certificate must prove before a session key may act for it, one refusal after another. */
 import { createHmac } from 'node:crypto';
 import { eq } from 'drizzle-orm';
-import { createDemoCa } from '../../server/cli/demo/ca.ts';
 import { fromBase64Url, toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
@@ -13,6 +12,7 @@ import { endSession, forgetChallenges, login, openChallenge, renewToken } from '
 import { readToken } from '../../server/identity/tokens.ts';
 import { addAnchor, endAnchor, TRUST_CACHE_MS } from '../../server/identity/trust.ts';
 import { accounts, challenges } from '../../server/store/schema/identity.ts';
+import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 import {
   accepted,
@@ -98,7 +98,7 @@ t.test('SM2 is taken, under a CA of any kind, and never mistaken for another alg
   ] as const)
     t.equal(await tryLogin(await signed(await payloadFor(), { ...by, alg: said })), 'login_signature_bad', said);
 
-  const ca = await createDemoCa({ name: 'Stage SM2', at: stage.world.now(), key: 'sm2' });
+  const ca = await testCa({ name: 'Stage SM2', at: stage.world.now(), key: 'sm2' });
   const alone = signerOf(await ca.issue({ holder: company, usage: 'sign' }), 'SM2SM3');
   t.equal(await tryLogin(await signed(await payloadFor(), alone)), 'certificate_not_trusted');
   const [certificate] = parsePem(ca.rootPem);
@@ -191,7 +191,7 @@ t.test('audience and origin', async (t) => {
 
 t.test('certificates that are not trusted, not valid, or not for signing', async (t) => {
   const now = stage.world.now();
-  const other = await createDemoCa({ name: 'Stage', at: now });
+  const other = await testCa({ name: 'Stage', at: now });
   const cases: [what: string, code: string, by: ReturnType<typeof signerOf>][] = [
     [
       'another CA of the same name',
@@ -297,7 +297,7 @@ t.test('renewal: the session and the certificate must still live, the token need
 
 t.test('a CA that is trusted no more lets nobody in; what it was trusted for stays so', async (t) => {
   const { world, db, trust } = stage;
-  const ca = await createDemoCa({ name: 'Ending', at: world.now() });
+  const ca = await testCa({ name: 'Ending', at: world.now() });
   const [certificate] = parsePem(ca.rootPem);
   if (certificate === undefined) throw new Error('no root');
   const terms = { certificate, label: 'Ending', rule: PLAIN_SUBJECT_RULE, effectiveUntilAt: null, addedBy: 'test' };

@@ -1,12 +1,13 @@
 /** JWS signatures by two ways: one at a time, and by a checker that remembers keys and uses other threads; they must never disagree. */
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
-import { createDemoCa, demoCreditCode, type KeyKind } from '../../server/cli/demo/ca.ts';
+import { demoCreditCode, type KeyKind } from '../../server/cli/demo/ca.ts';
 import { writeSm2Signature } from '../../server/core/gm/der.ts';
 import type { JwsAlgorithm, SessionJwk, VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { createJwsVerifier, verifyJwsSignature } from '../../server/identity/signature.ts';
 import { sm2PrivateKey } from '../../server/sm2.ts';
+import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 
 const P1363 = { dsaEncoding: 'ieee-p1363' } as const;
@@ -21,7 +22,7 @@ function session(curve = 'P-256') {
 }
 
 async function certified(kind: KeyKind) {
-  const ca = await createDemoCa({ name: 'Signatures', at: Date.UTC(2026, 0, 1), key: kind });
+  const ca = await testCa({ name: 'Signatures', at: Date.UTC(2026, 0, 1), key: kind });
   const holder = { creditCode: demoCreditCode(1), organisation: '甲', name: '甲' };
   const issued = await ca.issue({ holder, usage: 'sign', key: kind });
   const certificate = parsePem(issued.certificatePem)[0]?.der ?? new Uint8Array(0);

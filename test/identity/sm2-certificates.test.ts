@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createDemoCa, demoCreditCode, makeKey } from '../../server/cli/demo/ca.ts';
+import { demoCreditCode, makeKey } from '../../server/cli/demo/ca.ts';
 import { readSm2Signature, writeSm2Signature } from '../../server/core/gm/der.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
@@ -11,6 +11,7 @@ import { type Certificate, parsePem } from '../../server/core/pki/certificate.ts
 import { verifyChain } from '../../server/core/pki/chain.ts';
 import { verifyCertificateSignature } from '../../server/identity/signature.ts';
 import { sm2PrivateKey } from '../../server/sm2.ts';
+import { testCa } from '../support/ca.ts';
 import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
 
@@ -19,7 +20,7 @@ const holder = { creditCode: demoCreditCode(1), organisation: '甲公司', name:
 const skip = spawnSync('openssl', ['version']).status === 0 ? false : 'no openssl here';
 const SM2_WITH_SM3 = '1.2.156.10197.1.501';
 
-const ca = await createDemoCa({ name: 'SM2', at, key: 'sm2' });
+const ca = await testCa({ name: 'SM2', at, key: 'sm2' });
 const pair = await ca.issuePair(holder);
 const [root, middle, leaf, encryption] = [
   ca.rootPem,

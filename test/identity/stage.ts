@@ -1,13 +1,6 @@
 /** The stage of the identity tests: a CA, people with certificates, a migrated database, a stepped world, and what the server hands in. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, webcrypto } from 'node:crypto';
-import {
-  createDemoCa,
-  type DemoCa,
-  demoCreditCode,
-  type Holder,
-  type Issued,
-  type KeyKind,
-} from '../../server/cli/demo/ca.ts';
+import { type DemoCa, demoCreditCode, type Holder, type Issued, type KeyKind } from '../../server/cli/demo/ca.ts';
 import type { JwsAlgorithm, SessionJwk } from '../../server/core/log/act.ts';
 import { sessionThumbprint } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
@@ -34,6 +27,7 @@ import { createStandings } from '../../server/identity/standing.ts';
 import type { Caller } from '../../server/identity/tokens.ts';
 import { addAnchor, createTrust } from '../../server/identity/trust.ts';
 import { sm2PrivateKey } from '../../server/sm2.ts';
+import { testCa } from '../support/ca.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
 import { type SteppedWorld, steppedWorld } from '../support/world.ts';
 
@@ -58,7 +52,7 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
   const world = steppedWorld();
   const database = await testDb(t);
   const { db } = database;
-  const ca = await createDemoCa({ name: 'Stage', at: world.now() });
+  const ca = await testCa({ name: 'Stage', at: world.now() });
   const [certificate] = parsePem(ca.rootPem);
   if (certificate === undefined) throw new Error('no root');
   await addAnchor(

@@ -1,6 +1,6 @@
 /** A second layer on the recorder and a real database, with the vault's own keys: shares over a restart, a vault that fails, too few shares, an outage. */
 import fc from 'fast-check';
-import { createDemoCa, demoCreditCode } from '../../server/cli/demo/ca.ts';
+import { demoCreditCode } from '../../server/cli/demo/ca.ts';
 import { type DealtOpeningKey, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
@@ -10,6 +10,7 @@ import { sha256 } from '../../server/hash.ts';
 import { holderOf, layerKeyOf, lookAtOpeningKey } from '../../server/recorder/layer-facts.ts';
 import { VaultBusyError } from '../../server/recorder/opening-desk.ts';
 import { systemWorld } from '../../server/world.ts';
+import { testCa } from '../support/ca.ts';
 import { testDb } from '../support/database.ts';
 import { digest, OPENING_ID } from '../support/opening-people.ts';
 import {
@@ -156,7 +157,7 @@ t.test('a holder is the person who offered, under whatever account; nobody else 
 });
 
 t.test('only an RSA certificate that keys may be wrapped to is dealt', async (t) => {
-  const ca = await createDemoCa({ name: 'Test', at: Date.now() });
+  const ca = await testCa({ name: 'Test', at: Date.now() });
   const holder = { creditCode: demoCreditCode(1), organisation: '代理', name: '代理' };
   const wrappedKey = toBase64(dealt.wrappedKey);
   const look = async (usage: 'sign' | 'encrypt', kind: 'rsa' | 'p256') => {

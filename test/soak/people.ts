@@ -1,6 +1,6 @@
 /** The people of a simulation: real certificates and session keys, made once, and every act signed as a client signs it. */
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
-import { createDemoCa, demoCreditCode, type Holder } from '../../server/cli/demo/ca.ts';
+import { demoCreditCode, type Holder } from '../../server/cli/demo/ca.ts';
 import { type HeadSeen, type PersonAct, type SessionJwk, sessionThumbprint } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
@@ -11,6 +11,7 @@ import { parsePem } from '../../server/core/pki/certificate.ts';
 import { signAct, signByCertificate, signLogin, signStepUp } from '../../server/core/pki/person-jws.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { Who } from '../../server/recorder/submission.ts';
+import { testCa } from '../support/ca.ts';
 import { PLATFORM } from './platform.ts';
 
 export const STAFF = ['host', 'tenderer', 'witness', 'supervisor'] as const satisfies readonly PersonRole[];
@@ -48,7 +49,7 @@ const SIGNED_BY: Readonly<Record<string, { readonly signedBy: string }>> = { ...
 
 /** Makes everybody; the names are always the same, the keys never. */
 export async function makeTown(at: number): Promise<Town> {
-  const ca = await createDemoCa({ name: 'Simulation', at });
+  const ca = await testCa({ name: 'Simulation', at });
 
   async function makePerson(role: PersonRole, holder: Holder): Promise<Person> {
     const issued = await ca.issue({ holder, usage: 'sign', key: 'p256' });

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heldKeyAgent, pickCertificate } from '../../server/cli/client/key-agent.ts';
-import { createDemoCa, type DemoCa, demoCreditCode, type Holder, type Issued } from '../../server/cli/demo/ca.ts';
+import { type DemoCa, demoCreditCode, type Holder, type Issued } from '../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../server/cli/person/act.ts';
 import { letIn } from '../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../server/cli/person/person.ts';
@@ -11,6 +11,7 @@ import { sealBid } from '../../server/cli/seal/seal.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import { CEK_BYTES } from '../../server/core/seal/commitments.ts';
 import { systemWorld } from '../../server/world.ts';
+import { testCa } from './ca.ts';
 import { LOT, roadworks } from './roadworks.ts';
 
 const OFFICIALS = {
@@ -46,7 +47,7 @@ export type Town = {
 export async function makeTown(folder: string): Promise<Town> {
   await mkdir(folder, { recursive: true });
   const at = systemWorld.now();
-  const ca: DemoCa = await createDemoCa({ name: 'Test', at });
+  const ca: DemoCa = await testCa({ name: 'Test', at });
   const issued: Issued[] = [];
   const issue = async (request: Parameters<DemoCa['issue']>[0]): Promise<Issued> => {
     const made = await ca.issue(request);

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heldKeyAgent, pickCertificate } from '../../server/cli/client/key-agent.ts';
 import { describe } from '../../server/cli/complaint.ts';
-import { createDemoCa, demoCreditCode } from '../../server/cli/demo/ca.ts';
+import { demoCreditCode } from '../../server/cli/demo/ca.ts';
 import { adoptEnvelope } from '../../server/cli/seal/adopt.ts';
 import { openPem } from '../../server/cli/seal/held-key.ts';
 import { SealError } from '../../server/cli/seal/seal-error.ts';
@@ -42,6 +42,7 @@ import {
 } from '../core/seal/envelope-parts.ts';
 import { golden, goldenPath } from '../core/seal/golden.ts';
 import { recordsOf, withFields, zipOf } from '../core/seal/zip-parts.ts';
+import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 import {
   archiveOf,
@@ -291,7 +292,7 @@ t.test('one ciphertext for two keys: refused at the gate with two recipients, by
 t.test('a certificate that may only sign is never sealed to', async (t) => {
   // The platform's own refusal of it, certificate_wrong_usage, is tested in identity.
   const at = systemWorld.now();
-  const ca = await createDemoCa({ name: 'Test', at });
+  const ca = await testCa({ name: 'Test', at });
   const holder = { creditCode: demoCreditCode(1), organisation: '投标人', name: '投标人' };
   for (const key of ['rsa', 'p256'] as const) {
     const { privateKeyPem: privateKey, certificatePem: certificates } = await ca.issue({ holder, usage: 'sign', key });

@@ -88,7 +88,7 @@ export type CertificateRequest = {
 /**
  * Makes a certificate authority: a root, an intermediate under it, fresh keys, names that come from `name` alone.
  *
- * Shape: `key` is the kind of its own keys, and by default of those it certifies.
+ * Shape: `key` is the kind of its own keys, and by default of those it certifies; `makeKey` where they come from.
  * Units: `at` is the instant around which validity is laid, ms.
  * Why:   the names say that it is a demo; a production configuration has no anchor for it.
  */
@@ -96,12 +96,14 @@ export async function createDemoCa({
   name,
   at,
   key: ownKind = 'rsa',
+  makeKey: keyOf = makeKey,
 }: {
   name: string;
   at: number;
   key?: KeyKind;
+  makeKey?: (kind: KeyKind) => Promise<KeyObject>;
 }): Promise<DemoCa> {
-  const [rootKey, intermediateKey] = await Promise.all([makeKey(ownKind), makeKey(ownKind)]);
+  const [rootKey, intermediateKey] = await Promise.all([keyOf(ownKind), keyOf(ownKind)]);
   const rootName: NamePart[] = caName(`${name} Root`);
   const intermediateName: NamePart[] = caName(`${name} Issuing`);
   const years = { notBeforeAt: at - EARLY_MS, notAfterAt: at + ROOT_DAYS * DAY_MS };
@@ -125,7 +127,7 @@ export async function createDemoCa({
   });
 
   async function issue({ holder, usage, key = ownKind, ...validity }: IssueRequest): Promise<Issued> {
-    const privateKey = await makeKey(key);
+    const privateKey = await keyOf(key);
     const publicKey = createPublicKey(privateKey);
     const certificatePem = makeCertificate({
       notBeforeAt: validity.notBeforeAt ?? at - EARLY_MS,

@@ -12,18 +12,19 @@ import {
   openPkcs12Files,
   pickCertificate,
 } from '../../../server/cli/client/key-agent.ts';
-import { createDemoCa, demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
+import { demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
 import { openPem } from '../../../server/cli/seal/held-key.ts';
 import { SealError } from '../../../server/cli/seal/seal-error.ts';
 import { wrapTo } from '../../../server/cli/seal/wrap.ts';
 import { RSA_TRANSPORTS } from '../../../server/core/seal/recipient-info.ts';
+import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';
 
 const run = promisify(execFile);
 const at = Date.parse('2026-03-02T01:00:00.000Z');
 const folder = await mkdtemp(join(tmpdir(), 'kaibiao-keys-'));
 t.teardown(() => rm(folder, { recursive: true }));
-const ca = await createDemoCa({ name: 'Agent', at });
+const ca = await testCa({ name: 'Agent', at });
 const pair = await ca.issuePair({ creditCode: demoCreditCode(1), organisation: '甲公司', name: '甲公司' });
 await writePair(join(folder, 'a'), pair);
 await writeFile(join(folder, 'sign.p12'), exportPkcs12(pair.signing, 'secret'));

@@ -1,13 +1,14 @@
 /** A whole opening from the terminal: each person's subcommands on the real server, with what they print and how they end. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createDemoCa, demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
+import { demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import type { ReceiptFile } from '../../../server/cli/receipt-file.ts';
 import { RECEIPT_REASONS, type ReceiptReason } from '../../../server/cli/verify-words.ts';
 import { fromBase64Url, toBase64Url } from '../../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { testCa } from '../../support/ca.ts';
 import { roadworks } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
 import { terminal } from '../../support/terminal.ts';
@@ -217,7 +218,7 @@ t.test('the record is shown and signed; the log is verified from the address', a
 });
 
 t.test('somebody else’s keys get nowhere', async (t) => {
-  const strangers = await createDemoCa({ name: 'Strangers', at: world.now() });
+  const strangers = await testCa({ name: 'Strangers', at: world.now() });
   await writePair(file('stranger'), await strangers.issuePair(holderOf(3)));
   t.match(await run('login', ...as('stranger')), { code: EXIT.refused, err: /^certificate_\w+\n/ });
   const asHost = await run('act', OPENING, 'HandOver', '--role', 'host', ...as('bidder'));

@@ -2,14 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { heldKeyAgent, type KeyAgent, pickCertificate } from '../../../server/cli/client/key-agent.ts';
-import {
-  createDemoCa,
-  type DemoCa,
-  demoCreditCode,
-  type Holder,
-  type Issued,
-  type KeyKind,
-} from '../../../server/cli/demo/ca.ts';
+import { type DemoCa, demoCreditCode, type Holder, type Issued, type KeyKind } from '../../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../../server/cli/person/act.ts';
 import { openingCertificateOf } from '../../../server/cli/person/holding.ts';
 import { letIn } from '../../../server/cli/person/operator.ts';
@@ -25,6 +18,7 @@ import type { PersonRole } from '../../../server/core/opening/roles.ts';
 import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
 import { createLogger } from '../../../server/http/diagnostics.ts';
 import { start } from '../../../server/main.ts';
+import { testCa } from '../../support/ca.ts';
 import { type TestDatabase, testDb } from '../../support/database.ts';
 import { newFolder } from '../../support/folder.ts';
 import { until } from '../../support/recorder.ts';
@@ -91,7 +85,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
   const db = await testDb(t);
   const folder = await newFolder(t, 'platform');
   await mkdir(folder, { recursive: true });
-  const ca = await createDemoCa({ name: 'Test', at: START });
+  const ca = await testCa({ name: 'Test', at: START });
   const operatorKey = await ca.issue({ holder: OFFICIALS.operator, usage: 'sign', key: 'p256' });
   const anchors = join(folder, 'anchors.pem');
   const operatorFile = join(folder, 'operator.pem');

@@ -1,6 +1,6 @@
 /** Keys held in files: PEM and PKCS#12 open with the right password, and their signatures and unwrapping are right. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { createDemoCa, demoCreditCode, exportPkcs12 } from '../../../server/cli/demo/ca.ts';
+import { demoCreditCode, exportPkcs12 } from '../../../server/cli/demo/ca.ts';
 import { openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
 import { chooseKeyTransport, unwrapKey, wrapTo } from '../../../server/cli/seal/wrap.ts';
 import { toBase64 } from '../../../server/core/log/base64.ts';
@@ -14,6 +14,7 @@ import {
 } from '../../../server/core/seal/recipient-info.ts';
 import { verifyJwsSignature } from '../../../server/identity/signature.ts';
 import { goldenText } from '../../core/seal/golden.ts';
+import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';
 import { BIDDER, CEK, CURVE, holderFor, OTHER, SM2 } from '../../vault/bids.ts';
 
@@ -62,7 +63,7 @@ t.test('PKCS#12 opens with key, certificate and chain', async (t) => {
 
 /** A key of an SM2 authority, as its folder would hold it. */
 async function sm2Key(usage: 'sign' | 'encrypt') {
-  const ca = await createDemoCa({ name: 'Held', at: Date.UTC(2026, 0, 1), key: 'sm2' });
+  const ca = await testCa({ name: 'Held', at: Date.UTC(2026, 0, 1), key: 'sm2' });
   const holder = { creditCode: demoCreditCode(1), organisation: '甲公司', name: '甲公司' };
   const { privateKeyPem, certificatePem, chainPem } = await ca.issue({ holder, usage });
   return openPem({ privateKey: privateKeyPem, certificates: certificatePem + chainPem });

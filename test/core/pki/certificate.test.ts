@@ -3,7 +3,6 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import {
   basicConstraints,
-  createDemoCa,
   demoCreditCode,
   extension,
   holderName,
@@ -24,10 +23,11 @@ import {
 import { CertificateError, type CertificateErrorCode } from '../../../server/core/pki/der.ts';
 import { ATTRIBUTE, foldName } from '../../../server/core/pki/names.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../../server/core/pki/subject.ts';
+import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';
 
 const at = Date.parse('2026-03-02T01:00:00.000Z');
-const ca = await createDemoCa({ name: 'Reading', at });
+const ca = await testCa({ name: 'Reading', at });
 const holder = { creditCode: demoCreditCode(1), organisation: '张掖市建设有限公司', name: '李四', personId: 'P-1' };
 const [signing, elliptic] = await Promise.all([
   ca.issue({ holder, usage: 'sign' }),

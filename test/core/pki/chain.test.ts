@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 import {
   basicConstraints,
   type CertificateRequest,
-  createDemoCa,
   demoCreditCode,
   extendedKeyUsage,
   extension,
@@ -24,6 +23,7 @@ import { type ChainQuestion, verifyChain } from '../../../server/core/pki/chain.
 import { ATTRIBUTE } from '../../../server/core/pki/names.ts';
 import { SIGNATURE_LIMIT } from '../../../server/core/pki/search.ts';
 import { verifyCertificateSignature } from '../../../server/identity/signature.ts';
+import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';
 
 const run = promisify(execFile);
@@ -96,7 +96,7 @@ t.test('anchor, intermediate, leaf', async (t) => {
 });
 
 t.test('the demo CA: signing and encryption certificates each serve their own purpose', async (t) => {
-  const ca = await createDemoCa({ name: 'Chain', at });
+  const ca = await testCa({ name: 'Chain', at });
   const pair = await ca.issuePair(holder);
   const anchors = parsePem(ca.rootPem);
   const intermediates = parsePem(ca.intermediatePem);
