@@ -9,6 +9,7 @@ import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
 import { HeadError } from './client/head.ts';
 import { KeyAgentError } from './client/key-agent.ts';
 import { ApiError } from './client/transport.ts';
+import { EXPORT_ERRORS, ExportError } from './export-log.ts';
 import { PERSON_ERRORS, PersonError } from './person/person-error.ts';
 import { SEAL_ERRORS, SealError } from './seal/seal-error.ts';
 
@@ -37,6 +38,7 @@ const CLIENT_ERRORS = {
 export async function describe(error: unknown): Promise<string[]> {
   if (error instanceof ConfigError) return [`${error.code}: ${error.message}`];
   if (error instanceof SealError) return lines(error.code, SEAL_ERRORS[error.code], detailOf(error));
+  if (error instanceof ExportError) return lines(error.code, EXPORT_ERRORS[error.code], error.message);
   if (error instanceof PersonError) return lines(error.code, PERSON_ERRORS[error.code], error.detail);
   if (error instanceof KeyAgentError) return lines(error.code, CLIENT_ERRORS[error.code]);
   if (error instanceof HeadError) return lines(error.code, REPLICA_REASONS[error.code], error.message);

@@ -5,9 +5,10 @@ import { canonicalise } from '../core/log/canonical.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
 import { ERASED_TYPE } from '../core/log/verify.ts';
+import type { Words } from '../core/log/words.ts';
 import type { Sql } from '../store/driver.ts';
 import { proofOf, readDisclosures, readEntries, readTile, type StoredDisclosure } from '../store/read-log.ts';
-import { filesBelow, isListed } from './log-source.ts';
+import { filesBelow, isListed, isOfBundle } from './log-source.ts';
 
 /** Entries whose disclosures are read at a time. */
 const DISCLOSURE_BATCH = 500;
@@ -23,18 +24,37 @@ export type ExportRequest = {
   readonly ledger: { readonly origin: string; readonly vkey: string } | null;
 };
 
-export const EXPORT_CODES = [
-  'log_not_found',
-  'folder_not_an_export',
-  'folder_of_other_log',
-  'disclosure_missing',
-  'disclosure_unknown',
-  'export_not_whole',
-] as const;
+/** Every reason why nothing is exported or bundled. */
+export const EXPORT_ERRORS = {
+  log_not_found: { en: 'There is no such log.', zh: '没有该日志。' },
+  log_not_anchored: {
+    en: 'The ledger has no head of this size yet; try again in a moment.',
+    zh: '总账尚未收录该日志的当前树头，请稍后重试。',
+  },
+  log_still_open: {
+    en: 'The opening has not come to its end; --open bundles it as it stands.',
+    zh: '开标尚未完结；使用 --open 可打包当前状态。',
+  },
+  log_does_not_verify: {
+    en: 'The log does not verify; nobody is given a bundle of it.',
+    zh: '日志核验未通过，不予生成证据包。',
+  },
+  folder_not_an_export: {
+    en: 'The folder holds something that is no export.',
+    zh: '该文件夹含有不属于导出内容的文件。',
+  },
+  folder_of_other_log: { en: 'The folder holds the export of another log.', zh: '该文件夹是另一份日志的导出。' },
+  disclosure_missing: {
+    en: 'A disclosure is missing and no entry accounts for it.',
+    zh: '缺少披露内容，且没有条目予以说明。',
+  },
+  disclosure_unknown: { en: 'There is a disclosure that nobody committed to.', zh: '存在未被承诺的披露内容。' },
+  export_not_whole: { en: 'The database has more or less than the log.', zh: '数据库内容与日志不符。' },
+} as const satisfies Record<string, Words>;
 
 /** Nothing was exported; the folder is as it was. */
 export class ExportError extends Error {
-  readonly code: (typeof EXPORT_CODES)[number];
+  readonly code: keyof typeof EXPORT_ERRORS;
   constructor(code: ExportError['code'], message: string) {
     super(message);
     this.name = 'ExportError';
@@ -64,11 +84,16 @@ export type Exported = {
  * Exports one log.
  *
  * Shape:  the folder of core/log/FORMAT.md §7. It is written beside its place and moved there once it is whole; an earlier export of
- *         the same log gives way to it, so that no file of a smaller size stays behind.
+ *         the same log gives way to it, so that no file of a smaller size stays behind. `finish` is given the folder before it is
+ *         moved, to add to it; what it throws undoes the export.
  * Throws: ExportError: there is no such log; the folder holds anything else than an export of this log; the database lacks an
  *         entry or a disclosure, or has one nobody committed to: an export is whole or it fails.
  */
-export async function exportLog(sql: Sql, request: ExportRequest): Promise<Exported> {
+export async function exportLog(
+  sql: Sql,
+  request: ExportRequest,
+  finish: (part: string, exported: Exported) => Promise<void> = () => Promise.resolve(),
+): Promise<Exported> {
   const { origin } = request;
   const folder = resolve(request.folder);
   const head = await committedHead(sql, origin);
@@ -78,6 +103,7 @@ export async function exportLog(sql: Sql, request: ExportRequest): Promise<Expor
   await rm(part, { recursive: true, force: true });
   try {
     const exported = await writeLog(sql, request, head, (path, bytes) => writeInto(part, path, bytes));
+    await finish(part, exported);
     await putInPlace(part, folder);
     return exported;
   } catch (error) {
@@ -91,7 +117,7 @@ async function checkPlace(folder: string, origin: string): Promise<void> {
   let isEmpty = true;
   for await (const { path, isFile } of filesBelow(folder)) {
     isEmpty = false;
-    if (!isFile || !isListed(path, null))
+    if (!isFile || !(isListed(path, null) || isOfBundle(path)))
       throw new ExportError('folder_not_an_export', `${folder} holds ${path}, which is of no export`);
   }
   if (isEmpty) return;

@@ -2,6 +2,7 @@
 import { closeSync, type Dirent, constants as fsConstants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MANIFEST_FILE, MANIFEST_LIMIT_BYTES, MANIFEST_NOTE_FILE, RECORD_FILE } from '../core/log/bundle.ts';
 import { isJsonObject, type Json, parseCanonical } from '../core/log/canonical.ts';
 import { DISCLOSURE_LIMIT_CHARACTERS } from '../core/log/disclosure.ts';
 import { ENTRY_LIMIT_BYTES } from '../core/log/entry.ts';
@@ -49,8 +50,20 @@ export type LogSource = {
   anchor(): Promise<Anchor | null>;
   /** The first file that has no place in a log of this size; null when there is none, or none could be found out. */
   unlisted(size: number): Promise<string | null>;
+  /** The manifest of a bundle with all its files; null where the source is none. */
+  bundle(): Promise<BundleSource | null>;
   /** The whole ledger of the same platform, where it stands beside this log; null where none does. */
   ledger(): LogSource | null;
+  /** Lets go of what it is read from; absent where nothing is held. */
+  close?(): Promise<void>;
+};
+
+/** An evidence bundle as it was found: nothing of it is checked. */
+export type BundleSource = {
+  readonly manifest: Uint8Array;
+  readonly note: string;
+  read(path: string, limitBytes: number): Promise<Uint8Array | null>;
+  list(): AsyncIterable<ListedFile>;
 };
 
 export const SOURCE_CODES = ['source_unreadable', 'file_missing', 'file_malformed', 'file_unlisted'] as const;
@@ -110,7 +123,7 @@ async function* bundles(read: ReadFile, size: number): AsyncGenerator<Uint8Array
 function tiled(
   name: string,
   read: ReadFile,
-  rest: Pick<LogSource, 'disclosuresFor' | 'anchor' | 'unlisted' | 'ledger'>,
+  rest: Pick<LogSource, 'disclosuresFor' | 'anchor' | 'unlisted' | 'bundle' | 'ledger'>,
 ): LogSource {
   return {
     name,
@@ -178,8 +191,15 @@ export function exportSource(name: string, read: ReadFile, list: () => AsyncIter
       };
     },
     async unlisted(size) {
-      for await (const { path, isFile } of list()) if (!isFile || !isListed(path, size)) return path;
+      const isBundle = (await read(MANIFEST_FILE, MANIFEST_LIMIT_BYTES)) !== null;
+      for await (const { path, isFile } of list())
+        if (!isFile || !(isListed(path, size) || (isBundle && isOfBundle(path)))) return path;
       return null;
+    },
+    async bundle() {
+      const manifest = await read(MANIFEST_FILE, MANIFEST_LIMIT_BYTES);
+      if (manifest === null) return null;
+      return { manifest, note: await text(read, MANIFEST_NOTE_FILE, NOTE_LIMIT_BYTES), read, list };
     },
     ledger: () => null,
   });
@@ -218,6 +238,11 @@ export function isListed(path: string, size: number | null): boolean {
   }
 }
 
+/** What a bundle has beside the files of an export. */
+export function isOfBundle(path: string): boolean {
+  return [MANIFEST_FILE, MANIFEST_NOTE_FILE, RECORD_FILE].includes(path);
+}
+
 /** Entries whose disclosures one request asks for. */
 const PAGE = 200;
 
@@ -240,6 +265,7 @@ export function urlSource(url: string): LogSource {
     },
     anchor: () => Promise.resolve(null),
     unlisted: () => Promise.resolve(null),
+    bundle: () => Promise.resolve(null),
     ledger: () => (opening === null ? null : urlSource(`${opening[1]}/logs/ledger`)),
   });
 }

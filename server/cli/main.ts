@@ -32,9 +32,9 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   verify: {
     usage:
-      '<folder | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--public] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>]',
-    en: 'Judges a log from an export or an address, or a receipt by itself; trusts none of them.',
-    zh: '核验导出文件夹或网址上的日志，或离线核验回执；均不轻信。',
+      '<folder | file.zip | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--complete] [--public] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>]',
+    en: 'Judges a log from an export, a bundle or an address, or a receipt by itself; trusts none of them.',
+    zh: '核验导出文件夹、证据包或网址上的日志，或离线核验回执；均不轻信。',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   export: {
@@ -42,6 +42,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     en: 'Writes a log of this server as a folder that anyone can verify.',
     zh: '将本服务器的日志导出为任何人可核验的文件夹。',
     load: async () => (await import('./commands/export.ts')).exportFolder,
+  },
+  bundle: {
+    usage: '<opening> <folder | file.zip> [--open]',
+    en: 'Writes the evidence bundle of a finished opening, verified before it is given out; with --open of one still under way.',
+    zh: '生成已完结开标的证据包，交付前先行核验；--open 用于仍在进行的开标。',
+    load: async () => (await import('./commands/bundle.ts')).bundle,
   },
   seal: {
     usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] [--profile kaibiao-seal-1|kaibiao-seal-sm-1] [--store] [--opening-key <file>] (--keys … | --p12 …) <document> …`,

@@ -1,26 +1,26 @@
 /** `kaibiao verify`: judges a log from a folder or an address, in words; it needs no server, no database and no trust in either. */
-import { verify as verifySignature } from 'node:crypto';
 import { toBase64 } from '../core/log/base64.ts';
+import type { BundleManifest } from '../core/log/bundle.ts';
 import { sameBytes } from '../core/log/bytes.ts';
-import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
-import { type Entry, parseEntry } from '../core/log/entry.ts';
-import { demand, LogFormatError } from '../core/log/error.ts';
-import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
-import { appendLeaves, EMPTY_RANGE, leafHash, rangeRoot } from '../core/log/merkle.ts';
-import {
-  ed25519Verifier,
-  KEY_TYPES,
-  parseNote,
-  parseVkey,
-  type VerifierKey,
-  type VerifyEd25519,
-} from '../core/log/note.ts';
+import { parseCheckpoint } from '../core/log/checkpoint.ts';
+import type { LedgerHead } from '../core/log/head.ts';
+import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../core/log/merkle.ts';
+import { parseNote, type VerifierKey } from '../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
-import { verifyProof } from '../core/log/proof.ts';
-import { type Disclosures, LOG_REASONS, verifyLog } from '../core/log/verify.ts';
+import { type Disclosures, verifyLog } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
 import { nativeReader, textOfBytes } from '../native-text.ts';
-import { type Anchor, type LogSource, SourceError } from './log-source.ts';
+import { checkContents, checkManifest } from './bundle/check-bundle.ts';
+import { type BundleSource, type LogSource, SourceError } from './log-source.ts';
+import {
+  anchoredAt,
+  anchoringOf,
+  keyOf,
+  platformAnchoring,
+  platformOf,
+  verifyEd25519,
+  type WholeLedger,
+} from './verify-anchoring.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
@@ -43,6 +43,10 @@ export type Verified = {
   /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
   readonly erased: number;
   readonly anchoring: string;
+  /** Files of a bundle that are what its manifest lists; null of what is no bundle. */
+  readonly files: number | null;
+  /** Of an opening: its last record in RFC 8785 form. */
+  readonly record: Uint8Array | null;
   /** Of a ledger only. */
   readonly batches?: BatchCount;
 };
@@ -54,17 +58,9 @@ export type VerifyOptions = {
   readonly ledger?: LogSource;
   /** Whether every disclosure must be there: so for a whole export, not for what the public may see. */
   readonly requireAllDisclosures: boolean;
+  /** Whether a log that is still open is refused. */
+  readonly requireComplete?: boolean;
 };
-
-const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
-  verifySignature(
-    null,
-    message,
-    { key: Buffer.concat([ED25519_SPKI, publicKey]), format: 'der', type: 'spki' },
-    signature,
-  );
-/** SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
-const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
 /**
  * Verifies the log of a source.
@@ -96,6 +92,8 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const roots = keepRoots();
   const watcher = watcherOf(key, vkey, roots, eyes?.onHead);
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
+  const bundle = await readBundle(source, key, options.trust);
+  if (bundle !== null && 'ok' in bundle) return bundle;
   // Before the log's own checkpoint: then whatever an honest ledger knows of the log, the log shows.
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
@@ -126,6 +124,13 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   if (!judged.ok) return judged;
   const tile = await tiles.finish();
   if (tile !== null) return refuse('tile_differs', { detail: tile });
+  const record = watcher.record?.() ?? null;
+  if (bundle !== null) {
+    const contents = { checkpoint: log, isComplete: judged.complete, record };
+    const differing = await checkContents(bundle.source, bundle.manifest, contents);
+    if (differing !== undefined) return differing;
+  }
+  if (options.requireComplete === true && !judged.complete) return refuse('log_still_open');
   const standing = judged.complete ? 'valid, complete' : 'valid, still open';
   const shown = { key, checkpoint: log, isComplete: judged.complete, roots };
   const anchoring =
@@ -144,8 +149,28 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     withheld: log.withheld,
     erased: log.erased.length,
     anchoring,
+    files: bundle === null ? null : bundle.manifest.files.length,
+    record,
     ...(watcher.batchCount && { batches: watcher.batchCount() }),
   };
+}
+
+/** The source's bundle with its files checked; null where it is none. Its manifest is signed by the ledger's key, whoever trusts that. */
+async function readBundle(
+  source: LogSource,
+  key: VerifierKey,
+  trust: string | undefined,
+): Promise<{ readonly source: BundleSource; readonly manifest: BundleManifest } | Refused | null> {
+  const bundle = await source.bundle();
+  if (bundle === null) return null;
+  const anchor = await source.anchor();
+  if (anchor === null) throw new SourceError('file_missing', 'anchor/vkey');
+  if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
+  const ledgerKey = keyOf(anchor.vkey);
+  if ('ok' in ledgerKey) return ledgerKey;
+  const terms = { origin: key.name, platform: platformOf(key.name), ledgerKey, verifyEd25519 };
+  const manifest = await checkManifest(bundle, terms);
+  return 'ok' in manifest ? manifest : { source: bundle, manifest };
 }
 
 /** What was found of a log, or of its acts, whichever stands in front: some acts are still being checked when the rest is known. */
@@ -167,19 +192,6 @@ async function* entriesUnder(source: LogSource, checkpointNote: string): AsyncGe
   const unlisted = await source.unlisted(size);
   if (unlisted !== null) throw new SourceError('file_unlisted', unlisted);
   yield* source.entries(size);
-}
-
-function keyOf(vkey: string): VerifierKey | Refused {
-  try {
-    const key = parseVkey(sha256, vkey);
-    // only a log's own key is asked for, never a cosigner's
-    demand(key.type === KEY_TYPES.ed25519, 'vkey_malformed', 'not a key of type 0x01');
-    return key;
-  } catch (fault) {
-    if (!(fault instanceof LogFormatError)) throw fault;
-    const reason = fault.code === 'vkey_weak' ? 'vkey_weak' : 'vkey_malformed';
-    return { ok: false, reason, words: LOG_REASONS[reason], detail: fault.message };
-  }
 }
 
 const OPENING_NAME = /^(.+?)\/opening\/([a-z0-9][a-z0-9-]{0,62}[a-z0-9])$/u;
@@ -205,95 +217,6 @@ function valuesOf(disclosed: Disclosures): Record<string, unknown> {
   for (const [field, knowable] of Object.entries(disclosed)) if (knowable.known) values[field] = knowable.value;
   return values;
 }
-
-const OWN_KEY_ONLY = 'consistent with its own key only';
-
-/** The ledger is what others are anchored in; it is trusted itself, or it is not. One key signs the access log, too, under its name. */
-function platformAnchoring(key: VerifierKey, vkey: string, trust: string | undefined): string | Refused {
-  if (trust === undefined) return OWN_KEY_ONLY;
-  if (vkey === trust) return 'its key is the trusted one';
-  const trusted = keyOf(trust);
-  const isLedgers =
-    !('ok' in trusted) &&
-    trusted.name === ledgerOrigin(platformOf(key.name)) &&
-    sameBytes(trusted.publicKey, key.publicKey);
-  return isLedgers ? 'its key is that of the trusted ledger' : refuse('anchor_other_ledger');
-}
-
-type Judged = {
-  readonly key: VerifierKey;
-  readonly checkpoint: Checkpoint;
-  readonly isComplete: boolean;
-  readonly roots: Roots;
-};
-
-/** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
-async function anchoringOf(
-  source: LogSource,
-  log: Judged,
-  ledger: WholeLedger | Refused | null,
-  trust: string | undefined,
-): Promise<string | Refused> {
-  const anchor = await source.anchor();
-  if (anchor !== null) {
-    const refused = await checkAnchor(anchor, log, trust);
-    if (refused !== undefined) return refused;
-  }
-  if (ledger !== null) return 'ok' in ledger ? ledger : wholeAnchoring(ledger, log, trust);
-  if (anchor === null) return trust === undefined ? OWN_KEY_ONLY : refuse('anchor_missing');
-  if (trust === undefined) return `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}`;
-  return 'anchored in the trusted ledger; a second log of this opening can be excluded only with the whole ledger';
-}
-
-/** The anchor that came with a log: the ledger's key, an entry proven to stand on it, and in it this log's head, signed by this log's key. */
-async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefined): Promise<Refused | undefined> {
-  if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
-  const ledgerKey = keyOf(anchor.vkey);
-  if ('ok' in ledgerKey) return ledgerKey;
-  const { name } = log.key;
-  if (ledgerKey.name !== ledgerOrigin(platformOf(name))) return refuse('anchor_other_ledger');
-  const proven = await verifyProof({
-    sha256,
-    proof: anchor.proof,
-    leaf: leafHash(sha256, anchor.head),
-    logKey: ed25519Verifier(ledgerKey, verifyEd25519),
-  });
-  if (!proven.ok) return refuse('anchor_proof_bad', { detail: proven.reason });
-  if (!anchor.proof.endsWith(`\n\n${anchor.checkpoint}`)) return refuse('anchor_checkpoint_differs');
-  const head = headOf(anchor.head, ledgerKey.name, proven.index);
-  if (head === undefined) return refuse('anchor_other_head', { detail: 'the entry is no head' });
-  if (!isSameHead(head.checkpoint, log.checkpoint)) return refuse('anchor_other_head');
-  if (log.isComplete !== (head.kind === 'closed'))
-    return refuse('anchor_other_head', { detail: `the ledger holds it as ${head.kind}` });
-  return (await isSigned(head, log.key)) ? undefined : refuse('ledger_head_unsigned');
-}
-
-/** The head of a ledger's entry; undefined when the entry is another, or of another log or place. */
-function headOf(bytes: Uint8Array, ledger: string, index: number): LedgerHead | undefined {
-  try {
-    const entry: Entry = parseEntry(bytes);
-    return entry.type === 'Head' && entry.log === ledger && entry.seq === index ? readHead(entry.body) : undefined;
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return undefined;
-    throw fault;
-  }
-}
-
-async function isSigned({ note }: LedgerHead, key: VerifierKey): Promise<boolean> {
-  try {
-    await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
-    return true;
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return false;
-    throw fault;
-  }
-}
-
-/** A ledger that was verified from its first entry to its last, and every head it has of one log. */
-type WholeLedger = {
-  readonly entries: number;
-  readonly heads: readonly (Checkpoint & { readonly kind: LedgerHead['kind']; readonly publicKey: string })[];
-};
 
 /**
  * Verifies the whole ledger, where there is one to read.
@@ -328,45 +251,4 @@ async function readWholeLedger(
   if (isReached && !sameBytes(rangeRoot(sha256, range), anchored.root))
     return refuse('anchor_ledger_differs', { detail: `at ${anchored.size} entries` });
   return { entries: judged.entries, heads };
-}
-
-/**
- * The head of the ledger that a log came with; null when there is none that can be read. Whether it is signed is asked elsewhere.
- *
- * Why: a platform that keeps two ledgers, one for this opening and one for everybody else, shows it here.
- */
-function anchoredAt(anchor: Anchor | null): Checkpoint | null {
-  if (anchor === null) return null;
-  try {
-    return parseCheckpoint(parseNote(anchor.checkpoint).text);
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return null;
-    throw fault;
-  }
-}
-
-/** The platform in the name of an opening's log or of the access log. */
-const platformOf = (origin: string): string => origin.replace(/\/(?:opening\/[^/]*|access)$/u, '');
-
-/** Every head the ledger has of this log, held against the log. */
-function wholeAnchoring(
-  { entries, heads }: WholeLedger,
-  { key, checkpoint, isComplete, roots }: Judged,
-  trust: string | undefined,
-): string | Refused {
-  const last = heads.at(-1);
-  if (last === undefined) return refuse('anchor_missing');
-  for (const { size, root, publicKey } of heads) {
-    if (publicKey !== toBase64(key.publicKey)) return refuse('vkey_differs');
-    const own = roots.at(size);
-    if (own === null) return refuse('log_behind_ledger', { detail: `${size} entries` });
-    if (!sameBytes(own, root)) return refuse('anchor_other_head', { detail: `at ${size} entries` });
-  }
-  const isLast = last.size === checkpoint.size;
-  if (last.kind === 'closed' && !(isComplete && isLast))
-    return refuse('anchor_other_head', { detail: `closed at ${last.size} entries` });
-  if (isComplete && last.kind !== 'closed') return refuse('anchor_behind');
-  const whose = trust === undefined ? 'a ledger that nobody said to trust' : 'the trusted ledger';
-  const part = isLast ? 'anchored' : `its first ${last.size} entries anchored`;
-  return `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening`;
 }

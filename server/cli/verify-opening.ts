@@ -10,7 +10,7 @@ import {
 } from '../core/log/act.ts';
 import { fromBase64, toBase64Url } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
-import { isJsonObject } from '../core/log/canonical.ts';
+import { canonicalise, isJsonObject, type Json } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { HASH_BYTES } from '../core/log/hash.ts';
 import {
@@ -186,6 +186,10 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
       return { ok: false, reason: first.code, words: first.words, ...where };
     },
     actsChecked: () => acts,
+    record() {
+      const document = audit.finish().state?.record?.document;
+      return document?.known === true ? utf8(canonicalise(document.value as Json)) : null;
+    },
   };
 }
 

@@ -114,6 +114,42 @@ export const VERIFY_REASONS = {
   },
 } as const satisfies Record<string, Words>;
 
+/** What is found of an evidence bundle beyond the log in it. */
+export const BUNDLE_REASONS = {
+  bundle_manifest_malformed: {
+    en: 'The manifest of the bundle is not of its format.',
+    zh: '证据包的文件清单格式不符。',
+  },
+  bundle_unsigned: {
+    en: 'The manifest of the bundle is not signed by the platform’s ledger key.',
+    zh: '证据包的文件清单没有平台总账密钥的有效签名。',
+  },
+  bundle_of_other_log: {
+    en: 'The manifest of the bundle belongs to another log.',
+    zh: '证据包的文件清单属于另一份日志。',
+  },
+  bundle_file_differs: {
+    en: 'A file of the bundle is not the one its manifest lists.',
+    zh: '证据包中的文件与清单所载不一致。',
+  },
+  bundle_other_head: {
+    en: 'The manifest of the bundle names another head of the log.',
+    zh: '证据包清单所载的日志树头与日志不一致。',
+  },
+  bundle_standing_differs: {
+    en: 'The log does not end as the manifest of the bundle says.',
+    zh: '日志是否完结与证据包清单所载不一致。',
+  },
+  bundle_record_differs: {
+    en: 'The record in the bundle is not the last one on the log.',
+    zh: '证据包中的开标记录不是日志所载的最终版本。',
+  },
+  log_still_open: {
+    en: 'The log has not come to its end, and a complete one was asked for.',
+    zh: '要求完整的日志，但该日志尚未完结。',
+  },
+} as const satisfies Record<string, Words>;
+
 /** Why a receipt file is refused. */
 export const RECEIPT_REASONS = {
   receipt_file_malformed: { en: 'This is no receipt file.', zh: '这不是回执文件。' },
@@ -145,14 +181,15 @@ export const RECEIPT_REASONS = {
 
 export type VerifyReason = keyof typeof VERIFY_REASONS;
 export type ReceiptReason = keyof typeof RECEIPT_REASONS;
+export type BundleReason = keyof typeof BUNDLE_REASONS;
 
 /** Why a log is refused: a stable reason, its words, and at which entry or with what detail where there is one. */
 export type Refused = LogProblem;
 
 /** A refusal in the words of its reason. */
 export function refuse(
-  reason: VerifyReason | ReceiptReason,
+  reason: VerifyReason | ReceiptReason | BundleReason,
   more: { readonly seq?: number; readonly detail?: string } = {},
 ): Refused {
-  return { ok: false, reason, words: { ...VERIFY_REASONS, ...RECEIPT_REASONS }[reason], ...more };
+  return { ok: false, reason, words: { ...VERIFY_REASONS, ...RECEIPT_REASONS, ...BUNDLE_REASONS }[reason], ...more };
 }

@@ -17,4 +17,6 @@ export type Watcher = {
   actsChecked(): number;
   /** Of a ledger only. */
   batchCount?(): BatchCount;
+  /** Of an opening only: its last record in RFC 8785 form, whose SHA-256 bidders sign; null while there is none, or none is disclosed. */
+  record?(): Uint8Array | null;
 };

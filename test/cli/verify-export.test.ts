@@ -1,6 +1,9 @@
 /** Exports: the folder is whole or it is not there, an earlier one leaves nothing behind, and what is erased is accounted for. */
+
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { type BundleSigner, writeBundle } from '../../server/cli/bundle/write-bundle.ts';
 import { exportLog } from '../../server/cli/export-log.ts';
 import { filesBelow, folderSource, isListed } from '../../server/cli/log-source.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
@@ -32,6 +35,13 @@ async function opening(id: string, entries: number): Promise<Opening> {
   const folder = join(room, id);
   const request = { origin, vkey: signer.vkeyOf(origin, 'opening'), folder, ledger };
   return { origin, folder, export: () => exportLog(sql, request) };
+}
+
+/** Some key: what is not bundled is not signed either. */
+async function bundleSigner(): Promise<BundleSigner> {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const publicBytes = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
+  return { platform: PLATFORM, publicKey: publicBytes, sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)) };
 }
 
 async function pathsIn(folder: string): Promise<string[]> {
@@ -178,4 +188,25 @@ t.test('which files a log’s folder has a place for', async (t) => {
   for (const path of [...yes, 'tile/entries/000.p/7']) t.ok(isListed(path, 7), path);
   for (const path of [...no, ...noTiles]) t.notOk(isListed(path, 7), path);
   for (const path of noTiles) t.ok(isListed(path, null), `${path}, of some size`);
+});
+
+t.test('a bundle is made of what verifies, and is not there otherwise', async (t) => {
+  const one = await opening('no-opening', 4);
+  const key = await bundleSigner();
+  const make = () =>
+    writeBundle(sql, {
+      origin: one.origin,
+      vkey: signer.vkeyOf(one.origin, 'opening'),
+      folder: one.folder,
+      ledger,
+      signer: key,
+      mayBeOpen: true,
+    });
+  await t.rejects(make(), { code: 'log_not_anchored' }, 'the ledger has not this head yet');
+  await bench.ledger.takeHeads();
+  await t.rejects(make(), { code: 'log_does_not_verify' }, 'its entries are none of an opening');
+  t.strictSame(
+    (await readdir(room)).filter((name) => name.startsWith('no-opening')),
+    [],
+  );
 });

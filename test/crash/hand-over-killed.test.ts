@@ -1,5 +1,5 @@
 /** The real server killed with SIGKILL in the hand-over: while the vault brings a bid's documents to disk, and when they lie there and nothing says so yet. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiError } from '../../server/cli/client/transport.ts';
@@ -14,10 +14,11 @@ import { openingOrigin } from '../../server/core/log/origin.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
 import { newFolder } from '../support/folder.ts';
+import { runCli } from '../support/golden-judge.ts';
 import { until } from '../support/recorder.ts';
-import { checkTree, entriesOf, exportAndVerify } from '../support/server-log.ts';
+import { checkTree, entriesOf, exportAndVerify, readPlatform } from '../support/server-log.ts';
 import { makeTown, publishOpening } from '../support/server-people.ts';
-import { freePort, type ServerProcess, startServer } from '../support/server-process.ts';
+import { BIN, freePort, type ServerProcess, startServer } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 
 const OPENING = 'hand-over-killed';
@@ -127,5 +128,29 @@ t.test('the log verifies to its end', async (t) => {
   await checkTree(t, sql, ORIGIN, []);
   const place = { url: server.url, openingId: OPENING, folder: join(folder, 'export') };
   t.equal(await exportAndVerify(t, sql, place), 'valid, complete');
+});
+
+t.test('its evidence bundle, made by the command beside the server, is judged from one ZIP file', async (t) => {
+  const zip = join(folder, 'evidence.zip');
+  const kaibiao = (...argv: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...argv], { encoding: 'utf8', env: settings });
+    return { status, stdout, stderr };
+  };
+  t.match(kaibiao('bundle', OPENING, zip), {
+    status: 0,
+    stderr: '',
+    stdout: /entries, \d+ disclosures → .*evidence\.zip\n$/,
+  });
+  const { ledger } = await readPlatform(server.url);
+  const { code, out } = await runCli('verify', zip, '--trust', ledger.vkey, '--complete');
+  t.equal(code, 0);
+  t.match(out, /^valid, complete: kaibiao\.test\/opening\/hand-over-killed\n[\s\S]*files, each as the signed manifest/);
+  const left = await readdir(folder);
+  t.strictSame(
+    left.filter((name) => name.includes('.part')),
+    [],
+    'nothing half made is left',
+  );
+  t.match(kaibiao('bundle', 'no-such-opening', zip), { status: 1, stderr: /There is no log/ });
   t.equal(await server.stop(), 0);
 });

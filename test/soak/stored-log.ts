@@ -66,6 +66,7 @@ export function verifyStored(sql: Sql, log: StoredLog, vkey: string): Promise<Ve
     disclosuresFor: async (seq) => log.disclosures.get(seq) ?? [],
     anchor: async () => null,
     unlisted: async () => null,
+    bundle: async () => null,
     ledger: () => null,
   };
   return verifySource(source, { requireAllDisclosures: true });

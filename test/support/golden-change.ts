@@ -9,7 +9,7 @@ import { disclosureDigest } from '../../server/core/log/disclosure.ts';
 import { type Entry, encodeEntry } from '../../server/core/log/entry.ts';
 import { headBody } from '../../server/core/log/head.ts';
 import { formatInstant, parseInstant } from '../../server/core/log/instant.ts';
-import { inclusionProof, leafHash, readFromLeaves, rootOf } from '../../server/core/log/merkle.ts';
+import { consistencyProof, inclusionProof, leafHash, readFromLeaves, rootOf } from '../../server/core/log/merkle.ts';
 import { formatNote, formatVkey, KEY_TYPES, parseVkey, verifierKey } from '../../server/core/log/note.ts';
 import { formatProof } from '../../server/core/log/proof.ts';
 import { dummyBytes, dummyLeaf } from '../../server/core/log/register-batch.ts';
@@ -93,7 +93,7 @@ function signingKey(seed: Uint8Array) {
     sign: (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, privateKey)),
   };
 }
-type SigningKey = ReturnType<typeof signingKey>;
+export type SigningKey = ReturnType<typeof signingKey>;
 
 /** Somebody who has a key and no say here. */
 const stranger = signingKey(new Uint8Array(32).fill(HASHES_OF_STRANGER));
@@ -110,7 +110,7 @@ const strangersP256 = createPrivateKey({
 });
 
 const nameOf = (vkey: string): string => parseVkey(sha256, vkey).name;
-const ownKey = (name: string): SigningKey => {
+export const ownKey = (name: string): SigningKey => {
   const keys = readGoldenKeys();
   return signingKey(fromBase64Url(name.includes('/opening/') ? keys.openings : keys.ledger));
 };
@@ -271,17 +271,22 @@ function signLog(log: GoldenLog, size: number, key: SigningKey): GoldenLog {
   return { ...log, checkpoint: noteOf(nameOf(log.vkey), key, size, root) };
 }
 
-/** A ledger of the stranger's, of the true one's name, that holds this log's head and nothing else. */
-function anchorByStranger(log: GoldenLog, origin: string): GoldenLog {
+/** A ledger of the true one's name that holds this log's head and nothing else; signed by whoever's key is given. */
+export function anchorBy(key: SigningKey, log: GoldenLog, kind: 'opened' | 'closed' = 'opened'): GoldenLog {
+  const origin = nameOf(log.vkey);
   const ledger = `${origin.slice(0, origin.indexOf('/opening/'))}/ledger`;
   const parsed = JSON.parse(log.anchor?.head ?? '{}') as Entry;
-  const body = headBody({ kind: 'opened', note: log.checkpoint, previousSize: 0, consistency: [] });
+  const previousSize = kind === 'opened' ? 0 : 1;
+  const own = leavesOf(log);
+  const consistency =
+    kind === 'opened' ? [] : consistencyProof(sha256, readFromLeaves(sha256, own), previousSize, own.length);
+  const body = headBody({ kind, note: log.checkpoint, previousSize, consistency });
   const head = fromUtf8(encodeEntry({ ...parsed, seq: 0, body }));
   const leaves = [leafHash(sha256, utf8(head))];
-  const checkpoint = noteOf(ledger, stranger, 1, rootOf(sha256, leaves));
+  const checkpoint = noteOf(ledger, key, 1, rootOf(sha256, leaves));
   const hashes = inclusionProof(sha256, readFromLeaves(sha256, leaves), 0, 1);
   const proof = formatProof({ index: 0, hashes, checkpoint });
-  return { ...log, anchor: { vkey: vkeyOf(ledger, stranger.publicKey), checkpoint, head, proof } };
+  return { ...log, anchor: { vkey: vkeyOf(ledger, key.publicKey), checkpoint, head, proof } };
 }
 
 /** The golden log after a change. */
@@ -304,7 +309,7 @@ export function changed(change: Change): GoldenLog {
   if (change.vkey === 'stranger') log = { ...log, vkey: vkeyOf(name, stranger.publicKey) };
   if (change.vkey === 'unnamed') log = { ...log, vkey: vkeyOf('kaibiao.test/something', key.publicKey) };
   if (change.vkey === 'weak') log = { ...log, vkey: weakVkey(name) };
-  if (change.anchoredBy === 'stranger') log = anchorByStranger({ ...log, anchor: base.anchor }, name);
+  if (change.anchoredBy === 'stranger') log = anchorBy(stranger, { ...log, anchor: base.anchor });
   for (const { log: members } of change.steps ?? [])
     for (const [pointer, value] of Object.entries(members ?? {}))
       put(log, pointer, (before) => readValue(value, before, log as unknown as Open, []));

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { packageRoot } from '../../server/root.ts';
 
-const BIN = join(packageRoot, 'server/cli/bin.mjs');
+export const BIN = join(packageRoot, 'server/cli/bin.mjs');
 
 export type ServerProcess = {
   readonly url: string;

@@ -2,14 +2,12 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
-import { parseEntry } from '../../core/log/entry.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
 import { openKeys } from '../../recorder/keys.ts';
 import { openDatabase } from '../../store/connect.ts';
-import type { Sql } from '../../store/driver.ts';
-import { readEntries } from '../../store/read-log.ts';
+import { vkeyOf } from '../bundle/own-bundle.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import { exportLog } from '../export-log.ts';
 import type { Io } from '../io.ts';
@@ -50,11 +48,4 @@ export async function exportFolder(argv: readonly string[], io: Io): Promise<num
   } finally {
     await database.close();
   }
-}
-
-/** The key an opening's log began with, as its genesis names it. */
-async function vkeyOf(sql: Sql, origin: string): Promise<string> {
-  const [genesis] = await readEntries(sql, origin, 0, 1);
-  if (genesis === undefined) throw new UsageError(`There is no log ${origin}.`);
-  return String(parseEntry(genesis.bytes).body['vkey']);
 }

@@ -1,12 +1,13 @@
 /** `kaibiao verify`: says whether a log holds, and why not; exit code 0 or 1. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { folderSource, type LogSource, urlSource } from '../log-source.ts';
+import { folderSource, type LogSource, SourceError, urlSource } from '../log-source.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
 import { verifyReceipt } from '../verify-receipt.ts';
-import type { Refused } from '../verify-words.ts';
+import { type Refused, refuse } from '../verify-words.ts';
 import { needPositionals } from './options.ts';
 
 const options = {
@@ -15,29 +16,65 @@ const options = {
   public: { type: 'boolean', default: false },
   receipt: { type: 'string' },
   envelope: { type: 'string' },
+  complete: { type: 'boolean', default: false },
 } as const;
 
 const isAddress = (place: string): boolean => /^https?:\/\//.test(place);
-const sourceOf = (place: string): LogSource => (isAddress(place) ? urlSource(place) : folderSource(place));
+
+/** Where a log is read from: an address, a ZIP file, or a folder. Throws: SourceError. */
+async function sourceOf(place: string): Promise<LogSource> {
+  if (isAddress(place)) return urlSource(place);
+  const isFile = await stat(place).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  return isFile ? openZip(place) : folderSource(place);
+}
 
 /** Verifies a folder or an address; of an address only what everyone may see. */
 export async function verify(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
   if (values.receipt !== undefined) return verifyReceiptFile(values.receipt, positionals, values, io);
   if (values.envelope !== undefined) throw new UsageError('--envelope goes with --receipt.');
-  needPositionals(positionals, ['folder | address']);
+  needPositionals(positionals, ['folder | file.zip | address']);
   const [place = ''] = positionals;
-  const judged = await verifySource(sourceOf(place), {
-    requireAllDisclosures: !isAddress(place) && !values.public,
-    ...(values.trust !== undefined && { trust: values.trust }),
-    ...(values.ledger !== undefined && { ledger: sourceOf(values.ledger) }),
-  });
+  const judged = await judgePlace(place, values);
   if (!judged.ok) return sayRefused(judged, io);
   // Whoever gave a ledger expects to have been told of it.
   if (values.ledger !== undefined && judged.kind !== 'opening')
     throw new UsageError(`--ledger is for the log of an opening; ${judged.origin} is none.`);
   for (const line of verdictOf(judged)) io.out(line);
   return EXIT.done;
+}
+
+type Asked = {
+  readonly trust?: string | undefined;
+  readonly ledger?: string | undefined;
+  readonly public: boolean;
+  readonly complete: boolean;
+};
+
+async function judgePlace(place: string, asked: Asked): Promise<Verified | Refused> {
+  const held: LogSource[] = [];
+  const openSource = async (at: string): Promise<LogSource> => {
+    const source = await sourceOf(at);
+    held.push(source);
+    return source;
+  };
+  try {
+    return await verifySource(await openSource(place), {
+      requireAllDisclosures: !isAddress(place) && !asked.public,
+      requireComplete: asked.complete,
+      ...(asked.trust !== undefined && { trust: asked.trust }),
+      ...(asked.ledger !== undefined && { ledger: await openSource(asked.ledger) }),
+    });
+  } catch (error) {
+    // a ZIP file that is none is found before there is anything to verify
+    if (error instanceof SourceError) return refuse(error.code, { detail: error.message });
+    throw error;
+  } finally {
+    for (const source of held) await source.close?.();
+  }
 }
 
 /** Verifies a receipt file, and the envelope at hand against it; asks nobody. */
@@ -71,12 +108,13 @@ function sayRefused(judged: Refused, io: Io): number {
 
 /** What is said of a log that holds, line by line. */
 export function verdictOf(judged: Verified): string[] {
-  const { standing, origin, entries, root, actsChecked, withheld, erased, batches, anchoring } = judged;
+  const { standing, origin, entries, root, actsChecked, withheld, erased, batches, files, anchoring } = judged;
   return [
     `${standing}: ${origin}`,
     `  ${entries} entries, root ${root}`,
     `  ${actsChecked} acts checked by their signers’ keys, ${withheld} fields withheld`,
     ...(erased === 0 ? [] : [`  ${erased} fields erased for good, each by an entry that says so and why`]),
+    ...(files === null ? [] : [`  ${files} files, each as the signed manifest lists it`]),
     ...(batches === undefined ? [] : [`  ${batches.revealed} of ${batches.taken} register batches revealed`]),
     `  ${anchoring}`,
   ];

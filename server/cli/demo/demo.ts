@@ -13,6 +13,7 @@ import { packageRoot } from '../../root.ts';
 import { openDatabase } from '../../store/connect.ts';
 import type { Sql } from '../../store/driver.ts';
 import { systemWorld } from '../../world.ts';
+import { bundleOpening } from '../bundle/own-bundle.ts';
 import { exportLog } from '../export-log.ts';
 import { folderSource } from '../log-source.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
@@ -121,6 +122,7 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   const opening = openingOrigin(platform, openingId);
   const openingFolder = join(folder, 'logs', 'opening', openingId);
   const ledgerFolder = join(folder, 'logs', 'ledger');
+  const evidence = join(folder, 'evidence.zip');
   const database = await openDatabase(config);
   try {
     const { sql } = database;
@@ -129,12 +131,14 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
     const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
     await exportLog(sql, { origin: opening, vkey: vkey.trim(), folder: openingFolder, ledger });
     await exportLog(sql, { ...ledger, folder: ledgerFolder, ledger: null });
+    await bundleOpening(config, sql, { openingId, place: evidence, mayBeOpen: false });
   } finally {
     await database.close();
   }
   const verified = await judge(openingFolder, ledger.vkey);
   const anchored = await judge(ledgerFolder, ledger.vkey);
   process.stdout.write(`verified opening=${openingId} entries=${verified.entries} root=${verified.root}\n`);
+  process.stdout.write(`evidence bundle=${evidence}\n`);
   process.stdout.write(`verified ledger=${anchored.origin} entries=${anchored.entries} root=${anchored.root}\n`);
   const { revealed, taken } = anchored.batches ?? { revealed: 0, taken: 0 };
   process.stdout.write(`${revealed} of ${taken} register batches revealed\n`);

@@ -35,6 +35,7 @@ export const LOG_FORMAT_CODES = [
   'batch_malformed',
   'reveal_malformed',
   'head_malformed',
+  'manifest_malformed',
 ] as const;
 
 export type LogFormatCode = (typeof LOG_FORMAT_CODES)[number];

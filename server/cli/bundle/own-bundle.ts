@@ -1,0 +1,61 @@
+/** The bundle of one of this server's own openings, signed with its key: a folder, or one ZIP file when the place ends in .zip. */
+import { sign } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import type { Config } from '../../config.ts';
+import { parseEntry } from '../../core/log/entry.ts';
+import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
+import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
+import { sha256 } from '../../hash.ts';
+import { openKeys } from '../../recorder/keys.ts';
+import type { Sql } from '../../store/driver.ts';
+import { readEntries } from '../../store/read-log.ts';
+import { ExportError, type Exported } from '../export-log.ts';
+import { writeZip } from './stored-zip.ts';
+import { writeBundle } from './write-bundle.ts';
+
+export type OwnBundle = {
+  readonly openingId: string;
+  /** A path. */
+  readonly place: string;
+  readonly mayBeOpen: boolean;
+};
+
+/** Throws: ExportError; KeyError, as keys are read and never made: a bundle must not be what gives a platform its keys. */
+export async function bundleOpening(
+  { dataFolder, platform }: Pick<Config, 'dataFolder' | 'platform'>,
+  sql: Sql,
+  { openingId, place, mayBeOpen }: OwnBundle,
+): Promise<Exported> {
+  const { ledger: key } = await openKeys(dataFolder, false);
+  const origin = openingOrigin(platform, openingId);
+  const ledger = ledgerOrigin(platform);
+  const request = {
+    origin,
+    vkey: await vkeyOf(sql, origin),
+    ledger: { origin: ledger, vkey: formatVkey(verifierKey(sha256, ledger, KEY_TYPES.ed25519, key.publicBytes)) },
+    signer: {
+      platform,
+      publicKey: key.publicBytes,
+      sign: (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, key.privateKey)),
+    },
+    mayBeOpen,
+  };
+  if (!place.toLowerCase().endsWith('.zip')) return writeBundle(sql, { ...request, folder: place });
+  const folder = `${place}.part-${process.pid}`;
+  try {
+    const exported = await writeBundle(sql, { ...request, folder });
+    await writeZip(folder, `${folder}.zip`);
+    await rename(`${folder}.zip`, place);
+    return exported;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    await rm(`${folder}.zip`, { force: true });
+  }
+}
+
+/** The key an opening's log began with, as its genesis names it. Throws: ExportError log_not_found. */
+export async function vkeyOf(sql: Sql, origin: string): Promise<string> {
+  const [genesis] = await readEntries(sql, origin, 0, 1);
+  if (genesis === undefined) throw new ExportError('log_not_found', `There is no log ${origin}.`);
+  return String(parseEntry(genesis.bytes).body['vkey']);
+}

@@ -1,0 +1,179 @@
+/** How far a log is tied to a ledger: by the anchor that came with it, or by every head the whole ledger has of it. */
+import { verify as verifySignature } from 'node:crypto';
+import { toBase64 } from '../core/log/base64.ts';
+import { sameBytes } from '../core/log/bytes.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
+import { type Entry, parseEntry } from '../core/log/entry.ts';
+import { demand, LogFormatError } from '../core/log/error.ts';
+import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
+import { leafHash } from '../core/log/merkle.ts';
+import {
+  ed25519Verifier,
+  KEY_TYPES,
+  parseNote,
+  parseVkey,
+  type VerifierKey,
+  type VerifyEd25519,
+} from '../core/log/note.ts';
+import { ledgerOrigin } from '../core/log/origin.ts';
+import { verifyProof } from '../core/log/proof.ts';
+import { LOG_REASONS } from '../core/log/verify.ts';
+import { sha256 } from '../hash.ts';
+import type { Anchor, LogSource } from './log-source.ts';
+import type { Roots } from './verify-opening.ts';
+import { type Refused, refuse } from './verify-words.ts';
+
+export const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
+  verifySignature(
+    null,
+    message,
+    { key: Buffer.concat([ED25519_SPKI, publicKey]), format: 'der', type: 'spki' },
+    signature,
+  );
+/** SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
+const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
+
+/** A log's own key. Returns: a refusal in the words of its fault. */
+export function keyOf(vkey: string): VerifierKey | Refused {
+  try {
+    const key = parseVkey(sha256, vkey);
+    // only a log's own key is asked for, never a cosigner's
+    demand(key.type === KEY_TYPES.ed25519, 'vkey_malformed', 'not a key of type 0x01');
+    return key;
+  } catch (fault) {
+    if (!(fault instanceof LogFormatError)) throw fault;
+    const reason = fault.code === 'vkey_weak' ? 'vkey_weak' : 'vkey_malformed';
+    return { ok: false, reason, words: LOG_REASONS[reason], detail: fault.message };
+  }
+}
+
+const OWN_KEY_ONLY = 'consistent with its own key only';
+
+/** The ledger is what others are anchored in; it is trusted itself, or it is not. One key signs the access log, too, under its name. */
+export function platformAnchoring(key: VerifierKey, vkey: string, trust: string | undefined): string | Refused {
+  if (trust === undefined) return OWN_KEY_ONLY;
+  if (vkey === trust) return 'its key is the trusted one';
+  const trusted = keyOf(trust);
+  const isLedgers =
+    !('ok' in trusted) &&
+    trusted.name === ledgerOrigin(platformOf(key.name)) &&
+    sameBytes(trusted.publicKey, key.publicKey);
+  return isLedgers ? 'its key is that of the trusted ledger' : refuse('anchor_other_ledger');
+}
+
+/** What of a log is known once it has been verified itself. */
+export type Judged = {
+  readonly key: VerifierKey;
+  readonly checkpoint: Checkpoint;
+  readonly isComplete: boolean;
+  readonly roots: Roots;
+};
+
+/** A ledger that was verified from its first entry to its last, and every head it has of one log. */
+export type WholeLedger = {
+  readonly entries: number;
+  readonly heads: readonly (Checkpoint & { readonly kind: LedgerHead['kind']; readonly publicKey: string })[];
+};
+
+/** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
+export async function anchoringOf(
+  source: LogSource,
+  log: Judged,
+  ledger: WholeLedger | Refused | null,
+  trust: string | undefined,
+): Promise<string | Refused> {
+  const anchor = await source.anchor();
+  if (anchor !== null) {
+    const refused = await checkAnchor(anchor, log, trust);
+    if (refused !== undefined) return refused;
+  }
+  if (ledger !== null) return 'ok' in ledger ? ledger : wholeAnchoring(ledger, log, trust);
+  if (anchor === null) return trust === undefined ? OWN_KEY_ONLY : refuse('anchor_missing');
+  if (trust === undefined) return `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}`;
+  return 'anchored in the trusted ledger; a second log of this opening can be excluded only with the whole ledger';
+}
+
+/** The anchor that came with a log: the ledger's key, an entry proven to stand on it, and in it this log's head, signed by this log's key. */
+async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefined): Promise<Refused | undefined> {
+  if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
+  const ledgerKey = keyOf(anchor.vkey);
+  if ('ok' in ledgerKey) return ledgerKey;
+  const { name } = log.key;
+  if (ledgerKey.name !== ledgerOrigin(platformOf(name))) return refuse('anchor_other_ledger');
+  const proven = await verifyProof({
+    sha256,
+    proof: anchor.proof,
+    leaf: leafHash(sha256, anchor.head),
+    logKey: ed25519Verifier(ledgerKey, verifyEd25519),
+  });
+  if (!proven.ok) return refuse('anchor_proof_bad', { detail: proven.reason });
+  if (!anchor.proof.endsWith(`\n\n${anchor.checkpoint}`)) return refuse('anchor_checkpoint_differs');
+  const head = headOf(anchor.head, ledgerKey.name, proven.index);
+  if (head === undefined) return refuse('anchor_other_head', { detail: 'the entry is no head' });
+  if (!isSameHead(head.checkpoint, log.checkpoint)) return refuse('anchor_other_head');
+  if (log.isComplete !== (head.kind === 'closed'))
+    return refuse('anchor_other_head', { detail: `the ledger holds it as ${head.kind}` });
+  return (await isSigned(head, log.key)) ? undefined : refuse('ledger_head_unsigned');
+}
+
+/** The head of a ledger's entry; undefined when the entry is another, or of another log or place. */
+function headOf(bytes: Uint8Array, ledger: string, index: number): LedgerHead | undefined {
+  try {
+    const entry: Entry = parseEntry(bytes);
+    return entry.type === 'Head' && entry.log === ledger && entry.seq === index ? readHead(entry.body) : undefined;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return undefined;
+    throw fault;
+  }
+}
+
+async function isSigned({ note }: LedgerHead, key: VerifierKey): Promise<boolean> {
+  try {
+    await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
+    return true;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}
+
+/**
+ * The head of the ledger that a log came with; null when there is none that can be read. Whether it is signed is asked elsewhere.
+ *
+ * Why: a platform that keeps two ledgers, one for this opening and one for everybody else, shows it here.
+ */
+export function anchoredAt(anchor: Anchor | null): Checkpoint | null {
+  if (anchor === null) return null;
+  try {
+    return parseCheckpoint(parseNote(anchor.checkpoint).text);
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return null;
+    throw fault;
+  }
+}
+
+/** The platform in the name of an opening's log or of the access log. */
+export const platformOf = (origin: string): string => origin.replace(/\/(?:opening\/[^/]*|access)$/u, '');
+
+/** Every head the ledger has of this log, held against the log. */
+function wholeAnchoring(
+  { entries, heads }: WholeLedger,
+  { key, checkpoint, isComplete, roots }: Judged,
+  trust: string | undefined,
+): string | Refused {
+  const last = heads.at(-1);
+  if (last === undefined) return refuse('anchor_missing');
+  for (const { size, root, publicKey } of heads) {
+    if (publicKey !== toBase64(key.publicKey)) return refuse('vkey_differs');
+    const own = roots.at(size);
+    if (own === null) return refuse('log_behind_ledger', { detail: `${size} entries` });
+    if (!sameBytes(own, root)) return refuse('anchor_other_head', { detail: `at ${size} entries` });
+  }
+  const isLast = last.size === checkpoint.size;
+  if (last.kind === 'closed' && !(isComplete && isLast))
+    return refuse('anchor_other_head', { detail: `closed at ${last.size} entries` });
+  if (isComplete && last.kind !== 'closed') return refuse('anchor_behind');
+  const whose = trust === undefined ? 'a ledger that nobody said to trust' : 'the trusted ledger';
+  const part = isLast ? 'anchored' : `its first ${last.size} entries anchored`;
+  return `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening`;
+}
