@@ -151,6 +151,9 @@ t.test('its evidence bundle, made by the command beside the server, is judged fr
     [],
     'nothing half made is left',
   );
-  t.match(kaibiao('bundle', 'no-such-opening', zip), { status: 1, stderr: /There is no log/ });
+  t.match(kaibiao('bundle', 'no-such-opening', zip), {
+    status: 1,
+    stderr: /^log_not_found\n {2}There is no such log\.\n/,
+  });
   t.equal(await server.stop(), 0);
 });

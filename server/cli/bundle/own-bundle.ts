@@ -9,7 +9,7 @@ import { sha256 } from '../../hash.ts';
 import { openKeys } from '../../recorder/keys.ts';
 import type { Sql } from '../../store/driver.ts';
 import { readEntries } from '../../store/read-log.ts';
-import { ExportError, type Exported } from '../export-log.ts';
+import { committedHead, ExportError, type Exported } from '../export-log.ts';
 import { writeZip } from './stored-zip.ts';
 import { writeBundle } from './write-bundle.ts';
 
@@ -55,7 +55,7 @@ export async function bundleOpening(
 
 /** The key an opening's log began with, as its genesis names it. Throws: ExportError log_not_found. */
 export async function vkeyOf(sql: Sql, origin: string): Promise<string> {
+  if ((await committedHead(sql, origin)) === null) throw new ExportError('log_not_found', origin);
   const [genesis] = await readEntries(sql, origin, 0, 1);
-  if (genesis === undefined) throw new ExportError('log_not_found', `There is no log ${origin}.`);
-  return String(parseEntry(genesis.bytes).body['vkey']);
+  return String(parseEntry(genesis?.bytes ?? new Uint8Array()).body['vkey']);
 }
