@@ -123,6 +123,21 @@ export const SETTINGS = {
     most: MINUTE_MS,
     why: 'How often the ledger takes the changed heads of opening logs; a deadline must be anchored within 2 s.',
   }),
+  timestampAuthorities: text({
+    variable: 'KAIBIAO_TIMESTAMP_AUTHORITIES',
+    shape: 'a JSON file',
+    fallback: null,
+    why: 'A list of {url, anchors, chain?, policies?, accuracyMs?}: the authorities (RFC 3161) that stamp the ledger, the one asked first in front; anchors and chain are PEM files. Not set: nothing is time-stamped, and the public answer says so.',
+    read: readPath,
+  }),
+  timestampPeriodMs: count({
+    variable: 'KAIBIAO_TIMESTAMP_PERIOD_MS',
+    unit: 'ms',
+    fallback: 10 * MINUTE_MS,
+    least: SECOND_MS,
+    most: 24 * HOUR_MS,
+    why: 'How long the ledger grows between two time-stamps; the last head of an opening is stamped at once.',
+  }),
   heartbeatPeriodMs: count({
     variable: 'KAIBIAO_HEARTBEAT_PERIOD_MS',
     unit: 'ms',

@@ -1,11 +1,14 @@
 /** What only the leading process runs: signer, ledger, recorder, self-audit, and what others ask of it; begun with a term and ended with it. */
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import { ledgerOrigin } from './core/log/origin.ts';
 import type { Dependencies } from './http/dependencies.ts';
 import { type Enrolled, enrolFirst } from './identity/enrolment.ts';
 import type { Trust } from './identity/trust.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import type { Also } from './ledger/log-writer.ts';
+import type { Authority } from './ledger/timestamps/authorities.ts';
+import { createStamper, LOOK_PERIOD_MS } from './ledger/timestamps/stamper.ts';
 import { type Author, recordOperatorAct, recordTrustChange } from './ledger/trust.ts';
 import { createOpened, type Opened } from './opened.ts';
 import type { CreationRequest } from './recorder/creation.ts';
@@ -17,6 +20,7 @@ import { keepQueueBoard } from './recorder/queue-board.ts';
 import { readOnlyRecorder } from './recorder/read-only-recorder.ts';
 import { ReadOnlyError, type Recorder, startRecorder } from './recorder/recorder.ts';
 import { recoveryFrom } from './recorder/recovery.ts';
+import { keepRhythm } from './recorder/rhythm.ts';
 import { startSelfAudit } from './recorder/self-audit.ts';
 import { settleAll } from './recorder/settle-log.ts';
 import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
@@ -50,6 +54,8 @@ export type LeaderParts = {
   readonly database: Database;
   readonly vault: Vault;
   readonly trust: Trust;
+  /** None: nothing is time-stamped. */
+  readonly authorities: readonly Authority[];
   /** Tells the other processes; what cannot be told is only noted. */
   say(news: News): Promise<void>;
   /** Told when a transaction found that a later term has begun. */
@@ -179,6 +185,7 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     await openLedger({ database, signer, world, platform, batchPeriodMs, headPeriodMs, onFault }),
     (l) => l.close(),
   );
+  stamp(parts, signer, keep);
   await enrol(
     ledger,
     await enrolFirst({ db, world, trust }, { anchors: config.firstAnchors, operator: config.firstOperator }),
@@ -261,6 +268,27 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
       recordTrustChange: (author, change, also) => recordTrustChange(writer, author, change, also),
     },
   };
+}
+
+/** Has the ledger time-stamped, where somebody is asked for it; without, everything but the stamps is as it is. */
+function stamp({ config, world, logger, database, authorities }: LeaderParts, signer: Signer, keep: Opened['keep']) {
+  if (authorities.length === 0) {
+    logger.warn('no time-stamping authority is configured: that the log stood so at its time rests on our own clock');
+    return;
+  }
+  const origin = ledgerOrigin(config.platform);
+  const onFault = (error: unknown): void =>
+    logger.error({ err: error }, 'the ledger could not be time-stamped; it is tried again');
+  const stamper = createStamper({
+    sql: database.sql,
+    world,
+    fetch,
+    authorities,
+    periodMs: config.timestampPeriodMs,
+    newestNote: () => signer.released(origin),
+    onFault,
+  });
+  keep('stamper', keepRhythm(world, LOOK_PERIOD_MS, stamper.look, onFault), (rhythm) => rhythm.stop());
 }
 
 /**

@@ -23,6 +23,7 @@ import { createJwsVerifier } from './identity/signature.ts';
 import { createStandings } from './identity/standing.ts';
 import { createTrust } from './identity/trust.ts';
 import { type Leader, lead, type Vault } from './leader.ts';
+import { readAuthorities } from './ledger/timestamps/authorities.ts';
 import { createHall, type Hall } from './live/hall.ts';
 import { viewLogs } from './live/log-view.ts';
 import type { Viewer } from './live/room.ts';
@@ -84,6 +85,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
   const { sql, db } = database;
   const keyring = await openKeyring(dataFolder, platform);
   const vault = await openVault(config, world, logger, keep);
+  const authorities = config.timestampAuthorities === null ? [] : await readAuthorities(config.timestampAuthorities);
   const load = keep('load watch', watchLoad(world), (l) => l.stop());
   const trust = createTrust({ db, world });
   const say = (news: News): Promise<void> =>
@@ -99,7 +101,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     lastTerm: () => lastTerm(dataFolder),
     async lead(term) {
       const onTermOver = (over: number): void => election.over(over);
-      const begun = await lead({ config, world, logger, database, vault, trust, say, onTermOver }, term);
+      const begun = await lead({ config, world, logger, database, vault, trust, authorities, say, onTermOver }, term);
       leader = begun;
       onChange();
       logger.info({ term }, 'this process leads');
@@ -193,6 +195,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     vaultKey: vault.key,
     ledger,
     term: () => leader?.term ?? null,
+    authorities: authorities.length,
     lagMs: load.lagMs,
     clockOffsetMs: housekeeping.clockOffsetMs,
     pagesFolder: findPages(),

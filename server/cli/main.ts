@@ -219,6 +219,10 @@ const HIDDEN: Readonly<Record<string, () => Promise<Run>>> = {
     const { runBidder } = await import('./demo/bidder.ts');
     return ([task = '']) => runBidder(task);
   },
+  'demo-tsa': async () => {
+    const { runDemoTsa } = await import('./demo/tsa.ts');
+    return ([folder = '']) => runDemoTsa(folder);
+  },
 };
 
 /**

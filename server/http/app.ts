@@ -33,6 +33,7 @@ import { addProblems } from './problems.ts';
 import { addRecord } from './record.ts';
 import { addSessions } from './sessions.ts';
 import { addThreads } from './threads.ts';
+import { addTimestamps } from './timestamps.ts';
 import { addTrust } from './trust.ts';
 
 /** How long one request may take altogether: the largest envelope over a slow line. */
@@ -163,6 +164,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addTrust(typed, dependencies);
     addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);
+    addTimestamps(typed, dependencies);
     addHealth(typed, dependencies);
     addPlatform(typed, dependencies);
     addProblems(typed);

@@ -57,6 +57,8 @@ export type Dependencies = {
   };
   /** Whether this process leads, and in which term; null while it follows. */
   readonly term: () => number | null;
+  /** How many time-stamping authorities the platform asks. */
+  readonly authorities: number;
   /** How far the event loop lags behind, ms. */
   readonly lagMs: () => number;
   /** How far this process's clock is ahead of the recorder's, ms. */

@@ -182,6 +182,7 @@ export async function setBench(
       recordTrustChange: (author, change) => recordTrustChange(ledger.writer, author, change),
     },
     term: () => 1,
+    authorities: 0,
     lagMs: () => 0,
     clockOffsetMs: () => 0,
     pagesFolder: null,

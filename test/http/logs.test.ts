@@ -4,6 +4,7 @@ import { parseEntry } from '../../server/core/log/entry.ts';
 import { leafHash, rootOf } from '../../server/core/log/merkle.ts';
 import { parseBundle, parseHashTile } from '../../server/core/log/tile.ts';
 import { sha256 } from '../../server/hash.ts';
+import { addTimestamp } from '../../server/store/timestamps.ts';
 import t from '../support/tap.ts';
 import { OPENING_ID, problemIn, setBench } from './bench.ts';
 import { readCheckpointText, tilePathsOf } from './log-reading.ts';
@@ -96,6 +97,41 @@ t.test('the public’s tiles say nothing that is withheld, of the access log not
     for (const canary of [auditor.account, host.account, OPENING_ID.length > 0 ? '127.0.0.1' : '', 'HOST'])
       t.notOk(body.includes(canary), canary);
   t.notOk(tiles[0]?.body.includes(OPENING_ID), 'not even which opening');
+});
+
+t.test('the newest stamped head of an opening, and the stamp itself', async (t) => {
+  const address = `/openings/${OPENING_ID}/timestamp`;
+  t.strictSame((await get(address)).json(), { authorities: 0, stamped: null }, 'nobody is asked, and it says so');
+  t.equal(problemIn(await get(`${address}/evidence`)), '404 no_timestamp');
+  t.equal(problemIn(await get('/openings/nowhere-1/timestamp')), '404 no_such_opening');
+  const { sql } = bench.dependencies;
+  await bench.ledger.takeHeads();
+  const [head] = await sql<{ size: number; ledgerSeq: number }[]>`
+    SELECT size, ledger_seq AS "ledgerSeq" FROM ledger_heads ORDER BY ledger_seq DESC LIMIT 1`;
+  if (head === undefined) throw new Error('the ledger has no head');
+  const said = {
+    ledgerSize: head.ledgerSeq + 1,
+    authority: 'https://tsa.example/',
+    stampedAt: 1_700_000_000_000,
+    accuracyMs: null,
+    policy: '1.2.3',
+    serial: '4d',
+    revocation: 'undetermined',
+  } as const;
+  const element = (...content: number[]) => Uint8Array.of(4, content.length, ...content);
+  const path = Uint8Array.of(...element(1), ...element(2, 3));
+  const evidence = { note: 'a note', response: element(9), path, crls: new Uint8Array() };
+  await addTimestamp(sql, { ...said, ...evidence, receivedAt: 1_700_000_000_001 });
+  const stamped = { ...said, size: head.size, ledgerSeq: head.ledgerSeq };
+  t.strictSame((await get(address)).json(), { authorities: 0, stamped });
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+  t.strictSame((await get(`${address}/evidence`)).json(), {
+    ...stamped,
+    note: 'a note',
+    response: base64(evidence.response),
+    certificates: [base64(element(1)), base64(element(2, 3))],
+    crls: [],
+  });
 });
 
 t.test('entries over the API are the same leaves, page by page, each page proven', async (t) => {

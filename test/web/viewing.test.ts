@@ -1,6 +1,7 @@
 /** A page's viewing before and after there is anything to see: whoever comes early is told so and shown the opening by itself. */
 import { sha256 } from '../../server/hash.ts';
 import { type LinkState, LONGEST_WAIT_MS, type SocketEvents } from '../../web/connection/connection.ts';
+import { STAMP_PERIOD_MS, type StampAnswer } from '../../web/opening/stamp.ts';
 import { viewOpening } from '../../web/opening/viewing.ts';
 import { pinBoard } from '../../web/replica/pin.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
@@ -21,7 +22,7 @@ async function settle(): Promise<void> {
 /** A viewing whose server refuses every socket until the opening is there. */
 function come() {
   const world = steppedWorld();
-  const server = { isThere: false as boolean | null, asked: 0 };
+  const server = { isThere: false as boolean | null, asked: 0, stamp: null as StampAnswer | null, stampsAsked: 0 };
   const sockets: { readonly after: number; readonly events: SocketEvents; closed: boolean }[] = [];
   const viewing = viewOpening({
     openingId: OPENING_ID,
@@ -42,6 +43,10 @@ function come() {
     isThere: async () => {
       server.asked++;
       return server.isThere;
+    },
+    readStamp: async () => {
+      server.stampsAsked++;
+      return server.stamp;
     },
   });
   const last = () => {
@@ -131,4 +136,22 @@ t.test('a closed viewing asks no more', async (t) => {
   viewing.close();
   await pass(10 * LONGEST_WAIT_MS);
   t.equal(sockets.length, 1);
+});
+
+t.test('time-stamps are asked for at once and then in their rhythm, until the viewing is closed', async (t) => {
+  const { viewing, server, pass } = come();
+  await pass(0);
+  t.equal(server.stampsAsked, 1);
+  t.equal(viewing.stamp.value, null, 'nobody answered');
+  server.stamp = { authorities: 1, stamped: { size: 3, stampedAt: 1, authority: 'https://tsa.example/' } };
+  await pass(STAMP_PERIOD_MS - 1);
+  t.equal(server.stampsAsked, 1);
+  await pass(1);
+  t.strictSame(viewing.stamp.value, server.stamp);
+  server.stamp = null;
+  await pass(STAMP_PERIOD_MS);
+  t.match(viewing.stamp.value, { authorities: 1 }, 'what was said stays when nobody answers');
+  viewing.close();
+  await pass(STAMP_PERIOD_MS * 2);
+  t.equal(server.stampsAsked, 3);
 });

@@ -4,6 +4,7 @@ import { browserWorld } from '../connection/page-world.ts';
 import { liveSocket } from '../connection/web-socket.ts';
 import { type PinStorage, pinBoard } from '../replica/pin.ts';
 import { browserEd25519 } from '../replica/verify-ed25519.ts';
+import type { StampAnswer } from './stamp.ts';
 import { type Viewing, viewOpening } from './viewing.ts';
 
 /** Starts viewing an opening as the public, from the server that gave this page. */
@@ -17,6 +18,7 @@ export function viewHere(openingId: string): Viewing {
     pins: pinBoard(storage(), openingId),
     openSocket: liveSocket(location, openingId, () => null),
     isThere: () => isThere(openingId),
+    readStamp: () => readStamp(openingId),
   });
   window.addEventListener('online', viewing.hurry);
   return viewing;
@@ -39,6 +41,16 @@ async function isThere(openingId: string): Promise<boolean | null> {
     return answer.ok ? true : null;
   } catch (fault) {
     // fetch says by a TypeError that nobody answered
+    if (fault instanceof TypeError) return null;
+    throw fault;
+  }
+}
+
+async function readStamp(openingId: string): Promise<StampAnswer | null> {
+  try {
+    const answer = await fetch(`/openings/${openingId}/timestamp`, { headers: { accept: 'application/json' } });
+    return answer.ok ? await answer.json() : null;
+  } catch (fault) {
     if (fault instanceof TypeError) return null;
     throw fault;
   }

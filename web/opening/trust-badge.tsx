@@ -5,9 +5,11 @@ import { language } from '../parts/language.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import type { ReplicaRefusal } from '../replica/refusals.ts';
 import type { ReplicaView, Standing } from '../replica/replica.ts';
+import type { StampAnswer } from './stamp.ts';
+import { StampLine } from './stamp-line.tsx';
 import { say } from './words.ts';
 
-export function TrustBadge({ view }: { view: ReplicaView }): JSX.Element {
+export function TrustBadge({ view, stamp }: { view: ReplicaView; stamp: StampAnswer | null }): JSX.Element {
   const { standing } = view;
   if (standing.kind === 'refused')
     return (
@@ -27,7 +29,7 @@ export function TrustBadge({ view }: { view: ReplicaView }): JSX.Element {
       <summary class="trust-head">
         <Icon name={isBehind ? 'clock' : 'shield'} /> <span>{headline(standing)}</span>
       </summary>
-      <TrustDetails view={view} standing={standing} />
+      <TrustDetails view={view} standing={standing} stamp={stamp} />
     </details>
   );
 }
@@ -41,7 +43,9 @@ function headline(standing: Verified): string {
     : say('verified', { n: standing.size - 1, root: shortDigest(standing.root) });
 }
 
-function TrustDetails({ view, standing }: { view: ReplicaView; standing: Verified }): JSX.Element {
+type DetailsProps = { view: ReplicaView; standing: Verified; stamp: StampAnswer | null };
+
+function TrustDetails({ view, standing, stamp }: DetailsProps): JSX.Element {
   const origin = view.entries[0]?.entry.log ?? '';
   return (
     <div class="trust-inside">
@@ -65,6 +69,7 @@ function TrustDetails({ view, standing }: { view: ReplicaView; standing: Verifie
           <dt>{say('vkeyLabel')}</dt>
           <dd class="code">{view.vkey}</dd>
         </div>
+        <StampLine stamp={stamp} />
       </dl>
       <p>{view.isPinned === false ? say('notPinned') : say('pinned')}</p>
     </div>

@@ -9,6 +9,7 @@ import type { PageWorld } from '../connection/page-world.ts';
 import { serverClock } from '../connection/server-clock.ts';
 import type { PinBoard } from '../replica/pin.ts';
 import { followOpening, type ReplicaView } from '../replica/replica.ts';
+import { type StampAnswer, watchStamp } from './stamp.ts';
 
 export type Viewing = {
   readonly openingId: string;
@@ -20,6 +21,8 @@ export type Viewing = {
   /** Seconds to the next reconnect, while waiting for it. */
   readonly retrySeconds: ReadonlySignal<number | null>;
   readonly viewers: ReadonlySignal<number>;
+  /** What the platform says of time-stamps; null before it said anything. */
+  readonly stamp: ReadonlySignal<StampAnswer | null>;
   /** The server knows no such opening, so far; the page keeps asking. */
   readonly isMissing: ReadonlySignal<boolean>;
   /** A fault of this page's own; nothing is updated any more. */
@@ -39,6 +42,8 @@ export type ViewingOptions = {
   readonly openSocket: OpenSocket;
   /** Asked when a connection cannot be had and nothing is held: is there such an opening at all? Null = nobody answers. */
   readonly isThere: () => Promise<boolean | null>;
+  /** Null = nobody answers. */
+  readonly readStamp: () => Promise<StampAnswer | null>;
 };
 
 /** Starts viewing. */
@@ -51,6 +56,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
   const retrySeconds = signal<number | null>(null);
   const viewers = signal(0);
   const isMissing = signal(false);
+  const stamps = watchStamp(world, options.readStamp);
   const fault = signal<unknown>(null);
 
   let connection: Connection | null = null;
@@ -139,6 +145,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     clockErrorMs,
     retrySeconds,
     viewers,
+    stamp: stamps.stamp,
     isMissing,
     fault,
     visited: computed(() => {
@@ -149,6 +156,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     hurry: () => connection?.hurry(),
     close() {
       dropTick?.();
+      stamps.close();
       connection?.close();
     },
   };

@@ -7,11 +7,13 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { type Config, readConfig } from '../../config.ts';
+import { formatInstant } from '../../core/log/instant.ts';
 import { openingOrigin } from '../../core/log/origin.ts';
 import { start } from '../../main.ts';
 import { packageRoot } from '../../root.ts';
 import { openDatabase } from '../../store/connect.ts';
 import type { Sql } from '../../store/driver.ts';
+import { findStampedHead, type StampedHead } from '../../store/timestamps.ts';
 import { systemWorld } from '../../world.ts';
 import { bundleOpening } from '../bundle/own-bundle.ts';
 import { exportLog } from '../export-log.ts';
@@ -20,6 +22,7 @@ import { type Verified, verifySource } from '../verify-log.ts';
 import type { BidderTask } from './bidder.ts';
 import { BIDDERS, type Cast, openCast } from './people.ts';
 import { conduct, letOfficialsIn, publish, type Stage } from './script.ts';
+import { startDemoTsa } from './tsa.ts';
 
 const BIN = join(packageRoot, 'server/cli/bin.mjs');
 /** Openings of the demo are told apart by the second they began in: a browser that saw an earlier one rightly refuses another log under its id. */
@@ -45,29 +48,30 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     const seconds = ((systemWorld.now() - startedAt) / 1000).toFixed(1).padStart(5);
     process.stdout.write(`${seconds} s  ${who.padEnd(14)} ${line}\n`);
   };
+  const opened: { close(): Promise<void> }[] = [];
   try {
     const cast = await openCast(join(home, 'people'), startedAt);
-    const config = demoConfig(home, cast, values.port ?? (values.once ? '0' : '8600'));
+    const tsa = await startDemoTsa(join(home, 'tsa'));
+    opened.push(tsa);
+    const config = demoConfig(home, cast, tsa.authoritiesFile, values.port ?? (values.once ? '0' : '8600'));
     const running = await start(config, systemWorld);
-    try {
-      const openingId = `${OPENING_PREFIX}-${Math.floor(startedAt / 1000)}`;
-      const address = `${running.url}/openings/${openingId}`;
-      process.stdout.write(`\n  ${address}\n\n`);
-      await play({ url: running.url, cast, workFolder: join(home, 'desks'), openingId, say }, home);
-      const folder = resolve(values.out ?? join(home, 'export'));
-      await exportAndVerify(config, running.url, openingId, folder);
-      if (values.out !== undefined) process.stdout.write(`exported to ${folder}\n`);
-      if (!values.once) await untilInterrupted(address);
-      return 0;
-    } finally {
-      await running.close();
-    }
+    opened.push(running);
+    const openingId = `${OPENING_PREFIX}-${Math.floor(startedAt / 1000)}`;
+    const address = `${running.url}/openings/${openingId}`;
+    process.stdout.write(`\n  ${address}\n\n`);
+    await play({ url: running.url, cast, workFolder: join(home, 'desks'), openingId, say }, home);
+    const folder = resolve(values.out ?? join(home, 'export'));
+    await exportAndVerify(config, running.url, openingId, folder);
+    if (values.out !== undefined) process.stdout.write(`exported to ${folder}\n`);
+    if (!values.once) await untilInterrupted(address);
+    return 0;
   } finally {
+    for (const each of opened.reverse()) await each.close();
     await rm(home, { recursive: true, force: true });
   }
 }
 
-function demoConfig(home: string, cast: Cast, port: string) {
+function demoConfig(home: string, cast: Cast, authoritiesFile: string, port: string) {
   return readConfig({
     KAIBIAO_DATA: join(home, 'server'),
     KAIBIAO_PLATFORM: 'demo.kaibiao.localhost',
@@ -76,6 +80,7 @@ function demoConfig(home: string, cast: Cast, port: string) {
     KAIBIAO_FIRST_ANCHORS: cast.anchorsFile,
     KAIBIAO_FIRST_OPERATOR: cast.operatorFile,
     KAIBIAO_REGISTER_BATCH_PERIOD_MS: '5000',
+    KAIBIAO_TIMESTAMP_AUTHORITIES: authoritiesFile,
   });
 }
 
@@ -124,9 +129,11 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   const ledgerFolder = join(folder, 'logs', 'ledger');
   const evidence = join(folder, 'evidence.zip');
   const database = await openDatabase(config);
+  let stamped: StampedHead;
   try {
     const { sql } = database;
     await untilAnchored(sql, opening);
+    stamped = await untilStamped(sql, opening);
     await untilRevealed(sql);
     const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
     await exportLog(sql, { origin: opening, vkey: vkey.trim(), folder: openingFolder, ledger });
@@ -140,6 +147,9 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   process.stdout.write(`verified opening=${openingId} entries=${verified.entries} root=${verified.root}\n`);
   process.stdout.write(`evidence bundle=${evidence}\n`);
   process.stdout.write(`verified ledger=${anchored.origin} entries=${anchored.entries} root=${anchored.root}\n`);
+  const { timestamp, size } = stamped;
+  const by = `${timestamp.authority} at ${formatInstant(timestamp.stampedAt)}, revocation ${timestamp.revocation}`;
+  process.stdout.write(`time-stamped opening=${openingId} entries=${size} by ${by}\n`);
   const { revealed, taken } = anchored.batches ?? { revealed: 0, taken: 0 };
   process.stdout.write(`${revealed} of ${taken} register batches revealed\n`);
 }
@@ -158,6 +168,17 @@ async function untilAnchored(sql: Sql, origin: string): Promise<void> {
     await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
   }
   throw new Error(`the ledger did not take the last head of ${origin}`);
+}
+
+/** The last head of an opening is stamped as soon as the ledger has it. */
+async function untilStamped(sql: Sql, origin: string): Promise<StampedHead> {
+  for (let tries = 0; tries < ANCHOR_TRIES; tries++) {
+    const found = await findStampedHead(sql, origin);
+    const [last] = await sql<{ size: number }[]>`SELECT size FROM logs WHERE origin = ${origin}`;
+    if (found !== null && found.size === last?.size) return found;
+    await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
+  }
+  throw new Error(`the last head of ${origin} was not time-stamped`);
 }
 
 /** The opening is over, so the places in its batches that nobody stood behind may be shown; the ledger does it a few at a time. */

@@ -28,6 +28,7 @@ await serve(async () => {
     world: systemWorld,
     identity: { origins: [PAGE_ORIGIN] },
     hall,
+    authorities: 0,
     lagMs: () => 0,
     clockOffsetMs: () => 0,
     pagesFolder: null,
