@@ -34,7 +34,7 @@ export function eitherOf(leading: () => Leader | null, follower: Follower): Pick
       recordAccess: (access) => now().ledger.recordAccess(access),
       proofOfAct: (actId) => now().ledger.proofOfAct(actId),
       recordOperatorAct: (author, what) => now().ledger.recordOperatorAct(author, what),
-      recordTrustChange: (author, change) => now().ledger.recordTrustChange(author, change),
+      changeTrust: (author, step) => now().ledger.changeTrust(author, step),
     },
   };
 }

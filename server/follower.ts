@@ -4,6 +4,7 @@ import { ledgerOrigin } from './core/log/origin.ts';
 import type { Dependencies } from './http/dependencies.ts';
 import type { OperatorErrand, TrustErrand } from './leader.ts';
 import { createRegisterProofs } from './ledger/register-proofs.ts';
+import type { TrustAnswer } from './ledger/trust.ts';
 import { type LogView, releasedNow } from './live/log-view.ts';
 import { OutcomeUnknownError } from './recorder/faults.ts';
 import { createFollowingRecorder, doneBy, type FollowingRecorder } from './recorder/following-recorder.ts';
@@ -60,8 +61,8 @@ export function follow(parts: FollowerParts): Follower {
       recordAccess: async (access) => (await ask('access', access)) as number,
       recordOperatorAct: async (author, what) =>
         (await ask('operator', { author, what } satisfies OperatorErrand)) as number,
-      recordTrustChange: async (author, change) =>
-        (await ask('trust', { author, change } satisfies TrustErrand)) as number,
+      changeTrust: async (author, step) =>
+        (await ask('trust', { author, step } satisfies TrustErrand)) as unknown as TrustAnswer,
     },
     hear({ is }) {
       if (is === 'decided') recorder.hear();

@@ -3,13 +3,23 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { ledgerOrigin } from './core/log/origin.ts';
 import type { Dependencies } from './http/dependencies.ts';
-import { type Enrolled, enrolFirst } from './identity/enrolment.ts';
+import { enrolFirst, type TellEnrolment } from './identity/enrolment.ts';
 import type { Trust } from './identity/trust.ts';
+import type { TrustStep } from './identity/trust-changes.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import type { Also } from './ledger/log-writer.ts';
 import type { Authority } from './ledger/timestamps/authorities.ts';
 import { createStamper, LOOK_PERIOD_MS } from './ledger/timestamps/stamper.ts';
-import { type Author, recordOperatorAct, recordTrustChange } from './ledger/trust.ts';
+import {
+  type Author,
+  changeTrust,
+  enrolAnchors,
+  FIRST_START,
+  type KeepTrustAnswer,
+  recordOperatorAct,
+  type TrustAnswer,
+  type TrustAuthor,
+} from './ledger/trust.ts';
 import { createOpened, type Opened } from './opened.ts';
 import type { CreationRequest } from './recorder/creation.ts';
 import { OutcomeUnknownError } from './recorder/faults.ts';
@@ -132,7 +142,7 @@ type LeaderLedger = {
   readonly recordAccess: Ledger['recordAccess'];
   readonly proofOfAct: Ledger['proofOfAct'];
   recordOperatorAct(author: Author, what: OperatorErrand['what'], also?: Also): Promise<number>;
-  recordTrustChange(author: Author, change: TrustErrand['change'], also?: Also): Promise<number>;
+  changeTrust(author: TrustAuthor, step: TrustStep, keep?: KeepTrustAnswer): Promise<TrustAnswer>;
 };
 type Rooms = { readonly recorder: Recorder; readonly ledger: LeaderLedger };
 
@@ -161,7 +171,7 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     const ledger = {
       recordAccess: refuse,
       recordOperatorAct: refuse,
-      recordTrustChange: refuse,
+      changeTrust: refuse,
       proofOfAct: async () => null,
     };
     return { recorder: readOnlyRecorder(sql, platform, error.message), ledger };
@@ -186,10 +196,9 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     (l) => l.close(),
   );
   stamp(parts, signer, keep);
-  await enrol(
-    ledger,
-    await enrolFirst({ db, world, trust }, { anchors: config.firstAnchors, operator: config.firstOperator }),
-    world,
+  await enrolFirst(
+    { db, world, trust, tell: enrolmentOn(ledger) },
+    { anchors: config.firstAnchors, operator: config.firstOperator },
   );
   const desk = createDesk({
     sql,
@@ -265,7 +274,7 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
       recordAccess: ledger.recordAccess,
       proofOfAct: ledger.proofOfAct,
       recordOperatorAct: (author, what, also) => recordOperatorAct(writer, author, what, also),
-      recordTrustChange: (author, change, also) => recordTrustChange(writer, author, change, also),
+      changeTrust: (author, step, keepAnswer) => changeTrust(writer, author, step, keepAnswer),
     },
   };
 }
@@ -298,7 +307,7 @@ function stamp({ config, world, logger, database, authorities }: LeaderParts, si
  *      transaction that makes it. A creation knows its own repetition, and what is prepared twice is thrown away once.
  */
 function handlersOf(recorder: Recorder, ledger: LeaderLedger) {
-  type Handlers = { readonly [Kind in ErrandKind]: (content: never, also: Also) => Promise<unknown> };
+  type Handlers = { readonly [Kind in ErrandKind]: (content: never, keep: KeepErrand) => Promise<unknown> };
   const handlers: Handlers = {
     create: (request: CreationRequest) => recorder.create(request),
     prepare: async (submission: Parameters<Recorder['prepare']>[0]) => {
@@ -307,10 +316,10 @@ function handlersOf(recorder: Recorder, ledger: LeaderLedger) {
     },
     access: (access: Parameters<Ledger['recordAccess']>[0], also) => ledger.recordAccess(access, also),
     operator: ({ author, what }: OperatorErrand, also) => ledger.recordOperatorAct(author, what, also),
-    trust: ({ author, change }: TrustErrand, also) => ledger.recordTrustChange(author, change, also),
+    trust: ({ author, step }: TrustErrand, keep) => ledger.changeTrust(author, step, keep),
   };
   const answering =
-    (handle: (content: never, also: Also) => Promise<unknown>) =>
+    (handle: (content: never, keep: KeepErrand) => Promise<unknown>) =>
     async (content: unknown, keep: KeepErrand): Promise<ErrandAnswer> => {
       try {
         return { done: (await handle(content as never, keep)) as never };
@@ -334,28 +343,15 @@ export type OperatorErrand = {
   readonly author: Author;
   readonly what: Parameters<Dependencies['ledger']['recordOperatorAct']>[1];
 };
-export type TrustErrand = {
-  readonly author: Author;
-  readonly change: Parameters<Dependencies['ledger']['recordTrustChange']>[1];
-};
+export type TrustErrand = { readonly author: TrustAuthor; readonly step: TrustStep };
 
 /** Says on the ledger whom the first start let in: nobody signed for it but whoever holds the machine. */
-async function enrol({ writer }: Pick<Ledger, 'writer'>, { anchors, operator }: Enrolled, world: World): Promise<void> {
-  const author: Author = { command: 'first-start', who: null, source: null, act: null };
-  for (const { certSha256, certificate, label } of anchors) {
-    const change = {
-      change: 'added',
-      certificateSha256: certSha256,
-      fromAt: world.now(),
-      certificate,
-      reason: label,
-    } as const;
-    await recordTrustChange(writer, author, change);
-  }
-  if (operator !== null)
-    await recordOperatorAct(writer, author, {
-      letIn: operator.account,
-      kind: 'operator',
-      certSha256: operator.certSha256,
-    });
+function enrolmentOn({ writer }: Pick<Ledger, 'writer'>): TellEnrolment {
+  const author: Author = { command: FIRST_START, who: null, source: null, act: null };
+  return {
+    anchors: (changes) => enrolAnchors(writer, changes),
+    async operator({ account, certSha256 }) {
+      await recordOperatorAct(writer, author, { letIn: account, kind: 'operator', certSha256 });
+    },
+  };
 }

@@ -211,6 +211,18 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '以平台管理员身份恢复账户。',
     load: async () => (await import('./commands/act.ts')).enableAccount,
   },
+  trust: {
+    usage: `list | add <ca.pem> --label <name> | alter <digest> | end <digest> | confirm <proposal> --sha256 <digest> | withdraw <proposal> [--purposes sign,encrypt] [--revocation required|when_known] [--usages <oid,…>] [--policies <oid,…>] [--rule <file>] [--from <instant>] [--until <instant>] [--reason <why>] ${PERSON_USAGE}`,
+    en: 'Shows which CAs are believed; as an operator proposes a change, or confirms another’s.',
+    zh: '查看受信任的 CA；平台管理员可提议变更，或确认另一管理员的提议。',
+    load: async () => (await import('./commands/trust.ts')).trust,
+  },
+  crl: {
+    usage: `<list.crl> ${PERSON_USAGE}`,
+    en: 'Brings a CA’s revocation list, as the operator.',
+    zh: '以平台管理员身份导入 CA 的吊销列表。',
+    load: async () => (await import('./commands/trust.ts')).crl,
+  },
 };
 
 /** Called by other parts of this program, not by people. */

@@ -21,6 +21,7 @@ import { kindOfOrigin } from '../core/log/origin.ts';
 import { sha256 } from '../hash.ts';
 import { verifyJwsSignature } from '../identity/signature.ts';
 import { watchBatches } from './verify-batches.ts';
+import { isProposed, isTrustEntry, saysWhatWasSigned, watchTrust } from './verify-trust.ts';
 import { type Refused, refuse } from './verify-words.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -29,7 +30,9 @@ const PLATFORM_SUBJECT = 'platform';
 /** What a person must have signed for an entry. */
 const SIGNED: Readonly<Record<string, readonly string[]>> = {
   OperatorActed: ['LetIn', 'DisableAccount', 'EnableAccount', 'AddCrl'],
-  TrustChanged: ['TrustAnchor', 'EndAnchor'],
+  TrustProposed: ['ProposeTrust'],
+  TrustProposalWithdrawn: ['WithdrawTrust'],
+  TrustChanged: ['ConfirmTrust'],
   KeyAnnounced: ['AnnounceKey'],
 };
 
@@ -54,6 +57,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
   const keys = new Map<PlatformKeyUse, string[]>();
   const used = new Set<string>();
   const batches = watchBatches();
+  const trust = watchTrust();
   const genesisType = kind === 'ledger' ? 'LedgerOpened' : 'AccessLogOpened';
   const catalogue: Readonly<Record<string, EventRule>> = kind === 'ledger' ? LEDGER_EVENTS : ACCESS_EVENTS;
   let acts = 0;
@@ -128,9 +132,14 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     const types = SIGNED[entry.type];
     const { seq } = entry;
     // The platform itself may do such a thing, by its configuration; then it names nobody.
-    if (types === undefined || !Object.hasOwn(values, 'act') || values['act'] === null) return undefined;
+    if (types === undefined || !Object.hasOwn(values, 'act')) return undefined;
+    if (values['act'] === null) return isProposed(entry) ? refuse('person_unsigned', { seq }) : undefined;
     const person = readPersonAct(values['act']);
-    if (person === undefined) return refuse('person_unsigned', { seq });
+    // No session key changes whom the platform believes.
+    if (person === undefined || (isTrustEntry(entry.type) && person.login !== undefined))
+      return refuse('person_unsigned', { seq });
+    if (trust.isByOnePerson(entry, values))
+      return refuse('ledger_trust_refused', { seq, detail: 'second_person_required' });
     const expected = { platform, openingId: PLATFORM_SUBJECT, command: entry.command, types };
     const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
     if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq };
@@ -158,6 +167,11 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
         return takeHead(entry);
       case 'KeyAnnounced':
         return announce(entry);
+      case 'OperatorActed':
+      case 'TrustProposed':
+      case 'TrustProposalWithdrawn':
+      case 'TrustChanged':
+        return trust.take(entry);
       default:
         return undefined;
     }
@@ -215,14 +229,11 @@ function saysTheSame(entry: Entry, values: Record<string, unknown>, data: unknow
       const account = signed === 'DisableAccount' ? 'disable' : 'enable';
       return isJsonObject(what) && what[account] === data['account'] && what['reason'] === data['reason'];
     }
+    if (signed === 'AddCrl') return isJsonObject(what) && what['addCrl'] === data['crlSha256'];
     const [leaf] = Array.isArray(x5c) ? x5c : [];
     return isJsonObject(what) && what['kind'] === data['kind'] && what['certSha256'] === thumbprintOf(leaf);
   }
-  if (entry.type === 'TrustChanged') {
-    const isShown = !Object.hasOwn(values, 'certificate') || values['certificate'] === data['certificate'];
-    return isShown && entry.body['certificateSha256'] === thumbprintOf(data['certificate']);
-  }
-  return true;
+  return !isTrustEntry(entry.type) || saysWhatWasSigned(entry, data);
 }
 
 function thumbprintOf(certificate: unknown): string | undefined {

@@ -78,6 +78,10 @@ export const VERIFY_REASONS = {
     en: 'A key is announced in the place of one that was not in use, or that is none.',
     zh: '公告的密钥所替换的并非在用密钥，或密钥本身无效。',
   },
+  ledger_trust_refused: {
+    en: 'Whom the platform believes was changed by no two people, too late, otherwise than proposed, or as it does not fit.',
+    zh: '信任变更未经两人办理、已逾期、与提议不一致，或与现有信任不相容。',
+  },
   ledger_head_foreign: {
     en: 'The ledger holds a head of no log of this platform.',
     zh: '总账载有非本平台日志的树头。',

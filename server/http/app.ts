@@ -16,6 +16,7 @@ import { addCredentials, countedAs } from './authenticate.ts';
 import { addBidUploads } from './bid-uploads.ts';
 import { addBids } from './bids.ts';
 import { addCommands } from './commands.ts';
+import { addCrls } from './crls.ts';
 import { addDecryptions } from './decryptions.ts';
 import type { Dependencies } from './dependencies.ts';
 import { addEntries } from './entries.ts';
@@ -162,6 +163,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addAccessReads(typed, dependencies);
     addOperator(typed, dependencies);
     addTrust(typed, dependencies);
+    addCrls(typed, dependencies);
     addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);
     addTimestamps(typed, dependencies);

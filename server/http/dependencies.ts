@@ -12,8 +12,9 @@ import type { Json } from '../core/log/canonical.ts';
 import type { ActDependencies } from '../identity/acts.ts';
 import type { IsBidder } from '../identity/assignments.ts';
 import type { LoginDependencies } from '../identity/login.ts';
+import type { TrustStep } from '../identity/trust-changes.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Author, recordTrustChange } from '../ledger/trust.ts';
+import type { Author, TrustAnswer, TrustAuthor } from '../ledger/trust.ts';
 import type { Hall } from '../live/hall.ts';
 import type { LogView } from '../live/log-view.ts';
 import type { Recorder } from '../recorder/recorder.ts';
@@ -31,8 +32,6 @@ export type Nouns = FastifyInstance<
   FastifyBaseLogger,
   TypeBoxTypeProvider
 >;
-
-type TrustChange = Parameters<typeof recordTrustChange>[2];
 
 export type Dependencies = {
   readonly config: Config;
@@ -53,7 +52,7 @@ export type Dependencies = {
   readonly ledger: Pick<Ledger, 'recordAccess' | 'proofOfAct'> & {
     /** On the ledger before it is done; the number of the entry. See ledger/trust.ts. */
     readonly recordOperatorAct: (author: Author, what: Json) => Promise<number>;
-    readonly recordTrustChange: (author: Author, change: TrustChange) => Promise<number>;
+    readonly changeTrust: (author: TrustAuthor, step: TrustStep) => Promise<TrustAnswer>;
   };
   /** Whether this process leads, and in which term; null while it follows. */
   readonly term: () => number | null;

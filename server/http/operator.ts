@@ -8,6 +8,7 @@ import {
   type AccountChange,
   changeAccount,
   createOfficial,
+  findAccount,
   isOperator,
   mayChangeAccount,
 } from '../identity/accounts.ts';
@@ -78,7 +79,7 @@ export async function authorOf(
   const checked = accepted(
     await checkSubmittedAct(identity, { caller, openingId: PLATFORM_SUBJECT, command, act, receivedAt: world.now() }),
   );
-  return { command: command.id, who: checked.who as Json, source: source as Json, act: checked.act as unknown as Json };
+  return { command: command.id, who: checked.who, source: source as Json, act: checked.act as unknown as Json };
 }
 
 /** Throws: ProblemError not_operator, account_exists, the certificate_… codes, what checkSubmittedAct refuses. */
@@ -94,6 +95,8 @@ async function letIn(
   const certificates = [leaf, ...intermediates].map(({ der }) => der);
   const trusted = accepted(await identity.trust.check({ certificates, purpose: 'sign', at: world.now() }));
   const { account, name, organisation } = trusted.subject;
+  // Refused before the ledger is told: an act that is sent again must not stand there twice.
+  if ((await findAccount(identity, account)) !== undefined) throw new ProblemError('account_exists');
   await ledger.recordOperatorAct(author, { letIn: account, kind: data.kind, certSha256: trusted.certSha256 });
   accepted(await createOfficial(identity, { by: caller.account, subject: trusted.subject, kind: data.kind }));
   return { account, name, organisation };

@@ -10,6 +10,7 @@ import {
 import type { Json } from '../core/log/canonical.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import { REGISTER_COMMANDS, type RegisterCommandType } from '../core/opening/register.ts';
+import { TRUST_ACTS } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import type { CheckLogin } from './known-logins.ts';
 import { isLiving } from './login.ts';
@@ -27,9 +28,8 @@ export const FURTHER_ACTS = [
   'LetIn',
   'DisableAccount',
   'EnableAccount',
-  'TrustAnchor',
-  'EndAnchor',
   'AddCrl',
+  ...TRUST_ACTS,
 ] as const;
 
 export type SignedCommandType = CommandType | RegisterCommandType | (typeof FURTHER_ACTS)[number];
@@ -38,7 +38,11 @@ export type SignedCommandType = CommandType | RegisterCommandType | (typeof FURT
 export const SIGNED_BY: Readonly<Record<SignedCommandType, 'session' | 'certificate' | 'none'>> = Object.fromEntries([
   ...Object.entries({ ...COMMANDS, ...REGISTER_COMMANDS }).map(([type, { signedBy }]) => [type, signedBy]),
   ...FURTHER_ACTS.map((type) => [type, 'session']),
+  ...TRUST_ACTS.map((type) => [type, 'certificate']),
 ]) as Record<SignedCommandType, 'session' | 'certificate' | 'none'>;
+
+/** What an operator may do of whose certificate it cannot be determined whether it was revoked; revoked he may nothing. */
+const PASSES_UNDETERMINED: readonly SignedCommandType[] = ['AddCrl', ...TRUST_ACTS];
 
 export type ActDependencies = {
   readonly config: { readonly platform: string };
@@ -132,8 +136,9 @@ async function checkPersonAct(
     certificates: checked.certificates,
     purpose: 'sign',
     at: receivedAt,
-    // The list that would tell of the operator's own certificate may be the one that he brings.
-    undetermined: type === 'AddCrl' ? 'pass' : 'refuse',
+    // The list that would tell of the operator's own certificate may be the one that he brings, and the CA that gives none any
+    // more the one that two of them end: nobody else could.
+    undetermined: PASSES_UNDETERMINED.includes(type) ? 'pass' : 'refuse',
   });
   if ('refused' in trusted) return trusted;
   const { account, name, creditCode } = trusted.subject;

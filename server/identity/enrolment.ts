@@ -1,13 +1,15 @@
 /** The first people of a platform: who may let others in, and the CAs they are believed by; read from files at a start that finds none. */
 import { readFile } from 'node:fs/promises';
 import { toBase64 } from '../core/log/base64.ts';
+import { formatInstant } from '../core/log/instant.ts';
 import { type Certificate, parsePem } from '../core/pki/certificate.ts';
 import { PLAIN_SUBJECT_RULE } from '../core/pki/subject.ts';
-import { accounts, trustAnchors } from '../store/schema/identity.ts';
+import type { TrustChange } from '../core/pki/trust-store.ts';
+import { accounts, trustChanges } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
 import { createFirstOperator } from './accounts.ts';
 import type { Db } from './database.ts';
-import { addAnchor, type Trust, thumbprintOf } from './trust.ts';
+import { type Trust, thumbprintOf } from './trust.ts';
 
 export type EnrolmentFiles = {
   /** PEM of the CA certificates trusted from the first start on; null when the operator adds them otherwise. */
@@ -16,10 +18,10 @@ export type EnrolmentFiles = {
   readonly operator: string | null;
 };
 
-export type Enrolled = {
-  /** `certificate` its DER in base64. */
-  readonly anchors: readonly { readonly certSha256: string; readonly certificate: string; readonly label: string }[];
-  readonly operator: { readonly account: string; readonly certSha256: string } | null;
+/** How the ledger is told, in the transaction that enrols; see ledger/trust.ts. */
+export type TellEnrolment = {
+  anchors(changes: readonly TrustChange[]): Promise<void>;
+  operator(enrolled: { readonly account: string; readonly certSha256: string }): Promise<void>;
 };
 
 /** A file for the first start says something that cannot be followed. */
@@ -35,54 +37,57 @@ export class EnrolmentError extends Error {
 /**
  * Enrols the first anchors and the first operator, each only where the platform has none yet.
  *
- * Returns: what was added, for the ledger to say.
- * Throws:  EnrolmentError; CertificateError for a file that is no certificate.
- * Why:     somebody must be believed before anyone can sign; from then on the operator's own signature lets others in.
+ * Throws: EnrolmentError; CertificateError for a file that is no certificate.
+ * Why:    somebody must be believed before anyone can sign; from then on the operators' own signatures change whom. Once there was
+ *         an anchor, ended or not, no file adds another.
  */
 export async function enrolFirst(
-  { db, world, trust }: { db: Db; world: Pick<World, 'now'>; trust: Trust },
+  { db, world, trust, tell }: { db: Db; world: Pick<World, 'now'>; trust: Trust; tell: TellEnrolment },
   files: EnrolmentFiles,
-): Promise<Enrolled> {
-  const anchors: { certSha256: string; certificate: string; label: string }[] = [];
-  const [anchored] = await db.select({ id: trustAnchors.certSha256 }).from(trustAnchors).limit(1);
+): Promise<void> {
+  const [anchored] = await db.select({ seq: trustChanges.seq }).from(trustChanges).limit(1);
   if (files.anchors !== null && anchored === undefined) {
-    for (const certificate of await readPemFile(files.anchors)) {
-      const label = labelOf(certificate);
-      const added = await addAnchor(
-        { db, world },
-        {
-          certificate,
-          label,
-          purposes: ['sign', 'encrypt'],
-          rule: PLAIN_SUBJECT_RULE,
-          effectiveFromAt: certificate.notBeforeAt,
-          effectiveUntilAt: null,
-          addedBy: 'first start',
-        },
-      );
-      if ('refused' in added) throw new EnrolmentError(added.refused, files.anchors);
-      anchors.push({ certSha256: added.certSha256, certificate: toBase64(certificate.der), label });
-    }
+    const certificates = await readPemFile(files.anchors);
+    const wrong = certificates.find(({ basicConstraints }) => basicConstraints?.ca !== true);
+    if (wrong !== undefined) throw new EnrolmentError('anchor_not_ca', files.anchors);
+    await tell.anchors(certificates.map(firstChange));
     trust.forget();
   }
+  if (files.operator !== null) await enrolOperator({ db, world, trust, tell }, files.operator);
+}
+
+/** On which terms a CA of the first start is believed: both purposes, the plain rule, as long as its certificate is valid. */
+function firstChange(certificate: Certificate): TrustChange {
+  const terms = {
+    label: labelOf(certificate),
+    purposes: ['sign' as const, 'encrypt' as const],
+    rule: PLAIN_SUBJECT_RULE,
+    revocation: 'when_known' as const,
+    extendedUsages: null,
+    policies: null,
+  };
   return {
-    anchors,
-    operator: files.operator === null ? null : await enrolOperator({ db, world, trust }, files.operator),
+    change: 'add',
+    certificate: toBase64(certificate.der),
+    terms,
+    from: formatInstant(certificate.notBeforeAt),
+    until: null,
+    reason: 'first start',
   };
 }
 
 async function enrolOperator(
-  { db, world, trust }: { db: Db; world: Pick<World, 'now'>; trust: Trust },
+  { db, world, trust, tell }: { db: Db; world: Pick<World, 'now'>; trust: Trust; tell: TellEnrolment },
   file: string,
-): Promise<Enrolled['operator']> {
+): Promise<void> {
   const [known] = await db.select({ id: accounts.id }).from(accounts).limit(1);
-  if (known !== undefined) return null;
+  if (known !== undefined) return;
   const chain = await readPemFile(file);
   const trusted = await trust.check({ certificates: chain.map((c) => c.der), purpose: 'sign', at: world.now() });
   if ('refused' in trusted) throw new EnrolmentError(trusted.refused, file);
   const created = await createFirstOperator({ db, world }, trusted.subject);
   if ('refused' in created) throw new EnrolmentError(created.refused, file);
-  return { account: created.account.id, certSha256: trusted.certSha256 };
+  await tell.operator({ account: created.account.id, certSha256: trusted.certSha256 });
 }
 
 async function readPemFile(file: string): Promise<Certificate[]> {

@@ -77,9 +77,44 @@ const OWN_REFUSALS = {
   },
   // trust anchors
   anchor_not_ca: { status: 400, en: 'This certificate is no certificate authority’s.', zh: '该证书不是 CA 证书。' },
-  anchor_exists: { status: 409, en: 'This certificate authority was entered before.', zh: '该信任锚已存在。' },
-  anchor_unknown: { status: 404, en: 'There is no such trust anchor.', zh: '信任锚不存在。' },
-  anchor_end_is_past: { status: 400, en: 'Trust cannot end in the past.', zh: '信任终止时间不能早于当前时间。' },
+  anchor_exists: {
+    status: 409,
+    en: 'This certificate authority is trusted already in that time.',
+    zh: '该时间段内该信任锚已存在。',
+  },
+  anchor_unknown: { status: 404, en: 'No such trust anchor holds at that instant.', zh: '该时间没有生效的此信任锚。' },
+  anchor_dates_wrong: {
+    status: 400,
+    en: 'No calendar has these dates, or trust would end before it begins.',
+    zh: '日期无效，或信任终止时间不晚于起始时间。',
+  },
+  operator_names_nobody: {
+    status: 403,
+    en: 'Whom the platform trusts is changed with a person’s certificate; an organisation’s names no person.',
+    zh: '变更信任须使用个人证书；机构证书不能表明具体人员。',
+  },
+  second_person_required: {
+    status: 403,
+    en: 'Another person than the one who proposed it must confirm it; the same number or the same name does not count as another.',
+    zh: '须由提议人以外的另一人确认；编号或姓名相同的不视为另一人。',
+  },
+  trust_proposal_unknown: { status: 404, en: 'There is no such proposal.', zh: '该信任变更提议不存在。' },
+  trust_proposal_closed: {
+    status: 409,
+    en: 'This proposal has been confirmed or withdrawn.',
+    zh: '该提议已被确认或撤回。',
+  },
+  trust_proposal_expired: { status: 409, en: 'This proposal has run out.', zh: '该提议已过期。' },
+  trust_change_differs: {
+    status: 409,
+    en: 'What is signed is not the change that was proposed.',
+    zh: '所签署的内容与提议的变更不一致。',
+  },
+  trust_proposer_left: {
+    status: 409,
+    en: 'Who proposed this is no operator any more; another operator must propose it anew.',
+    zh: '提议人已不再是平台管理员，须由其他管理员重新提议。',
+  },
   // revocation lists
   crl_malformed: { status: 400, en: 'The revocation list cannot be read.', zh: '吊销列表无法读取。' },
   crl_exists: { status: 409, en: 'This revocation list is here already.', zh: '该吊销列表已存在。' },

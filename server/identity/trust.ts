@@ -1,6 +1,6 @@
 /** Whom we trust: the anchors of the database with their purposes and dates, and what they make of a certificate at an instant. */
 
-import { asc, eq } from 'drizzle-orm';
+import { asc } from 'drizzle-orm';
 import { toBase64Url } from '../core/log/base64.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import {
@@ -9,19 +9,20 @@ import {
   CHAIN_REASONS,
   type ChainReason,
   type ChainResult,
-  type RevocationMode,
   verifyChain,
 } from '../core/pki/chain.ts';
 import type { Crl } from '../core/pki/crl.ts';
 import { CertificateError } from '../core/pki/der.ts';
-import { readSubject, type Subject, type SubjectRefusal, type SubjectRule } from '../core/pki/subject.ts';
+import { readSubject, type Subject, type SubjectRefusal } from '../core/pki/subject.ts';
+import { type AnchorVersion, anchorsAt, type TrustTerms } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
-import { trustAnchors } from '../store/schema/identity.ts';
+import { trustChanges } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
 import { readCrls, type StoredCrl } from './crls.ts';
 import type { Db } from './database.ts';
-import { type IdentityRefusal, type Outcome, type Refused, refuse } from './refusals.ts';
+import { type IdentityRefusal, type Outcome, refuse } from './refusals.ts';
 import { verifyCertificateSignature } from './signature.ts';
+import { foldChanges } from './trust-changes.ts';
 
 /** What a CA is trusted for here. */
 type Purpose = Exclude<AnyPurpose, 'any'>;
@@ -68,24 +69,8 @@ export type Trust = {
   forget(): void;
 };
 
-type Anchor = {
-  readonly certificate: Certificate;
-  readonly certSha256: string;
-  readonly purposes: readonly Purpose[];
-  readonly rule: SubjectRule;
-  readonly effectiveFromAt: number;
-  readonly effectiveUntilAt: number | null;
-} & AnchorConditions;
-
-/** What a path under an anchor must fulfil; see the columns of trust_anchors. */
-export type AnchorConditions = {
-  readonly revocation: Exclude<RevocationMode, 'ignored'>;
-  readonly extendedUsages: readonly string[] | null;
-  readonly policies: readonly string[] | null;
-};
-
 /** What is judged by: the anchors, and the lists of the moment. */
-type Grounds = { readonly anchors: readonly Anchor[]; readonly crls: readonly StoredCrl[] };
+type Grounds = { readonly anchors: readonly AnchorVersion[]; readonly crls: readonly StoredCrl[] };
 
 const CHAIN_REFUSALS = {
   no_path: 'certificate_not_trusted',
@@ -204,10 +189,10 @@ function stretchAround(
       crl.thisUpdateAt,
       ...(crl.nextUpdateAt === undefined ? [] : [crl.nextUpdateAt + 1_000]),
     ]),
-    ...anchors.flatMap(({ certificate, effectiveFromAt, effectiveUntilAt }) => [
+    ...anchors.flatMap(({ certificate, fromAt, untilAt }) => [
       ...ofCertificate(certificate),
-      effectiveFromAt,
-      ...(effectiveUntilAt === null ? [] : [effectiveUntilAt]),
+      fromAt,
+      ...(untilAt === null ? [] : [untilAt]),
     ]),
   ];
   return {
@@ -216,9 +201,9 @@ function stretchAround(
   };
 }
 
-async function readAnchors(db: Db): Promise<Anchor[]> {
-  const rows = await listAnchors({ db });
-  return rows.map((row) => ({ ...row, certificate: parseCertificate(row.certificate) }));
+/** The anchors there are and were, on the terms of each stretch of time. */
+export async function readAnchors(db: Db): Promise<readonly AnchorVersion[]> {
+  return foldChanges(await db.select().from(trustChanges).orderBy(asc(trustChanges.seq)));
 }
 
 function isSameTrust(some: Grounds, others: Grounds): boolean {
@@ -236,10 +221,7 @@ function checkCertificate(
 ): Outcome<TrustedCertificate> {
   const parsed = parseAll(certificates);
   if ('refused' in parsed) return parsed;
-  const effective = anchors.filter(
-    ({ purposes, effectiveFromAt, effectiveUntilAt }) =>
-      purposes.includes(purpose) && effectiveFromAt <= at && (effectiveUntilAt === null || at < effectiveUntilAt),
-  );
+  const effective = anchorsAt(anchors, at).filter(({ terms }) => terms.purposes.includes(purpose));
   const results = groupsOf(effective).map(({ conditions, group }) =>
     verifyChain({
       ...parsed,
@@ -256,7 +238,7 @@ function checkCertificate(
   if (!result.ok && undetermined === 'refuse') return refuse('certificate_undetermined', result.reason);
   const anchor = effective.find(({ certificate }) => certificate === result.path.at(-1));
   if (anchor === undefined) throw new Error('a path ended at no anchor');
-  const read = readSubject(parsed.leaf, anchor.rule);
+  const read = readSubject(parsed.leaf, anchor.terms.rule);
   if ('refused' in read) return refuse(SUBJECT_REFUSALS[read.refused], read.refused);
   return {
     ok: true,
@@ -269,11 +251,14 @@ function checkCertificate(
   };
 }
 
+/** What a path under an anchor must fulfil. */
+type Conditions = Pick<TrustTerms, 'revocation' | 'extendedUsages' | 'policies'>;
+
 /** Anchors whose paths must fulfil the same are asked together. */
-function groupsOf(anchors: readonly Anchor[]): { conditions: AnchorConditions; group: Anchor[] }[] {
-  const groups = new Map<string, { conditions: AnchorConditions; group: Anchor[] }>();
+function groupsOf(anchors: readonly AnchorVersion[]): { conditions: Conditions; group: AnchorVersion[] }[] {
+  const groups = new Map<string, { conditions: Conditions; group: AnchorVersion[] }>();
   for (const anchor of anchors) {
-    const { revocation, extendedUsages, policies } = anchor;
+    const { revocation, extendedUsages, policies } = anchor.terms;
     const conditions = { revocation, extendedUsages, policies };
     const name = JSON.stringify(conditions);
     const known = groups.get(name) ?? { conditions, group: [] };
@@ -283,7 +268,7 @@ function groupsOf(anchors: readonly Anchor[]): { conditions: AnchorConditions; g
   return [...groups.values()];
 }
 
-function questionOf({ revocation, extendedUsages, policies }: AnchorConditions) {
+function questionOf({ revocation, extendedUsages, policies }: Conditions) {
   return {
     revocation,
     ...(extendedUsages && { extendedUsages }),
@@ -324,69 +309,4 @@ function parseAll(certificates: readonly Uint8Array[]): Outcome<{ leaf: Certific
 /** base64url SHA-256 of a certificate, as `x5t#S256` has it. */
 export function thumbprintOf(certificate: Certificate): string {
   return toBase64Url(sha256(certificate.der));
-}
-
-export type AnchorTerms = {
-  readonly certificate: Certificate;
-  readonly label: string;
-  readonly purposes: readonly Purpose[];
-  readonly rule: SubjectRule;
-  /** From this instant until before that one; null for no end. */
-  readonly effectiveFromAt: number;
-  readonly effectiveUntilAt: number | null;
-} & Partial<AnchorConditions>;
-
-type AnchorDependencies = { readonly db: Db; readonly world: Pick<World, 'now'> };
-
-/**
- * The operator adds a CA; the caller sees to it that the change goes to the ledger, and calls trust.forget().
- *
- * Refuses: anchor_not_ca, anchor_end_is_past, anchor_exists: the terms of a CA do not change, it ends and comes again under a new certificate.
- */
-export async function addAnchor(
-  { db, world }: AnchorDependencies,
-  { certificate, ...terms }: AnchorTerms & { readonly addedBy: string },
-): Promise<Outcome<{ certSha256: string }>> {
-  if (certificate.basicConstraints?.ca !== true) return refuse('anchor_not_ca');
-  if (terms.effectiveUntilAt !== null && terms.effectiveUntilAt <= Math.max(terms.effectiveFromAt, world.now()))
-    return refuse('anchor_end_is_past');
-  const certSha256 = thumbprintOf(certificate);
-  const row = {
-    ...terms,
-    purposes: [...terms.purposes],
-    extendedUsages: terms.extendedUsages && [...terms.extendedUsages],
-    policies: terms.policies && [...terms.policies],
-    certSha256,
-    certificate: certificate.der,
-    addedAt: world.now(),
-  };
-  const added = await db
-    .insert(trustAnchors)
-    .values(row)
-    .onConflictDoNothing()
-    .returning({ certSha256: trustAnchors.certSha256 });
-  return added.length === 0 ? refuse('anchor_exists') : { ok: true, certSha256 };
-}
-
-/** The anchors there are and were, oldest first. */
-export async function listAnchors({ db }: { readonly db: Db }): Promise<(typeof trustAnchors.$inferSelect)[]> {
-  return db.select().from(trustAnchors).orderBy(asc(trustAnchors.addedAt));
-}
-
-/**
- * The operator ends the trust in a CA at an instant, which may not be past: what was trusted then stays so.
- *
- * Refuses: anchor_unknown; anchor_end_is_past.
- */
-export async function endAnchor(
-  { db, world }: AnchorDependencies,
-  { certSha256, effectiveUntilAt }: { readonly certSha256: string; readonly effectiveUntilAt: number },
-): Promise<{ ok: true } | Refused> {
-  if (effectiveUntilAt < world.now()) return refuse('anchor_end_is_past');
-  const ended = await db
-    .update(trustAnchors)
-    .set({ effectiveUntilAt })
-    .where(eq(trustAnchors.certSha256, certSha256))
-    .returning({ certSha256: trustAnchors.certSha256 });
-  return ended.length === 0 ? refuse('anchor_unknown') : { ok: true };
 }

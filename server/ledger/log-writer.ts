@@ -28,12 +28,13 @@ export type Draft = {
 /**
  * Makes the entries of one job, and whatever rows belong to them, in the transaction of the append.
  *
- * Shape: `seq` is the number that the first of its entries will have; it may make none.
+ * Shape: `seq` is the number that the first of its entries will have, `at` their instant; it may make none.
  * Why:   it may run twice (see `commit`), so it has no other effects.
  */
 export type Job<Answer> = (
   tx: TransactionSql,
   seq: number,
+  at: number,
 ) => Promise<{ readonly drafts: readonly Draft[]; readonly answer: Answer }>;
 
 /** What else belongs to the commit of one entry, given the entry's number; like a job it may run twice. */
@@ -103,7 +104,7 @@ export async function openLogWriter(
       const written: Written<unknown>[] = [];
       for (const job of jobs) {
         const first = head.size + entries.length;
-        const { drafts, answer } = await job(tx, first);
+        const { drafts, answer } = await job(tx, first, at);
         drafts.forEach((draft, n) => {
           entries.push(makeEntry(draft, first + n, at));
         });

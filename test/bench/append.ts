@@ -12,14 +12,13 @@ import { formatInstant } from '../../server/core/log/instant.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { type SessionSigner, signAct, signLogin } from '../../server/core/pki/person-jws.ts';
-import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
 import { sha256 } from '../../server/hash.ts';
 import { type AcceptedAct, checkSubmittedAct } from '../../server/identity/acts.ts';
 import { KNOWN_LOGINS_LIMIT, rememberLogins } from '../../server/identity/known-logins.ts';
 import { readSessionsTogether } from '../../server/identity/read-sessions.ts';
 import { createJwsVerifier } from '../../server/identity/signature.ts';
 import type { Caller } from '../../server/identity/tokens.ts';
-import { addAnchor, createTrust } from '../../server/identity/trust.ts';
+import { createTrust } from '../../server/identity/trust.ts';
 import { startRecorder } from '../../server/recorder/recorder.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { openSigner } from '../../server/recorder/signer.ts';
@@ -30,6 +29,7 @@ import { migrateUp } from '../../server/store/migrate.ts';
 import { systemWorld } from '../../server/world.ts';
 import { organisation, signerOf } from '../identity/stage.ts';
 import { testDesk } from '../support/recorder.ts';
+import { addition, keepChange } from '../support/trust.ts';
 import { type Figures, latenciesAt, median, percentile, REPETITIONS, rateOf, round } from './measure.ts';
 
 const CLIENTS = 32;
@@ -109,9 +109,8 @@ export async function benchAppend(): Promise<Figures> {
     const ca = await createDemoCa({ name: 'Bench', at });
     const [certificate] = parsePem(ca.rootPem);
     if (certificate === undefined) throw new Error('no root');
-    const anchor = { certificate, label: 'Bench', purposes: ['sign'], rule: PLAIN_SUBJECT_RULE } as const;
-    const terms = { effectiveFromAt: at - HOUR_MS, effectiveUntilAt: null, addedBy: 'bench' };
-    await addAnchor({ db, world }, { ...anchor, ...terms });
+    const fromAt = at - HOUR_MS;
+    await keepChange(database.sql, addition(certificate, { label: 'Bench', purposes: ['sign'], fromAt }), fromAt);
     const identity = {
       config: { platform: PLATFORM },
       trust: createTrust({ db, world }),

@@ -9,7 +9,6 @@ import { signAct, signLogin } from '../../server/core/pki/person-jws.ts';
 import { sha256 } from '../../server/hash.ts';
 import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
 import { accountOf, logIn, organisation, type Person, person, sessionKey, signerOf } from '../identity/stage.ts';
-import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 import { OPENING_ID, ORIGIN, problemIn, proofFor, setBench } from './bench.ts';
 
@@ -134,7 +133,7 @@ t.test('the operator lets an official in, and the ledger says so', async (t) => 
     '409 account_exists',
   );
   t.equal(
-    problemIn(await operate(operator, '/accounts', 'TrustAnchor', 'a-3', { x5c, kind: 'official' })),
+    problemIn(await operate(operator, '/accounts', 'EnableAccount', 'a-3', { x5c, kind: 'official' })),
     '400 act_other_type',
   );
   t.equal(
@@ -142,24 +141,6 @@ t.test('the operator lets an official in, and the ledger says so', async (t) => 
     '400 certificate_malformed',
   );
   t.ok(await logIn(stage, holder, 'p256'));
-});
-
-t.test('the operator trusts a CA only if it is one, and the ledger says so', async (t) => {
-  const leaf = await ca.issue({ holder: organisation(61), usage: 'sign', key: 'p256' });
-  const certificate = toBase64(parsePem(leaf.certificatePem)[0]?.der ?? new Uint8Array());
-  const change = { certificate, label: 'no CA', purposes: ['sign'] };
-  const refused = await operate(operator, '/trust-anchors', 'TrustAnchor', 't-1', change);
-  t.ok(refused.statusCode >= 400 && refused.statusCode < 500, refused.body);
-
-  const other = await testCa({ name: 'Other', at: world.now() });
-  const root = toBase64(parsePem(other.rootPem)[0]?.der ?? new Uint8Array());
-  const added = await operate(operator, '/trust-anchors', 'TrustAnchor', 't-2', {
-    certificate: root,
-    label: 'Other',
-    purposes: ['sign', 'encrypt'],
-  });
-  t.equal(added.statusCode, 200, added.body);
-  t.ok((await typesOnLedger()).includes('TrustChanged'));
 });
 
 t.test('an act of the operator’s signed by another key is refused', async (t) => {

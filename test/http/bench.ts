@@ -19,7 +19,7 @@ import { createLogger } from '../../server/http/diagnostics.ts';
 import { holdsRole } from '../../server/identity/assignments.ts';
 import { issueToken } from '../../server/identity/tokens.ts';
 import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
-import { recordOperatorAct, recordTrustChange } from '../../server/ledger/trust.ts';
+import { changeTrust, recordOperatorAct } from '../../server/ledger/trust.ts';
 import { createHall } from '../../server/live/hall.ts';
 import { createLogView } from '../../server/live/log-view.ts';
 import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
@@ -179,7 +179,7 @@ export async function setBench(
       recordAccess: ledger.recordAccess,
       proofOfAct: ledger.proofOfAct,
       recordOperatorAct: (author, what) => recordOperatorAct(ledger.writer, author, what),
-      recordTrustChange: (author, change) => recordTrustChange(ledger.writer, author, change),
+      changeTrust: (author, step) => changeTrust(ledger.writer, author, step),
     },
     term: () => 1,
     authorities: 0,

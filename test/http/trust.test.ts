@@ -1,17 +1,28 @@
 /** The operator's hand on trust, over HTTP: CAs on their terms and to their end, revocation lists, and what becomes of people by them. */
 import type { DemoCa, Issued } from '../../server/cli/demo/ca.ts';
+import { isTrustEntry, watchTrust } from '../../server/cli/verify-trust.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
-import { parseEntry } from '../../server/core/log/entry.ts';
+import { type Entry, parseEntry } from '../../server/core/log/entry.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import { ledgerOrigin } from '../../server/core/log/origin.ts';
-import { parseCertificate, parsePem } from '../../server/core/pki/certificate.ts';
-import { signAct, signLogin } from '../../server/core/pki/person-jws.ts';
+import { type Certificate, parseCertificate, parsePem } from '../../server/core/pki/certificate.ts';
+import { signAct, signLogin, signStepUp } from '../../server/core/pki/person-jws.ts';
+import {
+  type AnchorVersion,
+  digestOfChange,
+  PROPOSAL_LIFETIME_MS,
+  type TrustChange,
+} from '../../server/core/pki/trust-store.ts';
 import { sha256 } from '../../server/hash.ts';
 import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
+import { createOfficial } from '../../server/identity/accounts.ts';
 import { TRUST_CACHE_MS } from '../../server/identity/trust.ts';
+import { readTrustStore } from '../../server/identity/trust-changes.ts';
 import { accountOf, logIn, organisation, type Person, person, sessionKey, signerOf } from '../identity/stage.ts';
 import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
+import { addition } from '../support/trust.ts';
 import { ORIGIN, problemIn, proofFor, setBench } from './bench.ts';
 
 const bench = await setBench(t);
@@ -34,7 +45,8 @@ async function operate(
 ) {
   acts += 1;
   const id = `act-${acts}`;
-  const act = await signAct(sha256, who.session, {
+  const isByCaKey = ['ProposeTrust', 'ConfirmTrust', 'WithdrawTrust'].includes(type);
+  const terms = {
     account: who.account,
     platform: 'kaibiao.test',
     openingId: PLATFORM_SUBJECT,
@@ -43,9 +55,41 @@ async function operate(
     data: signed as never,
     headSeen: { size: 0, root: toBase64(emptyRoot(sha256)) },
     iatSeconds: Math.floor(world.now() / 1000),
-  });
+  };
+  const act = await (isByCaKey ? signStepUp(sha256, who.signer, terms) : signAct(sha256, who.session, terms));
   return post(url, { id, ...sent, act }, {}, who);
 }
+
+/** A second operator: another person of the same organisation. */
+const second = person(900, 'SECOND');
+for (const subject of [second, person(901, 'OP'), { ...person(902, 'NAMESAKE'), name: '人 OP' }, organisation(903)])
+  await createOfficial(stage, {
+    by: operator.account,
+    subject: { ...subject, account: accountOf(subject) },
+    kind: 'operator',
+  });
+const otherOperator = await logIn(stage, second, 'p256');
+
+const propose = (change: TrustChange, who = operator) =>
+  operate('/trust-anchors/proposals', 'ProposeTrust', { change }, undefined, who);
+const confirm = (proposal: number, changeSha256: string, who = otherOperator) =>
+  operate('/trust-anchors/proposals/confirm', 'ConfirmTrust', { proposal, changeSha256 }, undefined, who);
+const withdraw = (proposal: number, who = operator) =>
+  operate('/trust-anchors/proposals/withdraw', 'WithdrawTrust', { proposal, reason: '有误' }, undefined, who);
+const digestOfThis = (change: TrustChange) => digestOfChange(sha256, change);
+
+/** Proposed by one, confirmed by the other. Returns: `ok`, or the refusal. */
+async function decide(
+  change: TrustChange,
+  [proposer, confirmer]: readonly [Person, Person] = [operator, otherOperator],
+) {
+  const proposed = await propose(change, proposer);
+  if (proposed.statusCode !== 200) return said(proposed);
+  return said(await confirm((proposed.json() as { proposal: number }).proposal, digestOfThis(change), confirmer));
+}
+
+/** Both logged in again, after their sessions have ended. */
+const again = async () => [await logIn(stage, person(900, 'OP'), 'p256'), await logIn(stage, second, 'p256')] as const;
 
 const digestOf = (der: Uint8Array) => toBase64Url(sha256(der));
 const bring = (der: Uint8Array, who = operator) =>
@@ -72,7 +116,11 @@ const ledger = async () => {
 };
 
 const serialOf = ({ certificatePem }: Issued) => parsePem(certificatePem)[0]?.serial ?? '';
-const rootOf = (ca: DemoCa) => parsePem(ca.rootPem)[0]?.der ?? new Uint8Array();
+function rootOf(ca: DemoCa): Certificate {
+  const [root] = parsePem(ca.rootPem);
+  if (root === undefined) throw new Error('no root');
+  return root;
+}
 const other = await testCa({ name: 'Other', at: world.now(), key: 'p256' });
 const lists = (number: number, hours: number, ...revoked: Issued[]) =>
   other.issueCrls({
@@ -86,9 +134,8 @@ t.test('a CA comes on its terms, with a list of its own or not at all', async (t
   const holder = organisation(70);
   const issued = await other.issue({ holder, usage: 'sign', key: 'p256' });
   t.equal(await loginWith(issued, holder), '401 certificate_not_trusted');
-  const terms = { label: 'Other', purposes: ['sign'], revocation: 'required', effectiveFromAt: world.now() };
-  const added = await operate('/trust-anchors', 'TrustAnchor', { certificate: toBase64(rootOf(other)), ...terms });
-  t.equal(added.statusCode, 200, added.body);
+  const terms = { label: 'Other', purposes: ['sign' as const], revocation: 'required' as const };
+  t.equal(await decide(addition(rootOf(other), { ...terms, fromAt: world.now() })), 'ok');
   t.equal(await loginWith(issued, holder), '409 certificate_undetermined', 'neither good nor refused');
 
   const { root, intermediate } = lists(1, 2);
@@ -100,8 +147,7 @@ t.test('a CA comes on its terms, with a list of its own or not at all', async (t
   t.equal(await loginWith(issued, holder), 'ok');
 
   const { anchors } = (await bench.ask(null, { url: '/trust-anchors' })).json();
-  t.match(anchors.at(-1), { label: 'Other', revocation: 'required', policies: null, effectiveUntilAt: null });
-  t.notOk('addedBy' in anchors.at(-1));
+  t.match(anchors.at(-1), { terms: { label: 'Other', revocation: 'required', policies: null }, untilAt: null });
   const { crls } = (await bench.ask(null, { url: '/crls' })).json();
   const [mine] = crls.filter((each: { sha256: string }) => each.sha256 === digestOf(intermediate));
   t.match(mine, { number: '1', deltaBase: null, entries: 0, nextUpdateAt: world.now() + 2 * HOUR_MS });
@@ -177,34 +223,168 @@ t.test(
 );
 
 t.test('trust in a CA ends at its instant, and the ledger says from when', async (t) => {
-  const certSha256 = digestOf(rootOf(other));
+  const certificateSha256 = digestOf(rootOf(other).der);
   const holder = organisation(74);
   const issued = await other.issue({ holder, usage: 'sign', key: 'p256' });
   const { intermediate, root } = lists(9, 5);
   t.equal(said(await bring(root)), 'ok');
   t.equal(said(await bring(intermediate)), 'ok');
-  const again = await logIn(stage, person(900, 'OP'), 'p256');
+  const two = await again();
   const end = (terms: object) =>
-    operate('/trust-anchors/end', 'EndAnchor', { certSha256, reason: '到期', ...terms }, undefined, again);
-  t.equal(said(await end({ effectiveUntilAt: world.now() - 1 })), '400 anchor_end_is_past');
-  t.equal(
-    said(await end({ effectiveUntilAt: world.now(), certSha256: digestOf(Uint8Array.of(1)) })),
-    '404 anchor_unknown',
-  );
-  const effectiveUntilAt = world.now() + HOUR_MS;
-  t.equal(said(await end({ effectiveUntilAt })), 'ok');
-  t.match((await ledger()).at(-1), { type: 'TrustChanged', body: { change: 'ended', certificateSha256: certSha256 } });
+    ({
+      change: 'end',
+      certificateSha256,
+      from: formatInstant(world.now() + HOUR_MS),
+      reason: '到期',
+      ...terms,
+    }) as TrustChange;
+  t.equal(await decide(end({ certificateSha256: digestOf(Uint8Array.of(1)) }), two), '404 anchor_unknown');
+  t.equal(await decide(end({ from: '2026-13-01T00:00:00.000Z' }), two), '400 anchor_dates_wrong');
+  t.equal(await decide(end({}), two), 'ok');
+  t.match((await ledger()).at(-1), { type: 'TrustChanged', body: { change: { change: 'end', certificateSha256 } } });
   t.equal(await loginWith(issued, holder), 'ok');
   world.advance(HOUR_MS);
   t.equal(await loginWith(issued, holder), '401 certificate_not_trusted');
 });
 
-t.test('a CA is held to the policies and usages it came with', async (t) => {
+t.test('a CA is held to the policies and usages it came with, and to others once it is altered', async (t) => {
   const strict = await testCa({ name: 'Strict', at: world.now(), key: 'p256' });
   const holder = organisation(75);
   const issued = await strict.issue({ holder, usage: 'sign', key: 'p256' });
-  const terms = { certificate: toBase64(rootOf(strict)), label: 'Strict', purposes: ['sign'], policies: ['1.2.156.1'] };
-  const again = await logIn(stage, person(900, 'OP'), 'p256');
-  t.equal(said(await operate('/trust-anchors', 'TrustAnchor', terms, undefined, again)), 'ok');
+  const two = await again();
+  const terms = { label: 'Strict', purposes: ['sign' as const], policies: ['1.2.156.1'], fromAt: world.now() };
+  const added = addition(rootOf(strict), terms);
+  t.equal(await decide(added, two), 'ok');
   t.equal(await loginWith(issued, holder), '401 certificate_not_trusted', 'its certificates state no such policy');
+  t.equal(await decide(added, two), '409 anchor_exists');
+  if (added.change !== 'add') throw new Error('no addition');
+  const altered = { ...added.terms, policies: null };
+  const change = { change: 'alter', certificateSha256: digestOf(rootOf(strict).der), terms: altered } as const;
+  const when = { from: formatInstant(world.now() + HOUR_MS), until: null, reason: '放宽' };
+  t.equal(await decide({ ...change, ...when }, two), 'ok');
+  t.equal(await loginWith(issued, holder), '401 certificate_not_trusted', 'not before its time');
+  world.advance(HOUR_MS);
+  t.equal(await loginWith(issued, holder), 'ok');
+  const { anchors } = (await bench.ask(null, { url: '/trust-anchors' })).json();
+  const versions = anchors.filter((each: { terms: { label: string } }) => each.terms.label === 'Strict');
+  t.match(versions, [
+    { terms: { policies: ['1.2.156.1'] }, untilAt: world.now() },
+    { terms: { policies: null }, fromAt: world.now(), untilAt: null },
+  ]);
 });
+
+t.test('nobody changes whom the platform believes alone', async (t) => {
+  const ca = await testCa({ name: 'Third', at: world.now(), key: 'p256' });
+  const change = addition(rootOf(ca), { fromAt: world.now() });
+  const changeSha256 = digestOfThis(change);
+  const [one, two] = await again();
+  const proposed = async (by = one): Promise<number> => (await propose(change, by)).json().proposal;
+  const proposal = await proposed();
+  const before = (await bench.ask(null, { url: '/trust-anchors' })).body;
+  const host = await bench.official('host');
+  t.equal(said(await propose(change, host)), '403 not_operator');
+  t.equal(said(await confirm(proposal, changeSha256, host)), '403 not_operator');
+  t.equal(said(await confirm(proposal, changeSha256, one)), '403 second_person_required');
+  for (const [holder, refusal] of [
+    [person(901, 'OP'), '403 second_person_required'],
+    [{ ...person(902, 'NAMESAKE'), name: '人 OP' }, '403 second_person_required'],
+    [organisation(903), '403 operator_names_nobody'],
+  ] as const)
+    t.equal(said(await confirm(proposal, changeSha256, await logIn(stage, holder, 'p256'))), refusal, holder.name);
+  t.equal(said(await confirm(proposal, digestOfThis({ ...change, reason: '别的' }), two)), '409 trust_change_differs');
+  t.equal(said(await confirm(proposal + 1_000, changeSha256, two)), '404 trust_proposal_unknown');
+  const session = { proposal, changeSha256 };
+  const bySessionKey = await signAct(sha256, two.session, {
+    account: two.account,
+    platform: 'kaibiao.test',
+    openingId: PLATFORM_SUBJECT,
+    command: 'by-session',
+    type: 'ConfirmTrust',
+    data: session,
+    headSeen: { size: 0, root: toBase64(emptyRoot(sha256)) },
+    iatSeconds: Math.floor(world.now() / 1000),
+  });
+  const url = '/trust-anchors/proposals/confirm';
+  t.equal(said(await post(url, { id: 'by-session', ...session, act: bySessionKey }, {}, two)), '403 step_up_required');
+  t.equal((await bench.ask(null, { url: '/trust-anchors' })).body, before, 'nothing has changed');
+
+  const list = (await bench.ask(two, { url: '/trust-anchors/proposals' })).json().proposals;
+  t.match(list[0], { proposal, change, changeSha256, state: 'open', proposedBy: one.account });
+  t.equal(said(await bench.ask(host, { url: '/trust-anchors/proposals' })), '403 not_operator');
+  t.equal(said(await withdraw(proposal, two)), 'ok', 'the other may turn it down');
+  t.equal(said(await confirm(proposal, changeSha256, two)), '409 trust_proposal_closed');
+  t.equal(said(await withdraw(proposal, one)), '409 trust_proposal_closed');
+
+  const late = await proposed();
+  world.advance(PROPOSAL_LIFETIME_MS);
+  const [first, next] = await again();
+  t.equal(said(await confirm(late, changeSha256, next)), '409 trust_proposal_expired');
+  const intime = await proposed(first);
+  world.advance(PROPOSAL_LIFETIME_MS - 1);
+  const [, last] = await again();
+  t.equal(said(await confirm(intime, changeSha256, last)), 'ok', 'a millisecond before');
+  t.equal((await ledger()).at(-1)?.body['from'], formatInstant(world.now()), 'never before it was confirmed');
+});
+
+t.test('what an operator proposed who was shut since, another must propose anew', async (t) => {
+  const ca = await testCa({ name: 'Fourth', at: world.now(), key: 'p256' });
+  const change = addition(rootOf(ca), { fromAt: world.now() });
+  const [one, two] = await again();
+  const { proposal } = (await propose(change, two)).json();
+  const list = { number: 3, thisUpdateAt: world.now() - 1_000, nextUpdateAt: world.now() + 2 * HOUR_MS };
+  t.equal(said(await bring(stage.ca.issueCrls(list).intermediate, one)), 'ok');
+  const shut = { account: two.account, reason: '离职' };
+  t.equal(said(await operate('/accounts/disable', 'DisableAccount', shut, undefined, one)), 'ok');
+  t.equal(said(await confirm(proposal, digestOfThis(change), one)), '409 trust_proposer_left');
+  t.equal(said(await operate('/accounts/enable', 'EnableAccount', shut, undefined, one)), 'ok');
+  t.equal(said(await confirm(proposal, digestOfThis(change), one)), 'ok');
+});
+
+t.test('an act that is sent again does nothing again, and gets its first answer', async (t) => {
+  const ca = await testCa({ name: 'Fifth', at: world.now(), key: 'p256' });
+  const change = addition(rootOf(ca), { fromAt: world.now() });
+  const [one, two] = await again();
+  const { proposal } = (await propose(change, one)).json();
+  const size = (await ledger()).length;
+  acts -= 1;
+  t.equal((await propose(change, one)).json().proposal, proposal);
+  acts -= 1;
+  t.equal(said(await propose({ ...change, reason: '别的' }, one)), '409 trust_change_differs');
+  t.equal((await ledger()).length, size);
+  t.equal(said(await confirm(proposal, digestOfThis(change), two)), 'ok');
+  acts -= 1;
+  t.equal((await confirm(proposal, digestOfThis(change), two)).json().proposal, proposal);
+  t.equal((await ledger()).length, size + 1);
+});
+
+t.test('the ledger alone says whom the platform believes at any instant', async (t) => {
+  const watch = watchTrust();
+  const enrolled = await stage.database.sql<{ change: string; fromAt: number }[]>`
+    SELECT change, from_at AS "fromAt" FROM trust_changes WHERE seq < 0 ORDER BY seq`;
+  for (const [n, { change, fromAt }] of enrolled.entries())
+    t.equal(
+      watch.take(entryOf(n, { proposal: null, change: JSON.parse(change), from: formatInstant(fromAt) })),
+      undefined,
+    );
+  const entries = await ledger();
+  for (const entry of entries.filter(({ type }) => type === 'OperatorActed' || isTrustEntry(type)))
+    t.equal(watch.take(entry), undefined, `${entry.seq}`);
+  const said = (store: readonly AnchorVersion[]) =>
+    store.map(({ certificate: _certificate, ...rest }) => rest).sort((a, b) => a.fromAt - b.fromAt);
+  t.strictSame(said(watch.store()), said(await readTrustStore(stage.database.sql)));
+  t.ok(watch.store().length >= 6);
+});
+
+function entryOf(seq: number, body: object): Entry {
+  return {
+    v: 1,
+    log: 'x',
+    seq,
+    at: formatInstant(world.now()),
+    type: 'TrustChanged',
+    actor: { role: 'operator' },
+    command: 'c',
+    body,
+    commit: {},
+  } as Entry;
+}

@@ -173,22 +173,16 @@ t.test('which commands need which key', async (t) => {
     'AttestClose',
   ])
     t.ok(stepUp.includes(type), type);
-  const further = [
-    'CreateOpening',
-    'LetIn',
-    'DisableAccount',
-    'EnableAccount',
-    'TrustAnchor',
-    'EndAnchor',
-    'AddCrl',
-  ] as const;
+  const further = ['CreateOpening', 'LetIn', 'DisableAccount', 'EnableAccount', 'AddCrl'] as const;
+  const ofTrust = ['ProposeTrust', 'ConfirmTrust', 'WithdrawTrust'] as const;
   t.strictSame(
     Object.keys(SIGNED_BY).sort(),
     Object.keys({ ...COMMANDS, ...REGISTER_COMMANDS })
-      .concat(further)
+      .concat(further, ofTrust)
       .sort(),
   );
   for (const type of further) t.equal(SIGNED_BY[type], 'session', type);
+  for (const type of ofTrust) t.equal(SIGNED_BY[type], 'certificate', type);
 });
 
 t.test('an ended session signs no more, but what was received before stands', async (t) => {

@@ -2,18 +2,19 @@
 import { createHmac } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { fromBase64Url, toBase64, toBase64Url } from '../../server/core/log/base64.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { signByCertificate } from '../../server/core/pki/person-jws.ts';
-import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
 import { sha256 } from '../../server/hash.ts';
 import { changeAccount, createOfficial, findAccount } from '../../server/identity/accounts.ts';
 import { endSession, forgetChallenges, login, openChallenge, renewToken } from '../../server/identity/login.ts';
 import { readToken } from '../../server/identity/tokens.ts';
-import { addAnchor, endAnchor, TRUST_CACHE_MS } from '../../server/identity/trust.ts';
+import { TRUST_CACHE_MS, thumbprintOf } from '../../server/identity/trust.ts';
 import { accounts, challenges } from '../../server/store/schema/identity.ts';
 import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
+import { addition, keepChange } from '../support/trust.ts';
 import {
   accepted,
   accountOf,
@@ -103,17 +104,8 @@ t.test('SM2 is taken, under a CA of any kind, and never mistaken for another alg
   t.equal(await tryLogin(await signed(await payloadFor(), alone)), 'certificate_not_trusted');
   const [certificate] = parsePem(ca.rootPem);
   if (certificate === undefined) throw new Error('no root');
-  accepted(
-    await addAnchor(stage, {
-      certificate,
-      label: 'SM2',
-      purposes: ['sign'],
-      rule: PLAIN_SUBJECT_RULE,
-      effectiveFromAt: stage.world.now(),
-      effectiveUntilAt: null,
-      addedBy: 'test',
-    }),
-  );
+  const fromAt = stage.world.now();
+  await keepChange(stage.database.sql, addition(certificate, { label: 'SM2', purposes: ['sign'], fromAt }), fromAt);
   stage.trust.forget();
   t.equal(await tryLogin(await signed(await payloadFor(), alone)), 'ok');
 });
@@ -296,22 +288,16 @@ t.test('renewal: the session and the certificate must still live, the token need
 });
 
 t.test('a CA that is trusted no more lets nobody in; what it was trusted for stays so', async (t) => {
-  const { world, db, trust } = stage;
+  const { world, database, trust } = stage;
   const ca = await testCa({ name: 'Ending', at: world.now() });
   const [certificate] = parsePem(ca.rootPem);
   if (certificate === undefined) throw new Error('no root');
-  const terms = { certificate, label: 'Ending', rule: PLAIN_SUBJECT_RULE, effectiveUntilAt: null, addedBy: 'test' };
-  const anchor = { ...terms, purposes: ['sign'] as const, effectiveFromAt: world.now() };
-  const { certSha256 } = accepted(await addAnchor({ db, world }, anchor));
-  t.equal(refusalOf(await addAnchor({ db, world }, anchor)), 'anchor_exists');
-  t.equal(
-    refusalOf(await endAnchor({ db, world }, { certSha256, effectiveUntilAt: world.now() - 1 })),
-    'anchor_end_is_past',
-  );
-  t.equal(
-    refusalOf(await endAnchor({ db, world }, { certSha256: 'none', effectiveUntilAt: world.now() })),
-    'anchor_unknown',
-  );
+  const { sql } = database;
+  const certificateSha256 = thumbprintOf(certificate);
+  const fromAt = world.now();
+  const anchor = addition(certificate, { label: 'Ending', purposes: ['sign'], fromAt });
+  t.equal(await keepChange(sql, anchor, fromAt), 'ok');
+  t.equal(await keepChange(sql, anchor, fromAt), 'anchor_exists');
   trust.forget();
   const by = signerOf(await ca.issue({ holder: organisation(8), usage: 'sign' }));
   const sealing = signerOf(await ca.issue({ holder: organisation(8), usage: 'encrypt' }));
@@ -326,7 +312,8 @@ t.test('a CA that is trusted no more lets nobody in; what it was trusted for sta
   const wrong = { certificates: [sealing.certificate, ...sealing.chain], purpose: 'encrypt' as const, at };
   t.equal(refusalOf(await trust.check(wrong)), 'certificate_not_trusted', 'only for the purposes it has');
   world.advance(5000);
-  accepted((await endAnchor({ db, world }, { certSha256, effectiveUntilAt: world.now() })) as { ok: true });
+  const end = { change: 'end', certificateSha256, from: formatInstant(world.now()), reason: '到期' } as const;
+  t.equal(await keepChange(sql, end, world.now()), 'ok');
   world.advance(TRUST_CACHE_MS);
   t.equal(refusalOf(await trust.check({ certificates, purpose: 'sign', at: world.now() })), 'certificate_not_trusted');
   t.equal(refusalOf(await trust.check({ certificates, purpose: 'sign', at })), 'ok');

@@ -7,7 +7,6 @@ import { toBase64Url } from '../../server/core/log/base64.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { type CertificateSigner, type SessionSigner, signLogin, signProof } from '../../server/core/pki/person-jws.ts';
-import { PLAIN_SUBJECT_RULE } from '../../server/core/pki/subject.ts';
 import { sha256 } from '../../server/hash.ts';
 import { createFirstOperator, createOfficial } from '../../server/identity/accounts.ts';
 import type { ActDependencies } from '../../server/identity/acts.ts';
@@ -25,10 +24,11 @@ import type { Outcome } from '../../server/identity/refusals.ts';
 import { createJwsVerifier } from '../../server/identity/signature.ts';
 import { createStandings } from '../../server/identity/standing.ts';
 import type { Caller } from '../../server/identity/tokens.ts';
-import { addAnchor, createTrust } from '../../server/identity/trust.ts';
+import { createTrust } from '../../server/identity/trust.ts';
 import { sm2PrivateKey } from '../../server/sm2.ts';
 import { testCa } from '../support/ca.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
+import { addition, keepChange } from '../support/trust.ts';
 import { type SteppedWorld, steppedWorld } from '../support/world.ts';
 
 export const PLATFORM = 'kaibiao.test';
@@ -55,18 +55,8 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
   const ca = await testCa({ name: 'Stage', at: world.now() });
   const [certificate] = parsePem(ca.rootPem);
   if (certificate === undefined) throw new Error('no root');
-  await addAnchor(
-    { db, world },
-    {
-      certificate,
-      label: 'Stage',
-      purposes: ['sign', 'encrypt'],
-      rule: PLAIN_SUBJECT_RULE,
-      effectiveFromAt: world.now() - 1000,
-      effectiveUntilAt: world.now() + NEVER_ENDING_MS,
-      addedBy: 'test',
-    },
-  );
+  const terms = { label: 'Stage', fromAt: world.now() - 1000, untilAt: world.now() + NEVER_ENDING_MS };
+  await keepChange(database.sql, addition(certificate, terms), terms.fromAt);
   const bidders = new Set<string>();
   return {
     world,

@@ -1,8 +1,10 @@
 /** Trust remembered for a list of certificates: at every instant the answer is the one that whoever remembers nothing gives. */
 import fc from 'fast-check';
+import { formatInstant } from '../../server/core/log/instant.ts';
 import { parseCertificate, parsePem } from '../../server/core/pki/certificate.ts';
-import { createTrust, endAnchor, thumbprintOf } from '../../server/identity/trust.ts';
+import { createTrust, thumbprintOf } from '../../server/identity/trust.ts';
 import t from '../support/tap.ts';
+import { keepChange } from '../support/trust.ts';
 import { organisation, refusalOf, setStage, signerOf } from './stage.ts';
 
 const HOUR_MS = 3_600_000;
@@ -42,7 +44,13 @@ t.test('around each turn of certificate and anchor, in any order', async (t) => 
   await hold();
   t.equal(await ask(known, now, 'sign'), 'ok');
   t.equal(await ask(known, endsAt, 'sign'), 'ok');
-  await endAnchor(stage, { certSha256: thumbprintOf(root), effectiveUntilAt: endsAt });
+  const end = {
+    change: 'end',
+    certificateSha256: thumbprintOf(root),
+    from: formatInstant(endsAt),
+    reason: '到期',
+  } as const;
+  t.equal(await keepChange(stage.database.sql, end, endsAt), 'ok');
   stage.trust.forget();
   t.equal(await ask(known, endsAt - 1, 'sign'), 'ok');
   t.equal(

@@ -1,20 +1,23 @@
 /** Ledger and access log as a whole: how they begin, what they keep of people, in which order, and how they stop. */
 import { Check } from 'typebox/schema';
+import { createDemoCa } from '../../server/cli/demo/ca.ts';
 import { openDisclosures } from '../../server/core/log/disclosure.ts';
 import { parseInstant } from '../../server/core/log/instant.ts';
 import { ACCESS_EVENTS, LEDGER_EVENTS } from '../../server/core/log/ledger-events.ts';
 import { accessOrigin, ledgerOrigin } from '../../server/core/log/origin.ts';
 import { verifyLog } from '../../server/core/log/verify.ts';
+import { parsePem } from '../../server/core/pki/certificate.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
 import { openLogWriter } from '../../server/ledger/log-writer.ts';
-import { announceKey, recordOperatorAct, recordTrustChange } from '../../server/ledger/trust.ts';
+import { announceKey, enrolAnchors, recordOperatorAct } from '../../server/ledger/trust.ts';
 import { readDisclosures, readEntries } from '../../server/store/read-log.ts';
 import { addActs, addOpening, BATCH_PERIOD_MS, entriesOf, type LedgerBench, ledgerBench } from '../support/ledger.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { until } from '../support/recorder.ts';
 import { appendSome, begin, PLATFORM } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
+import { addition } from '../support/trust.ts';
 import { steppedWorld } from '../support/world.ts';
 
 const ledger = ledgerOrigin(PLATFORM);
@@ -129,25 +132,46 @@ t.test('a hundred reads at once are each recorded once, in a few commits', async
 t.test('keys, trust anchors and operators’ acts are on the ledger, persons withheld', async (t) => {
   const bench = await ledgerBench(t);
   const { writer } = bench.ledger;
-  const change = {
-    change: 'added',
-    certificateSha256: 'a'.repeat(43),
-    fromAt: 0,
-    certificate: 'MII',
-    reason: null,
-  } as const;
+  const certificates = await Promise.all(
+    ['One', 'Two', 'Three'].map(async (name) => {
+      const [certificate] = parsePem((await createDemoCa({ name, at: bench.world.now(), key: 'p256' })).rootPem);
+      if (certificate === undefined) throw new Error('no root');
+      return certificate;
+    }),
+  );
+  const [one, two, three] = certificates.map((certificate) =>
+    addition(certificate, { fromAt: certificate.notBeforeAt }),
+  );
+  if (one === undefined || two === undefined || three === undefined) throw new Error('no changes');
   const newKey = {
     use: 'receipts',
     publicKey: new Uint8Array(32).fill(9),
     replaces: bench.signer.publicKeys.receipts,
   } as const;
   const seqs = [
-    await recordTrustChange(writer, author, change),
     await announceKey(writer, author, { ...newKey, fromAt: 1_800_000_000_000 }),
     await recordOperatorAct(writer, author, { did: 'restored the database' }),
   ];
+  await enrolAnchors(writer, [one, two]);
+  await t.rejects(
+    enrolAnchors(writer, [three, one]),
+    /anchor_exists/,
+    'one that does not fit takes the others with it',
+  );
+  const kept = await bench.sql<{ seq: number; change: string }[]>`SELECT seq, change FROM trust_changes ORDER BY seq`;
   const entries = await entriesOf(bench, ledger);
-  for (const [n, type] of (['TrustChanged', 'KeyAnnounced', 'OperatorActed'] as const).entries()) {
+  const enrolled = entries.filter(({ type }) => type === 'TrustChanged');
+  t.strictSame(
+    enrolled.map(({ seq, body }) => ({ seq, change: body['change'] })),
+    kept.map(({ seq, change }) => ({ seq, change: JSON.parse(change) as unknown })),
+  );
+  t.strictSame(
+    enrolled.map(({ body }) => [body['proposal'], body['from']]),
+    [one, two].map(({ from }) => [null, from]),
+  );
+  t.ok(enrolled.every(({ body }) => Check(LEDGER_EVENTS.TrustChanged.body, body)));
+  t.match(await opened(bench, ledger, enrolled[0]?.seq ?? -1), { who: null, source: null, act: null });
+  for (const [n, type] of (['KeyAnnounced', 'OperatorActed'] as const).entries()) {
     const entry = entries[seqs[n] as number];
     t.equal(entry?.type, type);
     t.strictSame(entry?.actor, { role: 'operator' });

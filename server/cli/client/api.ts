@@ -1,6 +1,7 @@
 /** The public HTTP API as a person's program calls it: typed answers, refusals as errors with their code, patient retries. */
 import type { Json, JsonObject } from '../../core/log/canonical.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
+import type { TrustChange, TrustTerms } from '../../core/pki/trust-store.ts';
 import { type BidToSend, ONE_REQUEST_BYTES, sendParts } from './parts.ts';
 import { type Authorise, call, callJson, type Transport, type Upload } from './transport.ts';
 
@@ -45,6 +46,23 @@ export type SessionAnswers = {
     readonly accepted: CommandAnswer | null;
     readonly refused: string | null;
   }[];
+};
+
+/** One stretch of time in which a CA is believed on these terms; instants in ms. */
+export type AnchorAnswer = {
+  readonly certSha256: string;
+  readonly terms: TrustTerms;
+  readonly fromAt: number;
+  readonly untilAt: number | null;
+};
+
+export type ProposalAnswer = {
+  readonly proposal: number;
+  readonly change: TrustChange;
+  readonly changeSha256: string;
+  readonly expiresAt: number;
+  readonly state: string;
+  readonly proposerName: string;
 };
 
 export type CommandAnswer = {
@@ -188,6 +206,16 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     /** The operator shuts an account or opens it again; the act signs account and reason as DisableAccount or EnableAccount. */
     changeAccount: (change: 'disable' | 'enable', body: { id: string; account: string; reason: string; act: string }) =>
       post<JsonObject>(`/accounts/${change}`, { ...body }),
+    /** The CAs that are or were believed. */
+    readAnchors: () => get<{ anchors: readonly AnchorAnswer[] }>('/trust-anchors'),
+    readProposals: () => get<{ proposals: readonly ProposalAnswer[] }>('/trust-anchors/proposals'),
+    /** The act signs the rest, as ProposeTrust; so with those that follow, as ConfirmTrust, WithdrawTrust and AddCrl. */
+    proposeTrust: (body: JsonObject) => post<{ proposal: number }>('/trust-anchors/proposals', body),
+    confirmTrust: (body: JsonObject) => post<{ proposal: number }>('/trust-anchors/proposals/confirm', body),
+    withdrawTrust: (body: JsonObject) => post<{ proposal: number }>('/trust-anchors/proposals/withdraw', body),
+    /** The list itself, DER in base64; the act signs its digest. */
+    bringCrl: (body: { id: string; crl: string; act: string }) =>
+      post<{ crlSha256: string; entries: number }>('/crls', body),
     endSession: () => post<JsonObject>('/auth/logout', {}),
     /** A file of a log: `checkpoint`, a tile, a bundle. `log` as in its path below /logs/. */
     readLogFile: (log: string, file: string) => call(transport, { method: 'GET', path: `/logs/${log}/${file}` }),

@@ -16,6 +16,7 @@ import {
   signStepUp,
 } from '../../core/pki/person-jws.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../core/pki/subject.ts';
+import { TRUST_ACTS } from '../../core/pki/trust-store.ts';
 import { sha256 } from '../../hash.ts';
 import type { World } from '../../world.ts';
 import { type Api, askChallenge, createApi, sendLogin, sendRenewal } from './api.ts';
@@ -47,7 +48,9 @@ export type Session = {
 };
 
 const SIGNED_BY: Readonly<Record<string, string | undefined>> = Object.fromEntries(
-  Object.entries({ ...COMMANDS, ...REGISTER_COMMANDS }).map(([type, { signedBy }]) => [type, signedBy]),
+  Object.entries({ ...COMMANDS, ...REGISTER_COMMANDS })
+    .map(([type, { signedBy }]) => [type, signedBy as string])
+    .concat(TRUST_ACTS.map((type) => [type, 'certificate'])),
 );
 
 /**

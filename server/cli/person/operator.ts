@@ -4,7 +4,7 @@ import { headSeen } from './act.ts';
 import type { Person } from './person.ts';
 
 /** Operators' acts concern no opening; they name this instead of one. */
-const PLATFORM_SUBJECT = 'platform';
+export const PLATFORM_SUBJECT = 'platform';
 
 /**
  * Lets somebody in by the signing certificate.

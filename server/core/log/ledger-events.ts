@@ -1,5 +1,6 @@
 /** The catalogue of what stands on the ledger and on the access log: each event's body in clear and its withheld fields. */
 import * as Type from 'typebox';
+import { TrustChange } from '../pki/trust-store.ts';
 import { BATCH_ACTS, BATCH_DEPTH, BATCH_LEAVES } from './register-batch.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -7,8 +8,6 @@ const nothing = Type.Object({}, strict);
 const Name = Type.String({ minLength: 1, maxLength: 400 });
 /** base64 of the 32 bytes of an Ed25519 public key. */
 const PublicKeyText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
-/** base64url of a SHA-256. */
-const DigestText = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
 const RootText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
 const InstantText = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$' });
 
@@ -79,17 +78,27 @@ export const LEDGER_EVENTS = {
     body: Type.Object({ key: PlatformKeySchema, replaces: PublicKeyText, from: InstantText }, strict),
     withheld: person,
   },
-  /** A trust anchor for people's certificates came or went. */
+  /** An operator wants to change whom the platform believes; nothing changes by it. A second one may confirm it before `expires`. */
+  TrustProposed: {
+    body: Type.Object({ change: TrustChange, expires: InstantText }, strict),
+    withheld: person,
+  },
+  /** The proposal of that entry is taken back, or turned down. */
+  TrustProposalWithdrawn: {
+    body: Type.Object({ proposal: Type.Integer({ minimum: 1 }) }, strict),
+    withheld: [...person, 'reason'],
+  },
+  /** A second operator confirmed the proposal of that entry, and the change holds `from` on; null for the CAs of the first start, which its configuration names. */
   TrustChanged: {
     body: Type.Object(
       {
-        change: Type.Union([Type.Literal('added'), Type.Literal('ended')]),
-        certificateSha256: DigestText,
+        proposal: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+        change: TrustChange,
         from: InstantText,
       },
       strict,
     ),
-    withheld: [...person, 'certificate', 'reason'],
+    withheld: person,
   },
   /** Somebody who runs the platform did something to it by hand; what exactly is for the supervisors. */
   OperatorActed: { body: nothing, withheld: [...person, 'what'] },

@@ -1,9 +1,8 @@
 /** The tables of people: accounts, roles per opening, whom we trust, and the single-use secrets of login, requests and sockets. */
 import { sql } from 'drizzle-orm';
-import { check, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { check, index, integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { PEOPLE } from '../../core/opening/roles.ts';
-import type { SubjectRule } from '../../core/pki/subject.ts';
-import { bytes, instant } from './columns.ts';
+import { bytes, instant, whole } from './columns.ts';
 
 /** Who has ever logged in or was let in by the operator; the id is the credit code, for a person followed by `/` and a number. */
 export const accounts = pgTable(
@@ -59,35 +58,45 @@ export const assignments = pgTable(
   ],
 );
 
-/** The CAs we trust, for what and from when to when; data, because a CA is added without a new release. */
-export const trustAnchors = pgTable(
-  'trust_anchors',
+/** Every change of whom we trust, word for word as the ledger has it; the anchors are folded from these (core/pki/trust-store.ts). */
+export const trustChanges = pgTable('trust_changes', {
+  /** The ledger's entry. */
+  seq: whole('seq').primaryKey(),
+  /** JSON of a TrustChange. */
+  change: text('change').notNull(),
+  /** From when on it holds. */
+  fromAt: instant('from_at').notNull(),
+});
+
+/** What one operator proposed of whom to trust, and what became of it. */
+export const trustProposals = pgTable(
+  'trust_proposals',
   {
-    /** base64url SHA-256 of the certificate. */
-    certSha256: text('cert_sha256').primaryKey(),
-    label: text('label').notNull(),
-    certificate: bytes('certificate').notNull(),
-    purposes: text('purposes', { enum: ['sign', 'encrypt'] })
-      .array()
-      .notNull(),
-    rule: jsonb('rule').$type<SubjectRule>().notNull(),
-    /** What is made of its people's certificates when no list says whether they were revoked: core/pki/chain.ts, RevocationMode. */
-    revocation: text('revocation', { enum: ['required', 'when_known'] })
+    /** The ledger's entry. */
+    seq: whole('seq').primaryKey(),
+    /** The proposer's id of the act; the same once more is the same proposal. */
+    command: text('command').notNull(),
+    proposedBy: text('proposed_by')
       .notNull()
-      .default('when_known'),
-    /** OIDs of extended key usages, one of which a certificate that states any must state; null for those of core/pki. */
-    extendedUsages: text('extended_usages').array(),
-    /** OIDs of policies, one of which must hold from it down to the certificate; null when none is asked for. */
-    policies: text('policies').array(),
-    effectiveFromAt: instant('effective_from_at').notNull(),
-    /** First instant at which it is trusted no more. */
-    effectiveUntilAt: instant('effective_until_at'),
-    addedBy: text('added_by').notNull(),
-    addedAt: instant('added_at').notNull(),
+      .references(() => accounts.id),
+    proposerName: text('proposer_name').notNull(),
+    /** JSON of a TrustChange. */
+    change: text('change').notNull(),
+    changeSha256: text('change_sha256').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    /** Null while it is open, or has run out. */
+    outcome: text('outcome', { enum: ['confirmed', 'withdrawn'] }),
+    /** The ledger's entry that closed it, and the id of the act behind that. */
+    closedSeq: whole('closed_seq'),
+    closedCommand: text('closed_command'),
   },
   (table) => [
-    check('trust_anchors_dates', sql`${table.effectiveUntilAt} > ${table.effectiveFromAt}`),
-    check('trust_anchors_revocation', sql`${table.revocation} in ('required', 'when_known')`),
+    uniqueIndex('trust_proposals_once').on(table.proposedBy, table.command),
+    check('trust_proposals_outcome', sql`${table.outcome} in ('confirmed', 'withdrawn')`),
+    check(
+      'trust_proposals_closed',
+      sql`(${table.outcome} is null) = (${table.closedSeq} is null) and (${table.outcome} is null) = (${table.closedCommand} is null)`,
+    ),
   ],
 );
 

@@ -63,6 +63,71 @@ t.test('an operator lets the host in, who drafts and publishes', async (t) => {
   t.match(await run('status', OPENING, ...as('bidder')), { ...done, out: /Scheduled[\s\S]*verified to entry 1/ });
 });
 
+t.test('two operators believe another CA, alter it and end it; one alone does not', async (t) => {
+  const other = await testCa({ name: 'Other', at: world.now(), key: 'p256' });
+  await writeFile(file('other.pem'), other.rootPem);
+  const second = { creditCode: demoCreditCode(0), organisation: '交易中心', name: '另一管理员', personId: 'C7' };
+  const keys = await ca.issue({ holder: second, usage: 'sign', key: 'p256' });
+  await mkdir(file('operator2'));
+  await writeFile(join(file('operator2'), 'sign.crt'), keys.certificatePem + keys.chainPem);
+  await writeFile(join(file('operator2'), 'sign.key'), keys.privateKeyPem);
+  t.match(await run('let-in', join(file('operator2'), 'sign.crt'), '--operator', ...as('operator')), done);
+
+  const terms = ['--label', 'Other', '--revocation', 'when_known', '--reason', '接入'];
+  t.match(await run('trust', 'add', file('other.pem'), '--label', 'x', ...as('operator')), { code: EXIT.usage });
+  const wrong = await run('trust', 'add', file('other.pem'), ...terms, '--purposes', 'seal', ...as('operator'));
+  t.match(wrong, { code: EXIT.usage, err: /Purposes are/ });
+  t.match(await run('trust', 'confirm', '1', ...as('operator2')), { code: EXIT.usage, err: /--sha256 is needed/ });
+
+  /** Proposes by the one, confirms by the other. */
+  async function both(...step: string[]): Promise<void> {
+    const proposed = await run('trust', ...step, ...as('operator'));
+    t.match(proposed, { ...done, out: /^proposal [0-9]+: another operator confirms it with --sha256/ });
+    const [, number = '', digest = ''] = /^proposal ([0-9]+): .* --sha256 (\S+)/.exec(proposed.out) ?? [];
+    const alone = await run('trust', 'confirm', number, '--sha256', digest, ...as('operator'));
+    t.match(alone, { code: EXIT.refused, err: /^second_person_required\n/ });
+    const other = await run('trust', 'confirm', number, '--sha256', 'A'.repeat(43), ...as('operator2'));
+    t.match(other, { code: EXIT.refused, err: /^answer_not_as_asked\n/ });
+    t.match(await run('trust', 'list', ...as('operator2')), {
+      ...done,
+      out: new RegExp(`proposal ${number} open.*${digest}`),
+    });
+    t.match(await run('trust', 'confirm', number, '--sha256', digest, ...as('operator2')), {
+      ...done,
+      out: /confirmed/,
+    });
+  }
+  await both('add', file('other.pem'), ...terms);
+  const listed = await run('trust', 'list', ...as('operator'));
+  t.match(listed, { ...done, out: /Other: sign,encrypt; revocation when_known; .* – no end/ });
+  const [, certSha256 = ''] = /^(\S+) Other:/m.exec(listed.out) ?? [];
+  await both('alter', certSha256, '--revocation', 'required', '--purposes', 'sign', '--reason', '收紧');
+  const altered = await run('trust', 'list', ...as('operator'));
+  t.match(altered.out, /Other: sign; revocation required; .* – no end/);
+  const lists = other.issueCrls({
+    number: 1,
+    thisUpdateAt: world.now() - 1_000,
+    nextUpdateAt: world.now() + 60 * MINUTE,
+  });
+  await writeFile(file('root.crl'), lists.root);
+  const pem = `-----BEGIN X509 CRL-----\n${Buffer.from(lists.intermediate).toString('base64')}\n-----END X509 CRL-----\n`;
+  await writeFile(file('other.crl'), pem);
+  for (const name of ['root.crl', 'other.crl'])
+    t.match(await run('crl', file(name), ...as('operator')), { ...done, out: /^\S{43}: 0 revoked/ });
+  t.match(await run('crl', file('other.crl'), ...as('operator')), { code: EXIT.refused, err: /^crl_exists\n/ });
+  await both('end', certSha256, '--reason', '终止');
+  t.match((await run('trust', 'list', ...as('operator'))).out, /Other: sign; revocation required; .* – 20/);
+  const back = await run('trust', 'end', certSha256, '--reason', '再次', ...as('operator'));
+  t.match(back, { code: EXIT.refused, err: /^anchor_unknown\n/ });
+  const taken = await run('trust', 'add', file('other.pem'), ...terms, ...as('operator'));
+  const [, number = ''] = /^proposal ([0-9]+)/.exec(taken.out) ?? [];
+  t.match(await run('trust', 'withdraw', number, '--reason', '有误', ...as('operator2')), {
+    ...done,
+    out: /withdrawn/,
+  });
+  t.match(await run('trust', 'sell', ...as('operator')), { code: EXIT.usage, err: /It takes one of list, add/ });
+});
+
 /** Written by one subcommand, read by another. */
 let receiptFile = '';
 
