@@ -24,7 +24,11 @@ export type OwnPostgres = {
 export async function ownPostgres(t: Teardown, folder: string): Promise<OwnPostgres> {
   const files = join(folder, 'postgres');
   let cluster: Cluster = await startCluster({ folder: files });
-  t.teardown(() => cluster.leave());
+  // Each start counts as a user of its own, and the last to leave stops it.
+  const started = [cluster];
+  t.teardown(async () => {
+    for (const each of started) await each.leave();
+  });
   const { owner } = await makeDatabase(cluster, DATABASE);
   await migrateUp(owner);
   const place = { host: cluster.host, port: cluster.port, database: DATABASE, user: 'kaibiao_app' };
@@ -35,6 +39,7 @@ export async function ownPostgres(t: Teardown, folder: string): Promise<OwnPostg
     async killAndStart() {
       process.kill(cluster.pid, 'SIGKILL');
       cluster = await startCluster({ folder: files });
+      started.push(cluster);
       // its socket lies elsewhere after each start
       place.host = cluster.host;
     },

@@ -1,6 +1,6 @@
 /** Runs test files as processes of their own, a few at once, and fails when nothing ran; takes files and globs, --grep=…, --jobs=…, nothing for all. */
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -18,6 +18,8 @@ process.chdir(root);
 const TEST_LIMIT_SECONDS = 240;
 const FILE_LIMIT_MS = 300_000;
 const DEAREST = 12;
+/** Several times what a run was seen to need at once. */
+const MEMORY_BYTES = 4 * 2 ** 30;
 /** The long ones first, so that none of them runs alone at the end. */
 const FIRST = ['soak', 'browser', 'crash', 'cli', 'vault', 'http'];
 
@@ -29,8 +31,10 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: String(availableParallelism() + 1) },
   },
 });
-emit();
+await emit();
 const files = findFiles();
+const memory = findMemory();
+if (memory !== null) process.env.TMPDIR = memory;
 const env = {
   ...process.env,
   TAP: '1',
@@ -70,6 +74,19 @@ reporter.on('end', () => {
   if (Number(passed ?? 0) === 0) console.error('no test ran');
   if (Number(passed ?? 0) === 0 || Number(failed) > 0) process.exitCode = 1;
 });
+
+/**
+ * A temporary folder in memory, where the machine has one with room: else null.
+ *
+ * Why: a database of its own, which nearly every test makes, is 350 small files; a disk takes 0.4 s of processor time for them.
+ */
+function findMemory() {
+  const mount =
+    existsSync('/proc/mounts') && /^\S+ (\/dev\/shm) tmpfs (\S+)/m.exec(readFileSync('/proc/mounts', 'utf8'));
+  if (!mount || mount[2].split(',').includes('noexec')) return null;
+  const { bavail, bsize } = statfsSync(mount[1]);
+  return bavail * bsize >= MEMORY_BYTES ? mount[1] : null;
+}
 
 /** Those that cost most, by their processes' time; what the shared PostgreSQL did for them is not in it. */
 function sayDearest() {
