@@ -1,16 +1,21 @@
 /** What the envelope soak mutates: every kind of recipient in every form the reader takes, and archives of several tools; the same bytes in every run. */
-import { createCipheriv } from 'node:crypto';
 import type { HeldKey } from '../../server/cli/seal/held-key.ts';
 import { unwrapKey } from '../../server/cli/seal/wrap.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
-import { joinBytes } from '../../server/core/log/bytes.ts';
 import { startArchive } from '../../server/core/seal/archive.ts';
 import { cekCommit, openingListDisclosure, startContentCommit } from '../../server/core/seal/commitments.ts';
+import {
+  type ContentAlgorithm,
+  PROFILE_CIPHERS,
+  profileOf,
+  writeContentAlgorithm,
+} from '../../server/core/seal/content-cipher.ts';
 import { TAG } from '../../server/core/seal/der.ts';
 import { startEnvelope } from '../../server/core/seal/envelope.ts';
 import { readOpeningList } from '../../server/core/seal/opening-list.ts';
 import { sha256 } from '../../server/hash.ts';
 import { startHmac } from '../../server/vault/content.ts';
+import { startEncryption } from '../../server/vault/content-cipher.ts';
 import { inflate } from '../../server/vault/inflate.ts';
 import type { Promised } from '../../server/vault/judgement.ts';
 import { definite, envelopeOf, indefinite, NONCE, segments } from '../core/seal/envelope-parts.ts';
@@ -45,6 +50,14 @@ const FORMS: Readonly<Record<string, (ciphertext: Uint8Array) => Parameters<type
   }),
 };
 
+/** The same forms in the profile of SM4 and SM3. */
+const SM = 'sm-';
+const GCM_ALGORITHM: ContentAlgorithm = { cipher: PROFILE_CIPHERS['kaibiao-seal-1'], nonce: NONCE };
+const SM_ALGORITHM: ContentAlgorithm = {
+  cipher: PROFILE_CIPHERS['kaibiao-seal-sm-1'],
+  nonce: Uint8Array.from({ length: 16 }, (_, index) => index + 1),
+};
+
 export type Sample = {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -71,7 +84,8 @@ export function listOf(archive: Uint8Array): Uint8Array {
 /** An envelope of this kind and form around `plaintext`, and what its honest bidder promises. */
 export function sampleOf(kind: string, form: string, plaintext: Uint8Array, listBytes = listOf(plaintext)): Sample {
   const holder = KINDS[kind];
-  const shape = FORMS[form];
+  const shape = FORMS[form.replace(SM, '')];
+  const algorithm = form.startsWith(SM) ? SM_ALGORITHM : GCM_ALGORITHM;
   if (holder === undefined || shape === undefined) throw new Error(`no sample ${kind} ${form}`);
   const reader = startEnvelope();
   reader.push(golden(kind));
@@ -79,10 +93,11 @@ export function sampleOf(kind: string, form: string, plaintext: Uint8Array, list
   if (header === undefined) throw new Error(`${kind} has no header`);
   const { recipient, recipientInfos } = header;
   const cek = Uint8Array.from(unwrapped(kind, () => unwrapKey(recipient, holder.privateKey)));
-  const cipher = createCipheriv('aes-256-gcm', cek, NONCE, { authTagLength: 16 });
-  const ciphertext = joinBytes(cipher.update(plaintext), cipher.final());
-  const mac = definite(TAG.octetString, cipher.getAuthTag());
-  const bytes = envelopeOf({ recipientInfos, mac, ...shape(ciphertext) });
+  const encryption = startEncryption(algorithm, cek);
+  const ciphertext = encryption.update(plaintext);
+  const mac = definite(TAG.octetString, encryption.finish());
+  const cipher = writeContentAlgorithm(algorithm);
+  const bytes = envelopeOf({ recipientInfos, mac, cipher, ...shape(ciphertext) });
 
   const read = readOpeningList(listBytes);
   if ('problem' in read) throw new Error(read.problem);
@@ -97,7 +112,7 @@ export function sampleOf(kind: string, form: string, plaintext: Uint8Array, list
     cekCommit: cekCommit(sha256, cek),
     contentCommit: commit.digest(),
     openingListCommit: openingListDisclosure(sha256, cek, read.list).digest,
-    profile: 'kaibiao-seal-1' as const,
+    profile: profileOf(algorithm.cipher),
   };
   return { name: `${kind} ${form}`, bytes, holder, cek, promised };
 }
@@ -112,9 +127,9 @@ function unwrapped(kind: string, unwrap: () => Uint8Array): Uint8Array {
 
 /** Every kind in every form. */
 export function allSamples(): Sample[] {
-  return Object.keys(KINDS).flatMap((kind) => Object.keys(FORMS).map((form) => sampleOf(kind, form, archiveOf())));
+  return KIND_NAMES.flatMap((kind) => FORM_NAMES.map((form) => sampleOf(kind, form, archiveOf())));
 }
 
 /** Kinds and forms by name, for samples around another plaintext. */
 export const KIND_NAMES = Object.keys(KINDS);
-export const FORM_NAMES = Object.keys(FORMS);
+export const FORM_NAMES = [...Object.keys(FORMS), ...Object.keys(FORMS).map((form) => SM + form)];

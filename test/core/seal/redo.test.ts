@@ -49,7 +49,7 @@ const checksIn = (out: string): string[] => [...out.matchAll(/^ok (\w+) /gm)].ma
 t.test('every form of every archive is redone, and the archive comes out', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
   const archives = Object.values(ARCHIVES);
-  for (const [n, form] of FORM_NAMES.entries()) {
+  for (const [n, form] of FORM_NAMES.filter((name) => !name.startsWith('sm-')).entries()) {
     const archive = archives[n % archives.length] as Uint8Array;
     const { envelope, statement, key } = await lay(folder, sampleOf(KIND_NAMES[n] as string, form, archive));
     const out = join(folder, 'bid.zip');
@@ -62,7 +62,9 @@ t.test('every form of every archive is redone, and the archive comes out', { ski
 
 t.test('what is not as promised is said, in the order of the table, and nothing is left', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
-  const [sample] = allSamples().filter(({ name }) => name.endsWith(' stream'));
+  const [sample] = allSamples().filter(
+    ({ promised, name }) => promised.profile === 'kaibiao-seal-1' && name.endsWith(' stream'),
+  );
   if (sample === undefined) throw new Error('no sample');
   const { bytes, promised, cek } = sample;
   const other = toBase64Url(new Uint8Array(32));
