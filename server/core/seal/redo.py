@@ -8,16 +8,19 @@ STATEMENT  the lodgement statement, a compact JWS, or its payload as JSON
 KEY        the content key: 64 hexadecimal digits, 32 bytes, or a file of either
 ARCHIVE    where the opened archive is to be written; only what was found genuine is left there
 
-It checks, in this order, as FORMAT.md says: envelopeSha256 and envelopeBytes, recipientInfosSha256, cekCommit, the GCM tag,
-contentCommit, openingListCommit. GCM's ciphertext is AES-256-CTR from counter 2, which openssl undoes; the tag is GHASH, which is
-computed here, slowly; with --no-tag it is left out and all goes as fast as openssl and SHA-256 are. contentCommit alone binds
-every byte of the content to the statement: the tag adds only whether the envelope was made as it should.
+It checks, in this order, as FORMAT.md says: envelopeSha256 and envelopeBytes, recipientInfosSha256, cekCommit, the tag,
+contentCommit, openingListCommit. It knows both profiles of PROFILES.md, and the envelope must be of the one that was signed.
+
+kaibiao-seal-1: GCM's ciphertext is AES-256-CTR from counter 2, which openssl undoes; the tag is GHASH, which is computed here,
+slowly; with --no-tag it is left out and all goes as fast as openssl and SHA-256 are. kaibiao-seal-sm-1: SM4-CTR, which openssl
+undoes, and HMAC-SM3, for which Python's hashlib has to know sm3; --no-tag leaves it out. contentCommit alone binds every byte of
+the content to the statement: the tag adds only whether the envelope was made as it should.
 
 A bid with a second layer is redone in two steps: with -o the outer envelope gives the inner one, which --layer holds against the
 layer's promises in the same statement, with the inner content key.
 
-It knows the profile kaibiao-seal-1. It does not check the statement's signature nor the certificate, and does not read the list's meaning. Exit: 0 all is as promised,
-1 something is not (the line says what), 2 it could not be tried.
+It does not check the statement's signature nor the certificate, and does not read the list's meaning. Exit: 0 all is as
+promised, 1 something is not (the line says what), 2 it could not be tried.
 """
 import argparse
 import base64
@@ -31,16 +34,18 @@ import tempfile
 import threading
 import zlib
 
-PROFILE = "kaibiao-seal-1"
 CHUNK = 1 << 20
 ELEMENT_LIMIT = 8192
 LIST_NAME = b"opening-list.json"
 LIST_LIMIT = 262144
 OID_AUTH_ENVELOPED = bytes.fromhex("060b2a864886f70d0109100117")
 OID_DATA = bytes.fromhex("06092a864886f70d010701")
-# AES-256-GCM with a nonce of 12 bytes and a tag of 16
-CIPHER_HEAD = bytes.fromhex("060960864801650304012e3011040c")
-CIPHER_TAIL = bytes.fromhex("020110")
+# AES-256-GCM, a nonce of 12 bytes, a tag of 16
+GCM_HEAD, GCM_TAIL = bytes.fromhex("060960864801650304012e3011040c"), bytes.fromhex("020110")
+# id-alg-authEnc-256; then its parameters: PBKDF2 by HMAC-SM3, SM4-CTR with a counter block of 16 bytes, HMAC-SM3
+SM_HEAD = bytes.fromhex("060b2a864886f70d0109100310")
+SM_PARAMETERS_HEAD = bytes.fromhex("304ca01f06092a864886f70d01050c30120400020101300b06092a811ccf5501831102301c06082a811ccf550168070410")
+SM_PARAMETERS_TAIL = bytes.fromhex("300b06092a811ccf5501831102")
 
 
 class Wrong(Exception):
@@ -89,6 +94,8 @@ class Source:
     def rest(self):
         """Reads to the end, for the hash. Returns: whether any byte was left."""
         left = self.at < len(self.buffer)
+        self.position += len(self.buffer) - self.at
+        self.at = len(self.buffer)
         while True:
             more = self.file.read(CHUNK)
             if not more:
@@ -133,7 +140,7 @@ def close(source, end):
 
 
 def open_envelope(source):
-    """Up to the ciphertext. Returns: RecipientInfos, nonce, the containers that are open."""
+    """Up to the ciphertext. Returns: RecipientInfos, the cipher, the containers that are open."""
     outer = expect(source, 0x30, "ContentInfo")
     if small(source, 0x06, "content type") != OID_AUTH_ENVELOPED:
         raise Wrong("envelope: not AuthEnvelopedData")
@@ -145,11 +152,24 @@ def open_envelope(source):
     content = expect(source, 0x30, "EncryptedContentInfo")
     if small(source, 0x06, "content type") != OID_DATA:
         raise Wrong("envelope: the content is not data")
-    cipher = small(source, 0x30, "cipher")[2:]
-    if cipher[: len(CIPHER_HEAD)] != CIPHER_HEAD or cipher[-3:] != CIPHER_TAIL or len(cipher) != len(CIPHER_HEAD) + 15:
-        raise Wrong("envelope: the cipher is not AES-256-GCM with 12 bytes of nonce and 16 of tag")
-    nonce = cipher[len(CIPHER_HEAD) : -3]
-    return recipient_infos, nonce, (outer, explicit, data, content)
+    cipher = cipher_of(small(source, 0x30, "cipher")[2:])
+    return recipient_infos, cipher, (outer, explicit, data, content)
+
+
+def between(head, count, tail, der):
+    """The bytes between these two, or None when it is not exactly that."""
+    fits = der.startswith(head) and der.endswith(tail) and len(der) == len(head) + count + len(tail)
+    return der[len(head) : len(head) + count] if fits else None
+
+
+def cipher_of(der):
+    nonce = between(GCM_HEAD, 12, GCM_TAIL, der)
+    if nonce is not None:
+        return Gcm(nonce)
+    counter = between(SM_HEAD + SM_PARAMETERS_HEAD, 16, SM_PARAMETERS_TAIL, der)
+    if counter is not None:
+        return Sm(counter, der[len(SM_HEAD) :])
+    raise Wrong("envelope: the cipher is neither AES-256-GCM (12 bytes of nonce, 16 of tag) nor SM4-CTR with HMAC-SM3")
 
 
 def ciphertext(source):
@@ -185,13 +205,13 @@ def ciphertext(source):
     yield b"".join(gathered)
 
 
-def close_envelope(source, containers):
+def close_envelope(source, containers, tag_bytes):
     """Behind the ciphertext. Returns: the tag."""
     outer, explicit, data, content = containers
     close(source, content)
-    tag = small(source, 0x04, "tag of 16 bytes")
-    if len(tag) != 18:
-        raise Wrong("envelope: no tag of 16 bytes")
+    tag = small(source, 0x04, "tag of %d bytes" % tag_bytes)
+    if len(tag) != 2 + tag_bytes:
+        raise Wrong("envelope: no tag of %d bytes" % tag_bytes)
     for end in (data, explicit, outer):
         close(source, end)
     return tag[2:]
@@ -249,6 +269,52 @@ def openssl_block(cek, block):
     return subprocess.run(command, input=block, stdout=subprocess.PIPE, check=True).stdout
 
 
+class Gcm:
+    """AES-256-GCM of the profile kaibiao-seal-1."""
+
+    profile = "kaibiao-seal-1"
+    tag_bytes = 16
+
+    def __init__(self, nonce):
+        self.nonce = nonce
+
+    def decryption(self, cek):
+        return ["-aes-256-ctr", "-K", cek.hex(), "-iv", (self.nonce + b"\0\0\0\2").hex()]
+
+    def tag(self, cek):
+        return GcmTag(cek, self.nonce)
+
+
+class GcmTag:
+    def __init__(self, cek, nonce):
+        self.ghash = Ghash(openssl_block(cek, bytes(16)))
+        self.mask = openssl_block(cek, nonce + b"\0\0\0\1")
+        self.update = self.ghash.update
+
+    def digest(self):
+        return bytes(a ^ b for a, b in zip(self.ghash.digest(), self.mask))
+
+
+class Sm:
+    """SM4-CTR with HMAC-SM3, encrypt-then-MAC (RFC 6476), of the profile kaibiao-seal-sm-1."""
+
+    profile = "kaibiao-seal-sm-1"
+    tag_bytes = 32
+
+    def __init__(self, counter, parameters):
+        self.counter = counter
+        self.parameters = parameters
+
+    def derive(self, cek, label):
+        return hmac.new(cek, label + b"\0\0\0\1", "sm3").digest()
+
+    def decryption(self, cek):
+        return ["-sm4-ctr", "-K", self.derive(cek, b"encryption")[:16].hex(), "-iv", self.counter.hex()]
+
+    def tag(self, cek):
+        return hmac.new(self.derive(cek, b"authentication"), self.parameters, "sm3")
+
+
 class FirstFile:
     """Catches the first file of the archive, which is the opening list, as the plaintext passes."""
 
@@ -279,12 +345,12 @@ class FirstFile:
         return data
 
 
-def decrypt(source, cek, nonce, check_tag, out):
-    """Passes the content through openssl. Returns: contentCommit, the first file, GHASH or None."""
+def decrypt(source, cek, cipher, check_tag, out):
+    """Passes the content through openssl. Returns: contentCommit, the first file, the tag's computation or None."""
     commit = hmac.new(hashlib.sha256(b"bid-content-v1\0" + cek).digest(), digestmod=hashlib.sha256)
     first = FirstFile()
-    ghash = Ghash(openssl_block(cek, bytes(16))) if check_tag else None
-    command = ["openssl", "enc", "-d", "-aes-256-ctr", "-K", cek.hex(), "-iv", (nonce + b"\0\0\0\2").hex()]
+    tag = cipher.tag(cek) if check_tag else None
+    command = ["openssl", "enc", "-d", *cipher.decryption(cek)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def drain():
@@ -301,20 +367,15 @@ def decrypt(source, cek, nonce, check_tag, out):
     reader.start()
     try:
         for piece in ciphertext(source):
-            if ghash:
-                ghash.update(piece)
+            if tag:
+                tag.update(piece)
             process.stdin.write(piece)
     finally:
         process.stdin.close()
         reader.join()
     if process.wait() != 0:
         raise Wrong("openssl enc failed")
-    return b64url(commit.digest()), first, ghash
-
-
-def tag_of(ghash, cek, nonce):
-    mask = openssl_block(cek, nonce + b"\0\0\0\1")
-    return bytes(a ^ b for a, b in zip(ghash.digest(), mask))
+    return b64url(commit.digest()), first, tag
 
 
 def list_commit(cek, list_bytes):
@@ -351,15 +412,15 @@ def same(what, found, promised):
 
 def redo(arguments, out):
     promised = read_statement(arguments.statement)
-    if promised.get("profile", PROFILE) != PROFILE:
-        raise ValueError("the statement names profile %s; the script for it stands in PROFILES.md" % promised["profile"])
     cek = read_key(arguments.key)
     source = Source(arguments.envelope)
     fault = None
     try:
-        recipient_infos, nonce, containers = open_envelope(source)
-        commit, first, ghash = decrypt(source, cek, nonce, not arguments.no_tag, out)
-        tag = close_envelope(source, containers)
+        recipient_infos, cipher, containers = open_envelope(source)
+        if cipher.profile != promised["profile"]:
+            raise Wrong("profile: %s found, %s promised" % (cipher.profile, promised["profile"]))
+        commit, first, computed = decrypt(source, cek, cipher, not arguments.no_tag, out)
+        tag = close_envelope(source, containers, cipher.tag_bytes)
         if source.rest():
             raise Wrong("envelope: bytes behind its end")
     except Wrong as wrong:
@@ -377,8 +438,8 @@ def redo(arguments, out):
     else:
         same("recipientInfosSha256", b64url(hashlib.sha256(recipient_infos).digest()), promised["recipientInfosSha256"])
     same("cekCommit", b64url(hashlib.sha256(b"bid-cek-v1\0" + cek).digest()), promised["cekCommit"])
-    if ghash:
-        same("tag", tag_of(ghash, cek, nonce).hex(), tag.hex())
+    if computed:
+        same("tag", computed.digest().hex(), tag.hex())
     same("contentCommit", commit, promised["contentCommit"])
     if "layer" in promised and not arguments.layer:
         print("the archive lies under the second layer: redo what -o wrote with --layer and the inner key")
@@ -392,7 +453,7 @@ def main():
     parser.add_argument("statement")
     parser.add_argument("key")
     parser.add_argument("-o", "--out")
-    parser.add_argument("--no-tag", action="store_true", help="leave the GCM tag out: contentCommit binds the content, and it is faster")
+    parser.add_argument("--no-tag", action="store_true", help="leave the tag out: contentCommit binds the content, and of GCM it is faster")
     parser.add_argument("--layer", action="store_true", help="the envelope is the inner one of a bid with a second layer")
     arguments = parser.parse_args()
     if arguments.out is None:
