@@ -244,6 +244,22 @@ export const SETTINGS = {
     most: 30 * 24 * HOUR_MS,
     why: 'How long the first part of an envelope waits for its next one; at the deadline it goes in any case (20号令 art. 27).',
   }),
+  scanPeriodMs: count({
+    variable: 'KAIBIAO_SCAN_PERIOD_MS',
+    unit: 'ms',
+    fallback: 10 * MINUTE_MS,
+    least: SECOND_MS,
+    most: HOUR_MS,
+    why: 'How often stored envelopes are read through again between the deadline and the window: so old is the last finding at most when the window opens.',
+  }),
+  scanBytesPerSecond: count({
+    variable: 'KAIBIAO_SCAN_BYTES_PER_SECOND',
+    unit: 'bytes a second',
+    fallback: 200 * MIB,
+    least: MIB,
+    most: 100 * GIB,
+    why: 'The fastest that stored envelopes are read through: uploads and decryptions need the same disk.',
+  }),
   vaultWorkers: count({
     variable: 'KAIBIAO_VAULT_WORKERS',
     unit: 'threads',

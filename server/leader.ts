@@ -41,7 +41,8 @@ import { type ErrandAnswer, type ErrandKind, type KeepErrand, runErrands } from 
 import { isDatabaseAway } from './store/faults.ts';
 import { heldTo, identify, sayReadOnly } from './store/leadership.ts';
 import type { VaultPool } from './vault/pool.ts';
-import { scrubEnvelopes } from './vault/scrub.ts';
+import { startScanner } from './vault/scanner.ts';
+import { type Damage, scrubEnvelopes } from './vault/scrub.ts';
 import { joinVaultFolder, type VaultFolder } from './vault/vault-folder.ts';
 import type { World } from './world.ts';
 
@@ -209,18 +210,20 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     openedFolder: vault.openedFolder,
     unpackedLimitBytes: config.bidLimitBytes * UNPACKED_FACTOR,
   });
+  const scanner = keep(
+    'scanner',
+    startScanner({
+      bytesPerSecond: config.scanBytesPerSecond,
+      onCrash: (error) => logger.error({ err: error }, 'a scan of the stored envelopes ended; it begins again'),
+    }),
+    (s) => s.close(),
+  );
   // Nothing is said of an opening whose envelopes are whole: how many there are is nobody's to know before the roster.
-  const scrub = (openingId: string): void => {
-    scrubEnvelopes({ sql, envelopes: vault.envelopes }, openingId).then(
-      (damaged) => {
-        for (const damage of damaged)
-          logger.fatal(
-            { openingId, ...damage },
-            'a stored envelope is not what was received: put it back from a backup',
-          );
-      },
-      (error: unknown) => logger.error({ err: error }, 'the stored envelopes could not be read through'),
-    );
+  const scan = async (openingId: string): Promise<readonly Damage[]> => {
+    const damaged = await scrubEnvelopes({ sql, envelopes: vault.envelopes, scanner }, openingId);
+    for (const damage of damaged)
+      logger.fatal({ openingId, ...damage }, 'a stored envelope is not what was received: put it back from a backup');
+    return damaged;
   };
   recorder = await startRecorder({
     sql,
@@ -234,8 +237,8 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     outageToleranceMs: config.outageToleranceMs,
     // No cosigners yet: a policy that asks for some cannot be closed under.
     isCosigned: () => false,
-    onSealed: (openingId) => {
-      scrub(openingId);
+    scanning: { periodMs: config.scanPeriodMs, scan },
+    onSealed: () => {
       void ledger.takeRegister().catch(onFault);
       // A thread takes a moment to start; the window must not wait for it.
       vault.pool.warm();

@@ -1,6 +1,6 @@
 /** What the clock and the platform ask of an opening, and which of it ends a stretch of time. */
 import { nextAlarm, runningUntil } from '../core/opening/alarms.ts';
-import type { CommandType, DecryptionFailure } from '../core/opening/commands.ts';
+import type { CommandData, CommandType, DecryptionFailure } from '../core/opening/commands.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
 import type { RefusalCode } from '../core/opening/refusals.ts';
 import type { OpeningState } from '../core/opening/state.ts';
@@ -24,6 +24,7 @@ export type MachineCommand =
     }
   | { readonly type: 'FreezeForOutage'; readonly outageSince: number }
   /** Those with data are the platform's own findings, the others the clock's. */
+  | { readonly type: 'RecordScan'; readonly data: CommandData<'RecordScan'> }
   | {
       readonly type: 'RecordLayer';
       readonly data: { readonly bidder: number; readonly failure: DecryptionFailure | null };

@@ -20,6 +20,7 @@ import { createPreparations, PREPARED } from './preparations.ts';
 import { type ReceptionDeps, receiveAct } from './reception.ts';
 import { createRepeatedRefusals } from './repeated-refusals.ts';
 import type { Rhythm } from './rhythm.ts';
+import { createScans, type Scanning } from './scans.ts';
 import type { Signer } from './signer.ts';
 import { readSubmission } from './stored-submission.ts';
 import type { Answer, Outcome, Submission } from './submission.ts';
@@ -37,6 +38,8 @@ export type RecorderDeps = {
   readonly heartbeatMs: number;
   readonly outageToleranceMs: number;
   isCosigned(origin: string): boolean;
+  /** How stored envelopes are read through; absent where there is no vault. */
+  readonly scanning?: Scanning;
   /** Told once the bids of an opening are sealed: the register goes to the ledger now, not at the next period. */
   onSealed(openingId: string): void;
   /** See KeeperDeps. */
@@ -84,6 +87,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   const preparations = createPreparations({ ...deps, stateOf });
   const timekeeper = createTimekeeper({ ...deps, keeperOf });
   const verifications = createVerifications({ ...deps, keeperOf });
+  const scans = createScans({ ...deps, scanning: deps.scanning ?? null, keeperOf });
 
   function keeperOf(openingId: string): Keeper {
     let keeper = keepers.get(openingId);
@@ -127,6 +131,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
     timekeeper.arm(openingId, state);
     if (phase !== 'Attribution' && phase !== 'Closed' && phase !== 'ReviewMeeting') preparations.forget(openingId);
     verifications.see(openingId, state);
+    scans.see(openingId, state);
     if (phase === 'Archived') forget(openingId);
     if (events.some((e) => e.type === 'BidsSealed')) deps.onSealed(openingId);
   }
@@ -175,6 +180,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
       if (kept === null) continue;
       timekeeper.arm(id, kept.state);
       verifications.see(id, kept.state);
+      scans.see(id, kept.state);
     }
     timekeeper.begin();
     sweep = sweepIntake(deps, (openingId) => void take(openingId).catch(deps.onFault));
@@ -237,6 +243,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
 
   async function stop(): Promise<void> {
     verifications.stop();
+    scans.stop();
     await sweep?.stop();
     await timekeeper.stop();
     await Promise.all([...keepers.values()].map((keeper) => keeper.stop()));

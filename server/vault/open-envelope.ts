@@ -79,18 +79,36 @@ export async function scanWithKey(
   return commit === promised.cekCommit ? scanned : failed('wrong_key');
 }
 
-/** Whether the stored bytes are still the received ones (done before the window opens, and with every opening). */
-export async function checkStored(path: string, promised: Promised): Promise<{ ok: true } | OpenFailure> {
-  const scanned = await scanStored(path, { cekFor: () => undefined });
+/** Whether the stored bytes are still the received ones (done before the window opens, and with every opening); no faster than `pace` lets it. */
+export async function checkStored(
+  path: string,
+  promised: Promised,
+  pace?: (bytes: number) => Promise<void>,
+): Promise<{ ok: true } | OpenFailure> {
+  const scanned = await scanStored(path, { cekFor: () => undefined }, pace);
   if ('ok' in scanned) return scanned;
   return judgeStored(scanned, promised) ?? { ok: true };
 }
 
-async function scanStored(path: string, options: ScanOptions): Promise<EnvelopeScan | OpenFailure> {
+async function scanStored(
+  path: string,
+  options: ScanOptions,
+  pace?: (bytes: number) => Promise<void>,
+): Promise<EnvelopeScan | OpenFailure> {
   try {
-    return await scanEnvelope(readChunks(path), options);
+    return await scanEnvelope(pace === undefined ? readChunks(path) : paced(readChunks(path), pace), options);
   } catch (error) {
     if (isStorageError(error)) return failed('storage_unreadable', error.code);
     throw error;
+  }
+}
+
+async function* paced(
+  chunks: AsyncIterable<Uint8Array>,
+  pace: (bytes: number) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    await pace(chunk.length);
   }
 }

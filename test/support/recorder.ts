@@ -13,6 +13,7 @@ import { isDecrypted, type OpeningState } from '../../server/core/opening/state.
 import { sha256 } from '../../server/hash.ts';
 import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
 import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
+import type { Scanning } from '../../server/recorder/scans.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { openSigner, type Signer } from '../../server/recorder/signer.ts';
 import type { Answer, Submission } from '../../server/recorder/submission.ts';
@@ -80,7 +81,7 @@ export type Hall = {
   readonly db: TestDatabase;
   readonly world: SteppedWorld;
   readonly dataFolder: string;
-  start(verdicts?: Verdicts, desk?: Partial<OpeningDesk>): Promise<RunningRecorder>;
+  start(verdicts?: Verdicts, desk?: Partial<OpeningDesk>, scanning?: Scanning): Promise<RunningRecorder>;
   /** Lets time pass as it does for a living platform: in steps below the tolerance, each with its heartbeat. */
   pass(ms: number): Promise<void>;
   /** Sets the recorder's clock back, as a wrong hand or a wrong server of time does. */
@@ -149,7 +150,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
         });
       }
     },
-    async start(verdicts = () => null, desk = {}) {
+    async start(verdicts = () => null, desk = {}, scanning) {
       const signer = await openSigner(dataFolder, PLATFORM);
       await settleAll(db.sql, signer);
       const discarded: string[] = [];
@@ -171,6 +172,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
         heartbeatMs: HEARTBEAT_MS,
         outageToleranceMs: 10_000,
         isCosigned: () => true,
+        ...(scanning && { scanning }),
         onSealed: () => undefined,
         onFault: (error) => faults.push(error),
       });

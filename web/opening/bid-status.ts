@@ -1,9 +1,17 @@
 /** Where one bid stands, in the one word its tile on the status board shows. */
 import type { Verdict } from '../../server/core/opening/commands.ts';
 import { isHalfOpen, isWindowBlind } from '../../server/core/opening/layer.ts';
-import { type Bid, isDecrypted, isUndecided, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+import {
+  type Bid,
+  isDamaged,
+  isDecrypted,
+  isUndecided,
+  type OpeningState,
+  verdictOf,
+} from '../../server/core/opening/state.ts';
 
 export const BID_STATUSES = [
+  'damaged',
   'sealed',
   'awaited',
   'received',
@@ -23,6 +31,7 @@ export type BidStatus = (typeof BID_STATUSES)[number];
 
 /** What colour, and with it which icon, goes with a status; the text says the same for those who see neither. */
 export const TONES = {
+  damaged: 'bad',
   sealed: 'quiet',
   awaited: 'quiet',
   received: 'busy',
@@ -49,6 +58,7 @@ export function bidStatus(state: OpeningState, bid: Bid): BidStatus {
   if (bid.contestOpen) return 'contested';
   const verdict: Verdict | null = verdictOf(bid);
   if (verdict !== null) return verdict;
+  if (isDamaged(state, bid) && state.window?.closed == null) return 'damaged';
   if (state.window === null) return 'sealed';
   if (state.window.closed !== null) return 'unruled';
   return bid.attempts.length > 0 ? 'failed' : 'awaited';

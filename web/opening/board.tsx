@@ -14,6 +14,7 @@ const ICONS = {
   received: 'clock',
   unread: 'clock',
   failed: 'cross',
+  damaged: 'cross',
   half_open: 'clock',
   decrypted: 'check',
   announced: 'check',

@@ -91,6 +91,10 @@ export const sentencesEn: Sentences = {
   QuoteRoundStarted: ({ body }) => `The host started round ${body.round} of quotes, until ${time(body.closesAt)}`,
   QuoteReceived: ({ body }) => `A sealed quote of round ${body.round} received`,
   QuotesReleased: ({ body }) => `Round ${body.round} of quotes: ${body.quoted} released, ${body.declined} declined`,
+  EnvelopesScanned: ({ body }) =>
+    body.damaged.length === 0
+      ? 'The stored bids were read through: all are what was received'
+      : `The stored bids were read through: ${body.damaged.map(({ bidder }) => `bid ${bidder}`).join(', ')} damaged in the platform’s storage, never by its bidder’s fault`,
   WindowOpened: ({ body }) =>
     `The host opened decryption, ${time(body.opensAt)} to ${time(body.closesAt)}${body.holders.includes('platform') ? '' : `; nothing opens before its end, the key is with ${body.holders.length} holders`}`,
   WindowExtended: ({ body }) => `The host extended the window by ${span(body.extraMs)}, to ${time(body.closesAt)}`,

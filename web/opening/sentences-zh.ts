@@ -81,6 +81,10 @@ export const sentencesZh: Sentences = {
   QuoteRoundStarted: ({ body }) => `主持人开始第 ${body.round} 轮报价，至 ${time(body.closesAt)}`,
   QuoteReceived: ({ body }) => `收到第 ${body.round} 轮的一份密封报价`,
   QuotesReleased: ({ body }) => `第 ${body.round} 轮报价公布：${body.quoted} 家报价，${body.declined} 家未报价`,
+  EnvelopesScanned: ({ body }) =>
+    body.damaged.length === 0
+      ? '平台已通读封存的投标文件，均与接收时一致'
+      : `平台已通读封存的投标文件：${body.damaged.map(({ bidder }) => `${bidder} 号`).join('、')}在平台存储中受损，不属于投标人原因`,
   WindowOpened: ({ body }) =>
     `主持人开始解密，时限 ${time(body.opensAt)} 至 ${time(body.closesAt)}${body.holders.includes('platform') ? '' : `；密钥由 ${body.holders.length} 名持有人分持，时限结束前任何人无法读取`}`,
   WindowExtended: ({ body }) => `主持人将解密时限延长 ${span(body.extraMs)}，至 ${time(body.closesAt)}`,

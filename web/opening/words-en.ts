@@ -77,6 +77,7 @@ export const en: Readonly<Record<Key, string>> = {
   status_received: 'Checking',
   status_unread: 'Received, decided after the window',
   status_failed: 'Failed, may retry',
+  status_damaged: 'Damaged in storage',
   status_half_open: 'Own layer open',
   status_decrypted: 'Decrypted',
   status_announced: 'Announced',

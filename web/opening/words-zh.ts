@@ -75,6 +75,7 @@ export const zh = {
   status_received: '已收到，核验中',
   status_unread: '已收到，时限后核验',
   status_failed: '解密失败，可重试',
+  status_damaged: '平台存储受损',
   status_half_open: '待招标人解密',
   status_decrypted: '已解密',
   status_announced: '已唱标',

@@ -48,10 +48,19 @@ async function show(person: Person, state: OpeningState, io: Io): Promise<void> 
   const number = numberOf(state, person.creditCode);
   const own = number === null ? '' : `; own number ${number}`;
   if (bids.length > 0) io.out(`  ${bids.filter(isDecrypted).length} of ${bids.length} bids decrypted${own}`);
+  for (const line of damageLines(state, number)) io.out(line);
   if (window !== null) io.out(`  window ${formatInstant(window.opensAt)} – ${formatInstant(window.closesAt)}`);
   showLayer(state, io);
   if (record !== null) io.out(`  record version ${record.version}, SHA-256 ${record.sha256}`);
   io.out(`  verified to entry ${size - 1}, root ${root}`);
+}
+
+/** A line for each bid that is not what was received, by the latest scan on the log; `own` is the reader's number, null for officials. */
+export function damageLines({ scan }: Pick<OpeningState, 'scan'>, own: number | null): string[] {
+  return (scan?.damaged ?? []).map(
+    ({ bidder, failure }) =>
+      `  bid ${bidder}${bidder === own ? ', your own,' : ''} is damaged in the platform’s storage (${failure}): the platform’s failure, never its bidder’s`,
+  );
 }
 
 /** Where there is a second layer or a blind window: who holds a share of the opening key, who has said so, who has given it. */

@@ -42,6 +42,21 @@ export const DECRYPTION_FAULTS = {
 export type DecryptionFailure = keyof typeof DECRYPTION_FAULTS;
 export const DECRYPTION_FAILURES = Object.keys(DECRYPTION_FAULTS) as readonly DecryptionFailure[];
 
+/** What a scan of the stored envelopes can find, which opens none: each is the platform's, for it received and kept them. */
+export const STORAGE_FAILURES = [
+  'stored_bytes_differ',
+  'storage_unreadable',
+  'header_differs',
+] as const satisfies readonly DecryptionFailure[];
+export type StorageFailure = (typeof STORAGE_FAILURES)[number];
+
+/** The bids a scan found damaged, by number, each once. */
+export const DamagedSchema = Type.Array(
+  Type.Object({ bidder: BidderNumber, failure: Type.Enum(STORAGE_FAILURES) }, strict),
+);
+/** What the scan at the sealing had found; null where it had not ended in time, or under an earlier leader. */
+export const AtSealingSchema = Type.Union([DamagedSchema, Type.Null()]);
+
 /** Failed attempts the law cares about that become entries of their own (log-format §2). */
 export const ATTEMPTS = ['late_decryption', 'early_opening', 'foreign_decryption'] as const;
 
@@ -77,6 +92,7 @@ export const COMMANDS = {
     signedBy: 'session',
   },
   PublishRoster: { data: nothing, roles: ['host'], signedBy: 'session' },
+  RecordScan: { data: Type.Object({ damaged: DamagedSchema, atSealing: AtSealingSchema }, strict), ...platform },
   StartDrawing: { data: nothing, roles: ['host'], signedBy: 'session' },
   CommitShare: {
     data: Type.Object({ round: DrawRound, commitment: DigestText, sealed: SealedText }, strict),
@@ -260,6 +276,7 @@ export const OPEN_WHILE_SUSPENDED: ReadonlySet<CommandType> = new Set<CommandTyp
   'ProposeAbort',
   'ConfirmAbort',
   'OrderAbort',
+  'RecordScan',
   'RecordDecryption',
   'RecordLayer',
   'RecordRefusedAttempt',

@@ -43,6 +43,7 @@ import {
 import { closeRemedy, openRemedy, submitBackup } from './steps/remedy.ts';
 import { openReview } from './steps/review.ts';
 import { revokeBid } from './steps/revocation.ts';
+import { recordScan } from './steps/scan.ts';
 import { amendDraft, openCheckIn, publishOpening, publishRoster, seal } from './steps/sealing.ts';
 import { assignRole, withdrawRole } from './steps/staff.ts';
 import {
@@ -118,6 +119,8 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return acknowledgeNotice(state, command, facts);
     case 'PublishRoster':
       return publishRoster(state, command, facts);
+    case 'RecordScan':
+      return recordScan(state, command, facts);
     case 'OpenWindow':
       return openWindow(state, command, facts);
     case 'ExtendWindow':

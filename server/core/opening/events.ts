@@ -1,6 +1,6 @@
 // The catalogue of what can happen in an opening: each event's body in clear, and its withheld fields with who may see them and from when.
 import * as Type from 'typebox';
-import { ATTEMPTS, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
+import { ATTEMPTS, AtSealingSchema, DamagedSchema, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
 import { CorrectionSchema, EffectSchema } from './correction.ts';
 import {
   BidderNumber,
@@ -54,6 +54,8 @@ export const EvidenceSchema = Type.Object(
     challengeAcknowledged: Type.Boolean(),
     peerSucceeded: Type.Boolean(),
     outageMs: Type.Integer({ minimum: 0 }),
+    /** By the latest scan its envelope is not what was received: the platform's own storage. */
+    damagedInStorage: Type.Boolean(),
   },
   strict,
 );
@@ -122,6 +124,22 @@ export const EVENTS = {
   RosterPublished: {
     body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, strict),
     withheld: { ...person, roster: toAll, numbers: toParticipants },
+  },
+  /**
+   * The stored envelopes were read through and held against their receipts. Once behind the roster, and again when the finding changes.
+   *
+   * Why: none before the roster. Dated by how long it took to read all bids, it would tell how much was lodged.
+   */
+  EnvelopesScanned: {
+    body: Type.Object(
+      {
+        damaged: DamagedSchema,
+        /** In the first one only. */
+        atSealing: Type.Optional(AtSealingSchema),
+      },
+      strict,
+    ),
+    withheld: {},
   },
   ...DRAWING_EVENTS,
   WindowOpened: {

@@ -111,6 +111,7 @@ export function begin(event: LoggedEvent): OpeningState {
     roster: withheld,
     numbers: withheld,
     bids: [],
+    scan: null,
     window: null,
     drawCommitments: b.drawCommitments ?? [],
     drawing: null,
@@ -217,6 +218,12 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
         numbers: field<readonly number[]>(event, 'numbers'),
         bids: Array.from({ length: event.body.count }, (_, i) => newBid(i + 1, layerRules(s.policy) === null)),
       };
+    case 'EnvelopesScanned': {
+      const { damaged } = event.body;
+      if (damaged.some(({ bidder }) => bidOf(s, bidder) === undefined))
+        throw new CorruptLogError(seq, 'a scan of no bid');
+      return { ...s, scan: { damaged } };
+    }
     case 'WindowOpened': {
       const { kid, windowKey, opensAt, closesAt } = event.body;
       const window = {

@@ -35,6 +35,7 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   BidsSealed: ['CheckIn'],
   TenderFailed: ['Sealed', 'Attribution'],
   RosterPublished: ['Sealed'],
+  EnvelopesScanned: ['RosterPublished', 'Drawing', 'Decrypting'],
   DrawingStarted: ['RosterPublished', 'Announcing'],
   ShareCommitted: ['Drawing'],
   ShareLeftOut: ['Drawing'],

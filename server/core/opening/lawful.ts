@@ -2,7 +2,7 @@
 import { canonicalise } from '../log/canonical.ts';
 import { formatInstant, parseInstant } from '../log/instant.ts';
 import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
-import { evidenceOf, isTenderersFault, proposeVerdict } from './attribution.ts';
+import { evidenceOf, isOthersFault, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import { effectsOf } from './correction.ts';
 import type { LoggedEvent } from './events.ts';
@@ -23,6 +23,7 @@ import { isAnyOpen } from './steps/objection.ts';
 import { isDue } from './steps/point.ts';
 import { isQuotingOpen } from './steps/quotes.ts';
 import { hindranceToClose } from './steps/record.ts';
+import { isInOrder, isNewFinding, isScanTime } from './steps/scan.ts';
 import { hasLawfulLead } from './steps/sealing.ts';
 import { holdersOf, isAnyUndecided, isDone, standingOf } from './steps/window.ts';
 
@@ -86,6 +87,17 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       return before.phase === 'Attribution' && role === 'host' && !bids.some(isDecrypted) && !bids.some(isUnsettled);
     case 'RosterPublished':
       return event.body.count >= policy.minimumBidders;
+    case 'EnvelopesScanned': {
+      const { damaged, atSealing } = event.body;
+      const isFirst = before.scan === null;
+      return (
+        isScanTime(before) &&
+        isInOrder(damaged) &&
+        isNewFinding(before, damaged) &&
+        isFirst === (atSealing !== undefined) &&
+        (atSealing ?? []).every(({ bidder }) => bidOf(before, bidder) !== undefined)
+      );
+    }
     case 'WindowOpened':
       return (
         windowLength(event.body) === policy.decryptionWindowMs &&
@@ -161,7 +173,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
     case 'RulingGiven': {
       const bid = bidOf(before, event.body.bidder);
       if (bid === undefined || isDecrypted(bid) || isGivenUp(bid) || event.body.by !== role) return false;
-      if (event.body.verdict === 'deemed_revoked' && isTenderersFault(bid)) return false;
+      if (event.body.verdict === 'deemed_revoked' && isOthersFault(before, bid)) return false;
       const verdict = verdictOf(bid);
       return verdict === null || verdict === 'unknown';
     }

@@ -19,6 +19,7 @@ export const ORIGINS = {
   BidsSealed: ['Seal'],
   TenderFailed: ['Seal', 'DeclareFailed'],
   RosterPublished: ['PublishRoster'],
+  EnvelopesScanned: ['RecordScan'],
   DrawingStarted: ['StartDrawing'],
   ShareCommitted: ['CommitShare'],
   /** It came, and was not what it promised. */

@@ -53,6 +53,7 @@ export const PHASE_TABLE = {
   PostponeOpening:    [ p,  y,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
   RescheduleOpening:  [ p,  e,  e,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  y],
   PublishRoster:      [ p,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
+  RecordScan:         [ p,  e,  e,  e,  y,  y,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
   StartDrawing:       [ p,  e,  e,  e,  y,  l,  l,  l,  l,  l,  y,  l,  l,  l,  l,  l,  o,  o,  o,  e],
   CommitShare:        [ p,  e,  e,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
   CloseCommitments:   [ p,  e,  e,  e,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],

@@ -194,8 +194,8 @@ export const REFUSALS = {
   },
   some_decrypted: { en: 'Some bids were decrypted; they go on.', zh: '已有投标解密成功，开标应继续进行。' },
   not_the_bidders_fault: {
-    en: 'The holders of the opening key did not give it; that is never the bidder’s fault.',
-    zh: '持有人未能给出开标密钥，不属于投标人原因，不得认定为视为撤销。',
+    en: 'The holders of the opening key did not give it, or the platform did not keep the bid as received; that is never the bidder’s fault.',
+    zh: '持有人未能给出开标密钥，或平台未能完好保存所接收的投标文件，不属于投标人原因，不得认定为视为撤销。',
   },
   // a key held in shares: of a second layer or of a blind window
   no_layer_promised: {

@@ -1,5 +1,5 @@
 // What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
-import type { DecryptionFailure, Verdict } from './commands.ts';
+import type { DecryptionFailure, StorageFailure, Verdict } from './commands.ts';
 import type { StandingCorrection } from './correction.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
@@ -121,6 +121,8 @@ export type OpeningState = {
   /** numbers[i] is the bidder number of roster row i. */
   readonly numbers: Knowable<readonly number[]>;
   readonly bids: readonly Bid[];
+  /** The latest scan of the stored envelopes: the bids that are not what was received. Null before the first on the log. */
+  readonly scan: { readonly damaged: readonly { readonly bidder: number; readonly failure: StorageFailure }[] } | null;
   readonly window: Window | null;
   /** What the platform's own share of each draw round commits to; empty where the policy of genesis drew nothing. */
   readonly drawCommitments: readonly string[];
@@ -189,6 +191,11 @@ export function changeable(state: Pick<OpeningState, 'bids' | 'objections' | 'de
 /** An attempt is received and the vault has not decided it yet. */
 export function isUndecided(bid: Bid): boolean {
   return bid.attempts.some((a) => a.outcome === 'undecided');
+}
+
+/** Is this bid, by the latest scan on the log, not what was received? */
+export function isDamaged({ scan }: Pick<OpeningState, 'scan'>, { bidder }: Pick<Bid, 'bidder'>): boolean {
+  return scan?.damaged.some((one) => one.bidder === bidder) === true;
 }
 
 /** The bid with this number; numbers come from the roster, so a foreign one is undefined. */

@@ -1,10 +1,12 @@
-/** A stored envelope that changed in the vault: found when the bids are sealed, told to the operator, and never the bidder's fault. */
+/** A stored envelope that changed in the vault: found when the bids are sealed, told to the operator, on the log with the roster, and never the bidder's fault. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { damageLines } from '../../../server/cli/commands/status.ts';
 import { decrypt } from '../../../server/cli/person/decrypt.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import { readOpening } from '../../../server/cli/person/read-opening.ts';
 import { evidenceOf, proposeVerdict } from '../../../server/core/opening/attribution.ts';
+import { type Bid, bidOf, numberOf } from '../../../server/core/opening/state.ts';
 import { until } from '../../support/recorder.ts';
 import t from '../../support/tap.ts';
 import { command, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
@@ -35,11 +37,22 @@ t.test(
       openingId: OPENING,
       bidId: row?.id,
       failure: 'stored_bytes_differ',
-      fault: 'platform',
     });
 
     const { host } = platform.officials;
     await command(host, 'host', 'PublishRoster');
+    // asked of the database: whoever asked over HTTP without a pause would soon be told to wait
+    await until(async () => {
+      const rows = await platform.db.sql`
+        SELECT FROM entries WHERE convert_from(bytes, 'UTF8') LIKE '%"type":"EnvelopesScanned"%'`;
+      return rows.length > 0;
+    });
+    const { state: scanned } = await readOpening(rotten, OPENING, 'bidder');
+    const number = numberOf(scanned, rotten.creditCode);
+    const damaged = [{ bidder: number, failure: 'stored_bytes_differ' }];
+    t.same(scanned.scan, { damaged }, 'shown to its bidder, who is told that it is not its fault');
+    t.match(damageLines(scanned, number), [/your own, is damaged in the platform’s storage/]);
+    t.equal(proposeVerdict(evidenceOf(scanned, bidOf(scanned, number ?? 0) as Bid)), 'deemed_withdrawn');
     await command(host, 'host', 'OpenWindow');
     await decrypt(whole, OPENING);
     await decrypt(rotten, OPENING);

@@ -14,6 +14,7 @@ const silent: Evidence = {
   challengeAcknowledged: true,
   peerSucceeded: true,
   outageMs: 0,
+  damagedInStorage: false,
 };
 const rule = (verdict: 'deemed_revoked' | 'deemed_withdrawn' | 'unknown', number = SILENT) => ({
   bidder: number,
@@ -70,6 +71,7 @@ t.test('the end of the window proposes for each undecrypted bid, in one commit, 
       challengeAcknowledged: false,
       peerSucceeded: true,
       outageMs: 0,
+      damagedInStorage: false,
     },
   });
   t.same(s.state.bids[SILENT - 1]?.proposal, { verdict: 'deemed_revoked', evidence: silent });

@@ -116,6 +116,10 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
       deadlineAt: formatInstant(state.deadlineAt + (number + 1) * 86_400_000),
       place: '2 号厅',
     },
+    RecordScan: {
+      damaged: choice === 0 ? [] : [{ bidder: one, failure: 'stored_bytes_differ' }],
+      atSealing: choice === 2 ? [] : null,
+    },
     CommitShare: promiseOf(s, party),
     RevealShare: {
       round: state.drawing?.round ?? 1,

@@ -116,6 +116,7 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
   // a bid between its layers waits
   RevokeBid: (s) => ask(reason, bidder(s.state.phase === 'TendererDecrypting' ? SILENT : 1)),
   OpenReview: () => ask(reason, host),
+  RecordScan: () => ask({ damaged: [{ bidder: 1, failure: 'stored_bytes_differ' }], atSealing: null }, platform),
   StartDrawing: () => ask({}, host),
   CommitShare: (s) => ask(promiseOf(s, null), witness),
   CloseCommitments: (s) => ask({}, clock, { at: commitNow(s, null).state.drawing?.commitBy ?? 0 }),
@@ -332,7 +333,13 @@ t.test('suspension is refused after the phase and before the own checks', async 
             s,
             type,
             ask(
-              { bidder: 99, objection: 99, attempt: 99, correction: { kind: 'strike_attempt', bidder: 99 } },
+              {
+                bidder: 99,
+                objection: 99,
+                attempt: 99,
+                damaged: [],
+                correction: { kind: 'strike_attempt', bidder: 99 },
+              },
               { role: COMMANDS[type].roles[0] },
             ),
           ),

@@ -1,6 +1,6 @@
 // After the window: two people rule on each bid that did not open, the others' prices go out in one broadcast.
 import { formatInstant } from '../../log/instant.ts';
-import { isTenderersFault } from '../attribution.ts';
+import { isOthersFault } from '../attribution.ts';
 import { needed, type Step } from '../decision.ts';
 import { refuse } from '../refusals.ts';
 import { isGreaterAmount, type PriceRow } from '../rows.ts';
@@ -17,7 +17,7 @@ export const giveRuling: Step<'GiveRuling'> = (state, { data, actor }) => {
   if (isGivenUp(bid)) return refuse('bid_was_revoked');
   const standing = verdictOf(bid);
   if (standing !== null && standing !== 'unknown') return refuse('ruling_is_final');
-  if (data.verdict === 'deemed_revoked' && isTenderersFault(bid)) return refuse('not_the_bidders_fault');
+  if (data.verdict === 'deemed_revoked' && isOthersFault(state, bid)) return refuse('not_the_bidders_fault');
   const by = actor.role === 'host' ? 'host' : 'witness';
   return {
     events: [
