@@ -1,7 +1,8 @@
 /** The intake: an act is durable, with the instant that counts, before anyone looks at what it asks. */
 
+import { parseInstant } from '../core/log/instant.ts';
 import { databaseTime, recorderTime } from '../store/clock.ts';
-import { byteList, type Sql } from '../store/driver.ts';
+import { byteList, type Sql, type TransactionSql } from '../store/driver.ts';
 import { joinLines } from '../store/lines.ts';
 import type { World } from '../world.ts';
 import { createDurableLogins } from './durable-logins.ts';
@@ -30,11 +31,31 @@ export type Intake = {
   /**
    * Makes an act durable.
    *
-   * Returns: its number and `receivedAt`, integer ms, the recorder's clock; its login is durable with it.
+   * Returns: its number and `receivedAt`, integer ms, the recorder's clock, not before the last entry of its opening; its login is
+   *          durable with it.
    * Why:     acts that arrive while one insert is under way go into the next together, so a rush costs few commits.
    */
   receive(openingId: string, kind: string, stored: StoredSubmission): Promise<Received>;
 };
+
+/** The database's time once the intake's lock is held, and when the last entry of each of these openings was written. */
+async function readTimes(
+  tx: TransactionSql,
+  openingIds: readonly string[],
+): Promise<{ readonly at: number; readonly writtenAt: ReadonlyMap<string, number> }> {
+  const rows = await tx<{ at: number; openingId: string | null; writtenAt: string | null }[]>`
+    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${INTAKE_LOCK})),
+      clock AS MATERIALIZED (SELECT ${databaseTime(tx)} AS at FROM held)
+    SELECT clock.at, l.opening_id AS "openingId", convert_from(e.bytes, 'UTF8')::json ->> 'at' AS "writtenAt"
+    FROM clock LEFT JOIN logs l ON l.opening_id = ANY (${[...new Set(openingIds)]}::text[])
+    LEFT JOIN entries e ON e.origin = l.origin AND e.seq = l.size - 1`;
+  const [first] = rows;
+  if (first === undefined) throw new Error('the database does not know what time it is');
+  const written = rows.flatMap(({ openingId, writtenAt }): [string, number][] =>
+    openingId === null || writtenAt === null ? [] : [[openingId, parseInstant(writtenAt)]],
+  );
+  return { at: first.at, writtenAt: new Map(written) };
+}
 
 export function createIntake(sql: Sql, world: World): Intake {
   let waiting: Waiting[] = [];
@@ -66,23 +87,27 @@ export function createIntake(sql: Sql, world: World): Intake {
         tx,
         batch.map(({ stored }) => stored.login),
       );
-      // The clock is read once the lock is held.
-      const [held] = await tx<{ at: number }[]>`
-        WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(${INTAKE_LOCK}))
-        SELECT ${databaseTime(tx)} AS at FROM held`;
-      if (held === undefined) throw new Error('the database does not know what time it is');
-      // A clock that was set back must not make a later act look earlier.
-      const receivedAt = Math.max(recorderTime(world, held.at), latestAt);
-      const inserted = await tx<{ readonly id: number }[]>`
+      const { at, writtenAt } = await readTimes(
+        tx,
+        batch.map((w) => w.openingId),
+      );
+      // A clock that was set back must not make a later act look earlier: neither than another, nor than what its author saw.
+      const now = Math.max(recorderTime(world, at), latestAt);
+      const times = batch.map((w) => Math.max(now, writtenAt.get(w.openingId) ?? now));
+      const inserted = await tx<{ readonly id: number; readonly receivedAt: number }[]>`
         INSERT INTO intake (opening_id, received_at, kind, content, login_sha256)
-        SELECT opening_id, ${receivedAt}, kind, convert_to(line, 'UTF8'), login_sha256
-        FROM ROWS FROM (unnest(${batch.map((w) => w.openingId)}::text[]), unnest(${batch.map((w) => w.kind)}::text[]),
+        SELECT opening_id, received_at, kind, convert_to(line, 'UTF8'), login_sha256
+        FROM ROWS FROM (unnest(${batch.map((w) => w.openingId)}::text[]), unnest(${times}::bigint[]),
+                        unnest(${batch.map((w) => w.kind)}::text[]),
                         string_to_table(${joinLines(batch.map(({ stored }) => stored.content))}, chr(10)),
                         unnest(${byteList(tx, hashes)}::bytea[]))
-          WITH ORDINALITY AS i (opening_id, kind, line, login_sha256, n)
-        ORDER BY n RETURNING id`;
-      latestAt = receivedAt;
-      return { received: inserted.map(({ id }, n) => ({ id, receivedAt, loginSha256: hashes[n] ?? null })), committed };
+          WITH ORDINALITY AS i (opening_id, received_at, kind, line, login_sha256, n)
+        ORDER BY n RETURNING id, received_at AS "receivedAt"`;
+      latestAt = now;
+      return {
+        received: inserted.map((row, n) => ({ ...row, loginSha256: hashes[n] ?? null })),
+        committed,
+      };
     });
     committed();
     return received;

@@ -8,7 +8,9 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyLog } from '../../server/core/log/verify.ts';
 import { payloadSha256 } from '../../server/core/seal/statement.ts';
 import { sha256 } from '../../server/hash.ts';
+import { createIntake } from '../../server/recorder/intake.ts';
 import { ROUND_LIMIT } from '../../server/recorder/keeper.ts';
+import { storeSubmission } from '../../server/recorder/stored-submission.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { readDisclosures } from '../../server/store/read-log.ts';
@@ -24,6 +26,7 @@ import {
   lodgement,
   MINUTE,
   openWindow,
+  publishRoster,
   type RunningRecorder,
   stateOf,
   submission,
@@ -233,6 +236,30 @@ t.test('an opening created before the clock was set back takes acts after it', a
   hall.setBack(20_000);
   await accepted(running.recorder.submit(submission('PublishOpening', 'host', {})));
   t.match(await verified(db.sql, running), { ok: true, size: 2 });
+});
+
+t.test('a window that was shown is open to all, though the clock was set back to before it', async (t) => {
+  const db = await testDb(t);
+  const hall = await testHall(t, db);
+  const running = await hall.start();
+  t.teardown(() => running.stop());
+  const { recorder } = running;
+  await publishRoster(hall, running);
+  // The host's act waits a moment for its round: the window opens later than the act was received.
+  await leave(db.sql, hall.world.now(), [submission('OpenWindow', 'host', {})]);
+  hall.world.advance(20);
+  recorder.hear(OPENING_ID);
+  await until(async () => (await stateOf(running)).phase === 'Decrypting');
+  hall.setBack(10_000);
+  await accepted(recorder.submit(decryption(0)));
+  // Another process, that only receives, and has received nothing yet.
+  const another = createIntake(db.sql, hall.world);
+  const { receivedAt } = await another.receive(OPENING_ID, 'DecryptBid', storeSubmission(decryption(1)));
+  t.equal(receivedAt, (await stateOf(running)).lastAt);
+  recorder.hear(OPENING_ID);
+  await until(async () => (await stateOf(running)).bids.filter(({ attempts }) => attempts.length === 1).length === 2);
+  t.match(await verified(db.sql, running), { ok: true });
+  t.same(running.faults, []);
 });
 
 t.test('who checks in again gets the first receipt: at once, by a colleague, after a restart', async (t) => {
