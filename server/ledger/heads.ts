@@ -5,12 +5,11 @@ import { kindOfOrigin } from '../core/log/origin.ts';
 import type { ReleasedHead, Signer } from '../recorder/signer.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import { consistencyOf } from '../store/read-log.ts';
+import { endingBefore, TERMINAL_TYPE } from './endings.ts';
 import type { Draft, LogWriter } from './log-writer.ts';
 
 /** Heads in one append at most. */
 const ROUND_LIMIT = 500;
-/** The event after which nothing may follow on an opening's log. */
-const LAST_TYPE = 'OpeningArchived';
 
 export type Heads = {
   /** A log has grown: its head is taken at the next round. Other logs than openings' are left out. */
@@ -51,13 +50,16 @@ export function createHeads(
     });
   }
 
-  /** The logs whose head is their last: the entry under it says so. */
+  /** The logs that have come to their end: the entry under the head says so, or the one that only erasures followed. */
   async function findClosed(tx: TransactionSql, grown: readonly Grown[]): Promise<ReadonlySet<string>> {
     const rows = await tx<{ origin: string; bytes: Uint8Array }[]>`
       SELECT e.origin, e.bytes FROM entries e
       JOIN unnest(${grown.map(({ origin }) => origin)}::text[], ${grown.map(({ head }) => head.size - 1)}::bigint[])
         AS g (origin, seq) ON e.origin = g.origin AND e.seq = g.seq`;
-    return new Set(rows.filter(({ bytes }) => parseEntry(bytes).type === LAST_TYPE).map(({ origin }) => origin));
+    const closed = new Set<string>();
+    for (const { origin, bytes } of rows)
+      if ((await endingBefore(tx, origin, parseEntry(bytes))).type === TERMINAL_TYPE) closed.add(origin);
+    return closed;
   }
 
   async function draftsOf(

@@ -3,6 +3,7 @@ import { parseEntry } from '../core/log/entry.ts';
 import { PHASES } from '../core/opening/phases.ts';
 import { REGISTER_COMMAND_TYPES, registerPhaseRefusal } from '../core/opening/register.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
+import { endingBefore, TERMINAL_TYPE } from './endings.ts';
 
 /** Batches by number, both ends included. */
 export type Span = { readonly first: number; readonly last: number };
@@ -34,15 +35,15 @@ export async function drawSpans(tx: TransactionSql, batch: number): Promise<void
 
 /** Writes down how each opening ended that is archived by now and whose span is over: as the last entry of its own log says. */
 export async function noteEndings(sql: Sql): Promise<void> {
-  const rows = await sql<{ openingId: string; bytes: Uint8Array }[]>`
-    SELECT s.opening_id AS "openingId", e.bytes FROM register_spans s
+  const rows = await sql<{ openingId: string; origin: string; bytes: Uint8Array }[]>`
+    SELECT s.opening_id AS "openingId", l.origin, e.bytes FROM register_spans s
     JOIN openings o ON o.id = s.opening_id AND o.phase = 'Archived'
     JOIN logs l ON l.opening_id = s.opening_id
     JOIN entries e ON e.origin = l.origin AND e.seq = l.size - 1
     WHERE s.last_batch IS NOT NULL AND s.ending IS NULL LIMIT 100`;
-  for (const { openingId, bytes } of rows) {
-    const { type, body } = parseEntry(bytes);
-    if (type !== 'OpeningArchived') continue;
+  for (const { openingId, origin, bytes } of rows) {
+    const { type, body } = await endingBefore(sql, origin, parseEntry(bytes));
+    if (type !== TERMINAL_TYPE) continue;
     await sql`UPDATE register_spans SET ending = ${String(body['reason'])} WHERE opening_id = ${openingId} AND ending IS NULL`;
   }
 }

@@ -8,6 +8,8 @@ export const RECENT_LIMIT_BYTES = 8 * 2 ** 20;
 export function createRecentFrames(): {
   get(key: string): SharedFrame | undefined;
   put(key: string, frame: SharedFrame): void;
+  /** Keeps none of them any longer. */
+  clear(): void;
 } {
   const frames = new Map<string, SharedFrame>();
   let bytes = 0;
@@ -21,6 +23,10 @@ export function createRecentFrames(): {
   };
   return {
     get: (key) => frames.get(key),
+    clear() {
+      frames.clear();
+      bytes = 0;
+    },
     put(key, frame) {
       drop(key);
       frames.set(key, frame);

@@ -114,6 +114,8 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   const presence = createPresence<Taken>();
   const recent = createRecentFrames();
   const building = new Map<string, Promise<SharedFrame>>();
+  /** How often something was erased while this room was open. */
+  let erasures = 0;
   let flushing = false;
   let cancelFlush: (() => void) | null = null;
   let waiting: { readonly resolve: () => void; readonly reject: (fault: unknown) => void }[] = [];
@@ -138,8 +140,10 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
     if (kept !== undefined && (kept.to - from >= PAGE_ENTRIES / 2 || head.size - from < PAGE_ENTRIES)) return kept;
     const underWay = building.get(key);
     if (underWay !== undefined) return underWay;
+    const readAfter = erasures;
     const made = makePage(role, from).then((frame) => {
-      recent.put(key, frame);
+      // one that was read before something was erased may still show it: whoever waits for it was here before
+      if (readAfter === erasures) recent.put(key, frame);
       return frame;
     });
     building.set(key, made);
@@ -217,6 +221,11 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
       const earlier = await readEarlier(stretch, from);
       // 2. In one turn: the state, the frames, and who gets them. Whoever cuts over from now on begins behind this frame.
       framing.grow(stretch);
+      if (stretch.some(({ type }) => type === 'Erased')) {
+        erasures += 1;
+        recent.clear();
+        building.clear();
+      }
       head = next;
       wake(({ resolve }) => resolve());
       const frames = new Map<string, SharedFrame>();

@@ -1,5 +1,6 @@
 /** The facts of one command: what `decide` must be told, gathered only where the command needs it. */
 import { formatInstant } from '../core/log/instant.ts';
+import { openingOrigin } from '../core/log/origin.ts';
 import type { CommandData } from '../core/opening/commands.ts';
 import { envelopesRootOf } from '../core/opening/envelopes-root.ts';
 import type { Facts, OpenedList, RegisterFacts } from '../core/opening/facts.ts';
@@ -12,6 +13,7 @@ import { digestText, sha256 } from '../hash.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import { makeWindowKey, type WrappedWindowKey } from '../vault/window-key.ts';
 import { lookAtShare, openShares } from './drawing-facts.ts';
+import { lookAtErasure } from './erasure-facts.ts';
 import type { FoldedOpening, KeptOpening } from './kept-opening.ts';
 import { holderOf, lookAtLayerShare, lookAtOpeningKey } from './layer-facts.ts';
 import { lookAtQuote, openQuotes } from './quote-facts.ts';
@@ -118,8 +120,24 @@ export async function findFacts(
     openedLists: sources.prepared.openedLists,
     manifest: sources.prepared.manifest,
     cosigned: sources.cosigned,
+    isErasable: await isErasableNow(type, data, kept.state, sources.tx),
   };
   return { facts, windowKey };
+}
+
+/** Of what is proposed, or what stands proposed under the number that is confirmed. */
+async function isErasableNow(
+  type: string,
+  data: unknown,
+  { platform, openingId, erasures }: OpeningState,
+  tx: TransactionSql,
+): Promise<boolean> {
+  if (type !== 'ProposeErasure' && type !== 'ConfirmErasure') return false;
+  const asked =
+    type === 'ProposeErasure'
+      ? (data as CommandData<'ProposeErasure'>)
+      : erasures[(data as CommandData<'ConfirmErasure'>).number - 1];
+  return asked !== undefined && lookAtErasure(tx, openingOrigin(platform, openingId), asked);
 }
 
 /** The objections without a bidder's number whose entry names this company; the recorder reads every field of its own log. */

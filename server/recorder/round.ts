@@ -6,6 +6,7 @@ import { databaseTime, recorderTime } from '../store/clock.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 import { newRound, type Round, type RoundContext } from './deciding.ts';
+import { eraseNamed } from './erasure-facts.ts';
 import type { FactSources, Prepared } from './fact-finding.ts';
 import { firstAnswers, receiptOfCheckIn } from './first-answers.ts';
 import { hear, lodgedBidId, type Row } from './hearing.ts';
@@ -144,6 +145,7 @@ async function write(
     return null;
   }
   const appended = await appendEntries(tx, head, round.made, signer, others);
+  await eraseNamed(tx, head.origin, round.made);
   return { from: head.size, entries: round.made, appended };
 }
 

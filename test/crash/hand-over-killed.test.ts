@@ -130,6 +130,19 @@ t.test('the log verifies to its end', async (t) => {
   t.equal(await exportAndVerify(t, sql, place), 'valid, complete');
 });
 
+t.test('erased by two persons after the end: no reader is shown it any more, and the log still verifies', async (t) => {
+  const host0 = (await entriesOf(sql, ORIGIN)).findIndex(({ type }) => type === 'RosterPublished');
+  const seen = async () =>
+    JSON.stringify(await sql`SELECT field FROM disclosures WHERE seq = ${host0} AND origin = ${ORIGIN}`);
+  t.match(await seen(), /"source"/);
+  const data = { seq: host0, field: 'source', basis: 'ordered', reason: '法院裁定' };
+  await act(witness, OPENING, { type: 'ProposeErasure', role: 'witness', data });
+  await act(officials.supervisor, OPENING, { type: 'ConfirmErasure', role: 'supervisor', data: { number: 1 } });
+  t.notMatch(await seen(), /"source"/);
+  const place = { url: server.url, openingId: OPENING, folder: join(folder, 'export-erased') };
+  t.equal(await exportAndVerify(t, sql, place), 'valid, complete', 'and the ledger holds it as closed again');
+});
+
 t.test('its evidence bundle, made by the command beside the server, is judged from one ZIP file', async (t) => {
   const zip = join(folder, 'evidence.zip');
   const kaibiao = (...argv: string[]) => {
@@ -145,6 +158,7 @@ t.test('its evidence bundle, made by the command beside the server, is judged fr
   const { code, out } = await runCli('verify', zip, '--trust', ledger.vkey, '--complete');
   t.equal(code, 0);
   t.match(out, /^valid, complete: kaibiao\.test\/opening\/hand-over-killed\n[\s\S]*files, each as the signed manifest/);
+  t.match(out, /\n {2}1 fields erased for good, each by an entry that says so and why\n/);
   const left = await readdir(folder);
   t.strictSame(
     left.filter((name) => name.includes('.part')),

@@ -19,6 +19,7 @@ import {
   testHall,
   until,
 } from '../support/recorder.ts';
+import { problemsOf } from '../support/recorder-audit.ts';
 import t from '../support/tap.ts';
 
 t.test('a whole opening, from draft to archive', async (t) => {
@@ -58,6 +59,46 @@ t.test('a whole opening, from draft to archive', async (t) => {
   t.same(terminal.body['counts'], { receipts: 4, opened: 3, withdrawn: 0, replaced: 0, ruled: 1 });
   const [keys] = await hall.db.sql<{ left: number }[]>`SELECT count(wrapped_private)::int AS left FROM window_keys`;
   t.equal(keys?.left, 0, 'the window key is destroyed');
+
+  const said = announced.seqs[0] ?? 0;
+  const source = { seq: said, field: 'source', basis: 'ordered', reason: '法院裁定' };
+  const left = async () => ({
+    disclosures: await hall.db
+      .sql`SELECT field FROM disclosures WHERE origin = ${ORIGIN} AND seq = ${said} ORDER BY field`,
+    intake: await hall.db.sql`SELECT 1 FROM intake WHERE kind = 'AnnouncePrices'`,
+  });
+  t.match(await left(), { intake: { length: 1 } });
+  t.same(await recorder.submit(submission('ProposeErasure', 'witness', { ...source, field: 'rows' })), {
+    outcome: 'refused',
+    code: 'nothing_to_erase',
+  });
+  const proposed = await accepted(recorder.submit(submission('ProposeErasure', 'witness', source)));
+  t.same(await recorder.submit(submission('ConfirmErasure', 'witness', { number: 1 })), {
+    outcome: 'refused',
+    code: 'second_person_needed',
+  });
+  t.ok(
+    (await left()).disclosures.some(({ field }) => field === 'source'),
+    'a proposal destroys nothing',
+  );
+  await t.rejects(hall.db.sql`SELECT erase_disclosure(${ORIGIN}, ${proposed.seqs[0] ?? 0})`, { code: 'KB006' });
+  await t.rejects(hall.db.sql`DELETE FROM disclosures WHERE origin = ${ORIGIN}`, { code: '42501' }, 'by no other way');
+  await accepted(recorder.submit(submission('ConfirmErasure', 'supervisor', { number: 1 })));
+  const after = await left();
+  t.notOk(
+    after.disclosures.some(({ field }) => field === 'source'),
+    'gone, and nothing else',
+  );
+  t.ok(
+    after.disclosures.some(({ field }) => field === 'who') && after.disclosures.some(({ field }) => field === 'rows'),
+  );
+  t.equal(after.intake.length, 0, 'what was received said the same once more');
+  t.same(await recorder.submit(submission('ProposeErasure', 'supervisor', source)), {
+    outcome: 'refused',
+    code: 'nothing_to_erase',
+  });
+  t.same(await problemsOf(hall.db.sql), [], 'the log holds without it');
+  t.equal((await stateOf(running)).phase, 'Archived');
   t.same(running.faults, []);
 });
 

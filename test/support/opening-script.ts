@@ -308,6 +308,7 @@ function resume(from: Snapshot): Script {
       document: { files: [] },
     },
     cosigned: true,
+    isErasable: true,
     outageSince: null,
     ...changes,
   });

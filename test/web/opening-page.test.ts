@@ -175,6 +175,9 @@ t.test('every event of the stories has a sentence in both languages', async (t) 
     reach('Aborted'),
     talk(),
     reach('ReviewMeeting'),
+    reach('Archived')
+      .go('ProposeErasure', { seq: 2, field: 'source', basis: 'ordered', reason: '裁定' }, witness)
+      .go('ConfirmErasure', { number: 1 }, supervisor),
   ];
   const moved = reach('Postponed').go(
     'RescheduleOpening',

@@ -6,7 +6,7 @@ import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
-import { ATTEMPT_WORDS, EFFECT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
+import { ATTEMPT_WORDS, BASIS_WORDS, EFFECT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
 
 const time = (text: string): string => timeText(parseInstant(text), 'en');
 const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'en');
@@ -30,6 +30,7 @@ const roles = {
 const party = (bidder: number | null): string => (bidder === null ? 'The witness' : `Bidder ${bidder}`);
 const points = POINT_WORDS.en;
 const effects = EFFECT_WORDS.en;
+const bases = BASIS_WORDS.en;
 const officials = { ...by, bidder: 'A bidder' } as const;
 
 /** What was said, in quotation marks, or that it is not shown. */
@@ -125,6 +126,10 @@ export const sentencesEn: Sentences = {
   CorrectionProposed: ({ body }) =>
     `${by[body.by]} proposed correction ${body.number}: ${body.effects.map((e) => `${effects[e.what]}${e.bidder === null ? '' : ` of bidder ${e.bidder}`} “${e.before}” → “${e.after}”`).join('; ')}`,
   CorrectionMade: ({ body }) => `${by[body.by]} confirmed correction ${body.number}; it is made`,
+  ErasureProposed: ({ body }) =>
+    `${by[body.by]} proposed erasure ${body.number}: “${body.field}” of entry ${body.seq} (${bases[body.basis]})`,
+  Erased: ({ body }) =>
+    `${by[body.by]} confirmed erasure ${body.number}: “${body.field}” of entry ${body.seq} is gone for good, and the log still verifies`,
   PointAcknowledged: ({ body }) => `The witness acknowledged: ${points[body.point]}`,
   Said: ({ body, fields }) =>
     `${body.bidder === null ? 'An official' : `Bidder ${body.bidder}`} said: ${quoted(fields)}`,

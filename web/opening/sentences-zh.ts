@@ -6,7 +6,7 @@ import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
-import { ATTEMPT_WORDS, EFFECT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
+import { ATTEMPT_WORDS, BASIS_WORDS, EFFECT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
 
 const time = (text: string): string => timeText(parseInstant(text), 'zh-CN');
 const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'zh-CN');
@@ -18,6 +18,7 @@ const by = { host: '主持人', witness: '见证人员', tenderer: '招标人', 
 const party = (bidder: number | null): string => (bidder === null ? '见证人员' : `${bidder} 号投标人`);
 const points = POINT_WORDS['zh-CN'];
 const effects = EFFECT_WORDS['zh-CN'];
+const bases = BASIS_WORDS['zh-CN'];
 const officials = { ...by, bidder: '投标人' } as const;
 
 /** What was said, in quotation marks, or that it is not shown. */
@@ -111,6 +112,10 @@ export const sentencesZh: Sentences = {
   CorrectionProposed: ({ body }) =>
     `${by[body.by]}提出纠错 ${body.number}：${body.effects.map((e) => `${e.bidder === null ? '' : `${e.bidder} 号投标人`}${effects[e.what]}“${e.before}” → “${e.after}”`).join('；')}`,
   CorrectionMade: ({ body }) => `${by[body.by]}确认纠错 ${body.number}，即时生效`,
+  ErasureProposed: ({ body }) =>
+    `${by[body.by]}提出删除 ${body.number}：第 ${body.seq} 条的“${body.field}”（${bases[body.basis]}）`,
+  Erased: ({ body }) =>
+    `${by[body.by]}确认删除 ${body.number}：第 ${body.seq} 条的“${body.field}”已永久删除，日志仍可核验`,
   PointAcknowledged: ({ body }) => `见证人员确认：${points[body.point]}`,
   Said: ({ body, fields }) => `${body.bidder === null ? '工作人员' : `${body.bidder} 号投标人`}：${quoted(fields)}`,
   SaidInPrivate: ({ body, fields }) =>

@@ -1,6 +1,7 @@
 /** The domain's own words in both languages: phases and what happens in them, failures and verdicts. */
 import type { ATTEMPTS, DecryptionFailure, Verdict } from '../../server/core/opening/commands.ts';
 import type { Effect } from '../../server/core/opening/correction.ts';
+import type { ErasureBasis } from '../../server/core/opening/erasure-bases.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { WitnessPoint } from '../../server/core/opening/policy.ts';
 import type { Language } from '../parts/language.ts';
@@ -138,3 +139,21 @@ export const EFFECT_WORDS = {
     signatures: 'signatures on it',
   },
 } as const satisfies Record<Language, Record<Effect['what'], string>>;
+
+/** The grounds of an erasure (个人信息保护法 art. 47). */
+export const BASIS_WORDS = {
+  'zh-CN': {
+    purpose_over: '处理目的已实现',
+    retention_over: '保存期限已届满',
+    consent_withdrawn: '个人撤回同意',
+    unlawful_processing: '违法处理个人信息',
+    ordered: '依司法或行政机关决定',
+  },
+  en: {
+    purpose_over: 'its purpose is over',
+    retention_over: 'its time of retention is over',
+    consent_withdrawn: 'consent was withdrawn',
+    unlawful_processing: 'it was processed unlawfully',
+    ordered: 'by order of a court or an authority',
+  },
+} as const satisfies Record<Language, Record<ErasureBasis, string>>;

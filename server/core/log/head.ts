@@ -8,7 +8,7 @@ import { HASH_BYTES, type Sha256 } from './hash.ts';
 import { verifyConsistency } from './merkle.ts';
 import { parseNote } from './note.ts';
 
-/** `opened` is a log's first head in the ledger, `closed` its last, with nothing allowed behind it. */
+/** `opened` is a log's first head in the ledger, `closed` one behind its terminal entry; behind that only a `closed` one follows, of a log in which something was erased. */
 export const HEAD_KINDS = ['opened', 'head', 'closed'] as const;
 export type HeadKind = (typeof HEAD_KINDS)[number];
 
@@ -88,7 +88,7 @@ export function checkHead(sha256: Sha256, previous: LedgerHead | undefined, head
   if (previous === undefined) return head.kind === 'opened' ? undefined : 'head_before_opened';
   if (previous.checkpoint.origin !== head.checkpoint.origin) return 'head_of_other_log';
   if (head.kind === 'opened') return 'head_opened_twice';
-  if (previous.kind === 'closed') return 'head_after_closed';
+  if (previous.kind === 'closed' && head.kind !== 'closed') return 'head_after_closed';
   if (head.previousSize !== previous.checkpoint.size) return 'head_size_differs';
   const { size, root } = head.checkpoint;
   const claim = {

@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { CorrectionSchema } from './correction.ts';
 import { BidderNumber, DetailsSchema, DigestText, InstantText, MessageText, Name, ReasonText } from './details.ts';
 import { DrawRound, SealedText } from './drawing-events.ts';
+import { ERASURE_BASES } from './erasure-bases.ts';
 import { HOLDING_ROLES, LAYER_DATA } from './layer-commands.ts';
 import { PolicySchema, WITNESS_POINTS } from './policy.ts';
 import { ASSIGNABLE, type Role } from './roles.ts';
@@ -215,6 +216,25 @@ export const COMMANDS = {
     signedBy: 'certificate',
   },
   ConfirmCorrection: {
+    data: Type.Object({ number: Type.Integer({ minimum: 1 }) }, strict),
+    roles: ['witness', 'supervisor'],
+    signedBy: 'certificate',
+  },
+  /** Proposes that a withheld field of an entry be destroyed; `ConfirmErasure` by the other of the two does it. */
+  ProposeErasure: {
+    data: Type.Object(
+      {
+        seq: Type.Integer({ minimum: 0 }),
+        field: Type.String({ minLength: 1, maxLength: 40 }),
+        basis: Type.Enum(ERASURE_BASES),
+        reason: ReasonText,
+      },
+      strict,
+    ),
+    roles: ['witness', 'supervisor'],
+    signedBy: 'certificate',
+  },
+  ConfirmErasure: {
     data: Type.Object({ number: Type.Integer({ minimum: 1 }) }, strict),
     roles: ['witness', 'supervisor'],
     signedBy: 'certificate',

@@ -17,6 +17,7 @@ import {
   startDrawing,
   voidDrawing,
 } from './steps/drawing.ts';
+import { confirmErasure, proposeErasure } from './steps/erasure.ts';
 import {
   acknowledgeShare,
   closeUnsealing,
@@ -105,6 +106,10 @@ function step(state: OpeningState, command: Command, facts: Facts): Decision {
       return proposeCorrection(state, command, facts);
     case 'ConfirmCorrection':
       return confirmCorrection(state, command, facts);
+    case 'ProposeErasure':
+      return proposeErasure(state, command, facts);
+    case 'ConfirmErasure':
+      return confirmErasure(state, command, facts);
     case 'AcknowledgePoint':
       return acknowledgePoint(state, command, facts);
     case 'Say':

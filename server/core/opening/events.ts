@@ -14,6 +14,7 @@ import {
 } from './details.ts';
 import { MAX_DRAW_ROUNDS } from './draw.ts';
 import { DRAWING_EVENTS } from './drawing-events.ts';
+import { ERASURE_EVENTS } from './erasure-events.ts';
 import {
   type FieldRules,
   objector,
@@ -250,6 +251,7 @@ export const EVENTS = {
     body: Type.Object({ number: Type.Integer({ minimum: 1 }), by: CorrectingSide }, strict),
     withheld: person,
   },
+  ...ERASURE_EVENTS,
   PointAcknowledged: {
     body: Type.Object({ point: Type.Enum(WITNESS_POINTS) }, strict),
     withheld: { ...person, note: toConducting },

@@ -123,6 +123,7 @@ export function begin(event: LoggedEvent): OpeningState {
     pastRecords: [],
     objections: [],
     corrections: [],
+    erasures: [],
     notices: [],
     points: [],
     suspended: null,
@@ -361,6 +362,17 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
       if (standing.made) throw new CorruptLogError(seq, 'corrected twice');
       const corrections = s.corrections.map((one) => (one === standing ? { ...one, made: true } : one));
       return corrected({ ...s, corrections }, standing.correction);
+    }
+    case 'ErasureProposed': {
+      const { number, seq: erased } = event.body;
+      if (number !== s.erasures.length + 1) throw new CorruptLogError(seq, 'erasures are not counted one by one');
+      if (erased >= seq) throw new CorruptLogError(seq, 'an entry that is not there yet');
+      return { ...s, erasures: [...s.erasures, { ...event.body, done: false }] };
+    }
+    case 'Erased': {
+      const standing = must(s.erasures[event.body.number - 1], seq, `no erasure ${event.body.number}`);
+      if (standing.done) throw new CorruptLogError(seq, 'erased twice');
+      return { ...s, erasures: s.erasures.map((one) => (one === standing ? { ...one, done: true } : one)) };
     }
     case 'PointAcknowledged': {
       const { point } = event.body;

@@ -76,6 +76,8 @@ export type Facts = {
   readonly manifest: { readonly sha256: string; readonly bids: number; readonly document: unknown } | null;
   /** The head before this command is countersigned by the policy's quorum; with quorum 0 always true. */
   readonly cosigned: boolean;
+  /** Of an erasure: whether the entry named has that field, it may be erased, and its disclosure is still there. */
+  readonly isErasable: boolean;
   /** Since when the platform was not alive, for `FreezeForOutage`: the last heartbeat before the gap. */
   readonly outageSince: number | null;
 };

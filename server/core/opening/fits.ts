@@ -78,6 +78,8 @@ export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   ConfirmationsTimedOut: ['RecordConfirm'],
   CorrectionProposed: IN_PUBLIC,
   CorrectionMade: IN_PUBLIC,
+  ErasureProposed: ['Archived'],
+  Erased: ['Archived'],
   PointAcknowledged: RUNNING,
   Said: [...ANNOUNCING_ONLY, ...RUNNING, 'ReviewMeeting'],
   SaidInPrivate: [...IN_PUBLIC, 'ReviewMeeting'],

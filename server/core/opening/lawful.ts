@@ -5,6 +5,7 @@ import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
 import { evidenceOf, isOthersFault, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import { effectsOf } from './correction.ts';
+import { isErasedAsProposed, isGroundThere } from './erasure.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
 import { isLawfulLayer, isLawfulOutcome, isTimeForShares } from './lawful-layer.ts';
@@ -284,6 +285,12 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       if (standing === undefined || event.body.by !== role || standing.by === role) return false;
       return isAsShown(standing.effects, effectsOf(before, standing.correction));
     }
+    case 'ErasureProposed': {
+      const { by, basis } = event.body;
+      return by === role && isGroundThere(before, basis, event.at);
+    }
+    case 'Erased':
+      return event.body.by === role && isErasedAsProposed(before, event.body);
     case 'PointAcknowledged': {
       const { point } = event.body;
       return policy.witnessPoints.includes(point) && isDue(before, point);

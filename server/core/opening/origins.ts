@@ -65,6 +65,8 @@ export const ORIGINS = {
   ConfirmationsTimedOut: ['TimeOutConfirmations'],
   CorrectionProposed: ['CorrectEmergency'],
   CorrectionMade: ['ConfirmCorrection'],
+  ErasureProposed: ['ProposeErasure'],
+  Erased: ['ConfirmErasure'],
   PointAcknowledged: ['AcknowledgePoint'],
   Said: ['Say'],
   SaidInPrivate: ['Say'],

@@ -108,6 +108,8 @@ export const PHASE_TABLE = {
   RevokeBid:          [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
   CorrectEmergency:   [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
   ConfirmCorrection:  [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
+  ProposeErasure:     [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  e,  e,  e],
+  ConfirmErasure:     [ p,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  e,  y,  e,  e,  e],
   AcknowledgePoint:   [ p,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  l,  l,  o,  o,  o,  e],
   Say:                [ p,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  y,  l,  o,  o,  o,  y],
   Mute:               [ p,  e,  e,  e,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  y,  l,  o,  o,  o,  e],

@@ -312,6 +312,17 @@ export const REFUSALS = {
     zh: '该纠错的影响与提出时所示不同，请重新提出。',
   },
   too_many_corrections: { en: 'Too many corrections in one opening.', zh: '同一场开标提出的纠错过多。' },
+  // erasure
+  nothing_to_erase: {
+    en: 'This entry has no such field that may be erased, or it is erased already.',
+    zh: '该条目没有可删除的此字段，或该字段已删除。',
+  },
+  no_such_erasure: { en: 'There is no proposed erasure with this number.', zh: '没有此编号的待确认删除。' },
+  retention_not_over: {
+    en: 'The law has this kept for fifteen years from the end; on this ground it can be erased only then.',
+    zh: '法定保存期限（自终结起十五年）未届满，不能以此理由删除。',
+  },
+  too_many_erasures: { en: 'Too many erasures in one opening.', zh: '同一场开标提出的删除过多。' },
   // chat and notices
   you_are_muted: { en: 'The host has muted you in the public chat.', zh: '主持人已将您在公开聊天中禁言。' },
   no_such_thread: {

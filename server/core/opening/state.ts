@@ -3,6 +3,7 @@ import type { DecryptionFailure, StorageFailure, Verdict } from './commands.ts';
 import type { StandingCorrection } from './correction.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
+import type { StandingErasure } from './erasure-events.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
 import type { Layer } from './layer.ts';
 import type { Notice } from './notices.ts';
@@ -137,6 +138,7 @@ export type OpeningState = {
   readonly pastRecords: readonly PastRecord[];
   readonly objections: readonly Objection[];
   readonly corrections: readonly StandingCorrection[];
+  readonly erasures: readonly StandingErasure[];
   readonly notices: readonly Notice[];
   /** What the witness has acknowledged. */
   readonly points: readonly WitnessPoint[];

@@ -58,6 +58,7 @@ t.test('heads that do not follow are refused', async (t) => {
   t.equal(checkHead(sha256, opened, head('opened', 0, 5)), 'head_opened_twice');
   t.equal(checkHead(sha256, opened, head('head', 5, 7, other)), 'head_of_other_log');
   t.equal(checkHead(sha256, head('closed', 1, 5), head('head', 5, 7)), 'head_after_closed');
+  t.equal(checkHead(sha256, head('closed', 1, 5), head('closed', 5, 7)), undefined, 'erasures follow the end');
   t.equal(checkHead(sha256, opened, head('head', 4, 7)), 'head_size_differs');
   const good = head('head', 5, 7);
   t.equal(checkHead(sha256, opened, { ...good, consistency: good.consistency.slice(1) }), 'head_inconsistent');

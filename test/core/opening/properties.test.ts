@@ -165,6 +165,8 @@ function dataOf(s: Script, type: CommandType, role: Role, { number, choice }: Wi
       reason,
     },
     ConfirmCorrection: { number: Math.max(1, state.corrections.length - (choice === 0 ? 1 : 0)) },
+    ProposeErasure: { seq: number, field: 'source', basis: choice === 0 ? 'ordered' : 'purpose_over', reason },
+    ConfirmErasure: { number: Math.max(1, state.erasures.length - (choice === 0 ? 1 : 0)) },
     GiveNotice: { text: '通知' },
     AcknowledgeNotice: { notice: one },
     AcknowledgePoint: { point: WITNESS_POINTS[number % WITNESS_POINTS.length], note: '' },
@@ -216,6 +218,7 @@ function play(
       undecided: w.number === 0 ? 1 : 0,
       outageSince,
       cosigned: w.choice !== 1,
+      isErasable: w.choice !== 1,
       sealedQuote: { isSound: true, isRepeated: s.quoters().includes(w.number) },
       // one person in each role here: whoever offered in this role is the one who acts
       ownHolder: s.state.layer.holders.find((one) => one.role === role)?.holder ?? null,

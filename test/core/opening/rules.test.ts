@@ -5,7 +5,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { COMMAND_TYPES, COMMANDS } from '../../../server/core/opening/commands.ts';
+import { COMMAND_TYPES, COMMANDS, type CommandType } from '../../../server/core/opening/commands.ts';
 import { EVENT_TYPES, EVENTS } from '../../../server/core/opening/events.ts';
 import { fitsField } from '../../../server/core/opening/fields.ts';
 import { FITS } from '../../../server/core/opening/fits.ts';
@@ -98,8 +98,10 @@ t.test('every command may be asked somewhere', async (t) => {
   }
 });
 
-t.test('after the end nothing may be asked', async (t) => {
-  for (const type of COMMAND_TYPES) t.equal(phaseCell('Archived', type), 'opening_is_over', type);
+t.test('after the end nothing may be asked but to erase', async (t) => {
+  const erasing: readonly CommandType[] = ['ProposeErasure', 'ConfirmErasure'];
+  for (const type of COMMAND_TYPES)
+    t.equal(phaseCell('Archived', type), erasing.includes(type) ? 'yes' : 'opening_is_over', type);
 });
 
 t.test('every profile has lawful defaults', async (t) => {

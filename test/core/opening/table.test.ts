@@ -101,6 +101,11 @@ const SUITABLE: Readonly<Partial<Record<CommandType, Suitable>>> = {
     );
     return ask({ number: 1 }, supervisor);
   },
+  ProposeErasure: () => ask({ seq: 1, field: 'who', basis: 'ordered', ...reason }, witness),
+  ConfirmErasure: (s) => {
+    s.go('ProposeErasure', { seq: 1, field: 'who', basis: 'ordered', ...reason }, witness);
+    return ask({ number: 1 }, supervisor);
+  },
   AcknowledgePoint: () => ask({ point: 'seal', note: '' }, witness),
   Say: () => ask({ text: '各位好', to: 'all' }, host),
   Mute: () => ask({ bidder: 1, ...reason }, host),

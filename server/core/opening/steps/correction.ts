@@ -8,7 +8,8 @@ import type { Actor } from '../roles.ts';
 /** Proposals in one opening: more than that is no emergency any more. */
 export const MAX_CORRECTIONS = 50;
 
-function sideOf({ role }: Actor): 'witness' | 'supervisor' {
+/** Which of the two who watch over an opening acts. */
+export function correctingSide({ role }: Actor): 'witness' | 'supervisor' {
   return role === 'supervisor' ? 'supervisor' : 'witness';
 }
 
@@ -18,7 +19,7 @@ export const proposeCorrection: Step<'CorrectEmergency'> = (state, { data, actor
   if (state.corrections.length >= MAX_CORRECTIONS) return refuse('too_many_corrections');
   const effects = effectsOf(state, correction);
   if (effects === null) return refuse('nothing_to_correct');
-  const body = { number: state.corrections.length + 1, by: sideOf(actor), correction, effects: [...effects] };
+  const body = { number: state.corrections.length + 1, by: correctingSide(actor), correction, effects: [...effects] };
   return { events: [{ type: 'CorrectionProposed', body, fields: { reason } }] };
 };
 
@@ -28,7 +29,7 @@ export const confirmCorrection: Step<'ConfirmCorrection'> = (state, { data, acto
   if (standing === undefined || standing.made) return refuse('no_such_correction');
   if (standing.by === actor.role) return refuse('second_person_needed');
   if (!isAsShown(standing.effects, effectsOf(state, standing.correction))) return refuse('effects_changed');
-  return { events: [{ type: 'CorrectionMade', body: { number: data.number, by: sideOf(actor) }, fields: {} }] };
+  return { events: [{ type: 'CorrectionMade', body: { number: data.number, by: correctingSide(actor) }, fields: {} }] };
 };
 
 /** Are these the effects that were shown? */

@@ -147,6 +147,13 @@ CorrectionProposed.reason: bidder, tenderer, host, witness, supervisor, auditor
 CorrectionMade.who: tenderer, host, witness, supervisor, auditor
 CorrectionMade.source: supervisor, auditor
 CorrectionMade.act: supervisor, auditor
+ErasureProposed.who: tenderer, host, witness, supervisor, auditor
+ErasureProposed.source: supervisor, auditor
+ErasureProposed.act: supervisor, auditor
+ErasureProposed.reason: supervisor, auditor
+Erased.who: tenderer, host, witness, supervisor, auditor
+Erased.source: supervisor, auditor
+Erased.act: supervisor, auditor
 PointAcknowledged.who: tenderer, host, witness, supervisor, auditor
 PointAcknowledged.source: supervisor, auditor
 PointAcknowledged.act: supervisor, auditor
