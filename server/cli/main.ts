@@ -49,6 +49,13 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '生成已完结开标的证据包，交付前先行核验；--open 用于仍在进行的开标。',
     load: async () => (await import('./commands/bundle.ts')).bundle,
   },
+  cosign: {
+    usage:
+      'init <folder> --name <name> | enrol <folder> <ledger vkey> [--origin <origin>] | serve <folder> [--host <address>] [--port <port>]',
+    en: 'A supervisor’s own cosigner: makes its key, enrols a ledger, countersigns that it only grows.',
+    zh: '监督部门自有的联署服务：生成密钥、登记总账，并联署证明总账只增不改。',
+    load: async () => (await import('./commands/cosign.ts')).cosign,
+  },
   seal: {
     usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] [--profile kaibiao-seal-1|kaibiao-seal-sm-1] [--store] [--opening-key <file>] (--keys … | --p12 …) <document> …`,
     en: 'Seals a bid so that only one’s own key opens it, and with --opening-key the opening’s after it; needs no network.',

@@ -1,5 +1,4 @@
 /** How far a log is tied to a ledger: by the anchor that came with it, or by every head the whole ledger has of it. */
-import { verify as verifySignature } from 'node:crypto';
 import { toBase64 } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
@@ -7,31 +6,15 @@ import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { demand, LogFormatError } from '../core/log/error.ts';
 import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
 import { leafHash } from '../core/log/merkle.ts';
-import {
-  ed25519Verifier,
-  KEY_TYPES,
-  parseNote,
-  parseVkey,
-  type VerifierKey,
-  type VerifyEd25519,
-} from '../core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, type VerifierKey } from '../core/log/note.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { verifyProof } from '../core/log/proof.ts';
 import { LOG_REASONS } from '../core/log/verify.ts';
+import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import type { Anchor, LogSource } from './log-source.ts';
 import type { Roots } from './verify-opening.ts';
 import { type Refused, refuse } from './verify-words.ts';
-
-export const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
-  verifySignature(
-    null,
-    message,
-    { key: Buffer.concat([ED25519_SPKI, publicKey]), format: 'der', type: 'spki' },
-    signature,
-  );
-/** SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
-const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** A log's own key. Returns: a refusal in the words of its fault. */
 export function keyOf(vkey: string): VerifierKey | Refused {

@@ -8,19 +8,12 @@ import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../core/log/merkle.ts';
 import { parseNote, type VerifierKey } from '../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
 import { type Disclosures, verifyLog } from '../core/log/verify.ts';
+import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import { nativeReader, textOfBytes } from '../native-text.ts';
 import { checkContents, checkManifest } from './bundle/check-bundle.ts';
 import { type BundleSource, type LogSource, SourceError } from './log-source.ts';
-import {
-  anchoredAt,
-  anchoringOf,
-  keyOf,
-  platformAnchoring,
-  platformOf,
-  verifyEd25519,
-  type WholeLedger,
-} from './verify-anchoring.ts';
+import { anchoredAt, anchoringOf, keyOf, platformAnchoring, platformOf, type WholeLedger } from './verify-anchoring.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';

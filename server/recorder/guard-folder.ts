@@ -1,8 +1,7 @@
 /** The folder in which a guard keeps its journals: who may open it, which journal counts, and what is left of terms that are over. */
-import { createHash } from 'node:crypto';
-import { readdir, realpath, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lockFolder, type Release } from '../folder-lock.ts';
 import type { World } from '../world.ts';
 
 /** How often a folder that another keeps is asked for again, ms. */
@@ -41,32 +40,6 @@ export async function listJournals(folder: string): Promise<Journal[]> {
     return term === null ? [] : [{ name, term, database: JOURNAL.exec(name)?.[2] ?? '' }];
   });
   return journals.sort((a, b) => b.term - a.term);
-}
-
-/** Gives a folder back. */
-export type Release = () => Promise<void>;
-
-/**
- * Keeps every other process of this machine out of the folder, until the end of this one.
- *
- * Returns: what gives it back; null when another has it.
- * Why:     two signers with one key would each keep their own word and together sign a fork. An abstract Unix socket is given
- *          back by the kernel however its holder ends.
- */
-export async function lockFolder(folder: string): Promise<Release | null> {
-  const server = createServer();
-  // Whatever way leads to it, it is one folder.
-  const place = createHash('sha256')
-    .update(await realpath(folder))
-    .digest('hex');
-  const name = `\0kaibiao-guard-${place.slice(0, 32)}`;
-  const isHeld = await new Promise<boolean>((answer, fail) => {
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? answer(false) : fail(error)));
-    server.listen({ path: name }, () => answer(true));
-  });
-  if (!isHeld) return null;
-  server.unref();
-  return () => new Promise((closed) => server.close(() => closed()));
 }
 
 /**

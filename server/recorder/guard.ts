@@ -5,18 +5,11 @@ import { toBase64 } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
 import { emptyRoot } from '../core/log/merkle.ts';
 import { syncFolder } from '../durable-file.ts';
+import { lockFolder } from '../folder-lock.ts';
 import { sha256 } from '../hash.ts';
 import { systemWorld, type World } from '../world.ts';
 import { GuardFault, GuardRefusal } from './guard-faults.ts';
-import {
-  listJournals,
-  lockFolder,
-  lockFolderLater,
-  type Office,
-  orNull,
-  partOf,
-  removeEarlier,
-} from './guard-folder.ts';
+import { listJournals, lockFolderLater, type Office, orNull, partOf, removeEarlier } from './guard-folder.ts';
 import {
   apply,
   formatJournal,

@@ -7,11 +7,12 @@ import { formatCheckpoint } from '../core/log/checkpoint.ts';
 import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
+import type { SigningKey } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import { openGuard } from './guard.ts';
 import { hasGuard, type Office } from './guard-folder.ts';
 import type { GuardedHead } from './guard-journal.ts';
-import { type KeyUse, openKeys, type SigningKey } from './keys.ts';
+import { type KeyUse, openKeys } from './keys.ts';
 
 /** A head that was let out, with its signed checkpoint. */
 export type ReleasedHead = GuardedHead & { readonly note: string };

@@ -3,10 +3,11 @@ import { appendFile, readdir, readFile, symlink, truncate, writeFile } from 'nod
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
+import { lockFolder } from '../../server/folder-lock.ts';
 import { sha256 } from '../../server/hash.ts';
 import { type Guard, openGuard } from '../../server/recorder/guard.ts';
 import { GuardRefusal } from '../../server/recorder/guard-faults.ts';
-import { hasGuard, LOCK_RETRY_MS, lastTerm, lockFolder } from '../../server/recorder/guard-folder.ts';
+import { hasGuard, LOCK_RETRY_MS, lastTerm } from '../../server/recorder/guard-folder.ts';
 import type { GuardedHead } from '../../server/recorder/guard-journal.ts';
 import { until } from '../support/recorder.ts';
 import { crashImage, dataFolder } from '../support/signed-log.ts';

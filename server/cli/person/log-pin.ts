@@ -1,23 +1,11 @@
 /** What a person holds on to of one log: its key as first seen, and the newest head, shared by every copy of the log. */
-import { verify as verifySignature } from 'node:crypto';
 import { LogFormatError } from '../../core/log/error.ts';
-import { ed25519Verifier, type NoteVerifier, parseVkey, type VerifyEd25519 } from '../../core/log/note.ts';
+import { ed25519Verifier, type NoteVerifier, parseVkey } from '../../core/log/note.ts';
+import { verifyEd25519 } from '../../ed25519.ts';
 import { sha256 } from '../../hash.ts';
 import { type HeadKeeper, keepHead } from '../client/head.ts';
 import { PersonError } from './person-error.ts';
 import { type LogFiles, readOrNull, writeDurably } from './person-folder.ts';
-
-/** SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
-const ED25519_SPKI = Buffer.from('302a300506032b6570032100', 'hex');
-
-/** Node.js's own check of an Ed25519 signature. */
-export const verifyEd25519: VerifyEd25519 = (publicKey, message, signature) =>
-  verifySignature(
-    null,
-    message,
-    { key: Buffer.concat([ED25519_SPKI, publicKey]), format: 'der', type: 'spki' },
-    signature,
-  );
 
 export type LogPin = {
   readonly origin: string;

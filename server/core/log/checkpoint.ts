@@ -31,6 +31,18 @@ export function parseCheckpoint(text: string): Checkpoint {
 }
 
 /**
+ * Reads the text of any log's checkpoint, with extension lines behind its three or without.
+ *
+ * Throws: `checkpoint_malformed`. Our own logs have none, and `parseCheckpoint` refuses them; a cosigner takes those of others.
+ */
+export function parseForeignCheckpoint(text: string): Checkpoint {
+  const lines = text.split('\n');
+  const end = lines.pop();
+  demand(end === '' && lines.slice(3).every((line) => line !== ''), 'checkpoint_malformed', 'an empty line');
+  return parseCheckpoint(`${lines.slice(0, 3).join('\n')}\n`);
+}
+
+/**
  * Opens a signed checkpoint of one log.
  *
  * Returns: the checkpoint, its text, and the verified signatures (the log's own and known cosigners').

@@ -28,6 +28,8 @@ export const LOG_FORMAT_CODES = [
   'checkpoint_malformed',
   'checkpoint_other_log',
   'cosignature_malformed',
+  'cosign_request_malformed',
+  'policy_malformed',
   'tile_path_malformed',
   'tile_malformed',
   'bundle_malformed',

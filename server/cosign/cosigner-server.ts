@@ -1,0 +1,133 @@
+/** Serves a cosigner over HTTP: two addresses, small bodies, few at a time; stops in order. Put a proxy with TLS before it. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { ADD_CHECKPOINT_LIMIT_BYTES } from '../core/log/add-checkpoint.ts';
+import { lockFolder } from '../folder-lock.ts';
+import type { World } from '../world.ts';
+import { openCosignedHeads } from './cosigned-heads.ts';
+import { type Cosigner, createCosigner } from './cosigner.ts';
+import { filesOf, readCosignerKey } from './cosigner-folder.ts';
+import { readEnrolledLogs } from './enrolled-logs.ts';
+
+/** Requests in hand at one time; the next is told to come again. */
+export const REQUEST_LIMIT = 64;
+const CONNECTION_LIMIT = 256;
+const HEADER_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const RETRY_AFTER_SECONDS = '1';
+const TEXT = 'text/plain; charset=utf-8';
+
+export type CosignerServer = {
+  readonly url: string;
+  /** Takes no more, answers what is under way, then closes. */
+  close(): Promise<void>;
+};
+
+/** The folder is kept by another process: two would sign two histories. */
+export class CosignerInUseError extends Error {
+  readonly code = 'cosigner_in_use';
+}
+
+/**
+ * Serves the cosigner of a folder.
+ *
+ * Throws: CosignerInUseError; KeyError; what the disk and the port say.
+ */
+export async function serveCosigner(
+  { folder, host, port }: { readonly folder: string; readonly host: string; readonly port: number },
+  world: Pick<World, 'now'>,
+  onFault: (error: unknown) => void,
+): Promise<CosignerServer> {
+  const files = filesOf(folder);
+  const { key, signingKey } = await readCosignerKey(folder);
+  const release = await lockFolder(folder);
+  if (release === null) throw new CosignerInUseError(`another process signs with ${folder}`);
+  try {
+    const heads = await openCosignedHeads(files.heads);
+    const cosigner = createCosigner({ world, key, signingKey, logs: readEnrolledLogs(files.logs), heads });
+    const server = createServer(
+      { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS },
+      listener(cosigner, onFault),
+    );
+    server.maxConnections = CONNECTION_LIMIT;
+    server.listen(port, host);
+    await once(server, 'listening');
+    return { url: urlOf(server, host), close: () => stop(server, release) };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+function listener(cosigner: Cosigner, onFault: (error: unknown) => void) {
+  let inHand = 0;
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    if (inHand >= REQUEST_LIMIT) {
+      request.resume();
+      send(response, 429, TEXT, 'too many requests at once\n');
+      return;
+    }
+    inHand += 1;
+    answer(cosigner, request, response)
+      .catch((error: unknown) => {
+        onFault(error);
+        send(response, 500, TEXT, 'the cosigner cannot sign now\n');
+      })
+      .finally(() => {
+        inHand -= 1;
+      });
+  };
+}
+
+async function answer(cosigner: Cosigner, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method, url = '' } = request;
+  const [, originHash] = /^\/([0-9a-f]{64})\/checkpoint$/.exec(url) ?? [];
+  if (method === 'POST' && url === '/add-checkpoint') {
+    const body = await bodyOf(request);
+    if (body === null) return send(response, 400, TEXT, 'the body is too long or was cut off\n');
+    const said = await cosigner.addCheckpoint(body);
+    return send(response, said.status, said.type, said.body);
+  }
+  request.resume();
+  if (method !== 'GET' || originHash === undefined) return send(response, 404, TEXT, 'no such address\n');
+  const note = await cosigner.latest(originHash);
+  return note === null
+    ? send(response, 404, TEXT, 'nothing was signed of this log\n')
+    : send(response, 200, TEXT, note);
+}
+
+/** The whole body; null when it is longer than any there can be, or ends before its end. */
+async function bodyOf(request: IncomingMessage): Promise<Uint8Array | null> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const part of request as AsyncIterable<Uint8Array>) {
+      length += part.length;
+      if (length > ADD_CHECKPOINT_LIMIT_BYTES) return null;
+      parts.push(part);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return null;
+    throw error;
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
+  const more = status === 429 ? { 'retry-after': RETRY_AFTER_SECONDS } : {};
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', ...more }).end(body);
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('it listens at no port');
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}
+
+async function stop(server: Server, release: () => Promise<void>): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  await closed;
+  await release();
+}
