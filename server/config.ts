@@ -172,6 +172,13 @@ export const SETTINGS = {
   }),
 
   // People
+  cosignerPolicy: text({
+    variable: 'KAIBIAO_COSIGNER_POLICY',
+    shape: 'a tlog-policy file',
+    fallback: null,
+    why: 'Who is asked to countersign the ledger, where, and how many must before an opening may close. Not set: nobody, and the first entry of every opening says so.',
+    read: readPath,
+  }),
   firstAnchors: text({
     variable: 'KAIBIAO_FIRST_ANCHORS',
     shape: 'a PEM file',

@@ -6,6 +6,11 @@ import type { Dependencies } from './http/dependencies.ts';
 import { enrolFirst, type TellEnrolment } from './identity/enrolment.ts';
 import type { Trust } from './identity/trust.ts';
 import type { TrustStep } from './identity/trust-changes.ts';
+import { cosignedHead } from './ledger/cosignatures.ts';
+import { isCosignedInLedger } from './ledger/cosigned-openings.ts';
+import { keepAlarm, standingAlarms, whyStopped } from './ledger/cosigner-alarms.ts';
+import { type CosignerPolicy, quorumOf } from './ledger/cosigner-policy.ts';
+import type { CosignerAlarm } from './ledger/cosigning.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import type { Also } from './ledger/log-writer.ts';
 import type { Authority } from './ledger/timestamps/authorities.ts';
@@ -34,8 +39,10 @@ import { keepRhythm } from './recorder/rhythm.ts';
 import { startSelfAudit } from './recorder/self-audit.ts';
 import { settleAll } from './recorder/settle-log.ts';
 import { openSigner, RestoredBackupError, type Signer } from './recorder/signer.ts';
+import { stoppable } from './recorder/stoppable-signer.ts';
 import type { News } from './store/announce.ts';
 import type { Database } from './store/connect.ts';
+import type { Sql } from './store/driver.ts';
 import type { Reign } from './store/election.ts';
 import { type ErrandAnswer, type ErrandKind, type KeepErrand, runErrands } from './store/errands.ts';
 import { isDatabaseAway } from './store/faults.ts';
@@ -67,6 +74,7 @@ export type LeaderParts = {
   readonly trust: Trust;
   /** None: nothing is time-stamped. */
   readonly authorities: readonly Authority[];
+  readonly cosigners: CosignerPolicy;
   /** Tells the other processes; what cannot be told is only noted. */
   say(news: News): Promise<void>;
   /** Told when a transaction found that a later term has begun. */
@@ -148,8 +156,9 @@ type LeaderLedger = {
 type Rooms = { readonly recorder: Recorder; readonly ledger: LeaderLedger };
 
 /** Ledger and recorder; or, when database and guard contradict each other, what only reads. */
-async function openRooms(parts: LeaderParts, signer: Signer, term: number, { keep }: Opened): Promise<Rooms> {
-  const { config, world, logger, database, vault, trust } = parts;
+async function openRooms(parts: LeaderParts, opened: Signer, term: number, { keep }: Opened): Promise<Rooms> {
+  const { config, world, logger, database, vault, trust, cosigners } = parts;
+  const { signer, stop: stopSigning } = stoppable(opened);
   const { sql, db } = database;
   const { platform } = config;
   const sayWhy = (why: string): void => {
@@ -157,25 +166,17 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
       logger.error({ err: error }, 'the other processes could not be told that no command is taken'),
     );
   };
-  try {
-    await settleAll(sql, signer);
-  } catch (error) {
-    if (!(error instanceof RestoredBackupError)) throw error;
-    logger.fatal(
-      { err: error, origin: error.origin, recovery: recoveryFrom(error.message)?.en },
-      'database and guard contradict each other: commands are refused',
-    );
-    await sayReadOnly(sql, term, error.message);
-    const refuse = async (): Promise<never> => {
-      throw new ReadOnlyError(error.message);
-    };
-    const ledger = {
-      recordAccess: refuse,
-      recordOperatorAct: refuse,
-      changeTrust: refuse,
-      proofOfAct: async () => null,
-    };
-    return { recorder: readOnlyRecorder(sql, platform, error.message), ledger };
+  const why = await whyReadOnly(sql, signer, config.dataFolder);
+  if (why !== null) {
+    const recovery = recoveryFrom(why.message)?.en;
+    if (why instanceof RestoredBackupError)
+      logger.fatal(
+        { err: why, origin: why.origin, recovery },
+        'database and guard contradict each other: commands are refused',
+      );
+    else logger.fatal({ why: why.message, recovery }, 'a cosigner held another history: commands are refused');
+    await sayReadOnly(sql, term, why.message);
+    return readOnlyRooms(sql, platform, why.message);
   }
 
   let recorder: Recorder | null = null;
@@ -191,9 +192,35 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     logger.fatal({ recovery: recoveryFrom(error.message)?.en }, 'the log can only be read: commands are refused');
   };
   const { registerBatchPeriodMs: batchPeriodMs, headPeriodMs } = config;
+  let stopped: string | null = null;
+  const onAlarm = async (alarm: CosignerAlarm): Promise<void> => {
+    stopped = whyStopped(alarm);
+    stopSigning(stopped);
+    refuseCommands(stopped);
+    void ledger.close();
+    logger.fatal(
+      { why: stopped, recovery: recoveryFrom(stopped)?.en },
+      'a cosigner holds another history: nothing is signed any more',
+    );
+    const ledgerVkey = signer.vkeyOf(ledgerOrigin(platform), 'ledger');
+    await keepAlarm({ fetch, world }, { dataFolder: config.dataFolder, ledgerVkey }, alarm);
+  };
+  const onTrouble = (cosigner: string, trouble: string | null): void =>
+    trouble === null
+      ? logger.info({ cosigner }, 'a cosigner signs again')
+      : logger.warn({ cosigner, why: trouble }, 'a cosigner does not sign');
   const ledger = keep(
     'ledger',
-    await openLedger({ database, signer, world, platform, batchPeriodMs, headPeriodMs, onFault }),
+    await openLedger({
+      database,
+      signer,
+      world,
+      platform,
+      batchPeriodMs,
+      headPeriodMs,
+      cosigning: { policy: cosigners, fetch, onAlarm, onTrouble },
+      onFault,
+    }),
     (l) => l.close(),
   );
   stamp(parts, signer, keep);
@@ -235,8 +262,8 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
     vaultKey: vault.key,
     heartbeatMs: config.heartbeatPeriodMs,
     outageToleranceMs: config.outageToleranceMs,
-    // No cosigners yet: a policy that asks for some cannot be closed under.
-    isCosigned: () => false,
+    isCosigned: isCosignedInLedger,
+    cosigners: quorumOf(cosigners),
     scanning: { periodMs: config.scanPeriodMs, scan },
     onSealed: () => {
       void ledger.takeRegister().catch(onFault);
@@ -271,19 +298,25 @@ async function openRooms(parts: LeaderParts, signer: Signer, term: number, { kee
   });
   keep('self-audit', audit, (a) => a.stop());
   const { writer } = ledger;
+  const unlessStopped = <T>(work: () => Promise<T>): Promise<T> =>
+    stopped === null ? work() : Promise.reject(new ReadOnlyError(stopped));
   return {
     recorder,
     ledger: {
-      recordAccess: ledger.recordAccess,
+      recordAccess: (access, also) => unlessStopped(() => ledger.recordAccess(access, also)),
       proofOfAct: ledger.proofOfAct,
-      recordOperatorAct: (author, what, also) => recordOperatorAct(writer, author, what, also),
-      changeTrust: (author, step, keepAnswer) => changeTrust(writer, author, step, keepAnswer),
+      recordOperatorAct: (author, what, also) => unlessStopped(() => recordOperatorAct(writer, author, what, also)),
+      changeTrust: (author, step, keepAnswer) => unlessStopped(() => changeTrust(writer, author, step, keepAnswer)),
     },
   };
 }
 
 /** Has the ledger time-stamped, where somebody is asked for it; without, everything but the stamps is as it is. */
-function stamp({ config, world, logger, database, authorities }: LeaderParts, signer: Signer, keep: Opened['keep']) {
+function stamp(
+  { config, world, logger, database, authorities, cosigners }: LeaderParts,
+  signer: Signer,
+  keep: Opened['keep'],
+) {
   if (authorities.length === 0) {
     logger.warn('no time-stamping authority is configured: that the log stood so at its time rests on our own clock');
     return;
@@ -297,10 +330,36 @@ function stamp({ config, world, logger, database, authorities }: LeaderParts, si
     fetch,
     authorities,
     periodMs: config.timestampPeriodMs,
-    newestNote: () => signer.released(origin),
+    newestNote: async () =>
+      cosigners.quorum === 0 ? signer.released(origin) : cosignedHead(database.sql, origin, quorumOf(cosigners)),
     onFault,
   });
   keep('stamper', keepRhythm(world, LOOK_PERIOD_MS, stamper.look, onFault), (rhythm) => rhythm.stop());
+}
+
+/** What keeps everything from being signed: database and guard contradict each other, or a cosigner held another history. */
+async function whyReadOnly(sql: Sql, signer: Signer, dataFolder: string): Promise<Error | null> {
+  try {
+    await settleAll(sql, signer);
+  } catch (error) {
+    if (error instanceof RestoredBackupError) return error;
+    throw error;
+  }
+  const [alarm] = await standingAlarms(dataFolder);
+  return alarm === undefined ? null : new Error(alarm);
+}
+
+function readOnlyRooms(sql: Sql, platform: string, why: string): Rooms {
+  const refuse = async (): Promise<never> => {
+    throw new ReadOnlyError(why);
+  };
+  const ledger = {
+    recordAccess: refuse,
+    recordOperatorAct: refuse,
+    changeTrust: refuse,
+    proofOfAct: async () => null,
+  };
+  return { recorder: readOnlyRecorder(sql, platform, why), ledger };
 }
 
 /**

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { toBase64Url } from './core/log/base64.ts';
+import { ledgerOrigin } from './core/log/origin.ts';
 import { eitherOf } from './either.ts';
 import { follow } from './follower.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -23,6 +24,8 @@ import { createJwsVerifier } from './identity/signature.ts';
 import { createStandings } from './identity/standing.ts';
 import { createTrust } from './identity/trust.ts';
 import { type Leader, lead, type Vault } from './leader.ts';
+import { readCosignerPolicy } from './ledger/cosigner-policy.ts';
+import { createPublishedHead } from './ledger/published-head.ts';
 import { readAuthorities } from './ledger/timestamps/authorities.ts';
 import { createHall, type Hall } from './live/hall.ts';
 import { viewLogs } from './live/log-view.ts';
@@ -86,6 +89,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
   const keyring = await openKeyring(dataFolder, platform);
   const vault = await openVault(config, world, logger, keep);
   const authorities = config.timestampAuthorities === null ? [] : await readAuthorities(config.timestampAuthorities);
+  const cosigners = await readCosignerPolicy(config.cosignerPolicy);
   const load = keep('load watch', watchLoad(world), (l) => l.stop());
   const trust = createTrust({ db, world });
   const say = (news: News): Promise<void> =>
@@ -101,7 +105,10 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     lastTerm: () => lastTerm(dataFolder),
     async lead(term) {
       const onTermOver = (over: number): void => election.over(over);
-      const begun = await lead({ config, world, logger, database, vault, trust, authorities, say, onTermOver }, term);
+      const begun = await lead(
+        { config, world, logger, database, vault, trust, authorities, cosigners, say, onTermOver },
+        term,
+      );
       leader = begun;
       onChange();
       logger.info({ term }, 'this process leads');
@@ -190,6 +197,8 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     hall: everywhere(hall, say),
     signer: keyring,
     log,
+    cosigners,
+    publishedLedger: createPublishedHead({ sql, world }, ledgerOrigin(platform), cosigners),
     envelopes: vault.envelopes,
     uploads: createUploads({ sql, world, envelopes: vault.envelopes, lifetimeMs: config.uploadLifetimeMs }),
     vaultKey: vault.key,

@@ -142,6 +142,7 @@ const LINKING = [
   'CHANGELOG.md',
   'server/cli/seal/GUIDE.md',
   'server/core/log/FORMAT.md',
+  'server/cosign/README.md',
   'server/core/seal/FORMAT.md',
   'server/core/seal/LAYERS.md',
   'server/http/PROBLEMS.md',

@@ -51,6 +51,7 @@ const LEVELS = [
     'durable-file',
     'ed25519',
     'folder-lock',
+    'limited-body',
     'compiled-check',
     'root',
     'worker',
@@ -103,6 +104,44 @@ t.test('arrows point down only', async (t) => {
     upward.map(({ from, to }) => `${from} → ${to}`),
     [],
   );
+});
+
+/** Every file that these files need when they run, themselves included; types are left out, they are gone by then. */
+function neededBy(paths: readonly string[]): Set<string> {
+  const needed = new Set(paths);
+  for (const path of needed) {
+    const { code = '' } = files.find((file) => file.path === path) ?? {};
+    const atRunTime = code.replace(/\bimport type [^;]*;/g, '');
+    for (const to of importsOf({ path, code: atRunTime })) needed.add(to);
+  }
+  return needed;
+}
+
+t.test('a cosigner runs without database, framework and platform', async (t) => {
+  const needed = [...neededBy(['server/cli/commands/cosign.ts'])];
+  t.ok(needed.includes('server/cosign/cosigner.ts'));
+  const rooms = new Set(needed.map(roomOf));
+  t.strictSame([...rooms].sort(), [
+    'cli',
+    'core',
+    'cosign',
+    'durable-file',
+    'ed25519',
+    'folder-lock',
+    'hash',
+    'limited-body',
+  ]);
+  const packages = needed.flatMap((path) => {
+    const { code = '' } = files.find((file) => file.path === path) ?? {};
+    return [...code.matchAll(/\b(?:from|import) '([^'.][^']*)'/g)].map(([, name]) => name ?? '');
+  });
+  t.strictSame([...new Set(packages.filter((name) => !name.startsWith('node:')))].sort(), []);
+});
+
+t.test('the cosigner is small enough to be read in one sitting', async (t) => {
+  const own = files.filter(({ path }) => path.startsWith('server/cosign/'));
+  const lines = own.flatMap(({ text }) => text.split('\n').filter((line) => !/^\s*($|\/\*|\*|\/\/)/.test(line)));
+  t.ok(lines.length > 100 && lines.length <= 400, `${lines.length} lines of code`);
 });
 
 t.test('rooms side by side do not lean on each other both ways', async (t) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { ADD_CHECKPOINT_LIMIT_BYTES } from '../core/log/add-checkpoint.ts';
 import { lockFolder } from '../folder-lock.ts';
+import { readLimited } from '../limited-body.ts';
 import type { World } from '../world.ts';
 import { openCosignedHeads } from './cosigned-heads.ts';
 import { type Cosigner, createCosigner } from './cosigner.ts';
@@ -23,15 +24,10 @@ export type CosignerServer = {
   close(): Promise<void>;
 };
 
-/** The folder is kept by another process: two would sign two histories. */
-export class CosignerInUseError extends Error {
-  readonly code = 'cosigner_in_use';
-}
-
 /**
  * Serves the cosigner of a folder.
  *
- * Throws: CosignerInUseError; KeyError; what the disk and the port say.
+ * Throws: KeyError; what the disk and the port say; where another process keeps the folder, for two would sign two histories.
  */
 export async function serveCosigner(
   { folder, host, port }: { readonly folder: string; readonly host: string; readonly port: number },
@@ -41,7 +37,7 @@ export async function serveCosigner(
   const files = filesOf(folder);
   const { key, signingKey } = await readCosignerKey(folder);
   const release = await lockFolder(folder);
-  if (release === null) throw new CosignerInUseError(`another process signs with ${folder}`);
+  if (release === null) throw new Error(`another process signs with ${folder}`);
   try {
     const heads = await openCosignedHeads(files.heads);
     const cosigner = createCosigner({ world, key, signingKey, logs: readEnrolledLogs(files.logs), heads });
@@ -97,21 +93,11 @@ async function answer(cosigner: Cosigner, request: IncomingMessage, response: Se
 }
 
 /** The whole body; null when it is longer than any there can be, or ends before its end. */
-async function bodyOf(request: IncomingMessage): Promise<Uint8Array | null> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const part of request as AsyncIterable<Uint8Array>) {
-      length += part.length;
-      if (length > ADD_CHECKPOINT_LIMIT_BYTES) return null;
-      parts.push(part);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') return null;
+const bodyOf = (request: IncomingMessage): Promise<Uint8Array | null> =>
+  readLimited(request, ADD_CHECKPOINT_LIMIT_BYTES).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ECONNRESET') return null;
     throw error;
-  }
-  return new Uint8Array(Buffer.concat(parts));
-}
+  });
 
 function send(response: ServerResponse, status: number, type: string, body: string | Uint8Array): void {
   const more = status === 429 ? { 'retry-after': RETRY_AFTER_SECONDS } : {};

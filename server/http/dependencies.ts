@@ -13,7 +13,9 @@ import type { ActDependencies } from '../identity/acts.ts';
 import type { IsBidder } from '../identity/assignments.ts';
 import type { LoginDependencies } from '../identity/login.ts';
 import type { TrustStep } from '../identity/trust-changes.ts';
+import type { CosignerPolicy } from '../ledger/cosigner-policy.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { PublishedHead } from '../ledger/published-head.ts';
 import type { Author, TrustAnswer, TrustAuthor } from '../ledger/trust.ts';
 import type { Hall } from '../live/hall.ts';
 import type { LogView } from '../live/log-view.ts';
@@ -46,6 +48,8 @@ export type Dependencies = {
   readonly signer: Pick<Keyring, 'vkeyOf' | 'receiptJwk'>;
   /** The logs as far as this process may show them. */
   readonly log: LogView;
+  readonly cosigners: CosignerPolicy;
+  readonly publishedLedger: PublishedHead;
   readonly envelopes: VaultFolder;
   readonly uploads: Uploads;
   readonly vaultKey: Uint8Array;

@@ -38,7 +38,7 @@ export function addLogs(app: Nouns, dependencies: Dependencies): void {
 
 /** Throws: ProblemError no_such_log, log_path_malformed, no_such_tile; LogDamagedError. */
 async function answerFile(
-  { signer, log, sql }: Dependencies,
+  { signer, log, sql, publishedLedger }: Dependencies,
   origin: string,
   kind: LogKind,
   path: string,
@@ -49,7 +49,10 @@ async function answerFile(
   // Anyone's page may read a log: there is nothing in it that is not everyone's.
   reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin');
   if (path === 'checkpoint')
-    return reply.header('cache-control', CHECKPOINT_CACHE).type('text/plain; charset=utf-8').send(head.note);
+    return reply
+      .header('cache-control', CHECKPOINT_CACHE)
+      .type('text/plain; charset=utf-8')
+      .send((kind === 'ledger' ? await publishedLedger.of(head) : head).note);
   if (path === 'vkey')
     return reply
       .header('cache-control', KEY_CACHE)

@@ -8,6 +8,8 @@ import { listen } from '../store/announce.ts';
 import type { Database } from '../store/connect.ts';
 import type { World } from '../world.ts';
 import { type Access, rebuildReads, recordAccess } from './access-log.ts';
+import { NO_COSIGNERS } from './cosigner-policy.ts';
+import { type CosignerStanding, type CosigningParts, createCosigning } from './cosigning.ts';
 import { createHeads } from './heads.ts';
 import { type Also, type LogWriter, openLogWriter } from './log-writer.ts';
 import { createRegisterBatches } from './register-batches.ts';
@@ -22,6 +24,8 @@ export type LedgerDependencies = {
   readonly platform: string;
   readonly batchPeriodMs: number;
   readonly headPeriodMs: number;
+  /** Who countersigns, and what hears of it; left out where nobody does. */
+  readonly cosigning?: Pick<CosigningParts, 'policy' | 'fetch' | 'onAlarm' | 'onTrouble'>;
   /** Told of every batch and head round that failed; the next one tries again. */
   readonly onFault: (error: unknown) => void;
 };
@@ -51,7 +55,11 @@ export type Ledger = {
   /** See `recordAccess`: committed before it returns. */
   recordAccess(access: Access, also?: Also): Promise<number>;
   health(): LedgerHealth;
-  /** Stops the rhythms and waits for what is under way. */
+  /** How each cosigner stands. */
+  cosigners(): readonly CosignerStanding[];
+  /** Has the newest head countersigned by all who will, and waits for that. */
+  cosign(): Promise<void>;
+  /** Stops the rhythms and waits for what is under way; again, it waits for the same. */
   close(): Promise<void>;
 };
 
@@ -92,6 +100,13 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   const stopListening = await listen(database, (origin) => heads.note(origin), heads.noteGap);
 
   const reveals = createRegisterReveals(sql, writer);
+  const asked = dependencies.cosigning ?? {
+    policy: NO_COSIGNERS,
+    fetch,
+    onAlarm: async () => undefined,
+    onTrouble: () => undefined,
+  };
+  const cosigning = createCosigning({ sql, signer, world, onFault: dependencies.onFault, ...asked }, writer.origin);
 
   const takenAt: Record<Round, number | null> = { batch: null, heads: null, reveals: null };
   const faults = new Map<Round, string>();
@@ -101,6 +116,8 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
       try {
         const answer = await work();
         takenAt[name] = world.now();
+        // Also when nothing was appended: a cosigner that failed may sign by now.
+        cosigning.wake();
         faults.delete(name);
         return answer;
       } catch (error) {
@@ -116,6 +133,15 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
     keepRhythm(world, headPeriodMs, takeHeads, dependencies.onFault),
     keepRhythm(world, headPeriodMs, async () => void (await revealDummies()), dependencies.onFault),
   ];
+
+  let closed: Promise<void> | null = null;
+  async function close(): Promise<void> {
+    await Promise.all(rhythms.map((rhythm) => rhythm.stop()));
+    await cosigning.stop();
+    await stopListening();
+    await writer.close();
+    await accessWriter.close();
+  }
 
   return {
     writer,
@@ -133,11 +159,14 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
       headsTakenAt: takenAt.heads,
       fault: [...faults.values()][0] ?? null,
     }),
-    async close() {
-      await Promise.all(rhythms.map((rhythm) => rhythm.stop()));
-      await stopListening();
-      await writer.close();
-      await accessWriter.close();
+    cosigners: cosigning.standings,
+    async cosign() {
+      cosigning.wake();
+      await cosigning.idle();
+    },
+    close: () => {
+      closed ??= close();
+      return closed;
     },
   };
 }

@@ -4,6 +4,7 @@ import type { PersonAct } from '../core/log/act.ts';
 import type { Json } from '../core/log/canonical.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { openingOrigin } from '../core/log/origin.ts';
+import type { Cosigners } from '../core/opening/cosigners.ts';
 import type { Details } from '../core/opening/details.ts';
 import type { NewEvent } from '../core/opening/events.ts';
 import type { Policy, ProfileName } from '../core/opening/policy.ts';
@@ -44,6 +45,8 @@ export type CreationDeps = AnswerDeps & {
   readonly production: boolean;
   readonly vaultKey: Uint8Array;
   readonly heads: HeadsShown;
+  /** Whom new openings name as their cosigners. */
+  readonly cosigners: Cosigners;
 };
 
 /**
@@ -70,7 +73,7 @@ export async function create(deps: CreationDeps, request: CreationRequest): Prom
       details,
       policy,
       vkey: signer.vkeyOf(origin, 'opening'),
-      cosigners: { quorum: 0, vkeys: [] },
+      cosigners: { quorum: deps.cosigners.quorum, vkeys: [...deps.cosigners.vkeys] },
       drawCommitments: platformCommitments(deps.vaultKey, openingId, digestText),
       assignments,
       production: deps.production,

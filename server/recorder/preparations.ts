@@ -1,12 +1,17 @@
-/** Slow work that a command needs, done by the vault before the command is received: it holds no other act back. */
+/** What a command waits for before it is received — slow work of the vault, or the cosigners of a close: it holds no other act back. */
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import type { Prepared } from './fact-finding.ts';
 import type { OpeningDesk } from './opening-desk.ts';
 import type { Submission } from './submission.ts';
 
-/** The commands that wait for the vault's work. */
-export const PREPARED = ['AnnouncePrices', 'HandOver'] as const satisfies readonly CommandType[];
+/** The commands that wait: the first two for the vault's work, the others for the quorum, and not for long. */
+export const PREPARED = [
+  'AnnouncePrices',
+  'HandOver',
+  'ProposeClose',
+  'AttestClose',
+] as const satisfies readonly CommandType[];
 
 export type Preparations = {
   /**
@@ -24,6 +29,8 @@ export type Preparations = {
 type PreparationDeps = {
   readonly desk: OpeningDesk;
   stateOf(openingId: string): Promise<OpeningState | null>;
+  /** See closing.ts. */
+  untilClosable(state: OpeningState): Promise<void>;
   onFault(error: unknown): void;
 };
 
@@ -33,7 +40,7 @@ const NOTHING: Prepared = { openedLists: null, manifest: null };
  * What is prepared stays in memory until the opening leaves the phase, so that a command that was refused for another reason does
  * not open every bid once more.
  */
-export function createPreparations({ desk, stateOf, onFault }: PreparationDeps): Preparations {
+export function createPreparations({ desk, stateOf, untilClosable, onFault }: PreparationDeps): Preparations {
   const prepared = new Map<string, Prepared>();
   const underWay = new Map<string, Promise<void>>();
   const of = (openingId: string): Prepared => prepared.get(openingId) ?? NOTHING;
@@ -53,15 +60,27 @@ export function createPreparations({ desk, stateOf, onFault }: PreparationDeps):
     prepared.set(openingId, { ...before, manifest: await desk.manifest(state) });
   }
 
+  async function awaitQuorum(openingId: string): Promise<void> {
+    const state = await stateOf(openingId);
+    if (state !== null) await untilClosable(state);
+  }
+
+  const WORK: Readonly<Record<(typeof PREPARED)[number], (openingId: string) => Promise<void>>> = {
+    AnnouncePrices: prepareLists,
+    HandOver: prepareFiles,
+    ProposeClose: awaitQuorum,
+    AttestClose: awaitQuorum,
+  };
+
   return {
     of,
     async prepare({ openingId, type, role }) {
-      if (type !== 'AnnouncePrices' && type !== 'HandOver') return;
-      const roles: readonly string[] = COMMANDS[type].roles;
+      const kind = PREPARED.find((name) => name === type);
+      if (kind === undefined) return;
+      const roles: readonly string[] = COMMANDS[kind].roles;
       if (!roles.includes(role)) return;
-      const job = `${openingId}/${type}`;
-      const work =
-        underWay.get(job) ?? (type === 'HandOver' ? prepareFiles(openingId) : prepareLists(openingId)).catch(onFault);
+      const job = `${openingId}/${kind}`;
+      const work = underWay.get(job) ?? WORK[kind](openingId).catch(onFault);
       underWay.set(job, work);
       await work.finally(() => underWay.delete(job));
     },

@@ -1,12 +1,14 @@
 /** The record-keeper: everything that changes an opening goes through here, one round at a time for each opening. */
 
 import { openingOrigin } from '../core/log/origin.ts';
+import type { Cosigners } from '../core/opening/cosigners.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import type { Sql } from '../store/driver.ts';
 import { isDatabaseAway } from '../store/faults.ts';
 import type { World } from '../world.ts';
 import { answerOf } from './answers.ts';
+import { type IsCosigned, untilClosable } from './closing.ts';
 import { type CreationRequest, create } from './creation.ts';
 import { OutcomeUnknownError } from './faults.ts';
 import { commandKey, firstAnswers, repeated } from './first-answers.ts';
@@ -37,7 +39,9 @@ export type RecorderDeps = {
   readonly vaultKey: Uint8Array;
   readonly heartbeatMs: number;
   readonly outageToleranceMs: number;
-  isCosigned(origin: string): boolean;
+  readonly isCosigned: IsCosigned;
+  /** Whom new openings name. */
+  readonly cosigners: Cosigners;
   /** How stored envelopes are read through; absent where there is no vault. */
   readonly scanning?: Scanning;
   /** Told once the bids of an opening are sealed: the register goes to the ledger now, not at the next period. */
@@ -84,7 +88,11 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   const heads = createHeadsShown(sql);
   const intake = createIntake(sql, world);
   const refusals = createRepeatedRefusals(deps);
-  const preparations = createPreparations({ ...deps, stateOf });
+  const preparations = createPreparations({
+    ...deps,
+    stateOf,
+    untilClosable: (state) => untilClosable(deps, state, openingOrigin(platform, state.openingId)),
+  });
   const timekeeper = createTimekeeper({ ...deps, keeperOf });
   const verifications = createVerifications({ ...deps, keeperOf });
   const scans = createScans({ ...deps, scanning: deps.scanning ?? null, keeperOf });

@@ -3,6 +3,10 @@ import type { GuardFault } from './guard-faults.ts';
 import type { FindingCode } from './self-audit.ts';
 import type { RestoredBackupError } from './signer.ts';
 
+/** What a cosigner may be found to hold against the ledger: a larger head than there is, or another history. */
+export const COSIGNER_ALARM_CODES = ['cosigner_is_ahead', 'cosigner_differs'] as const;
+export type CosignerAlarmCode = (typeof COSIGNER_ALARM_CODES)[number];
+
 type Words = { readonly en: string; readonly zh: string };
 
 const TAMPERED: Words = {
@@ -32,6 +36,14 @@ export const RECOVERY = {
     en: 'The guard was changed by something other than the server. Put back the newest data folder, and start again; never an emptied guard.',
     zh: '守护日志被服务以外的程序改动。请恢复最新的数据目录后重新启动；切勿使用清空的守护日志。',
   },
+  cosigner_is_ahead: {
+    en: 'A cosigner has signed more of the ledger than the database and the data folder hold: both were put back to an earlier state. The evidence lies in cosigner-alarms below the data folder. Stop the server, put back the newest database and the newest data folder together, settle it with the supervisors, move the evidence out of that folder, and start again.',
+    zh: '联署方签署过的总账比数据库和数据目录中的更长：二者都被恢复到了旧状态。证据保存在数据目录下的 cosigner-alarms 中。请停止服务，同时恢复最新的数据库和数据目录，与监督部门核实后将证据移出该目录，再重新启动。',
+  },
+  cosigner_differs: {
+    en: 'A cosigner has signed another history of the ledger than this one. The evidence lies in cosigner-alarms below the data folder. Sign nothing: keep copies of database and data folder, and tell the supervisors; the cosigner shows what it signed. Once it is settled which history stands, put that one back, move the evidence out of that folder, and start again.',
+    zh: '联署方签署的总账历史与此处不同。证据保存在数据目录下的 cosigner-alarms 中。请勿再签名：保留数据库和数据目录的副本并通知监督部门，联署方可出示其签署内容。核定以哪份历史为准后予以恢复，将证据移出该目录，再重新启动。',
+  },
   log_missing: TAMPERED,
   head_differs: TAMPERED,
   checkpoint_differs: TAMPERED,
@@ -42,7 +54,7 @@ export const RECOVERY = {
   root_differs: TAMPERED,
   disclosure_missing: TAMPERED,
 } as const satisfies Record<
-  RestoredBackupError['code'] | Exclude<GuardFault['code'], 'guard_in_use'> | FindingCode,
+  RestoredBackupError['code'] | CosignerAlarmCode | Exclude<GuardFault['code'], 'guard_in_use'> | FindingCode,
   Words
 >;
 

@@ -99,7 +99,8 @@ export async function benchAppend(): Promise<Figures> {
       vaultKey: new Uint8Array(32),
       heartbeatMs: 1_000,
       outageToleranceMs: 10_000,
-      isCosigned: () => true,
+      isCosigned: async () => true,
+      cosigners: { quorum: 0, vkeys: [] },
       onSealed: () => undefined,
       onFault: (error) => faults.push(error),
     });

@@ -6,7 +6,7 @@ import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
-import { openingOrigin } from '../../server/core/log/origin.ts';
+import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { COMMANDS } from '../../server/core/opening/commands.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import { REGISTER_COMMANDS } from '../../server/core/opening/register.ts';
@@ -18,7 +18,9 @@ import type { Dependencies } from '../../server/http/dependencies.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
 import { holdsRole } from '../../server/identity/assignments.ts';
 import { issueToken } from '../../server/identity/tokens.ts';
+import { NO_COSIGNERS } from '../../server/ledger/cosigner-policy.ts';
 import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
+import { createPublishedHead } from '../../server/ledger/published-head.ts';
 import { changeTrust, recordOperatorAct } from '../../server/ledger/trust.ts';
 import { createHall } from '../../server/live/hall.ts';
 import { createLogView } from '../../server/live/log-view.ts';
@@ -139,7 +141,8 @@ export async function setBench(
     vaultKey,
     heartbeatMs: config.heartbeatPeriodMs,
     outageToleranceMs: TOLERANCE_MS,
-    isCosigned: () => true,
+    isCosigned: async () => true,
+    cosigners: { quorum: 0, vkeys: [] },
     onSealed: () => undefined,
     onFault,
   });
@@ -172,6 +175,8 @@ export async function setBench(
     hall,
     signer,
     log,
+    cosigners: NO_COSIGNERS,
+    publishedLedger: createPublishedHead({ sql, world }, ledgerOrigin(config.platform), NO_COSIGNERS),
     envelopes,
     uploads: createUploads({ sql, world, envelopes, lifetimeMs: config.uploadLifetimeMs }),
     vaultKey,

@@ -80,7 +80,7 @@ function stamperOf({ sql, clock: world, signer }: Bench, authorities: readonly A
     fetch,
     authorities,
     periodMs: PERIOD_MS,
-    newestNote: () => signer.released(ledger),
+    newestNote: async () => signer.released(ledger),
     onFault: (error) => faults.push(error instanceof StampingError ? error.code : String(error)),
   });
   return { ...stamper, faults };

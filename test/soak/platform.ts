@@ -145,7 +145,8 @@ export function createPlatform({
       vaultKey: new Uint8Array(32).fill(7),
       heartbeatMs: HEARTBEAT_MS,
       outageToleranceMs: defects.outageToleranceMs ?? OUTAGE_TOLERANCE_MS,
-      isCosigned: () => true,
+      isCosigned: async () => true,
+      cosigners: { quorum: 0, vkeys: [] },
       onSealed: () => undefined,
       onFault,
     });

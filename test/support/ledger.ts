@@ -4,7 +4,7 @@ import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../../server/core/log/entry.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { sha256 } from '../../server/hash.ts';
-import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
+import { type Ledger, type LedgerDependencies, openLedger } from '../../server/ledger/ledger.ts';
 import { commit } from '../../server/recorder/commit.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
 import { appendEntries, lockHead } from '../../server/store/append.ts';
@@ -32,10 +32,12 @@ export type LedgerBench = {
 };
 
 /** A ledger that runs on a stepped world; closed with the test. */
-export async function ledgerBench(t: Teardown): Promise<LedgerBench> {
+export async function ledgerBench(
+  t: Teardown,
+  { cosigning, world = steppedWorld() }: { cosigning?: LedgerDependencies['cosigning']; world?: SteppedWorld } = {},
+): Promise<LedgerBench> {
   const database = await testDb(t);
   const signer = await testSigner(t);
-  const world = steppedWorld();
   const faults: unknown[] = [];
   const waiting = new Set<(payload: string) => void>();
   const listen: TestDatabase['listen'] = (channel, hear, onListening) =>
@@ -55,6 +57,7 @@ export async function ledgerBench(t: Teardown): Promise<LedgerBench> {
     batchPeriodMs: BATCH_PERIOD_MS,
     headPeriodMs: HEAD_PERIOD_MS,
     onFault: (error) => faults.push(error),
+    ...(cosigning !== undefined && { cosigning }),
   });
   t.teardown(() => ledger.close());
   const heard = (origin: string): Promise<void> =>

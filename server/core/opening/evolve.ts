@@ -99,7 +99,8 @@ export function begin(event: LoggedEvent): OpeningState {
     policy: b.policy,
     policyHash: b.policyHash,
     vkey: b.vkey,
-    quorum: b.cosigners.quorum,
+    cosigners: b.cosigners,
+    closingSize: 1,
     staff: firstStaff(field(event, 'assignments')),
     phase: 'Draft',
     phaseSince: event.at,
@@ -149,7 +150,26 @@ export function evolve(before: OpeningState, event: LoggedEvent): OpeningState {
   if (event.at < before.lastAt) throw new CorruptLogError(seq, 'time goes back');
   if (!FITS[event.type].includes(before.phase))
     throw new CorruptLogError(seq, `${event.type} does not belong in ${before.phase}`);
-  return fitting(seq, () => withNotice(apply({ ...before, size: seq + 1, lastAt: event.at }, event), event));
+  return fitting(seq, () => withNotice(apply({ ...before, ...grown(before, event), lastAt: event.at }, event), event));
+}
+
+/**
+ * What anybody may say at any time and no close depends on.
+ *
+ * Why: were every entry to be countersigned before a close, whoever keeps talking would keep it from ever coming.
+ */
+const TALK: ReadonlySet<EventType> = new Set([
+  'Said',
+  'SaidInPrivate',
+  'Muted',
+  'Unmuted',
+  'NoticeGiven',
+  'NoticeAcknowledged',
+  'AttemptRefused',
+]);
+
+function grown(before: OpeningState, { seq, type }: LoggedEvent): Pick<OpeningState, 'size' | 'closingSize'> {
+  return { size: seq + 1, closingSize: TALK.has(type) ? before.closingSize : seq + 1 };
 }
 
 /** A body may have the shape of an instant and name 30 February: that too is an event that does not fit. */

@@ -74,7 +74,7 @@ export type Facts = {
   readonly quotes: ReadonlyMap<number, string> | null;
   readonly openedLists: readonly OpenedList[] | null;
   readonly manifest: { readonly sha256: string; readonly bids: number; readonly document: unknown } | null;
-  /** The head before this command is countersigned by the policy's quorum; with quorum 0 always true. */
+  /** A head with every entry that bears on the close (`closingSize`) is countersigned by the opening's quorum; with quorum 0 always true. */
   readonly cosigned: boolean;
   /** Of an erasure: whether the entry named has that field, it may be erased, and its disclosure is still there. */
   readonly isErasable: boolean;

@@ -184,7 +184,7 @@ export function buildRecord(
       status: o.status,
       raisedAt: formatInstant(o.raisedAt),
     })),
-    cosignerQuorum: state.quorum,
+    cosignerQuorum: state.cosigners.quorum,
     note,
   };
 }

@@ -1,6 +1,7 @@
 // What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
 import type { DecryptionFailure, StorageFailure, Verdict } from './commands.ts';
 import type { StandingCorrection } from './correction.ts';
+import type { Cosigners } from './cosigners.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
 import type { StandingErasure } from './erasure-events.ts';
@@ -107,7 +108,10 @@ export type OpeningState = {
   readonly policy: Policy;
   readonly policyHash: string;
   readonly vkey: string;
-  readonly quorum: number;
+  /** Whose countersignatures the close waits for. */
+  readonly cosigners: Cosigners;
+  /** The entries up to the last that bears on the close: talk behind it keeps nobody from closing (TALK in evolve). */
+  readonly closingSize: number;
   /** Who holds and held which role. */
   readonly staff: Staff;
   readonly phase: Phase;

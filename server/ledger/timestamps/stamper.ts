@@ -21,7 +21,7 @@ export type StamperDependencies = {
   /** How long the ledger may grow unstamped. */
   readonly periodMs: number;
   /** The ledger's newest note that may be stamped: cosigned where cosigners are asked; null when there is none. */
-  newestNote(): { readonly size: number; readonly note: string } | null;
+  newestNote(): Promise<{ readonly size: number; readonly note: string } | null>;
   /** Told of every authority that failed, of every list that could not be had, and of what the database throws. */
   readonly onFault: (error: unknown) => void;
 };
@@ -92,7 +92,7 @@ export function createStamper(dependencies: StamperDependencies): Stamper {
   }
 
   async function look(): Promise<void> {
-    const newest = dependencies.newestNote();
+    const newest = await dependencies.newestNote();
     if (newest === null || !(await isDue(newest.size))) return;
     for (const authority of authorities) if (await isStampedBy(authority, newest)) return;
   }

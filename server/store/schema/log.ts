@@ -124,6 +124,23 @@ export const ledgerHeads = pgTable(
   (t) => [primaryKey({ columns: [t.origin, t.size] }), index('ledger_heads_seq').on(t.ledgerSeq)],
 );
 
+/** What cosigners said of heads of the ledger: one signature line each, as it came and was checked. */
+export const cosignatures = pgTable(
+  'cosignatures',
+  {
+    size: whole('size').notNull(),
+    vkey: text().notNull(),
+    /** The line of the note, without its line feed. */
+    line: text().notNull(),
+    receivedAt: whole('received_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.size, t.vkey] }),
+    index('cosignatures_vkey').on(t.vkey, t.size),
+    check('cosignatures_size', sql`${t.size} >= 1`),
+  ],
+);
+
 /**
  * The entries of the access log by who read and what about, so that a reader's own can be found: a read model that the log can
  * rebuild. `opening_id` is null for a read about none.

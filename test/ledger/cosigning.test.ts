@@ -1,0 +1,384 @@
+/** The ledger and its cosigners: every head signed by those who will, in whatever dialect; forks and roll-backs raise the alarm once and for all. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { cosignedSize } from '../../server/ledger/cosignatures.ts';
+import { isCosignedInLedger } from '../../server/ledger/cosigned-openings.ts';
+import { alarmFolder, keepAlarm, standingAlarms } from '../../server/ledger/cosigner-alarms.ts';
+import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
+import { quorumOf } from '../../server/ledger/cosigner-policy.ts';
+import {
+  type CosignerAlarm,
+  createCosigning,
+  FIRST_PAUSE_MS,
+  LONGEST_PAUSE_MS,
+} from '../../server/ledger/cosigning.ts';
+import { createPublishedHead, PUBLICATION_GRACE_MS } from '../../server/ledger/published-head.ts';
+import { answersOf, type CosignerBench, cosignerBench, type Line, networkOf, policyOf } from '../support/cosigning.ts';
+import { testDb } from '../support/database.ts';
+import { ledgerBench } from '../support/ledger.ts';
+import { sha256, verifyEd25519 } from '../support/log-fixtures.ts';
+import { appendSome, begin, dataFolder, PLATFORM } from '../support/signed-log.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+
+const origin = ledgerOrigin(PLATFORM);
+type Tap = Parameters<typeof ledgerBench>[0] & Pick<typeof t, 'fail'>;
+
+/** A ledger without a rhythm of cosigning, and cosigners beside it that a test asks itself. */
+async function bench(t: Tap, quorum: number, count: number, change: (lines: Line[]) => Line[] = (lines) => lines) {
+  const world = steppedWorld();
+  const ledger = await ledgerBench(t, { world });
+  const vkey = ledger.signer.vkeyOf(origin, 'ledger');
+  const cosigners: CosignerBench[] = [];
+  for (let n = 0; n < count; n++) cosigners.push(await cosignerBench(t, { name: `cosigner.test/${n}`, vkey }));
+  const lines = change(cosigners.map(answersOf));
+  const policy = policyOf(quorum, cosigners);
+  const alarms: CosignerAlarm[] = [];
+  const troubles: [string, string | null][] = [];
+  const parts = {
+    sql: ledger.sql,
+    signer: ledger.signer,
+    world,
+    policy,
+    fetch: networkOf(lines),
+    onAlarm: async (alarm: CosignerAlarm) => void alarms.push(alarm),
+    onTrouble: (name: string, why: string | null) => void troubles.push([name, why]),
+    onFault: (error: unknown) => t.fail(String(error)),
+  };
+  const cosigning = createCosigning(parts, origin);
+  const take = async (): Promise<void> => {
+    cosigning.wake();
+    await cosigning.idle();
+  };
+  const grow = async (id: string): Promise<void> => {
+    const log = openingOrigin(PLATFORM, id);
+    const [there] = await ledger.sql`SELECT 1 FROM logs WHERE origin = ${log}`;
+    if (there === undefined) await begin(ledger.sql, log);
+    await appendSome(ledger.sql, ledger.signer, log);
+    await ledger.ledger.takeHeads();
+  };
+  return { ...ledger, world, vkey, cosigners, lines, policy, alarms, troubles, parts, cosigning, take, grow };
+}
+
+t.test('a head is signed by all, and what is published carries their lines, which verify', async (t) => {
+  const b = await bench(t, 2, 2);
+  await b.grow('a');
+  const released = b.signer.released(origin);
+  t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), null);
+  await b.take();
+  t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), released?.size);
+  t.strictSame(
+    b.cosigning.standings().map(({ name, signedSize, fault }) => [name, signedSize, fault]),
+    [
+      ['w0', released?.size, null],
+      ['w1', released?.size, null],
+    ],
+  );
+  const published = await createPublishedHead(b, origin, b.policy).of(released ?? absent());
+  const opened = await openCheckpoint(
+    published.note,
+    ed25519Verifier(parseVkey(sha256, b.vkey), verifyEd25519),
+    b.policy.cosigners.map(({ verifier }) => verifier),
+  );
+  t.equal(opened.signatures.length, 3, 'the ledger and two cosigners');
+  t.equal(opened.checkpoint.size, released?.size);
+  // each is asked from what it signed last: growth needs no correction
+  await b.grow('a');
+  const asked: string[] = [];
+  b.lines[0] = async (body, path) => {
+    asked.push(fromUtf8(body).split('\n')[0] ?? '');
+    return answersOf(b.cosigners[0] ?? absent())(body, path);
+  };
+  await b.take();
+  t.strictSame(asked, [`old ${released?.size}`]);
+  await b.take();
+  t.equal(asked.length, 1, 'nobody is asked again for what it signed');
+});
+
+t.test(
+  'a process that begins anew knows what each signed; one that knows nothing is corrected by the 409',
+  async (t) => {
+    const b = await bench(t, 1, 1);
+    await b.grow('a');
+    await b.take();
+    await b.grow('a');
+    const asked: string[] = [];
+    const count: Line = async (body, path) => {
+      asked.push(fromUtf8(body).split('\n')[0] ?? '');
+      return answersOf(b.cosigners[0] ?? absent())(body, path);
+    };
+    b.lines[0] = count;
+    const size = b.cosigning.standings()[0]?.signedSize;
+    const again = createCosigning(b.parts, origin);
+    again.wake();
+    await again.idle();
+    t.strictSame(asked, [`old ${size}`]);
+    // a cosigner that was asked by somebody else, or whose answer was lost, says where it stands
+    asked.length = 0;
+    const lost: Line = async (body, path) => {
+      await count(body, path);
+      throw new TypeError('fetch failed');
+    };
+    await b.grow('a');
+    b.lines[0] = lost;
+    again.wake();
+    await again.idle();
+    t.match(again.standings()[0]?.fault, /fetch failed/);
+    b.lines[0] = count;
+    b.world.advance(FIRST_PAUSE_MS);
+    await b.grow('a');
+    again.wake();
+    await again.idle();
+    t.equal(asked.length, 3, 'asked in vain, corrected, signed');
+    t.equal(again.standings()[0]?.fault, null);
+    t.equal(b.alarms.length, 0);
+  },
+);
+
+t.test(
+  'one that is silent, away, or does not know us costs the others nothing and is asked less and less often',
+  async (t) => {
+    const silent: Line = async () => null;
+    const b = await bench(t, 1, 3, ([first]) => [
+      first ?? silent,
+      silent,
+      async () => new Response('?', { status: 404 }),
+    ]);
+    await b.grow('a');
+    b.cosigning.wake();
+    await until(async () => (await cosignedSize(b.sql, quorumOf(b.policy))) !== null);
+    b.world.advance(COSIGNER_TIMEOUT_MS);
+    await b.cosigning.idle();
+    t.match(
+      b.cosigning.standings().map(({ fault }) => fault),
+      [null, /no answer within 1000 ms/, /404/],
+    );
+    t.strictSame(b.troubles.map(([name]) => name).sort(), ['w1', 'w2'], 'said once each');
+    let asked = 0;
+    b.lines[2] = async () => {
+      asked += 1;
+      return new Response('?', { status: 403 });
+    };
+    b.lines[1] = b.lines[2];
+    const pauses: number[] = [];
+    let waited = 0;
+    for (let n = 0; n < 70; n++) {
+      b.world.advance(1_000);
+      waited += 1_000;
+      const before = asked;
+      await b.take();
+      if (asked > before) {
+        pauses.push(waited);
+        waited = 0;
+      }
+    }
+    t.ok(pauses.length <= 8, `${pauses}`);
+    t.equal(Math.max(...pauses) <= LONGEST_PAUSE_MS, true);
+    t.match(b.cosigning.standings()[2]?.fault, /403/);
+    b.lines[2] = answersOf(b.cosigners[2] ?? absent());
+    b.world.advance(LONGEST_PAUSE_MS);
+    await b.take();
+    t.equal(b.cosigning.standings()[2]?.fault, null);
+    t.strictSame(b.troubles.at(-1), ['w2', null], 'and that it signs again');
+  },
+);
+
+t.test(
+  'an answer that is none is trouble and no alarm: other keys’ lines, bad signatures, floods, other statuses',
+  async (t) => {
+    const b = await bench(t, 1, 1);
+    const stranger = await cosignerBench(t, { name: 'stranger.test', vkey: b.vkey });
+    const own = answersOf(b.cosigners[0] ?? absent());
+    const answers: Line[] = [
+      answersOf(stranger),
+      async () => new Response('— cosigner.test/0 AAAA\n'),
+      async () => new Response(''),
+      async (body, path) => {
+        const text = (await (await own(body, path))?.text()) ?? '';
+        return new Response(text.replace(/....\n$/, 'AAA=\n'));
+      },
+      async () => new Response('x'.repeat(20_000)),
+      async () => new Response('', { status: 500 }),
+      async () => new Response('', { status: 429 }),
+      async () => new Response('12a\n', { status: 500, headers: { 'content-type': 'text/x.tlog.size' } }),
+      async () => Promise.reject(new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') })),
+    ];
+    for (const answer of answers) {
+      await b.grow('a');
+      b.lines[0] = answer;
+      b.world.advance(LONGEST_PAUSE_MS);
+      await b.take();
+      t.equal(typeof b.cosigning.standings()[0]?.fault, 'string');
+      t.equal(b.alarms.length, 0);
+    }
+    t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), null);
+  },
+);
+
+t.test('a cosigner that signed more than there is: alarm, with the note it shows; nobody is asked again', async (t) => {
+  const b = await bench(t, 1, 2);
+  await b.grow('a');
+  await b.take();
+  const size = b.signer.released(origin)?.size ?? 0;
+  await b.grow('a');
+  b.lines[0] = async (_, path) =>
+    path === '/add-checkpoint'
+      ? new Response(`${size + 40}\n`, { status: 409, headers: { 'content-type': 'text/x.tlog.size' } })
+      : answersOf(b.cosigners[0] ?? absent())(utf8(''), path);
+  await b.take();
+  t.match(b.alarms, [{ code: 'cosigner_is_ahead', itsSize: size + 40, cosigner: { name: 'w0' } }]);
+  let asked = 0;
+  b.lines[1] = async () => {
+    asked += 1;
+    return null;
+  };
+  await b.grow('a');
+  await b.take();
+  t.equal(asked, 0);
+  const folder = await dataFolder(t);
+  const [alarm] = b.alarms;
+  await keepAlarm(b.parts, { dataFolder: folder, ledgerVkey: b.vkey }, alarm ?? absent());
+  t.match(await standingAlarms(folder), [/^cosigner_is_ahead: w0 signed size/]);
+  const [name = ''] = await readdir(alarmFolder(folder));
+  const kept = JSON.parse(await readFile(join(alarmFolder(folder), name), 'utf8')) as Record<string, unknown>;
+  t.match(kept, { code: 'cosigner_is_ahead', itsSize: size + 40, isProven: false });
+  t.match(kept['itsNote'], new RegExp(`^${origin}\\n${size}\\n`), 'what it shows is no such thing: only its word');
+});
+
+t.test('a fork is an alarm in every dialect, proven by the cosigner’s own note of our signature', async (t) => {
+  for (const status of [409, 422]) {
+    const b = await bench(t, 1, 1);
+    await b.grow('a');
+    const held = b.signer.released(origin);
+    const [cosigner = absent()] = b.cosigners;
+    b.lines[0] = async (_body, path) =>
+      path === '/add-checkpoint' ? new Response('fork', { status }) : answersOf(cosigner)(utf8(''), path);
+    await b.take();
+    t.match(b.alarms, [{ code: 'cosigner_differs', said: `${status}: fork`, head: { size: held?.size } }]);
+  }
+});
+
+t.test('a database and a guard that were put back together are caught by a cosigner that remembers', async (t) => {
+  const b = await bench(t, 1, 1);
+  const first = b.signer.released(origin) ?? absent();
+  await b.grow('a');
+  await b.take();
+  const size = b.signer.released(origin)?.size ?? 0;
+  // The older state of both: the ledger of one entry, in a database of its own with the same rows.
+  const older = await testDb(t);
+  for (const table of ['logs', 'entries', 'checkpoints'] as const) {
+    const rows = await b.sql`SELECT * FROM ${b.sql(table)} WHERE origin = ${origin}`;
+    const kept = rows.filter((row) => table === 'logs' || (row['seq'] ?? row['size'] - 1) < 1);
+    const reset = { size: 1, frontier: first.root, root: first.root };
+    for (const row of kept)
+      await older.sql`INSERT INTO ${older.sql(table)} ${older.sql(table === 'logs' ? { ...row, ...reset } : row)}`;
+  }
+  const putBack = createCosigning({ ...b.parts, sql: older.sql, signer: { released: () => first } }, origin);
+  putBack.wake();
+  await putBack.idle();
+  t.match(b.alarms, [{ code: 'cosigner_is_ahead', itsSize: size }]);
+  const folder = await dataFolder(t);
+  await keepAlarm(b.parts, { dataFolder: folder, ledgerVkey: b.vkey }, b.alarms[0] ?? absent());
+  const [name = ''] = await readdir(alarmFolder(folder));
+  const kept = JSON.parse(await readFile(join(alarmFolder(folder), name), 'utf8')) as Record<string, unknown>;
+  t.equal(kept['isProven'], true, 'the note it shows carries our own signature');
+});
+
+t.test('a process whose term is over and whose news is old raises no alarm', async (t) => {
+  const b = await bench(t, 1, 1);
+  await b.grow('a');
+  const old = b.signer.released(origin) ?? absent();
+  await b.grow('a');
+  await b.take();
+  const late = createCosigning({ ...b.parts, signer: { released: () => old } }, origin);
+  late.wake();
+  await late.idle();
+  t.equal(b.alarms.length, 0);
+});
+
+t.test('what is published waits for the quorum, but not long, and never goes back', async (t) => {
+  const b = await bench(t, 2, 2);
+  const published = createPublishedHead(b, origin, b.policy);
+  const released = () => b.signer.released(origin) ?? absent();
+  t.equal(
+    (await published.of(released())).size,
+    released().size,
+    'before anything was ever cosigned nothing is held back',
+  );
+  await b.grow('a');
+  await b.take();
+  const cosigned = released();
+  t.equal((await published.of(cosigned)).size, cosigned.size);
+  await b.grow('a');
+  t.equal((await published.of(released())).size, cosigned.size, 'the newest with its quorum');
+  b.world.advance(PUBLICATION_GRACE_MS - 1);
+  t.equal((await published.of(released())).size, cosigned.size);
+  b.world.advance(1);
+  const shown = await published.of(released());
+  t.equal(shown.size, released().size, 'after the grace without');
+  t.notMatch(shown.note, /cosigner\.test/);
+  const other = createPublishedHead(b, origin, b.policy);
+  t.equal((await other.of(released())).size, cosigned.size, 'another process has seen it only now');
+  t.equal((await published.of(cosigned)).size, released().size, 'nothing shown is gone back behind');
+  await b.take();
+  t.match((await published.of(released())).note, /cosigner\.test\/0 .*\n.*cosigner\.test\/1 /);
+});
+
+t.test(
+  'an opening’s entries are cosigned when the ledger’s head that holds them is, by the opening’s own cosigners',
+  async (t) => {
+    const b = await bench(t, 2, 2, ([first, second]) => [first ?? absent(), second ?? absent()]);
+    const log = openingOrigin(PLATFORM, 'a');
+    await b.grow('a');
+    const all = quorumOf(b.policy);
+    const asks = (size: number, quorum = all) => isCosignedInLedger(b.sql, { origin: log, size }, quorum);
+    t.equal(await asks(1), false);
+    b.lines[1] = async () => new Response('', { status: 500 });
+    await b.take();
+    t.equal(await asks(1), false, 'one of two');
+    t.equal(await asks(1, { ...all, quorum: 1 }), true);
+    t.equal(await asks(2, { ...all, quorum: 1 }), false, 'an entry it does not have yet');
+    t.equal(await asks(1, { quorum: 1, vkeys: [all.vkeys[1] ?? ''] }), false, 'another cosigner than the one it names');
+    b.lines[1] = answersOf(b.cosigners[1] ?? absent());
+    b.world.advance(LONGEST_PAUSE_MS);
+    await b.take();
+    t.equal(await asks(1), true);
+    t.equal(
+      await asks(1, { quorum: 2, vkeys: [all.vkeys[0] ?? '', all.vkeys[0] ?? ''] }),
+      false,
+      'one named twice is one',
+    );
+  },
+);
+
+t.test('the ledger has its heads cosigned in its own rhythm, and stops with it', async (t) => {
+  const world = steppedWorld();
+  const probe = await cosignerBench(t);
+  const lines: Line[] = [async () => new Response('', { status: 500 })];
+  const b = await ledgerBench(t, {
+    world,
+    cosigning: {
+      policy: policyOf(1, [probe]),
+      fetch: networkOf(lines),
+      onAlarm: async () => void t.fail('an alarm'),
+      onTrouble: () => undefined,
+    },
+  });
+  await b.ledger.takeRegister();
+  await b.ledger.cosign();
+  t.match(b.ledger.cosigners(), [{ name: 'w0', fault: /500/ }]);
+  await b.ledger.close();
+  await b.ledger.close();
+});
+
+function absent(): never {
+  throw new Error('the test lacks what it prepared');
+}
+
+async function until(is: () => Promise<boolean>): Promise<void> {
+  while (!(await is())) await new Promise((again) => setImmediate(again));
+}
