@@ -17,6 +17,9 @@ const SIGNS_OF_LIFE = 5;
 /** What the session is not answered within has no line any more: a cable that was cut tells nobody. */
 const ANSWER_LIMIT_MS = 10_000;
 
+/** Who stops waits so long for a reign that is just beginning. */
+export const BEGIN_LIMIT_MS = 10_000;
+
 /** What a process does while it leads. */
 export type Reign = { readonly term: number; close(): Promise<void> };
 
@@ -41,7 +44,7 @@ export type Election = {
   seen(): Leadership | null;
   /** The reign has ended by itself: a later term has begun. */
   over(term: number): void;
-  /** Ends the reign, if there is one, and lets the lock go. */
+  /** Ends the reign, if there is one, and lets the lock go; one that is just beginning is waited for no longer than BEGIN_LIMIT_MS. */
   stop(): Promise<void>;
 };
 
@@ -204,6 +207,17 @@ export function standForElection(candidate: Candidate): Election {
   }
   const running = run();
 
+  /** Whether this has ended, well or not, before somebody who stops gives it up. */
+  function isInTime(work: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = world.after(BEGIN_LIMIT_MS, () => resolve(false));
+      void work.finally(() => {
+        cancel();
+        resolve(true);
+      });
+    });
+  }
+
   return {
     first,
     seen: () => seen,
@@ -214,8 +228,12 @@ export function standForElection(candidate: Candidate): Election {
     },
     async stop() {
       stopped = true;
-      await taking;
-      await standDown();
+      if (await isInTime(taking)) await standDown();
+      else {
+        candidate.onFault(new Error(`it had not begun to lead after ${BEGIN_LIMIT_MS} ms, and is not waited for`));
+        // Whoever leads next ends what it still writes by his term; what it has opened is closed when it comes.
+        void taking.then(standDown);
+      }
       released = true;
       wake();
       await running;

@@ -1,7 +1,7 @@
 /** Terms: they only grow, a later one waits for what the earlier ones have begun and lets none of it begin again. */
 import { connect, type Database } from '../../server/store/connect.ts';
 import type { Candidate, Election, Reign } from '../../server/store/election.ts';
-import { standForElection } from '../../server/store/election.ts';
+import { BEGIN_LIMIT_MS, standForElection } from '../../server/store/election.ts';
 import { beginTerm, heldTo, identify, readLeadership, sayReadOnly } from '../../server/store/leadership.ts';
 import { testDb } from '../support/database.ts';
 import { lineTo } from '../support/line.ts';
@@ -25,6 +25,9 @@ const note = (database: Database, term: number, id: string) =>
   held(database, term).begin((tx) => tx`INSERT INTO heartbeats (process_id, at) VALUES (${id}, 1)`);
 const noted = async (): Promise<string[]> =>
   (await db.sql<{ id: string }[]>`SELECT process_id AS id FROM heartbeats ORDER BY 1`).map(({ id }) => id);
+
+/** Of a lock: other tests' servers stand for election in this cluster, too. */
+const isHere = () => db.superuser`database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 t.test('terms count up, past the one they must be later than', async (t) => {
   t.equal(await readLeadership(one.sql), null);
@@ -77,7 +80,7 @@ t.test('a later term waits for the transactions of the earlier one, and for noth
   const next = beginTerm(two.sql, two.name, 0).then((later) => {
     begun = later;
   });
-  const waiting = async () => (await db.superuser`SELECT FROM pg_locks WHERE NOT granted`).length;
+  const waiting = async () => (await db.superuser`SELECT FROM pg_locks WHERE NOT granted AND ${isHere()}`).length;
   await until(async () => (await waiting()) === 1);
   t.equal(begun, null, 'it waits');
   // A leader with much to do always has a transaction under way when another ends: this one would be the first of them.
@@ -158,9 +161,11 @@ t.test(
 
     // Nobody else stands now: it has the lock again at once, in the same term.
     await following.stop();
-    await db.superuser`SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objid = 7301002`;
+    await endLockHolder();
     await until(
-      async () => (await db.superuser`SELECT FROM pg_locks WHERE objid = 7301002`).length === 1 && faults.length === 1,
+      async () =>
+        (await db.superuser`SELECT FROM pg_locks WHERE objid = 7301002 AND ${isHere()}`).length === 1 &&
+        faults.length === 1,
     );
     t.equal((await readLeadership(one.sql))?.term, term + 1);
     t.equal(reigns.length, 1);
@@ -194,7 +199,7 @@ function standAlone(database: Candidate['database'], changes: Partial<Candidate>
   return { election, faults };
 }
 const endLockHolder = () => db.superuser`
-  SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7301002 AND granted`;
+  SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7301002 AND granted AND ${isHere()}`;
 
 t.test('who stands for election keeps no table from being migrated, however long another leads', async (t) => {
   const leading = standAlone(one);
@@ -204,7 +209,7 @@ t.test('who stands for election keeps no table from being migrated, however long
   t.equal(following.election.seen()?.processId, one.name);
   const held = await db.superuser`
     SELECT c.relname FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE a.state = 'idle in transaction' AND c.relname = 'leadership'`;
+    WHERE a.state = 'idle in transaction' AND c.relname = 'leadership' AND a.datname = current_database()`;
   t.equal(held.length, 0);
   await following.election.stop();
   await leading.election.stop();
@@ -274,6 +279,39 @@ t.test('why it could not lead is told also when its session is lost meanwhile', 
   });
   await t.rejects(second.election.first, { message: 'no disk' });
   await second.election.stop();
+});
+
+t.test('who stops waits for a reign that does not begin no longer than so, and closes it should it come', async (t) => {
+  const world = steppedWorld();
+  const told: string[] = [];
+  let begin: () => void = () => undefined;
+  const { election, faults } = standAlone(one, {
+    world,
+    lead: (term) =>
+      new Promise((resolve) => {
+        begin = () => resolve({ term, close: async () => void told.push('closed') });
+        told.push('hangs');
+      }),
+  });
+  // A question that the database has not answered yet is given up in the same moment: then the session is lost as well.
+  election.first.catch(() => undefined);
+  await until(() => told.length === 1);
+  const stopping = election.stop().then(() => told.push('stopped'));
+  world.advance(BEGIN_LIMIT_MS - 1);
+  await new Promise((resume) => setImmediate(resume));
+  t.strictSame([told, faults], [['hangs'], []]);
+  world.advance(1);
+  await stopping;
+  t.strictSame(told, ['hangs', 'stopped']);
+  t.equal(faults.filter((fault) => /had not begun to lead after 10000 ms/.test(String(fault))).length, 1);
+
+  const next = standAlone(two);
+  await next.election.first;
+  begin();
+  await until(() => told.length === 3);
+  t.strictSame(told, ['hangs', 'stopped', 'closed']);
+  await next.election.stop();
+  t.strictSame(next.faults, []);
 });
 
 t.test('a line that has gone silent is given up: nobody stops for ever', async (t) => {
