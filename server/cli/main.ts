@@ -1,7 +1,8 @@
 /** The command line: which subcommands there are, in words. Each is loaded only when it is called. */
+
+import { VERSION } from '../version.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { type Io, processIo } from './io.ts';
-import { VERSION } from './version.ts';
 
 /** Runs a subcommand. Returns: the exit code. */
 export type Run = (argv: readonly string[], io: Io) => Promise<number>;
@@ -103,6 +104,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     en: 'Checks in.',
     zh: '签到。',
     load: async () => (await import('./commands/attend.ts')).attend,
+  },
+  preflight: {
+    usage: `[<opening>] [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] ${PERSON_USAGE}`,
+    en: 'Checks before the day what could fail on it: certificates, revocation, key, clock, tool; says what to do about each.',
+    zh: '开标前自检：证书、吊销状态、私钥、时钟、工具；逐项给出处理办法。',
+    load: async () => (await import('./commands/preflight.ts')).runPreflight,
   },
   rehearse: {
     usage: `<opening> [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] [--device <name>] ${PERSON_USAGE}`,

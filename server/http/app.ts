@@ -8,6 +8,7 @@ import { type FastifyBaseLogger, type FastifyError, fastify, LogController } fro
 import type { Logger } from 'pino';
 import { UP_LIMIT_BYTES } from '../core/wire/up.ts';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
+import { VERSION } from '../version.ts';
 import { addAccessReads } from './access-reads.ts';
 import { addActs } from './acts.ts';
 import { answerError, sendProblem } from './answer.ts';
@@ -15,6 +16,7 @@ import { addAuth } from './auth.ts';
 import { addCredentials, countedAs } from './authenticate.ts';
 import { addBidUploads } from './bid-uploads.ts';
 import { addBids } from './bids.ts';
+import { addCertificates } from './certificates.ts';
 import { addCommands } from './commands.ts';
 import { addCrls } from './crls.ts';
 import { addDecryptions } from './decryptions.ts';
@@ -139,7 +141,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
       openapi: '3.1.0',
       info: {
         title: 'kaibiao',
-        version: '0.1.0',
+        version: VERSION,
         description:
           'No-meeting bid openings on a signed log. Requests in a person’s name carry `Authorization: DPoP <token>` and a `DPoP` proof (RFC 9449); refusals are RFC 9457 problems whose `code` is in /problems.',
       },
@@ -163,6 +165,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addAccessReads(typed, dependencies);
     addOperator(typed, dependencies);
     addTrust(typed, dependencies);
+    addCertificates(typed, dependencies);
     addCrls(typed, dependencies);
     addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);

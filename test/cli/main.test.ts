@@ -10,8 +10,8 @@ import { demoCreditCode, writePair } from '../../server/cli/demo/ca.ts';
 import { EXIT } from '../../server/cli/exit.ts';
 import type { Io } from '../../server/cli/io.ts';
 import { main, SUBCOMMANDS } from '../../server/cli/main.ts';
-import { VERSION } from '../../server/cli/version.ts';
 import { packageRoot } from '../../server/root.ts';
+import { VERSION } from '../../server/version.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testCa } from '../support/ca.ts';
 import { testDb } from '../support/database.ts';
@@ -73,7 +73,7 @@ t.test('the version is the package’s', async (t) => {
 t.test('the table itself loads nothing heavy', async (t) => {
   const source = await readFile(join(root, 'server/cli/main.ts'), 'utf8');
   const imported = [...source.matchAll(/^import .* from '([^']+)'/gm)].map(([, path]) => path);
-  t.strictSame(imported, ['./exit.ts', './io.ts', './version.ts']);
+  t.strictSame(imported, ['../version.ts', './exit.ts', './io.ts']);
 });
 
 t.test('what was not understood is answered with the usage and 2', async (t) => {

@@ -15,10 +15,12 @@ import {
   type TrustChange,
 } from '../../server/core/pki/trust-store.ts';
 import { sha256 } from '../../server/hash.ts';
+import { CHECKED_CERTIFICATES_LIMIT } from '../../server/http/certificates.ts';
 import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
 import { createOfficial } from '../../server/identity/accounts.ts';
 import { TRUST_CACHE_MS } from '../../server/identity/trust.ts';
 import { readTrustStore } from '../../server/identity/trust-changes.ts';
+import { VERSION } from '../../server/version.ts';
 import { accountOf, logIn, organisation, type Person, person, sessionKey, signerOf } from '../identity/stage.ts';
 import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
@@ -175,6 +177,37 @@ t.test('what is no list, or none to be had now, is refused before the ledger hea
   t.equal(entries.at(-1)?.type, 'OperatorActed');
 });
 
+/** What the platform says of a certificate before anybody logs in with it. */
+async function checkFor(use: string, { certificatePem, chainPem }: { certificatePem: string; chainPem: string }) {
+  const x5c = parsePem(certificatePem + chainPem).map((one) => toBase64(one.der));
+  return (await post('/certificates/check', { certificates: [{ use, x5c }] }, {})).json();
+}
+
+t.test(
+  'certificates are judged without a login: good, of another use, of nobody, unreadable; never too many',
+  async (t) => {
+    const issued = await other.issue({ holder: organisation(70), usage: 'sign', key: 'p256' });
+    const good = await checkFor('sign', issued);
+    t.match(good, { now: world.now(), version: VERSION });
+    t.match(good.certificates, [{ creditCode: /^[0-9A-Z]{18}$/, revocation: 'good', finding: null }]);
+    const known = await stage.ca.issue({ holder: organisation(70), usage: 'sign', key: 'p256' });
+    t.match((await checkFor('encrypt', known)).certificates, [
+      { revocation: 'not_looked_at', finding: { code: 'certificate_wrong_usage' } },
+    ]);
+    const stranger = await testCa({ name: 'Stranger', at: world.now(), key: 'p256' });
+    const foreign = await stranger.issue({ holder: organisation(70), usage: 'sign', key: 'p256' });
+    t.match((await checkFor('sign', foreign)).certificates, [{ finding: { code: 'certificate_not_trusted' } }]);
+    const ask = (certificates: object[]) => post('/certificates/check', { certificates }, {});
+    const unreadable = { use: 'sign', x5c: ['AAAA'] };
+    t.match((await ask([unreadable])).json().certificates, [
+      { certSha256: null, finding: { code: 'certificate_malformed' } },
+    ]);
+    t.equal((await ask(Array(CHECKED_CERTIFICATES_LIMIT).fill(unreadable))).statusCode, 200);
+    t.equal((await ask(Array(CHECKED_CERTIFICATES_LIMIT + 1).fill(unreadable))).statusCode, 400);
+    t.equal((await ask([])).statusCode, 400);
+  },
+);
+
 t.test('who is revoked is out: no login, no new token, no act', async (t) => {
   const holder = organisation(71);
   const issued = await other.issue({ holder, usage: 'sign', key: 'p256' });
@@ -182,6 +215,12 @@ t.test('who is revoked is out: no login, no new token, no act', async (t) => {
   world.advance(2_000);
   t.equal(said(await bring(lists(4, 2, issued).intermediate)), 'ok');
   t.equal(await loginWith(issued, holder), '401 certificate_revoked');
+  const [checked] = (await checkFor('sign', issued)).certificates;
+  t.match(checked, {
+    certSha256: String,
+    revocation: 'revoked',
+    finding: { code: 'certificate_revoked', severity: 'bad', fix: { zh: /。$/, en: /\.$/ } },
+  });
   const innocent = organisation(72);
   t.equal(await loginWith(await other.issue({ holder: innocent, usage: 'sign', key: 'p256' }), innocent), 'ok');
 });
@@ -206,6 +245,9 @@ t.test(
     t.equal(await loginWith(issued, holder), 'ok');
     world.advance(2 * HOUR_MS + TRUST_CACHE_MS);
     t.equal(await loginWith(issued, holder), '409 certificate_undetermined');
+    t.match((await checkFor('sign', issued)).certificates, [
+      { revocation: 'undetermined', finding: { code: 'certificate_undetermined', fix: { en: /no fault of yours/ } } },
+    ]);
     // The operator's own certificate is under the same CA: he comes in for this and for nothing else.
     const again = await logIn(stage, person(900, 'OP'), 'p256');
     const refused = await operate(

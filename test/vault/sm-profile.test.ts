@@ -1,6 +1,6 @@
 /** The SM4 profile: its numbers, its one spelling, what its MAC holds, that nobody can offer another cipher, and that others can redo it. */
 import { spawnSync } from 'node:child_process';
-import { createHmac } from 'node:crypto';
+import { createCipheriv, createHash, createHmac } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -46,6 +46,25 @@ function enciphered(plaintext: Uint8Array, algorithm = ALGORITHM, cek = CEK) {
   const ciphertext = Uint8Array.from(encryption.update(plaintext));
   return { ciphertext, tag: Uint8Array.from(encryption.finish()) };
 }
+
+t.test(
+  'the runtime’s SM4 and SM3 are the standards’: their published numbers, and the counter in all 16 bytes',
+  async (t) => {
+    const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'));
+    // GB/T 32907-2016 A.1: key and plaintext alike
+    const block = bytes('0123456789abcdeffedcba9876543210');
+    const ctr = (iv: Uint8Array, length: number) =>
+      toHex(createCipheriv('sm4-ctr', block, iv).update(new Uint8Array(length)));
+    t.equal(ctr(block, 16), '681edf34d206965e86b3e94f536e4246');
+    // the last counter block is followed by zero: what a counter of 32 or 64 bits would do otherwise
+    t.equal(ctr(new Uint8Array(16).fill(0xff), 32).slice(32), ctr(new Uint8Array(16), 16));
+    // GB/T 32905-2016 A.1
+    t.equal(
+      createHash('sm3').update('abc').digest('hex'),
+      '66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0',
+    );
+  },
+);
 
 t.test('the example of PROFILES.md, and its keys by HMAC alone', async (t) => {
   const cek = Uint8Array.from({ length: 32 }, (_, at) => at);

@@ -135,6 +135,29 @@ export function askChallenge(transport: Transport, jkt: string): Promise<Challen
   return callJson(transport, { method: 'POST', path: '/auth/challenge', body: { jkt } });
 }
 
+/** What the platform would say of certificates; `finding` is null where it has nothing to say. */
+export type CertificatesAnswer = {
+  readonly now: number;
+  readonly version: string;
+  readonly certificates: readonly {
+    readonly use: string;
+    readonly certSha256: string | null;
+    readonly notAfterAt: number | null;
+    readonly creditCode: string | null;
+    readonly revocation: string;
+    readonly finding: { readonly code: string } | null;
+  }[];
+};
+
+/** `POST /certificates/check`, which asks for no login. */
+export function checkCertificates(
+  transport: Transport,
+  certificates: readonly { readonly use: 'sign' | 'encrypt'; readonly x5c: readonly string[] }[],
+): Promise<CertificatesAnswer> {
+  const body = { certificates: certificates.map(({ use, x5c }) => ({ use, x5c: [...x5c] })) };
+  return callJson(transport, { method: 'POST', path: '/certificates/check', body });
+}
+
 /** `POST /auth/login`; sent once, because its nonce is used up by the first arrival. */
 export function sendLogin(transport: Transport, login: string): Promise<LoginAnswer> {
   return callJson(transport, { method: 'POST', path: '/auth/login', body: { login }, retry: false });

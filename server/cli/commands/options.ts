@@ -49,9 +49,14 @@ export function parsePerson<Options extends OptionsConfig>(
   names: readonly string[],
   options: Options,
 ) {
-  const parsed = parseArgs({ args: [...argv], options: { ...PERSON_OPTIONS, ...options }, allowPositionals: true });
+  const parsed = parsePersonLoosely(argv, options);
   needPositionals(parsed.positionals, names);
   return parsed;
+}
+
+/** The same where the caller counts the positionals. */
+export function parsePersonLoosely<Options extends OptionsConfig>(argv: readonly string[], options: Options) {
+  return parseArgs({ args: [...argv], options: { ...PERSON_OPTIONS, ...options }, allowPositionals: true });
 }
 
 /** Throws: UsageError unless there are exactly these. */
@@ -62,10 +67,21 @@ export function needPositionals(positionals: readonly string[], names: readonly 
 
 /** Logs in as the options say. */
 export async function enter(values: PersonValues, io: Io): Promise<Person> {
-  const { url, ledger } = values;
+  addressOf(values);
+  return enterWith(values, await openKeys(values, io), io);
+}
+
+/** The platform's address. Throws: UsageError. */
+export function addressOf({ url }: PersonValues): string {
   if (url === undefined) throw new UsageError('--url is missing: the address of the platform.');
   if (!URL.canParse(url)) throw new UsageError('--url is no address.');
-  const keys = await openKeys(values, io);
+  return url;
+}
+
+/** Logs in with keys that are open already. */
+export async function enterWith(values: PersonValues, keys: KeyAgent, io: Io): Promise<Person> {
+  const url = addressOf(values);
+  const { ledger } = values;
   const folder = values.folder ?? join(values.keys ?? dirname(values.p12?.[0] ?? '.'), KEPT);
   const trusted = ledger === undefined ? {} : { ledgerVkey: ledger };
   return openPerson({ url, keys, folder, world: io.world, fetch: io.fetch, ...trusted });

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { Check } from 'typebox/schema';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { type OpeningList, OpeningListSchema } from '../../core/seal/opening-list.ts';
+import { VERSION } from '../../version.ts';
 import { pickCertificate } from '../client/key-agent.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -13,7 +14,6 @@ import { innerKeyFile } from '../seal/inner-key.ts';
 import { sealBid } from '../seal/seal.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
 import { chooseKeyTransport } from '../seal/wrap.ts';
-import { VERSION } from '../version.ts';
 import { KEY_OPTIONS, openKeys, readJsonFile, readPadding, readProfile } from './options.ts';
 
 const options = {

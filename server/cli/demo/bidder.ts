@@ -1,5 +1,6 @@
 /** One bidder of the demo, a process of its own on the public API: seals, lodges, checks in, decrypts with its own key, signs the record. */
 import { join } from 'node:path';
+import { VERSION } from '../../version.ts';
 import { systemWorld } from '../../world.ts';
 import { KeyAgentError, openKeyFolder, pickCertificate } from '../client/key-agent.ts';
 import { act } from '../person/act.ts';
@@ -13,7 +14,6 @@ import { waitFor } from '../person/wait-for.ts';
 import { sealBid } from '../seal/seal.ts';
 import { SealError } from '../seal/seal-error.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
-import { VERSION } from '../version.ts';
 import type { DemoBidder } from './people.ts';
 
 /** What the demo tells a bidder's process, as one JSON argument; nothing in it is secret, the keys lie in their folders. */

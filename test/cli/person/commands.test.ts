@@ -128,6 +128,42 @@ t.test('two operators believe another CA, alter it and end it; one alone does no
   t.match(await run('trust', 'sell', ...as('operator')), { code: EXIT.usage, err: /It takes one of list, add/ });
 });
 
+t.test('a pre-flight says what could fail and what to do about it, and leaves nothing behind', async (t) => {
+  const preflight = (keys: string, ...more: string[]) => run('preflight', OPENING, ...as(keys), ...more);
+  const before = await run('status', OPENING, ...as('bidder'));
+  const ready = await preflight('bidder');
+  t.match(ready, { ...done, out: /^good {5}login[\s\S]*ready · 可以投标$/m });
+  for (const name of ['private key', 'clock', 'tool version']) t.match(ready.out, new RegExp(`^good {5}${name}`, 'm'));
+  t.match(await run('status', OPENING, ...as('bidder')), before, 'nothing of it is on the log');
+
+  const stranger = await testCa({ name: 'Stranger', at: world.now() });
+  await writePair(file('stranger'), await stranger.issuePair(holderOf(0)));
+  const refused = await preflight('stranger');
+  t.equal(refused.code, EXIT.refused);
+  t.match(refused.out, /^BAD {6}signing certificate[^\n]*\n {9}do: Add the CA’s intermediate[^\n]*\n {9}处理：/m);
+  t.notMatch(refused.out, /^(good|BAD) +login/m, 'with such a certificate no login is tried');
+
+  const short = { holder: holderOf(0), notAfterAt: world.now() + 20 * MINUTE };
+  const [signing, encryption] = await Promise.all(
+    (['sign', 'encrypt'] as const).map((usage) => ca.issue({ ...short, usage })),
+  );
+  if (signing === undefined || encryption === undefined) throw new Error('no pair');
+  await writePair(file('short'), { holder: holderOf(0), signing, encryption });
+  t.match((await preflight('short')).out, /^BAD {6}encryption certificate[^\n]* ends before bids are decrypted/m);
+
+  for (const [aheadMs, said] of [
+    [2_000, /^good {5}clock/m],
+    [20_000, /^warning {2}clock[^\n]*\(\+[0-9]+ ms\)/m],
+    [120_000, /^BAD {6}clock/m],
+  ] as const) {
+    const late = terminal({ ...world, now: () => world.now() + aheadMs });
+    t.match((await late('preflight', OPENING, ...as('bidder'))).out, said, `${aheadMs} ms`);
+  }
+  t.match(await preflight('bidder', '--padding', 'sm2'), { code: EXIT.refused, out: /^BAD {6}private key[^\n]*sm2/m });
+  t.match(await run('preflight', OPENING, 'more', ...as('bidder')), { code: EXIT.usage });
+  t.match(await run('preflight', ...as('bidder')), done, 'without an opening, too');
+});
+
 /** Written by one subcommand, read by another. */
 let receiptFile = '';
 
@@ -144,6 +180,11 @@ t.test('a bidder seals, lodges, replaces and has the receipts checked', async (t
   const checked = await run('receipt', OPENING, ...as('bidder'));
   t.match(checked, { ...done, out: /genuine[\s\S]*BidLodged.*ledger/ });
   receiptFile = /--receipt (\S+)$/m.exec(checked.out)?.[1] ?? '';
+  const flown = await run('preflight', OPENING, ...as('bidder'));
+  t.match(flown, { ...done, out: /^good {5}private key[^\n]*rsa_oaep_sha256\n[\s\S]*^good {5}standing bid/m });
+  await writePair(file('renewed'), await ca.issuePair(holderOf(0)));
+  const renewed = await run('preflight', OPENING, ...as('renewed'), '--folder', join(file('bidder'), 'kept'));
+  t.match(renewed, { code: EXIT.refused, out: /^BAD {6}standing bid[^\n]*another certificate/m });
   t.match(await run('withdraw', OPENING, ...as('bidder')), { ...done, out: /^withdrawn / });
   t.match(await run('lodge', OPENING, file('bid'), ...as('bidder')), { ...done, out: /^lodged / });
 });
