@@ -54,6 +54,7 @@ const LEVELS = [
     'limited-body',
     'compiled-check',
     'root',
+    'version',
     'worker',
     'setting',
     'config',

@@ -90,7 +90,13 @@ export function joinVaultFolder(folder: string, randomBytes: (length: number) =>
           await file.sync();
           await file.close();
           await rename(path, pathOf(name));
-          await syncFolder(finished);
+          try {
+            await syncFolder(finished);
+          } catch (error) {
+            // nobody is told of a name that may be gone after a crash, so it goes now
+            await rm(pathOf(name), { force: true });
+            throw error;
+          }
           return name;
         },
         async abandon() {

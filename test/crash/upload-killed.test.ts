@@ -132,6 +132,22 @@ t.test('the client is killed: the same command again goes on', async (t) => {
   t.equal(await bidsOf(bidder.person), 1);
 });
 
+t.test('begun at one process, gone on with at another: nothing is sent again, and one bid stands', async (t) => {
+  const second = await startServer(t, { ...settings, KAIBIAO_PORT: String(await freePort()) });
+  const { bidder, envelope, sizeBytes } = await sealed(4, ['kill']);
+  await t.rejects(lodge(bidder.person, OPENING, { envelope }), { message: 'killed' });
+  await until(async () => ((await uploadOf(bidder.person)) ?? 0) > DURABLE_EVERY_BYTES / 2);
+  const before = (await uploadOf(bidder.person)) ?? 0;
+  const { keys, folder: kept } = bidder.person;
+  const next = roadOf([]);
+  const there = await openPerson({ url: second.url, keys, folder: kept.path, world: systemWorld, fetch: next.by });
+  t.match(await lodge(there, OPENING, { envelope }), { receipt: { act: 'lodged', envelopeBytes: sizeBytes } });
+  t.equal(next.carried(), sizeBytes - before, 'the follower reads what lies there');
+  t.equal(await bidsOf(bidder.person), 1);
+  t.equal(await second.stop(), 0);
+  t.strictSame(await filesIn('parts'), []);
+});
+
 t.test('the server is killed half-way: what it had told of is not sent again', async (t) => {
   const { bidder, envelope, sizeBytes } = await sealed(2, ['hang']);
   const lodging = insist(bidder.person, envelope);

@@ -1,5 +1,5 @@
 /** Lodging piece by piece by tus: what is kept when a line is cut, who writes when two do, what ends an upload, and that it ends in the same call as the plain stream. */
-import { readdir, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
@@ -10,7 +10,7 @@ import { STATEMENT_MEDIA_TYPE } from '../../server/http/bid-uploads.ts';
 import { PART_MEDIA_TYPE } from '../../server/http/tus.ts';
 import { sweepUploads } from '../../server/vault/sweep-uploads.ts';
 import { createUploads, HOLD_MS, UPLOADS_PER_BIDDER } from '../../server/vault/uploads.ts';
-import { openVaultFolder } from '../../server/vault/vault-folder.ts';
+import { openVaultFolder, type VaultFolder } from '../../server/vault/vault-folder.ts';
 import { systemWorld } from '../../server/world.ts';
 import type { Person } from '../identity/stage.ts';
 import { newFolder } from '../support/folder.ts';
@@ -21,7 +21,17 @@ import { bidderWithKeys, receiptIn } from './sealing-bidders.ts';
 
 const folder = await newFolder(t, 'uploads');
 const vault = join(folder, 'vault');
-const envelopes = await openVaultFolder(vault, systemWorld.randomBytes);
+/** What is done to the next file that a plain stream begins; none by default. */
+let spoil: ((file: FileHandle) => void) | null = null;
+const opened = await openVaultFolder(vault, systemWorld.randomBytes);
+const envelopes: VaultFolder = {
+  ...opened,
+  async begin() {
+    const begun = await opened.begin();
+    spoil?.(begun.file);
+    return begun;
+  },
+};
 const bench = await setBench(t, {
   dependencies: { envelopes },
   environment: { KAIBIAO_BID_LIMIT_BYTES: '1048576', KAIBIAO_UPLOAD_LIFETIME_MS: String(2 * MINUTE) },
@@ -30,7 +40,7 @@ await bench.create();
 const { world, database } = bench.stage;
 const { sql } = database;
 const place = `/openings/${OPENING_ID}/bids/uploads`;
-const filesIn = (name: 'parts' | 'finished') => readdir(join(vault, name));
+const filesIn = (name: 'parts' | 'finished' | 'incoming') => readdir(join(vault, name));
 
 const bidders = await Promise.all([1, 2, 3, 4].map((index) => bidderWithKeys(bench, folder, index)));
 for (const { register } of bidders) await register();
@@ -265,16 +275,51 @@ t.test('a full disk is said, costs nothing that was told of, and passes', async 
   t.match(receiptIn(await lodgement(four.person, url)), { act: 'lodged' });
 });
 
+/** The bid that the plain stream left standing. */
+let streamed = '';
+
+t.test(
+  'a disk that is full under the plain stream: no receipt, nothing half left, and the next one comes through',
+  async (t) => {
+    const full = await open('/dev/full', 'w');
+    t.teardown(() => full.close());
+    const standing = receiptIn(await lodgement(four.person, await lodgedUrl(four)));
+    const { promises, bytes } = await four.seal('425.00');
+    const { statement } = await four.sign(promises, { replaces: standing.bidId });
+    const payload = Buffer.concat([Buffer.from(`${statement}\n`), bytes]);
+    const headers = { 'content-type': BID_MEDIA_TYPE };
+    const stream = () => bench.ask(four.person, { method: 'POST', url: place.slice(0, -8), payload, headers });
+    const finished = await filesIn('finished');
+    const bids = () => sql`SELECT id FROM envelopes WHERE account = ${four.person.account} ORDER BY id`;
+    const before = await bids();
+    for (const [where, how] of [
+      ['at its first byte', (file: FileHandle) => void Object.assign(file, { write: full.write.bind(full) })],
+      ['when it is made durable', (file: FileHandle) => void Object.assign(file, { sync: () => full.write('x') })],
+    ] as const) {
+      spoil = how;
+      const answer = await stream();
+      t.equal(problemIn(answer), '507 storage_full', where);
+      t.ok(answer.headers['retry-after'], where);
+      t.strictSame(await filesIn('incoming'), [], where);
+      t.strictSame(await filesIn('finished'), finished, where);
+      t.strictSame(await bids(), before, where);
+    }
+    spoil = null;
+    const replaced = receiptIn(await stream());
+    t.match(replaced, { act: 'replaced', replaces: standing.bidId });
+    streamed = replaced.bidId;
+  },
+);
+
 t.test('bytes that the disk lost are asked for again', async (t) => {
-  const standing = receiptIn(await lodgement(four.person, await lodgedUrl(four)));
-  const { bytes, url } = await begin(four, '430.00', standing.bidId);
+  const { bytes, url } = await begin(four, '430.00', streamed);
   const id = url.split('/').at(-1) ?? '';
   t.equal((await patch(four.person, url, 0, bytes.subarray(0, 10))).statusCode, 204);
   await sql`UPDATE uploads SET received_bytes = 90000 WHERE id = ${id}`;
   t.equal(problemIn(await patch(four.person, url, 90_000, bytes.subarray(90_000))), '409 upload_offset_differs');
   t.equal(offsetIn(await head(four.person, url)), 0);
   t.equal((await patch(four.person, url, 0, bytes)).statusCode, 204);
-  t.match(receiptIn(await lodgement(four.person, url)), { act: 'replaced', replaces: standing.bidId });
+  t.match(receiptIn(await lodgement(four.person, url)), { act: 'replaced', replaces: streamed });
 });
 
 async function lodgedUrl({ person }: Bidder): Promise<string> {
