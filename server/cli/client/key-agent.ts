@@ -96,7 +96,6 @@ export async function openKeyFolder(folder: string, passphrase?: string): Promis
  * Opens PKCS#12 files, each with one key.
  *
  * Throws: SealError key_unreadable (a wrong password too), key_of_another_certificate.
- * Why:    node-forge's limits hold: RSA keys only, passwords in ASCII, and seconds of work at 600,000 iterations.
  */
 export async function openPkcs12Files(paths: readonly string[], password: string): Promise<KeyAgent> {
   const files = await Promise.all(paths.map((path) => readFile(path)));

@@ -2,8 +2,10 @@
 import { constants, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { parsePem } from '../../core/pki/certificate.ts';
+import { CertificateError } from '../../core/pki/der.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { sm2PrivateKey } from '../../sm2.ts';
+import { type Pkcs12, Pkcs12Unknown, readPkcs12 } from './pkcs12.ts';
 import { SealError } from './seal-error.ts';
 
 /** Certificates are DER; `chain` holds those above `certificate`, without the root. */
@@ -29,22 +31,17 @@ export function openPem(files: { privateKey: string; certificates: string; passp
 }
 
 /**
- * Opens a PKCS#12 file (.pfx, .p12).
+ * Opens a PKCS#12 file (.pfx, .p12): RSA, P-256 and SM2.
  *
  * Throws: SealError key_unreadable (wrong password too), key_of_another_certificate.
- * Why:    node-forge, because node:crypto reads PKCS#12 for TLS only and gives no key out. It takes passwords in ASCII for PBES2.
+ * Why:    our own reader first, because node:crypto reads PKCS#12 for TLS only and gives no key out; node-forge for what that reader does not
+ *         know, files in BER and with RC2, which old tools write: RSA keys only, and passwords in ASCII.
  */
 export function openPkcs12(file: Uint8Array, password: string): HeldKey {
   return unreadableUnless(() => {
-    const { asn1, pki, pkcs12 } = forge;
-    const store = pkcs12.pkcs12FromAsn1(asn1.fromDer(Buffer.from(file).toString('latin1')), password);
-    const bagsOf = (type: string): forge.pkcs12.Bag[] => store.getBags({ bagType: type })[type] ?? [];
-    const certificates = bagsOf(pki.oids['certBag'] ?? '').flatMap(({ cert }) =>
-      cert ? [Uint8Array.from(Buffer.from(asn1.toDer(pki.certificateToAsn1(cert)).getBytes(), 'latin1'))] : [],
-    );
-    const key = [...bagsOf(pki.oids['pkcs8ShroudedKeyBag'] ?? ''), ...bagsOf(pki.oids['keyBag'] ?? '')][0]?.key;
-    if (!key) throw new SealError('key_unreadable');
-    const privateKey = createPrivateKey(pki.privateKeyToPem(key));
+    const { keys, certificates } = readAnyPkcs12(file, password);
+    const [privateKey] = keys;
+    if (privateKey === undefined) throw new SealError('key_unreadable');
     const own = certificates.find((der) => fits(privateKey, der));
     return pair(
       privateKey,
@@ -52,6 +49,27 @@ export function openPkcs12(file: Uint8Array, password: string): HeldKey {
       certificates.filter((der) => der !== own),
     );
   });
+}
+
+function readAnyPkcs12(file: Uint8Array, password: string): Pkcs12 {
+  try {
+    return readPkcs12(file, password);
+  } catch (error) {
+    if (error instanceof Pkcs12Unknown || error instanceof CertificateError) return readByForge(file, password);
+    throw error;
+  }
+}
+
+function readByForge(file: Uint8Array, password: string): Pkcs12 {
+  const { asn1, pki, pkcs12 } = forge;
+  const store = pkcs12.pkcs12FromAsn1(asn1.fromDer(Buffer.from(file).toString('latin1')), password);
+  const bagsOf = (type: string): forge.pkcs12.Bag[] => store.getBags({ bagType: type })[type] ?? [];
+  const certificates = bagsOf(pki.oids['certBag'] ?? '').flatMap(({ cert }) =>
+    cert ? [Uint8Array.from(Buffer.from(asn1.toDer(pki.certificateToAsn1(cert)).getBytes(), 'latin1'))] : [],
+  );
+  const bags = [...bagsOf(pki.oids['pkcs8ShroudedKeyBag'] ?? ''), ...bagsOf(pki.oids['keyBag'] ?? '')];
+  const keys = bags.flatMap(({ key }) => (key ? [createPrivateKey(pki.privateKeyToPem(key))] : []));
+  return { keys, certificates };
 }
 
 /** A signer over a held key: ES256 for P-256, SM2SM3 for SM2, otherwise RS256, or PS256 when asked. */

@@ -1,7 +1,10 @@
 /** Keys held in files: PEM and PKCS#12 open with the right password, and their signatures and unwrapping are right. */
+import { spawnSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import fc from 'fast-check';
 import { demoCreditCode, exportPkcs12 } from '../../../server/cli/demo/ca.ts';
 import { openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
+import { SealError } from '../../../server/cli/seal/seal-error.ts';
 import { chooseKeyTransport, unwrapKey, wrapTo } from '../../../server/cli/seal/wrap.ts';
 import { toBase64 } from '../../../server/core/log/base64.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
@@ -13,7 +16,7 @@ import {
   RSA_TRANSPORTS,
 } from '../../../server/core/seal/recipient-info.ts';
 import { verifyJwsSignature } from '../../../server/identity/signature.ts';
-import { goldenText } from '../../core/seal/golden.ts';
+import { goldenPath, goldenText } from '../../core/seal/golden.ts';
 import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';
 import { BIDDER, CEK, CURVE, holderFor, OTHER, SM2 } from '../../vault/bids.ts';
@@ -59,6 +62,74 @@ t.test('PKCS#12 opens with key, certificate and chain', async (t) => {
   t.ok(held.privateKey.equals(BIDDER.privateKey));
   t.throws(() => openPkcs12(file, 'wrong'), { code: 'key_unreadable' });
   t.throws(() => openPkcs12(file.subarray(0, 200), 'secret'), { code: 'key_unreadable' });
+});
+
+/** As a CA hands it out: made by openssl from a golden key. */
+function opensslPkcs12(name: string, password: string, ...more: string[]): Uint8Array {
+  const files = ['-inkey', goldenPath(`${name}.key.pem`), '-in', goldenPath(`${name}.crt.pem`)];
+  const made = spawnSync('openssl', ['pkcs12', '-export', ...files, '-passout', 'stdin', '-iter', '100', ...more], {
+    input: `${password}\n`,
+  });
+  if (made.status !== 0) throw new Error(made.stderr.toString());
+  return Uint8Array.from(made.stdout);
+}
+const skip = spawnSync('openssl', ['version']).error === undefined ? false : 'no openssl here';
+
+t.test(
+  'PKCS#12 by openssl: SM2, P-256 and RSA, in every cipher that CAs use, also with a password in Chinese',
+  { skip },
+  async (t) => {
+    const sm = ['-keypbe', 'SM4-CBC', '-certpbe', 'SM4-CBC', '-macalg', 'sm3'];
+    const old = ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'];
+    const open = ['-keypbe', 'NONE', '-certpbe', 'NONE', '-macalg', 'sha512'];
+    for (const [name, held] of [
+      ['sm2', SM2],
+      ['curve', CURVE],
+      ['bidder', BIDDER],
+    ] as const)
+      for (const [how, more] of Object.entries({ today: [], sm, old, open }))
+        for (const password of ['secret', '密码 1']) {
+          const read = openPkcs12(opensslPkcs12(name, password, ...more), password);
+          t.strictSame(read.certificate, held.certificate, `${name} ${how} ${password}`);
+          t.strictSame(read.chain, []);
+        }
+    const held = openPkcs12(opensslPkcs12('sm2', 'secret'), 'secret');
+    const wrapped = wrapTo(held.certificate, 'sm2', CEK);
+    t.strictSame(Uint8Array.from(unwrapKey(wrapped, held.privateKey)), CEK, 'it unwraps');
+    const data = utf8('header.payload');
+    const { alg, sign } = signerOf(held);
+    t.equal(alg, 'SM2SM3');
+    t.ok(verifyJwsSignature({ alg, key: { certificate: held.certificate }, data, signature: await sign(data) }));
+  },
+);
+
+t.test('PKCS#12: another password, no MAC, no key in it, or any byte changed is no key', { skip }, async (t) => {
+  const file = opensslPkcs12('sm2', 'secret');
+  for (const password of ['', 'Secret', '密码 1'])
+    t.throws(() => openPkcs12(file, password), { code: 'key_unreadable' }, password);
+  t.throws(() => openPkcs12(opensslPkcs12('sm2', 'secret', '-nomac'), 'secret'), { code: 'key_unreadable' });
+  const unfit = spawnSync('openssl', [
+    'pkcs12',
+    '-export',
+    '-nokeys',
+    '-in',
+    goldenPath('sm2.crt.pem'),
+    '-passout',
+    'pass:secret',
+  ]);
+  t.throws(() => openPkcs12(unfit.stdout, 'secret'), { code: 'key_unreadable' }, 'no key in it');
+  fc.assert(
+    fc.property(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const changed = Uint8Array.from(file, (byte, i) => (i === at ? byte ^ change : byte));
+      try {
+        // the MAC binds all that is read; what it does not bind may change nothing
+        return Buffer.from(openPkcs12(changed, 'secret').certificate).equals(SM2.certificate);
+      } catch (error) {
+        return error instanceof SealError && error.code === 'key_unreadable';
+      }
+    }),
+    { numRuns: 150 },
+  );
 });
 
 /** A key of an SM2 authority, as its folder would hold it. */

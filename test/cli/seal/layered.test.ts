@@ -12,8 +12,8 @@ import { sha256 } from '../../../server/hash.ts';
 import { openEnvelope, openOuter } from '../../../server/vault/open-envelope.ts';
 import { systemWorld } from '../../../server/world.ts';
 import t from '../../support/tap.ts';
-import { BIDDER, LIST, OTHER, promisedOf, temporaryFolder } from '../../vault/bids.ts';
-import { holdCeremony, layerKeyOf } from '../../vault/layered.ts';
+import { archiveOf, BIDDER, LIST, OTHER, promisedOf, temporaryFolder } from '../../vault/bids.ts';
+import { holdCeremony, INNER_CEK, innerEnvelope, layerKeyOf, storeLayered } from '../../vault/layered.ts';
 
 const { randomBytes } = systemWorld;
 const key = await layerKeyOf(await holdCeremony());
@@ -96,6 +96,21 @@ t.test('an envelope of one layer is none of two; a failed sealing leaves nothing
   await t.rejects(sealBid({ ...request, out: lost, unwrap: wrong, openingCertificate: certificate }));
   await t.rejects(readFile(lost), { code: 'ENOENT' });
   await t.rejects(readFile(innerKeyFile(`${lost}.part`)), { code: 'ENOENT' });
+});
+
+t.test('an inner layer of another profile than the outer one is not lodged', async (t) => {
+  const { out } = await sealed(t);
+  const folder = await temporaryFolder(t);
+  for (const [outer, inner] of [
+    ['kaibiao-seal-1', 'kaibiao-seal-sm-1'],
+    ['kaibiao-seal-sm-1', 'kaibiao-seal-1'],
+  ] as const) {
+    const under = await innerEnvelope(certificate, archiveOf(), INNER_CEK, inner);
+    const { path } = await storeLayered(folder, under.bytes, under.promises, outer);
+    await writeFile(innerKeyFile(path), await readFile(innerKeyFile(out)));
+    const adopting = adoptEnvelope(path, BIDDER.certificate, unwrap, certificate);
+    await t.rejects(adopting, { code: 'layer_malformed', message: /other_profile/ }, `${inner} under ${outer}`);
+  }
 });
 
 t.test('one key for both layers is no lodgement', async (t) => {

@@ -1,0 +1,238 @@
+/** PKCS#12 files (RFC 7292) over node:crypto: the key as it lies there, of any kind that Node.js knows, and the certificates beside it; it pairs none of them. */
+import {
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  type KeyObject,
+  pbkdf2Sync,
+  timingSafeEqual,
+} from 'node:crypto';
+import { joinBytes } from '../../core/log/bytes.ts';
+import { type Der, derChildren, derCount, derOid, expectTag, readDerAs, TAG } from '../../core/pki/der.ts';
+import { SealError } from './seal-error.ts';
+
+/** Keys and certificates (DER), each kind in the order of the file. */
+export type Pkcs12 = { readonly keys: readonly KeyObject[]; readonly certificates: readonly Uint8Array[] };
+
+/** The file is not in DER, or enciphered in a way that is not known here: another reader may know it. */
+export class Pkcs12Unknown extends Error {
+  override readonly name = 'Pkcs12Unknown';
+}
+
+/** More rounds than any tool makes; a file that asks for more wants to keep the processor busy. */
+export const ITERATIONS_LIMIT = 10_000_000;
+/** Bags within bags. */
+const DEPTH_LIMIT = 4;
+
+const EXPLICIT = 0xa0;
+const OCTETS = 0x80;
+const OID = {
+  data: '1.2.840.113549.1.7.1',
+  encryptedData: '1.2.840.113549.1.7.6',
+  keyBag: '1.2.840.113549.1.12.10.1.1',
+  shroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
+  certificateBag: '1.2.840.113549.1.12.10.1.3',
+  safeContentsBag: '1.2.840.113549.1.12.10.1.6',
+  x509Certificate: '1.2.840.113549.1.9.22.1',
+  pbes2: '1.2.840.113549.1.5.13',
+  pbkdf2: '1.2.840.113549.1.5.12',
+  sha1And3Des: '1.2.840.113549.1.12.1.3',
+} as const;
+
+/** Bytes of a digest's block: what the derivation of RFC 7292 goes by. */
+const DIGESTS: Readonly<Record<string, { readonly name: string; readonly blockBytes: number }>> = {
+  '1.3.14.3.2.26': { name: 'sha1', blockBytes: 64 },
+  '2.16.840.1.101.3.4.2.1': { name: 'sha256', blockBytes: 64 },
+  '2.16.840.1.101.3.4.2.2': { name: 'sha384', blockBytes: 128 },
+  '2.16.840.1.101.3.4.2.3': { name: 'sha512', blockBytes: 128 },
+  '1.2.156.10197.1.401': { name: 'sm3', blockBytes: 64 },
+};
+const PSEUDORANDOM: Readonly<Record<string, string>> = {
+  '1.2.840.113549.2.7': 'sha1',
+  '1.2.840.113549.2.9': 'sha256',
+  '1.2.840.113549.2.10': 'sha384',
+  '1.2.840.113549.2.11': 'sha512',
+  '1.2.156.10197.1.401.2': 'sm3',
+};
+const CIPHERS: Readonly<Record<string, { readonly name: string; readonly keyBytes: number }>> = {
+  '2.16.840.1.101.3.4.1.2': { name: 'aes-128-cbc', keyBytes: 16 },
+  '2.16.840.1.101.3.4.1.22': { name: 'aes-192-cbc', keyBytes: 24 },
+  '2.16.840.1.101.3.4.1.42': { name: 'aes-256-cbc', keyBytes: 32 },
+  '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24 },
+  '1.2.156.10197.1.104.2': { name: 'sm4-cbc', keyBytes: 16 },
+};
+
+/**
+ * Reads a file.
+ *
+ * Throws: SealError key_unreadable: the password is not its own, or it was changed; Pkcs12Unknown; CertificateError where it is no DER.
+ * Why:    node-forge knows RSA keys only, and passwords in ASCII. A key's own encipherment is left to OpenSSL, which knows SM4 and SM3 too;
+ *         that of the certificates, which OpenSSL gives to nobody, is undone here. The MAC is checked before anything is believed.
+ */
+export function readPkcs12(file: Uint8Array, password: string): Pkcs12 {
+  const [version, authSafe, mac, more] = derChildren(readDerAs(file, TAG.sequence));
+  if (more !== undefined || derCount(expectTag(version, TAG.integer)) !== 3) throw new Pkcs12Unknown('another version');
+  const content = dataOf(contentInfo(expectTag(authSafe, TAG.sequence)));
+  // without a MAC it is signed by a key, and whose that is nobody here could say
+  checkMac(expectTag(mac, TAG.sequence), content, password);
+  const keys: KeyObject[] = [];
+  const certificates: Uint8Array[] = [];
+  for (const part of derChildren(readDerAs(content, TAG.sequence)))
+    collect(safeContents(contentInfo(part), password), password, { keys, certificates }, 0);
+  return { keys, certificates };
+}
+
+type ContentInfo = { readonly type: string; readonly content: Der };
+function contentInfo(element: Der): ContentInfo {
+  const [type, content] = derChildren(expectTag(element, TAG.sequence));
+  const [inner] = derChildren(expectTag(content, EXPLICIT));
+  if (inner === undefined) throw new Pkcs12Unknown('no content');
+  return { type: derOid(expectTag(type, TAG.oid)), content: inner };
+}
+
+function dataOf({ type, content }: ContentInfo): Uint8Array {
+  if (type !== OID.data) throw new Pkcs12Unknown(`content of type ${type}`);
+  return expectTag(content, TAG.octetString).content;
+}
+
+function safeContents(info: ContentInfo, password: string): Uint8Array {
+  if (info.type !== OID.encryptedData) return dataOf(info);
+  const [, encrypted] = derChildren(expectTag(info.content, TAG.sequence));
+  const [type, algorithm, ciphertext] = derChildren(expectTag(encrypted, TAG.sequence));
+  if (derOid(expectTag(type, TAG.oid)) !== OID.data) throw new Pkcs12Unknown('encrypted content of another type');
+  return decipher(expectTag(algorithm, TAG.sequence), expectTag(ciphertext, OCTETS).content, password);
+}
+
+function collect(
+  contents: Uint8Array,
+  password: string,
+  found: { keys: KeyObject[]; certificates: Uint8Array[] },
+  depth: number,
+): void {
+  if (depth > DEPTH_LIMIT) throw new Pkcs12Unknown('bags within bags');
+  for (const bag of derChildren(readDerAs(contents, TAG.sequence))) {
+    const [type, wrapped] = derChildren(expectTag(bag, TAG.sequence));
+    const [value] = derChildren(expectTag(wrapped, EXPLICIT));
+    if (value === undefined) throw new Pkcs12Unknown('an empty bag');
+    switch (derOid(expectTag(type, TAG.oid))) {
+      case OID.keyBag:
+        found.keys.push(createPrivateKey({ key: Buffer.from(value.full), format: 'der', type: 'pkcs8' }));
+        break;
+      case OID.shroudedKeyBag:
+        found.keys.push(
+          createPrivateKey({ key: Buffer.from(value.full), format: 'der', type: 'pkcs8', passphrase: password }),
+        );
+        break;
+      case OID.certificateBag: {
+        const [kind, certificate] = derChildren(expectTag(value, TAG.sequence));
+        if (derOid(expectTag(kind, TAG.oid)) !== OID.x509Certificate) break;
+        const [der] = derChildren(expectTag(certificate, EXPLICIT));
+        found.certificates.push(Uint8Array.from(expectTag(der, TAG.octetString).content));
+        break;
+      }
+      case OID.safeContentsBag:
+        collect(value.full, password, found, depth + 1);
+        break;
+      default:
+      // lists and secrets are nothing to us
+    }
+  }
+}
+
+function checkMac(mac: Der, content: Uint8Array, password: string): void {
+  const [digestInfo, salt, rounds] = derChildren(mac);
+  const [algorithm, expected] = derChildren(expectTag(digestInfo, TAG.sequence));
+  const digest = DIGESTS[algorithmOf(expectTag(algorithm, TAG.sequence)).oid];
+  if (digest === undefined) throw new Pkcs12Unknown('MAC of another digest');
+  const iterations = rounds === undefined ? 1 : iterationsOf(rounds);
+  const bytes = createHash(digest.name).digest().length;
+  const key = deriveKey({ digest, password, salt: expectTag(salt, TAG.octetString).content, iterations, id: 3, bytes });
+  const found = createHmac(digest.name, key).update(content).digest();
+  const stated = expectTag(expected, TAG.octetString).content;
+  if (stated.length !== found.length || !timingSafeEqual(found, stated)) throw new SealError('key_unreadable');
+}
+
+function decipher(algorithm: Der, ciphertext: Uint8Array, password: string): Uint8Array {
+  const { oid, parameters } = algorithmOf(algorithm);
+  if (parameters === undefined) throw new Pkcs12Unknown(`cipher ${oid}`);
+  if (oid === OID.sha1And3Des) {
+    const [salt, rounds] = derChildren(expectTag(parameters, TAG.sequence));
+    const digest = { name: 'sha1', blockBytes: 64 };
+    const terms = {
+      digest,
+      password,
+      salt: expectTag(salt, TAG.octetString).content,
+      iterations: iterationsOf(rounds),
+    };
+    const key = deriveKey({ ...terms, id: 1, bytes: 24 });
+    return plaintextOf('des-ede3-cbc', key, deriveKey({ ...terms, id: 2, bytes: 8 }), ciphertext);
+  }
+  if (oid !== OID.pbes2) throw new Pkcs12Unknown(`cipher ${oid}`);
+  const [derivation, scheme] = derChildren(expectTag(parameters, TAG.sequence));
+  const kdf = algorithmOf(expectTag(derivation, TAG.sequence));
+  if (kdf.oid !== OID.pbkdf2) throw new Pkcs12Unknown(`derivation ${kdf.oid}`);
+  const [salt, rounds, ...rest] = derChildren(expectTag(kdf.parameters, TAG.sequence));
+  const pseudorandom = rest.find(({ tag }) => tag === TAG.sequence);
+  const hash = pseudorandom === undefined ? 'sha1' : PSEUDORANDOM[algorithmOf(pseudorandom).oid];
+  const named = algorithmOf(expectTag(scheme, TAG.sequence));
+  const cipher = CIPHERS[named.oid];
+  if (hash === undefined || cipher === undefined) throw new Pkcs12Unknown(`cipher ${named.oid}`);
+  const saltBytes = expectTag(salt, TAG.octetString).content;
+  const key = pbkdf2Sync(password, saltBytes, iterationsOf(rounds), cipher.keyBytes, hash);
+  return plaintextOf(cipher.name, key, expectTag(named.parameters, TAG.octetString).content, ciphertext);
+}
+
+function plaintextOf(cipher: string, key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv(cipher, key, iv);
+  return joinBytes(decipher.update(ciphertext), decipher.final());
+}
+
+function algorithmOf(element: Der): { readonly oid: string; readonly parameters: Der | undefined } {
+  const [oid, parameters] = derChildren(element);
+  return { oid: derOid(expectTag(oid, TAG.oid)), parameters };
+}
+
+function iterationsOf(element: Der | undefined): number {
+  const iterations = derCount(expectTag(element, TAG.integer));
+  // refused for good: no other reader would be quicker
+  if (iterations < 1 || iterations > ITERATIONS_LIMIT) throw new SealError('key_unreadable');
+  return iterations;
+}
+
+/** RFC 7292 appendix B.2: `id` 1 for a key, 2 for an initial value, 3 for a MAC's key; the password as UTF-16, big-endian, with its end. */
+function deriveKey(terms: {
+  readonly digest: { readonly name: string; readonly blockBytes: number };
+  readonly password: string;
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+  readonly id: number;
+  readonly bytes: number;
+}): Uint8Array {
+  const { digest, iterations, bytes } = terms;
+  const { blockBytes } = digest;
+  const password = Buffer.from(`${terms.password}\0`, 'utf16le').swap16();
+  const filled = (from: Uint8Array): Uint8Array =>
+    Uint8Array.from({ length: Math.ceil(from.length / blockBytes) * blockBytes }, (_, i) => from[i % from.length] ?? 0);
+  const input = joinBytes(filled(terms.salt), filled(password));
+  const diversifier = new Uint8Array(blockBytes).fill(terms.id);
+  const parts: Uint8Array[] = [];
+  for (let made = 0; made < bytes; ) {
+    let block: Uint8Array = createHash(digest.name).update(diversifier).update(input).digest();
+    for (let round = 1; round < iterations; round++) block = createHash(digest.name).update(block).digest();
+    parts.push(block);
+    made += block.length;
+    for (let at = 0; at < input.length; at += blockBytes) addOneMore(input.subarray(at, at + blockBytes), block);
+  }
+  return joinBytes(...parts).subarray(0, bytes);
+}
+
+/** input := input + block, repeated to its length, + 1, as big-endian numbers of that length. */
+function addOneMore(input: Uint8Array, block: Uint8Array): void {
+  let carry = 1;
+  for (let at = input.length - 1; at >= 0; at--) {
+    carry += (input[at] ?? 0) + (block[at % block.length] ?? 0);
+    input[at] = carry & 0xff;
+    carry >>= 8;
+  }
+}
