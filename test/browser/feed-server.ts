@@ -7,6 +7,7 @@ import { extname, join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
 import { packageRoot } from '../../server/root.ts';
+import type { StampAnswer } from '../../web/opening/stamp.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
 import type { MadeLog } from '../web/made-log.ts';
 
@@ -64,6 +65,11 @@ export async function startFeed(log: MadeLog, size: number, nowAt: () => number)
     if (page && !wantsPage) {
       const isKnown = path === `/openings/${OPENING_ID}`;
       response.writeHead(isKnown ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
+      return;
+    }
+    if (path === `/openings/${OPENING_ID}/timestamp`) {
+      const stamped: StampAnswer = { authorities: 0, stamped: null };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(stamped));
       return;
     }
     const file = page ? 'opening/index.html' : path.slice(1);
