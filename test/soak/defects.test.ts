@@ -1,5 +1,5 @@
 /** A platform that errs is found out: each defect that is put into a simulation breaks the very invariant that is there for it. */
-import { parseEntry } from '../../server/core/log/entry.ts';
+import { type Entry, parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import type { Down } from '../../server/core/wire/down.ts';
 import { message } from '../../server/live/text-frame.ts';
@@ -7,11 +7,13 @@ import type { Recorder } from '../../server/recorder/recorder.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
 import type { Answer } from '../../server/recorder/submission.ts';
 import { readFrames } from '../live/viewers.ts';
+import { readGolden } from '../support/golden-log.ts';
 import t from '../support/tap.ts';
+import { checkCorrections, statesOf } from './final-checks.ts';
 import type { Bend } from './opening-run.ts';
 import { type Setting, simulate } from './simulate.ts';
 import { soakStage } from './stage.ts';
-import { type Invariant, ViolationError } from './violations.ts';
+import { holds, type Invariant, ViolationError } from './violations.ts';
 
 const OPENINGS = 4;
 
@@ -204,6 +206,33 @@ for (const [what, defect, invariant] of DEFECTS) {
     await t.rejects(simulate({ ...setting, ...defect() }), { name: ViolationError.name, invariant });
   });
 }
+
+// kaibiao verify refuses such a log before it comes to this; so that the check is not idle it is tried alone, on a log that is not so.
+t.test('a correction that is not what was shown, by another, breaks corrections_as_shown', (t) => {
+  const { entries: texts, fields } = readGolden('two-layers-and-a-ruling-corrected');
+  const entries = texts.map((text) => parseEntry(utf8(text)));
+  const values = texts.map((_text, seq) =>
+    Object.fromEntries(Object.entries(fields[seq] ?? {}).map(([field, { value }]) => [field, value])),
+  );
+  const states = statesOf({ entries, values });
+  const made = entries.findIndex(({ type }) => type === 'CorrectionMade');
+  const check = (change: (entry: Entry) => Partial<Entry['body']> | null, after = states): void => {
+    const said = entries.map((entry) => ({ ...entry, body: { ...entry.body, ...change(entry) } }) as Entry);
+    checkCorrections({ entries: said, values }, after, (isSo, invariant, detail) =>
+      holds(isSo, invariant, 'x', detail),
+    );
+  };
+  check(() => null);
+  const changed = states.map((state, seq) => (seq < made ? state : { ...state, prices: [] }));
+  const broken: readonly (() => void)[] = [
+    () => check(({ type }) => (type === 'CorrectionMade' ? { by: 'supervisor' } : null)),
+    () => check(({ type }) => (type === 'CorrectionMade' ? { number: 2 } : null)),
+    () => check(({ type }) => (type === 'CorrectionProposed' ? { effects: [] } : null)),
+    () => check(() => null, changed as typeof states),
+  ];
+  for (const one of broken) t.throws(one, { name: ViolationError.name, invariant: 'corrections_as_shown' });
+  t.end();
+});
 
 t.test('the same simulation without a defect breaks nothing', async (t) => {
   const setting = {

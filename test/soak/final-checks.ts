@@ -63,8 +63,10 @@ async function checkLog(sql: Sql, ended: Ended, log: StoredLog): Promise<void> {
   await checkAnswers(sql, ended, log, ensure);
 }
 
+type Said = Pick<StoredLog, 'entries' | 'values'>;
+
 /** The state after each entry, every field known. */
-function statesOf(log: StoredLog): OpeningState[] {
+export function statesOf(log: Said): OpeningState[] {
   const states: OpeningState[] = [];
   log.entries.forEach((entry, seq) => {
     const event = readEvent(entry, log.values[seq] ?? {});
@@ -135,7 +137,8 @@ function checkBids(log: StoredLog, states: readonly OpeningState[], ensure: Ensu
   );
 }
 
-function checkCorrections(log: StoredLog, states: readonly OpeningState[], ensure: Ensure): void {
+/** Each correction, against its proposal and the states before and after it. */
+export function checkCorrections(log: Said, states: readonly OpeningState[], ensure: Ensure): void {
   log.entries.forEach(({ type, body }, seq) => {
     const [before, after] = [states[seq - 1], states[seq]];
     if (type !== 'CorrectionMade' || before === undefined || after === undefined) return;

@@ -34,6 +34,7 @@ import {
 } from './programs.ts';
 import { differenceOf } from './same-state.ts';
 import type { Bell, SimWorld } from './sim-world.ts';
+import { createStaffing } from './staffing.ts';
 import { createViewer, type Shown, type Viewer } from './viewer.ts';
 import { holds, ViolationError } from './violations.ts';
 
@@ -124,6 +125,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
   const holding = createHolding(openingId, layerChance);
   const further = createFurther(openingId, chance.of('further'));
   const correcting = createCorrecting(chance.of('correcting'));
+  const staffing = createStaffing(chance.of('staffing'), town);
   const bidderCount = chance.pick([1, 2, 3, 3, 3, 4]);
   const firstCompany = chance.below(town.companies.length);
   const plans = Array.from({ length: bidderCount }, (_, n): BidderPlan => {
@@ -156,6 +158,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
 
   const actors: Actor[] = [
     ...STAFF.map((role) => actor(role, town.staff[role], null)),
+    ...(staffing.deputy === null ? [] : [actor('host', staffing.deputy, null)]),
     ...plans.map((plan) => actor('bidder', plan.person, plan)),
     actor('public', null, null),
   ];
@@ -212,7 +215,7 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       streaming.delete(viewer);
       return;
     }
-    if (state === null || person === null) return;
+    if (state === null || person === null || !staffing.mayAct(person, state)) return;
     const now = world.now();
     const mind: Mind = {
       chance: one.chance,
@@ -223,9 +226,13 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
     };
     const common = (): Wish | null =>
       one.plan === null
-        ? (holding.wish(viewer.role, state, mind) ?? staffWish(viewer.role, state, mind))
+        ? ((person === staffing.deputy ? null : holding.wish(viewer.role, state, mind)) ??
+          staffWish(viewer.role, state, mind))
         : bidderWish(one.plan, one.memory, state, mind, lists);
-    const special = correcting.wish(viewer.role, state, mind) ?? further.wish(person, state, mind);
+    const special =
+      staffing.wish(person, state, mind) ??
+      correcting.wish(viewer.role, state, mind) ??
+      further.wish(person, state, mind);
     const wish = special === undefined ? common() : special;
     for (const amount of one.memory.amounts) secrets.amounts.add(amount);
     if (wish === null || one.pending.has(wish.type)) return;

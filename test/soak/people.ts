@@ -37,6 +37,8 @@ export type Person = {
 
 export type Town = {
   readonly staff: Readonly<Record<StaffRole, Person>>;
+  /** Somebody who may come in the host's place. */
+  readonly deputy: Person;
   readonly companies: readonly Person[];
 };
 
@@ -94,6 +96,12 @@ export async function makeTown(at: number): Promise<Town> {
     ),
   );
   const [host, tenderer, witness, supervisor] = staff as [Person, Person, Person, Person];
+  const deputy = await makePerson('host', {
+    creditCode: demoCreditCode(STAFF.length + 1),
+    organisation: '代理单位',
+    name: '替补主持',
+    personId: 'DEPUTY',
+  });
   const companies = await Promise.all(
     Array.from({ length: COMPANIES }, (_, n) =>
       makePerson('bidder', {
@@ -103,5 +111,5 @@ export async function makeTown(at: number): Promise<Town> {
       }),
     ),
   );
-  return { staff: { host, tenderer, witness, supervisor }, companies };
+  return { staff: { host, tenderer, witness, supervisor }, deputy, companies };
 }

@@ -136,7 +136,7 @@ export async function simulate(setting: Setting): Promise<Summary> {
     ...(setting.bend && { bend: setting.bend }),
   };
 
-  for (const person of Object.values(town.staff)) {
+  for (const person of [...Object.values(town.staff), town.deputy]) {
     const { account, creditCode, name } = person.who;
     await sql`INSERT INTO accounts (id, credit_code, person_id, organisation, name, kind, created_at)
       VALUES (${account}, ${creditCode}, ${account.slice(creditCode.length + 1)}, ${name}, ${name}, 'official', ${START_AT}) ON CONFLICT DO NOTHING`;

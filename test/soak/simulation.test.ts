@@ -19,7 +19,14 @@ t.test(`${OPENINGS} openings, with a faulty network and a platform that dies now
   t.comment(JSON.stringify(summary));
   t.equal(summary.openings, OPENINGS, 'all came to their end');
   t.strictSame(Object.keys(summary.phases).sort(), [...PHASES].sort(), 'every phase was come to');
-  for (const event of ['CorrectionMade', 'LayerOpened', 'CoefficientDrawn', 'QuotesReleased', 'BackupReceived'])
+  for (const event of [
+    'CorrectionMade',
+    'LayerOpened',
+    'CoefficientDrawn',
+    'QuotesReleased',
+    'BackupReceived',
+    'RoleWithdrawn',
+  ])
     t.ok((summary.events[event] ?? 0) > 0, `${event} stands on some log`);
   t.ok(Object.keys(summary.restarts).length > 0, 'and the platform died on the way');
 });
