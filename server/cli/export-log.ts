@@ -3,11 +3,20 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { canonicalise } from '../core/log/canonical.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
+import { ledgerOrigin } from '../core/log/origin.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
 import { ERASED_TYPE } from '../core/log/verify.ts';
 import type { Words } from '../core/log/words.ts';
+import { withCosignatures } from '../ledger/cosignatures.ts';
 import type { Sql } from '../store/driver.ts';
-import { proofOf, readDisclosures, readEntries, readTile, type StoredDisclosure } from '../store/read-log.ts';
+import {
+  proofOf,
+  readCheckpoint,
+  readDisclosures,
+  readEntries,
+  readTile,
+  type StoredDisclosure,
+} from '../store/read-log.ts';
 import { filesBelow, isListed, isOfBundle } from './log-source.ts';
 
 /** Entries whose disclosures are read at a time. */
@@ -69,6 +78,26 @@ export async function committedHead(sql: Sql, origin: string): Promise<SignedHea
   return row ?? null;
 }
 
+/** Of so many cosigned heads of a ledger the one with the most cosignatures is taken: the newest may still wait for some. */
+const COSIGNED_HEADS_LOOKED_AT = 20;
+
+/**
+ * The head of a ledger to give out: the newest that has as many cosignatures as any of the last ones, with all of them; the newest
+ * committed one where nobody cosigns.
+ *
+ * Shape: `fromSize` entries must stand under it; then a newer one without cosignatures is taken before an older one with.
+ */
+async function ledgerHead(sql: Sql, origin: string, fromSize = 0): Promise<SignedHead | null> {
+  const rows = await sql<{ size: number; count: number }[]>`
+    SELECT size, count(*)::int AS count FROM cosignatures WHERE size >= ${fromSize}
+    GROUP BY size ORDER BY size DESC LIMIT ${COSIGNED_HEADS_LOOKED_AT}`;
+  const most = Math.max(0, ...rows.map(({ count }) => count));
+  const found = rows.find(({ count }) => count === most);
+  const note = found === undefined ? null : await readCheckpoint(sql, origin, found.size);
+  if (found === undefined || note === null) return committedHead(sql, origin);
+  return { size: found.size, note: await withCosignatures(sql, { size: found.size, note }, null) };
+}
+
 /**
  * What was written. `erased` counts the disclosures that are gone and accounted for by an `Erased` entry; `anchored` says whether the
  * ledger held exactly this head: of a log that grows it may lag a moment.
@@ -96,7 +125,8 @@ export async function exportLog(
 ): Promise<Exported> {
   const { origin } = request;
   const folder = resolve(request.folder);
-  const head = await committedHead(sql, origin);
+  const isLedger = request.ledger === null && origin.endsWith(ledgerOrigin(''));
+  const head = await (isLedger ? ledgerHead : committedHead)(sql, origin);
   if (head === null) throw new ExportError('log_not_found', `${origin} has no entry`);
   await checkPlace(folder, origin);
   const part = `${folder}.part-${process.pid}`;
@@ -221,12 +251,12 @@ async function writeAnchor(
   ledger: { readonly origin: string; readonly vkey: string },
   write: Write,
 ): Promise<boolean> {
-  const checkpoint = await committedHead(sql, ledger.origin);
-  if (checkpoint === null) return false;
   const [found] = await sql<{ ledgerSeq: number }[]>`
     SELECT ledger_seq AS "ledgerSeq" FROM ledger_heads
-    WHERE origin = ${origin} AND size = ${size} AND ledger_seq < ${checkpoint.size} ORDER BY ledger_seq DESC LIMIT 1`;
+    WHERE origin = ${origin} AND size = ${size} ORDER BY ledger_seq DESC LIMIT 1`;
   if (found === undefined) return false;
+  const checkpoint = await ledgerHead(sql, ledger.origin, found.ledgerSeq + 1);
+  if (checkpoint === null || found.ledgerSeq >= checkpoint.size) return false;
   const [entry] = await readEntries(sql, ledger.origin, found.ledgerSeq, found.ledgerSeq + 1);
   if (entry === undefined) return false;
   await write('anchor/vkey', `${ledger.vkey}\n`);

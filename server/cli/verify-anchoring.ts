@@ -55,6 +55,8 @@ export type Judged = {
 /** A ledger that was verified from its first entry to its last, and every head it has of one log. */
 export type WholeLedger = {
   readonly entries: number;
+  /** What a policy found of its head; null without one. */
+  readonly cosigned: string | null;
   readonly heads: readonly (Checkpoint & { readonly kind: LedgerHead['kind']; readonly publicKey: string })[];
 };
 

@@ -7,6 +7,7 @@ import type { LedgerHead } from '../core/log/head.ts';
 import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../core/log/merkle.ts';
 import { parseNote, type VerifierKey } from '../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
+import type { TlogPolicy } from '../core/log/policy-file.ts';
 import { type Disclosures, verifyLog } from '../core/log/verify.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
@@ -14,6 +15,7 @@ import { nativeReader, textOfBytes } from '../native-text.ts';
 import { checkContents, checkManifest } from './bundle/check-bundle.ts';
 import { type BundleSource, type LogSource, SourceError } from './log-source.ts';
 import { anchoredAt, anchoringOf, keyOf, platformAnchoring, platformOf, type WholeLedger } from './verify-anchoring.ts';
+import { checkCosigned } from './verify-cosigned.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
@@ -36,6 +38,8 @@ export type Verified = {
   /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
   readonly erased: number;
   readonly anchoring: string;
+  /** What a policy that was given found; null without one. */
+  readonly cosigned: string | null;
   /** Files of a bundle that are what its manifest lists; null of what is no bundle. */
   readonly files: number | null;
   /** Of an opening: its last record in RFC 8785 form. */
@@ -51,6 +55,8 @@ export type VerifyOptions = {
   readonly ledger?: LogSource;
   /** Whether every disclosure must be there: so for a whole export, not for what the public may see. */
   readonly requireAllDisclosures: boolean;
+  /** Whose countersignatures the ledger's head must carry. */
+  readonly policy?: TlogPolicy;
   /** Whether a log that is still open is refused. */
   readonly requireComplete?: boolean;
 };
@@ -131,6 +137,8 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
       ? await anchoringOf(source, shown, wholeLedger, options.trust)
       : platformAnchoring(key, vkey, options.trust);
   if (typeof anchoring !== 'string') return anchoring;
+  const cosigned = await cosignedOf(source, options, { kind: watcher.kind, vkey, checkpointNote, wholeLedger });
+  if (cosigned !== null && typeof cosigned !== 'string') return cosigned;
   return {
     ok: true,
     kind: watcher.kind,
@@ -142,10 +150,30 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     withheld: log.withheld,
     erased: log.erased.length,
     anchoring,
+    cosigned,
     files: bundle === null ? null : bundle.manifest.files.length,
     record,
     ...(watcher.batchCount && { batches: watcher.batchCount() }),
   };
+}
+
+/** Holds the ledger's head against the policy: the ledger's own, the whole ledger's that was read, or the one the log is anchored in. */
+async function cosignedOf(
+  source: LogSource,
+  { policy }: VerifyOptions,
+  log: {
+    readonly kind: Verified['kind'];
+    readonly vkey: string;
+    readonly checkpointNote: string;
+    readonly wholeLedger: WholeLedger | Refused | null;
+  },
+): Promise<string | Refused | null> {
+  if (policy === undefined) return null;
+  if (log.kind === 'ledger') return checkCosigned(log.checkpointNote, log.vkey, policy);
+  const anchor = log.kind === 'opening' ? await source.anchor() : null;
+  if (anchor !== null) return checkCosigned(anchor.checkpoint, anchor.vkey, policy);
+  const { wholeLedger } = log;
+  return wholeLedger === null || 'ok' in wholeLedger ? refuse('policy_needs_ledger') : wholeLedger.cosigned;
 }
 
 /** The source's bundle with its files checked; null where it is none. Its manifest is signed by the ledger's key, whoever trusts that. */
@@ -221,12 +249,16 @@ function valuesOf(disclosed: Disclosures): Record<string, unknown> {
 async function readWholeLedger(
   source: LogSource,
   origin: string,
-  { ledger, trust }: VerifyOptions,
+  { ledger, trust, policy }: VerifyOptions,
 ): Promise<WholeLedger | Refused | null> {
   const from = ledger ?? (trust === undefined ? null : source.ledger());
   if (from === null) return null;
   const heads: WholeLedger['heads'][number][] = [];
-  const options = { requireAllDisclosures: false, ...(trust !== undefined && { trust }) };
+  const options = {
+    requireAllDisclosures: false,
+    ...(trust !== undefined && { trust }),
+    ...(policy !== undefined && { policy }),
+  };
   const anchored = anchoredAt(await source.anchor());
   let range = EMPTY_RANGE;
   const judged = await judge(from, options, {
@@ -243,5 +275,5 @@ async function readWholeLedger(
   const isReached = anchored !== null && range.size === anchored.size;
   if (isReached && !sameBytes(rangeRoot(sha256, range), anchored.root))
     return refuse('anchor_ledger_differs', { detail: `at ${anchored.size} entries` });
-  return { entries: judged.entries, heads };
+  return { entries: judged.entries, heads, cosigned: judged.cosigned };
 }

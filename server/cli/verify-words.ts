@@ -112,6 +112,22 @@ export const VERIFY_REASONS = {
     en: 'A reveal counts a dummy of the batch among its acts.',
     zh: '揭示将批次中的填充项计为操作。',
   },
+  policy_of_other_log: {
+    en: 'The policy lists other logs than this ledger.',
+    zh: '联署规则所列的日志不包括该总账。',
+  },
+  policy_needs_ledger: {
+    en: 'A policy speaks of the ledger, and none came with this log.',
+    zh: '联署规则针对总账，但本日志未附带总账。',
+  },
+  cosignature_bad: {
+    en: 'A cosigner’s signature on the ledger’s head does not verify.',
+    zh: '总账树头上的联署签名无效。',
+  },
+  cosigners_too_few: {
+    en: 'The ledger’s head is not cosigned by the quorum that the policy asks for.',
+    zh: '总账树头的联署未达到规则要求的数量。',
+  },
   ledger_reveal_differs: {
     en: 'What is revealed of a register batch does not have its root.',
     zh: '所揭示的内容与登记批次的根哈希不一致。',

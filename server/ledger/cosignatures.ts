@@ -33,15 +33,15 @@ export async function cosignedSize(sql: AnySql, { quorum, vkeys }: Cosigners): P
   return row?.size ?? null;
 }
 
-/** A head's note with the lines of these cosigners behind it, as many as have come, in the order of their keys. */
+/** A head's note with the lines of these cosigners behind it — null: of all —, as many as have come, in the order of their keys. */
 export async function withCosignatures(
   sql: AnySql,
   head: { readonly size: number; readonly note: string },
-  vkeys: readonly string[],
+  vkeys: readonly string[] | null,
 ): Promise<string> {
-  if (vkeys.length === 0) return head.note;
+  if (vkeys?.length === 0) return head.note;
   const rows = await sql<{ line: string }[]>`
-    SELECT line FROM cosignatures WHERE size = ${head.size} AND vkey = ANY (${[...vkeys]}::text[]) ORDER BY vkey`;
+    SELECT line FROM cosignatures WHERE size = ${head.size} AND (${vkeys === null} OR vkey = ANY (${[...(vkeys ?? [])]}::text[])) ORDER BY vkey`;
   return rows.length === 0
     ? head.note
     : addSignatures(

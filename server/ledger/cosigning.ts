@@ -11,9 +11,9 @@ import { lastSigned, storeCosignature } from './cosignatures.ts';
 import { askCosigner, type Heard } from './cosigner-client.ts';
 import type { CosignerPolicy, PolicyCosigner } from './cosigner-policy.ts';
 
-/** A cosigner that failed is left alone for so long, twice as long after each further failure, up to the most. */
-export const FIRST_PAUSE_MS = 1_000;
-export const LONGEST_PAUSE_MS = 30_000;
+/** A cosigner that failed is left alone for so long, twice as long after each further failure, up to the most, which a close still waits for. */
+export const FIRST_PAUSE_MS = 500;
+export const LONGEST_PAUSE_MS = 8_000;
 
 /** What a cosigner's answer says against us: it signed what our ledger never was. */
 export type CosignerAlarm = {

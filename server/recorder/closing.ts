@@ -4,8 +4,8 @@ import type { OpeningState } from '../core/opening/state.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 
-/** How long a close waits before it is refused as not cosigned, to be tried again. */
-export const COSIGNED_WAIT_MS = 5_000;
+/** How long a close waits before it is refused as not cosigned, to be tried again: less than an errand between processes may take. */
+export const COSIGNED_WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 100;
 
 /** Whether the first `size` entries of a log stand in the ledger under a head that so many of these signed. */

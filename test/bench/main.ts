@@ -4,6 +4,7 @@ import { benchAppend } from './append.ts';
 import { benchChain } from './chain/chain.ts';
 import { benchDecrypt } from './decrypt/decrypt.ts';
 import { benchFanout } from './fanout/fanout.ts';
+import { benchLedger } from './ledger/ledger.ts';
 import type { Figures } from './measure.ts';
 import { benchOutside } from './outside.ts';
 import { benchRush } from './rush/rush.ts';
@@ -14,6 +15,7 @@ const BENCHES = {
   chain: benchChain,
   decrypt: benchDecrypt,
   fanout: benchFanout,
+  ledger: benchLedger,
   outside: benchOutside,
   rush: benchRush,
   verify: benchVerify,

@@ -37,6 +37,10 @@ t.test('every reason of this program has a log that is refused for it', async (t
   const shown = new Set(invalid.map(reasonOf));
   // By address only: see verify-address.test.ts.
   shown.add('source_unreadable');
+  // See verify-trust.test.ts and verify-cosigned.test.ts.
+  shown.add('ledger_trust_refused');
+  for (const reason of ['policy_of_other_log', 'policy_needs_ledger', 'cosignature_bad', 'cosigners_too_few'])
+    shown.add(reason);
   t.strictSame(
     Object.keys(VERIFY_REASONS).filter((reason) => !shown.has(reason)),
     [],

@@ -1,6 +1,8 @@
 /** `kaibiao verify`: says whether a log holds, and why not; exit code 0 or 1. */
 import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { parsePolicy } from '../../core/log/policy-file.ts';
+import { sha256 } from '../../hash.ts';
 import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -13,6 +15,7 @@ import { needPositionals } from './options.ts';
 const options = {
   trust: { type: 'string' },
   ledger: { type: 'string' },
+  policy: { type: 'string' },
   public: { type: 'boolean', default: false },
   receipt: { type: 'string' },
   envelope: { type: 'string' },
@@ -50,6 +53,7 @@ export async function verify(argv: readonly string[], io: Io): Promise<number> {
 type Asked = {
   readonly trust?: string | undefined;
   readonly ledger?: string | undefined;
+  readonly policy?: string | undefined;
   readonly public: boolean;
   readonly complete: boolean;
 };
@@ -67,6 +71,9 @@ async function judgePlace(place: string, asked: Asked): Promise<Verified | Refus
       requireComplete: asked.complete,
       ...(asked.trust !== undefined && { trust: asked.trust }),
       ...(asked.ledger !== undefined && { ledger: await openSource(asked.ledger) }),
+      ...(asked.policy !== undefined && {
+        policy: parsePolicy(sha256, new Uint8Array(await readFile(asked.policy))),
+      }),
     });
   } catch (error) {
     // a ZIP file that is none is found before there is anything to verify
@@ -108,7 +115,8 @@ function sayRefused(judged: Refused, io: Io): number {
 
 /** What is said of a log that holds, line by line. */
 export function verdictOf(judged: Verified): string[] {
-  const { standing, origin, entries, root, actsChecked, withheld, erased, batches, files, anchoring } = judged;
+  const { standing, origin, entries, root, actsChecked, withheld, erased, batches, files, anchoring, cosigned } =
+    judged;
   return [
     `${standing}: ${origin}`,
     `  ${entries} entries, root ${root}`,
@@ -117,5 +125,6 @@ export function verdictOf(judged: Verified): string[] {
     ...(files === null ? [] : [`  ${files} files, each as the signed manifest lists it`]),
     ...(batches === undefined ? [] : [`  ${batches.revealed} of ${batches.taken} register batches revealed`]),
     `  ${anchoring}`,
+    ...(cosigned === null ? [] : [`  ${cosigned}`]),
   ];
 }

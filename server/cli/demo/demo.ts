@@ -9,6 +9,10 @@ import { parseArgs } from 'node:util';
 import { type Config, readConfig } from '../../config.ts';
 import { formatInstant } from '../../core/log/instant.ts';
 import { openingOrigin } from '../../core/log/origin.ts';
+import { parsePolicy, type TlogPolicy } from '../../core/log/policy-file.ts';
+import { utf8 } from '../../core/log/utf8.ts';
+import { sha256 } from '../../hash.ts';
+import { isCosignedInLedger } from '../../ledger/cosigned-openings.ts';
 import { start } from '../../main.ts';
 import { packageRoot } from '../../root.ts';
 import { openDatabase } from '../../store/connect.ts';
@@ -20,10 +24,12 @@ import { exportLog } from '../export-log.ts';
 import { folderSource } from '../log-source.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
 import type { BidderTask } from './bidder.ts';
+import { startDemoCosigners } from './cosigners.ts';
 import { BIDDERS, type Cast, openCast } from './people.ts';
 import { conduct, letOfficialsIn, publish, type Stage } from './script.ts';
 import { startDemoTsa } from './tsa.ts';
 
+const PLATFORM = 'demo.kaibiao.localhost';
 const BIN = join(packageRoot, 'server/cli/bin.mjs');
 /** Openings of the demo are told apart by the second they began in: a browser that saw an earlier one rightly refuses another log under its id. */
 const OPENING_PREFIX = 'g312-zhangye';
@@ -53,7 +59,14 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     const cast = await openCast(join(home, 'people'), startedAt);
     const tsa = await startDemoTsa(join(home, 'tsa'));
     opened.push(tsa);
-    const config = demoConfig(home, cast, tsa.authoritiesFile, values.port ?? (values.once ? '0' : '8600'));
+    const cosigners = await startDemoCosigners(join(home, 'cosigners'), {
+      dataFolder: join(home, 'server'),
+      name: PLATFORM,
+    });
+    opened.push(cosigners);
+    process.stdout.write(`\n${cosigners.policy}`);
+    const port = values.port ?? (values.once ? '0' : '8600');
+    const config = demoConfig(home, cast, { authorities: tsa.authoritiesFile, policy: cosigners.policyFile }, port);
     const running = await start(config, systemWorld);
     opened.push(running);
     const openingId = `${OPENING_PREFIX}-${Math.floor(startedAt / 1000)}`;
@@ -61,7 +74,7 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     process.stdout.write(`\n  ${address}\n\n`);
     await play({ url: running.url, cast, workFolder: join(home, 'desks'), openingId, say }, home);
     const folder = resolve(values.out ?? join(home, 'export'));
-    await exportAndVerify(config, running.url, openingId, folder);
+    await exportAndVerify(config, running.url, openingId, folder, cosigners.policy);
     if (values.out !== undefined) process.stdout.write(`exported to ${folder}\n`);
     if (!values.once) await untilInterrupted(address);
     return 0;
@@ -71,16 +84,17 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
   }
 }
 
-function demoConfig(home: string, cast: Cast, authoritiesFile: string, port: string) {
+function demoConfig(home: string, cast: Cast, files: { authorities: string; policy: string }, port: string) {
   return readConfig({
     KAIBIAO_DATA: join(home, 'server'),
-    KAIBIAO_PLATFORM: 'demo.kaibiao.localhost',
+    KAIBIAO_PLATFORM: PLATFORM,
     KAIBIAO_PORT: port,
     KAIBIAO_LOG_LEVEL: 'warn',
     KAIBIAO_FIRST_ANCHORS: cast.anchorsFile,
     KAIBIAO_FIRST_OPERATOR: cast.operatorFile,
     KAIBIAO_REGISTER_BATCH_PERIOD_MS: '5000',
-    KAIBIAO_TIMESTAMP_AUTHORITIES: authoritiesFile,
+    KAIBIAO_TIMESTAMP_AUTHORITIES: files.authorities,
+    KAIBIAO_COSIGNER_POLICY: files.policy,
   });
 }
 
@@ -122,7 +136,14 @@ async function bidderProcess(task: BidderTask, say: (line: string) => void): Pro
 }
 
 /** Exports the opening and the ledger, and judges both from the folders alone. */
-async function exportAndVerify(config: Config, url: string, openingId: string, folder: string): Promise<void> {
+async function exportAndVerify(
+  config: Config,
+  url: string,
+  openingId: string,
+  folder: string,
+  policyText: string,
+): Promise<void> {
+  const policy = parsePolicy(sha256, utf8(policyText));
   const { platform, ledger } = await readKeys(url);
   const opening = openingOrigin(platform, openingId);
   const openingFolder = join(folder, 'logs', 'opening', openingId);
@@ -133,6 +154,7 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   try {
     const { sql } = database;
     await untilAnchored(sql, opening);
+    await untilCosigned(sql, opening, policy);
     stamped = await untilStamped(sql, opening);
     await untilRevealed(sql);
     const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
@@ -142,11 +164,12 @@ async function exportAndVerify(config: Config, url: string, openingId: string, f
   } finally {
     await database.close();
   }
-  const verified = await judge(openingFolder, ledger.vkey);
-  const anchored = await judge(ledgerFolder, ledger.vkey);
+  const verified = await judge(openingFolder, ledger.vkey, policy);
+  const anchored = await judge(ledgerFolder, ledger.vkey, policy);
   process.stdout.write(`verified opening=${openingId} entries=${verified.entries} root=${verified.root}\n`);
   process.stdout.write(`evidence bundle=${evidence}\n`);
   process.stdout.write(`verified ledger=${anchored.origin} entries=${anchored.entries} root=${anchored.root}\n`);
+  process.stdout.write(`${anchored.cosigned}\n`);
   const { timestamp, size } = stamped;
   const by = `${timestamp.authority} at ${formatInstant(timestamp.stampedAt)}, revocation ${timestamp.revocation}`;
   process.stdout.write(`time-stamped opening=${openingId} entries=${size} by ${by}\n`);
@@ -170,6 +193,18 @@ async function untilAnchored(sql: Sql, origin: string): Promise<void> {
   throw new Error(`the ledger did not take the last head of ${origin}`);
 }
 
+/** The opening's last head stands under a head of the ledger that all cosigners signed. */
+async function untilCosigned(sql: Sql, origin: string, { witnesses }: TlogPolicy): Promise<void> {
+  const vkeys = witnesses.map(({ vkey }) => vkey);
+  for (let tries = 0; tries < ANCHOR_TRIES; tries++) {
+    const [last] = await sql<{ size: number }[]>`SELECT size FROM logs WHERE origin = ${origin}`;
+    const quorum = { quorum: vkeys.length, vkeys };
+    if (last !== undefined && (await isCosignedInLedger(sql, { origin, size: last.size }, quorum))) return;
+    await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
+  }
+  throw new Error(`the last head of ${origin} was not cosigned`);
+}
+
 /** The last head of an opening is stamped as soon as the ledger has it. */
 async function untilStamped(sql: Sql, origin: string): Promise<StampedHead> {
   for (let tries = 0; tries < ANCHOR_TRIES; tries++) {
@@ -191,8 +226,8 @@ async function untilRevealed(sql: Sql): Promise<void> {
   }
 }
 
-async function judge(folder: string, trust: string): Promise<Verified> {
-  const judged = await verifySource(folderSource(folder), { trust, requireAllDisclosures: true });
+async function judge(folder: string, trust: string, policy: TlogPolicy): Promise<Verified> {
+  const judged = await verifySource(folderSource(folder), { trust, policy, requireAllDisclosures: true });
   if (!judged.ok)
     throw new Error(`${folder} does not verify: ${judged.reason} — ${judged.words.en} ${judged.detail ?? ''}`);
   return judged;

@@ -1,4 +1,5 @@
 /** The officials' part of the demo: each acts on the public API with a session of their own, as they would from their desks. */
+
 import { join } from 'node:path';
 import { formatInstant } from '../../core/log/instant.ts';
 import { PROFILES } from '../../core/opening/policy.ts';
@@ -6,6 +7,7 @@ import type { PersonRole } from '../../core/opening/roles.ts';
 import { isDecrypted, type OpeningState, verdictOf } from '../../core/opening/state.ts';
 import { systemWorld } from '../../world.ts';
 import { openKeyFolder, pickCertificate } from '../client/key-agent.ts';
+import { ApiError } from '../client/transport.ts';
 import { act, createOpening } from '../person/act.ts';
 import { letIn } from '../person/operator.ts';
 import { openPerson, type Person } from '../person/person.ts';
@@ -84,6 +86,9 @@ export async function publish(stage: Stage, { host, tenderer, witness, superviso
   stage.say('host', 'drafted and published the opening; the policy is frozen by its hash');
 }
 
+/** Each waits ten seconds for the quorum. */
+const CLOSE_TRIES = 12;
+
 async function command(
   stage: Stage,
   person: Person,
@@ -92,6 +97,17 @@ async function command(
   data: Parameters<typeof act>[2]['data'],
 ): Promise<void> {
   await act(person, stage.openingId, { type, role, data });
+}
+
+/** Tries again what waited for the cosigners in vain, as people would. */
+async function whenCosigned(act: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 'head_not_cosigned') || tries === CLOSE_TRIES) throw error;
+    }
+  }
 }
 
 /** A host reads aloud and people look up: the demo is for watching. */
@@ -144,8 +160,9 @@ export async function conduct(stage: Stage, { host, witness }: Officials): Promi
   const { record } = confirmed;
   if (record === null) throw new Error('there is no record');
   await breathe();
-  await command(stage, host, 'host', 'ProposeClose', {});
-  await command(stage, witness, 'witness', 'AttestClose', { version: record.version, recordSha256: record.sha256 });
+  await whenCosigned(() => command(stage, host, 'host', 'ProposeClose', {}));
+  const attested = { version: record.version, recordSha256: record.sha256 };
+  await whenCosigned(() => command(stage, witness, 'witness', 'AttestClose', attested));
   stage.say('witness', 'attested the close with the CA key');
   await breathe();
   await command(stage, host, 'host', 'HandOver', {});
