@@ -6,6 +6,7 @@ import type { Words } from '../core/log/words.ts';
 import { CorruptLogError } from '../core/opening/corrupt-log.ts';
 import { sayContentProblem, sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
+import { BACKUP_ERRORS, BackupError } from './backup/backup-form.ts';
 import { HeadError } from './client/head.ts';
 import { KeyAgentError } from './client/key-agent.ts';
 import { ApiError } from './client/transport.ts';
@@ -39,6 +40,7 @@ export async function describe(error: unknown): Promise<string[]> {
   if (error instanceof ConfigError) return [`${error.code}: ${error.message}`];
   if (error instanceof SealError) return lines(error.code, SEAL_ERRORS[error.code], detailOf(error));
   if (error instanceof ExportError) return lines(error.code, EXPORT_ERRORS[error.code], error.message);
+  if (error instanceof BackupError) return lines(error.code, BACKUP_ERRORS[error.code], error.message);
   if (error instanceof PersonError) return lines(error.code, PERSON_ERRORS[error.code], error.detail);
   if (error instanceof KeyAgentError) return lines(error.code, CLIENT_ERRORS[error.code]);
   if (error instanceof HeadError) return lines(error.code, REPLICA_REASONS[error.code], error.message);

@@ -57,6 +57,18 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '监督部门自有的联署服务：生成密钥、登记总账，并联署证明总账只增不改。',
     load: async () => (await import('./commands/cosign.ts')).cosign,
   },
+  backup: {
+    usage: '<folder> [--keys <other folder>]',
+    en: 'Backs up the platform beside the running server; without its keys, which --keys copies to a place of their own.',
+    zh: '在服务运行时备份平台数据；不含密钥，--keys 将密钥另存他处。',
+    load: async () => (await import('./commands/backup.ts')).backup,
+  },
+  restore: {
+    usage: '<folder> [--keys <folder>] [--guard-lost [--seen <checkpoint file>]…]',
+    en: 'Restores a backup into an empty database, unless the platform would then sign a second history.',
+    zh: '将备份恢复到空数据库；若会导致平台签出第二份历史则拒绝。',
+    load: async () => (await import('./commands/backup.ts')).restore,
+  },
   seal: {
     usage: `--list <opening-list.json> --out <envelope> [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] [--profile kaibiao-seal-1|kaibiao-seal-sm-1] [--store] [--opening-key <file>] (--keys … | --p12 …) <document> …`,
     en: 'Seals a bid so that only one’s own key opens it, and with --opening-key the opening’s after it; needs no network.',
@@ -153,7 +165,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '在解密时限内解密本人投标；--out 写出可由他人代交的文件。',
     load: async () => (await import('./commands/decryption.ts')).decryptBid,
   },
-  backup: {
+  'keep-key': {
     usage: `<opening> --out <file> ${PERSON_USAGE}`,
     en: 'Keeps the content key of one’s own bid in a file, for a remedy.',
     zh: '将本人投标的内容密钥留存到文件，供补救使用。',

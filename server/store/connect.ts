@@ -142,3 +142,36 @@ export async function openDatabase(settings: Settings, name = 'kaibiao'): Promis
     throw error;
   }
 }
+
+/**
+ * Opens the database as the owner of its tables, migrated; for backups. Nothing else of this program works as the owner.
+ *
+ * Throws: MigrationError; an Error when another database is configured than the embedded one, and no DATABASE_MIGRATION_URL.
+ */
+export async function openAsOwner(settings: Settings): Promise<{ readonly sql: Sql; close(): Promise<void> }> {
+  const { databaseUrl, databaseMigrationUrl } = settings;
+  if (databaseUrl !== null) {
+    if (databaseMigrationUrl === null)
+      throw new Error('DATABASE_MIGRATION_URL is not set: a backup is taken as the owner');
+    const appUser = decodeURIComponent(new URL(databaseUrl).username);
+    await migrateUp(databaseMigrationUrl, appUser === '' ? undefined : appUser);
+    const sql = openPool(databaseMigrationUrl, 1);
+    return { sql, close: () => sql.end({ timeout: CLOSE_LIMIT_S }) };
+  }
+  const cluster = await startCluster({ folder: join(settings.dataFolder, 'postgres') });
+  try {
+    const { owner } = await makeDatabase(cluster, 'kaibiao');
+    await migrateUp(owner);
+    const sql = openPool(owner, 1);
+    return {
+      sql,
+      async close() {
+        await sql.end({ timeout: CLOSE_LIMIT_S });
+        await cluster.leave();
+      },
+    };
+  } catch (error) {
+    await cluster.leave();
+    throw error;
+  }
+}

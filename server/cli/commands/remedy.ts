@@ -1,4 +1,4 @@
-/** `kaibiao backup` and `remedy`: the content key of one's bid kept beforehand, and handed in where the policy promises a remedy. */
+/** `kaibiao keep-key` and `remedy`: the content key of one's bid kept beforehand, and handed in where the policy promises a remedy. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';

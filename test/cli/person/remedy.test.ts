@@ -44,13 +44,13 @@ t.test('from the terminal: kept once, readable by its owner alone', async (t) =>
   const fourth = await platform.enter(heldKeyAgent([heldKey(pair.signing), heldKey(pair.encryption)]), 'fourth');
   const file = join(platform.folder, 'key.json');
   const as = ['--url', url, '--keys', keys, '--folder', join(platform.folder, 'people', 'fourth')];
-  t.match(await run('backup', OPENING, '--out', file, ...as), { code: EXIT.refused, err: /no_kept_bid/ });
+  t.match(await run('keep-key', OPENING, '--out', file, ...as), { code: EXIT.refused, err: /no_kept_bid/ });
   await lodge(fourth, OPENING, { envelope: await seal(platform, fourth, '4000000.00') });
-  t.equal((await run('backup', OPENING, ...as)).code, EXIT.usage);
-  t.match(await run('backup', OPENING, '--out', file, ...as), { code: EXIT.done, out: /key\.json/ });
+  t.equal((await run('keep-key', OPENING, ...as)).code, EXIT.usage);
+  t.match(await run('keep-key', OPENING, '--out', file, ...as), { code: EXIT.done, out: /key\.json/ });
   t.equal((await stat(file)).mode & 0o077, 0);
   t.match(readBackup(await readFile(file, 'utf8')), { openingId: OPENING });
-  t.equal((await run('backup', OPENING, '--out', file, ...as)).code, EXIT.refused, 'nothing is written over');
+  t.equal((await run('keep-key', OPENING, '--out', file, ...as)).code, EXIT.refused, 'nothing is written over');
 });
 
 t.test('in the window one opens, the others do not', async (t) => {

@@ -1,0 +1,163 @@
+/** Puts a backup back into an empty database and a data folder, unless that would let the platform sign a second history. */
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, open, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { fromBase64, toBase64 } from '../../core/log/base64.ts';
+import { sameBytes } from '../../core/log/bytes.ts';
+import { parseCheckpoint } from '../../core/log/checkpoint.ts';
+import { appendLeaves, EMPTY_RANGE, leafHash, rangeRoot } from '../../core/log/merkle.ts';
+import { parseNote } from '../../core/log/note.ts';
+import { syncFolder } from '../../durable-file.ts';
+import { sha256 } from '../../hash.ts';
+import { listJournals } from '../../recorder/guard-folder.ts';
+import { formatJournal, readJournal, type Watched } from '../../recorder/guard-journal.ts';
+import type { Sql, TransactionSql } from '../../store/driver.ts';
+import { migrationsFolder } from '../../store/migrate.ts';
+import { streamEntries } from '../../store/read-log.ts';
+import { copyIn, setCounters } from '../../store/table-copy.ts';
+import { type Backup, BackupError, readBackup } from './backup-form.ts';
+import { digestOf, KEPT_FOLDERS } from './make-backup.ts';
+
+export type RestoreRequest = {
+  readonly platform: string;
+  readonly dataFolder: string;
+  readonly folder: string;
+  /** Of the signing keys at hand. */
+  readonly publicKeys: { readonly openings: Uint8Array; readonly ledger: Uint8Array; readonly receipts: Uint8Array };
+  /** Signed checkpoints that others have kept: cosigners, the venue's screen, bidders. Only their sizes count here. */
+  readonly seen: readonly string[];
+  /** The guard is lost for good: a new one begins with the heads of the backup. */
+  readonly isGuardLost: boolean;
+};
+
+/**
+ * Restores.
+ *
+ * Shape:   `sql` as the owner of the tables, which are this version's and empty. Everything is checked before anything is written.
+ * Throws:  BackupError.
+ * Why:     keys that sign two histories of one log make every signature of the platform worthless. What was shown after the backup
+ *          is known to the guard; where that is lost, to whoever countersigned or kept a head. A backup behind any of them is refused.
+ */
+export async function restoreBackup(sql: Sql, request: RestoreRequest): Promise<Backup> {
+  const backup = await readBackup(request.folder);
+  checkOrigin(backup, request);
+  await checkFiles(backup, request.folder);
+  const guard = await readGuard(request.dataFolder);
+  checkGuard(backup, guard, request);
+  for (const note of request.seen) checkSeen(backup, note);
+  await sql.begin((tx) => load(tx, backup, request.folder));
+  for (const { path } of backup.files) if (path.startsWith('data/')) await putBack(request, path.slice('data/'.length));
+  if (guard === null) await writeGuard(backup, request.dataFolder);
+  return backup;
+}
+
+function checkOrigin(backup: Backup, { platform, publicKeys }: RestoreRequest): void {
+  const ours = readMigrationFiles({ migrationsFolder }).map(({ hash }) => hash);
+  if (backup.migrations.join() !== ours.join())
+    throw new BackupError('backup_of_other_version', `${backup.migrations.length} migrations, here ${ours.length}`);
+  if (backup.platform !== platform) throw new BackupError('backup_of_other_platform', backup.platform);
+  for (const use of ['openings', 'ledger', 'receipts'] as const)
+    if (backup.publicKeys[use] !== toBase64(publicKeys[use])) throw new BackupError('keys_differ', use);
+}
+
+async function checkFiles({ files, tables }: Backup, folder: string): Promise<void> {
+  const listed = new Set(files.map(({ path }) => path));
+  const missing = tables.find(({ file }) => !listed.has(file));
+  if (missing !== undefined) throw new BackupError('backup_unreadable', `${missing.file} is not listed`);
+  for (const { path, sizeBytes, sha256 } of files) {
+    const isPlaced = path.startsWith('tables/') || KEPT_FOLDERS.some((kept) => path.startsWith(`data/${kept}/`));
+    const found = isPlaced ? await digestOfThere(join(folder, path)) : null;
+    if (found?.sizeBytes !== sizeBytes || found.sha256 !== sha256) throw new BackupError('backup_unreadable', path);
+  }
+}
+
+/** Null when there is no such file. */
+async function digestOfThere(file: string): Promise<Awaited<ReturnType<typeof digestOf>> | null> {
+  try {
+    return await digestOf(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** What the guard of the data folder has let out; null when there is none. Throws: GuardFault. */
+async function readGuard(dataFolder: string): Promise<ReadonlyMap<string, Watched> | null> {
+  const folder = join(dataFolder, 'guard');
+  const [newest] = await listJournals(folder);
+  return newest === undefined ? null : readJournal(new Uint8Array(await readFile(join(folder, newest.name))));
+}
+
+function checkGuard(
+  { heads }: Backup,
+  guard: ReadonlyMap<string, Watched> | null,
+  { isGuardLost }: RestoreRequest,
+): void {
+  if (guard === null && !isGuardLost) throw new BackupError('guard_missing', 'no journal');
+  const held = new Map(heads.map((head) => [head.origin, head]));
+  for (const [origin, { released }] of guard ?? []) {
+    if (released === null) continue;
+    const head = held.get(origin);
+    const size = head?.size ?? 0;
+    const isOther = size === released.size && toBase64(released.root) !== head?.root;
+    if (size < released.size || isOther)
+      throw new BackupError(
+        'backup_behind_guard',
+        `${origin}: the backup has ${size} entries, ${released.size} were let out`,
+      );
+  }
+}
+
+/** Throws: BackupError backup_behind_seen; LogFormatError for what is no checkpoint. */
+function checkSeen({ heads }: Backup, note: string): void {
+  const { origin, size, root } = parseCheckpoint(parseNote(note).text);
+  const head = heads.find((one) => one.origin === origin);
+  if ((head?.size ?? 0) < size || (head?.size === size && head.root !== toBase64(root)))
+    throw new BackupError(
+      'backup_behind_seen',
+      `${origin}: the backup has ${head?.size ?? 0} entries, somebody has seen ${size}`,
+    );
+}
+
+async function load(tx: TransactionSql, { tables, heads }: Backup, folder: string): Promise<void> {
+  await tx`SET LOCAL statement_timeout = 0`;
+  const [some] = await tx`SELECT FROM logs UNION ALL SELECT FROM accounts UNION ALL SELECT FROM intake LIMIT 1`;
+  if (some !== undefined) throw new BackupError('database_not_empty', 'it has logs, accounts or acts');
+  for (const { name, columns, file } of tables) {
+    // what the migrations put there themselves comes back with the table
+    await tx`DELETE FROM ${tx(name)}`;
+    await copyIn(tx, { name, columns }, createReadStream(join(folder, file)));
+  }
+  await setCounters(tx);
+  for (const { origin, size, root } of heads) {
+    let range = EMPTY_RANGE;
+    for await (const { bytes } of streamEntries(tx, origin, 0, size))
+      range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
+    if (range.size !== size || !sameBytes(rangeRoot(sha256, range), fromBase64(root)))
+      throw new BackupError('log_does_not_hold', origin);
+  }
+}
+
+async function putBack({ folder, dataFolder }: RestoreRequest, path: string): Promise<void> {
+  const to = join(dataFolder, path);
+  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+  await copyFile(join(folder, 'data', path), to);
+}
+
+/** A journal that says of each log that the backup's head was let out, and nothing more. */
+async function writeGuard({ heads }: Backup, dataFolder: string): Promise<void> {
+  const watched = new Map<string, Watched>();
+  for (const { origin, size, root } of heads)
+    watched.set(origin, { released: { size, root: fromBase64(root) }, pending: new Map() });
+  const folder = join(dataFolder, 'guard');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = await open(join(folder, 'journal'), 'wx', 0o600);
+  try {
+    await file.writeFile(formatJournal(watched));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncFolder(folder);
+}
