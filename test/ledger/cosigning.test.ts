@@ -176,8 +176,7 @@ t.test(
         waited = 0;
       }
     }
-    t.ok(pauses.length <= 8, `${pauses}`);
-    t.equal(Math.max(...pauses) <= LONGEST_PAUSE_MS, true);
+    t.strictSame(pauses.slice(0, 6), [1_000, 1_000, 2_000, 4_000, LONGEST_PAUSE_MS, LONGEST_PAUSE_MS]);
     t.match(b.cosigning.standings()[2]?.fault, /403/);
     b.lines[2] = answersOf(b.cosigners[2] ?? absent());
     b.world.advance(LONGEST_PAUSE_MS);
