@@ -1,12 +1,16 @@
 /** Writes a log as a folder that anyone can verify without this server: tiles, entries, disclosures, key, checkpoint, anchor. */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { canonicalise } from '../core/log/canonical.ts';
+import { canonicalise, isJsonObject } from '../core/log/canonical.ts';
+import { readDisclosure } from '../core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
 import { ERASED_TYPE } from '../core/log/verify.ts';
 import type { Words } from '../core/log/words.ts';
+import { filesOf, type Judgement } from '../core/pki/judgement.ts';
+import { readEvidence } from '../identity/evidence.ts';
 import { withCosignatures } from '../ledger/cosignatures.ts';
 import type { Sql } from '../store/driver.ts';
 import {
@@ -17,7 +21,7 @@ import {
   readTile,
   type StoredDisclosure,
 } from '../store/read-log.ts';
-import { filesBelow, isListed, isOfBundle } from './log-source.ts';
+import { EVIDENCE_FOLDER, filesBelow, isListed, isOfBundle } from './log-source.ts';
 
 /** Entries whose disclosures are read at a time. */
 const DISCLOSURE_BATCH = 500;
@@ -58,6 +62,10 @@ export const EXPORT_ERRORS = {
     zh: '缺少披露内容，且没有条目予以说明。',
   },
   disclosure_unknown: { en: 'There is a disclosure that nobody committed to.', zh: '存在未被承诺的披露内容。' },
+  evidence_missing: {
+    en: 'What a certificate was judged by is missing.',
+    zh: '缺少证书判定所依据的材料。',
+  },
   export_not_whole: { en: 'The database has more or less than the log.', zh: '数据库内容与日志不符。' },
 } as const satisfies Record<string, Words>;
 
@@ -210,6 +218,7 @@ async function writeDisclosures(
   const missing = new Set<string>();
   let disclosures = 0;
   let erased = 0;
+  const evidence = new Set<string>();
   for (let from = 0; from < size; from += DISCLOSURE_BATCH) {
     const to = Math.min(size, from + DISCLOSURE_BATCH);
     const rows = bySeq(await readDisclosures(sql, origin, from, to));
@@ -221,10 +230,34 @@ async function writeDisclosures(
       if (own.length === 0) continue;
       await write(`disclosures/${seq}.json`, canonicalise(own.map((row) => row.disclosure)));
       disclosures += own.length;
+      for (const digest of own.filter(({ field }) => field === 'who').flatMap(judgementsIn)) evidence.add(digest);
     }
   }
   for (const field of missing) throw new ExportError('disclosure_missing', `${origin}: ${field}`);
+  await writeEvidence(sql, evidence, write);
   return { disclosures, erased };
+}
+
+/** What the certificate behind a `who` was judged by. */
+function judgementsIn({ disclosure }: StoredDisclosure): string[] {
+  const { value } = readDisclosure(disclosure);
+  return isJsonObject(value) && typeof value['judgement'] === 'string' ? [value['judgement']] : [];
+}
+
+/** Every judgement with the files it stands on, each once, under its digest. */
+async function writeEvidence(sql: Sql, judgements: ReadonlySet<string>, write: Write): Promise<void> {
+  const written = new Set<string>();
+  for (const digest of judgements) {
+    const judgement = await readEvidence(sql, digest, digest);
+    if (judgement === null) throw new ExportError('evidence_missing', digest);
+    for (const file of [digest, ...filesOf(JSON.parse(fromUtf8(judgement)) as Judgement)]) {
+      if (written.has(file)) continue;
+      const bytes = await readEvidence(sql, digest, file);
+      if (bytes === null) throw new ExportError('evidence_missing', file);
+      await write(`${EVIDENCE_FOLDER}/${file}`, bytes);
+      written.add(file);
+    }
+  }
 }
 
 function bySeq(rows: readonly StoredDisclosure[]): Map<number, StoredDisclosure[]> {

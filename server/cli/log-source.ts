@@ -18,6 +18,7 @@ import {
   TILE_WIDTH,
   tileWidth,
 } from '../core/log/tile.ts';
+import { CRL_LIMIT_BYTES } from '../core/pki/crl.ts';
 import { textOfBytes } from '../native-text.ts';
 
 /** Longest answer that is read for one file of a log: a full bundle of the longest entries. */
@@ -46,6 +47,8 @@ export type LogSource = {
   /** The bytes of a hash tile as published. */
   hashTile(tile: HashTile): Promise<Uint8Array>;
   disclosuresFor(seq: number): Promise<readonly string[]>;
+  /** A file that certificates were judged by, under its digest; null where the source shows none. */
+  evidence(sha256: string): Promise<Uint8Array | null>;
   /** Null when the source holds none. */
   anchor(): Promise<Anchor | null>;
   /** The first file that has no place in a log of this size; null when there is none, or none could be found out. */
@@ -123,7 +126,7 @@ async function* bundles(read: ReadFile, size: number): AsyncGenerator<Uint8Array
 function tiled(
   name: string,
   read: ReadFile,
-  rest: Pick<LogSource, 'disclosuresFor' | 'anchor' | 'unlisted' | 'bundle' | 'ledger'>,
+  rest: Pick<LogSource, 'disclosuresFor' | 'evidence' | 'anchor' | 'unlisted' | 'bundle' | 'ledger'>,
 ): LogSource {
   return {
     name,
@@ -180,6 +183,7 @@ export function exportSource(name: string, read: ReadFile, list: () => AsyncIter
       const bytes = await read(path, DISCLOSURES_LIMIT_BYTES);
       return bytes === null ? [] : listOfTexts(bytes, path);
     },
+    evidence: (sha256) => read(`${EVIDENCE_FOLDER}/${sha256}`, CRL_LIMIT_BYTES),
     async anchor() {
       const parts = await Promise.all(ANCHOR_FILES.map((path) => read(path, PROOF_LIMIT_BYTES + ENTRY_LIMIT_BYTES)));
       if (parts.every((part) => part === null)) return null;
@@ -205,6 +209,8 @@ export function exportSource(name: string, read: ReadFile, list: () => AsyncIter
   });
 }
 
+/** What certificates were judged by, each file under its digest. */
+export const EVIDENCE_FOLDER = 'evidence';
 export const ANCHOR_FILES = ['anchor/vkey', 'anchor/checkpoint', 'anchor/head.json', 'anchor/opening.tlog-proof'];
 
 /** Every file below a folder, by its path with slashes; what is neither file nor folder is named as no file. */
@@ -226,6 +232,7 @@ export async function* filesBelow(folder: string, below = ''): AsyncGenerator<Li
 /** Whether the folder of a log has a place for this file: of this size, or, when it is null, of any. */
 export function isListed(path: string, size: number | null): boolean {
   if (path === 'checkpoint' || path === 'vkey' || ANCHOR_FILES.includes(path)) return true;
+  if (/^evidence\/[A-Za-z0-9_-]{43}$/.test(path)) return true;
   const disclosures = /^disclosures\/(0|[1-9][0-9]{0,15})\.json$/.exec(path);
   if (disclosures !== null) return size === null || Number(disclosures[1]) < size;
   try {
@@ -263,6 +270,7 @@ export function urlSource(url: string): LogSource {
         page = await fetchPage(`${opening[1]}/openings/${opening[2]}/entries?after=${seq - 1}&limit=${PAGE}`, seq);
       return page.disclosures.get(seq) ?? [];
     },
+    evidence: () => Promise.resolve(null),
     anchor: () => Promise.resolve(null),
     unlisted: () => Promise.resolve(null),
     bundle: () => Promise.resolve(null),

@@ -16,6 +16,7 @@ import { checkContents, checkManifest } from './bundle/check-bundle.ts';
 import { type BundleSource, type LogSource, SourceError } from './log-source.ts';
 import { anchoredAt, anchoringOf, keyOf, platformAnchoring, platformOf, type WholeLedger } from './verify-anchoring.ts';
 import { checkCosigned } from './verify-cosigned.ts';
+import { watchEvidence } from './verify-evidence.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
@@ -34,6 +35,8 @@ export type Verified = {
   /** A log that ends before its terminal entry is valid and still open. */
   readonly standing: 'valid, complete' | 'valid, still open';
   readonly actsChecked: number;
+  /** Certificates behind acts that were judged again by the evidence beside the log. */
+  readonly judged: number;
   readonly withheld: number;
   /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
   readonly erased: number;
@@ -97,6 +100,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
   const tiles = checkTiles(source);
+  const evidence = watchEvidence(source, options.requireAllDisclosures === true && watcher.kind === 'opening');
   const reading = verifyLog({
     vkey,
     checkpointNote,
@@ -110,6 +114,8 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     async onEntry(entry, disclosed, _bytes, leaf) {
       const problem = await watcher.see(entry, valuesOf(disclosed));
       if (problem !== undefined) return problem;
+      const misjudged = await evidence.see(entry, valuesOf(disclosed));
+      if (misjudged !== undefined) return misjudged;
       await tiles.add(leaf);
       if (watcher.kind === 'opening') roots.add(leaf);
       eyes?.onLeaf(leaf);
@@ -147,6 +153,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     root: toBase64(log.root),
     standing,
     actsChecked: watcher.actsChecked(),
+    judged: evidence.judged(),
     withheld: log.withheld,
     erased: log.erased.length,
     anchoring,

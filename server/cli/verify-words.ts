@@ -78,6 +78,14 @@ export const VERIFY_REASONS = {
     en: 'A key is announced in the place of one that was not in use, or that is none.',
     zh: '公告的密钥所替换的并非在用密钥，或密钥本身无效。',
   },
+  evidence_missing: {
+    en: 'What the certificate behind an entry was judged by is missing.',
+    zh: '缺少该条目所用证书的判定依据。',
+  },
+  evidence_differs: {
+    en: 'The certificate behind an entry, judged again by the evidence that came with the log, comes to something else than was said.',
+    zh: '依所附材料重新判定该条目所用证书，结果与记载不一致。',
+  },
   ledger_trust_refused: {
     en: 'Whom the platform believes was changed by no two people, too late, otherwise than proposed, or as it does not fit.',
     zh: '信任变更未经两人办理、已逾期、与提议不一致，或与现有信任不相容。',

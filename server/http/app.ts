@@ -23,6 +23,7 @@ import { addDecryptions } from './decryptions.ts';
 import type { Dependencies } from './dependencies.ts';
 import { addEntries } from './entries.ts';
 import { ProblemError } from './errors.ts';
+import { addEvidence } from './evidence.ts';
 import { createFaultWords } from './fault-words.ts';
 import { addHealth } from './health.ts';
 import { createLimits, type LimitKind } from './limits.ts';
@@ -167,6 +168,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addTrust(typed, dependencies);
     addCertificates(typed, dependencies);
     addCrls(typed, dependencies);
+    addEvidence(typed, dependencies);
     addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);
     addTimestamps(typed, dependencies);

@@ -7,12 +7,12 @@ import { issueTicket } from '../identity/tickets.ts';
 import { addressOf, callerOf, callers } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
-import { Base64Text, JwsText, RoleName, strict } from './schemas.ts';
+import { Base64Text, JwsText, RoleName, Staples, stapled, strict } from './schemas.ts';
 
 const tags = ['auth'];
 const Token = Type.Object({ accessToken: Type.String(), expiresAt: Type.Integer() });
 const ChallengeBody = Type.Object({ jkt: DigestText }, strict);
-const LoginBody = Type.Object({ login: JwsText }, strict);
+const LoginBody = Type.Object({ login: JwsText, ocsp: Type.Optional(Staples) }, strict);
 const TicketBody = Type.Object({ openingId: OpeningId, role: RoleName }, strict);
 const CertificatesBody = Type.Object({ x5c: Type.Array(Base64Text, { minItems: 1, maxItems: 8 }) }, strict);
 const Nothing = Type.Object({}, strict);
@@ -61,7 +61,7 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
       config,
       schema: { tags, summary: 'The challenge, signed by the CA key', body: LoginBody, response: { 200: LoggedIn } },
     },
-    async ({ body }) => accepted(await login(identity, body)),
+    async ({ body }) => accepted(await login(identity, { login: body.login, ...stapled(body.ocsp) })),
   );
 
   app.post(

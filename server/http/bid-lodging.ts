@@ -50,10 +50,16 @@ export async function acceptStatement(
   const data = lodgedBidOf(payload);
   await refuseEarly(dependencies, lodging, { at, payload, data, signed });
   if (payload.envelopeBytes > config.bidLimitBytes) throw new ProblemError('envelope_too_large');
-  const { certificate } = accepted(
+  const { certificate, judgement } = accepted(
     await findEncryptionCertificate(identity, { account: caller.account, certSha256: payload.encCertSha256, at }),
   );
-  return { signed, payload, data, gate: { certificate, limitBytes: config.bidLimitBytes, signed: payload } };
+  const who = { ...signed.who, encryptionJudgement: judgement };
+  return {
+    signed: { ...signed, who },
+    payload,
+    data,
+    gate: { certificate, limitBytes: config.bidLimitBytes, signed: payload },
+  };
 }
 
 /**

@@ -92,7 +92,7 @@ async function check(
   const certificates = [leaf, ...intermediates].map(({ der }) => der);
   const { notBeforeAt, notAfterAt } = leaf;
   const facts = { ...nothing, certSha256: thumbprintOf(leaf), notBeforeAt, notAfterAt };
-  const trusted = await trust.check({ certificates, purpose: use, at });
+  const trusted = await trust.check({ certificates, purpose: use, at, isOnRecord: false });
   if ('refused' in trusted) {
     const code = PREFLIGHT_CODES.find((one) => one === trusted.refused);
     if (code === undefined) throw new Error(`the pre-flight has no words for ${trusted.refused}`);

@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { fromBase64Url, toBase64, toBase64Url } from '../core/log/base64.ts';
 import { isJsonObject } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
+import { parseInstant } from '../core/log/instant.ts';
 import { openingOrigin } from '../core/log/origin.ts';
 import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 import { numberOf } from '../core/opening/state.ts';
@@ -20,7 +21,7 @@ import { callerOf, callers, creditCodeOf, sourceOf } from './authenticate.ts';
 import { answerOf } from './commands.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
-import { AcceptedSchema, JwsText, OpeningParams, strict } from './schemas.ts';
+import { AcceptedSchema, JwsText, OpeningParams, Staples, stapled, strict } from './schemas.ts';
 
 const tags = ['decryptions'];
 /** Compact JWE. */
@@ -28,7 +29,7 @@ const JweText = Type.String({
   pattern: '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]*){4}$',
   maxLength: SEALED_KEY_LIMIT_CHARACTERS,
 });
-const Body = Type.Object({ statement: JwsText, jwe: JweText }, strict);
+const Body = Type.Object({ statement: JwsText, jwe: JweText, ocsp: Type.Optional(Staples) }, strict);
 
 const Challenge = Type.Object({
   bidId: Type.String(),
@@ -112,22 +113,33 @@ export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
  * Throws: ProblemError: what checkDeliveredStatement refuses; statement_malformed; act_data_differs when the sealed key is not the
  *         one that was signed; what the recorder refuses.
  * Why:    from anyone: a bidder who is cut off has other ways in (20号令 art. 54(5)). Only what the bidder signed becomes its
- *         attempt: a stranger who swaps the sealed key must not use one up.
+ *         attempt: a stranger who swaps the sealed key must not use one up. The certificate is judged at this instant: revoked or over
+ *         before the deadline it fails on the log, by its bidder's fault, who may come again with another; since then the bid that
+ *         came in time is opened all the same. In any case what it was judged by stands in the entry's `who`.
+ * Source: domain §2, attribution; 招投标法36.
  */
 async function processDecryption(
   { identity, recorder, world }: Dependencies,
   openingId: string,
-  { statement, jwe }: Type.Static<typeof Body>,
+  { statement, jwe, ocsp }: Type.Static<typeof Body>,
   source: Source,
 ) {
   const type = typOf(statement) === BACKUP_TYPE ? 'SubmitBackup' : 'DecryptBid';
-  const { who, act, checked } = accepted(
-    await checkDeliveredStatement(identity, { type, openingId, act: statement, receivedAt: world.now() }),
+  const { who, act, checked, lapsedAt } = accepted(
+    await checkDeliveredStatement(identity, {
+      type,
+      openingId,
+      act: statement,
+      receivedAt: world.now(),
+      ...stapled(ocsp),
+    }),
   );
   const { payload } = checked;
   if (!isDecryptionPayload(payload)) throw new ProblemError('statement_malformed');
   const { jti, jweSha256 } = payload;
   if (jweSha256 !== toBase64Url(sha256(utf8(jwe)))) throw new ProblemError('act_data_differs');
+  const state = await recorder.stateOf(openingId);
+  const hadLapsed = lapsedAt !== null && state !== null && lapsedAt < parseInstant(state.details.deadlineAt);
   return answerOf(
     await recorder.submit({
       openingId,
@@ -138,7 +150,7 @@ async function processDecryption(
       who,
       act,
       source,
-      enclosure: { kind: 'decryption', jwe },
+      enclosure: { kind: 'decryption', jwe, ...(hadLapsed && { refusedFor: 'certificate_not_valid' as const }) },
     }),
   );
 }

@@ -280,6 +280,7 @@ const HTTP_PROBLEMS = {
     zh: '本次开标的报价不对外公开；公开版开标记录载有其他全部内容。',
   },
   no_such_log: { status: 404, en: 'There is no such log, or nothing on it yet.', zh: '没有此日志，或日志尚无内容。' },
+  no_such_evidence: { status: 404, en: 'There is no such evidence.', zh: '没有该判定依据。' },
   no_such_tile: { status: 404, en: 'The log has not grown to this tile.', zh: '日志尚未增长到该数据块。' },
   no_timestamp: { status: 404, en: 'No head of this opening is time-stamped yet.', zh: '本次开标尚无树头加盖时间戳。' },
   log_path_malformed: { status: 400, en: 'This path names no file of a log.', zh: '该路径不是日志文件。' },

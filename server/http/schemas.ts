@@ -1,7 +1,10 @@
 /** The shapes that several addresses take or answer; the API's description is made from them. */
 import * as Type from 'typebox';
+import { fromBase64 } from '../core/log/base64.ts';
+import { LogFormatError } from '../core/log/error.ts';
 import { OpeningId } from '../core/opening/details.ts';
 import { PEOPLE } from '../core/opening/roles.ts';
+import { OCSP_LIMIT_BYTES } from '../core/pki/ocsp.ts';
 
 export const strict = { additionalProperties: false } as const;
 
@@ -35,3 +38,25 @@ export const AcceptedSchema = Type.Object({
 
 /** Disclosures by the seq of the entry they open. */
 export const DisclosuresSchema = Type.Record(Type.String({ pattern: '^[0-9]{1,15}$' }), Type.Array(Type.String()));
+
+/** OCSP responses that come with one request. */
+export const STAPLES_LIMIT = 4;
+/** Stapled OCSP responses, DER in base64, of the certificate that signed and of those above it. */
+export const Staples = Type.Array(
+  Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: Math.ceil(OCSP_LIMIT_BYTES / 3) * 4 }),
+  { minItems: 1, maxItems: STAPLES_LIMIT },
+);
+
+/** Their bytes, as a question of trust takes them; one that is no base64 says nothing, as one that cannot be read. */
+export function stapled(texts: readonly string[] | undefined): { ocsp?: Uint8Array[] } {
+  return texts === undefined ? {} : { ocsp: texts.flatMap(decoded) };
+}
+
+function decoded(text: string): Uint8Array[] {
+  try {
+    return [fromBase64(text)];
+  } catch (error) {
+    if (error instanceof LogFormatError) return [];
+    throw error;
+  }
+}

@@ -10,6 +10,7 @@ import {
 import type { Json } from '../core/log/canonical.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import { REGISTER_COMMANDS, type RegisterCommandType } from '../core/opening/register.ts';
+import type { Judged } from '../core/pki/judgement.ts';
 import { TRUST_ACTS } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import type { CheckLogin } from './known-logins.ts';
@@ -41,8 +42,15 @@ export const SIGNED_BY: Readonly<Record<SignedCommandType, 'session' | 'certific
   ...TRUST_ACTS.map((type) => [type, 'certificate']),
 ]) as Record<SignedCommandType, 'session' | 'certificate' | 'none'>;
 
-/** What an operator may do of whose certificate it cannot be determined whether it was revoked; revoked he may nothing. */
-const PASSES_UNDETERMINED: readonly SignedCommandType[] = ['AddCrl', ...TRUST_ACTS];
+/** What is taken of a person of whose certificate it cannot be determined whether it was revoked. */
+const PASSES_UNDETERMINED: readonly SignedCommandType[] = ['AddCrl', 'DecryptBid', 'SubmitBackup', ...TRUST_ACTS];
+
+/**
+ * What is received whatever has become of the certificate since, as long as it is its bidder's.
+ *
+ * Why: a bid that came in time is opened (招投标法36; 20号令 art. 54(5)), and a list that its CA does not bring is no fault of its bidder's.
+ */
+const OPENS_A_BID: readonly SignedCommandType[] = ['DecryptBid', 'SubmitBackup'];
 
 export type ActDependencies = {
   readonly config: { readonly platform: string };
@@ -58,6 +66,8 @@ export type Who = {
   readonly name: string;
   readonly creditCode: string;
   readonly certSha256: string;
+  /** Digest of what the certificate was judged by at that instant (evidence.ts). */
+  readonly judgement: string;
 };
 
 export type AcceptedAct = {
@@ -65,6 +75,9 @@ export type AcceptedAct = {
   /** The withheld field `act`: complete, with the login when a session key signed. */
   readonly act: PersonAct;
   readonly checked: CheckedAct;
+  /** Of the certificate; otherwise than good only where the act lets that pass. */
+  readonly outcome: Judged;
+  readonly lapsedAt: number | null;
 };
 
 type Submitted = {
@@ -74,6 +87,8 @@ type Submitted = {
   readonly act: string;
   /** Instant of durable receipt, ms. */
   readonly receivedAt: number;
+  /** OCSP responses stapled to it, DER. */
+  readonly ocsp?: readonly Uint8Array[];
 };
 
 /**
@@ -115,7 +130,7 @@ export async function checkDeliveredStatement(
  */
 async function checkPersonAct(
   { config, trust, verifySignature, checkLogin }: ActDependencies,
-  { openingId, command, act, receivedAt }: Submitted,
+  { openingId, command, act, receivedAt, ocsp }: Submitted,
   login: string | undefined,
 ): Promise<Outcome<AcceptedAct>> {
   const { id, type, data } = command;
@@ -136,12 +151,17 @@ async function checkPersonAct(
     certificates: checked.certificates,
     purpose: 'sign',
     at: receivedAt,
+    ...(ocsp && { ocsp }),
     // The list that would tell of the operator's own certificate may be the one that he brings, and the CA that gives none any
     // more the one that two of them end: nobody else could.
     undetermined: PASSES_UNDETERMINED.includes(type) ? 'pass' : 'refuse',
+    // What it comes to is judged by who knows the deadline, and stands on the log.
+    lapsed: OPENS_A_BID.includes(type) ? 'pass' : 'refuse',
   });
   if ('refused' in trusted) return trusted;
   const { account, name, creditCode } = trusted.subject;
   if (account !== checked.account) return refuse('certificate_of_other_account');
-  return { ok: true, who: { account, name, creditCode, certSha256: checked.certSha256 }, act: person, checked };
+  const { outcome, lapsedAt, judgement } = trusted;
+  const who = { account, name, creditCode, certSha256: checked.certSha256, judgement };
+  return { ok: true, who, act: person, checked, outcome, lapsedAt };
 }

@@ -76,7 +76,7 @@ export type Login = IssuedToken & {
 /**
  * Logs a person in.
  *
- * Shape:   `login` is the JWS that core/log/act.ts describes.
+ * Shape:   `login` is the JWS that core/log/act.ts describes; `ocsp` responses stapled to it, kept when they speak of the certificate.
  * Refuses: the login_… and session_… codes of core/log/act.ts; challenge_…; certificate_…; credit_code_invalid;
  *          certificate_of_other_account; account_…; session_key_not_fresh — in this order.
  * Why:     the nonce is consumed only by who signed rightly, so that nobody burns another's; from there on it is
@@ -84,7 +84,7 @@ export type Login = IssuedToken & {
  */
 export async function login(
   dependencies: LoginDependencies,
-  { login: jws }: { readonly login: string },
+  { login: jws, ocsp }: { readonly login: string; readonly ocsp?: readonly Uint8Array[] },
 ): Promise<Outcome<Login>> {
   const { db, world, config, trust } = dependencies;
   const signed = await checkLogin(jws, { platform: config.platform }, verifyJwsSignature, sha256);
@@ -92,7 +92,7 @@ export async function login(
   const at = world.now();
   const consumed = await consumeChallenge({ db }, { ...signed, at });
   if ('refused' in consumed) return consumed;
-  const trusted = await checkForLogin({ db, trust }, signed.certificates, at);
+  const trusted = await checkForLogin({ db, trust }, signed.certificates, at, ocsp);
   if ('refused' in trusted) return trusted;
   if (trusted.subject.account !== signed.account) return refuse('certificate_of_other_account');
   const admitted = await admitSubject({ db, world }, trusted.subject);
@@ -129,8 +129,9 @@ async function checkForLogin(
   { db, trust }: Pick<LoginDependencies, 'db' | 'trust'>,
   certificates: readonly Uint8Array[],
   at: number,
+  ocsp?: readonly Uint8Array[],
 ): Promise<Outcome<TrustedCertificate>> {
-  const question = { certificates, purpose: 'sign', at } as const;
+  const question = { certificates, purpose: 'sign', at, ...(ocsp && { ocsp }) } as const;
   const trusted = await trust.check(question);
   if (!('refused' in trusted) || trusted.refused !== 'certificate_undetermined') return trusted;
   const passed = await trust.check({ ...question, undetermined: 'pass' });

@@ -5,14 +5,16 @@ import { toBase64Url } from '../core/log/base64.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import {
   type Purpose as AnyPurpose,
-  type CertificateStatus,
   CHAIN_REASONS,
+  type ChainQuestion,
   type ChainReason,
   type ChainResult,
   verifyChain,
 } from '../core/pki/chain.ts';
 import type { Crl } from '../core/pki/crl.ts';
 import { CertificateError } from '../core/pki/der.ts';
+import { conditionsOf, encodeJudgement, type Judged, outcomeOf } from '../core/pki/judgement.ts';
+import { OCSP_AGE_LIMIT_MS, type OcspResponse, parseOcspResponse } from '../core/pki/ocsp.ts';
 import { readSubject, type Subject, type SubjectRefusal } from '../core/pki/subject.ts';
 import { type AnchorVersion, anchorsAt, type TrustTerms } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
@@ -20,6 +22,7 @@ import { trustChanges } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
 import { readCrls, type StoredCrl } from './crls.ts';
 import type { Db } from './database.ts';
+import { digestOfFile, type EvidenceFile, keepEvidence, ocspDigest, readResponses } from './evidence.ts';
 import { type IdentityRefusal, type Outcome, refuse } from './refusals.ts';
 import { verifyCertificateSignature } from './signature.ts';
 import { foldChanges } from './trust-changes.ts';
@@ -38,14 +41,14 @@ export type TrustedCertificate = {
   readonly anchorSha256: string;
   /** Leaf to anchor, as it is to be stored with the record. */
   readonly path: readonly Certificate[];
-  /** What the lists said of each certificate of the path but the anchor, in its order. */
-  readonly revocation: readonly RevocationEvidence[];
-};
-
-/** `unknown` only under an anchor that lets pass for whom there is no list. */
-export type RevocationEvidence = {
-  readonly status: 'good' | 'unknown';
-  readonly crls: readonly { readonly sha256: string; readonly number: string | null }[];
+  /** Otherwise than good only when the question let it pass. */
+  readonly outcome: Judged;
+  /** When it was revoked or ran out, whichever came first; null of one that has not. */
+  readonly lapsedAt: number | null;
+  /** How each certificate of the path but the anchor stands, in its order; empty of one that has lapsed. */
+  readonly revocation: readonly { readonly status: 'good' | 'unknown' | 'revoked' }[];
+  /** Digest of the judgement, kept with all it stands on (evidence.ts). */
+  readonly judgement: string;
 };
 
 export type TrustQuestion = {
@@ -60,6 +63,12 @@ export type TrustQuestion = {
    * Why: only for the operator who brings a fresh list: when the one that he stands on himself is over, nobody else could.
    */
   readonly undetermined?: 'refuse' | 'pass';
+  /** `pass` takes one that was revoked or ran out, when its path holds but for that; the outcome says so. */
+  readonly lapsed?: 'refuse' | 'pass';
+  /** `false` keeps no evidence: nothing will refer to it. */
+  readonly isOnRecord?: boolean;
+  /** OCSP responses that came with the question, DER; those that speak of it are kept, and asked from then on. */
+  readonly ocsp?: readonly Uint8Array[];
 };
 
 export type Trust = {
@@ -107,7 +116,7 @@ const SUBJECT_REFUSALS = {
 } as const satisfies Record<SubjectRefusal, IdentityRefusal>;
 
 /** Trust over the anchors of this database, which are kept for TRUST_CACHE_MS. */
-export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }): Trust {
+export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now' | 'randomBytes'> }): Trust {
   let kept: { readonly readAt: number; readonly grounds: Promise<Grounds> } | undefined;
   let last: Grounds = { anchors: [], crls: [] };
 
@@ -137,18 +146,24 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now'> }
       const name = nameOf(question);
       const before = found.get(name);
       const isKnown = before !== undefined && before.grounds === grounds;
-      if (isKnown && before.after < question.at && question.at < before.before) {
+      if (isKnown && question.ocsp === undefined && before.after < question.at && question.at < before.before) {
         found.delete(name);
         found.set(name, before);
         return before.trusted;
       }
-      const trusted = checkCertificate(question, grounds);
-      if ('refused' in trusted) return trusted;
+      const [leaf] = question.certificates;
+      const given = readAll(question.ocsp ?? []);
+      const kept = leaf === undefined ? [] : readAll(await readResponses(db, digestOfFile(leaf)));
+      const judged = checkCertificate(question, { ...grounds, ocsp: [...given, ...kept] });
+      if ('refused' in judged) return judged;
+      const { judgement, files, ...rest } = withEvidence(judged, question, world.randomBytes(SALT_BYTES));
+      if (question.isOnRecord !== false) await keepEvidence(db, files, world.now());
+      const trusted = { ...rest, judgement };
       found.delete(name);
       found.set(name, {
         grounds,
         trusted,
-        ...stretchAround(question.at, question.certificates.map(parseCertificate), grounds),
+        ...stretchAround(question.at, question.certificates.map(parseCertificate), grounds, [...given, ...kept]),
       });
       const [longestAgo = name] = found.keys();
       if (found.size > FOUND_LIMIT) found.delete(longestAgo);
@@ -172,8 +187,14 @@ type Found = {
 const FOUND_LIMIT = 4_096;
 
 /** A question apart from its instant: purpose, and each certificate by its digest. */
-function nameOf({ purpose, certificates, undetermined = 'refuse' }: TrustQuestion): string {
-  return [purpose, undetermined, ...certificates.map((der) => toBase64Url(sha256(der)))].join(' ');
+function nameOf({
+  purpose,
+  certificates,
+  undetermined = 'refuse',
+  lapsed = 'refuse',
+  isOnRecord = true,
+}: TrustQuestion): string {
+  return [purpose, undetermined, lapsed, isOnRecord, ...certificates.map((der) => toBase64Url(sha256(der)))].join(' ');
 }
 
 /** Between which instants no certificate's, anchor's or list's validity begins or ends: there the answer is the same as at `at`. */
@@ -181,10 +202,18 @@ function stretchAround(
   at: number,
   certificates: readonly Certificate[],
   { anchors, crls }: Grounds,
+  responses: readonly OcspResponse[],
 ): { readonly after: number; readonly before: number } {
   const ofCertificate = ({ notBeforeAt, notAfterAt }: Certificate) => [notBeforeAt, notAfterAt + 1_000];
   const turns = [
     ...certificates.flatMap(ofCertificate),
+    ...responses.flatMap(({ answers }) =>
+      answers.flatMap(({ thisUpdateAt, nextUpdateAt = thisUpdateAt + OCSP_AGE_LIMIT_MS }) => [
+        thisUpdateAt,
+        nextUpdateAt,
+        nextUpdateAt + 1_000,
+      ]),
+    ),
     ...crls.flatMap(({ crl }) => [
       crl.thisUpdateAt,
       ...(crl.nextUpdateAt === undefined ? [] : [crl.nextUpdateAt + 1_000]),
@@ -215,40 +244,135 @@ function isSameTrust(some: Grounds, others: Grounds): boolean {
   return said(some) === said(others);
 }
 
+type JudgedCertificate = Omit<TrustedCertificate, 'judgement'> & {
+  readonly ok: true;
+  readonly anchor: AnchorVersion;
+  readonly crls: readonly StoredCrl[];
+  readonly ocsp: readonly OcspResponse[];
+};
+
 function checkCertificate(
-  { certificates, purpose, at, undetermined = 'refuse' }: TrustQuestion,
-  { anchors, crls }: Grounds,
-): Outcome<TrustedCertificate> {
+  { certificates, purpose, at, undetermined = 'refuse', lapsed = 'refuse' }: TrustQuestion,
+  { anchors, crls, ocsp }: Grounds & { readonly ocsp: readonly OcspResponse[] },
+): Outcome<JudgedCertificate> {
   const parsed = parseAll(certificates);
   if ('refused' in parsed) return parsed;
   const effective = anchorsAt(anchors, at).filter(({ terms }) => terms.purposes.includes(purpose));
-  const results = groupsOf(effective).map(({ conditions, group }) =>
-    verifyChain({
-      ...parsed,
-      ...questionOf(conditions),
-      anchors: group.map(({ certificate }) => certificate),
-      crls: crls.map(({ crl }) => crl),
-      at,
-      purpose,
-      verifySignature: verifyCertificateSignature,
-    }),
-  );
-  const result = results.reduce<ChainResult>(moreTelling, { ok: false, undetermined: false, reason: 'no_path' });
-  if (!result.ok && !result.undetermined) return refuse(CHAIN_REFUSALS[result.reason], result.reason);
-  if (!result.ok && undetermined === 'refuse') return refuse('certificate_undetermined', result.reason);
-  const anchor = effective.find(({ certificate }) => certificate === result.path.at(-1));
+  const ask = (changes: Partial<ChainQuestion> = {}): ChainResult =>
+    groupsOf(effective)
+      .map(({ conditions, group }) =>
+        verifyChain({
+          ...parsed,
+          ...conditionsOf(conditions),
+          anchors: group.map(({ certificate }) => certificate),
+          crls: crls.map(({ crl }) => crl),
+          ocsp: { responses: ocsp, digest: ocspDigest },
+          at,
+          purpose,
+          verifySignature: verifyCertificateSignature,
+          ...changes,
+        }),
+      )
+      .reduce<ChainResult>(moreTelling, { ok: false, undetermined: false, reason: 'no_path' });
+  const result = ask();
+  const outcome = outcomeOf(result);
+  if (outcome === 'undetermined' && undetermined === 'refuse')
+    return refuse('certificate_undetermined', 'reason' in result ? result.reason : undefined);
+  const isLapsed = outcome === 'revoked' || outcome === 'expired';
+  // But for that its path must hold: otherwise nobody vouches for whose it is.
+  const held = isLapsed ? ask({ revocation: 'ignored', at: Math.min(at, parsed.leaf.notAfterAt) }) : result;
+  if (outcome === undefined || !('path' in held) || (isLapsed && lapsed === 'refuse'))
+    return 'reason' in result && !('path' in result)
+      ? refuse(CHAIN_REFUSALS[result.reason], result.reason)
+      : refuse('certificate_not_trusted');
+  const anchor = effective.find(({ certificate }) => certificate === held.path.at(-1));
   if (anchor === undefined) throw new Error('a path ended at no anchor');
   const read = readSubject(parsed.leaf, anchor.terms.rule);
   if ('refused' in read) return refuse(SUBJECT_REFUSALS[read.refused], read.refused);
+  const own = crls.filter(({ crl }) => held.path.slice(0, -1).some((certificate) => speaksOf(crl, certificate)));
   return {
     ok: true,
     certificate: parsed.leaf,
     certSha256: thumbprintOf(parsed.leaf),
     subject: read.subject,
     anchorSha256: anchor.certSha256,
-    path: result.path,
-    revocation: result.revocation.map((each) => evidenceOf(each, crls)),
+    path: held.path,
+    revocation: isLapsed ? [] : held.revocation.map(({ status }) => ({ status })),
+    outcome,
+    lapsedAt: isLapsed ? lapseOf(held.path, own, ocsp, at) : null,
+    anchor,
+    crls: own,
+    ocsp: result.ok
+      ? ocsp.filter((each) => result.revocation.some((said) => 'ocsp' in said && said.ocsp === each))
+      : ocsp,
   };
+}
+
+function speaksOf(crl: Crl, { issuer }: Certificate): boolean {
+  return crl.issuer.key === issuer.key || crl.entries.has(issuer.key);
+}
+
+/** The first instant at which something of the path was revoked, as lists and responses have it, or the leaf ran out. */
+function lapseOf(
+  path: readonly Certificate[],
+  lists: readonly StoredCrl[],
+  responses: readonly OcspResponse[],
+  at: number,
+): number {
+  const [leaf] = path;
+  const revoked = path
+    .slice(0, -1)
+    .flatMap(({ issuer, serial }) =>
+      lists.flatMap(({ crl }) => crl.entries.get(issuer.key)?.get(serial)?.revokedAt ?? []),
+    );
+  const answered = responses.flatMap(({ answers }) =>
+    answers.flatMap(({ state, serial }) =>
+      typeof state === 'object' && serial === leaf?.serial ? [state.revokedAt] : [],
+    ),
+  );
+  const ends = leaf === undefined ? at : leaf.notAfterAt + 1_000;
+  return Math.min(at, ends, ...revoked, ...answered);
+}
+
+/** Of 128 bits. */
+const SALT_BYTES = 16;
+
+/** The judgement of what was found, and the files it stands on but the lists, which are kept elsewhere. */
+function withEvidence(
+  { anchor, crls, ocsp, ...judged }: JudgedCertificate,
+  { purpose }: TrustQuestion,
+  salt: Uint8Array,
+): Omit<JudgedCertificate, 'anchor' | 'crls' | 'ocsp'> & {
+  readonly judgement: string;
+  readonly files: readonly EvidenceFile[];
+} {
+  const { bytes, sha256: digest } = encodeJudgement(sha256, {
+    v: 1,
+    salt: toBase64Url(salt),
+    purpose,
+    outcome: judged.outcome,
+    certificates: judged.path.map(thumbprintOf),
+    terms: anchor.terms,
+    crls: crls.map((each) => each.sha256),
+    ocsp: ocsp.map(({ der }) => digestOfFile(der)),
+  });
+  const chain = judged.path.map(({ der }) => ({ kind: 'certificate' as const, content: der }));
+  // Asked again at its next act only when it acquitted: what says nothing must not push out what does.
+  const about = judged.outcome === 'good' ? { about: judged.certSha256 } : {};
+  const responses = ocsp.map(({ der }) => ({ kind: 'ocsp' as const, content: der, ...about }));
+  return { ...judged, judgement: digest, files: [{ kind: 'judgement', content: bytes }, ...chain, ...responses] };
+}
+
+/** What can be read of these OCSP responses; one that cannot says nothing. */
+function readAll(ders: readonly Uint8Array[]): OcspResponse[] {
+  return ders.flatMap((der) => {
+    try {
+      return [parseOcspResponse(der)];
+    } catch (error) {
+      if (error instanceof CertificateError) return [];
+      throw error;
+    }
+  });
 }
 
 /** What a path under an anchor must fulfil. */
@@ -268,14 +392,6 @@ function groupsOf(anchors: readonly AnchorVersion[]): { conditions: Conditions; 
   return [...groups.values()];
 }
 
-function questionOf({ revocation, extendedUsages, policies }: Conditions) {
-  return {
-    revocation,
-    ...(extendedUsages && { extendedUsages }),
-    ...(policies && { initialPolicySet: policies, requireExplicitPolicy: true }),
-  };
-}
-
 /** Of two groups' answers: one that is good, one that condemns for good, one that is open, the more telling refusal. */
 function moreTelling(some: ChainResult, other: ChainResult): ChainResult {
   const weight = (result: ChainResult): number => {
@@ -284,16 +400,6 @@ function moreTelling(some: ChainResult, other: ChainResult): ChainResult {
     return result.reason === 'revoked' ? CHAIN_REASONS.length + 1 : CHAIN_REASONS.indexOf(result.reason);
   };
   return weight(other) > weight(some) ? other : some;
-}
-
-function evidenceOf(status: CertificateStatus, stored: readonly StoredCrl[]): RevocationEvidence {
-  if (status.status !== 'good') return { status: 'unknown', crls: [] };
-  const used: readonly Crl[] = status.crls;
-  const found = stored.filter(({ crl }) => used.includes(crl));
-  return {
-    status: 'good',
-    crls: found.map(({ sha256: digest, crl }) => ({ sha256: digest, number: crl.number?.toString() ?? null })),
-  };
 }
 
 function parseAll(certificates: readonly Uint8Array[]): Outcome<{ leaf: Certificate; intermediates: Certificate[] }> {

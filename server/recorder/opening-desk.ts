@@ -70,14 +70,24 @@ type Opened =
   | { readonly ok: true; readonly path: string; readonly cek: Uint8Array; readonly promised: Promised }
   | { readonly ok: false; readonly failure: DecryptionFailure };
 
+/** A decryption as it was received, with the promise it is held against. */
+type Received = {
+  readonly statement: string;
+  readonly jwe: string;
+  readonly refusedFor: 'certificate_not_valid' | null;
+  readonly bidId: string;
+  readonly file: string;
+  readonly lodgement: string;
+};
+
 export function createDesk(deps: DeskDeps): OpeningDesk {
   const { sql, pool } = deps;
   const sources = { tx: sql, vaultKey: deps.vaultKey };
 
   /** Everything up to the key in hand, in the order of seal-format §3: the statement, the header, the promised key. */
   async function unseal(state: OpeningState, bidder: number, attempt: number): Promise<Opened> {
-    const [row] = await sql<{ statement: string; jwe: string; bidId: string; file: string; lodgement: string }[]>`
-      SELECT d.statement, d.jwe, d.bid_id AS "bidId", e.file, e.statement AS lodgement
+    const [row] = await sql<Received[]>`
+      SELECT d.statement, d.jwe, d.refused_for AS "refusedFor", d.bid_id AS "bidId", e.file, e.statement AS lodgement
       FROM decryptions d JOIN envelopes e ON e.id = d.bid_id
       WHERE d.id = ${decryptionIdOf(state.openingId, bidder, attempt)}`;
     if (row === undefined || state.window === null) throw new Error('the vault misses a decryption');
@@ -96,6 +106,7 @@ export function createDesk(deps: DeskDeps): OpeningDesk {
       cekCommit: lodgement.cekCommit,
     });
     if (problem !== undefined) return { ok: false, failure: problem };
+    if (row.refusedFor !== null) return { ok: false, failure: row.refusedFor };
     const privateKey = await windowKeyOf(state, kid);
     if (privateKey === null) return { ok: false, failure: 'window_key_not_given' };
     const envelopeSha256 = lodgement.envelopeSha256;

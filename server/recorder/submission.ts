@@ -10,6 +10,10 @@ export type Who = {
   readonly creditCode: string;
   readonly name: string;
   readonly certSha256: string;
+  /** Digest of what the certificate was judged by when the act was received; absent where nothing was judged. */
+  readonly judgement?: string;
+  /** Of a lodged bid: the same of the certificate it is sealed to. */
+  readonly encryptionJudgement?: string;
 };
 
 /** Where an act came from (20号令 art. 49); stands in the entry's withheld `source`. */
@@ -44,7 +48,12 @@ export type Known = {
 };
 
 export type Enclosure =
-  | { readonly kind: 'decryption'; readonly jwe: string }
+  | {
+      readonly kind: 'decryption';
+      readonly jwe: string;
+      /** It fails for this whatever the vault finds: see the column of `decryptions`. */
+      readonly refusedFor?: 'certificate_not_valid';
+    }
   | {
       readonly kind: 'envelope';
       readonly file: string;

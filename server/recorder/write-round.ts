@@ -149,15 +149,17 @@ async function writeDecryptions(tx: TransactionSql, openingId: string, round: Ro
     if (submission.enclosure?.kind !== 'decryption') throw new Error('a decryption without its sealed key');
     const bidId = round.kept.register.bidders.get(submission.who.creditCode)?.standing?.bidId;
     if (bidId === undefined) throw new Error('a decryption of no standing bid');
-    const { jwe } = submission.enclosure;
-    return { id: decryptionIdOf(openingId, bidder, attempt), bidId, receivedAt, statement: submission.act.act, jwe };
+    const { jwe, refusedFor = null } = submission.enclosure;
+    const id = decryptionIdOf(openingId, bidder, attempt);
+    return { id, bidId, receivedAt, statement: submission.act.act, jwe, refusedFor };
   });
   await tx`
-    INSERT INTO decryptions (id, opening_id, bid_id, received_at, statement, jwe)
-    SELECT id, ${openingId}, bid_id, received_at, statement, jwe
+    INSERT INTO decryptions (id, opening_id, bid_id, received_at, statement, jwe, refused_for)
+    SELECT id, ${openingId}, bid_id, received_at, statement, jwe, refused_for
     FROM unnest(${rows.map(({ id }) => id)}::text[], ${rows.map(({ bidId }) => bidId)}::text[],
                 ${rows.map(({ receivedAt }) => receivedAt)}::bigint[], ${rows.map(({ statement }) => statement)}::text[],
-                ${rows.map(({ jwe }) => jwe)}::text[]) AS d (id, bid_id, received_at, statement, jwe)`;
+                ${rows.map(({ jwe }) => jwe)}::text[], ${rows.map(({ refusedFor }) => refusedFor)}::text[])
+      AS d (id, bid_id, received_at, statement, jwe, refused_for)`;
 }
 
 async function writeVerified(tx: TransactionSql, openingId: string, { verified }: RoundWrites): Promise<void> {

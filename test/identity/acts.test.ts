@@ -66,12 +66,14 @@ const answer = async (act: string, changes?: Changes) => refusalOf(await submit(
 t.test('an act by the session key: who it was, and the login that certified the key', async (t) => {
   const act = await signAct(sha256, member.session, termsOf(member));
   const result = accepted(await submit(act));
-  t.strictSame(result.who, {
+  const { judgement, ...who } = result.who;
+  t.strictSame(who, {
     account: member.caller.account,
     name: '第1公司',
     creditCode: member.caller.account,
     certSha256: member.caller.certSha256,
   });
+  t.match(judgement, /^[A-Za-z0-9_-]{43}$/);
   t.strictSame(result.act, { act, login: member.login, data: {} });
   t.strictSame(result.checked.headSeen, headSeen);
 });

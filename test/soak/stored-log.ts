@@ -67,6 +67,7 @@ export function verifyStored(sql: Sql, log: StoredLog, vkey: string): Promise<Ve
     anchor: async () => null,
     unlisted: async () => null,
     bundle: async () => null,
+    evidence: () => Promise.resolve(null),
     ledger: () => null,
   };
   return verifySource(source, { requireAllDisclosures: true });

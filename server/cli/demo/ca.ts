@@ -52,6 +52,8 @@ export type IssueRequest = {
   /** Instants, ms; by default from a day before the CA's `at` for two years. */
   readonly notBeforeAt?: number;
   readonly notAfterAt?: number;
+  /** A certificate that this one takes the place of, for the same key; `key` is its kind. */
+  readonly renewalOf?: Issued;
 };
 
 /** A person's pair, as Chinese CAs issue it: one certificate to sign with, another one to be encrypted to. */
@@ -126,8 +128,8 @@ export async function createDemoCa({
     extensions: caExtensions(createPublicKey(intermediateKey), createPublicKey(rootKey), 0),
   });
 
-  async function issue({ holder, usage, key = ownKind, ...validity }: IssueRequest): Promise<Issued> {
-    const privateKey = await keyOf(key);
+  async function issue({ holder, usage, key = ownKind, renewalOf, ...validity }: IssueRequest): Promise<Issued> {
+    const privateKey = renewalOf === undefined ? await keyOf(key) : createPrivateKey(renewalOf.privateKeyPem);
     const publicKey = createPublicKey(privateKey);
     const certificatePem = makeCertificate({
       notBeforeAt: validity.notBeforeAt ?? at - EARLY_MS,
@@ -136,7 +138,7 @@ export async function createDemoCa({
       issuer: intermediateName,
       publicKey,
       issuerKey: intermediateKey,
-      serial: serialOf(publicKey),
+      serial: renewalOf === undefined ? serialOf(publicKey) : `${serialOf(publicKey)}01`,
       extensions: [
         basicConstraints(false),
         keyUsage(usage === 'sign' ? ['digitalSignature', 'nonRepudiation'] : encryptionUsages(key)),

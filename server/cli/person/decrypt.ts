@@ -8,10 +8,12 @@ import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
 import type { DecryptionFailure } from '../../core/opening/commands.ts';
 import { isWindowBlind } from '../../core/opening/layer.ts';
 import { numberOf, type OpeningState } from '../../core/opening/state.ts';
+import { cekCommit } from '../../core/seal/commitments.ts';
 import { DECRYPTION_TYPE, type KeyStatementType } from '../../core/seal/decryption.ts';
+import { sha256 } from '../../hash.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
 import type { Api, DecryptionChallengeAnswer } from '../client/api.ts';
-import { type KeyAgent, KeyAgentError } from '../client/key-agent.ts';
+import type { KeyAgent } from '../client/key-agent.ts';
 import { ApiError } from '../client/transport.ts';
 import { type Decryption, decryptBid } from '../seal/decrypt-statement.ts';
 import { SealError } from '../seal/seal-error.ts';
@@ -177,7 +179,7 @@ function answerChallenge(
     },
     {
       type,
-      unwrap: unwrap ?? (async (recipient) => (await unwrapperOf(keys, payload.encCertSha256))(recipient)),
+      unwrap: unwrap ?? (async (recipient) => (await unwrapperOf(keys, payload))(recipient)),
       signer,
       verifySignature: verifyJwsSignature,
       nowAt: world.now(),
@@ -186,12 +188,33 @@ function answerChallenge(
   );
 }
 
-/** The key the bid is sealed to. Throws: SealError envelope_for_another_certificate: a token renewed since is the usual reason. */
-async function unwrapperOf(keys: KeyAgent, certSha256: string): Promise<Unwrap> {
+/**
+ * The key the bid is sealed to.
+ *
+ * Throws: SealError envelope_for_another_certificate: a token renewed since is the usual reason.
+ * Why:    a certificate that was renewed for the same key names another certificate, but opens all the same; which key is the right
+ *         one, the promise made at lodging tells.
+ */
+async function unwrapperOf(
+  keys: KeyAgent,
+  { encCertSha256, cekCommit: promised }: Pick<Lodged['payload'], 'encCertSha256' | 'cekCommit'>,
+): Promise<Unwrap> {
+  const listed = await keys.listCertificates();
+  if (listed.some(({ certSha256 }) => certSha256 === encCertSha256)) return keys.unwrapper(encCertSha256);
+  return async (recipient) => {
+    for (const { certSha256 } of listed.filter(({ canUnwrap }) => canUnwrap)) {
+      const cek = await tryUnwrap(await keys.unwrapper(certSha256), recipient);
+      if (cek !== undefined && cekCommit(sha256, cek) === promised) return cek;
+    }
+    throw new SealError('envelope_for_another_certificate');
+  };
+}
+
+async function tryUnwrap(unwrap: Unwrap, recipient: Parameters<Unwrap>[0]): Promise<Uint8Array | undefined> {
   try {
-    return await keys.unwrapper(certSha256);
+    return await unwrap(recipient);
   } catch (error) {
-    if (error instanceof KeyAgentError) throw new SealError('envelope_for_another_certificate');
+    if (error instanceof SealError) return undefined;
     throw error;
   }
 }

@@ -295,6 +295,10 @@ def judge(folder, trust, public):
     found = {os.path.relpath(os.path.join(path, each), folder) for path, _, files in os.walk(folder) for each in files}
     if "manifest.json" in found:
         listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), last["type"] == "OpeningArchived"))
+    for path in {each for each in found if re.fullmatch(r"evidence/[A-Za-z0-9_-]{43}", each)}:
+        digest = base64.urlsafe_b64encode(sha(read(folder, path))).rstrip(b"=").decode()
+        demand(path == f"evidence/{digest}", f"{path} is not its own digest")
+        listed.add(path)
     demand(found <= listed, f"{min(found - listed, default='')} does not belong there")
     return f"{name}: {size} entries, root {base64.b64encode(root).decode()}{anchored}"
 

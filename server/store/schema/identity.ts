@@ -124,6 +124,24 @@ export const crls = pgTable(
   (table) => [index('crls_issuer').on(table.issuer, table.thisUpdateAt)],
 );
 
+/** What certificates were judged by, each file under its own digest: judgements, certificates of paths, OCSP responses. Lists are in `crls`. */
+export const evidence = pgTable(
+  'evidence',
+  {
+    /** base64url SHA-256 of the bytes. */
+    sha256: text('sha256').primaryKey(),
+    kind: text('kind', { enum: ['judgement', 'certificate', 'ocsp'] }).notNull(),
+    /** Of an OCSP response: the certificate with which it came, as a digest. */
+    about: text('about'),
+    content: bytes('content').notNull(),
+    addedAt: instant('added_at').notNull(),
+  },
+  (table) => [
+    index('evidence_about').on(table.about, table.addedAt),
+    check('evidence_kind', sql`${table.kind} in ('judgement', 'certificate', 'ocsp')`),
+  ],
+);
+
 /** Encryption certificates that accounts registered; an envelope's recipient must be one of its bidder's. */
 export const encryptionCertificates = pgTable(
   'encryption_certificates',

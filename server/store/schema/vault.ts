@@ -38,6 +38,8 @@ export const decryptions = pgTable(
     receivedAt: instant('received_at').notNull(),
     statement: text().notNull(),
     jwe: text().notNull(),
+    /** Why it fails whatever the vault finds: the certificate behind it had lapsed before the deadline. */
+    refusedFor: text('refused_for', { enum: ['certificate_not_valid'] }),
     state: text({ enum: ['received', 'verified', 'failed'] })
       .notNull()
       .default('received'),

@@ -1,20 +1,15 @@
 /** OCSP: responses that OpenSSL makes, who may sign one, when one is over, and robust against any bytes. */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { basicConstraints, type CertificateRequest, extendedKeyUsage } from '../../../server/cli/demo/ca.ts';
 import { type ChainQuestion, verifyChain } from '../../../server/core/pki/chain.ts';
 import { CertificateError } from '../../../server/core/pki/der.ts';
 import { type Digest, OCSP_AGE_LIMIT_MS, OCSP_LIMIT_BYTES, parseOcspResponse } from '../../../server/core/pki/ocsp.ts';
 import { verifyCertificateSignature } from '../../../server/identity/signature.ts';
+import { hasOpenssl, type Order, respond as respondTo } from '../../support/ocsp.ts';
 import t from '../../support/tap.ts';
 import { type Authority, authority, crl, DAY_MS, rawExtension, signUsage } from './authority.ts';
 
-const run = promisify(execFile);
 const now = Date.now();
 const dates = { notBeforeAt: now - DAY_MS, notAfterAt: now + DAY_MS };
 const HASHES: Readonly<Record<string, string>> = {
@@ -41,52 +36,10 @@ const authorised = await responder(middle, ocspSigning, noCheck);
 const dated = { thisUpdateAt: now - DAY_MS / 2, nextUpdateAt: now + 2 * DAY_MS };
 const rootList = crl(root, dated);
 
-const hasOpenssl = await run('openssl', ['version']).then(
-  () => true,
-  () => false,
-);
 const options = { skip: hasOpenssl ? false : 'no openssl here' };
 
-type Order = {
-  readonly signer: Authority;
-  readonly of?: Authority;
-  /** A line of OpenSSL's index after the serial's state. */
-  readonly revoked?: string;
-  readonly args?: readonly string[];
-  readonly asking?: readonly string[];
-  readonly isKnown?: boolean;
-};
-
-/** What `openssl ocsp` answers about a certificate under `middle`. */
-async function respond({ signer, of = leaf, revoked, args = ['-ndays', '1'], asking = [], isKnown = true }: Order) {
-  const folder = await mkdtemp(join(tmpdir(), 'kaibiao-ocsp-'));
-  try {
-    const line = [
-      revoked === undefined ? 'V' : 'R',
-      '300101000000Z',
-      revoked ?? '',
-      of.certificate.serial.toUpperCase(),
-      'unknown',
-      '/CN=Holder',
-    ];
-    const files = {
-      'ca.pem': middle.pem,
-      'leaf.pem': of.pem,
-      'signer.pem': signer.pem,
-      'signer.key': signer.key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      'index.txt': isKnown ? `${line.join('\t')}\n` : '',
-    };
-    await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
-    const request = ['ocsp', '-issuer', 'ca.pem', ...asking, '-cert', 'leaf.pem', '-reqout', 'req.der', '-no_nonce'];
-    await run('openssl', asking.includes('-nonce') ? request.slice(0, -1) : request, { cwd: folder });
-    const common = ['ocsp', '-index', 'index.txt', '-CA', 'ca.pem', '-rsigner', 'signer.pem', '-rkey', 'signer.key'];
-    await run('openssl', [...common, '-reqin', 'req.der', '-respout', 'resp.der', ...args], { cwd: folder });
-    const request2 = await readFile(join(folder, 'req.der'));
-    return { response: new Uint8Array(await readFile(join(folder, 'resp.der'))), request: new Uint8Array(request2) };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+const respond = (order: Omit<Order, 'of' | 'issuer'> & { readonly of?: Authority }) =>
+  respondTo({ of: leaf, issuer: middle, ...order });
 
 const ask = (responses: readonly Uint8Array[], changes: Partial<ChainQuestion> = {}, nonce?: Uint8Array): string => {
   const result = verifyChain({

@@ -1,0 +1,224 @@
+/** What certificates were judged by: kept whole, found only by whom it was shown to, and judged again years later; OCSP responses that were stapled. */
+import { basicConstraints, extendedKeyUsage } from '../../server/cli/demo/ca.ts';
+import { toBase64Url } from '../../server/core/log/base64.ts';
+import { fromUtf8 } from '../../server/core/log/utf8.ts';
+import { filesOf, type Judgement, redoJudgement } from '../../server/core/pki/judgement.ts';
+import { ATTRIBUTE } from '../../server/core/pki/names.ts';
+import { sha256 } from '../../server/hash.ts';
+import { addCrl, readCrl } from '../../server/identity/crls.ts';
+import { digestOfFile, ocspDigest, readEvidence } from '../../server/identity/evidence.ts';
+import { verifyCertificateSignature } from '../../server/identity/signature.ts';
+import type { TrustQuestion } from '../../server/identity/trust.ts';
+import { authority, crlDer, DAY_MS, rawExtension, signUsage } from '../core/pki/authority.ts';
+import { hasOpenssl, respond } from '../support/ocsp.ts';
+import t from '../support/tap.ts';
+import { addition, keepChange } from '../support/trust.ts';
+import { accepted, organisation, refusalOf, setStage } from './stage.ts';
+
+const stage = await setStage(t);
+const { sql } = stage.database;
+/** OpenSSL dates its answers by its own clock: asked a minute later, they are there. */
+const now = Math.floor(Date.now() / 1000) * 1000 + 60_000;
+const dates = { notBeforeAt: now - 10 * DAY_MS, notAfterAt: now + 10 * DAY_MS };
+const root = await authority('Evidence Root', undefined, dates);
+const middle = await authority('Evidence Middle', root, dates);
+const company = organisation(1);
+const subject = [
+  [ATTRIBUTE.organizationIdentifier, company.creditCode],
+  [ATTRIBUTE.organisation, company.organisation],
+  [ATTRIBUTE.commonName, company.name],
+] as const;
+const person = (notAfterAt = dates.notAfterAt) =>
+  authority('Holder', middle, { ...dates, notAfterAt, subject, extensions: [basicConstraints(false), signUsage] });
+const leaf = await person();
+await keepChange(
+  sql,
+  addition(root.certificate, { revocation: 'required', fromAt: now - 9 * DAY_MS }),
+  now - 9 * DAY_MS,
+);
+
+const ask = async (changes: Partial<TrustQuestion> = {}, of = leaf) =>
+  stage.trust.check({
+    certificates: [of.certificate.der, middle.certificate.der],
+    purpose: 'sign',
+    at: now,
+    undetermined: 'pass',
+    lapsed: 'pass',
+    ...changes,
+  });
+const list = (
+  issuer: typeof root,
+  number: number,
+  thisUpdateAt: number,
+  nextUpdateAt: number,
+  revoked: [string, number][] = [],
+) =>
+  crlDer(issuer, {
+    number,
+    thisUpdateAt,
+    nextUpdateAt,
+    entries: revoked.map(([serial, revokedAt]) => ({ serial, revokedAt })),
+  });
+async function bring(der: Uint8Array): Promise<void> {
+  accepted(await addCrl(stage, { ...accepted(readCrl(der)), addedBy: 'test' }));
+  stage.trust.forget();
+}
+
+/** Judged again from what is kept alone. Returns: `outcome: what is wrong, or same`. */
+async function redo(judgement: string, at: number, change: (files: Map<string, Uint8Array>) => void = () => undefined) {
+  const bytes = await readEvidence(sql, judgement, judgement);
+  if (bytes === null) throw new Error('no judgement is kept');
+  const judged = JSON.parse(fromUtf8(bytes)) as Judgement;
+  const files = new Map<string, Uint8Array>();
+  for (const name of filesOf(judged)) {
+    const file = await readEvidence(sql, judgement, name);
+    if (file !== null) files.set(name, file);
+  }
+  change(files);
+  const tools = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
+  return `${judged.outcome}: ${redoJudgement(judged, (name) => files.get(name), at, tools) ?? 'same'}`;
+}
+
+t.test('undetermined is an outcome of its own, with its evidence', async (t) => {
+  const judged = accepted(await ask());
+  t.match(judged, { outcome: 'undetermined', lapsedAt: null });
+  t.equal(await redo(judged.judgement, now), 'undetermined: same');
+  t.equal(refusalOf(await ask({ undetermined: 'refuse' })), 'certificate_undetermined');
+});
+
+t.test('good, by lists; the same answer is kept once, a later one anew', async (t) => {
+  await bring(list(root, 1, now - DAY_MS, now + 2 * DAY_MS));
+  await bring(list(middle, 1, now - DAY_MS, now + DAY_MS));
+  const judged = accepted(await ask());
+  t.equal(judged.outcome, 'good');
+  t.equal(accepted(await ask({ at: now + 1 })).judgement, judged.judgement);
+  for (const at of [now, now + 1, now - DAY_MS + 1]) t.equal(await redo(judged.judgement, at), 'good: same');
+  t.equal(await redo(judged.judgement, now + DAY_MS + 1_000), 'good: outcome_differs', 'the list is over by then');
+  const late = accepted(await ask({ at: now + DAY_MS + 1_000 }));
+  t.not(late.judgement, judged.judgement);
+  t.equal(await redo(late.judgement, now + DAY_MS + 1_000), 'undetermined: same');
+});
+
+t.test('evidence that is changed, missing or of another outcome is seen', async (t) => {
+  const { judgement } = accepted(await ask());
+  const [certificate = ''] = [digestOfFile(leaf.certificate.der)];
+  t.equal(await redo(judgement, now, (files) => files.delete(certificate)), 'good: file_missing');
+  t.equal(await redo(judgement, now, (files) => files.set(certificate, middle.certificate.der)), 'good: file_differs');
+  const bytes = await readEvidence(sql, judgement, judgement);
+  const judged = JSON.parse(fromUtf8(bytes ?? new Uint8Array())) as Judgement;
+  const files = new Map<string, Uint8Array>();
+  for (const name of filesOf(judged)) files.set(name, (await readEvidence(sql, judgement, name)) ?? new Uint8Array());
+  const tools = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
+  const told = (change: object) => redoJudgement({ ...judged, ...change }, (name) => files.get(name), now, tools);
+  t.equal(told({}), undefined);
+  for (const outcome of ['undetermined', 'revoked', 'expired']) t.equal(told({ outcome }), 'outcome_differs', outcome);
+  t.equal(told({ crls: [] }), 'outcome_differs');
+  t.equal(told({ terms: { ...judged.terms, policies: ['1.2.3'] } }), 'outcome_differs');
+  t.equal(told({ certificates: judged.certificates.slice(1) }), 'outcome_differs');
+  for (const change of [{ v: 2 }, { salt: '' }, { certificates: [] }, { more: 1 }])
+    t.equal(told(change), 'judgement_malformed');
+});
+
+t.test('only who has the digest of a judgement gets at its files, and nobody can compute one', async (t) => {
+  const { judgement } = accepted(await ask());
+  const certificate = digestOfFile(leaf.certificate.der);
+  t.same(await readEvidence(sql, judgement, certificate), leaf.certificate.der);
+  t.equal(await readEvidence(sql, certificate, certificate), null, 'a certificate leads nowhere');
+  t.equal(await readEvidence(sql, toBase64Url(sha256(new Uint8Array(1))), certificate), null);
+  const stranger = accepted(await ask({}, await person()));
+  t.equal(await readEvidence(sql, stranger.judgement, certificate), null, 'another’s judgement does not name it');
+  stage.trust.forget();
+  await bring(list(middle, 2, now - DAY_MS + 1_000, now + DAY_MS));
+  const again = accepted(await ask());
+  t.not(again.judgement, judgement);
+});
+
+t.test('what is only asked leaves nothing behind', async (t) => {
+  const asked = await person();
+  const { judgement } = accepted(await ask({ isOnRecord: false }, asked));
+  t.equal(await readEvidence(sql, judgement, judgement), null);
+  const kept = accepted(await ask({}, asked));
+  t.ok(await readEvidence(sql, kept.judgement, kept.judgement), 'and does not stand in the place of what is kept');
+});
+
+t.test('when it lapsed: revoked by the list’s own date, or over, whichever came first', async (t) => {
+  const soon = await person(now - DAY_MS);
+  const expired = accepted(await ask({}, soon));
+  t.match(expired, { outcome: 'expired', lapsedAt: now - DAY_MS + 1_000, subject: { creditCode: company.creditCode } });
+  t.equal(await redo(expired.judgement, now), 'expired: same');
+  t.equal(refusalOf(await ask({ lapsed: 'refuse' }, soon)), 'certificate_expired');
+
+  const bad = await person();
+  const revokedAt = now - 3_600_000;
+  await bring(list(middle, 3, now - DAY_MS + 2_000, now + DAY_MS, [[bad.certificate.serial, revokedAt]]));
+  const revoked = accepted(await ask({}, bad));
+  t.match(revoked, { outcome: 'revoked', lapsedAt: revokedAt });
+  t.equal(await redo(revoked.judgement, now), 'revoked: same');
+  t.equal(refusalOf(await ask({ lapsed: 'refuse' }, bad)), 'certificate_revoked');
+
+  const elsewhere = await authority('Nobody', undefined, dates);
+  const stranger = await authority('Holder', elsewhere, {
+    ...dates,
+    notAfterAt: now - DAY_MS,
+    subject,
+    extensions: [basicConstraints(false), signUsage],
+  });
+  const foreign = await stage.trust.check({
+    certificates: [stranger.certificate.der],
+    purpose: 'sign',
+    at: now,
+    undetermined: 'pass',
+    lapsed: 'pass',
+  });
+  t.equal(refusalOf(foreign), 'certificate_not_trusted', 'lapsed under nobody we believe');
+});
+
+t.test('a stapled OCSP response stands in for a list, is kept, and asked again', { skip: !hasOpenssl }, async (t) => {
+  const other = await authority('Stapling Middle', root, dates);
+  const usages = [basicConstraints(false), signUsage, extendedKeyUsage('1.3.6.1.5.5.7.3.9')];
+  const noCheck = rawExtension('1.3.6.1.5.5.7.48.1.5', false, Uint8Array.of(5, 0));
+  const signer = await authority('Responder', other, { ...dates, extensions: [...usages, noCheck] });
+  const holder = () =>
+    authority('Holder', other, { ...dates, subject, extensions: [basicConstraints(false), signUsage] });
+  const [one, two] = await Promise.all([holder(), holder()]);
+  const question = (of: typeof one, ocsp?: Uint8Array[]) =>
+    stage.trust.check({
+      certificates: [of.certificate.der, other.certificate.der],
+      purpose: 'sign',
+      at: now,
+      ...(ocsp && { ocsp }),
+    });
+  t.equal(refusalOf(await question(one)), 'certificate_undetermined');
+  const { response } = await respond({ signer, of: one, issuer: other });
+  const { response: ofOther } = await respond({ signer, of: two, issuer: other });
+  t.equal(
+    refusalOf(await question(one, [Uint8Array.of(1), ofOther])),
+    'certificate_undetermined',
+    'junk, and another’s',
+  );
+  const judged = accepted(await question(one, [Uint8Array.of(1), ofOther, response]));
+  t.equal(await redo(judged.judgement, now), 'good: same');
+  t.same(await readEvidence(sql, judged.judgement, digestOfFile(response)), response);
+  t.equal(await readEvidence(sql, judged.judgement, digestOfFile(ofOther)), null, 'what said nothing is not kept');
+  t.equal(refusalOf(await question(one)), 'ok', 'asked again without it');
+  const over = {
+    certificates: [one.certificate.der, other.certificate.der],
+    purpose: 'sign',
+    at: now + 2 * DAY_MS,
+  } as const;
+  t.equal(refusalOf(await stage.trust.check(over)), 'certificate_undetermined', 'until it is over');
+  const revoked = '260101000000Z';
+  const { response: condemning } = await respond({ signer, of: two, issuer: other, revoked });
+  t.equal(refusalOf(await question(two, [condemning])), 'certificate_revoked');
+  const passed = accepted(
+    await stage.trust.check({
+      certificates: [two.certificate.der, other.certificate.der],
+      purpose: 'sign',
+      at: now,
+      ocsp: [condemning],
+      lapsed: 'pass',
+    }),
+  );
+  t.match(passed, { outcome: 'revoked', lapsedAt: Date.parse('2026-01-01T00:00:00Z') });
+  t.equal(await redo(passed.judgement, now), 'revoked: same');
+});
