@@ -1,8 +1,10 @@
 /** A long soak in batches: nothing is left out, a batch runs again by its own line, and what its process did or found is told. */
+import { reach } from '../support/opening-phases.ts';
 import t from '../support/tap.ts';
 import { BATCH_LIMIT, batchesOf, commandOf, runBatch, sumOf } from './batches.ts';
 import { simWorld } from './sim-world.ts';
 import { emptySummary, START_AT } from './simulate.ts';
+import { isEndOfTime } from './time-checks.ts';
 
 const together = 32;
 
@@ -30,6 +32,22 @@ t.test('a batch tells what it did; one whose process dies counts as failed', asy
   // A lone surrogate is no text: this seed has no chance in it.
   const broken = await runBatch({ seed: '\ud800', openings: 1, together: 1 }, () => undefined);
   t.match(broken, { found: { why: /\S/ }, summary: { openings: 0 } });
+});
+
+t.test('what ended by itself did not end by its time, though it is dated no later', async (t) => {
+  const body = (why: string) => ({ why });
+  t.notOk(
+    isEndOfTime('UnsealingClosed', body('all_decided'), undefined),
+    'every share was there, and what it opened decided',
+  );
+  t.ok(isEndOfTime('UnsealingClosed', body('shares_missing'), undefined));
+  t.notOk(isEndOfTime('WindowClosed', body('all_decrypted'), undefined));
+  t.ok(isEndOfTime('WindowClosed', body('time'), undefined));
+  t.ok(isEndOfTime('QuotesReleased', {}, undefined) && isEndOfTime('BidsSealed', {}, undefined));
+  t.notOk(isEndOfTime('BidDecrypted', {}, undefined));
+  const waiting = reach('Remedy').state;
+  t.ok(isEndOfTime('RemedyClosed', {}, waiting), 'somebody was still waited for');
+  t.notOk(isEndOfTime('RemedyClosed', {}, { ...waiting, bids: [] }));
 });
 
 t.test('what batches did is added up, by name', async (t) => {

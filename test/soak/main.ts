@@ -19,6 +19,8 @@ const { values, positionals } = parseArgs({
     /** How many run side by side; a part of what a seed means, like the number of openings is not. */
     together: { type: 'string', default: '32' },
     seed: { type: 'string' },
+    /** The first batch to run, to go on with a long run that was broken off. */
+    from: { type: 'string', default: '1' },
     /** The crash matrix instead: all rows, or those named. */
     crash: { type: 'boolean', default: false },
     /** So many mutated envelopes instead. */
@@ -68,12 +70,16 @@ async function soak(): Promise<void> {
   const asked = { seed, openings: Number(values.openings), together: Number(values.together) };
   if (!Number.isSafeInteger(asked.openings) || !Number.isSafeInteger(asked.together) || asked.together < 1)
     throw new Error('--openings and --together are whole numbers');
-  const batches = batchesOf(asked);
+  const first = Number(values.from);
+  const all = batchesOf(asked);
+  if (!Number.isSafeInteger(first) || first < 1 || first > all.length)
+    throw new Error(`--from is one of the batches 1 to ${all.length}`);
+  const batches = all.slice(first - 1);
   const ended: BatchEnd[] = [];
   for (const [n, batch] of batches.entries()) {
     const summaries = ended.map(({ summary }) => summary);
     const end = await runBatch(batch, (soFar) => {
-      if (soFar.openings % REPORT_EVERY === 0) report([...summaries, soFar], `batch ${n + 1} of ${batches.length}`);
+      if (soFar.openings % REPORT_EVERY === 0) report([...summaries, soFar], `batch ${first + n} of ${all.length}`);
     });
     ended.push(end);
     if (end.found !== null) for (const line of [...end.found.story, end.found.why]) console.error(line);

@@ -1,7 +1,9 @@
 /** What is held against the clock of an opening that has ended: each window's end, what was frozen, and what an outage left alone. */
+import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { parseInstant } from '../../server/core/log/instant.ts';
 import { runningUntil } from '../../server/core/opening/alarms.ts';
 import { sharingRules } from '../../server/core/opening/layer.ts';
+import { leftToRemedy } from '../../server/core/opening/remedy.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { HEARTBEAT_MS, OUTAGE_TOLERANCE_MS } from './platform.ts';
 import type { StoredLog } from './stored-log.ts';
@@ -112,6 +114,14 @@ const TIMED = [
   'ConfirmationsTimedOut',
 ];
 
+/** Did time end this stretch? When nobody was waited for any more it ended by itself, dated no later than its time all the same. */
+export function isEndOfTime(type: string, body: JsonObject, before: OpeningState | undefined): boolean {
+  if (type === 'UnsealingClosed') return body['why'] === 'shares_missing';
+  if (type === 'WindowClosed') return body['why'] === 'time';
+  if (type === 'RemedyClosed') return before !== undefined && leftToRemedy(before).length > 0;
+  return TIMED.includes(type);
+}
+
 /** What was frozen is what nobody was at home for, and only what was longer than the tolerance. Throws: ViolationError. */
 export function checkOutages(
   { outages }: Course,
@@ -140,8 +150,10 @@ export function checkOutages(
     const isOver = until === null || until <= downAt || until > upAt;
     // What was received before the end and decided at the start comes first, and may end the stretch by itself.
     const endedThen = log.entries.some(
-      ({ type, at, body }) =>
-        TIMED.includes(type) && parseInstant(at) >= downAt && parseInstant(String(body['effectiveAt'])) === until,
+      ({ type, at, body }, seq) =>
+        isEndOfTime(type, body, states[seq - 1]) &&
+        parseInstant(at) >= downAt &&
+        parseInstant(String(body['effectiveAt'])) === until,
     );
     const isFrozen = frozen.some(({ since }) => isOf(since, outage));
     ensure(
