@@ -1,5 +1,6 @@
 /** What the opening's page derives from the state before it draws anything: steps, ends, statuses, sentences, words, checks. */
 
+import { evidenceLines } from '../../server/cli/commands/status.ts';
 import { EVENT_TYPES } from '../../server/core/opening/events.ts';
 import { PHASES } from '../../server/core/opening/phases.ts';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
@@ -15,7 +16,17 @@ import { zh } from '../../web/opening/words-zh.ts';
 import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
 import { BLIND, DRAW, decryptNow, giveShares, reach, unsealNow } from '../support/opening-phases.ts';
-import { bidder, clock, DEADLINE, host, MINUTE, type Script, supervisor, witness } from '../support/opening-script.ts';
+import {
+  bidder,
+  clock,
+  DEADLINE,
+  host,
+  MINUTE,
+  platform,
+  type Script,
+  supervisor,
+  witness,
+} from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
 
@@ -232,3 +243,30 @@ t.test('a countdown ends exactly at its end', async (t) => {
   t.equal(spanText(150_500, 'zh-CN'), '2 分 30 秒');
   t.equal(spanText(300_000, 'en'), '5 min');
 });
+
+t.test(
+  'why a bid is proposed to be nobody’s or somebody’s failure is said with the proposal, in both languages',
+  async (t) => {
+    const s = reach('Decrypting').go(
+      'RecordScan',
+      { damaged: [{ bidder: 4, failure: 'stored_bytes_differ' }], atSealing: null },
+      platform,
+    );
+    decryptNow(decryptNow(s, 1), 3, 'wrong_key');
+    s.go('CloseWindow', {}, clock, { at: s.state.window?.closesAt ?? 0 });
+    const said = (bidder: number, language: 'en' | 'zh-CN') => {
+      const one = s.lines.find(({ event }) => event.type === 'AttributionProposed' && event.body.bidder === bidder);
+      if (one === undefined) throw new Error('no proposal');
+      return sentenceOf(one.event, language);
+    };
+    t.match(
+      said(4, 'en'),
+      /Evidence: damaged in the platform’s storage; no decryption was received; .*others opened; no outage$/,
+    );
+    t.match(said(4, 'zh-CN'), /依据：平台存储受损；未收到解密；/);
+    t.match(said(3, 'en'), /Evidence: a decryption was received; .*key/);
+    t.match(evidenceLines(s.state, 3), [/proposed deemed_revoked .* failures \["wrong_key"\]/]);
+    t.same(evidenceLines(s.state, 1), []);
+    t.same(evidenceLines(s.state, null), []);
+  },
+);

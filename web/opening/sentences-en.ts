@@ -1,6 +1,6 @@
 /** What each event says, in English. */
 import { parseInstant } from '../../server/core/log/instant.ts';
-import type { LoggedEvent } from '../../server/core/opening/events.ts';
+import type { Evidence, LoggedEvent } from '../../server/core/opening/events.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
@@ -44,6 +44,19 @@ const shares = (by: string | undefined): string =>
 
 const missing = (holders: readonly number[] | undefined): string =>
   holders === undefined ? '' : `; missing: holder ${holders.join(', ')}`;
+
+/** What the proposal was judged by (Order No. 20, Art. 31), so that it can be contested. */
+function evidence(found: Evidence): string {
+  const said = [
+    found.damagedInStorage ? 'damaged in the platform’s storage' : '',
+    found.actReceived ? 'a decryption was received' : 'no decryption was received',
+    ...found.failures.map((failure) => failures[failure]),
+    found.challengeAcknowledged ? 'the call had arrived' : 'no sign that the call arrived',
+    found.peerSucceeded ? 'others opened' : 'no other opened',
+    found.outageMs > 0 ? `the platform was away for ${span(found.outageMs)}` : 'no outage',
+  ];
+  return said.filter((one) => one !== '').join('; ');
+}
 
 export const sentencesEn: Sentences = {
   OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
@@ -110,7 +123,7 @@ export const sentencesEn: Sentences = {
       : `${body.why === 'all_received' ? 'Every decryption is received' : 'All have decrypted'}; the window ended early at ${time(body.effectiveAt)}`) +
     shares(body.sharesBy),
   AttributionProposed: ({ body }) =>
-    `The bid of bidder ${body.bidder} was not opened; proposed: ${verdicts[body.verdict]}`,
+    `The bid of bidder ${body.bidder} was not opened; proposed: ${verdicts[body.verdict]}. Evidence: ${evidence(body.evidence)}`,
   RulingGiven: ({ body }) => `${by[body.by]} ruled on bid ${body.bidder}: ${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) =>
     `Bidder ${body.bidder} revoked its bid after the deadline; the bid bond may be kept (Art. 35 of the Regulations)`,

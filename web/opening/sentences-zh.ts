@@ -1,6 +1,6 @@
 /** What each event says, in Chinese. */
 import { parseInstant } from '../../server/core/log/instant.ts';
-import type { LoggedEvent } from '../../server/core/opening/events.ts';
+import type { Evidence, LoggedEvent } from '../../server/core/opening/events.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
@@ -25,6 +25,19 @@ const officials = { ...by, bidder: '投标人' } as const;
 function quoted(fields: LoggedEvent['fields']): string {
   const text = textIn(fields);
   return text === null ? '（未显示）' : `“${text}”`;
+}
+
+/** 建议所依据的证据（20号令第三十一条），供投标人质疑。 */
+function evidence(found: Evidence): string {
+  const said = [
+    found.damagedInStorage ? '平台存储受损' : '',
+    found.actReceived ? '已收到解密' : '未收到解密',
+    ...found.failures.map((failure) => failures[failure]),
+    found.challengeAcknowledged ? '解密通知已送达' : '无送达确认',
+    found.peerSucceeded ? '有其他投标人成功解密' : '无其他投标人成功解密',
+    found.outageMs > 0 ? `平台中断 ${span(found.outageMs)}` : '平台无中断',
+  ];
+  return said.filter((one) => one !== '').join('；');
 }
 
 const roles = {
@@ -99,7 +112,8 @@ export const sentencesZh: Sentences = {
       ? `解密时限于 ${time(body.effectiveAt)} 届满`
       : `${body.why === 'all_received' ? '全部解密均已收到' : '全部解密完成'}，解密时限于 ${time(body.effectiveAt)} 提前结束`) +
     shares(body.sharesBy),
-  AttributionProposed: ({ body }) => `${body.bidder} 号投标未能打开，系统建议：${verdicts[body.verdict]}`,
+  AttributionProposed: ({ body }) =>
+    `${body.bidder} 号投标未能打开，系统建议：${verdicts[body.verdict]}。依据：${evidence(body.evidence)}`,
   RulingGiven: ({ body }) => `${by[body.by]}认定 ${body.bidder} 号投标：${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) => `${body.bidder} 号投标人在截止后撤销投标，投标保证金可不予退还（条例第三十五条）`,
   RulingContested: ({ body }) => `${body.bidder} 号投标人对认定提出争议`,

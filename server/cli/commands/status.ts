@@ -49,6 +49,7 @@ async function show(person: Person, state: OpeningState, io: Io): Promise<void> 
   const own = number === null ? '' : `; own number ${number}`;
   if (bids.length > 0) io.out(`  ${bids.filter(isDecrypted).length} of ${bids.length} bids decrypted${own}`);
   for (const line of damageLines(state, number)) io.out(line);
+  for (const line of evidenceLines(state, number)) io.out(line);
   if (window !== null) io.out(`  window ${formatInstant(window.opensAt)} – ${formatInstant(window.closesAt)}`);
   showLayer(state, io);
   if (record !== null) io.out(`  record version ${record.version}, SHA-256 ${record.sha256}`);
@@ -61,6 +62,15 @@ export function damageLines({ scan }: Pick<OpeningState, 'scan'>, own: number | 
     ({ bidder, failure }) =>
       `  bid ${bidder}${bidder === own ? ', your own,' : ''} is damaged in the platform’s storage (${failure}): the platform’s failure, never its bidder’s`,
   );
+}
+
+/** What was proposed of the reader's own bid that did not open, and by what evidence; it may be contested (ContestRuling). */
+export function evidenceLines({ bids }: Pick<OpeningState, 'bids'>, own: number | null): string[] {
+  const proposal = bids.find(({ bidder }) => bidder === own)?.proposal;
+  if (proposal == null) return [];
+  const { verdict, evidence } = proposal;
+  const said = Object.entries(evidence).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  return [`  own bid not opened; proposed ${verdict} by the evidence on the log: ${said.join(', ')}`];
 }
 
 /** Where there is a second layer or a blind window: who holds a share of the opening key, who has said so, who has given it. */
