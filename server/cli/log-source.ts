@@ -43,7 +43,8 @@ export type LogSource = {
   readonly name: string;
   vkey(): Promise<string>;
   checkpoint(): Promise<string>;
-  entries(size: number): AsyncGenerator<Uint8Array>;
+  /** The entries [from, size) of a log of that size; `from` is 0 when absent. */
+  entries(size: number, from?: number): AsyncGenerator<Uint8Array>;
   /** The bytes of a hash tile as published. */
   hashTile(tile: HashTile): Promise<Uint8Array>;
   disclosuresFor(seq: number): Promise<readonly string[]>;
@@ -115,11 +116,14 @@ async function vkeyFile(read: ReadFile, path: string): Promise<string> {
   return line.slice(0, -1);
 }
 
-async function* bundles(read: ReadFile, size: number): AsyncGenerator<Uint8Array> {
+async function* bundles(read: ReadFile, size: number, from: number): AsyncGenerator<Uint8Array> {
   for (const bundle of bundlesOf(size)) {
+    const first = bundle.index * TILE_WIDTH;
+    if (first + bundle.width <= from) continue;
     const path = formatTilePath(bundle);
     const bytes = await need(read, path, FILE_LIMIT_BYTES);
-    yield* parsed(path, () => parseBundle(bytes, bundle.width));
+    const entries = parsed(path, () => parseBundle(bytes, bundle.width));
+    yield* first < from ? entries.slice(from - first) : entries;
   }
 }
 
@@ -132,7 +136,7 @@ function tiled(
     name,
     vkey: () => vkeyFile(read, 'vkey'),
     checkpoint: () => text(read, 'checkpoint', NOTE_LIMIT_BYTES),
-    entries: (size) => bundles(read, size),
+    entries: (size, from = 0) => bundles(read, size, from),
     hashTile: (tile) => need(read, formatTilePath(tile), HASH_TILE_LIMIT_BYTES),
     ...rest,
   };

@@ -38,6 +38,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '核验导出文件夹、证据包或网址上的日志，或离线核验回执；均不轻信。',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
+  monitor: {
+    usage: '<…/logs/ledger> --trust <ledger vkey> --folder <kept> [--once] [--period <seconds>] [--webhook <address>]',
+    en: 'Watches a platform’s ledger and its openings from outside; exit code 1 once there is any alarm.',
+    zh: '在平台之外监视其总账与各场开标；一有警报，退出码即为 1。',
+    load: async () => (await import('./commands/monitor.ts')).monitor,
+  },
   export: {
     usage: '<opening> <folder> | --ledger <folder> | --access <folder>',
     en: 'Writes a log of this server as a folder that anyone can verify.',
