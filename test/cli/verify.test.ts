@@ -39,6 +39,8 @@ t.test('every reason of this program has a log that is refused for it', async (t
   shown.add('source_unreadable');
   // See verify-trust.test.ts and verify-cosigned.test.ts.
   shown.add('ledger_trust_refused');
+  // See person/renewal.test.ts, which has an export with its evidence.
+  for (const reason of ['evidence_missing', 'evidence_differs']) shown.add(reason);
   for (const reason of ['policy_of_other_log', 'policy_needs_ledger', 'cosignature_bad', 'cosigners_too_few'])
     shown.add(reason);
   t.strictSame(
