@@ -143,6 +143,8 @@ const LINKING = [
   'server/cli/seal/GUIDE.md',
   'server/core/log/FORMAT.md',
   'server/cosign/README.md',
+  'server/identity/CAS.md',
+  'server/recorder/KEYS.md',
   'server/core/seal/FORMAT.md',
   'server/core/seal/LAYERS.md',
   'server/http/PROBLEMS.md',

@@ -18,6 +18,7 @@ import { addBidUploads } from './bid-uploads.ts';
 import { addBids } from './bids.ts';
 import { addCertificates } from './certificates.ts';
 import { addCommands } from './commands.ts';
+import { addCosignatures } from './cosignatures.ts';
 import { addCrls } from './crls.ts';
 import { addDecryptions } from './decryptions.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -172,6 +173,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addLive(typed, dependencies, limits);
     addLogs(typed, dependencies);
     addTimestamps(typed, dependencies);
+    addCosignatures(typed, dependencies);
     addHealth(typed, dependencies);
     addPlatform(typed, dependencies);
     addProblems(typed);

@@ -70,7 +70,7 @@ export function addCrls(app: Nouns, dependencies: Dependencies): void {
 /**
  * Keeps a list.
  *
- * Throws: ProblemError not_operator, crl_malformed, crl_exists, crl_out_of_date, crl_not_newer, what checkSubmittedAct refuses.
+ * Throws: ProblemError not_operator, crl_malformed, body_too_large, crl_exists, crl_out_of_date, crl_not_newer, what checkSubmittedAct refuses.
  * Why:    signed by its digest and named on the ledger by digest, number and date: the list itself may have megabytes. Who signed
  *         the list is asked when a certificate is judged by it, for the intermediate that did comes with the certificates.
  */
@@ -92,11 +92,15 @@ async function bringCrl(
   return { crlSha256, entries: crl.entryCount };
 }
 
+/** Throws: ProblemError crl_malformed; body_too_large for a list that is a byte too long, which as text has no more characters. */
 function bytesOf(text: string): Uint8Array {
+  let bytes: Uint8Array;
   try {
-    return fromBase64(text);
+    bytes = fromBase64(text);
   } catch (error) {
     if (error instanceof LogFormatError) throw new ProblemError('crl_malformed');
     throw error;
   }
+  if (bytes.length > CRL_UPLOAD_LIMIT_BYTES) throw new ProblemError('body_too_large');
+  return bytes;
 }

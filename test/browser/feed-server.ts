@@ -7,7 +7,7 @@ import { extname, join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
 import { packageRoot } from '../../server/root.ts';
-import type { StampAnswer } from '../../web/opening/stamp.ts';
+import type { CosignAnswer, StampAnswer } from '../../web/opening/outside.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
 import type { MadeLog } from '../web/made-log.ts';
 
@@ -65,6 +65,11 @@ export async function startFeed(log: MadeLog, size: number, nowAt: () => number)
     if (page && !wantsPage) {
       const isKnown = path === `/openings/${OPENING_ID}`;
       response.writeHead(isKnown ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
+      return;
+    }
+    if (path === `/openings/${OPENING_ID}/cosignatures`) {
+      const cosigning: CosignAnswer = { quorum: 2, cosigners: 2, cosigned: { size: 1, by: 2 } };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(cosigning));
       return;
     }
     if (path === `/openings/${OPENING_ID}/timestamp`) {

@@ -214,6 +214,7 @@ t.test('by keyboard alone', async (t) => {
   const badge = await text(page, '.trust-inside');
   t.ok(badge.includes(log.root(sizeAt('Announced'))), 'the whole root');
   t.ok(badge.includes(log.signer.vkey));
+  t.match(badge, /2 家中已有 2 家联署，至第 0 条/, 'how many countersigned, as the platform says');
   t.equal(await page.locator('[aria-live=polite]').textContent(), '已进入唱标阶段');
   await visitor.close();
 });

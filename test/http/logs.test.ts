@@ -99,6 +99,12 @@ t.test('the public’s tiles say nothing that is withheld, of the access log not
   t.notOk(tiles[0]?.body.includes(OPENING_ID), 'not even which opening');
 });
 
+t.test('how far an opening is cosigned: here nobody is asked, and it says so', async (t) => {
+  const answer = await get(`/openings/${OPENING_ID}/cosignatures`);
+  t.strictSame(answer.json(), { quorum: 0, cosigners: 0, cosigned: null });
+  t.equal(problemIn(await get('/openings/nowhere-1/cosignatures')), '404 no_such_opening');
+});
+
 t.test('the newest stamped head of an opening, and the stamp itself', async (t) => {
   const address = `/openings/${OPENING_ID}/timestamp`;
   t.strictSame((await get(address)).json(), { authorities: 0, stamped: null }, 'nobody is asked, and it says so');

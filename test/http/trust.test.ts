@@ -16,6 +16,7 @@ import {
 } from '../../server/core/pki/trust-store.ts';
 import { sha256 } from '../../server/hash.ts';
 import { CHECKED_CERTIFICATES_LIMIT } from '../../server/http/certificates.ts';
+import { CRL_UPLOAD_LIMIT_BYTES } from '../../server/http/crls.ts';
 import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
 import { createOfficial } from '../../server/identity/accounts.ts';
 import { TRUST_CACHE_MS } from '../../server/identity/trust.ts';
@@ -160,6 +161,9 @@ t.test('what is no list, or none to be had now, is refused before the ledger hea
   const { intermediate } = lists(2, 2);
   const before = (await ledger()).length;
   t.equal(said(await bring(Uint8Array.of(1, 2, 3))), '400 crl_malformed');
+  const zeros = (bytes: number) => bring(new Uint8Array(bytes));
+  t.equal(said(await zeros(CRL_UPLOAD_LIMIT_BYTES)), '400 crl_malformed', 'read to the last byte, and no list');
+  t.equal(said(await zeros(CRL_UPLOAD_LIMIT_BYTES + 1)), '413 body_too_large', 'one byte more is not read');
   t.equal(said(await bring(lists(3, -1).intermediate)), '400 crl_out_of_date');
   const signed = { crlSha256: digestOf(Uint8Array.of(1)) };
   t.equal(said(await operate('/crls', 'AddCrl', signed, { crl: toBase64(intermediate) })), '400 act_data_differs');

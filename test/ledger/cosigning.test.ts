@@ -6,7 +6,7 @@ import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { cosignedSize } from '../../server/ledger/cosignatures.ts';
-import { isCosignedInLedger } from '../../server/ledger/cosigned-openings.ts';
+import { cosignedOpening, isCosignedInLedger } from '../../server/ledger/cosigned-openings.ts';
 import { alarmFolder, keepAlarm, standingAlarms } from '../../server/ledger/cosigner-alarms.ts';
 import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
 import { quorumOf } from '../../server/ledger/cosigner-policy.ts';
@@ -340,12 +340,17 @@ t.test(
     await b.take();
     t.equal(await asks(1), false, 'one of two');
     t.equal(await asks(1, { ...all, quorum: 1 }), true);
+    t.equal(await cosignedOpening(b.sql, log, all), null, 'two must, one has');
+    t.strictSame(await cosignedOpening(b.sql, log, { ...all, quorum: 1 }), { size: 1, by: 1 });
+    t.equal(await cosignedOpening(b.sql, openingOrigin(PLATFORM, 'b'), { ...all, quorum: 1 }), null, 'another opening');
     t.equal(await asks(2, { ...all, quorum: 1 }), false, 'an entry it does not have yet');
     t.equal(await asks(1, { quorum: 1, vkeys: [all.vkeys[1] ?? ''] }), false, 'another cosigner than the one it names');
     b.lines[1] = answersOf(b.cosigners[1] ?? absent());
     b.world.advance(LONGEST_PAUSE_MS);
     await b.take();
     t.equal(await asks(1), true);
+    t.strictSame(await cosignedOpening(b.sql, log, all), { size: 1, by: 2 });
+    t.equal(await cosignedOpening(b.sql, log, { quorum: 0, vkeys: [] }), null, 'nobody is asked');
     t.equal(
       await asks(1, { quorum: 2, vkeys: [all.vkeys[0] ?? '', all.vkeys[0] ?? ''] }),
       false,

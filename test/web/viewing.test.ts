@@ -1,7 +1,7 @@
 /** A page's viewing before and after there is anything to see: whoever comes early is told so and shown the opening by itself. */
 import { sha256 } from '../../server/hash.ts';
 import { type LinkState, LONGEST_WAIT_MS, type SocketEvents } from '../../web/connection/connection.ts';
-import { STAMP_PERIOD_MS, type StampAnswer } from '../../web/opening/stamp.ts';
+import { OUTSIDE_PERIOD_MS, type OutsideAnswer } from '../../web/opening/outside.ts';
 import { viewOpening } from '../../web/opening/viewing.ts';
 import { pinBoard } from '../../web/replica/pin.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
@@ -22,7 +22,7 @@ async function settle(): Promise<void> {
 /** A viewing whose server refuses every socket until the opening is there. */
 function come() {
   const world = steppedWorld();
-  const server = { isThere: false as boolean | null, asked: 0, stamp: null as StampAnswer | null, stampsAsked: 0 };
+  const server = { isThere: false as boolean | null, asked: 0, outside: null as OutsideAnswer | null, outsideAsked: 0 };
   const sockets: { readonly after: number; readonly events: SocketEvents; closed: boolean }[] = [];
   const viewing = viewOpening({
     openingId: OPENING_ID,
@@ -44,9 +44,9 @@ function come() {
       server.asked++;
       return server.isThere;
     },
-    readStamp: async () => {
-      server.stampsAsked++;
-      return server.stamp;
+    readOutside: async () => {
+      server.outsideAsked++;
+      return server.outside;
     },
   });
   const last = () => {
@@ -138,20 +138,26 @@ t.test('a closed viewing asks no more', async (t) => {
   t.equal(sockets.length, 1);
 });
 
-t.test('time-stamps are asked for at once and then in their rhythm, until the viewing is closed', async (t) => {
-  const { viewing, server, pass } = come();
-  await pass(0);
-  t.equal(server.stampsAsked, 1);
-  t.equal(viewing.stamp.value, null, 'nobody answered');
-  server.stamp = { authorities: 1, stamped: { size: 3, stampedAt: 1, authority: 'https://tsa.example/' } };
-  await pass(STAMP_PERIOD_MS - 1);
-  t.equal(server.stampsAsked, 1);
-  await pass(1);
-  t.strictSame(viewing.stamp.value, server.stamp);
-  server.stamp = null;
-  await pass(STAMP_PERIOD_MS);
-  t.match(viewing.stamp.value, { authorities: 1 }, 'what was said stays when nobody answers');
-  viewing.close();
-  await pass(STAMP_PERIOD_MS * 2);
-  t.equal(server.stampsAsked, 3);
-});
+t.test(
+  'time-stamps and cosignatures are asked for at once and then in their rhythm, until the viewing is closed',
+  async (t) => {
+    const { viewing, server, pass } = come();
+    await pass(0);
+    t.equal(server.outsideAsked, 1);
+    t.equal(viewing.outside.value, null, 'nobody answered');
+    server.outside = {
+      stamp: { authorities: 1, stamped: { size: 3, stampedAt: 1, authority: 'https://tsa.example/' } },
+      cosigning: { quorum: 2, cosigners: 2, cosigned: { size: 3, by: 2 } },
+    };
+    await pass(OUTSIDE_PERIOD_MS - 1);
+    t.equal(server.outsideAsked, 1);
+    await pass(1);
+    t.strictSame(viewing.outside.value, server.outside);
+    server.outside = null;
+    await pass(OUTSIDE_PERIOD_MS);
+    t.match(viewing.outside.value, { stamp: { authorities: 1 } }, 'what was said stays when nobody answers');
+    viewing.close();
+    await pass(OUTSIDE_PERIOD_MS * 2);
+    t.equal(server.outsideAsked, 3);
+  },
+);

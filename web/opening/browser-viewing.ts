@@ -4,7 +4,7 @@ import { browserWorld } from '../connection/page-world.ts';
 import { liveSocket } from '../connection/web-socket.ts';
 import { type PinStorage, pinBoard } from '../replica/pin.ts';
 import { browserEd25519 } from '../replica/verify-ed25519.ts';
-import type { StampAnswer } from './stamp.ts';
+import type { OutsideAnswer } from './outside.ts';
 import { type Viewing, viewOpening } from './viewing.ts';
 
 /** Starts viewing an opening as the public, from the server that gave this page. */
@@ -18,7 +18,7 @@ export function viewHere(openingId: string): Viewing {
     pins: pinBoard(storage(), openingId),
     openSocket: liveSocket(location, openingId, () => null),
     isThere: () => isThere(openingId),
-    readStamp: () => readStamp(openingId),
+    readOutside: () => readOutside(openingId),
   });
   window.addEventListener('online', viewing.hurry);
   return viewing;
@@ -46,10 +46,11 @@ async function isThere(openingId: string): Promise<boolean | null> {
   }
 }
 
-async function readStamp(openingId: string): Promise<StampAnswer | null> {
+async function readOutside(openingId: string): Promise<OutsideAnswer | null> {
+  const ask = (what: string) => fetch(`/openings/${openingId}/${what}`, { headers: { accept: 'application/json' } });
   try {
-    const answer = await fetch(`/openings/${openingId}/timestamp`, { headers: { accept: 'application/json' } });
-    return answer.ok ? await answer.json() : null;
+    const [stamp, cosigning] = await Promise.all([ask('timestamp'), ask('cosignatures')]);
+    return stamp.ok && cosigning.ok ? { stamp: await stamp.json(), cosigning: await cosigning.json() } : null;
   } catch (fault) {
     if (fault instanceof TypeError) return null;
     throw fault;

@@ -39,7 +39,7 @@ export function Page({ viewing }: { viewing: Viewing }): JSX.Element {
       </a>
       <div class="top">
         <p class="product">{say('product')}</p>
-        <TrustBadge view={view} stamp={viewing.stamp.value} />
+        <TrustBadge view={view} outside={viewing.outside.value} />
         <LinkWord viewing={viewing} />
         <LanguageSwitch label={say('language')} />
       </div>

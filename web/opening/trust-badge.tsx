@@ -5,11 +5,11 @@ import { language } from '../parts/language.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import type { ReplicaRefusal } from '../replica/refusals.ts';
 import type { ReplicaView, Standing } from '../replica/replica.ts';
-import type { StampAnswer } from './stamp.ts';
-import { StampLine } from './stamp-line.tsx';
+import type { OutsideAnswer } from './outside.ts';
+import { OutsideLines } from './outside-lines.tsx';
 import { say } from './words.ts';
 
-export function TrustBadge({ view, stamp }: { view: ReplicaView; stamp: StampAnswer | null }): JSX.Element {
+export function TrustBadge({ view, outside }: { view: ReplicaView; outside: OutsideAnswer | null }): JSX.Element {
   const { standing } = view;
   if (standing.kind === 'refused')
     return (
@@ -29,7 +29,7 @@ export function TrustBadge({ view, stamp }: { view: ReplicaView; stamp: StampAns
       <summary class="trust-head">
         <Icon name={isBehind ? 'clock' : 'shield'} /> <span>{headline(standing)}</span>
       </summary>
-      <TrustDetails view={view} standing={standing} stamp={stamp} />
+      <TrustDetails view={view} standing={standing} outside={outside} />
     </details>
   );
 }
@@ -43,9 +43,9 @@ function headline(standing: Verified): string {
     : say('verified', { n: standing.size - 1, root: shortDigest(standing.root) });
 }
 
-type DetailsProps = { view: ReplicaView; standing: Verified; stamp: StampAnswer | null };
+type DetailsProps = { view: ReplicaView; standing: Verified; outside: OutsideAnswer | null };
 
-function TrustDetails({ view, standing, stamp }: DetailsProps): JSX.Element {
+function TrustDetails({ view, standing, outside }: DetailsProps): JSX.Element {
   const origin = view.entries[0]?.entry.log ?? '';
   return (
     <div class="trust-inside">
@@ -69,7 +69,7 @@ function TrustDetails({ view, standing, stamp }: DetailsProps): JSX.Element {
           <dt>{say('vkeyLabel')}</dt>
           <dd class="code">{view.vkey}</dd>
         </div>
-        <StampLine stamp={stamp} />
+        <OutsideLines outside={outside} />
       </dl>
       <p>{view.isPinned === false ? say('notPinned') : say('pinned')}</p>
     </div>

@@ -9,7 +9,7 @@ import type { PageWorld } from '../connection/page-world.ts';
 import { serverClock } from '../connection/server-clock.ts';
 import type { PinBoard } from '../replica/pin.ts';
 import { followOpening, type ReplicaView } from '../replica/replica.ts';
-import { type StampAnswer, watchStamp } from './stamp.ts';
+import { type OutsideAnswer, watchOutside } from './outside.ts';
 
 export type Viewing = {
   readonly openingId: string;
@@ -21,8 +21,8 @@ export type Viewing = {
   /** Seconds to the next reconnect, while waiting for it. */
   readonly retrySeconds: ReadonlySignal<number | null>;
   readonly viewers: ReadonlySignal<number>;
-  /** What the platform says of time-stamps; null before it said anything. */
-  readonly stamp: ReadonlySignal<StampAnswer | null>;
+  /** What the platform says of time-stamps and cosignatures; null before it said anything. */
+  readonly outside: ReadonlySignal<OutsideAnswer | null>;
   /** The server knows no such opening, so far; the page keeps asking. */
   readonly isMissing: ReadonlySignal<boolean>;
   /** A fault of this page's own; nothing is updated any more. */
@@ -43,7 +43,7 @@ export type ViewingOptions = {
   /** Asked when a connection cannot be had and nothing is held: is there such an opening at all? Null = nobody answers. */
   readonly isThere: () => Promise<boolean | null>;
   /** Null = nobody answers. */
-  readonly readStamp: () => Promise<StampAnswer | null>;
+  readonly readOutside: () => Promise<OutsideAnswer | null>;
 };
 
 /** Starts viewing. */
@@ -56,7 +56,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
   const retrySeconds = signal<number | null>(null);
   const viewers = signal(0);
   const isMissing = signal(false);
-  const stamps = watchStamp(world, options.readStamp);
+  const stamps = watchOutside(world, options.readOutside);
   const fault = signal<unknown>(null);
 
   let connection: Connection | null = null;
@@ -145,7 +145,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     clockErrorMs,
     retrySeconds,
     viewers,
-    stamp: stamps.stamp,
+    outside: stamps.outside,
     isMissing,
     fault,
     visited: computed(() => {

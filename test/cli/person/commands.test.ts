@@ -8,6 +8,7 @@ import { RECEIPT_REASONS, type ReceiptReason } from '../../../server/cli/verify-
 import { fromBase64Url, toBase64Url } from '../../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { packageRoot } from '../../../server/root.ts';
 import { testCa } from '../../support/ca.ts';
 import { roadworks } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
@@ -126,6 +127,46 @@ t.test('two operators believe another CA, alter it and end it; one alone does no
     out: /withdrawn/,
   });
   t.match(await run('trust', 'sell', ...as('operator')), { code: EXIT.usage, err: /It takes one of list, add/ });
+});
+
+t.test('the commands of the guide to CAs, word for word', async (t) => {
+  const guide = await readFile(join(packageRoot, 'server/identity/CAS.md'), 'utf8');
+  const blocks = [...guide.matchAll(/```(\w+) ?(\w*)\n([\s\S]*?)```/g)].map(([, kind, name, text]) => ({
+    kind,
+    name,
+    text,
+  }));
+  const fresh = await testCa({ name: 'Guide', at: world.now(), key: 'p256' });
+  await writeFile(file('new-ca.pem'), fresh.rootPem);
+  await writeFile(file('rule.json'), blocks.find(({ name }) => name === 'rule')?.text ?? '');
+  const { root } = fresh.issueCrls({
+    number: 1,
+    thisUpdateAt: world.now() - 1_000,
+    nextUpdateAt: world.now() + 60 * MINUTE,
+  });
+  await writeFile(file('ca.crl'), root);
+  const known: Record<string, string> = {};
+  const words = (line: string) =>
+    [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain = '']) => {
+      if (quoted !== undefined) return quoted;
+      if (plain === 'https://kb.example') return url;
+      if (plain.startsWith('./')) return file(plain.slice(2));
+      return known[plain] ?? plain;
+    });
+  const lines = blocks.filter(({ kind }) => kind === 'sh').flatMap(({ text = '' }) => text.trim().split('\n'));
+  t.ok(lines.length >= 6);
+  for (const line of lines) {
+    const [npx, program, ...argv] = words(line);
+    t.same([npx, program], ['npx', 'kaibiao']);
+    const { code, out, err } = await run(...argv);
+    t.same({ code, err }, done, line);
+    const [, proposal, digest] = /^proposal ([0-9]+): another.* --sha256 (\S+)/.exec(out) ?? [];
+    if (proposal !== undefined) Object.assign(known, { '<proposal>': proposal, '<digest>': digest });
+    const [, ca] = /^(\S+) 示例 CA:/m.exec((await run('trust', 'list', ...as('operator'))).out) ?? [];
+    if (ca !== undefined) known['<ca>'] = ca;
+  }
+  const after = await run('trust', 'list', ...as('operator'));
+  t.match(after.out, /示例 CA: sign,encrypt; revocation required; .* – 20/, 'believed, and then no more');
 });
 
 t.test('a pre-flight says what could fail and what to do about it, and leaves nothing behind', async (t) => {
