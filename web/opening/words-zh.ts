@@ -175,7 +175,7 @@ export const zh = {
   pinned: '本浏览器已保存此树头，下次访问时核对。',
   notPinned: '本浏览器不保存数据，关闭页面后无法与下次访问核对。',
   stillOpen: '日志仍在增长',
-  complete: '日志已终结，不再增加',
+  complete: '日志已终结',
 
   link_connecting: '正在连接…',
   link_open: '实时',
