@@ -16,7 +16,7 @@ type Subcommand = {
 
 /** What every subcommand of a person takes, too. */
 export const PERSON_USAGE =
-  '--url <platform> (--keys <folder> | --p12 <file> …) [--folder <kept>] [--passphrase-file <file>] [--rsa RS256|PS256] [--ledger <vkey>]';
+  '--url <platform> (--keys <folder> | --p12 <file> …) [--folder <kept>] [--passphrase-file <file>] [--rsa RS256|PS256] [--ledger <vkey>] [--ocsp <response> …]';
 
 export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   serve: {

@@ -179,7 +179,7 @@ export const en: Readonly<Record<Key, string>> = {
   pinned: 'This browser keeps the head and checks it on your next visit.',
   notPinned: 'This browser keeps nothing, so your next visit cannot be checked against this one.',
   stillOpen: 'The log is still growing',
-  complete: 'The log has ended; nothing can be added',
+  complete: 'The log has ended',
 
   link_connecting: 'Connecting…',
   link_open: 'Live',

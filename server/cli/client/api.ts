@@ -159,8 +159,9 @@ export function checkCertificates(
 }
 
 /** `POST /auth/login`; sent once, because its nonce is used up by the first arrival. */
-export function sendLogin(transport: Transport, login: string): Promise<LoginAnswer> {
-  return callJson(transport, { method: 'POST', path: '/auth/login', body: { login }, retry: false });
+export function sendLogin(transport: Transport, login: string, staples: readonly string[]): Promise<LoginAnswer> {
+  const body = { login, ...(staples.length > 0 && { ocsp: [...staples] }) };
+  return callJson(transport, { method: 'POST', path: '/auth/login', body, retry: false });
 }
 
 /** `POST /auth/renew` with the old token. */
@@ -207,7 +208,7 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     /** What became of one’s own decryption, or how long it still waits. */
     readOwnDecryption: (openingId: string) => get<OwnDecryption>(openingPath(openingId, '/decryptions/own')),
     /** A decryption statement with its sealed content key, one's own or another's. */
-    sendDecryption: (openingId: string, decryption: { statement: string; jwe: string }) =>
+    sendDecryption: (openingId: string, decryption: { statement: string; jwe: string; ocsp?: string[] }) =>
       post<CommandAnswer>(openingPath(openingId, '/decryptions'), decryption),
     /** A bid: its statement and its envelope; in one request when it is small, else in parts that are gone on with. */
     async sendBid(openingId: string, bid: BidToSend): Promise<CommandAnswer> {

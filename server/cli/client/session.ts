@@ -30,6 +30,8 @@ export type SessionDependencies = {
   readonly transport: Transport;
   readonly world: Pick<World, 'now' | 'randomBytes'>;
   readonly signer: CertificateSigner;
+  /** OCSP responses about the certificate and those above it, DER in base64; none when left out. */
+  readonly staples?: readonly string[];
   /** The account's id; by default what the certificate says by the plain rule. */
   readonly account?: string;
 };
@@ -72,7 +74,7 @@ export async function logIn(dependencies: SessionDependencies): Promise<Session>
   const serverNow = () => world.now() + offsetMs;
   const seconds = () => Math.floor(serverNow() / 1000);
   const login = await signLogin(sha256, signer, { challenge, account, jwk: key.jwk, iatSeconds: seconds() });
-  const answer = await sendLogin(transport, login);
+  const answer = await sendLogin(transport, login, dependencies.staples ?? []);
 
   let token = { accessToken: answer.accessToken, expiresAt: answer.expiresAt };
   let renewal: Promise<void> | undefined;

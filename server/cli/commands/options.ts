@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { toBase64 } from '../../core/log/base64.ts';
 import { PEOPLE, type PersonRole } from '../../core/opening/roles.ts';
 import { SEAL_PROFILES, type SealProfile } from '../../core/seal/content-cipher.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
@@ -26,6 +27,7 @@ export const PERSON_OPTIONS = {
   url: { type: 'string' },
   folder: { type: 'string' },
   ledger: { type: 'string' },
+  ocsp: { type: 'string', multiple: true },
 } as const satisfies OptionsConfig;
 
 export type KeyValues = {
@@ -38,6 +40,7 @@ export type PersonValues = KeyValues & {
   readonly url?: string | undefined;
   readonly folder?: string | undefined;
   readonly ledger?: string | undefined;
+  readonly ocsp?: string[] | undefined;
 };
 
 /** Where what is kept lies beside the keys: always found again, whatever folder the command is given in. */
@@ -84,7 +87,8 @@ export async function enterWith(values: PersonValues, keys: KeyAgent, io: Io): P
   const { ledger } = values;
   const folder = values.folder ?? join(values.keys ?? dirname(values.p12?.[0] ?? '.'), KEPT);
   const trusted = ledger === undefined ? {} : { ledgerVkey: ledger };
-  return openPerson({ url, keys, folder, world: io.world, fetch: io.fetch, ...trusted });
+  const staples = await Promise.all((values.ocsp ?? []).map(async (file) => toBase64(await readFile(file))));
+  return openPerson({ url, keys, folder, world: io.world, fetch: io.fetch, staples, ...trusted });
 }
 
 /**

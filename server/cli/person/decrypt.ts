@@ -31,6 +31,8 @@ export type DecryptionFile = {
   readonly openingId: string;
   readonly statement: string;
   readonly jwe: string;
+  /** OCSP responses that go with it, DER in base64. */
+  readonly ocsp?: string[];
 };
 
 /** What became of a bid's decryption: the number of the bidder and of the attempt, and how the vault judged it. */
@@ -104,7 +106,9 @@ async function answerWindow(
   const acknowledged = acknowledge(person, openingId, challenge);
   try {
     const { statement, jwe } = await answerChallenge(person, lodged, challenge, logKey, delivery);
-    const file: DecryptionFile = { v: 1, openingId, statement, jwe };
+    const { staples } = person;
+    const ocsp = staples.length === 0 ? {} : { ocsp: [...staples] };
+    const file: DecryptionFile = { v: 1, openingId, statement, jwe, ...ocsp };
     await person.folder.keepEvidence(openingId, `decryption-${lodged.bid.bidId}.json`, `${JSON.stringify(file)}\n`);
     // Whoever awaits it hears of its failure; until then it is nobody's.
     acknowledged.catch(() => 'heard later');
@@ -143,8 +147,8 @@ export async function outcomeOf(person: Person, openingId: string, signal?: Abor
 }
 
 /** Carries a decryption to the platform, one's own or another's; nobody need be logged in for it. Throws: ApiError. */
-export function handIn(api: Pick<Api, 'sendDecryption'>, { openingId, statement, jwe }: DecryptionFile) {
-  return api.sendDecryption(openingId, { statement, jwe });
+export function handIn(api: Pick<Api, 'sendDecryption'>, { openingId, statement, jwe, ocsp }: DecryptionFile) {
+  return api.sendDecryption(openingId, { statement, jwe, ...(ocsp && { ocsp }) });
 }
 
 /** The text of a decryption file. Throws: PersonError answer_not_as_asked. */
@@ -158,7 +162,9 @@ export function readDecryptionFile(text: string): DecryptionFile {
   const isFile =
     isJsonObject(file) &&
     file['v'] === 1 &&
-    [file['openingId'], file['statement'], file['jwe']].every((part) => typeof part === 'string');
+    [file['openingId'], file['statement'], file['jwe']].every((part) => typeof part === 'string') &&
+    (file['ocsp'] === undefined ||
+      (Array.isArray(file['ocsp']) && file['ocsp'].every((part) => typeof part === 'string')));
   if (!isFile) throw new PersonError('answer_not_as_asked', 'no decryption file');
   return file as unknown as DecryptionFile;
 }

@@ -23,6 +23,8 @@ export type PersonOptions = {
   readonly fetch?: typeof fetch;
   /** Which certificate to sign with, when there are several. */
   readonly certSha256?: string;
+  /** OCSP responses of the person's CA, DER in base64, that go with a login and a decryption. */
+  readonly staples?: readonly string[];
   /** The ledger's verifier key, known from elsewhere than the platform; without it the first one shown is held on to. */
   readonly ledgerVkey?: string;
 };
@@ -45,6 +47,7 @@ export type Person = {
   readonly keys: KeyAgent;
   /** What signs statements with the certificate the person logged in with. */
   readonly signer: CertificateSigner;
+  readonly staples: readonly string[];
   readonly folder: PersonFolder;
   readonly world: World;
   pin(openingId: string): Promise<LogPin>;
@@ -67,7 +70,8 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
   const certSha256 = options.certSha256 ?? (await pickCertificate(keys, 'sign', world.now())).certSha256;
   const signer = await keys.signer(certSha256);
   const transport: Transport = { origin: new URL(options.url).origin, world, fetch: options.fetch ?? fetch };
-  const session = await logIn({ transport, world, signer });
+  const { staples = [] } = options;
+  const session = await logIn({ transport, world, signer, staples });
   const { account, platform, api } = session;
 
   const pins = new Map<string, Promise<LogPin>>();
@@ -96,6 +100,7 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
     api,
     keys,
     signer,
+    staples,
     folder,
     world,
     pin,

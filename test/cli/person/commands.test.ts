@@ -8,6 +8,7 @@ import { RECEIPT_REASONS, type ReceiptReason } from '../../../server/cli/verify-
 import { fromBase64Url, toBase64Url } from '../../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { STAPLES_LIMIT } from '../../../server/http/schemas.ts';
 import { packageRoot } from '../../../server/root.ts';
 import { testCa } from '../../support/ca.ts';
 import { roadworks } from '../../support/roadworks.ts';
@@ -127,6 +128,14 @@ t.test('two operators believe another CA, alter it and end it; one alone does no
     out: /withdrawn/,
   });
   t.match(await run('trust', 'sell', ...as('operator')), { code: EXIT.usage, err: /It takes one of list, add/ });
+});
+
+t.test('OCSP responses go with a login, as many as may, and one that cannot be read says nothing', async (t) => {
+  await writeFile(file('junk.ocsp'), 'no response');
+  const stapled = (count: number) => Array.from({ length: count }).flatMap(() => ['--ocsp', file('junk.ocsp')]);
+  t.match(await run('login', ...as('host'), ...stapled(STAPLES_LIMIT)), { ...done, out: /at kaibiao\.test/ });
+  const more = await run('login', ...as('host'), ...stapled(STAPLES_LIMIT + 1));
+  t.match(more, { code: EXIT.refused, err: /^request_malformed\n[\s\S]*more than 4 items/ }, 'so they were sent');
 });
 
 t.test('the commands of the guide to CAs, word for word', async (t) => {
