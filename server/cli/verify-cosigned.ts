@@ -7,6 +7,9 @@ import { isQuorate, type PolicyWitness, type TlogPolicy } from '../core/log/poli
 import { verifyEd25519 } from '../ed25519.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
+/** The end of the year 9999, beyond which an instant has no RFC 3339 form. */
+const LAST_SECOND = 253_402_300_799;
+
 /**
  * Holds a ledger's signed head against a policy.
  *
@@ -23,7 +26,10 @@ export async function checkCosigned(note: string, vkey: string, policy: TlogPoli
     try {
       const { signatures } = await openNote(note, [cosignatureVerifier(witness.key, verifyEd25519)]);
       const [line] = signatures;
-      if (line !== undefined) signedAt.set(witness, parseCosignature(line.signature).timeSeconds);
+      if (line === undefined) continue;
+      const { timeSeconds } = parseCosignature(line.signature);
+      // A time that nobody can live to see is no time: the line counts for nothing, and the others stand.
+      if (timeSeconds <= LAST_SECOND) signedAt.set(witness, timeSeconds);
     } catch (fault) {
       if (!(fault instanceof LogFormatError)) throw fault;
       if (fault.code !== 'note_unsigned') return refuse('cosignature_bad', { detail: witness.name });

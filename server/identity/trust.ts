@@ -145,7 +145,9 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now' | 
       const grounds = await groundsNow();
       const name = nameOf(question);
       const before = found.get(name);
-      const isKnown = before !== undefined && before.grounds === grounds;
+      // A stranger's question is answered by lists alone: what a login brought or was told would show him that there was one.
+      const isStrangers = question.isOnRecord === false;
+      const isKnown = before !== undefined && before.grounds === grounds && !isStrangers;
       if (isKnown && question.ocsp === undefined && before.after < question.at && question.at < before.before) {
         found.delete(name);
         found.set(name, before);
@@ -153,11 +155,12 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now' | 
       }
       const [leaf] = question.certificates;
       const given = readAll(question.ocsp ?? []);
-      const kept = leaf === undefined ? [] : readAll(await readResponses(db, digestOfFile(leaf)));
+      const kept = leaf === undefined || isStrangers ? [] : readAll(await readResponses(db, digestOfFile(leaf)));
       const judged = checkCertificate(question, { ...grounds, ocsp: [...given, ...kept] });
       if ('refused' in judged) return judged;
       const { judgement, files, ...rest } = withEvidence(judged, question, world.randomBytes(SALT_BYTES));
-      if (question.isOnRecord !== false) await keepEvidence(db, files, world.now());
+      if (isStrangers) return { ...rest, judgement };
+      await keepEvidence(db, files, world.now());
       const trusted = { ...rest, judgement };
       found.delete(name);
       found.set(name, {
@@ -285,6 +288,16 @@ function checkCertificate(
     return 'reason' in result && !('path' in result)
       ? refuse(CHAIN_REFUSALS[result.reason], result.reason)
       : refuse('certificate_not_trusted');
+  /** What a list, or a response, comes to with nothing beside it but the lists it builds on. */
+  const askAlone: AskAlone = (lists, responses) =>
+    outcomeOf(
+      ask({
+        crls: lists.map(({ crl }) => crl),
+        ocsp: { responses, digest: ocspDigest },
+        revocation: 'when_known',
+        at: Math.min(at, parsed.leaf.notAfterAt),
+      }),
+    );
   const anchor = effective.find(({ certificate }) => certificate === held.path.at(-1));
   if (anchor === undefined) throw new Error('a path ended at no anchor');
   const read = readSubject(parsed.leaf, anchor.terms.rule);
@@ -299,7 +312,7 @@ function checkCertificate(
     path: held.path,
     revocation: isLapsed ? [] : held.revocation.map(({ status }) => ({ status })),
     outcome,
-    lapsedAt: isLapsed ? lapseOf(held.path, own, ocsp, at) : null,
+    lapsedAt: isLapsed ? lapseOf(held.path, condemning(own, ocsp, askAlone), at) : null,
     anchor,
     crls: own,
     ocsp: result.ok
@@ -312,13 +325,24 @@ function speaksOf(crl: Crl, { issuer }: Certificate): boolean {
   return crl.issuer.key === issuer.key || crl.entries.has(issuer.key);
 }
 
-/** The first instant at which something of the path was revoked, as lists and responses have it, or the leaf ran out. */
-function lapseOf(
-  path: readonly Certificate[],
-  lists: readonly StoredCrl[],
-  responses: readonly OcspResponse[],
-  at: number,
-): number {
+type AskAlone = (lists: readonly StoredCrl[], responses: readonly OcspResponse[]) => ReturnType<typeof outcomeOf>;
+type Condemning = { readonly lists: readonly StoredCrl[]; readonly responses: readonly OcspResponse[] };
+
+/**
+ * Those of the lists and responses by which something of the path is revoked.
+ *
+ * Why: anybody may carry a response in, and an operator a list: a date counts only where somebody signed it who may.
+ */
+function condemning(lists: readonly StoredCrl[], responses: readonly OcspResponse[], ask: AskAlone): Condemning {
+  const isRevoked = (outcome: ReturnType<AskAlone>): boolean => outcome === 'revoked';
+  return {
+    lists: lists.filter((list) => isRevoked(ask(list.crl.deltaBase === undefined ? [list] : lists, []))),
+    responses: responses.filter((response) => isRevoked(ask([], [response]))),
+  };
+}
+
+/** The first instant at which something of the path was revoked, as what condemns it says, or the leaf ran out. */
+function lapseOf(path: readonly Certificate[], { lists, responses }: Condemning, at: number): number {
   const [leaf] = path;
   const revoked = path
     .slice(0, -1)

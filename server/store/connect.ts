@@ -144,25 +144,31 @@ export async function openDatabase(settings: Settings, name = 'kaibiao'): Promis
 }
 
 /**
- * Opens the database as the owner of its tables, migrated; for backups. Nothing else of this program works as the owner.
+ * Opens the database as the owner of its tables, for backups. Nothing else of this program works as the owner.
  *
+ * Shape:  `migrates` brings the tables up to date first: for a restore. A backup leaves a running server's tables as they are.
  * Throws: MigrationError; an Error when another database is configured than the embedded one, and no DATABASE_MIGRATION_URL.
  */
-export async function openAsOwner(settings: Settings): Promise<{ readonly sql: Sql; close(): Promise<void> }> {
+export async function openAsOwner(
+  settings: Settings,
+  migrates: boolean,
+): Promise<{ readonly sql: Sql; close(): Promise<void> }> {
   const { databaseUrl, databaseMigrationUrl } = settings;
   if (databaseUrl !== null) {
     if (databaseMigrationUrl === null)
       throw new Error('DATABASE_MIGRATION_URL is not set: a backup is taken as the owner');
     const appUser = decodeURIComponent(new URL(databaseUrl).username);
-    await migrateUp(databaseMigrationUrl, appUser === '' ? undefined : appUser);
+    if (migrates) await migrateUp(databaseMigrationUrl, appUser === '' ? undefined : appUser);
     const sql = openPool(databaseMigrationUrl, 1);
+    if (!migrates) await checkMigrated(sql);
     return { sql, close: () => sql.end({ timeout: CLOSE_LIMIT_S }) };
   }
   const cluster = await startCluster({ folder: join(settings.dataFolder, 'postgres') });
   try {
     const { owner } = await makeDatabase(cluster, 'kaibiao');
-    await migrateUp(owner);
+    if (migrates) await migrateUp(owner);
     const sql = openPool(owner, 1);
+    if (!migrates) await checkMigrated(sql);
     return {
       sql,
       async close() {

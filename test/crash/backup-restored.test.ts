@@ -1,6 +1,6 @@
 /** Backup and restore of a real platform: taken while it runs, put back when all is lost, and refused wherever it would sign a second history. */
 import { spawnSync } from 'node:child_process';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BACKUP_ERRORS } from '../../server/cli/backup/backup-form.ts';
 import { act } from '../../server/cli/person/act.ts';
@@ -98,12 +98,15 @@ const elsewhere = {
 };
 
 t.test('refused where it would sign a second history, or is not what it was', async (t) => {
-  const restore = (env: Record<string, string>, ...more: string[]) => kaibiao(env, 'restore', backup, ...more);
+  const restoreBy = (from: string, env: Record<string, string>, ...more: string[]) =>
+    kaibiao(env, 'restore', backup, '--keys', from, ...more);
+  const restore = (env: Record<string, string>, ...more: string[]) => restoreBy(keys, env, ...more);
   const kept = { ...elsewhere, KAIBIAO_DATA: join(folder, 'kept') };
   await cp(join(data, 'keys'), join(folder, 'kept', 'keys'), { recursive: true });
   await cp(join(data, 'guard'), join(folder, 'kept', 'guard'), { recursive: true });
   t.match(restore(kept), refusal('backup_behind_guard'), 'the guard remembers what came after the backup');
-  t.match(restore(elsewhere, '--keys', keys), refusal('guard_missing'));
+  t.match(restore(elsewhere), refusal('guard_missing'));
+  await t.rejects(readdir(join(folder, 'elsewhere', 'keys')), { code: 'ENOENT' }, 'no key beside an empty guard');
   const note = join(folder, 'seen');
   await writeFile(note, seen);
   t.match(restore(elsewhere, '--guard-lost', '--seen', note), refusal('backup_behind_seen'), 'so does who looked on');
@@ -123,10 +126,24 @@ t.test('refused where it would sign a second history, or is not what it was', as
   );
   t.match(restore(elsewhere, '--guard-lost'), refusal('backup_unreadable'));
   await writeFile(file, bytes);
-  await rm(join(folder, 'elsewhere', 'keys', 'ledger.key'));
-  await cp(join(keys, 'keys', 'openings.key'), join(folder, 'elsewhere', 'keys', 'ledger.key'));
-  t.match(restore(elsewhere, '--guard-lost'), refusal('keys_differ'));
-  await rm(join(folder, 'elsewhere', 'keys', 'ledger.key'));
+  const others = join(folder, 'other-keys');
+  await cp(keys, others, { recursive: true });
+  await cp(join(keys, 'keys', 'openings.key'), join(others, 'keys', 'ledger.key'));
+  t.match(restoreBy(others, elsewhere, '--guard-lost'), refusal('keys_differ'));
+  const form = join(backup, 'backup.json');
+  const said = JSON.parse(await readFile(form, 'utf8')) as { heads: { root: string }[]; tables: { name: string }[] };
+  const [head] = said.heads;
+  const lies = [
+    { ...said, heads: [{ ...head, root: 'A'.repeat(43).concat('=') }, ...said.heads.slice(1)] },
+    { ...said, tables: said.tables.filter(({ name }) => name !== 'disclosures') },
+  ];
+  for (const [n, lie] of lies.entries()) {
+    await writeFile(form, JSON.stringify(lie));
+    const code = n === 0 ? 'log_does_not_hold' : 'backup_unreadable';
+    t.match(restore(elsewhere, '--guard-lost'), refusal(code));
+  }
+  await writeFile(form, JSON.stringify(said));
+  await t.rejects(readdir(join(folder, 'elsewhere', 'keys')), { code: 'ENOENT' }, 'still none');
   const rows = await other.sql`SELECT FROM logs UNION ALL SELECT FROM accounts`;
   t.equal(rows.length, 0, 'and nothing was written');
 });

@@ -189,6 +189,14 @@ t.test('a stapled OCSP response stands in for a list, is kept, and asked again',
       ...(ocsp && { ocsp }),
     });
   t.equal(refusalOf(await question(one)), 'certificate_undetermined');
+  const strangers = () =>
+    stage.trust.check({
+      certificates: [one.certificate.der, other.certificate.der],
+      purpose: 'sign',
+      at: now,
+      isOnRecord: false,
+    });
+  t.equal(refusalOf(await strangers()), 'certificate_undetermined');
   const { response } = await respond({ signer, of: one, issuer: other });
   const { response: ofOther } = await respond({ signer, of: two, issuer: other });
   t.equal(
@@ -201,6 +209,11 @@ t.test('a stapled OCSP response stands in for a list, is kept, and asked again',
   t.same(await readEvidence(sql, judged.judgement, digestOfFile(response)), response);
   t.equal(await readEvidence(sql, judged.judgement, digestOfFile(ofOther)), null, 'what said nothing is not kept');
   t.equal(refusalOf(await question(one)), 'ok', 'asked again without it');
+  t.equal(
+    refusalOf(await strangers()),
+    'certificate_undetermined',
+    'a stranger does not learn that its holder was here',
+  );
   const over = {
     certificates: [one.certificate.der, other.certificate.der],
     purpose: 'sign',
@@ -220,5 +233,17 @@ t.test('a stapled OCSP response stands in for a list, is kept, and asked again',
     }),
   );
   t.match(passed, { outcome: 'revoked', lapsedAt: Date.parse('2026-01-01T00:00:00Z') });
+  const faker = await authority('Responder', undefined, { ...dates, extensions: [...usages, noCheck] });
+  const { response: forged } = await respond({ signer: faker, of: two, issuer: other, revoked: '250101000000Z' });
+  const asBefore = accepted(
+    await stage.trust.check({
+      certificates: [two.certificate.der, other.certificate.der],
+      purpose: 'sign',
+      at: now,
+      ocsp: [condemning, forged],
+      lapsed: 'pass',
+    }),
+  );
+  t.equal(asBefore.lapsedAt, passed.lapsedAt, 'a date that nobody signed who may counts for nothing');
   t.equal(await redo(passed.judgement, now), 'revoked: same');
 });

@@ -1,5 +1,6 @@
 /** The recorder on a real database: a whole opening, the edges of its windows, and what a restart must not change. */
 import { toBase64 } from '../../server/core/log/base64.ts';
+import { canonicalise } from '../../server/core/log/canonical.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { testDb } from '../support/database.ts';
@@ -82,6 +83,23 @@ t.test('a whole opening, from draft to archive', async (t) => {
     'a proposal destroys nothing',
   );
   await t.rejects(hall.db.sql`SELECT erase_disclosure(${ORIGIN}, ${proposed.seqs[0] ?? 0})`, { code: 'KB006' });
+  const forged = canonicalise({
+    body: { basis: 'ordered', by: 'witness', field: 'who', number: 9, seq: said },
+    type: 'Erased',
+    v: 1,
+  });
+  const beyond = 1_000_000;
+  await hall.db.sql
+    .begin(async (tx) => {
+      await tx`INSERT INTO entries ${tx({ origin: ORIGIN, seq: beyond, bytes: utf8(forged), leaf_hash: new Uint8Array(32) })}`;
+      await t.rejects(
+        tx.savepoint((at) => at`SELECT erase_disclosure(${ORIGIN}, ${beyond})`),
+        { code: 'KB006' },
+        'beyond the head',
+      );
+      throw new Error('rolled back');
+    })
+    .catch((error: Error) => t.equal(error.message, 'rolled back'));
   await t.rejects(hall.db.sql`DELETE FROM disclosures WHERE origin = ${ORIGIN}`, { code: '42501' }, 'by no other way');
   await accepted(recorder.submit(submission('ConfirmErasure', 'supervisor', { number: 1 })));
   const after = await left();

@@ -3,8 +3,10 @@ import { encodeEntry, parseEntry } from '../../server/core/log/entry.ts';
 import { appendLeaves, EMPTY_RANGE, leafHash } from '../../server/core/log/merkle.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { sha256 } from '../../server/hash.ts';
+import { commit } from '../../server/recorder/commit.ts';
 import { type Finding, type FindingCode, startSelfAudit } from '../../server/recorder/self-audit.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
+import { appendEntries, lockHead } from '../../server/store/append.ts';
 import type { Sql, TransactionSql } from '../../server/store/driver.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
 import { appendSome, begin, entryAt, PLATFORM, testSigner } from '../support/signed-log.ts';
@@ -276,6 +278,43 @@ t.test(
     await a.stop();
   },
 );
+
+t.test('what is erased while it is being read is no finding, and what is missing behind that still is', async (t) => {
+  const own = await testDb(t);
+  const ownSigner = await testSigner(t);
+  const log = openingOrigin(PLATFORM, 'erased');
+  await begin(own.sql, log);
+  await appendSome(own.sql, ownSigner, log, 60);
+  const told: Finding[] = [];
+  const a = startSelfAudit({
+    sql: own.sql,
+    signer: ownSigner,
+    world: steppedWorld(),
+    periodMs: 5000,
+    entriesPerTick: 20,
+    onFinding: (finding) => told.push(finding),
+    onFault: (error) => t.fail(String(error)),
+  });
+  await a.tick();
+  const take = (seq: number) => own.superuser`DELETE FROM disclosures WHERE origin = ${log} AND seq = ${seq}`;
+  await take(50);
+  const [first] = await own.sql<{ bytes: Uint8Array }[]>`SELECT bytes FROM entries WHERE origin = ${log} AND seq = 0`;
+  t.ok(first, 'the log is being read');
+  await commit({ sql: own.sql, signer: ownSigner }, [log], async (tx) => {
+    const head = await lockHead(tx, log);
+    const entry = entryAt(log, head.size, { seq: 50, field: 'who' });
+    const text = new TextDecoder().decode(entry.bytes).replace('"NoticePosted"', '"Erased"');
+    const appended = await appendEntries(tx, head, [{ ...entry, bytes: new TextEncoder().encode(text) }], ownSigner);
+    return { appended: [appended], answer: null };
+  });
+  while (a.progress().rounds < 1) await a.tick();
+  t.strictSame(told, [], 'read once more under the head that says so');
+  await take(40);
+  const { rounds } = a.progress();
+  while (a.progress().rounds < rounds + 2) await a.tick();
+  t.match(told, [{ origin: log, code: 'disclosure_missing', seq: 40 }]);
+  await a.stop();
+});
 
 t.test('a finding is told once, and other logs are read all the same', async (t) => {
   const own = await testDb(t);

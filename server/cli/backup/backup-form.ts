@@ -64,8 +64,8 @@ export const BACKUP_ERRORS = {
     zh: '没有守护日志。请先设法找回；确已丢失时使用 --guard-lost，并以 --seen 提供联署方等所见过的树头。',
   },
   log_does_not_hold: {
-    en: 'A log in the backup does not have the root that was signed.',
-    zh: '备份中的日志与其签名的根不一致。',
+    en: 'A log in the backup is not the one that the platform signed.',
+    zh: '备份中的日志不是平台所签名的日志。',
   },
 } as const satisfies Record<string, Words>;
 

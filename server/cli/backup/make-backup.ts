@@ -12,11 +12,11 @@ import { copyOut, listTables } from '../../store/table-copy.ts';
 import { filesBelow } from '../log-source.ts';
 import { BACKUP_FILE, type Backup, BackupError } from './backup-form.ts';
 
-/** What of the data folder belongs to a backup: finished envelopes with those that are coming in, and the documents handed over. */
-export const KEPT_FOLDERS = ['envelopes/finished', 'envelopes/parts', 'opened/finished'] as const;
+/** What of the data folder belongs to a backup, in the order in which it is copied: a part that is finished meanwhile is then found finished. */
+export const KEPT_FOLDERS = ['envelopes/parts', 'envelopes/finished', 'opened/finished'] as const;
 
 /** Rows that live for a minute: a login under way, proofs already seen, tickets; who has them asks anew. */
-const LEFT_OUT: readonly string[] = ['challenges', 'dpop_seen', 'tickets'];
+export const LEFT_OUT: readonly string[] = ['challenges', 'dpop_seen', 'tickets'];
 
 export type BackupRequest = {
   readonly platform: string;

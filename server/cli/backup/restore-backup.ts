@@ -5,19 +5,22 @@ import { dirname, join } from 'node:path';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
-import { parseCheckpoint } from '../../core/log/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
+import { LogFormatError } from '../../core/log/error.ts';
 import { appendLeaves, EMPTY_RANGE, leafHash, rangeRoot } from '../../core/log/merkle.ts';
-import { parseNote } from '../../core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, parseNote, verifierKey } from '../../core/log/note.ts';
+import { kindOfOrigin } from '../../core/log/origin.ts';
 import { syncFolder } from '../../durable-file.ts';
+import { verifyEd25519 } from '../../ed25519.ts';
 import { sha256 } from '../../hash.ts';
 import { listJournals } from '../../recorder/guard-folder.ts';
 import { formatJournal, readJournal, type Watched } from '../../recorder/guard-journal.ts';
 import type { Sql, TransactionSql } from '../../store/driver.ts';
 import { migrationsFolder } from '../../store/migrate.ts';
-import { streamEntries } from '../../store/read-log.ts';
-import { copyIn, setCounters } from '../../store/table-copy.ts';
+import { readCheckpoint, streamEntries } from '../../store/read-log.ts';
+import { copyIn, listTables, setCounters } from '../../store/table-copy.ts';
 import { type Backup, BackupError, readBackup } from './backup-form.ts';
-import { digestOf, KEPT_FOLDERS } from './make-backup.ts';
+import { digestOf, KEPT_FOLDERS, LEFT_OUT } from './make-backup.ts';
 
 export type RestoreRequest = {
   readonly platform: string;
@@ -46,8 +49,9 @@ export async function restoreBackup(sql: Sql, request: RestoreRequest): Promise<
   const guard = await readGuard(request.dataFolder);
   checkGuard(backup, guard, request);
   for (const note of request.seen) checkSeen(backup, note);
-  await sql.begin((tx) => load(tx, backup, request.folder));
+  // Files first: a restore that is broken off can be begun anew as long as no row is there.
   for (const { path } of backup.files) if (path.startsWith('data/')) await putBack(request, path.slice('data/'.length));
+  await sql.begin((tx) => load(tx, backup, request));
   if (guard === null) await writeGuard(backup, request.dataFolder);
   return backup;
 }
@@ -120,22 +124,52 @@ function checkSeen({ heads }: Backup, note: string): void {
     );
 }
 
-async function load(tx: TransactionSql, { tables, heads }: Backup, folder: string): Promise<void> {
+async function load(tx: TransactionSql, { tables, heads }: Backup, request: RestoreRequest): Promise<void> {
   await tx`SET LOCAL statement_timeout = 0`;
   const [some] = await tx`SELECT FROM logs UNION ALL SELECT FROM accounts UNION ALL SELECT FROM intake LIMIT 1`;
   if (some !== undefined) throw new BackupError('database_not_empty', 'it has logs, accounts or acts');
+  const due = (await listTables(tx)).map(({ name }) => name).filter((name) => !LEFT_OUT.includes(name));
+  if (
+    due.toSorted().join() !==
+    tables
+      .map(({ name }) => name)
+      .toSorted()
+      .join()
+  )
+    throw new BackupError('backup_unreadable', 'a table is missing, or one too many');
   for (const { name, columns, file } of tables) {
     // what the migrations put there themselves comes back with the table
     await tx`DELETE FROM ${tx(name)}`;
-    await copyIn(tx, { name, columns }, createReadStream(join(folder, file)));
+    await copyIn(tx, { name, columns }, createReadStream(join(request.folder, file)));
   }
   await setCounters(tx);
   for (const { origin, size, root } of heads) {
     let range = EMPTY_RANGE;
     for await (const { bytes } of streamEntries(tx, origin, 0, size))
       range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
-    if (range.size !== size || !sameBytes(rangeRoot(sha256, range), fromBase64(root)))
+    const isHeld = range.size === size && sameBytes(rangeRoot(sha256, range), fromBase64(root));
+    if (!isHeld || !(await isSigned(tx, { origin, size, root }, request)))
       throw new BackupError('log_does_not_hold', origin);
+  }
+}
+
+/** Did the platform's key sign this very head? A backup says what it likes of itself. */
+async function isSigned(
+  tx: TransactionSql,
+  { origin, size, root }: Backup['heads'][number],
+  { platform, publicKeys }: RestoreRequest,
+): Promise<boolean> {
+  const note = await readCheckpoint(tx, origin, size);
+  const kind = kindOfOrigin(platform, origin);
+  if (note === null || kind === undefined) return false;
+  const publicKey = kind === 'opening' ? publicKeys.openings : publicKeys.ledger;
+  const key = verifierKey(sha256, origin, KEY_TYPES.ed25519, publicKey);
+  try {
+    const { checkpoint } = await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
+    return checkpoint.size === size && toBase64(checkpoint.root) === root;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
   }
 }
 
@@ -143,6 +177,12 @@ async function putBack({ folder, dataFolder }: RestoreRequest, path: string): Pr
   const to = join(dataFolder, path);
   await mkdir(dirname(to), { recursive: true, mode: 0o700 });
   await copyFile(join(folder, 'data', path), to);
+  const file = await open(to, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** A journal that says of each log that the backup's head was let out, and nothing more. */

@@ -20,8 +20,11 @@ import {
   verifierKey,
 } from '../../core/log/note.ts';
 import { sha256 } from '../../hash.ts';
-import { type BundleSource, FILE_LIMIT_BYTES } from '../log-source.ts';
+import type { BundleSource } from '../log-source.ts';
 import { type Refused, refuse } from '../verify-words.ts';
+
+/** Longest file of a bundle: the disclosures of one entry may have so many bytes, and a revocation list half of them. */
+export const BUNDLED_FILE_LIMIT_BYTES = 67_108_864;
 
 export type BundleTerms = {
   /** The log that is judged. */
@@ -73,7 +76,7 @@ async function beside(source: BundleSource, { files }: BundleManifest): Promise<
 
 async function differing(source: BundleSource, { files }: BundleManifest): Promise<Refused | undefined> {
   for (const file of files) {
-    const bytes = await source.read(file.path, FILE_LIMIT_BYTES);
+    const bytes = await source.read(file.path, BUNDLED_FILE_LIMIT_BYTES);
     if (bytes === null) return refuse('file_missing', { detail: file.path });
     if (bytes.length !== file.sizeBytes || !sameBytes(sha256(bytes), file.sha256))
       return refuse('bundle_file_differs', { detail: file.path });
@@ -94,7 +97,7 @@ export async function checkContents(
   const { size, root } = log.checkpoint;
   if (manifest.size !== size || !sameBytes(manifest.root, root)) return refuse('bundle_other_head');
   if ((manifest.standing === 'complete') !== log.isComplete) return refuse('bundle_standing_differs');
-  const record = await source.read(RECORD_FILE, FILE_LIMIT_BYTES);
+  const record = await source.read(RECORD_FILE, BUNDLED_FILE_LIMIT_BYTES);
   const isSame = record === null || log.record === null ? record === log.record : sameBytes(record, log.record);
   return isSame ? undefined : refuse('bundle_record_differs');
 }

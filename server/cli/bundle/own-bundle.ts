@@ -10,7 +10,8 @@ import { openKeys } from '../../recorder/keys.ts';
 import type { Sql } from '../../store/driver.ts';
 import { readEntries } from '../../store/read-log.ts';
 import { committedHead, ExportError, type Exported } from '../export-log.ts';
-import { writeZip } from './stored-zip.ts';
+import { type LogSource, SourceError } from '../log-source.ts';
+import { openZip, writeZip } from './stored-zip.ts';
 import { writeBundle } from './write-bundle.ts';
 
 export type OwnBundle = {
@@ -41,6 +42,7 @@ export async function bundleOpening(
     mayBeOpen,
   };
   if (!place.toLowerCase().endsWith('.zip')) return writeBundle(sql, { ...request, folder: place });
+  await checkZipPlace(place, origin);
   const folder = `${place}.part-${process.pid}`;
   try {
     const exported = await writeBundle(sql, { ...request, folder });
@@ -50,6 +52,22 @@ export async function bundleOpening(
   } finally {
     await rm(folder, { recursive: true, force: true });
     await rm(`${folder}.zip`, { force: true });
+  }
+}
+
+/** Is there nothing yet, or a bundle of the same log? Throws: ExportError folder_of_other_log. */
+async function checkZipPlace(place: string, origin: string): Promise<void> {
+  let held: LogSource | null = null;
+  try {
+    held = await openZip(place);
+    const vkey = await held.vkey();
+    if (vkey.slice(0, vkey.indexOf('+')) !== origin) throw new ExportError('folder_of_other_log', place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if (error instanceof SourceError) throw new ExportError('folder_of_other_log', `${place}: ${error.message}`);
+    throw error;
+  } finally {
+    await held?.close?.();
   }
 }
 

@@ -24,7 +24,7 @@ export async function backup(argv: readonly string[], io: Io): Promise<number> {
   const config = readOwnConfig();
   const { platform, dataFolder } = config;
   const publicKeys = await publicKeysOf(dataFolder);
-  const database = await openAsOwner(config);
+  const database = await openAsOwner(config, false);
   try {
     const folder = resolve(positionals[0] ?? '');
     const { tables, heads, files } = await makeBackup(database.sql, { platform, dataFolder, folder, publicKeys });
@@ -36,7 +36,7 @@ export async function backup(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Restores a backup into an empty database; with --keys puts the keys into the data folder first. */
+/** Restores a backup into an empty database; with --keys puts the keys into the data folder, once all else is there. */
 export async function restore(argv: readonly string[], io: Io): Promise<number> {
   const options = {
     keys: { type: 'string' },
@@ -47,10 +47,10 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
   needPositionals(positionals, ['folder']);
   const config = readOwnConfig();
   const { platform, dataFolder } = config;
-  if (values.keys !== undefined) await copyKeys(resolve(values.keys), dataFolder);
   const seen = await Promise.all(values.seen.map((file) => readFile(file, 'utf8')));
-  const publicKeys = await publicKeysOf(dataFolder);
-  const database = await openAsOwner(config);
+  const keys = values.keys === undefined ? null : resolve(values.keys);
+  const publicKeys = await publicKeysOf(keys ?? dataFolder);
+  const database = await openAsOwner(config, true);
   try {
     const restored = await restoreBackup(database.sql, {
       platform,
@@ -60,6 +60,8 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
       seen,
       isGuardLost: values['guard-lost'],
     });
+    // Last of all: keys beside an empty guard would begin every log anew.
+    if (keys !== null) await copyKeys(keys, dataFolder);
     io.out(`${restored.heads.length} logs as of ${restored.takenAt}`);
     return EXIT.done;
   } finally {

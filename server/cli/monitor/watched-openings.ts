@@ -40,7 +40,17 @@ export async function watchOpenings(platform: string, folder: string): Promise<W
     urlSource(`${platform}/logs/opening/${origin.slice(origin.lastIndexOf('/') + 1)}`);
 
   /** Returns: what is wrong with it; null when it cannot be reached. */
-  async function judge(origin: string, { publicKey, isClosed, heads }: Opening): Promise<Alarm[] | null> {
+  async function judge(origin: string, opening: Opening): Promise<Alarm[] | null> {
+    try {
+      return await judgeReached(origin, opening);
+    } catch (error) {
+      // it answered at first and then no more: as good as not reached, and no end of the watch
+      if (error instanceof SourceError) return null;
+      throw error;
+    }
+  }
+
+  async function judgeReached(origin: string, { publicKey, isClosed, heads }: Opening): Promise<Alarm[] | null> {
     const source = sourceOf(origin);
     let roots = keepRoots();
     const judged = await verifySource(teeing(source, roots), { requireAllDisclosures: false });

@@ -279,7 +279,9 @@ def judge(folder, trust, public):
         if ledger:
             ledger.take(seq, entry)
         leaves.append(leaf_hash(data))
-        last = entry
+        if entry["type"] not in ("ErasureProposed", "Erased"):  # what alone may stand behind the end
+            last = entry
+    has_ended = last["type"] == "OpeningArchived"
     demand(root_of(leaves) == root, "another root")
     demand(public or not missing, f"{len(missing)} disclosures are missing, the first of {min(missing, default='')}")
     listed |= {path for path, _, _ in tiles_of("entries", size)} | set(check_tiles(folder, leaves))
@@ -289,12 +291,12 @@ def judge(folder, trust, public):
     anchored = ""
     if os.path.isdir(os.path.join(folder, "anchor")):
         listed |= {f"anchor/{each}" for each in ("vkey", "checkpoint", "head.json", "opening.tlog-proof")}
-        check_anchor(folder, note, (name, key), size, trust, last["type"] == "OpeningArchived")
+        check_anchor(folder, note, (name, key), size, trust, has_ended)
         anchored = ", anchored" if trust else ", anchored in a ledger whose key came with it"
     demand(anchored or not trust or ledger, "not in the ledger")
     found = {os.path.relpath(os.path.join(path, each), folder) for path, _, files in os.walk(folder) for each in files}
     if "manifest.json" in found:
-        listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), last["type"] == "OpeningArchived"))
+        listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), has_ended))
     for path in {each for each in found if re.fullmatch(r"evidence/[A-Za-z0-9_-]{43}", each)}:
         digest = base64.urlsafe_b64encode(sha(read(folder, path))).rstrip(b"=").decode()
         demand(path == f"evidence/{digest}", f"{path} is not its own digest")
@@ -418,7 +420,7 @@ class Ledger:
         before = self.heads.get(origin)
         opens = body["kind"] == "opened"
         demand(opens == (before is None), f"entry {seq}: {'opened twice' if opens else 'never opened'}")
-        demand(opens or before["kind"] != "closed", f"entry {seq}: behind the end of {origin}")
+        demand(opens or before["kind"] != "closed" or body["kind"] == "closed", f"entry {seq}: behind the end of {origin}")
         demand(body["previousSize"] == (0 if opens else before["size"]), f"entry {seq}: not the head before")
         root = unbase64(body["root"])
         proof = [unbase64(each) for each in body["consistency"]]

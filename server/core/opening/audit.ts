@@ -23,6 +23,7 @@ import { quotesProblem } from './audit-quotes.ts';
 import { COMMANDS } from './commands.ts';
 import { CorruptLogError } from './corrupt-log.ts';
 import { isWithinReach } from './cosigners.ts';
+import { isErasable } from './erasure.ts';
 import type { LoggedEvent } from './events.ts';
 import { begin, evolve } from './evolve.ts';
 import type { CheckShape } from './fields.ts';
@@ -142,6 +143,8 @@ export function createAudit(sha256: Sha256, check: CheckShape = Check): Audit {
   const digest = digestWith(sha256);
   const problems: AuditProblem[] = [];
   let state: OpeningState | null = null;
+  /** The type of each entry, which tells whether a field of it may be erased. */
+  const types: string[] = [];
   let broken = false;
 
   function judge(entry: Entry, disclosed: Readonly<Record<string, unknown>>): AuditCode[] {
@@ -159,6 +162,9 @@ export function createAudit(sha256: Sha256, check: CheckShape = Check): Audit {
       entry.log === openingOrigin(state.platform, state.openingId) ? null : 'entry_other_opening',
       rolesOf(event.type).some((role) => role === entry.actor.role) ? null : 'actor_not_allowed',
       before === null || isLawful(before, event, entry.actor.role) ? null : 'step_not_lawful',
+      event.type !== 'ErasureProposed' || isErasable(types[event.body.seq] ?? '', event.body.field)
+        ? null
+        : 'step_not_lawful',
       ...personProblems(entry, event, state, { sha256, check }),
       ...listProblems(before, state, event, digest, sha256),
     ];
@@ -169,6 +175,7 @@ export function createAudit(sha256: Sha256, check: CheckShape = Check): Audit {
     add(entry, disclosed) {
       // behind an entry that does not fit there is no state to hold anything against
       if (broken) return [];
+      types.push(entry.type);
       const found = judge(entry, disclosed).map((code) => ({ code, seq: entry.seq, words: AUDIT_PROBLEMS[code] }));
       problems.push(...found.slice(0, Math.max(0, PROBLEM_LIMIT - problems.length)));
       return found;

@@ -9,7 +9,7 @@ import { bidder, host, operator, supervisor, tenderer, witness } from '../../sup
 import t from '../../support/tap.ts';
 
 const asked = (changes: { basis?: ErasureBasis } = {}) => ({
-  seq: 3,
+  seq: 1,
   field: 'source',
   basis: 'ordered' as ErasureBasis,
   reason: '法院裁定',
@@ -28,7 +28,7 @@ t.test('proposed by one of the two who watch, confirmed by the other; nobody els
     t.equal(s.refusal('ConfirmErasure', { number: 2 }, other), 'no_such_erasure');
     s.go('ConfirmErasure', { number: 1 }, other);
     t.equal(s.refusal('ConfirmErasure', { number: 1 }, other), 'no_such_erasure', 'once');
-    t.same(s.state.erasures, [{ number: 1, seq: 3, field: 'source', basis: 'ordered', by: one.role, done: true }]);
+    t.same(s.state.erasures, [{ number: 1, seq: 1, field: 'source', basis: 'ordered', by: one.role, done: true }]);
     t.equal(s.state.phase, 'Archived', 'and the opening is over as before');
   }
   for (const actor of [host, tenderer, operator, bidder(1)])
@@ -88,6 +88,8 @@ t.test('an audit asks again: who, on which ground, and for what was proposed', a
   t.same(forge('Erased', body({ seq: 2 }), 0, lines), ['step_not_lawful']);
   t.ok(forge('Erased', body({ by: 'witness' }), 0, lines).includes('step_not_lawful'), 'both the same');
   t.ok(forge('ErasureProposed', body({ basis: 'purpose_over' }), 0, lines).includes('step_not_lawful'));
+  for (const field of ['rows', 'record', 'roster', 'nothing'])
+    t.ok(forge('ErasureProposed', body({ field }), 0, lines).includes('step_not_lawful'), field);
   t.same(forge('ErasureProposed', body({ seq: 9_999 }), 0, lines), ['event_does_not_fit'], 'of what is not there yet');
   t.same(forge('ErasureProposed', body({ number: 2 }), 0, lines), ['event_does_not_fit']);
   t.same(forge('Erased', body({ number: 2 }), 0, lines), ['event_does_not_fit']);
