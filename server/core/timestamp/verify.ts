@@ -181,9 +181,13 @@ function isOwnName({ info: { tsa } }: TimestampToken, { subject, subjectAltNames
   return subjects.includes(generalNameKey(tsa));
 }
 
+/** Lists that one token is judged by: those of its path, in parts and with their deltas, are far fewer. */
+export const LISTS_LIMIT = 64;
+
 function judgeChain(token: TimestampToken, signer: Certificate, question: TimestampQuestion): TimestampResult {
   const { info } = token;
-  const crls = [...(question.crls ?? []), ...token.crls].flatMap(readOrNothing);
+  // Those that were fetched first: the token's own are unsigned with it, and whoever made it may have put in what he liked.
+  const crls = [...(question.crls ?? []), ...token.crls].slice(0, LISTS_LIMIT).flatMap(readOrNothing);
   const terms = {
     leaf: signer,
     intermediates: [...token.certificates.filter((each) => each !== signer), ...(question.intermediates ?? [])],
@@ -193,9 +197,16 @@ function judgeChain(token: TimestampToken, signer: Certificate, question: Timest
   } as const;
   const held = verifyChain({ ...terms, at: info.at, revocation: 'ignored' });
   if (!held.ok) return refused('chain_refused', held.reason);
-  const at = crls.reduce((latest, { thisUpdateAt }) => Math.max(latest, thisUpdateAt), info.at);
-  const asked = verifyChain({ ...terms, at, crls });
-  if (!asked.ok && isRevocation(asked)) return refused('revoked', asked.reason);
+  // Asked at each list's own instant while the path lasts: one that is dated far ahead must not keep the others from speaking.
+  const lastsTo = Math.min(...held.path.map(({ notAfterAt }) => notAfterAt));
+  const instants = [info.at, ...crls.map(({ thisUpdateAt }) => thisUpdateAt)];
+  const due = [...new Set(instants.filter((at) => at >= info.at && at <= Math.max(lastsTo, info.at)))].sort(
+    (a, b) => a - b,
+  );
+  const answers = due.map((at) => verifyChain({ ...terms, at, crls }));
+  const revoked = answers.find((answer) => !answer.ok && isRevocation(answer));
+  if (revoked !== undefined && !revoked.ok) return refused('revoked', revoked.reason);
+  const asked = answers.findLast(({ ok }) => ok) ?? (answers.at(-1) as ChainResult);
   const said = { at: info.at, accuracyMs: info.accuracyMs, policy: info.policy, serial: info.serial };
   if (!asked.ok) return { ok: true, ...said, path: held.path, revocation: 'undetermined', crls: [] };
   const used = new Set(asked.revocation.flatMap((each) => ('crls' in each ? [...each.crls] : [])));

@@ -25,7 +25,12 @@ import { ATTRIBUTE, SHA1, TIME_STAMPING } from '../../../server/core/timestamp/o
 import { nonceNumber, writeTimestampRequest } from '../../../server/core/timestamp/request.ts';
 import { TimestampError } from '../../../server/core/timestamp/timestamp-error.ts';
 import { parseTimestampResponse, RESPONSE_LIMIT_BYTES } from '../../../server/core/timestamp/token.ts';
-import { TIMESTAMP_REASONS, type TimestampQuestion, verifyTimestamp } from '../../../server/core/timestamp/verify.ts';
+import {
+  LISTS_LIMIT,
+  TIMESTAMP_REASONS,
+  type TimestampQuestion,
+  verifyTimestamp,
+} from '../../../server/core/timestamp/verify.ts';
 import { digestByOid, sha256 } from '../../../server/hash.ts';
 import { verifyCertificateSignature } from '../../../server/identity/signature.ts';
 import {
@@ -221,6 +226,23 @@ t.test('revocation is asked at the time of the stamp: good, revoked, or neither'
   const later = { thisUpdateAt: now + 60_000, nextUpdateAt: now + DAY_MS };
   t.equal(judge(stamp(), { crls: [only(lists), crlDer(middle, later)] }), 'good', 'a list that came after it');
   t.equal(judge(stamp(), { crls: [...lists, Uint8Array.of(1)] }), 'good', 'what is no list is passed over');
+  const faker = await authority('Nobody');
+  const farAhead = crlDer(faker, { thisUpdateAt: now + 36_500 * DAY_MS, nextUpdateAt: now + 36_501 * DAY_MS });
+  const stamped = stamp({ crls: [farAhead] });
+  t.equal(
+    judge(stamped, { crls: [only(lists), revoked(middle, tsa)] }),
+    'revoked: revoked',
+    'a list of the year 2126 hides no other',
+  );
+  t.equal(judge(stamped, { crls: lists }), 'good');
+  const many = Array.from({ length: LISTS_LIMIT }, () => farAhead);
+  t.equal(
+    judge(stamp({ crls: many.slice(0, 16) }), { crls: [only(lists), revoked(middle, tsa)] }),
+    'revoked: revoked',
+    'nor do many',
+  );
+  t.equal(judge(stamp(), { crls: [...many.slice(2), ...lists] }), 'good', 'both are within the limit');
+  t.equal(judge(stamp(), { crls: [...many.slice(1), ...lists] }), 'undetermined', 'one of them is beyond it');
 });
 
 t.test('keys and algorithms', async (t) => {
