@@ -235,6 +235,7 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       if (since > formatInstant(event.at)) return false;
       const isClock = cause === 'outage' || cause === 'outage_across_deadline';
       if (role !== (isClock ? 'clock' : cause)) return false;
+      if (!isClock && since < formatInstant(event.receivedAt ?? event.at)) return false;
       return cause !== 'host' || before.suspendedByHostMs < policy.maxSuspensionMs;
     }
     case 'OpeningResumed': {

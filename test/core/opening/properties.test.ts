@@ -6,6 +6,7 @@ import { nextAlarm } from '../../../server/core/opening/alarms.ts';
 import { createAudit } from '../../../server/core/opening/audit.ts';
 import { COMMAND_TYPES, COMMANDS, type Command, type CommandType } from '../../../server/core/opening/commands.ts';
 import { decide } from '../../../server/core/opening/decide.ts';
+import { isErasable } from '../../../server/core/opening/erasure.ts';
 import { type LoggedEvent, withheld } from '../../../server/core/opening/events.ts';
 import { begin, evolve, learn } from '../../../server/core/opening/evolve.ts';
 import { halfOpenBids } from '../../../server/core/opening/layer.ts';
@@ -218,7 +219,7 @@ function play(
       undecided: w.number === 0 ? 1 : 0,
       outageSince,
       cosigned: w.choice !== 1,
-      isErasable: w.choice !== 1,
+      isErasable: w.choice !== 1 && isErasable(s.lines[w.number]?.entry.type ?? '', 'source'),
       sealedQuote: { isSound: true, isRepeated: s.quoters().includes(w.number) },
       // one person in each role here: whoever offered in this role is the one who acts
       ownHolder: s.state.layer.holders.find((one) => one.role === role)?.holder ?? null,

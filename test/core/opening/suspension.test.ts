@@ -1,6 +1,7 @@
 /** Suspension freezes what runs to the exact millisecond, for everyone alike; an outage is dated from the last heartbeat; ends need two or a supervisor. */
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm, runningUntil } from '../../../server/core/opening/alarms.ts';
+import { audit, body, forge } from '../../support/opening-forgery.ts';
 import { digest } from '../../support/opening-people.ts';
 import { BUILT, object, reach, recordNow, suspend, WINDOW_AT } from '../../support/opening-phases.ts';
 import {
@@ -47,6 +48,21 @@ t.test('a window that had run out before the suspension is not revived', async (
   t.equal(resume(suspend(s), MINUTE).state.window?.closesAt, closesAt);
   const running = reach('Decrypting').clockTo(closesAt - 1);
   t.equal(resume(suspend(running), MINUTE).state.window?.closesAt, closesAt + MINUTE, '1 ms was left');
+});
+
+t.test('received before the platform went away and decided after: frozen from when it was received', async (t) => {
+  const s = reach('RecordConfirm');
+  const { confirmBy = 0 } = s.state.record ?? {};
+  const receivedAt = confirmBy - 2 * SECOND;
+  s.go('SuspendOpening', reason, host, { receivedAt, at: confirmBy + 3 * SECOND });
+  t.equal(s.state.suspended?.since, receivedAt);
+  resume(s, MINUTE);
+  const frozenMs = 5 * SECOND + MINUTE;
+  t.equal(s.state.record?.confirmBy, confirmBy + frozenMs, 'the end that fell into the gap is moved like any other');
+  t.equal(s.refusal('TimeOutConfirmations', {}, clock, { at: confirmBy + frozenMs - 1 }), 'before_its_time');
+  t.same(audit(s.lines).problems, []);
+  const since = formatInstant(receivedAt - 1);
+  t.ok(forge('OpeningSuspended', body({ since }), 0, s.lines).includes('step_not_lawful'), 'and no earlier than that');
 });
 
 t.test('the time to confirm is frozen as well, a closed window is not touched', async (t) => {

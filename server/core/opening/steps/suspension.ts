@@ -8,16 +8,18 @@ import { refuse } from '../refusals.ts';
 import type { OpeningState, Suspension } from '../state.ts';
 import { earlyObjections } from './objection.ts';
 
-/** 20号令52, 条例62: the host with a reason, within the policy's total; a supervisor by instruction, without limit. */
+/**
+ * 20号令52, 条例62: the host with a reason, within the policy's total; a supervisor by instruction, without limit.
+ *
+ * Why: from when it was received, as everything a person does. Decided behind an outage it would otherwise stand in the place of the
+ *      outage's own freeze, and a window that ended in between would lose what the platform was away for.
+ */
 export const suspendOpening: Step<'SuspendOpening'> = (state, { data, actor }, facts) => {
   const cause = actor.role === 'supervisor' ? 'supervisor' : 'host';
   if (cause === 'host' && state.suspendedByHostMs >= state.policy.maxSuspensionMs)
     return refuse('suspension_exceeds_policy');
-  return {
-    events: [
-      { type: 'OpeningSuspended', body: { cause, since: formatInstant(facts.at), reason: data.reason }, fields: {} },
-    ],
-  };
+  const since = formatInstant(facts.receivedAt);
+  return { events: [{ type: 'OpeningSuspended', body: { cause, since, reason: data.reason }, fields: {} }] };
 };
 
 /** An emergency seen on site: the witness asks, a supervisor orders; together they are the emergency suspension of domain §2. */
