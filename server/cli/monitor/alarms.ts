@@ -41,10 +41,6 @@ export const ALARMS = {
     en: 'The ledger and the log of an opening disagree on whether it has ended.',
     zh: '总账与开标日志对其是否完结的记载不一致。',
   },
-  reported_head_forked: {
-    en: 'Somebody was shown a signed head that is no head of the log shown to us.',
-    zh: '有人所见的已签名树头不属于我们所见的日志。',
-  },
 } as const satisfies Record<string, Words>;
 
 export type Alarm = {

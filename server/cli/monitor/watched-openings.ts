@@ -1,6 +1,6 @@
 /** Replays the openings that a ledger has heads of, and holds each against those heads; it remembers how far. */
 import { join } from 'node:path';
-import { fromBase64, toBase64 } from '../../core/log/base64.ts';
+import { toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
@@ -15,20 +15,16 @@ import { verifySource } from '../verify-log.ts';
 import { keepRoots, type Roots } from '../verify-opening.ts';
 import { ALARMS, type Alarm } from './alarms.ts';
 
-/** What the ledger, or somebody else, says that a log once was. */
-export type SeenHead = { readonly size: number; readonly root: Uint8Array; readonly note: string };
+/** What the ledger says that a log once was. */
+type SeenHead = { readonly size: number; readonly root: Uint8Array; readonly note: string };
 
 type Opening = { publicKey: string; isClosed: boolean; readonly heads: SeenHead[] };
 
 export type WatchedOpenings = {
   /** A head that the ledger has, signed by this key (base64). */
   note(head: LedgerHead, publicKey: string): void;
-  /** The key that an opening's heads are signed by; undefined when the ledger has none. */
-  keyOf(origin: string): Uint8Array | undefined;
   /** Replays every opening with heads that were not held against its log yet. Returns: how many could not be reached. */
   replay(raise: (alarm: Alarm) => Promise<void>): Promise<number>;
-  /** Reads an opening's log once more and asks whether these heads are its own. Returns: null when it cannot be reached. */
-  areOwn(origin: string, heads: readonly SeenHead[]): Promise<readonly boolean[] | null>;
 };
 
 /** Watches openings at `platform`, the address before `/logs`; how far each was replayed stands in the folder's `replayed.json`. */
@@ -86,10 +82,6 @@ export async function watchOpenings(platform: string, folder: string): Promise<W
       opening.isClosed ||= kind === 'closed';
       openings.set(origin, opening);
     },
-    keyOf(origin) {
-      const opening = openings.get(origin);
-      return opening && fromBase64(opening.publicKey);
-    },
     async replay(raise) {
       let unreached = 0;
       for (const [origin, opening] of openings) {
@@ -105,15 +97,6 @@ export async function watchOpenings(platform: string, folder: string): Promise<W
         await writeDurably(file, JSON.stringify(Object.fromEntries(replayed)));
       }
       return unreached;
-    },
-    async areOwn(origin, heads) {
-      const roots = keepRoots();
-      const judged = await verifySource(teeing(sourceOf(origin), roots), { requireAllDisclosures: false });
-      if (!judged.ok && judged.reason === 'source_unreadable') return null;
-      return heads.map(({ size, root }) => {
-        const own = roots.at(size);
-        return own !== null && sameBytes(own, root);
-      });
     },
   };
 }
