@@ -52,6 +52,8 @@ const LIFE_LIMIT_MS = 600_000;
 
 /** That holders gave no key is found by the clock, of all that waits, and never of one decryption. */
 const FOUND_BY_THE_VAULT = DECRYPTION_FAILURES.filter((failure) => failure !== 'window_key_not_given');
+/** What a bidder says of its objection, which the supervision sees at once, also in an opening that never had a roster. */
+const OF_OBJECTIONS: ReadonlySet<string> = new Set(['ObjectionRaised', 'AnswerDisputed']);
 
 export type Bend = (viewer: Viewer, bytes: Uint8Array) => Uint8Array | null;
 
@@ -342,8 +344,8 @@ export function runOpening(openingId: string, chance: Chance, around: Surroundin
       const what = () => `a quote of round ${round} in ${where}, to a ${viewer.role}`;
       holds(isReleased || !text.includes(amount), 'nothing_before_its_time', openingId, what);
     }
-    // From the roster on names are known; before, a supervisor may see who objected, and everybody what is its own.
-    if (state.bids.length > 0 || (viewer.role === 'supervisor' && type === 'ObjectionRaised')) return;
+    // From the roster on names are known; before, a supervisor may see who objected or disputed the answer, and everybody what is its own.
+    if (state.bids.length > 0 || (viewer.role === 'supervisor' && type !== null && OF_OBJECTIONS.has(type))) return;
     const own = viewer.person === null ? [] : [viewer.person.who.creditCode, viewer.person.who.name];
     for (const name of secrets.names)
       holds(
