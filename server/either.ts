@@ -1,7 +1,7 @@
 /** What the requests are given of recorder and ledger: the leader's part or the follower's, whichever this process plays by then. */
 import type { Follower } from './follower.ts';
 import type { Dependencies } from './http/dependencies.ts';
-import type { Leader } from './leader.ts';
+import type { Leader } from './leader/leader.ts';
 import { OutcomeUnknownError } from './recorder/faults.ts';
 
 /**

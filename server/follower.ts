@@ -2,7 +2,7 @@
 import type { Json } from './core/log/canonical.ts';
 import { ledgerOrigin } from './core/log/origin.ts';
 import type { Dependencies } from './http/dependencies.ts';
-import type { OperatorErrand, TrustErrand } from './leader.ts';
+import type { OperatorErrand, TrustErrand } from './leader/errands.ts';
 import { createRegisterProofs } from './ledger/register-proofs.ts';
 import type { TrustAnswer } from './ledger/trust.ts';
 import { type LogView, releasedNow } from './live/log-view.ts';

@@ -23,7 +23,7 @@ import { readSessionsTogether } from './identity/read-sessions.ts';
 import { createJwsVerifier } from './identity/signature.ts';
 import { createStandings } from './identity/standing.ts';
 import { createTrust } from './identity/trust.ts';
-import { type Leader, lead, type Vault } from './leader.ts';
+import { type Leader, lead, type Vault } from './leader/leader.ts';
 import { readCosignerPolicy } from './ledger/cosigner-policy.ts';
 import { createPublishedHead } from './ledger/published-head.ts';
 import { readAuthorities } from './ledger/timestamps/authorities.ts';
@@ -63,7 +63,7 @@ export type Server = {
  *
  * Throws: ConfigError's kin of each room, when keys, guard, database or port are not as they must be; nothing stays open then.
  *
- * The order: database and keys → election: this process leads (leader.ts) or sees that another does → viewers → requests. A
+ * The order: database and keys → election: this process leads (leader/leader.ts) or sees that another does → viewers → requests. A
  * request finds everything before it running. Who leads may change at any time afterwards.
  */
 export async function start(
