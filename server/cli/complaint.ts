@@ -1,4 +1,6 @@
 /** Why something did not work, for the person at the terminal: the code, then the sentence in both languages; never a secret. */
+
+import { ApiError } from '../client/transport.ts';
 import { ConfigError } from '../config.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { REPLICA_REASONS } from '../core/log/replica.ts';
@@ -7,10 +9,9 @@ import { CorruptLogError } from '../core/opening/corrupt-log.ts';
 import { sayContentProblem, sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
 import { BACKUP_ERRORS, BackupError } from './backup/backup-form.ts';
-import { HeadError } from './client/head.ts';
-import { KeyAgentError } from './client/key-agent.ts';
-import { ApiError } from './client/transport.ts';
 import { EXPORT_ERRORS, ExportError } from './export-log.ts';
+import { HeadError } from './person/head.ts';
+import { KeyAgentError } from './person/key-agent.ts';
 import { PERSON_ERRORS, PersonError } from './person/person-error.ts';
 import { SEAL_ERRORS, SealError } from './seal/seal-error.ts';
 

@@ -1,10 +1,10 @@
 /** The server outlives its database: connections cut at COMMIT, backends terminated, PostgreSQL killed with SIGKILL under load and started again. */
 import { join } from 'node:path';
-import type { CommandAnswer } from '../../server/cli/client/api.ts';
-import { ApiError } from '../../server/cli/client/transport.ts';
 import { createOpening, headSeen } from '../../server/cli/person/act.ts';
 import type { Person } from '../../server/cli/person/person.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
+import type { CommandAnswer } from '../../server/client/api.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { PROFILES } from '../../server/core/opening/policy.ts';
 import { systemWorld } from '../../server/world.ts';

@@ -2,7 +2,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiError } from '../../server/cli/client/transport.ts';
 import { act } from '../../server/cli/person/act.ts';
 import { checkIn } from '../../server/cli/person/check-in.ts';
 import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
@@ -10,6 +9,7 @@ import { lodge } from '../../server/cli/person/lodge.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { answerRecord } from '../../server/cli/person/record.ts';
 import { waitFor } from '../../server/cli/person/wait-for.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';

@@ -2,14 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CommandAnswer } from '../../server/cli/client/api.ts';
-import { ApiError } from '../../server/cli/client/transport.ts';
 import { act, headSeen } from '../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import type { Person } from '../../server/cli/person/person.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { waitFor } from '../../server/cli/person/wait-for.ts';
+import type { CommandAnswer } from '../../server/client/api.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { encodeEntry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { leafHash } from '../../server/core/log/merkle.ts';

@@ -1,12 +1,12 @@
 /** Two real servers on one database and one folder behind a real front: the leader is killed, stopped in order and made to hang, the database is restarted, and nothing acknowledged is lost, nothing sounds twice, no viewer misses an entry. */
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { ApiError } from '../../server/cli/client/transport.ts';
 import { act, createOpening, headSeen } from '../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { waitFor } from '../../server/cli/person/wait-for.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';

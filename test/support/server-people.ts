@@ -1,9 +1,9 @@
 /** The people around a real server: a CA of their own, officials who are let in, bidders with keys, and the secrets a test looks for. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { heldKeyAgent, pickCertificate } from '../../server/cli/client/key-agent.ts';
 import { type DemoCa, demoCreditCode, type Holder, type Issued } from '../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../server/cli/person/act.ts';
+import { heldKeyAgent, pickCertificate } from '../../server/cli/person/key-agent.ts';
 import { letIn } from '../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../server/cli/person/person.ts';
 import { openPem } from '../../server/cli/seal/held-key.ts';

@@ -2,9 +2,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { heldKeyAgent, pickCertificate } from '../../server/cli/client/key-agent.ts';
 import { describe } from '../../server/cli/complaint.ts';
 import { demoCreditCode } from '../../server/cli/demo/ca.ts';
+import { heldKeyAgent, pickCertificate } from '../../server/cli/person/key-agent.ts';
 import { adoptEnvelope } from '../../server/cli/seal/adopt.ts';
 import { openPem } from '../../server/cli/seal/held-key.ts';
 import { SealError } from '../../server/cli/seal/seal-error.ts';

@@ -1,5 +1,5 @@
 /** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
-import { ApiError } from '../client/transport.ts';
+import { ApiError } from '../../client/transport.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { proveReceiptKey, proveRegistered } from '../person/ledger.ts';

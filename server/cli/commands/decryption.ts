@@ -1,7 +1,7 @@
 /** `kaibiao decrypt` and `hand-in`: the content key to the opening, by oneself or by whoever can still reach the platform. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { createApi } from '../client/api.ts';
+import { createApi } from '../../client/api.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../person/decrypt.ts';

@@ -1,13 +1,13 @@
 /** `kaibiao trust` and `kaibiao crl`: which CAs are believed, changed by two operators, and their revocation lists. */
 import { readFile } from 'node:fs/promises';
 import { Check } from 'typebox/schema';
+import type { AnchorAnswer } from '../../client/api.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import { isJsonObject } from '../../core/log/canonical.ts';
 import { formatInstant } from '../../core/log/instant.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { PLAIN_SUBJECT_RULE } from '../../core/pki/subject.ts';
 import { TrustChange } from '../../core/pki/trust-store.ts';
-import type { AnchorAnswer } from '../client/api.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { bringCrl, confirmTrust, listProposals, proposeTrust, withdrawTrust } from '../person/trust.ts';

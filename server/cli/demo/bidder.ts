@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { VERSION } from '../../version.ts';
 import { systemWorld } from '../../world.ts';
-import { KeyAgentError, openKeyFolder, pickCertificate } from '../client/key-agent.ts';
 import { act } from '../person/act.ts';
 import { checkIn } from '../person/check-in.ts';
 import { decrypt } from '../person/decrypt.ts';
+import { KeyAgentError, openKeyFolder, pickCertificate } from '../person/key-agent.ts';
 import { lodge } from '../person/lodge.ts';
 import { openPerson, type Person } from '../person/person.ts';
 import { readOpening } from '../person/read-opening.ts';

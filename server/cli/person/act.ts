@@ -1,4 +1,6 @@
 /** Any command of a person's: signed over the head it has seen, sent, and its answer proven against that head before it is believed. */
+
+import type { CommandAnswer } from '../../client/api.ts';
 import type { HeadSeen } from '../../core/log/act.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import type { Json, JsonObject } from '../../core/log/canonical.ts';
@@ -9,8 +11,7 @@ import { verifyProof } from '../../core/log/proof.ts';
 import { utf8 } from '../../core/log/utf8.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
 import { sha256 } from '../../hash.ts';
-import type { CommandAnswer } from '../client/api.ts';
-import { proofFromTiles } from '../client/head.ts';
+import { proofFromTiles } from './head.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
 import { catchUp } from './read-opening.ts';

@@ -1,6 +1,7 @@
 /** What a person reads of the platform's ledger: the keys it lists in its first entry, and the place of one's own acts. */
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
+import type { Api } from '../../client/api.ts';
 import { fromBase64 } from '../../core/log/base64.ts';
 import type { Json } from '../../core/log/canonical.ts';
 import { openCheckpoint } from '../../core/log/checkpoint.ts';
@@ -15,8 +16,7 @@ import { fromUtf8 } from '../../core/log/utf8.ts';
 import { DigestText, OpeningId } from '../../core/opening/details.ts';
 import { CreditCode } from '../../core/opening/rows.ts';
 import { sha256 } from '../../hash.ts';
-import type { Api } from '../client/api.ts';
-import { assembleFromTiles, proofFromTiles } from '../client/head.ts';
+import { assembleFromTiles, proofFromTiles } from './head.ts';
 import type { LogPin } from './log-pin.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

@@ -3,7 +3,7 @@ import { LogFormatError } from '../../core/log/error.ts';
 import { ed25519Verifier, type NoteVerifier, parseVkey } from '../../core/log/note.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { sha256 } from '../../hash.ts';
-import { type HeadKeeper, keepHead } from '../client/head.ts';
+import { type HeadKeeper, keepHead } from './head.ts';
 import { PersonError } from './person-error.ts';
 import { type LogFiles, readOrNull, writeDurably } from './person-folder.ts';
 

@@ -1,5 +1,5 @@
 /** The operator lets officials in by certificate, shuts accounts and opens them again: each with a signed act that goes to the ledger first. */
-import type { AccountKind } from '../client/api.ts';
+import type { AccountKind } from '../../client/api.ts';
 import { headSeen } from './act.ts';
 import type { Person } from './person.ts';
 

@@ -1,17 +1,19 @@
 /** A person on the public API: logged in with its CA key, with its own copies of the logs it looks at and a folder of what it keeps. */
+import type { Api } from '../../client/api.ts';
+import { logIn, type Session } from '../../client/session.ts';
+import type { Transport } from '../../client/transport.ts';
 import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
+import { sha256 } from '../../hash.ts';
 import type { World } from '../../world.ts';
-import type { Api } from '../client/api.ts';
-import { type KeyAgent, pickCertificate } from '../client/key-agent.ts';
-import { logIn, type Session } from '../client/session.ts';
-import type { Transport } from '../client/transport.ts';
+import { type KeyAgent, pickCertificate } from './key-agent.ts';
 import { findReceiptKey } from './ledger.ts';
 import { createLogCopy, type LogCopy } from './log-copy.ts';
 import { type LogPin, openLogPin } from './log-pin.ts';
 import { openPersonFolder, type PersonFolder } from './person-folder.ts';
 import type { ReceiptKey } from './receipt.ts';
+import { makeSessionKey } from './session-key.ts';
 
 export type PersonOptions = {
   /** Address of the platform: only its origin counts. */
@@ -71,7 +73,7 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
   const signer = await keys.signer(certSha256);
   const transport: Transport = { origin: new URL(options.url).origin, world, fetch: options.fetch ?? fetch };
   const { staples = [] } = options;
-  const session = await logIn({ transport, world, signer, staples });
+  const session = await logIn({ transport, world, signer, staples, sha256, makeSessionKey });
   const { account, platform, api } = session;
 
   const pins = new Map<string, Promise<LogPin>>();

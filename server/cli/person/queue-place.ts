@@ -1,5 +1,5 @@
 /** Shows on the terminal how long one's decryption still waits before the vault. */
-import { ApiError } from '../client/transport.ts';
+import { ApiError } from '../../client/transport.ts';
 import type { Io } from '../io.ts';
 import type { Person } from './person.ts';
 

@@ -1,6 +1,7 @@
 /** Who looked at what, by the access log: the recorded reads a person may know, each proven to stand there and opened by its own commitments. */
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
+import type { ReadsAnswer } from '../../client/api.ts';
 import { openDisclosures } from '../../core/log/disclosure.ts';
 import { parseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
@@ -10,8 +11,7 @@ import { accessOrigin } from '../../core/log/origin.ts';
 import { verifyProof } from '../../core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
 import { sha256 } from '../../hash.ts';
-import type { ReadsAnswer } from '../client/api.ts';
-import { proofFromTiles } from '../client/head.ts';
+import { proofFromTiles } from './head.ts';
 import { openLogPin } from './log-pin.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

@@ -1,6 +1,7 @@
 /** Acts for all lots of a session in one request: each signed for its own log, each answer proven by itself. */
+
+import type { SessionGlance } from '../../client/api.ts';
 import type { Entry } from '../../core/log/entry.ts';
-import type { SessionGlance } from '../client/api.ts';
 import { type Act, headSeen, proveAnswer } from './act.ts';
 import type { Person } from './person.ts';
 import { catchUp } from './read-opening.ts';

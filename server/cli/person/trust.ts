@@ -1,9 +1,10 @@
 /** Whom the platform believes, as its operators change it: proposed and confirmed with the CA key, revocation lists brought. */
+
+import type { ProposalAnswer } from '../../client/api.ts';
 import { toBase64, toBase64Url } from '../../core/log/base64.ts';
 import type { Json, JsonObject } from '../../core/log/canonical.ts';
 import { digestOfChange, type TrustChange } from '../../core/pki/trust-store.ts';
 import { sha256 } from '../../hash.ts';
-import type { ProposalAnswer } from '../client/api.ts';
 import { headSeen } from './act.ts';
 import { PLATFORM_SUBJECT } from './operator.ts';
 import type { Person } from './person.ts';

@@ -1,8 +1,9 @@
 /** Waiting for an opening to come to something: its live socket followed as long as it holds, its pages asked when it does not. */
+
+import { ApiError } from '../../client/transport.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
 import type { World } from '../../world.ts';
-import { ApiError } from '../client/transport.ts';
 import { followLive } from './live-client.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

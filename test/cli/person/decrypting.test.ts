@@ -1,20 +1,20 @@
 /** A bidder from the deadline on, on the real server: the client's own checks before its key is used, the window, the record. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createApi } from '../../../server/cli/client/api.ts';
-import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
-import { ApiError } from '../../../server/cli/client/transport.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { filesBelow, folderSource } from '../../../server/cli/log-source.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { checkIn } from '../../../server/cli/person/check-in.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf, readDecryptionFile } from '../../../server/cli/person/decrypt.ts';
+import { pickCertificate } from '../../../server/cli/person/key-agent.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { answerRecord, readRecord } from '../../../server/cli/person/record.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
 import { verifySource } from '../../../server/cli/verify-log.ts';
+import { createApi } from '../../../server/client/api.ts';
+import { ApiError } from '../../../server/client/transport.ts';
 import { openingOrigin } from '../../../server/core/log/origin.ts';
 import { numberOf } from '../../../server/core/opening/state.ts';
 import { until } from '../../support/recorder.ts';

@@ -1,10 +1,10 @@
 /** A whole platform for the person's tests: the real server on a database of its own, a CA, its officials, and a clock that jumps. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { heldKeyAgent, type KeyAgent, pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { type DemoCa, demoCreditCode, type Holder, type Issued, type KeyKind } from '../../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../../server/cli/person/act.ts';
 import { openingCertificateOf } from '../../../server/cli/person/holding.ts';
+import { heldKeyAgent, type KeyAgent, pickCertificate } from '../../../server/cli/person/key-agent.ts';
 import { letIn } from '../../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';

@@ -1,7 +1,8 @@
 /** The line that tells a bidder how long its decryption still waits. */
-import { ApiError } from '../../../server/cli/client/transport.ts';
+
 import type { Person } from '../../../server/cli/person/person.ts';
 import { ASK_EVERY_MS, showQueuePlace } from '../../../server/cli/person/queue-place.ts';
+import { ApiError } from '../../../server/client/transport.ts';
 import t from '../../support/tap.ts';
 import { steppedWorld } from '../../support/world.ts';
 

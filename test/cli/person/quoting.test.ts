@@ -1,12 +1,12 @@
 /** Rounds of quotes from the terminal on the real server: nobody learns who quoted before the end, then all learn all at once. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { heldKeyAgent } from '../../../server/cli/client/key-agent.ts';
 import { writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
+import { heldKeyAgent } from '../../../server/cli/person/key-agent.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { giveQuote } from '../../../server/cli/person/quote.ts';

@@ -1,10 +1,10 @@
 /** A remedy from the terminal on the real server: the key was kept, the token failed in the window, and the bid opens after all. */
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { heldKeyAgent } from '../../../server/cli/client/key-agent.ts';
 import { writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
+import { heldKeyAgent } from '../../../server/cli/person/key-agent.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';

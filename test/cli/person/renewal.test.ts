@@ -2,11 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { heldKeyAgent, pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import type { Issued } from '../../../server/cli/demo/ca.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { folderSource } from '../../../server/cli/log-source.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf } from '../../../server/cli/person/decrypt.ts';
+import { heldKeyAgent, pickCertificate } from '../../../server/cli/person/key-agent.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';

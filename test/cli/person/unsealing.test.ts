@@ -2,12 +2,12 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pickCertificate } from '../../../server/cli/client/key-agent.ts';
 import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
 import { acknowledge, deal, giveShare, offerKey, openingCertificateOf } from '../../../server/cli/person/holding.ts';
+import { pickCertificate } from '../../../server/cli/person/key-agent.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';

@@ -1,11 +1,11 @@
 /** A person's session: login with the CA key, a session key that never leaves, tokens renewed in time, every request and act signed. */
-import { webcrypto } from 'node:crypto';
-import { type HeadSeen, type SessionJwk, sessionThumbprint } from '../../core/log/act.ts';
-import { toBase64Url } from '../../core/log/base64.ts';
-import type { Json } from '../../core/log/canonical.ts';
-import { COMMANDS } from '../../core/opening/commands.ts';
-import { REGISTER_COMMANDS } from '../../core/opening/register.ts';
-import { parseCertificate } from '../../core/pki/certificate.ts';
+import { type HeadSeen, sessionThumbprint } from '../core/log/act.ts';
+import { toBase64Url } from '../core/log/base64.ts';
+import type { Json } from '../core/log/canonical.ts';
+import type { Sha256 } from '../core/log/hash.ts';
+import { COMMANDS } from '../core/opening/commands.ts';
+import { REGISTER_COMMANDS } from '../core/opening/register.ts';
+import { parseCertificate } from '../core/pki/certificate.ts';
 import {
   type ActTerms,
   type CertificateSigner,
@@ -14,13 +14,11 @@ import {
   signLogin,
   signProof,
   signStepUp,
-} from '../../core/pki/person-jws.ts';
-import { PLAIN_SUBJECT_RULE, readSubject } from '../../core/pki/subject.ts';
-import { TRUST_ACTS } from '../../core/pki/trust-store.ts';
-import { sha256 } from '../../hash.ts';
-import type { World } from '../../world.ts';
+} from '../core/pki/person-jws.ts';
+import { PLAIN_SUBJECT_RULE, readSubject } from '../core/pki/subject.ts';
+import { TRUST_ACTS } from '../core/pki/trust-store.ts';
 import { type Api, askChallenge, createApi, sendLogin, sendRenewal } from './api.ts';
-import { ApiError, type Authorise, type Transport } from './transport.ts';
+import { ApiError, type Authorise, type ClientWorld, type Transport } from './transport.ts';
 
 /** A token this close to its end is renewed before it is used. */
 const RENEW_BEFORE_MS = 60_000;
@@ -28,7 +26,10 @@ const RANDOM_ID_BYTES = 16;
 
 export type SessionDependencies = {
   readonly transport: Transport;
-  readonly world: Pick<World, 'now' | 'randomBytes'>;
+  readonly sha256: Sha256;
+  /** A fresh P-256 key for this session alone; its private half should not be takeable out of where it is made. */
+  readonly makeSessionKey: () => Promise<SessionSigner>;
+  readonly world: Pick<ClientWorld, 'now' | 'randomBytes'>;
   readonly signer: CertificateSigner;
   /** OCSP responses about the certificate and those above it, DER in base64; none when left out. */
   readonly staples?: readonly string[];
@@ -64,9 +65,9 @@ const SIGNED_BY: Readonly<Record<string, string | undefined>> = Object.fromEntri
  *         on another platform's challenge gets a login that is good for nobody.
  */
 export async function logIn(dependencies: SessionDependencies): Promise<Session> {
-  const { transport, world, signer } = dependencies;
+  const { transport, world, signer, sha256 } = dependencies;
   const account = dependencies.account ?? accountOf(signer);
-  const key = await makeSessionKey();
+  const key = await dependencies.makeSessionKey();
   const challenge = await askChallenge(transport, sessionThumbprint(sha256, key.jwk));
   if (challenge.origin !== transport.origin)
     throw new ApiError('challenge_not_ours', 0, `the challenge is for ${challenge.origin}`);
@@ -143,21 +144,6 @@ function accountOf({ certificate }: CertificateSigner): string {
   return read.subject.account;
 }
 
-function randomId(world: Pick<World, 'randomBytes'>): string {
+function randomId(world: Pick<ClientWorld, 'randomBytes'>): string {
   return toBase64Url(world.randomBytes(RANDOM_ID_BYTES));
-}
-
-/** A fresh session key; its private half cannot be taken out of WebCrypto. */
-export async function makeSessionKey(): Promise<SessionSigner> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-  const { privateKey, publicKey } = await webcrypto.subtle.generateKey(algorithm, false, ['sign']);
-  const { x, y } = await webcrypto.subtle.exportKey('jwk', publicKey);
-  if (x === undefined || y === undefined) throw new Error('WebCrypto exported no point');
-  const jwk: SessionJwk = { kty: 'EC', crv: 'P-256', x, y };
-  return {
-    jwk,
-    async sign(data) {
-      return new Uint8Array(await webcrypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, data));
-    },
-  };
 }

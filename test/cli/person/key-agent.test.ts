@@ -5,14 +5,14 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
 import {
   heldKeyAgent,
   KeyAgentError,
   openKeyFolder,
   openPkcs12Files,
   pickCertificate,
-} from '../../../server/cli/client/key-agent.ts';
-import { demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
+} from '../../../server/cli/person/key-agent.ts';
 import { openPem } from '../../../server/cli/seal/held-key.ts';
 import { SealError } from '../../../server/cli/seal/seal-error.ts';
 import { wrapTo } from '../../../server/cli/seal/wrap.ts';

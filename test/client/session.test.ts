@@ -1,18 +1,20 @@
 /** The person's session against the server's own identity code: what the one signs the other takes, whatever the network does between. */
 
-import { type Api, askChallenge, BID_MEDIA_TYPE, createApi } from '../../../server/cli/client/api.ts';
-import { logIn, type Session } from '../../../server/cli/client/session.ts';
-import { ApiError, TRY_LIMIT, type Transport } from '../../../server/cli/client/transport.ts';
-import { toBase64 } from '../../../server/core/log/base64.ts';
-import type { Json } from '../../../server/core/log/canonical.ts';
-import type { PersonRole } from '../../../server/core/opening/roles.ts';
-import { checkSubmittedAct, type SignedCommandType } from '../../../server/identity/acts.ts';
-import { login, openChallenge, renewToken } from '../../../server/identity/login.ts';
-import { IDENTITY_REFUSALS, type IdentityRefusal, type Outcome } from '../../../server/identity/refusals.ts';
-import { issueTicket } from '../../../server/identity/tickets.ts';
-import { authenticate } from '../../../server/identity/tokens.ts';
-import { OPENING, ORIGIN, organisation, PLATFORM, setStage, signerOf } from '../../identity/stage.ts';
-import t from '../../support/tap.ts';
+import { makeSessionKey } from '../../server/cli/person/session-key.ts';
+import { type Api, askChallenge, BID_MEDIA_TYPE, createApi } from '../../server/client/api.ts';
+import { logIn, type Session } from '../../server/client/session.ts';
+import { ApiError, TRY_LIMIT, type Transport } from '../../server/client/transport.ts';
+import { toBase64 } from '../../server/core/log/base64.ts';
+import type { Json } from '../../server/core/log/canonical.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { sha256 } from '../../server/hash.ts';
+import { checkSubmittedAct, type SignedCommandType } from '../../server/identity/acts.ts';
+import { login, openChallenge, renewToken } from '../../server/identity/login.ts';
+import { IDENTITY_REFUSALS, type IdentityRefusal, type Outcome } from '../../server/identity/refusals.ts';
+import { issueTicket } from '../../server/identity/tickets.ts';
+import { authenticate } from '../../server/identity/tokens.ts';
+import { OPENING, ORIGIN, organisation, PLATFORM, setStage, signerOf } from '../identity/stage.ts';
+import t from '../support/tap.ts';
 
 const stage = await setStage(t);
 const signer = signerOf(await stage.ca.issue({ holder: organisation(1), usage: 'sign' }));
@@ -101,7 +103,13 @@ function problem(code: IdentityRefusal): Response {
 }
 
 const enter = (transport: Transport, world: { now(): number } = stage.world) =>
-  logIn({ transport, signer, world: { now: world.now, randomBytes: stage.world.randomBytes } });
+  logIn({
+    transport,
+    signer,
+    sha256,
+    makeSessionKey,
+    world: { now: world.now, randomBytes: stage.world.randomBytes },
+  });
 async function send(session: Session, type: SignedCommandType, data: Json, id = session.newId()) {
   const act = await session.sign({ openingId: OPENING, id, type, data, headSeen });
   return session.api.sendCommand(OPENING, { id, type, data, role: 'bidder', act });

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { HeadError, keepHead, type ProofSource, proofFromTiles } from '../../../server/cli/client/head.ts';
+import { HeadError, keepHead, type ProofSource, proofFromTiles } from '../../../server/cli/person/head.ts';
 import { toBase64 } from '../../../server/core/log/base64.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
 import { LogFormatError } from '../../../server/core/log/error.ts';

@@ -1,6 +1,5 @@
 /** One request to the platform until it is answered: proofs made anew for each try, refusals as errors with their code, patient retries. */
-import type { Json } from '../../core/log/canonical.ts';
-import type { World } from '../../world.ts';
+import type { Json } from '../core/log/canonical.ts';
 
 /** A refusal of the server, or its failure; `code` is the refusal's own, `unreachable` or `unreadable` when there was none. */
 export class ApiError extends Error {
@@ -27,10 +26,19 @@ const UPLOAD_LIMIT_MS = 3_600_000;
 export const PASSING_STATUSES: readonly number[] = [429, 502, 503, 504];
 const PROBLEM = 'application/problem+json';
 
+/** What a client knows of the outside, of Node.js or of the browser. */
+export type ClientWorld = {
+  /** Integer ms since 1970-01-01T00:00Z by this machine's clock, which may be wrong. */
+  now(): number;
+  /** Calls `alarm` once, `delayMs` from now; the answer takes it back. */
+  after(delayMs: number, alarm: () => void): () => void;
+  randomBytes(count: number): Uint8Array;
+};
+
 export type Transport = {
   /** Origin of the server, no closing slash; DPoP proofs and the login are bound to it. */
   readonly origin: string;
-  readonly world: Pick<World, 'after' | 'randomBytes'>;
+  readonly world: Pick<ClientWorld, 'after' | 'randomBytes'>;
   readonly fetch: typeof fetch;
 };
 
@@ -152,13 +160,13 @@ function retryAfter(response: Response): number | undefined {
 }
 
 /** Doubling pauses, half of each by chance, so that a thousand clients do not come back together. */
-export function backoff(world: Pick<World, 'randomBytes'>, tried: number): number {
+export function backoff(world: Pick<ClientWorld, 'randomBytes'>, tried: number): number {
   const whole = Math.min(FIRST_PAUSE_MS * 2 ** (tried - 1), LONGEST_PAUSE_MS);
   const [chance = 0] = world.randomBytes(1);
   return Math.round(whole / 2 + (whole / 2) * (chance / 255));
 }
 
-export function pause(world: Pick<World, 'after'>, ms: number): Promise<void> {
+export function pause(world: Pick<ClientWorld, 'after'>, ms: number): Promise<void> {
   return new Promise((resolve) => {
     world.after(ms, resolve);
   });

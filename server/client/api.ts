@@ -1,7 +1,7 @@
 /** The public HTTP API as a person's program calls it: typed answers, refusals as errors with their code, patient retries. */
-import type { Json, JsonObject } from '../../core/log/canonical.ts';
-import type { PersonRole } from '../../core/opening/roles.ts';
-import type { TrustChange, TrustTerms } from '../../core/pki/trust-store.ts';
+import type { Json, JsonObject } from '../core/log/canonical.ts';
+import type { PersonRole } from '../core/opening/roles.ts';
+import type { TrustChange, TrustTerms } from '../core/pki/trust-store.ts';
 import { type BidToSend, ONE_REQUEST_BYTES, sendParts } from './parts.ts';
 import { type Authorise, call, callJson, type Transport, type Upload } from './transport.ts';
 
