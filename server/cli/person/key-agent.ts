@@ -99,7 +99,7 @@ export async function openKeyFolder(folder: string, passphrase?: string): Promis
  */
 export async function openPkcs12Files(paths: readonly string[], password: string): Promise<KeyAgent> {
   const files = await Promise.all(paths.map((path) => readFile(path)));
-  return heldKeyAgent(files.map((file) => openPkcs12(file, password)));
+  return heldKeyAgent(await Promise.all(files.map((file) => openPkcs12(file, password))));
 }
 
 /**

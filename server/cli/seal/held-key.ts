@@ -4,8 +4,9 @@ import forge from 'node-forge';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { CertificateError } from '../../core/pki/der.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
+import { type Pkcs12, Pkcs12Unknown, Pkcs12Unopened, readPkcs12 } from '../../core/pki/pkcs12.ts';
 import { sm2PrivateKey } from '../../sm2.ts';
-import { type Pkcs12, Pkcs12Unknown, readPkcs12 } from './pkcs12.ts';
+import { nodePkcs12Crypto } from './pkcs12-crypto.ts';
 import { SealError } from './seal-error.ts';
 
 /** Certificates are DER; `chain` holds those above `certificate`, without the root. */
@@ -37,11 +38,13 @@ export function openPem(files: { privateKey: string; certificates: string; passp
  * Why:    our own reader first, because node:crypto reads PKCS#12 for TLS only and gives no key out; node-forge for what that reader does not
  *         know, files in BER and with RC2, which old tools write: RSA keys only, and passwords in ASCII.
  */
-export function openPkcs12(file: Uint8Array, password: string): HeldKey {
+export async function openPkcs12(file: Uint8Array, password: string): Promise<HeldKey> {
+  const { keys, certificates } = await readAnyPkcs12(file, password);
   return unreadableUnless(() => {
-    const { keys, certificates } = readAnyPkcs12(file, password);
-    const [privateKey] = keys;
-    if (privateKey === undefined) throw new SealError('key_unreadable');
+    const [pkcs8] = keys;
+    if (pkcs8 === undefined) throw new SealError('key_unreadable');
+    const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+    for (const key of keys) key.fill(0);
     const own = certificates.find((der) => fits(privateKey, der));
     return pair(
       privateKey,
@@ -51,11 +54,13 @@ export function openPkcs12(file: Uint8Array, password: string): HeldKey {
   });
 }
 
-function readAnyPkcs12(file: Uint8Array, password: string): Pkcs12 {
+async function readAnyPkcs12(file: Uint8Array, password: string): Promise<Pkcs12> {
   try {
-    return readPkcs12(file, password);
+    return await readPkcs12(nodePkcs12Crypto, file, password);
   } catch (error) {
-    if (error instanceof Pkcs12Unknown || error instanceof CertificateError) return readByForge(file, password);
+    if (error instanceof Pkcs12Unknown || error instanceof CertificateError)
+      return unreadableUnless(() => readByForge(file, password));
+    if (error instanceof Pkcs12Unopened) throw new SealError('key_unreadable');
     throw error;
   }
 }
@@ -68,7 +73,9 @@ function readByForge(file: Uint8Array, password: string): Pkcs12 {
     cert ? [Uint8Array.from(Buffer.from(asn1.toDer(pki.certificateToAsn1(cert)).getBytes(), 'latin1'))] : [],
   );
   const bags = [...bagsOf(pki.oids['pkcs8ShroudedKeyBag'] ?? ''), ...bagsOf(pki.oids['keyBag'] ?? '')];
-  const keys = bags.flatMap(({ key }) => (key ? [createPrivateKey(pki.privateKeyToPem(key))] : []));
+  const keys = bags.flatMap(({ key }) =>
+    key ? [Uint8Array.from(createPrivateKey(pki.privateKeyToPem(key)).export({ type: 'pkcs8', format: 'der' }))] : [],
+  );
   return { keys, certificates };
 }
 

@@ -56,12 +56,12 @@ t.test('PEM: junk is unreadable, and the error does not quote it', async (t) => 
 
 t.test('PKCS#12 opens with key, certificate and chain', async (t) => {
   const file = exportPkcs12({ privateKeyPem: KEY_PEM, certificatePem: CERTIFICATE_PEM, chainPem: OTHER_PEM }, 'secret');
-  const held = openPkcs12(file, 'secret');
+  const held = await openPkcs12(file, 'secret');
   t.strictSame(held.certificate, BIDDER.certificate);
   t.strictSame(held.chain, [OTHER.certificate]);
   t.ok(held.privateKey.equals(BIDDER.privateKey));
-  t.throws(() => openPkcs12(file, 'wrong'), { code: 'key_unreadable' });
-  t.throws(() => openPkcs12(file.subarray(0, 200), 'secret'), { code: 'key_unreadable' });
+  await t.rejects(openPkcs12(file, 'wrong'), { code: 'key_unreadable' });
+  await t.rejects(openPkcs12(file.subarray(0, 200), 'secret'), { code: 'key_unreadable' });
 });
 
 /** As a CA hands it out: made by openssl from a golden key. */
@@ -89,11 +89,11 @@ t.test(
     ] as const)
       for (const [how, more] of Object.entries({ today: [], sm, old, open }))
         for (const password of ['secret', '密码 1']) {
-          const read = openPkcs12(opensslPkcs12(name, password, ...more), password);
+          const read = await openPkcs12(opensslPkcs12(name, password, ...more), password);
           t.strictSame(read.certificate, held.certificate, `${name} ${how} ${password}`);
           t.strictSame(read.chain, []);
         }
-    const held = openPkcs12(opensslPkcs12('sm2', 'secret'), 'secret');
+    const held = await openPkcs12(opensslPkcs12('sm2', 'secret'), 'secret');
     const wrapped = wrapTo(held.certificate, 'sm2', CEK);
     t.strictSame(Uint8Array.from(unwrapKey(wrapped, held.privateKey)), CEK, 'it unwraps');
     const data = utf8('header.payload');
@@ -106,8 +106,8 @@ t.test(
 t.test('PKCS#12: another password, no MAC, no key in it, or any byte changed is no key', { skip }, async (t) => {
   const file = opensslPkcs12('sm2', 'secret');
   for (const password of ['', 'Secret', '密码 1'])
-    t.throws(() => openPkcs12(file, password), { code: 'key_unreadable' }, password);
-  t.throws(() => openPkcs12(opensslPkcs12('sm2', 'secret', '-nomac'), 'secret'), { code: 'key_unreadable' });
+    await t.rejects(openPkcs12(file, password), { code: 'key_unreadable' }, password);
+  await t.rejects(openPkcs12(opensslPkcs12('sm2', 'secret', '-nomac'), 'secret'), { code: 'key_unreadable' });
   const unfit = spawnSync('openssl', [
     'pkcs12',
     '-export',
@@ -117,13 +117,13 @@ t.test('PKCS#12: another password, no MAC, no key in it, or any byte changed is 
     '-passout',
     'pass:secret',
   ]);
-  t.throws(() => openPkcs12(unfit.stdout, 'secret'), { code: 'key_unreadable' }, 'no key in it');
-  fc.assert(
-    fc.property(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+  await t.rejects(openPkcs12(unfit.stdout, 'secret'), { code: 'key_unreadable' }, 'no key in it');
+  await fc.assert(
+    fc.asyncProperty(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
       const changed = Uint8Array.from(file, (byte, i) => (i === at ? byte ^ change : byte));
       try {
         // the MAC binds all that is read; what it does not bind may change nothing
-        return Buffer.from(openPkcs12(changed, 'secret').certificate).equals(SM2.certificate);
+        return Buffer.from((await openPkcs12(changed, 'secret')).certificate).equals(SM2.certificate);
       } catch (error) {
         return error instanceof SealError && error.code === 'key_unreadable';
       }
