@@ -6,6 +6,7 @@ import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
+import { type Grounds, type Judged, judge } from '../core/pki/judge.ts';
 import { filesOf, type Judgement, JudgementSchema, redoJudgement } from '../core/pki/judgement.ts';
 import { sha256 } from '../hash.ts';
 import { digestOfFile, ocspDigest } from '../identity/evidence.ts';
@@ -13,8 +14,13 @@ import { verifyCertificateSignature } from '../identity/signature.ts';
 import type { LogSource } from './log-source.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
-/** A certificate is judged when an act comes in, which is received a moment later; an answer may turn in between. */
-const JUDGED_BEFORE_RECEIPT_MS = 60_000;
+/**
+ * How far the instant of judging may lie from the receipt, ms, by another clock than the one that dates it; an answer may turn in between.
+ *
+ * Why: a certificate is judged by the server's clock when an act comes in, and the database dates the receipt a moment later.
+ */
+export const JUDGED_NEAR_RECEIPT_MS = 60_000;
+const TOOLS = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
 /** Files that are kept in memory: one person's certificate and lists are asked for again with each of its acts. */
 const FILES_KEPT = 256;
 
@@ -57,18 +63,30 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, isWhole: bool
         const file = await fetch(name);
         if (file !== undefined) files.set(name, file);
       }
-      const instant = parseInstant(receivedAt ?? at);
-      const tools = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
-      const redo = (when: number) => redoJudgement(judgement, (name) => files.get(name), when, tools);
-      const problem = redo(instant);
-      if (problem === 'file_missing') return isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined;
-      if (problem !== undefined && redo(instant - JUDGED_BEFORE_RECEIPT_MS) !== undefined)
-        return refuse('evidence_differs', { seq, detail: problem });
+      const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
+      if (!redone.ok && redone.reason === 'file_missing')
+        return isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined;
+      if (!redone.ok) return refuse('evidence_differs', { seq, detail: redone.reason });
+      if (!stillStands(redone.grounds, judgement.outcome, parseInstant(receivedAt ?? at)))
+        return refuse('evidence_differs', { seq, detail: 'outcome_differs' });
       judged += 1;
       return undefined;
     },
     judged: () => judged,
   };
+}
+
+/**
+ * Does a judgement still say how the certificate stood when an act was received?
+ *
+ * Why: one judgement serves every act in whose time nothing can turn, so it may be much older than the act; then the same must come
+ *      out at its receipt.
+ */
+function stillStands(grounds: Grounds, outcome: Judged, receivedAt: number): boolean {
+  if (Math.abs(grounds.at - receivedAt) <= JUDGED_NEAR_RECEIPT_MS) return true;
+  return [0, -JUDGED_NEAR_RECEIPT_MS, JUDGED_NEAR_RECEIPT_MS].some(
+    (apart) => judge({ ...grounds, at: receivedAt + apart }, TOOLS)?.outcome === outcome,
+  );
 }
 
 function readJudgement(bytes: Uint8Array): Judgement | undefined {

@@ -2,8 +2,8 @@
 import * as Type from 'typebox';
 import { CERTIFICATES_LIMIT } from '../core/pki/certificate.ts';
 import { PREFLIGHT_CODES, PREFLIGHT_FINDINGS, type PreflightCode } from '../core/seal/preflight-words.ts';
+import { thumbprintOf } from '../identity/check-certificate.ts';
 import type { TrustedCertificate } from '../identity/trust.ts';
-import { thumbprintOf } from '../identity/trust.ts';
 import { VERSION } from '../version.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';

@@ -114,8 +114,9 @@ export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
  *         one that was signed; what the recorder refuses.
  * Why:    from anyone: a bidder who is cut off has other ways in (20号令 art. 54(5)). Only what the bidder signed becomes its
  *         attempt: a stranger who swaps the sealed key must not use one up. The certificate is judged at this instant: revoked or over
- *         before the deadline it fails on the log, by its bidder's fault, who may come again with another; since then the bid that
- *         came in time is opened all the same. In any case what it was judged by stands in the entry's `who`.
+ *         before the deadline it fails on the log, by its bidder's fault, who may come again with another; since then, or when only
+ *         its CA ended since, the bid that came in time is opened all the same. In any case what it was judged by stands in the
+ *         entry's `who`.
  * Source: domain §2, attribution; 招投标法36.
  */
 async function processDecryption(
@@ -125,12 +126,15 @@ async function processDecryption(
   source: Source,
 ) {
   const type = typOf(statement) === BACKUP_TYPE ? 'SubmitBackup' : 'DecryptBid';
+  const state = await recorder.stateOf(openingId);
+  const deadlineAt = state === null ? undefined : parseInstant(state.details.deadlineAt);
   const { who, act, checked, lapsedAt } = accepted(
     await checkDeliveredStatement(identity, {
       type,
       openingId,
       act: statement,
       receivedAt: world.now(),
+      ...(deadlineAt !== undefined && { deadlineAt }),
       ...stapled(ocsp),
     }),
   );
@@ -138,8 +142,7 @@ async function processDecryption(
   if (!isDecryptionPayload(payload)) throw new ProblemError('statement_malformed');
   const { jti, jweSha256 } = payload;
   if (jweSha256 !== toBase64Url(sha256(utf8(jwe)))) throw new ProblemError('act_data_differs');
-  const state = await recorder.stateOf(openingId);
-  const hadLapsed = lapsedAt !== null && state !== null && lapsedAt < parseInstant(state.details.deadlineAt);
+  const hadLapsed = lapsedAt !== null && deadlineAt !== undefined && lapsedAt < deadlineAt;
   return answerOf(
     await recorder.submit({
       openingId,

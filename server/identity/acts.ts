@@ -10,11 +10,13 @@ import {
 import type { Json } from '../core/log/canonical.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import { REGISTER_COMMANDS, type RegisterCommandType } from '../core/opening/register.ts';
-import type { Judged } from '../core/pki/judgement.ts';
+import type { Judged } from '../core/pki/judge.ts';
 import { TRUST_ACTS } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
+import type { Db } from './database.ts';
 import type { CheckLogin } from './known-logins.ts';
 import { isLiving } from './login.ts';
+import { lastBefore, wasUsedBefore } from './open-bids.ts';
 import type { ReadSession } from './read-sessions.ts';
 import { type Outcome, refuse } from './refusals.ts';
 import type { Caller } from './tokens.ts';
@@ -48,11 +50,13 @@ const PASSES_UNDETERMINED: readonly SignedCommandType[] = ['AddCrl', 'DecryptBid
 /**
  * What is received whatever has become of the certificate since, as long as it is its bidder's.
  *
- * Why: a bid that came in time is opened (招投标法36; 20号令 art. 54(5)), and a list that its CA does not bring is no fault of its bidder's.
+ * Why: a bid that came in time is opened (招投标法36; 20号令 art. 54(5)), and neither a list that its CA does not bring nor the end of
+ *      that CA since the deadline is a fault of its bidder's.
  */
 const OPENS_A_BID: readonly SignedCommandType[] = ['DecryptBid', 'SubmitBackup'];
 
 export type ActDependencies = {
+  readonly db: Db;
   readonly config: { readonly platform: string };
   readonly trust: Trust;
   readonly verifySignature: VerifyJwsSignature;
@@ -89,6 +93,8 @@ type Submitted = {
   readonly receivedAt: number;
   /** OCSP responses stapled to it, DER. */
   readonly ocsp?: readonly Uint8Array[];
+  /** The opening's deadline, ms, of what opens a bid: see OPENS_A_BID. */
+  readonly deadlineAt?: number;
 };
 
 /**
@@ -129,8 +135,8 @@ export async function checkDeliveredStatement(
  *          instant of receipt; certificate_of_other_account — in this order.
  */
 async function checkPersonAct(
-  { config, trust, verifySignature, checkLogin }: ActDependencies,
-  { openingId, command, act, receivedAt, ocsp }: Submitted,
+  { db, config, trust, verifySignature, checkLogin }: ActDependencies,
+  { openingId, command, act, receivedAt, ocsp, deadlineAt }: Submitted,
   login: string | undefined,
 ): Promise<Outcome<AcceptedAct>> {
   const { id, type, data } = command;
@@ -157,11 +163,17 @@ async function checkPersonAct(
     undetermined: PASSES_UNDETERMINED.includes(type) ? 'pass' : 'refuse',
     // What it comes to is judged by who knows the deadline, and stands on the log.
     lapsed: OPENS_A_BID.includes(type) ? 'pass' : 'refuse',
+    ...(deadlineAt !== undefined && { asOf: lastBefore(deadlineAt) }),
   });
   if ('refused' in trusted) return trusted;
   const { account, name, creditCode } = trusted.subject;
   if (account !== checked.account) return refuse('certificate_of_other_account');
-  const { outcome, lapsedAt, judgement } = trusted;
+  const { outcome, lapsedAt, judgement, certSha256 } = trusted;
+  if (outcome === 'ended') {
+    const isOurs =
+      deadlineAt !== undefined && (await wasUsedBefore(db, { account, certSha256, openingId, deadlineAt }));
+    if (!isOurs) return refuse('certificate_not_trusted', 'not used before the deadline');
+  }
   const who = { account, name, creditCode, certSha256: checked.certSha256, judgement };
   return { ok: true, who, act: person, checked, outcome, lapsedAt };
 }

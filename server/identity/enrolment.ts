@@ -8,8 +8,9 @@ import type { TrustChange } from '../core/pki/trust-store.ts';
 import { accounts, trustChanges } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
 import { createFirstOperator } from './accounts.ts';
+import { thumbprintOf } from './check-certificate.ts';
 import type { Db } from './database.ts';
-import { type Trust, thumbprintOf } from './trust.ts';
+import type { Trust } from './trust.ts';
 
 export type EnrolmentFiles = {
   /** PEM of the CA certificates trusted from the first start on; null when the operator adds them otherwise. */

@@ -10,7 +10,8 @@ import type { World } from '../world.ts';
 import { type Account, admitSubject, isOperator } from './accounts.ts';
 import type { Db } from './database.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
-import { type Outcome, type Refused, refuse } from './refusals.ts';
+import { deadlinesWaiting, lastBefore } from './open-bids.ts';
+import { type IdentityRefusal, type Outcome, type Refused, refuse } from './refusals.ts';
 import { verifyJwsSignature } from './signature.ts';
 import type { CheckStanding } from './standing.ts';
 import { type Caller, type IssuedToken, issueToken, readToken, type TokenDependencies, tokenOf } from './tokens.ts';
@@ -92,11 +93,12 @@ export async function login(
   const at = world.now();
   const consumed = await consumeChallenge({ db }, { ...signed, at });
   if ('refused' in consumed) return consumed;
-  const trusted = await checkForLogin({ db, trust }, signed.certificates, at, ocsp);
+  const trusted = await checkForLogin({ db, trust }, signed, at, ocsp);
   if ('refused' in trusted) return trusted;
   if (trusted.subject.account !== signed.account) return refuse('certificate_of_other_account');
   const admitted = await admitSubject({ db, world }, trusted.subject);
   if ('refused' in admitted) return admitted;
+  if (trusted.lapsedAt !== null && admitted.account.kind !== 'bidder') return refuse('certificate_expired');
 
   const { id: account, creditCode, organisation, name, kind } = admitted.account;
   const { jkt, certSha256 } = signed;
@@ -119,24 +121,46 @@ export async function login(
   };
 }
 
+/** A login whose signature holds: who says to be whom, by which certificates, DER, its own first. */
+type Signed = { readonly account: string; readonly certSha256: string; readonly certificates: readonly Uint8Array[] };
+
 /**
  * Whether a login's certificates are trusted now.
  *
  * Why: an operator comes in although it cannot be determined whether his certificate was revoked, for when a list is over only he
- *      can bring the next one, and nothing else is taken from him then (acts.ts). Revoked he is out like anybody.
+ *      can bring the next one, and nothing else is taken from him then (acts.ts). A bidder comes in whose certificate, or whose CA,
+ *      ended behind the deadline of a bid that waits to be opened, for he needs its challenge; beside that decryption nothing is
+ *      taken from him either. Revoked they are out like anybody.
  */
 async function checkForLogin(
   { db, trust }: Pick<LoginDependencies, 'db' | 'trust'>,
-  certificates: readonly Uint8Array[],
+  signed: Signed,
   at: number,
   ocsp?: readonly Uint8Array[],
 ): Promise<Outcome<TrustedCertificate>> {
-  const question = { certificates, purpose: 'sign', at, ...(ocsp && { ocsp }) } as const;
+  const question = { certificates: signed.certificates, purpose: 'sign', at, ...(ocsp && { ocsp }) } as const;
   const trusted = await trust.check(question);
-  if (!('refused' in trusted) || trusted.refused !== 'certificate_undetermined') return trusted;
-  const passed = await trust.check({ ...question, undetermined: 'pass' });
-  return 'refused' in passed || (await isOperator({ db }, passed.subject.account)) ? passed : trusted;
+  if (!('refused' in trusted)) return trusted;
+  if (trusted.refused === 'certificate_undetermined') {
+    const passed = await trust.check({ ...question, undetermined: 'pass' });
+    return 'refused' in passed || (await isOperator({ db }, passed.subject.account)) ? passed : trusted;
+  }
+  if (!ENDED.includes(trusted.refused)) return trusted;
+  for (const deadlineAt of await deadlinesWaiting(db, signed, at)) {
+    const passed = await trust.check({
+      ...question,
+      lapsed: 'pass',
+      undetermined: 'pass',
+      asOf: lastBefore(deadlineAt),
+    });
+    if ('refused' in passed || passed.outcome === 'revoked') continue;
+    if (passed.lapsedAt !== null && passed.lapsedAt >= deadlineAt) return passed;
+  }
+  return trusted;
 }
+
+/** As what a certificate is refused that may have been good at a deadline: over itself, or without a CA that is believed. */
+const ENDED: readonly IdentityRefusal[] = ['certificate_expired', 'certificate_not_trusted'];
 
 async function consumeChallenge(
   { db }: { readonly db: Db },
@@ -205,7 +229,7 @@ export async function renewToken(
   if ('refused' in found) return found;
   const signed = await checkLogin(found.session.login, { platform: config.platform }, verifyJwsSignature, sha256);
   if (!signed.ok) throw new Error(`a stored login does not verify: ${signed.reason}`);
-  const trusted = await checkForLogin({ db, trust }, signed.certificates, at);
+  const trusted = await checkForLogin({ db, trust }, signed, at);
   if ('refused' in trusted) return trusted;
   return { ok: true, ...(await issueToken(dependencies, caller, found.session.endsAt)) };
 }

@@ -113,6 +113,7 @@ export async function benchAppend(): Promise<Figures> {
     const fromAt = at - HOUR_MS;
     await keepChange(database.sql, addition(certificate, { label: 'Bench', purposes: ['sign'], fromAt }), fromAt);
     const identity = {
+      db,
       config: { platform: PLATFORM },
       trust: createTrust({ db, world }),
       verifySignature: createJwsVerifier(KNOWN_LOGINS_LIMIT),

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { parseCertificate, parsePem } from '../../server/core/pki/certificate.ts';
-import { createTrust, thumbprintOf } from '../../server/identity/trust.ts';
+import { thumbprintOf } from '../../server/identity/check-certificate.ts';
+import { createTrust } from '../../server/identity/trust.ts';
 import t from '../support/tap.ts';
 import { keepChange } from '../support/trust.ts';
 import { organisation, refusalOf, setStage, signerOf } from './stage.ts';

@@ -1,5 +1,5 @@
 /** Instants in signed bytes: RFC 3339, UTC, always milliseconds; in code an integer of milliseconds since 1970. */
-import { demand } from './error.ts';
+import { demand, LogFormatError } from './error.ts';
 
 const DAY_MS = 86_400_000;
 /** The last instant that can be written: 9999-12-31T23:59:59.999Z. */
@@ -83,4 +83,14 @@ export function parseInstant(text: string): number {
   );
   const ofDay = hour * 3_600_000 + minute * 60_000 + second * 1000 + numberAt(text, 20, 23);
   return daysOf(year, month, day) * DAY_MS + ofDay;
+}
+
+/** The same of a text from elsewhere: undefined where `parseInstant` throws. */
+export function readInstant(text: string): number | undefined {
+  try {
+    return parseInstant(text);
+  } catch (error) {
+    if (error instanceof LogFormatError) return undefined;
+    throw error;
+  }
 }

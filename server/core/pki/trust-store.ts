@@ -4,7 +4,7 @@ import { fromBase64, toBase64Url } from '../log/base64.ts';
 import { canonicalise, type Json } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import type { Sha256 } from '../log/hash.ts';
-import { parseInstant } from '../log/instant.ts';
+import { readInstant } from '../log/instant.ts';
 import { utf8 } from '../log/utf8.ts';
 import { personOf } from '../opening/staff.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
@@ -22,7 +22,7 @@ export const TRUST_ACTS = ['ProposeTrust', 'ConfirmTrust', 'WithdrawTrust'] as c
 /** How long a second operator has to confirm, ms: long enough for a week with a holiday in it, too short to be forgotten. */
 export const PROPOSAL_LIFETIME_MS = 7 * 86_400_000;
 
-const InstantText = Type.String({
+export const InstantText = Type.String({
   pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$',
   description: 'RFC 3339 with ms, UTC',
 });
@@ -120,7 +120,7 @@ export function digestOfChange(sha256: Sha256, change: TrustChange): string {
 
 /** When a change holds that is confirmed at an instant: never before. One dated by what no calendar has, applyTrustChange refuses. */
 export function effectiveFrom({ from }: { readonly from: string }, confirmedAt: number): number {
-  return Math.max(instantOf(from) ?? confirmedAt, confirmedAt);
+  return Math.max(readInstant(from) ?? confirmedAt, confirmedAt);
 }
 
 /**
@@ -166,8 +166,8 @@ function readVersion(
   change: TrustChange,
   fromAt: number,
 ): { readonly certSha256: string; readonly version?: AnchorVersion } | { readonly refused: TrustChangeRefusal } {
-  const untilAt = change.change === 'end' || change.until === null ? null : instantOf(change.until);
-  const isInOrder = instantOf(change.from) !== undefined && untilAt !== undefined;
+  const untilAt = change.change === 'end' || change.until === null ? null : readInstant(change.until);
+  const isInOrder = readInstant(change.from) !== undefined && untilAt !== undefined;
   if (change.change === 'end')
     return isInOrder ? { certSha256: change.certificateSha256 } : { refused: 'anchor_dates_wrong' };
   const certificate =
@@ -193,15 +193,6 @@ function readCa(text: string): Certificate | 'malformed' {
   }
 }
 
-function instantOf(text: string): number | undefined {
-  try {
-    return parseInstant(text);
-  } catch (error) {
-    if (error instanceof LogFormatError) return undefined;
-    throw error;
-  }
-}
-
 function holdsAt({ fromAt, untilAt }: Pick<AnchorVersion, 'fromAt' | 'untilAt'>, at: number): boolean {
   return fromAt <= at && (untilAt === null || at < untilAt);
 }
@@ -209,6 +200,30 @@ function holdsAt({ fromAt, untilAt }: Pick<AnchorVersion, 'fromAt' | 'untilAt'>,
 /** The anchors that hold at an instant, each on its terms of then. */
 export function anchorsAt(store: readonly AnchorVersion[], at: number): AnchorVersion[] {
   return store.filter((version) => holdsAt(version, at));
+}
+
+/**
+ * Until when a CA was believed from an instant on, as far as that matters to one path under it.
+ *
+ * Shape:   `passes` says whether the path holds on other terms, from the instant on at which they begin.
+ * Returns: the first instant from which no terms of this CA let it pass; null when there is none as yet.
+ * Why:     an alteration ends one stretch and begins the next; to who passes on either terms nothing has ended.
+ */
+export function believedUntil(
+  store: readonly AnchorVersion[],
+  { certSha256, at }: { readonly certSha256: string; readonly at: number },
+  passes: (version: AnchorVersion) => boolean,
+): number | null {
+  const own = store.filter((each) => each.certSha256 === certSha256);
+  const first = own.find((each) => holdsAt(each, at));
+  let until = first === undefined ? at : first.untilAt;
+  while (until !== null) {
+    const beginsAt = until;
+    const next = own.find((each) => each.fromAt === beginsAt && passes(each));
+    if (next === undefined) return until;
+    until = next.untilAt;
+  }
+  return null;
 }
 
 /** Does the account's certificate name a human being? An organisation's may be in anybody's hand. */

@@ -1,25 +1,31 @@
-/** Certificates that change while a tender runs: renewed with another key or the same, over or revoked before the deadline or since; what is opened, and what the log says. */
+/** Certificates that change while a tender runs: renewed with another key or the same, over or revoked before the deadline or since, their CA ended; what is opened, and what the log says. */
 import { spawnSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Issued } from '../../../server/cli/demo/ca.ts';
+import { demoCreditCode, type Issued } from '../../../server/cli/demo/ca.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { folderSource } from '../../../server/cli/log-source.ts';
+import { act } from '../../../server/cli/person/act.ts';
 import { decrypt, handIn, makeDecryption, outcomeOf } from '../../../server/cli/person/decrypt.ts';
 import { heldKeyAgent, pickCertificate } from '../../../server/cli/person/key-agent.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
+import { letIn } from '../../../server/cli/person/operator.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';
-import { bringCrl } from '../../../server/cli/person/trust.ts';
+import { bringCrl, confirmTrust, proposeTrust } from '../../../server/cli/person/trust.ts';
 import { verifySource } from '../../../server/cli/verify-log.ts';
 import { readDisclosure } from '../../../server/core/log/disclosure.ts';
+import { formatInstant } from '../../../server/core/log/instant.ts';
 import { ledgerOrigin, openingOrigin } from '../../../server/core/log/origin.ts';
 import { fromUtf8 } from '../../../server/core/log/utf8.ts';
 import { numberOf } from '../../../server/core/opening/state.ts';
 import { parsePem } from '../../../server/core/pki/certificate.ts';
+import { thumbprintOf } from '../../../server/identity/check-certificate.ts';
 import { packageRoot } from '../../../server/root.ts';
 import { readDisclosures } from '../../../server/store/read-log.ts';
+import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';
+import { addition } from '../../support/trust.ts';
 import { command, heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
@@ -67,8 +73,46 @@ for (const [index, person] of before.entries())
   await lodge(person, OPENING, { envelope: await seal(platform, person, `${index + 1}000000.00`) });
 const [, , outdated, stolen] = before as [Person, Person, Person, Person];
 
-t.test('renewed with another key: the old one decrypts, the new one acts', async (t) => {
+// Of another CA, which ends between the deadline and the window.
+const fallen = await testCa({ name: 'Fallen', at: world.now() });
+const [fallenRoot] = parsePem(fallen.rootPem);
+if (fallenRoot === undefined) throw new Error('no root');
+const second = await platform.keysOf({ ...holderOf(0), creditCode: demoCreditCode(0), name: '第二人', personId: 'C9' });
+await letIn(operator, { x5c: (await pickCertificate(second, 'sign', world.now())).x5c, kind: 'operator' });
+const other = await platform.enter(second, 'operator-2');
+const change = async (wanted: Parameters<typeof proposeTrust>[1]) =>
+  confirmTrust(other, await proposeTrust(operator, wanted));
+await change(addition(fallenRoot, { fromAt: world.now() }));
+const orphan = { creditCode: demoCreditCode(14), organisation: '投标人14', name: '投标人14' };
+const issueOrphan = async () =>
+  heldKeyAgent(
+    (
+      await Promise.all([
+        fallen.issue({ holder: orphan, usage: 'sign', key: 'p256' }),
+        fallen.issue({ holder: orphan, usage: 'encrypt', key: 'p256' }),
+      ])
+    ).map(heldKey),
+  );
+const orphansKeys = await issueOrphan();
+const orphaned = await platform.enter(orphansKeys, 'orphan');
+await lodge(orphaned, OPENING, { envelope: await seal(platform, orphaned, '5000000.00') });
+
+t.test('its CA ended between deadline and window: nothing but the opening of its bid is left to it', async (t) => {
   await platform.passUntil(OPENING, 'Sealed');
+  const certificateSha256 = thumbprintOf(fallenRoot);
+  await change({ change: 'end', certificateSha256, from: formatInstant(world.now()), reason: '签发机构被攻破' });
+  await t.rejects(
+    platform.enter(await issueOrphan(), 'forged'),
+    { code: 'certificate_not_trusted' },
+    'a certificate in its name that nobody has seen before the deadline',
+  );
+  const again = await platform.enter(orphansKeys, 'orphan');
+  await t.rejects(act(again, OPENING, { type: 'RaiseEarlyObjection', role: 'bidder', data: { text: '异议' } }), {
+    code: 'certificate_not_trusted',
+  });
+});
+
+t.test('renewed with another key: the old one decrypts, the new one acts', async (t) => {
   await command(host, 'host', 'PublishRoster');
   await command(host, 'host', 'OpenWindow');
   const { sign, encrypt } = await issue(0);
@@ -81,6 +125,16 @@ t.test('renewed with another key: the old one decrypts, the new one acts', async
   t.match(await outcomeOf(renewed, OPENING), { outcome: 'decrypted', attempt: 1 });
   t.equal(await outcomeBehind(renewed), 'good');
 });
+
+t.test(
+  'its CA ended: the bid is opened, by a login of today, and the log says how its certificate stood',
+  async (t) => {
+    const again = await platform.enter(orphansKeys, 'orphan');
+    await decrypt(again, OPENING);
+    t.match(await outcomeOf(again, OPENING), { outcome: 'decrypted', attempt: 1 });
+    t.equal(await outcomeBehind(again), 'ended');
+  },
+);
 
 t.test('renewed with the same key: nothing of the old certificate is needed', async (t) => {
   const sign = await ca.issue({ holder: holderOf(1), usage: 'sign', key: 'p256' });
@@ -123,7 +177,7 @@ t.test(
     const { creditCode } = stolen;
     await platform.passUntil(OPENING, 'Attribution');
     const state = await catchUp(host, OPENING, 'host');
-    t.equal(state.bids.filter(({ attempts }) => attempts.at(-1)?.outcome === 'decrypted').length, 4);
+    t.equal(state.bids.filter(({ attempts }) => attempts.at(-1)?.outcome === 'decrypted').length, 5);
     t.equal(await outcomeBehind({ ...stolen, creditCode }), 'revoked');
   },
 );
