@@ -10,6 +10,7 @@ import { fromUtf8 } from '../core/log/utf8.ts';
 import { ERASED_TYPE } from '../core/log/verify.ts';
 import type { Words } from '../core/log/words.ts';
 import { filesOf, type Judgement } from '../core/pki/judgement.ts';
+import { splitElements } from '../core/timestamp/elements.ts';
 import { readEvidence } from '../identity/evidence.ts';
 import { withCosignatures } from '../ledger/cosignatures.ts';
 import type { Sql } from '../store/driver.ts';
@@ -21,7 +22,9 @@ import {
   readTile,
   type StoredDisclosure,
 } from '../store/read-log.ts';
-import { EVIDENCE_FOLDER, filesBelow, isListed, isOfBundle } from './log-source.ts';
+import { findStamps, type StoredTimestamp } from '../store/timestamps.ts';
+import { EVIDENCE_FOLDER, filesBelow, isListed, isOfBundle, STAMPS_LIMIT, stampPaths } from './log-source.ts';
+import { formatPem } from './pem-file.ts';
 
 /** Entries whose disclosures are read at a time. */
 const DISCLOSURE_BATCH = 500;
@@ -288,7 +291,8 @@ async function writeAnchor(
     SELECT ledger_seq AS "ledgerSeq" FROM ledger_heads
     WHERE origin = ${origin} AND size = ${size} ORDER BY ledger_seq DESC LIMIT 1`;
   if (found === undefined) return false;
-  const checkpoint = await ledgerHead(sql, ledger.origin, found.ledgerSeq + 1);
+  const stamps = (await findStamps(sql, found.ledgerSeq)).slice(0, STAMPS_LIMIT);
+  const checkpoint = stampedHead(stamps) ?? (await ledgerHead(sql, ledger.origin, found.ledgerSeq + 1));
   if (checkpoint === null || found.ledgerSeq >= checkpoint.size) return false;
   const [entry] = await readEntries(sql, ledger.origin, found.ledgerSeq, found.ledgerSeq + 1);
   if (entry === undefined) return false;
@@ -299,7 +303,23 @@ async function writeAnchor(
     'anchor/opening.tlog-proof',
     await proofOf(sql, ledger.origin, found.ledgerSeq, checkpoint.size, checkpoint.note),
   );
+  for (const [n, { response, path, crls }] of stamps.entries()) {
+    const paths = stampPaths(n + 1);
+    await write(paths.response, response);
+    await write(paths.path, formatPem('CERTIFICATE', splitElements(path)));
+    if (crls.length > 0) await write(paths.crls, formatPem('X509 CRL', splitElements(crls)));
+  }
   return true;
+}
+
+/**
+ * The head of the ledger that was stamped; null where none was.
+ *
+ * Why: a stamp is over one note, word for word. So that note is the anchor's, with the cosignatures it had then: as many as the
+ *      platform's own policy asks for, as nothing else is stamped.
+ */
+function stampedHead([first]: readonly StoredTimestamp[]): SignedHead | null {
+  return first === undefined ? null : { size: first.ledgerSize, note: first.note };
 }
 
 async function writeInto(folder: string, path: string, bytes: string | Uint8Array): Promise<void> {

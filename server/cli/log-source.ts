@@ -2,7 +2,14 @@
 import { closeSync, type Dirent, constants as fsConstants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MANIFEST_FILE, MANIFEST_LIMIT_BYTES, MANIFEST_NOTE_FILE, RECORD_FILE } from '../core/log/bundle.ts';
+import { fromBase64 } from '../core/log/base64.ts';
+import {
+  MANIFEST_FILE,
+  MANIFEST_LIMIT_BYTES,
+  MANIFEST_NOTE_FILE,
+  POLICY_FILE,
+  RECORD_FILE,
+} from '../core/log/bundle.ts';
 import { isJsonObject, type Json, parseCanonical } from '../core/log/canonical.ts';
 import { DISCLOSURE_LIMIT_CHARACTERS } from '../core/log/disclosure.ts';
 import { ENTRY_LIMIT_BYTES } from '../core/log/entry.ts';
@@ -19,7 +26,9 @@ import {
   tileWidth,
 } from '../core/log/tile.ts';
 import { CRL_LIMIT_BYTES } from '../core/pki/crl.ts';
+import { RESPONSE_LIMIT_BYTES } from '../core/timestamp/token.ts';
 import { textOfBytes } from '../native-text.ts';
+import { type PemLabel, readPem } from './pem-file.ts';
 
 /** Longest answer that is read for one file of a log: a full bundle of the longest entries. */
 export const FILE_LIMIT_BYTES = TILE_WIDTH * (ENTRY_LIMIT_BYTES + 2);
@@ -29,6 +38,8 @@ const HASH_TILE_LIMIT_BYTES = TILE_WIDTH * HASH_BYTES;
 const PROOF_LIMIT_BYTES = NOTE_LIMIT_BYTES + 4_096;
 /** Disclosures of one entry, or of one page of them. */
 const DISCLOSURES_LIMIT_BYTES = 8 * DISCLOSURE_LIMIT_CHARACTERS;
+/** Certificates or revocation lists of one stamp, in PEM: an authority's own CA has few of either. */
+const STAMP_EVIDENCE_LIMIT_BYTES = 67_108_864;
 
 /** The proof that a log's last head stands in the ledger. */
 export type Anchor = {
@@ -38,6 +49,21 @@ export type Anchor = {
   readonly head: Uint8Array;
   readonly proof: string;
 };
+
+/** A time-stamp (RFC 3161) with what it is judged by, as it was found: nothing of it is checked. */
+export type Stamp = {
+  /** Where it was found. */
+  readonly name: string;
+  /** DER of the TimeStampResp. */
+  readonly response: Uint8Array;
+  /** DER of the certificates from the signer to the root. */
+  readonly path: readonly Uint8Array[];
+  /** DER of the revocation lists of that moment. */
+  readonly crls: readonly Uint8Array[];
+};
+
+/** Time-stamps over one signed note of the ledger. */
+export type StampedNote = { readonly note: string; readonly stamps: readonly Stamp[] };
 
 export type LogSource = {
   readonly name: string;
@@ -52,6 +78,8 @@ export type LogSource = {
   evidence(sha256: string): Promise<Uint8Array | null>;
   /** Null when the source holds none. */
   anchor(): Promise<Anchor | null>;
+  /** The time-stamps that came with the anchor, or that the server has of the log's newest stamped head; null when there is none. */
+  timestamps(): Promise<StampedNote | null>;
   /** The first file that has no place in a log of this size; null when there is none, or none could be found out. */
   unlisted(size: number): Promise<string | null>;
   /** The manifest of a bundle with all its files; null where the source is none. */
@@ -130,7 +158,7 @@ async function* bundles(read: ReadFile, size: number, from: number): AsyncGenera
 function tiled(
   name: string,
   read: ReadFile,
-  rest: Pick<LogSource, 'disclosuresFor' | 'evidence' | 'anchor' | 'unlisted' | 'bundle' | 'ledger'>,
+  rest: Pick<LogSource, 'disclosuresFor' | 'evidence' | 'anchor' | 'timestamps' | 'unlisted' | 'bundle' | 'ledger'>,
 ): LogSource {
   return {
     name,
@@ -198,6 +226,12 @@ export function exportSource(name: string, read: ReadFile, list: () => AsyncIter
         proof: await text(read, 'anchor/opening.tlog-proof', PROOF_LIMIT_BYTES),
       };
     },
+    async timestamps() {
+      const stamps: Stamp[] = [];
+      for (let n = 1; n <= STAMPS_LIMIT; n++) stamps.push(...(await readStamp(read, n, stamps.length)));
+      if (stamps.length === 0) return null;
+      return { note: await text(read, 'anchor/checkpoint', NOTE_LIMIT_BYTES), stamps };
+    },
     async unlisted(size) {
       const isBundle = (await read(MANIFEST_FILE, MANIFEST_LIMIT_BYTES)) !== null;
       for await (const { path, isFile } of list())
@@ -211,6 +245,35 @@ export function exportSource(name: string, read: ReadFile, list: () => AsyncIter
     },
     ledger: () => null,
   });
+}
+
+/** The files of a stamp in an export: the response, the certificates from its signer to the root, the revocation lists of that moment. */
+export const stampPaths = (n: number) => ({
+  response: `anchor/${n}.tsr`,
+  path: `anchor/${n}.pem`,
+  crls: `anchor/${n}.crl.pem`,
+});
+/** Stamps that one anchor may have. */
+export const STAMPS_LIMIT = 9;
+
+/** The n-th stamp of an anchor; none where it has none of that number. Throws: SourceError for half a stamp, and a gap before one. */
+async function readStamp(read: ReadFile, n: number, before: number): Promise<Stamp[]> {
+  const paths = stampPaths(n);
+  const response = await read(paths.response, RESPONSE_LIMIT_BYTES);
+  const crls = await read(paths.crls, STAMP_EVIDENCE_LIMIT_BYTES);
+  if (response === null) {
+    const isHalf = crls !== null || (await read(paths.path, STAMP_EVIDENCE_LIMIT_BYTES)) !== null;
+    if (isHalf) throw new SourceError('file_missing', paths.response);
+    return [];
+  }
+  if (before !== n - 1) throw new SourceError('file_missing', stampPaths(n - 1).response);
+  const elements = (label: PemLabel, path: string, bytes: Uint8Array): Uint8Array[] => {
+    const found = parsed(path, () => readPem(label, textOfBytes(bytes)));
+    if (found === null) throw new SourceError('file_malformed', `${path}: not as this platform writes PEM`);
+    return found;
+  };
+  const path = elements('CERTIFICATE', paths.path, await need(read, paths.path, STAMP_EVIDENCE_LIMIT_BYTES));
+  return [{ name: paths.response, response, path, crls: crls === null ? [] : elements('X509 CRL', paths.crls, crls) }];
 }
 
 /** What certificates were judged by, each file under its digest. */
@@ -236,7 +299,7 @@ export async function* filesBelow(folder: string, below = ''): AsyncGenerator<Li
 /** Whether the folder of a log has a place for this file: of this size, or, when it is null, of any. */
 export function isListed(path: string, size: number | null): boolean {
   if (path === 'checkpoint' || path === 'vkey' || ANCHOR_FILES.includes(path)) return true;
-  if (/^evidence\/[A-Za-z0-9_-]{43}$/.test(path)) return true;
+  if (/^evidence\/[A-Za-z0-9_-]{43}$/.test(path) || /^anchor\/[1-9]\.(?:tsr|pem|crl\.pem)$/.test(path)) return true;
   const disclosures = /^disclosures\/(0|[1-9][0-9]{0,15})\.json$/.exec(path);
   if (disclosures !== null) return size === null || Number(disclosures[1]) < size;
   try {
@@ -251,7 +314,7 @@ export function isListed(path: string, size: number | null): boolean {
 
 /** What a bundle has beside the files of an export. */
 export function isOfBundle(path: string): boolean {
-  return [MANIFEST_FILE, MANIFEST_NOTE_FILE, RECORD_FILE].includes(path);
+  return [MANIFEST_FILE, MANIFEST_NOTE_FILE, POLICY_FILE, RECORD_FILE].includes(path);
 }
 
 /** Entries whose disclosures one request asks for. */
@@ -276,6 +339,7 @@ export function urlSource(url: string): LogSource {
     },
     evidence: () => Promise.resolve(null),
     anchor: () => Promise.resolve(null),
+    timestamps: () => (opening === null ? Promise.resolve(null) : fetchStamp(`${opening[1]}/openings/${opening[2]}`)),
     unlisted: () => Promise.resolve(null),
     bundle: () => Promise.resolve(null),
     ledger: () => (opening === null ? null : urlSource(`${opening[1]}/logs/ledger`)),
@@ -311,6 +375,25 @@ async function reached<T>(url: string, ask: () => Promise<T>): Promise<T> {
     const cause = error.cause instanceof Error ? error.cause.message : error.message;
     throw new SourceError('source_unreadable', `${url}: ${cause}`);
   }
+}
+
+/** The newest stamp that the server has over a head of the opening; null when it has none. */
+async function fetchStamp(opening: string): Promise<StampedNote | null> {
+  const url = `${opening}/timestamp/evidence`;
+  const bytes = await fetchFile(url, STAMP_EVIDENCE_LIMIT_BYTES, 'application/json');
+  if (bytes === null) return null;
+  const value = parsed(url, () => parseJson(textOfBytes(bytes)));
+  if (!isJsonObject(value)) throw new SourceError('file_malformed', `${url}: no evidence of a time-stamp`);
+  const { note, response, certificates, crls } = value;
+  if (typeof note !== 'string' || typeof response !== 'string' || !isTexts(certificates) || !isTexts(crls))
+    throw new SourceError('file_malformed', `${url}: no evidence of a time-stamp`);
+  const der = (given: string): Uint8Array => parsed(url, () => fromBase64(given));
+  const stamp = { name: url, response: der(response), path: certificates.map(der), crls: crls.map(der) };
+  return { note, stamps: [stamp] };
+}
+
+function isTexts(value: Json | undefined): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 /** The disclosures of the entries [from, to). */

@@ -12,7 +12,8 @@ import { verifyProof } from '../core/log/proof.ts';
 import { LOG_REASONS } from '../core/log/verify.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
-import type { Anchor, LogSource } from './log-source.ts';
+import type { Anchor, LogSource, StampedNote } from './log-source.ts';
+import type { Cosigned } from './verify-cosigned.ts';
 import type { Roots } from './verify-opening.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
@@ -56,8 +57,20 @@ export type Judged = {
 export type WholeLedger = {
   readonly entries: number;
   /** What a policy found of its head; null without one. */
-  readonly cosigned: string | null;
-  readonly heads: readonly (Checkpoint & { readonly kind: LedgerHead['kind']; readonly publicKey: string })[];
+  readonly cosigned: Cosigned | null;
+  readonly heads: readonly LedgersHead[];
+  /** The entries of the log that the note a server has a stamp of covers; null where it has none, or it is of more than was read. */
+  readonly stamped: Covered | Refused | null;
+};
+
+/** So many entries of a log stand in the ledger below a head that is stamped. */
+export type Covered = { readonly entries: number; readonly found: StampedNote };
+
+/** A head that the ledger has of a log, in the entry `seq`, and the key (base64) it is signed by. */
+export type LedgersHead = Checkpoint & {
+  readonly seq: number;
+  readonly kind: LedgerHead['kind'];
+  readonly publicKey: string;
 };
 
 /** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
@@ -146,10 +159,12 @@ function wholeAnchoring(
   { key, checkpoint, isComplete, roots }: Judged,
   trust: string | undefined,
 ): string | Refused {
-  const last = heads.at(-1);
-  if (last === undefined) return refuse('anchor_missing');
-  for (const { size, root, publicKey } of heads) {
-    if (publicKey !== toBase64(key.publicKey)) return refuse('vkey_differs');
+  const all = heads.at(-1);
+  if (all === undefined) return refuse('anchor_missing');
+  const shown = isComplete ? withoutErasures(heads, checkpoint.size) : heads;
+  const last = shown.at(-1) ?? all;
+  for (const { publicKey } of heads) if (publicKey !== toBase64(key.publicKey)) return refuse('vkey_differs');
+  for (const { size, root } of shown) {
     const own = roots.at(size);
     if (own === null) return refuse('log_behind_ledger', { detail: `${size} entries` });
     if (!sameBytes(own, root)) return refuse('anchor_other_head', { detail: `at ${size} entries` });
@@ -160,5 +175,18 @@ function wholeAnchoring(
   if (isComplete && last.kind !== 'closed') return refuse('anchor_behind');
   const whose = trust === undefined ? 'a ledger that nobody said to trust' : 'the trusted ledger';
   const part = isLast ? 'anchored' : `its first ${last.size} entries anchored`;
-  return `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening`;
+  const later = all.size - last.size;
+  const since = later === 0 ? '' : `; erased since: ${later} entries came behind its end, where nothing else may stand`;
+  return `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening${since}`;
+}
+
+/**
+ * The heads up to the one that a finished log is shown under, where everything behind that is `closed` as well; all of them otherwise.
+ *
+ * Why: behind the end nothing may come but erasures (core/opening/fits.ts), and whoever was given the log before one must not be told
+ *      that it is cut off. Each later head continues this one: that was proven where the ledger was read.
+ */
+function withoutErasures(heads: WholeLedger['heads'], size: number): WholeLedger['heads'] {
+  const end = heads.findLastIndex((head) => head.kind === 'closed' && head.size === size);
+  return end < 0 ? heads : heads.slice(0, end + 1);
 }

@@ -3,12 +3,20 @@ import { cosignatureVerifier, parseCosignature } from '../core/log/cosignature.t
 import { LogFormatError } from '../core/log/error.ts';
 import { formatInstant } from '../core/log/instant.ts';
 import { openNote } from '../core/log/note.ts';
-import { isQuorate, type PolicyWitness, type TlogPolicy } from '../core/log/policy-file.ts';
+import { formatPolicy, isQuorate, type PolicyWitness, parsePolicy, type TlogPolicy } from '../core/log/policy-file.ts';
+import { utf8 } from '../core/log/utf8.ts';
+import type { Cosigners } from '../core/opening/cosigners.ts';
 import { verifyEd25519 } from '../ed25519.ts';
+import { sha256 } from '../hash.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
 /** The end of the year 9999, beyond which an instant has no RFC 3339 form. */
 const LAST_SECOND = 253_402_300_799;
+
+const OWN_WORD = 'these cosigners are the log’s own word, as no policy was given';
+
+/** What a policy found of a head: in words, and whether as many signed as it asks for, which is somebody. */
+export type Cosigned = { readonly ok: true; readonly isReached: boolean; readonly words: string };
 
 /**
  * Holds a ledger's signed head against a policy.
@@ -18,7 +26,7 @@ const LAST_SECOND = 253_402_300_799;
  *          cosigner it knows, too few of them.
  * Why:     each key counts once: a line that stands twice is one signature, and so is a key under two names, which no policy file may hold.
  */
-export async function checkCosigned(note: string, vkey: string, policy: TlogPolicy): Promise<string | Refused> {
+export async function checkCosigned(note: string, vkey: string, policy: TlogPolicy): Promise<Cosigned | Refused> {
   const { logs, witnesses, quorum } = policy;
   if (logs.length > 0 && !logs.some((log) => log.vkey === vkey)) return refuse('policy_of_other_log');
   const signedAt = new Map<PolicyWitness, number>();
@@ -41,6 +49,35 @@ export async function checkCosigned(note: string, vkey: string, policy: TlogPoli
   const counted = `${signedAt.size} of ${witnesses.length}`;
   if (!isQuorate(quorum, (witness) => signedAt.has(witness)))
     return refuse('cosigners_too_few', { detail: [counted, ...who].join(', ') });
-  if (quorum === null) return `the policy asks for no cosigners; ${counted} signed`;
-  return `cosigned by ${counted}: ${who.join(', ')}`;
+  if (quorum === null)
+    return { ok: true, isReached: false, words: `the policy asks for no cosigners; ${counted} signed` };
+  return { ok: true, isReached: true, words: `cosigned by ${counted}: ${who.join(', ')}` };
+}
+
+/**
+ * Holds the head an opening is anchored in against the cosigners of its own first entry, where nobody gave a policy.
+ *
+ * Returns: who signed, and whose word it is that these count; null where that entry asks for nobody. Too few are said and not refused:
+ *          the platform named them, so they prove nothing against it, and one that was replaced since signs no later head.
+ */
+export async function cosignedByOwnWord(
+  anchor: { readonly checkpoint: string; readonly vkey: string },
+  cosigners: Cosigners,
+): Promise<Cosigned | Refused | null> {
+  if (cosigners.quorum === 0) return null;
+  let policy: TlogPolicy;
+  try {
+    policy = parsePolicy(sha256, utf8(formatPolicy(anchor.vkey, cosigners)));
+  } catch (fault) {
+    if (!(fault instanceof LogFormatError)) throw fault;
+    return {
+      ok: true,
+      isReached: false,
+      words: `its first entry names cosigners that no policy can hold: ${fault.message}`,
+    };
+  }
+  const judged = await checkCosigned(anchor.checkpoint, anchor.vkey, policy);
+  if (judged.ok) return { ...judged, words: `${judged.words}; ${OWN_WORD}` };
+  if (judged.reason !== 'cosigners_too_few') return judged;
+  return { ok: true, isReached: false, words: `not cosigned as its first entry asks: ${judged.detail}; ${OWN_WORD}` };
 }

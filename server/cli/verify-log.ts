@@ -1,25 +1,37 @@
 /** `kaibiao verify`: judges a log from a folder or an address, in words; it needs no server, no database and no trust in either. */
 import { toBase64 } from '../core/log/base64.ts';
 import type { BundleManifest } from '../core/log/bundle.ts';
-import { sameBytes } from '../core/log/bytes.ts';
 import { parseCheckpoint } from '../core/log/checkpoint.ts';
+import { parseEntry } from '../core/log/entry.ts';
 import type { LedgerHead } from '../core/log/head.ts';
-import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../core/log/merkle.ts';
+import { parseInstant } from '../core/log/instant.ts';
 import { parseNote, type VerifierKey } from '../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
-import type { TlogPolicy } from '../core/log/policy-file.ts';
+import { formatPolicy, type TlogPolicy } from '../core/log/policy-file.ts';
 import { type Disclosures, verifyLog } from '../core/log/verify.ts';
+import type { Cosigners } from '../core/opening/cosigners.ts';
+import type { Certificate } from '../core/pki/certificate.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import { nativeReader, textOfBytes } from '../native-text.ts';
 import { checkContents, checkManifest } from './bundle/check-bundle.ts';
-import { type BundleSource, type LogSource, SourceError } from './log-source.ts';
-import { anchoredAt, anchoringOf, keyOf, platformAnchoring, platformOf, type WholeLedger } from './verify-anchoring.ts';
-import { checkCosigned } from './verify-cosigned.ts';
+import { coveredBy, markRoots, openedBy } from './ledger-marks.ts';
+import { type Anchor, type BundleSource, type LogSource, SourceError } from './log-source.ts';
+import {
+  anchoredAt,
+  anchoringOf,
+  keyOf,
+  type LedgersHead,
+  platformAnchoring,
+  platformOf,
+  type WholeLedger,
+} from './verify-anchoring.ts';
+import { type Cosigned, checkCosigned, cosignedByOwnWord } from './verify-cosigned.ts';
 import { watchEvidence } from './verify-evidence.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
+import { checkStamps, type Stamped } from './verify-timestamps.ts';
 import { type Refused, refuse } from './verify-words.ts';
 import type { BatchCount, Watcher } from './watcher.ts';
 
@@ -41,12 +53,18 @@ export type Verified = {
   /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
   readonly erased: number;
   readonly anchoring: string;
-  /** What a policy that was given found; null without one. */
+  /** How far the head it stands under came: signed by the platform, cosigned as the policy asks, stamped by an outside authority. */
+  readonly states: readonly ('signed' | 'cosigned' | 'timestamped')[];
+  /** What the policy that was given found, or of an opening the one of its own first entry, and which of the two; null where nobody is asked for. */
   readonly cosigned: string | null;
+  /** Who stamped it and when; null where nobody did, or nothing ties what was stamped to this log. */
+  readonly timestamped: string | null;
   /** Files of a bundle that are what its manifest lists; null of what is no bundle. */
   readonly files: number | null;
   /** Of an opening: its last record in RFC 8785 form. */
   readonly record: Uint8Array | null;
+  /** Of an opening: the cosigners that its first entry names. */
+  readonly cosigners: Cosigners | null;
   /** Of a ledger only. */
   readonly batches?: BatchCount;
 };
@@ -58,8 +76,10 @@ export type VerifyOptions = {
   readonly ledger?: LogSource;
   /** Whether every disclosure must be there: so for a whole export, not for what the public may see. */
   readonly requireAllDisclosures: boolean;
-  /** Whose countersignatures the ledger's head must carry. */
+  /** Whose countersignatures the ledger's head must carry; where it is absent an opening's own first entry is asked, and refuses nothing. */
   readonly policy?: TlogPolicy;
+  /** The roots of time-stamping authorities, of which one must have stamped; where they are absent stamps are judged under their own. */
+  readonly stampRoots?: readonly Certificate[];
   /** Whether a log that is still open is refused. */
   readonly requireComplete?: boolean;
 };
@@ -96,6 +116,8 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
   const bundle = await readBundle(source, key, options.trust);
   if (bundle !== null && 'ok' in bundle) return bundle;
+  if (bundle !== null && watcher.kind !== 'opening')
+    return refuse('not_a_log_of_this_format', { detail: `${key.name} is of no opening, and a bundle is` });
   // Before the log's own checkpoint: then whatever an honest ledger knows of the log, the log shows.
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
@@ -130,8 +152,11 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const tile = await tiles.finish();
   if (tile !== null) return refuse('tile_differs', { detail: tile });
   const record = watcher.record?.() ?? null;
-  if (bundle !== null) {
-    const contents = { checkpoint: log, isComplete: judged.complete, record };
+  const anchor = watcher.kind === 'opening' ? await source.anchor() : null;
+  const cosigners = watcher.cosigners?.() ?? null;
+  if (bundle !== null && anchor !== null && cosigners !== null) {
+    const policy = formatPolicy(anchor.vkey, cosigners);
+    const contents = { checkpoint: log, isComplete: judged.complete, record, policy };
     const differing = await checkContents(bundle.source, bundle.manifest, contents);
     if (differing !== undefined) return differing;
   }
@@ -143,8 +168,11 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
       ? await anchoringOf(source, shown, wholeLedger, options.trust)
       : platformAnchoring(key, vkey, options.trust);
   if (typeof anchoring !== 'string') return anchoring;
-  const cosigned = await cosignedOf(source, options, { kind: watcher.kind, vkey, checkpointNote, wholeLedger });
-  if (cosigned !== null && typeof cosigned !== 'string') return cosigned;
+  const head = { kind: watcher.kind, vkey, checkpointNote, wholeLedger, anchor };
+  const cosigned = await cosignedOf(options, head, cosigners);
+  if (cosigned !== null && !cosigned.ok) return cosigned;
+  const timestamped = watcher.kind === 'opening' ? await timestampedOf(source, options, head) : null;
+  if (timestamped !== null && !timestamped.ok) return timestamped;
   return {
     ok: true,
     kind: watcher.kind,
@@ -157,30 +185,61 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     withheld: log.withheld,
     erased: log.erased.length,
     anchoring,
-    cosigned,
+    states: [
+      'signed',
+      ...(cosigned?.isReached === true ? (['cosigned'] as const) : []),
+      ...(timestamped === null ? [] : (['timestamped'] as const)),
+    ],
+    cosigned: cosigned?.words ?? null,
+    timestamped: timestamped?.words ?? null,
     files: bundle === null ? null : bundle.manifest.files.length,
     record,
+    cosigners,
     ...(watcher.batchCount && { batches: watcher.batchCount() }),
   };
 }
 
-/** Holds the ledger's head against the policy: the ledger's own, the whole ledger's that was read, or the one the log is anchored in. */
+/** What is held against policy and stamps: the ledger's own head, the whole ledger that was read, or the head the log is anchored in. */
+type HeadShown = {
+  readonly kind: Verified['kind'];
+  readonly vkey: string;
+  readonly checkpointNote: string;
+  readonly wholeLedger: WholeLedger | Refused | null;
+  readonly anchor: Anchor | null;
+};
+
+/** Holds the head against the policy that was given; of an opening without one, against the cosigners of its own first entry. */
 async function cosignedOf(
-  source: LogSource,
   { policy }: VerifyOptions,
-  log: {
-    readonly kind: Verified['kind'];
-    readonly vkey: string;
-    readonly checkpointNote: string;
-    readonly wholeLedger: WholeLedger | Refused | null;
-  },
-): Promise<string | Refused | null> {
-  if (policy === undefined) return null;
-  if (log.kind === 'ledger') return checkCosigned(log.checkpointNote, log.vkey, policy);
-  const anchor = log.kind === 'opening' ? await source.anchor() : null;
+  { kind, vkey, checkpointNote, wholeLedger, anchor }: HeadShown,
+  cosigners: Cosigners | null,
+): Promise<Cosigned | Refused | null> {
+  if (policy === undefined) return anchor === null || cosigners === null ? null : cosignedByOwnWord(anchor, cosigners);
+  if (kind === 'ledger') return checkCosigned(checkpointNote, vkey, policy);
   if (anchor !== null) return checkCosigned(anchor.checkpoint, anchor.vkey, policy);
-  const { wholeLedger } = log;
-  return wholeLedger === null || 'ok' in wholeLedger ? refuse('policy_needs_ledger') : wholeLedger.cosigned;
+  if (wholeLedger === null || 'ok' in wholeLedger) return refuse('policy_needs_ledger');
+  return wholeLedger.cosigned ?? refuse('policy_needs_ledger');
+}
+
+/** The time-stamps that came with the anchor, over its very note; or of a server, over a head of the ledger that was read whole. */
+async function timestampedOf(
+  source: LogSource,
+  { stampRoots }: VerifyOptions,
+  { anchor, wholeLedger }: HeadShown,
+): Promise<Stamped | Refused | null> {
+  const roots = stampRoots ?? null;
+  if (anchor !== null) {
+    const found = await source.timestamps();
+    if (found === null) return roots && refuse('timestamp_missing');
+    return checkStamps(found, { roots, writtenAt: parseInstant(parseEntry(anchor.head).at) });
+  }
+  // nothing ties a note that a server shows to a ledger that nobody read
+  const covered = wholeLedger === null || 'ok' in wholeLedger ? null : wholeLedger.stamped;
+  if (covered === null)
+    return roots && refuse('timestamp_missing', { detail: 'none over a ledger that was read whole' });
+  if ('ok' in covered) return covered;
+  const judged = checkStamps(covered.found, { roots, writtenAt: null });
+  return judged.ok ? { ...judged, words: `its first ${covered.entries} entries ${judged.words}` } : judged;
 }
 
 /** The source's bundle with its files checked; null where it is none. Its manifest is signed by the ledger's key, whoever trusts that. */
@@ -260,27 +319,36 @@ async function readWholeLedger(
 ): Promise<WholeLedger | Refused | null> {
   const from = ledger ?? (trust === undefined ? null : source.ledger());
   if (from === null) return null;
-  const heads: WholeLedger['heads'][number][] = [];
+  const heads: LedgersHead[] = [];
   const options = {
     requireAllDisclosures: false,
     ...(trust !== undefined && { trust }),
     ...(policy !== undefined && { policy }),
   };
-  const anchored = anchoredAt(await source.anchor());
-  let range = EMPTY_RANGE;
+  const anchor = await source.anchor();
+  const anchored = anchoredAt(anchor);
+  // what came with an anchor stamps its very note
+  const found = anchor === null ? await source.timestamps() : null;
+  const stamped = found === null ? null : await openedBy(found.note, await from.vkey());
+  const marks = markRoots([anchored, stamped]);
   const judged = await judge(from, options, {
     onHead({ kind, checkpoint }, publicKey) {
-      if (checkpoint.origin === origin) heads.push({ ...checkpoint, kind, publicKey });
+      if (checkpoint.origin === origin) heads.push({ ...checkpoint, seq: marks.seen(), kind, publicKey });
     },
-    onLeaf(leaf) {
-      if (anchored !== null && range.size < anchored.size) range = appendLeaves(sha256, range, [leaf]);
-    },
+    onLeaf: marks.add,
   });
   if (!judged.ok) return { ...judged, detail: `${from.name}: ${judged.detail ?? ''}` };
   const isOther = judged.kind !== 'ledger' || judged.origin !== ledgerOrigin(platformOf(origin));
   if (isOther) return refuse('anchor_other_ledger');
-  const isReached = anchored !== null && range.size === anchored.size;
-  if (isReached && !sameBytes(rangeRoot(sha256, range), anchored.root))
+  if (anchored !== null && marks.differs(anchored))
     return refuse('anchor_ledger_differs', { detail: `at ${anchored.size} entries` });
-  return { entries: judged.entries, heads, cosigned: judged.cosigned };
+  return {
+    entries: judged.entries,
+    heads,
+    cosigned:
+      judged.cosigned === null
+        ? null
+        : { ok: true, isReached: judged.states.includes('cosigned'), words: judged.cosigned },
+    stamped: found === null ? null : coveredBy(found, stamped, heads, marks),
+  };
 }

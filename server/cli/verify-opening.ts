@@ -186,6 +186,7 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
       return { ok: false, reason: first.code, words: first.words, ...where };
     },
     actsChecked: () => acts,
+    cosigners: () => audit.finish().state?.cosigners ?? null,
     record() {
       const document = audit.finish().state?.record?.document;
       return document?.known === true ? utf8(canonicalise(document.value as Json)) : null;

@@ -172,9 +172,30 @@ export const BUNDLE_REASONS = {
     en: 'The record in the bundle is not the last one on the log.',
     zh: '证据包中的开标记录不是日志所载的最终版本。',
   },
+  bundle_policy_differs: {
+    en: 'The policy in the bundle is not the one of the first entry of the log.',
+    zh: '证据包中的联署策略与日志首条记载不一致。',
+  },
   log_still_open: {
     en: 'The log has not come to its end, and a complete one was asked for.',
     zh: '要求完整的日志，但该日志尚未完结。',
+  },
+} as const satisfies Record<string, Words>;
+
+/** Why the time-stamps over a log are refused. */
+export const STAMP_REASONS = {
+  timestamp_missing: {
+    en: 'Time-stamping authorities are trusted, but none of them has stamped this log.',
+    zh: '已指定受信任的时间戳机构，但其均未对本日志签发时间戳。',
+  },
+  timestamp_refused: { en: 'A time-stamp over this log does not hold.', zh: '本日志的时间戳核验不成立。' },
+  timestamp_before_entry: {
+    en: 'A time-stamp is earlier than the entry it covers says it was written.',
+    zh: '时间戳早于其所涵盖条目自称的写入时间。',
+  },
+  timestamp_other_ledger: {
+    en: 'What was time-stamped is not the ledger that this log stands in.',
+    zh: '时间戳所盖的并非本日志所在的总账。',
   },
 } as const satisfies Record<string, Words>;
 
@@ -210,14 +231,17 @@ export const RECEIPT_REASONS = {
 export type VerifyReason = keyof typeof VERIFY_REASONS;
 export type ReceiptReason = keyof typeof RECEIPT_REASONS;
 export type BundleReason = keyof typeof BUNDLE_REASONS;
+export type StampReason = keyof typeof STAMP_REASONS;
+
+const REASONS = { ...VERIFY_REASONS, ...RECEIPT_REASONS, ...BUNDLE_REASONS, ...STAMP_REASONS };
 
 /** Why a log is refused: a stable reason, its words, and at which entry or with what detail where there is one. */
 export type Refused = LogProblem;
 
 /** A refusal in the words of its reason. */
 export function refuse(
-  reason: VerifyReason | ReceiptReason | BundleReason,
+  reason: VerifyReason | ReceiptReason | BundleReason | StampReason,
   more: { readonly seq?: number; readonly detail?: string } = {},
 ): Refused {
-  return { ok: false, reason, words: { ...VERIFY_REASONS, ...RECEIPT_REASONS, ...BUNDLE_REASONS }[reason], ...more };
+  return { ok: false, reason, words: REASONS[reason], ...more };
 }

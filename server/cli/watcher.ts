@@ -1,6 +1,7 @@
 /** What looks at a log beyond the log itself: one for openings, one for the ledger and the access log. */
 import type { Entry } from '../core/log/entry.ts';
 import type { LogProblem } from '../core/log/verify.ts';
+import type { Cosigners } from '../core/opening/cosigners.ts';
 
 export type LogVerdict = { readonly ok: true; readonly complete: boolean } | LogProblem;
 
@@ -19,4 +20,6 @@ export type Watcher = {
   batchCount?(): BatchCount;
   /** Of an opening only: its last record in RFC 8785 form, whose SHA-256 bidders sign; null while there is none, or none is disclosed. */
   record?(): Uint8Array | null;
+  /** Of an opening only: the cosigners that its first entry names; null before it has been seen. */
+  cosigners?(): Cosigners | null;
 };

@@ -57,9 +57,16 @@ export async function findStampedHead(sql: Sql, origin: string): Promise<Stamped
     SELECT size, ledger_seq AS "ledgerSeq" FROM ledger_heads
     WHERE origin = ${origin} AND ledger_seq < ${stampedSize} ORDER BY ledger_seq DESC LIMIT 1`;
   if (head === undefined) return null;
-  const [timestamp] = await sql<StoredTimestamp[]>`
+  const [timestamp] = await findStamps(sql, head.ledgerSeq);
+  return timestamp === undefined ? null : { ...head, timestamp };
+}
+
+/** The stamps over the first stamped note of the ledger that covers an entry of it, earliest first: several where several authorities gave one. */
+export async function findStamps(sql: Sql, ledgerSeq: number): Promise<StoredTimestamp[]> {
+  const stamps = await sql<StoredTimestamp[]>`
     SELECT ledger_size AS "ledgerSize", note, authority, stamped_at AS "stampedAt", accuracy_ms AS "accuracyMs", policy, serial,
            response, path, crls, revocation, received_at AS "receivedAt"
-    FROM timestamps WHERE ledger_size > ${head.ledgerSeq} ORDER BY ledger_size, stamped_at LIMIT 1`;
-  return timestamp === undefined ? null : { ...head, timestamp };
+    FROM timestamps WHERE ledger_size = (SELECT min(ledger_size) FROM timestamps WHERE ledger_size > ${ledgerSeq})
+    ORDER BY stamped_at, authority`;
+  return stamps.filter(({ note }) => note === stamps[0]?.note);
 }

@@ -13,6 +13,8 @@ import { ERASED_TYPE, verifyLog } from '../../server/core/log/verify.ts';
 import { sha256 } from '../../server/hash.ts';
 import { commit } from '../../server/recorder/commit.ts';
 import { appendEntries, lockHead, type NewEntry } from '../../server/store/append.ts';
+import { addTimestamp } from '../../server/store/timestamps.ts';
+import { authority, crlDer } from '../core/pki/authority.ts';
 import { newFolder } from '../support/folder.ts';
 import { addOpening, ledgerBench } from '../support/ledger.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
@@ -96,6 +98,47 @@ t.test('a log of more than one tile, every file and no other', async (t) => {
     /disclosures\/299\.json|p\/44/,
     'in a shorter log they have no place',
   );
+});
+
+t.test('what was stamped is the anchor, word for word, with every stamp over it', async (t) => {
+  const one = await opening('stamped', 3);
+  await bench.ledger.takeHeads();
+  const released = signer.released(ledger.origin);
+  if (released === null) throw new Error('no head');
+  const { size: ledgerSize, note } = released;
+  const root = await authority('Root');
+  const list = crlDer(root);
+  const stamp = {
+    ledgerSize,
+    note,
+    stampedAt: 1,
+    accuracyMs: null,
+    policy: '1.2',
+    serial: '01',
+    revocation: 'good',
+  } as const;
+  const evidence = { response: Uint8Array.of(0x30, 0), path: root.certificate.der, crls: list, receivedAt: 1 };
+  await addTimestamp(sql, { ...stamp, ...evidence, authority: 'http://one.test/' });
+  await addTimestamp(sql, {
+    ...stamp,
+    ...evidence,
+    authority: 'http://two.test/',
+    stampedAt: 2,
+    crls: new Uint8Array(),
+  });
+  await addTimestamp(sql, { ...stamp, ...evidence, authority: 'http://three.test/', stampedAt: 3, note: `${note}x` });
+  await bench.ledger.takeRegister();
+  t.match(await one.export(), { anchored: true });
+  t.equal(await readFile(join(one.folder, 'anchor/checkpoint'), 'utf8'), note);
+  t.match(await folderSource(one.folder).timestamps(), {
+    note,
+    stamps: [
+      { path: [root.certificate.der], crls: [list], response: Uint8Array.of(0x30, 0) },
+      { path: [root.certificate.der], crls: [] },
+    ],
+  });
+  t.notOk((await pathsIn(one.folder)).includes('anchor/3.tsr'), 'a stamp over other cosignatures is of another note');
+  t.equal(await folderSource(one.folder).unlisted(3), null);
 });
 
 t.test('exported again after it grew: nothing of the smaller size is left, inside or beside', async (t) => {

@@ -65,6 +65,7 @@ export function verifyStored(sql: Sql, log: StoredLog, vkey: string): Promise<Ve
     },
     disclosuresFor: async (seq) => log.disclosures.get(seq) ?? [],
     anchor: async () => null,
+    timestamps: async () => null,
     unlisted: async () => null,
     bundle: async () => null,
     evidence: () => Promise.resolve(null),

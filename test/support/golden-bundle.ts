@@ -7,11 +7,16 @@ import {
   MANIFEST_FILE,
   MANIFEST_NOTE_FILE,
   manifestStatement,
+  POLICY_FILE,
   RECORD_FILE,
 } from '../../server/core/log/bundle.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { parseEntry } from '../../server/core/log/entry.ts';
 import { formatNote, KEY_TYPES, parseNote, parseVkey, verifierKey } from '../../server/core/log/note.ts';
-import { utf8 } from '../../server/core/log/utf8.ts';
+import { formatPolicy } from '../../server/core/log/policy-file.ts';
+import { parseBundle, TILE_WIDTH } from '../../server/core/log/tile.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import type { Cosigners } from '../../server/core/opening/cosigners.ts';
 import { sha256 } from '../../server/hash.ts';
 import { ownKey, type SigningKey } from './golden-change.ts';
 import type { LogFiles } from './golden-log.ts';
@@ -39,9 +44,20 @@ export function withManifest(files: LogFiles, standing: BundleManifest['standing
   return new Map([...files, [MANIFEST_FILE, manifest], [MANIFEST_NOTE_FILE, utf8(note)]]);
 }
 
-/** The bundle of a log: its files, its last record, its manifest. */
+/** The bundle of a log: its files, its last record, its policy, its manifest. */
 export function bundleOf(files: LogFiles, record: Uint8Array | null, standing: BundleManifest['standing']): LogFiles {
-  return withManifest(record === null ? files : new Map([...files, [RECORD_FILE, record]]), standing);
+  const policy = utf8(policyOf(files));
+  const more: [string, Uint8Array][] = record === null ? [] : [[RECORD_FILE, record]];
+  return withManifest(new Map([...files, ...more, [POLICY_FILE, policy]]), standing);
+}
+
+/** The policy that the first entry of a log makes. */
+export function policyOf(files: LogFiles): string {
+  const [, bundle = new Uint8Array()] = [...files].find(([path]) => path.startsWith('tile/entries/000')) ?? [];
+  const { size } = parseCheckpoint(parseNote(files.get('checkpoint') ?? '').text);
+  const [genesis = new Uint8Array()] = parseBundle(bundle, Math.min(size, TILE_WIDTH));
+  const { cosigners } = parseEntry(genesis).body as unknown as { cosigners: Cosigners };
+  return formatPolicy(fromUtf8(files.get('anchor/vkey') ?? new Uint8Array()).trimEnd(), cosigners);
 }
 
 /** The name of the log that a vkey is of. */

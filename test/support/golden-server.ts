@@ -10,11 +10,16 @@ export type GoldenServer = {
   spoil(path: string, answer: Uint8Array | number): void;
 };
 
+export type StampedServer = GoldenServer & {
+  /** What it answers when it is asked for the evidence of an opening's stamp; nothing before. */
+  stamp(openingId: string, evidence: unknown): void;
+};
+
 /** Serves openings by their id, and a ledger. Entries go out in pages of `pageEntries`, as a real server's may be short. */
 export async function goldenServer(
   t: Teardown,
   { openings, ledger, pageEntries = 7 }: { openings: GoldenLog[]; ledger: GoldenLog; pageEntries?: number },
-): Promise<GoldenServer> {
+): Promise<StampedServer> {
   const files = new Map<string, Uint8Array>();
   const logs = new Map<string, GoldenLog>();
   for (const log of [...openings, ledger]) {
@@ -23,6 +28,7 @@ export async function goldenServer(
     for (const [path, bytes] of filesOf({ ...log, fields: {}, anchor: null })) files.set(`${prefix}/${path}`, bytes);
   }
   const spoiled = new Map<string, Uint8Array | number>();
+  const stamps = new Map<string, unknown>();
   const app = fastify();
   app.get('/logs/*', async (request, reply) => {
     const answer = spoiled.get(request.url) ?? files.get(request.url) ?? 404;
@@ -43,9 +49,16 @@ export async function goldenServer(
       return { entries, disclosures, checkpoint: log.checkpoint, size: log.entries.length };
     },
   );
+  app.get<{ Params: { id: string } }>('/openings/:id/timestamp/evidence', async ({ params }, reply) =>
+    stamps.has(params.id) ? reply.send(stamps.get(params.id)) : reply.code(404).send(),
+  );
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   t.teardown(() => app.close());
-  return { url, spoil: (path, answer) => void spoiled.set(path, answer) };
+  return {
+    url,
+    spoil: (path, answer) => void spoiled.set(path, answer),
+    stamp: (openingId, evidence) => void stamps.set(openingId, evidence),
+  };
 }
 
 export function idOf(log: GoldenLog): string {

@@ -5,6 +5,7 @@ import {
   MANIFEST_FILE,
   MANIFEST_NOTE_FILE,
   manifestStatement,
+  POLICY_FILE,
   parseManifest,
   RECORD_FILE,
 } from '../../core/log/bundle.ts';
@@ -19,6 +20,7 @@ import {
   type VerifyEd25519,
   verifierKey,
 } from '../../core/log/note.ts';
+import { utf8 } from '../../core/log/utf8.ts';
 import { sha256 } from '../../hash.ts';
 import type { BundleSource } from '../log-source.ts';
 import { type Refused, refuse } from '../verify-words.ts';
@@ -87,17 +89,24 @@ async function differing(source: BundleSource, { files }: BundleManifest): Promi
 /**
  * Checks what a bundle says of its log against the log, which has been verified.
  *
- * Shape:  `record` the last record on the log in RFC 8785 form, null when there is none.
+ * Shape:  `record` the last record on the log in RFC 8785 form, null when there is none; `policy` the text that its first entry makes.
  */
 export async function checkContents(
   source: BundleSource,
   manifest: BundleManifest,
-  log: { readonly checkpoint: Checkpoint; readonly isComplete: boolean; readonly record: Uint8Array | null },
+  log: {
+    readonly checkpoint: Checkpoint;
+    readonly isComplete: boolean;
+    readonly record: Uint8Array | null;
+    readonly policy: string;
+  },
 ): Promise<Refused | undefined> {
   const { size, root } = log.checkpoint;
   if (manifest.size !== size || !sameBytes(manifest.root, root)) return refuse('bundle_other_head');
   if ((manifest.standing === 'complete') !== log.isComplete) return refuse('bundle_standing_differs');
   const record = await source.read(RECORD_FILE, BUNDLED_FILE_LIMIT_BYTES);
   const isSame = record === null || log.record === null ? record === log.record : sameBytes(record, log.record);
-  return isSame ? undefined : refuse('bundle_record_differs');
+  if (!isSame) return refuse('bundle_record_differs');
+  const policy = await source.read(POLICY_FILE, BUNDLED_FILE_LIMIT_BYTES);
+  return policy !== null && sameBytes(policy, utf8(log.policy)) ? undefined : refuse('bundle_policy_differs');
 }

@@ -9,10 +9,12 @@ import {
   MANIFEST_NOTE_FILE,
   type ManifestFile,
   manifestStatement,
+  POLICY_FILE,
   RECORD_FILE,
 } from '../../core/log/bundle.ts';
 import { parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { KEY_TYPES, parseNote, signNote, verifierKey } from '../../core/log/note.ts';
+import { formatPolicy } from '../../core/log/policy-file.ts';
 import { sha256 } from '../../hash.ts';
 import type { Sql } from '../../store/driver.ts';
 import { ExportError, type Exported, type ExportRequest, exportLog } from '../export-log.ts';
@@ -49,10 +51,17 @@ export async function writeBundle(sql: Sql, request: BundleRequest): Promise<Exp
   });
 }
 
-async function seal(folder: string, judged: Verified, { origin, signer, mayBeOpen }: BundleRequest): Promise<void> {
+async function seal(
+  folder: string,
+  judged: Verified,
+  { origin, ledger, signer, mayBeOpen }: BundleRequest,
+): Promise<void> {
   const isComplete = judged.standing === 'valid, complete';
   if (!isComplete && !mayBeOpen) throw new ExportError('log_still_open', `${origin} has not come to its end`);
   if (judged.record !== null) await writeFile(join(folder, RECORD_FILE), judged.record);
+  const { cosigners } = judged;
+  if (cosigners === null) throw new ExportError('log_does_not_verify', `${origin} is no opening`);
+  await writeFile(join(folder, POLICY_FILE), formatPolicy(ledger.vkey, cosigners));
   const files: ManifestFile[] = [];
   for await (const { path } of filesBelow(folder)) {
     const bytes = await readFile(join(folder, path));

@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parsePolicy } from '../../core/log/policy-file.ts';
+import { parsePem } from '../../core/pki/certificate.ts';
 import { sha256 } from '../../hash.ts';
 import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
@@ -16,6 +17,7 @@ const options = {
   trust: { type: 'string' },
   ledger: { type: 'string' },
   policy: { type: 'string' },
+  tsa: { type: 'string' },
   public: { type: 'boolean', default: false },
   receipt: { type: 'string' },
   envelope: { type: 'string' },
@@ -54,6 +56,7 @@ type Asked = {
   readonly trust?: string | undefined;
   readonly ledger?: string | undefined;
   readonly policy?: string | undefined;
+  readonly tsa?: string | undefined;
   readonly public: boolean;
   readonly complete: boolean;
 };
@@ -74,6 +77,7 @@ async function judgePlace(place: string, asked: Asked): Promise<Verified | Refus
       ...(asked.policy !== undefined && {
         policy: parsePolicy(sha256, new Uint8Array(await readFile(asked.policy))),
       }),
+      ...(asked.tsa !== undefined && { stampRoots: parsePem(await readFile(asked.tsa, 'utf8')) }),
     });
   } catch (error) {
     // a ZIP file that is none is found before there is anything to verify
@@ -115,8 +119,8 @@ function sayRefused(judged: Refused, io: Io): number {
 
 /** What is said of a log that holds, line by line. */
 export function verdictOf(judged: Verified): string[] {
-  const { standing, origin, entries, root, actsChecked, withheld, erased, batches, files, anchoring, cosigned } =
-    judged;
+  const { standing, origin, entries, root, actsChecked, withheld, erased, batches, files, anchoring } = judged;
+  const { states, cosigned, timestamped } = judged;
   return [
     `${standing}: ${origin}`,
     `  ${entries} entries, root ${root}`,
@@ -124,7 +128,9 @@ export function verdictOf(judged: Verified): string[] {
     ...(erased === 0 ? [] : [`  ${erased} fields erased for good, each by an entry that says so and why`]),
     ...(files === null ? [] : [`  ${files} files, each as the signed manifest lists it`]),
     ...(batches === undefined ? [] : [`  ${batches.revealed} of ${batches.taken} register batches revealed`]),
+    `  ${states.join(' → ')}`,
     `  ${anchoring}`,
     ...(cosigned === null ? [] : [`  ${cosigned}`]),
+    ...(timestamped === null ? [] : [`  ${timestamped}`]),
   ];
 }

@@ -9,6 +9,7 @@ import { fromUtf8, utf8 } from './utf8.ts';
 export const MANIFEST_FILE = 'manifest.json';
 export const MANIFEST_NOTE_FILE = 'manifest.note';
 export const RECORD_FILE = 'record.json';
+export const POLICY_FILE = 'policy.txt';
 
 /** A manifest of half a million files. */
 export const MANIFEST_LIMIT_BYTES = 67_108_864;

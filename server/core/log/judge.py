@@ -297,6 +297,8 @@ def judge(folder, trust, public):
     found = {os.path.relpath(os.path.join(path, each), folder) for path, _, files in os.walk(folder) for each in files}
     if "manifest.json" in found:
         listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), has_ended))
+    # time-stamps are openssl's to judge: openssl ts -verify -data anchor/checkpoint -in anchor/1.tsr -CAfile <roots>
+    listed |= {each for each in found if anchored and re.fullmatch(r"anchor/[1-9]\.(tsr|pem|crl\.pem)", each)}
     for path in {each for each in found if re.fullmatch(r"evidence/[A-Za-z0-9_-]{43}", each)}:
         digest = base64.urlsafe_b64encode(sha(read(folder, path))).rstrip(b"=").decode()
         demand(path == f"evidence/{digest}", f"{path} is not its own digest")
@@ -321,7 +323,7 @@ def check_manifest(folder, found, head):
         content = read(folder, file["path"])
         holds = len(content) == file["sizeBytes"] and base64.b64encode(sha(content)).decode() == file["sha256"]
         demand(holds, f"{file['path']} is not as listed")
-    return {"manifest.json", "manifest.note", *({"record.json"} & found)}
+    return {"manifest.json", "manifest.note", *({"record.json", "policy.txt"} & found)}
 
 
 def check_anchor(folder, note, log_key, size, trust, has_ended):

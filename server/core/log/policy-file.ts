@@ -163,3 +163,22 @@ export function asThreshold(
   const of = quorum.of.flatMap((one) => ('witness' in one ? [one.witness] : []));
   return of.length === quorum.of.length ? { least: quorum.least, of } : undefined;
 }
+
+/**
+ * The policy that an opening's first entry is: its ledger, its cosigners as `cosigner1` and so on, and how many of them must sign.
+ *
+ * Shape: a key that is listed twice is one cosigner, as everywhere.
+ */
+export function formatPolicy(
+  ledgerVkey: string,
+  { quorum, vkeys }: { readonly quorum: number; readonly vkeys: readonly string[] },
+): string {
+  const keys = [...new Set(vkeys)];
+  const names = keys.map((_, n) => `cosigner${n + 1}`);
+  return [
+    `log ${ledgerVkey}`,
+    ...keys.map((vkey, n) => `witness ${names[n]} ${vkey}`),
+    ...(quorum === 0 ? [`quorum ${NONE}`] : [`group enough ${quorum} ${names.join(' ')}`, 'quorum enough']),
+    '',
+  ].join('\n');
+}

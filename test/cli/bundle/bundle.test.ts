@@ -3,12 +3,13 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifySource } from '../../../server/cli/verify-log.ts';
 import { BUNDLE_REASONS } from '../../../server/cli/verify-words.ts';
-import { MANIFEST_FILE, MANIFEST_NOTE_FILE, RECORD_FILE } from '../../../server/core/log/bundle.ts';
+import { MANIFEST_FILE, MANIFEST_NOTE_FILE, POLICY_FILE, RECORD_FILE } from '../../../server/core/log/bundle.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { bundleOf, ledgerKey, withManifest } from '../../support/golden-bundle.ts';
 import { anchorBy, type Change, changed, ownKey, readChange } from '../../support/golden-change.ts';
 import { goldenFiles, memorySource, TRUST, WHOLE } from '../../support/golden-judge.ts';
 import { filesOf, GOLDEN_FOLDER, type LogFiles, readGolden } from '../../support/golden-log.ts';
+import { stampAuthority, withStamp, writtenAt } from '../../support/golden-stamps.ts';
 import t from '../../support/tap.ts';
 import { steppedWorld } from '../../support/world.ts';
 
@@ -27,7 +28,9 @@ async function recordOf(files: LogFiles): Promise<Uint8Array | null> {
   return judged.record;
 }
 
-const plain = goldenFiles('valid', WHOLE);
+const bare = goldenFiles('valid', WHOLE);
+const tsa = await stampAuthority('Stamps', writtenAt(bare));
+const plain = withStamp(bare, 1, tsa);
 const record = await recordOf(plain);
 const whole = bundleOf(plain, record, 'complete');
 
@@ -92,6 +95,9 @@ t.test('a platform that signs a manifest over something else is found out by wha
   t.equal(await judge(withManifest(plain, 'complete')), 'bundle_record_differs', 'no record where there is one');
   const otherRecord = new Map([...whole, [RECORD_FILE, utf8('{}')]]);
   t.equal(await signed(otherRecord), 'bundle_record_differs');
+  for (const policy of ['quorum none\n', ''])
+    t.equal(await signed(new Map([...whole, [POLICY_FILE, utf8(policy)]])), 'bundle_policy_differs');
+  t.equal(await signed(new Map([...whole].filter(([path]) => path !== POLICY_FILE))), 'bundle_policy_differs');
   t.equal(await signed(new Map([...whole, ['more.txt', utf8('x')]])), 'file_unlisted', 'listed, and of no log');
   t.equal(await judge(withManifest(whole, 'complete', { size: 37 })), 'bundle_other_head');
   t.equal(await judge(withManifest(whole, 'complete', { root: new Uint8Array(32) })), 'bundle_other_head');
