@@ -1,10 +1,7 @@
 /** The ledger and the recorder of the leading process, and what keeps watch over them: opened in their order, or only read. */
-import { ledgerOrigin } from '../core/log/origin.ts';
 import { enrolFirst } from '../identity/enrolment.ts';
 import { isCosignedInLedger } from '../ledger/cosigned-openings.ts';
-import { keepAlarm, whyStopped } from '../ledger/cosigner-alarms.ts';
 import { quorumOf } from '../ledger/cosigner-policy.ts';
-import type { CosignerAlarm } from '../ledger/cosigning.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { changeTrust, recordOperatorAct } from '../ledger/trust.ts';
 import type { Opened } from '../opened.ts';
@@ -21,6 +18,7 @@ import { sayReadOnly } from '../store/leadership.ts';
 import { startScanner } from '../vault/scanner.ts';
 import { type Damage, scrubEnvelopes } from '../vault/scrub.ts';
 import { joinVaultFolder } from '../vault/vault-folder.ts';
+import { hearCosigners } from './cosigner-words.ts';
 import { enrolmentOn } from './enrolment.ts';
 import type { LeaderLedger } from './errands.ts';
 import type { LeaderParts } from './leader.ts';
@@ -72,22 +70,16 @@ export async function openRooms(parts: LeaderParts, opened: Signer, term: number
   };
   const { registerBatchPeriodMs: batchPeriodMs, headPeriodMs } = config;
   let stopped: string | null = null;
-  const onAlarm = async (alarm: CosignerAlarm): Promise<void> => {
-    stopped = whyStopped(alarm);
-    stopSigning(stopped);
-    refuseCommands(stopped);
-    void ledger.close();
-    logger.fatal(
-      { why: stopped, recovery: recoveryFrom(stopped)?.en },
-      'a cosigner holds another history: nothing is signed any more',
-    );
-    const ledgerVkey = signer.vkeyOf(ledgerOrigin(platform), 'ledger');
-    await keepAlarm({ fetch, world }, { dataFolder: config.dataFolder, ledgerVkey }, alarm);
-  };
-  const onTrouble = (cosigner: string, trouble: string | null): void =>
-    trouble === null
-      ? logger.info({ cosigner }, 'a cosigner signs again')
-      : logger.warn({ cosigner, why: trouble }, 'a cosigner does not sign');
+  const cosigning = hearCosigners(parts, {
+    stop(why) {
+      stopped = why;
+      stopSigning(why);
+    },
+    tell(why) {
+      refuseCommands(why);
+      void ledger.close();
+    },
+  });
   const ledger = keep(
     'ledger',
     await openLedger({
@@ -97,7 +89,7 @@ export async function openRooms(parts: LeaderParts, opened: Signer, term: number
       platform,
       batchPeriodMs,
       headPeriodMs,
-      cosigning: { policy: cosigners, fetch, onAlarm, onTrouble },
+      cosigning: { policy: cosigners, fetch, ...cosigning },
       onFault,
     }),
     (l) => l.close(),

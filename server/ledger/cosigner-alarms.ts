@@ -1,109 +1,95 @@
-/** Evidence that a cosigner holds another history of the ledger: kept beside the guard, where no backup of the database takes it away. */
-import { createHash } from 'node:crypto';
+/** Evidence of what cosigners hold or claim against the ledger: kept beside the guard, where no backup of the database takes it away. */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { toBase64Url } from '../core/log/base64.ts';
-import { openCheckpoint } from '../core/log/checkpoint.ts';
-import { LogFormatError } from '../core/log/error.ts';
 import { formatInstant } from '../core/log/instant.ts';
-import { ed25519Verifier, parseVkey } from '../core/log/note.ts';
-import { fromUtf8 } from '../core/log/utf8.ts';
 import { syncFolder, writeOnce } from '../durable-file.ts';
-import { verifyEd25519 } from '../ed25519.ts';
-import { sha256 } from '../hash.ts';
+import { COSIGNER_ALARM_CODES } from '../recorder/recovery.ts';
 import type { World } from '../world.ts';
-import { bodyOf, COSIGNER_TIMEOUT_MS, type CosignerCaller } from './cosigner-client.ts';
+import type { CosignerClaim } from './cosigner-visit.ts';
 import type { CosignerAlarm } from './cosigning.ts';
 
 const NAME_BYTES = 12;
+/** Claims that are kept word for word; a cosigner that signs and claims in turn must not fill the disk. */
+export const KEPT_CLAIMS_LIMIT = 1_000;
 
-/** Where the evidence of a platform lies; whoever has settled it with the supervisors moves the files away. */
+/** Where the evidence lies that nothing may be signed; whoever has settled it with the supervisors moves the files away. */
 export const alarmFolder = (dataFolder: string): string => join(dataFolder, 'cosigner-alarms');
+/** Where claims lie that nobody has shown anything of: they stop nothing. */
+export const claimFolder = (dataFolder: string): string => join(dataFolder, 'cosigner-claims');
+
+type Writing = { readonly dataFolder: string; readonly world: Pick<World, 'now' | 'randomBytes'> };
 
 /** Why nothing may be signed while this evidence is there, beginning with the code of the way back. */
-export function whyStopped({
-  code,
-  cosigner,
-  head,
-  itsSize,
-}: Pick<CosignerAlarm, 'code' | 'cosigner' | 'head' | 'itsSize'>): string {
-  return `${code}: ${cosigner.name} signed size ${itsSize} and not our ${head.size}`;
+export function whyStopped({ code, cosigner, head, itsSize, itsNote, by }: CosignerAlarm): string {
+  return itsNote === null
+    ? `${code}: ${by.join(', ')} claim it, and without them there is no quorum`
+    : `${code}: ${cosigner.name} shows size ${itsSize} with our signature, which is not of our ${head.size} entries`;
+}
+
+/** Keeps a claim: what we asked to have signed, and the answer. Returns: once it is durable; nothing is written beyond the limit. */
+export async function keepClaim(writing: Writing, claim: CosignerClaim): Promise<void> {
+  const folder = await folderAt(claimFolder(writing.dataFolder));
+  if ((await readdir(folder)).length >= KEPT_CLAIMS_LIMIT) return;
+  await write(writing, folder, contentOf(claim));
 }
 
 /**
  * Keeps the evidence of an alarm.
  *
- * Shape:   a JSON file: what we asked to have signed, what the cosigner answered, and the note that it shows to monitors. `isProven`
- *          says whether that note carries this ledger's own signature over a head that contradicts ours: then nobody can have made it
- *          up, and where it does not only the cosigner's word is known.
- * Returns: once it is durable.
+ * Shape:   a JSON file: a claim's, and what the cosigner showed, which our own key signed: then nobody can have made it up.
+ * Returns: once it is durable. From then on every process of the platform finds it when it begins to lead.
  */
-export async function keepAlarm(
-  caller: CosignerCaller & { readonly world: World },
-  { dataFolder, ledgerVkey }: { readonly dataFolder: string; readonly ledgerVkey: string },
-  alarm: CosignerAlarm,
-): Promise<void> {
-  const { code, cosigner, head, itsSize, said } = alarm;
-  const folder = alarmFolder(dataFolder);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await syncFolder(dataFolder);
-  const itsNote = await noteForMonitors(caller, cosigner.url, parseVkey(sha256, ledgerVkey).name);
-  const { now, randomBytes } = caller.world;
-  const evidence = {
-    why: whyStopped(alarm),
-    code,
-    at: formatInstant(now()),
-    cosigner: { name: cosigner.name, vkey: cosigner.vkey, url: cosigner.url },
-    asked: head.note,
-    itsSize,
-    said,
-    itsNote,
-    isProven: itsNote !== null && (await contradicts(itsNote, ledgerVkey, head)),
-  };
-  const name = `${evidence.at.replaceAll(':', '-')}-${toBase64Url(randomBytes(NAME_BYTES))}.json`;
-  await writeOnce(join(folder, name), `${JSON.stringify(evidence, null, 2)}\n`, randomBytes);
+export async function keepAlarm(writing: Writing, alarm: CosignerAlarm): Promise<void> {
+  const { itsNote, by } = alarm;
+  const evidence = { why: whyStopped(alarm), ...contentOf(alarm), by, itsNote, isProven: itsNote !== null };
+  await write(writing, await folderAt(alarmFolder(writing.dataFolder)), evidence);
 }
 
-/** The reasons that stand, the oldest first; none when no evidence is kept. */
+const contentOf = ({ code, cosigner: { name, vkey, url }, head, itsSize, said }: CosignerClaim) => ({
+  code,
+  cosigner: { name, vkey, url },
+  asked: head.note,
+  itsSize,
+  said,
+});
+
+async function folderAt(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await syncFolder(dirname(folder));
+  return folder;
+}
+
+async function write({ world }: Writing, folder: string, content: object): Promise<void> {
+  const at = formatInstant(world.now());
+  const name = `${at.replaceAll(':', '-')}-${toBase64Url(world.randomBytes(NAME_BYTES))}.json`;
+  await writeOnce(join(folder, name), `${JSON.stringify({ at, ...content }, null, 2)}\n`, world.randomBytes);
+}
+
+/**
+ * The reasons that stand, the oldest first; none when no evidence is kept.
+ *
+ * Why: whatever lies in that folder stops the signing, also what a crash left half written, what a hand has edited, and a folder that cannot
+ *      be read. Evidence that is damaged may be evidence; nothing is signed before somebody has looked.
+ */
 export async function standingAlarms(dataFolder: string): Promise<string[]> {
   const folder = alarmFolder(dataFolder);
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  const files = names.filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(
-    files.map(async (name) => {
-      const { why } = JSON.parse(await readFile(join(folder, name), 'utf8')) as { why?: unknown };
-      return typeof why === 'string' ? why : `cosigner_differs: ${name}`;
-    }),
-  );
-}
-
-/** What the cosigner shows to monitors; null when it cannot be had. Never throws for what the network does. */
-async function noteForMonitors({ fetch, world }: CosignerCaller, url: string, origin: string): Promise<string | null> {
-  const asking = new AbortController();
-  const stop = world.after(COSIGNER_TIMEOUT_MS, () => asking.abort());
+  let names: string[];
   try {
-    const address = `${url}/${createHash('sha256').update(origin).digest('hex')}/checkpoint`;
-    const answer = await fetch(address, { redirect: 'error', signal: asking.signal });
-    return answer.status === 200 ? fromUtf8(await bodyOf(answer)) : null;
+    names = await readdir(folder);
   } catch (error) {
-    // whatever kept it from us, the alarm stands by itself
-    return error instanceof Error ? null : null;
-  } finally {
-    stop();
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? [] : [`cosigner_alarm_unreadable: ${folder}: ${message}`];
   }
+  return Promise.all(names.sort().map((name) => reasonIn(join(folder, name))));
 }
 
-/** Whether our own key signed in it what cannot be of one history with our head: a larger tree, or another root at its size. */
-async function contradicts(note: string, ledgerVkey: string, head: CosignerAlarm['head']): Promise<boolean> {
+async function reasonIn(file: string): Promise<string> {
   try {
-    const { checkpoint } = await openCheckpoint(note, ed25519Verifier(parseVkey(sha256, ledgerVkey), verifyEd25519));
-    if (checkpoint.size !== head.size) return checkpoint.size > head.size;
-    return !Buffer.from(checkpoint.root).equals(head.root);
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return false;
-    throw fault;
+    const { why } = JSON.parse(await readFile(file, 'utf8')) as { why?: unknown };
+    const isKnown = typeof why === 'string' && COSIGNER_ALARM_CODES.some((code) => why.startsWith(`${code}: `));
+    return isKnown ? why : `cosigner_alarm_unreadable: ${file}: it gives no reason that is known`;
+  } catch (error) {
+    return `cosigner_alarm_unreadable: ${file}: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

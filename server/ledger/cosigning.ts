@@ -1,30 +1,29 @@
 /** Has the ledger's newest head countersigned, again and again: all cosigners at once, each by what it signed last; nobody else waits for it. */
-
-import { parseCosignature } from '../core/log/cosignature.ts';
-import { parseSignatureLine } from '../core/log/note.ts';
 import type { CosignerAlarmCode } from '../recorder/recovery.ts';
 import type { ReleasedHead } from '../recorder/signer.ts';
 import type { Sql } from '../store/driver.ts';
-import { consistencyOf } from '../store/read-log.ts';
 import type { World } from '../world.ts';
 import { lastSigned, storeCosignature } from './cosignatures.ts';
-import { askCosigner, type Heard } from './cosigner-client.ts';
 import type { CosignerPolicy, PolicyCosigner } from './cosigner-policy.ts';
+import { type CosignerClaim, visitCosigner } from './cosigner-visit.ts';
 
 /** A cosigner that failed is left alone for so long, twice as long after each further failure, up to the most, which a close still waits for. */
 export const FIRST_PAUSE_MS = 500;
 export const LONGEST_PAUSE_MS = 8_000;
 
-/** What a cosigner's answer says against us: it signed what our ledger never was. */
-export type CosignerAlarm = {
-  readonly code: CosignerAlarmCode;
-  readonly cosigner: PolicyCosigner;
-  /** What it was asked to sign. */
-  readonly head: ReleasedHead;
-  /** The size it says it signed, or was asked from. */
-  readonly itsSize: number;
-  readonly said: string;
-};
+/**
+ * So many cosigners must claim another history before their word alone stops the signing, and so many that those left over cannot make
+ * the quorum.
+ */
+export const CLAIMANTS_TO_STOP = 2;
+
+/**
+ * Why nothing may be signed any more.
+ *
+ * Shape: the claim that brought it about; `itsNote` is the proof, and null where `by`, the names of all who claim it, are as many as
+ *        CLAIMANTS_TO_STOP asks.
+ */
+export type CosignerAlarm = CosignerClaim & { readonly itsNote: string | null; readonly by: readonly string[] };
 
 /** How a cosigner stands; instants in ms of the world's clock, null before the first. */
 export type CosignerStanding = {
@@ -32,6 +31,8 @@ export type CosignerStanding = {
   readonly signedSize: number;
   readonly signedAt: number | null;
   readonly fault: string | null;
+  /** What it claims against us without showing it, until it signs again. */
+  readonly claims: CosignerAlarmCode | null;
 };
 
 export type Cosigning = {
@@ -47,10 +48,15 @@ export type Cosigning = {
 export type CosigningParts = {
   readonly sql: Sql;
   readonly signer: { released(origin: string): ReleasedHead | null };
+  /** Every key the ledger has had. */
+  readonly ledgerVkeys: readonly string[];
   readonly world: World;
   readonly fetch: typeof fetch;
   readonly policy: CosignerPolicy;
+  /** Nothing may be signed any more. */
   readonly onAlarm: (alarm: CosignerAlarm) => Promise<void>;
+  /** Told of a claim once, until the cosigner has signed again: returns when it is durable. It stops nothing. */
+  readonly onClaim: (claim: CosignerClaim) => Promise<void>;
   /** Told when a cosigner begins to fail, and with null when it signs again. */
   readonly onTrouble: (cosigner: string, why: string | null) => void;
   readonly onFault: (error: unknown) => void;
@@ -63,13 +69,18 @@ type Colleague = {
   fault: string | null;
   failures: number;
   notBefore: number;
+  claims: CosignerAlarmCode | null;
 };
 
 /**
  * The cosigning of a log.
  *
  * Why: all are asked for the same head, and the next head only when all have answered or had their time: a quorum is of one head. One
- *      that fails is asked less often, so that it does not make every round as long as its silence.
+ *      that fails is asked less often, so that it does not make every round as long as its silence. One that claims another history
+ *      without showing it is such a one: if its word were enough, a single broken or hostile cosigner could halt every opening of the
+ *      platform, while a cosigner that did sign another history has our own signature to show for it. It counts for nothing until it
+ *      signs again, which takes its claim back. Only where so many claim it that the others cannot make the quorum, and more than one, is
+ *      their word believed: then either no head could be countersigned any more, or they are right.
  */
 export function createCosigning(parts: CosigningParts, origin: string): Cosigning {
   const { sql, signer, world, policy } = parts;
@@ -80,6 +91,7 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     fault: null,
     failures: 0,
     notBefore: 0,
+    claims: null,
   }));
   let remembered = false;
   let running: Promise<void> | null = null;
@@ -96,11 +108,6 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     remembered = true;
   }
 
-  async function ask({ cosigner }: Colleague, head: ReleasedHead, oldSize: number): Promise<Heard> {
-    const proof = await consistencyOf(sql, origin, oldSize, head.size);
-    return askCosigner(parts, cosigner, { note: head.note, oldSize, proof });
-  }
-
   function fail(colleague: Colleague, why: string): void {
     if (colleague.fault === null) parts.onTrouble(colleague.cosigner.name, why);
     colleague.fault = why;
@@ -108,48 +115,49 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     colleague.failures += 1;
   }
 
-  /** Asks one cosigner for one head; what it says of its own size corrects what we remember, once in a round. */
+  /** Has one cosigner visited for one head. */
   async function take(colleague: Colleague, head: ReleasedHead): Promise<void> {
-    let oldSize = colleague.signedSize;
-    let heard = await ask(colleague, head, oldSize);
-    if (heard.heard === 'size' && heard.size <= head.size && heard.size !== oldSize) {
-      oldSize = heard.size;
-      colleague.signedSize = oldSize;
-      heard = await ask(colleague, head, oldSize);
+    const { cosigner } = colleague;
+    const onClaim = async (claim: CosignerClaim): Promise<void> => {
+      if (colleague.claims === null) await parts.onClaim(claim);
+      colleague.claims = claim.code;
+    };
+    const visit = { ...parts, onClaim };
+    const outcome = await visitCosigner(visit, { origin, cosigner, head }, colleague.signedSize);
+    if (outcome.came === 'signed') return keep(colleague, head, outcome);
+    if (outcome.came === 'proves') return raise(colleague, { ...outcome.claim, itsNote: outcome.itsNote });
+    if (outcome.came === 'later') {
+      colleague.signedSize = outcome.itsSize;
+      return fail(colleague, outcome.why);
     }
-    if (heard.heard === 'signed') return keep(colleague, head, heard.line);
-    if (heard.heard === 'later') return fail(colleague, heard.why);
-    if (heard.heard === 'size') {
-      if (!(await isBeyond(heard.size))) return fail(colleague, `409: it signed ${heard.size}`);
-      return raise(colleague, head, 'cosigner_is_ahead', heard.size, `409: ${heard.size}`);
-    }
-    return raise(colleague, head, 'cosigner_differs', oldSize, `${heard.status}: ${heard.said}`);
+    fail(colleague, `it claims ${outcome.claim.code} and shows nothing of it: ${outcome.claim.said}`);
+    if (areTooMany(claimants())) await raise(colleague, { ...outcome.claim, itsNote: null });
   }
 
-  async function keep(colleague: Colleague, head: ReleasedHead, line: string): Promise<void> {
+  const claimants = (): Colleague[] => colleagues.filter(({ claims }) => claims !== null);
+
+  const areTooMany = ({ length }: readonly Colleague[]): boolean =>
+    length >= CLAIMANTS_TO_STOP && colleagues.length - length < policy.quorum;
+
+  async function keep(
+    colleague: Colleague,
+    head: ReleasedHead,
+    { line, timeSeconds }: { readonly line: string; readonly timeSeconds: number },
+  ): Promise<void> {
     const receivedAt = world.now();
     await storeCosignature(sql, { size: head.size, vkey: colleague.cosigner.vkey, line, receivedAt });
     if (colleague.fault !== null) parts.onTrouble(colleague.cosigner.name, null);
-    const { timeSeconds } = parseCosignature(parseSignatureLine(line).signature);
-    Object.assign(colleague, { signedSize: head.size, signedAt: timeSeconds * 1000, fault: null, failures: 0 });
+    const signedAt = timeSeconds * 1000;
+    Object.assign(colleague, { signedSize: head.size, signedAt, fault: null, failures: 0, claims: null });
   }
 
-  /** Whether it is larger than what is committed by now, by whichever process: one that no longer leads has old news. */
-  async function isBeyond(size: number): Promise<boolean> {
-    const [row] = await sql<{ size: number }[]>`SELECT size FROM logs WHERE origin = ${origin}`;
-    return size > (row?.size ?? 0);
-  }
-
-  async function raise(
-    colleague: Colleague,
-    head: ReleasedHead,
-    code: CosignerAlarm['code'],
-    itsSize: number,
-    said: string,
-  ): Promise<void> {
+  async function raise(colleague: Colleague, found: Omit<CosignerAlarm, 'by'>): Promise<void> {
+    if (stopped) return;
     stopped = true;
-    fail(colleague, `${code}: ${said}`);
-    await parts.onAlarm({ code, cosigner: colleague.cosigner, head, itsSize, said });
+    const isProven = found.itsNote !== null;
+    if (isProven) fail(colleague, `${found.code}: ${found.said}`);
+    const by = isProven ? [colleague] : claimants();
+    await parts.onAlarm({ ...found, by: by.map(({ cosigner }) => cosigner.name) });
   }
 
   async function round(): Promise<void> {
@@ -177,11 +185,12 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     },
     idle: async () => void (await running),
     standings: () =>
-      colleagues.map(({ cosigner, signedSize, signedAt, fault }) => ({
+      colleagues.map(({ cosigner, signedSize, signedAt, fault, claims }) => ({
         name: cosigner.name,
         signedSize,
         signedAt,
         fault,
+        claims,
       })),
     async stop() {
       stopped = true;

@@ -25,7 +25,7 @@ export type LedgerDependencies = {
   readonly batchPeriodMs: number;
   readonly headPeriodMs: number;
   /** Who countersigns, and what hears of it; left out where nobody does. */
-  readonly cosigning?: Pick<CosigningParts, 'policy' | 'fetch' | 'onAlarm' | 'onTrouble'>;
+  readonly cosigning?: Pick<CosigningParts, 'policy' | 'fetch' | 'onAlarm' | 'onClaim' | 'onTrouble'>;
   /** Told of every batch and head round that failed; the next one tries again. */
   readonly onFault: (error: unknown) => void;
 };
@@ -104,9 +104,14 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
     policy: NO_COSIGNERS,
     fetch,
     onAlarm: async () => undefined,
+    onClaim: async () => undefined,
     onTrouble: () => undefined,
   };
-  const cosigning = createCosigning({ sql, signer, world, onFault: dependencies.onFault, ...asked }, writer.origin);
+  const ledgerVkeys = [signer.vkeyOf(writer.origin, 'ledger')];
+  const cosigning = createCosigning(
+    { sql, signer, world, ledgerVkeys, onFault: dependencies.onFault, ...asked },
+    writer.origin,
+  );
 
   const takenAt: Record<Round, number | null> = { batch: null, heads: null, reveals: null };
   const faults = new Map<Round, string>();

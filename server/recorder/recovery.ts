@@ -37,12 +37,16 @@ export const RECOVERY = {
     zh: '守护日志被服务以外的程序改动。请恢复最新的数据目录后重新启动；切勿使用清空的守护日志。',
   },
   cosigner_is_ahead: {
-    en: 'A cosigner has signed more of the ledger than the database and the data folder hold: both were put back to an earlier state. The evidence lies in cosigner-alarms below the data folder. Stop the server, put back the newest database and the newest data folder together, settle it with the supervisors, move the evidence out of that folder, and start again.',
-    zh: '联署方签署过的总账比数据库和数据目录中的更长：二者都被恢复到了旧状态。证据保存在数据目录下的 cosigner-alarms 中。请停止服务，同时恢复最新的数据库和数据目录，与监督部门核实后将证据移出该目录，再重新启动。',
+    en: 'A cosigner has signed more of the ledger than the database and the data folder hold, and shows it with our signature: both were put back to an earlier state. The evidence lies in cosigner-alarms below the data folder. Stop the server, put back the newest database and the newest data folder together, settle it with the supervisors, move the evidence out of that folder, and start again.',
+    zh: '联署方签署过的总账比数据库和数据目录中的更长，并出示了本平台的签名：二者都被恢复到了旧状态。证据保存在数据目录下的 cosigner-alarms 中。请停止服务，同时恢复最新的数据库和数据目录，与监督部门核实后将证据移出该目录，再重新启动。',
   },
   cosigner_differs: {
-    en: 'A cosigner has signed another history of the ledger than this one. The evidence lies in cosigner-alarms below the data folder. Sign nothing: keep copies of database and data folder, and tell the supervisors; the cosigner shows what it signed. Once it is settled which history stands, put that one back, move the evidence out of that folder, and start again.',
-    zh: '联署方签署的总账历史与此处不同。证据保存在数据目录下的 cosigner-alarms 中。请勿再签名：保留数据库和数据目录的副本并通知监督部门，联署方可出示其签署内容。核定以哪份历史为准后予以恢复，将证据移出该目录，再重新启动。',
+    en: 'A cosigner shows another history of the ledger than this one with our signature, or so many claim it that the others make no quorum. The evidence lies in cosigner-alarms below the data folder. Sign nothing: keep copies of database and data folder, and tell the supervisors; the cosigner shows what it signed. Once it is settled which history stands, put that one back, move the evidence out of that folder, and start again.',
+    zh: '联署方出示了带有本平台签名的另一份总账历史，或持此说法的联署方已多到其余各方不足法定数。证据保存在数据目录下的 cosigner-alarms 中。请勿再签名：保留数据库和数据目录的副本并通知监督部门，联署方可出示其签署内容。核定以哪份历史为准后予以恢复，将证据移出该目录，再重新启动。',
+  },
+  cosigner_alarm_unreadable: {
+    en: 'Something lies in cosigner-alarms below the data folder that cannot be read as evidence; it may have been evidence of another history. Keep a copy of it, ask every cosigner what it shows of this ledger, and look through the server’s diagnostics. Once it is settled with the supervisors, move it out of that folder, and start again.',
+    zh: '数据目录下的 cosigner-alarms 中有无法读取的内容，它可能曾是另一份历史的证据。请保留其副本，向每个联署方核对其所示的总账，并查看服务的诊断日志。与监督部门核实后将其移出该目录，再重新启动。',
   },
   log_missing: TAMPERED,
   head_differs: TAMPERED,
@@ -54,7 +58,11 @@ export const RECOVERY = {
   root_differs: TAMPERED,
   disclosure_missing: TAMPERED,
 } as const satisfies Record<
-  RestoredBackupError['code'] | CosignerAlarmCode | Exclude<GuardFault['code'], 'guard_in_use'> | FindingCode,
+  | RestoredBackupError['code']
+  | CosignerAlarmCode
+  | 'cosigner_alarm_unreadable'
+  | Exclude<GuardFault['code'], 'guard_in_use'>
+  | FindingCode,
   Words
 >;
 

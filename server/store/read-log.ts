@@ -6,6 +6,8 @@ import {
   type NodeId,
   type ProofPlan,
   type ReadNode,
+  rangeNodes,
+  rangeRoot,
 } from '../core/log/merkle.ts';
 import { formatProof } from '../core/log/proof.ts';
 import { encodeBundle, encodeHashTile, isTileWithin, TILE_HEIGHT, TILE_WIDTH, type Tile } from '../core/log/tile.ts';
@@ -182,6 +184,13 @@ export async function proofOf(
 ): Promise<string> {
   const [proof] = await proofsOf(sql, origin, [seq], size, checkpoint);
   return proof as string;
+}
+
+/** The root of the tree over the first `size` entries. Throws: LogDamagedError. */
+export async function rootAt(sql: AnySql, origin: string, size: number): Promise<Uint8Array> {
+  const nodes = rangeNodes(size);
+  const read = await readNodes(sql, origin, nodes);
+  return rangeRoot(sha256, { size, hashes: nodes.map(({ level, index }) => read(level, index)) });
 }
 
 /** The hashes that show how the tree of `oldSize` grew to `size`. Throws: LogDamagedError, LogFormatError. */

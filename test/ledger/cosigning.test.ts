@@ -1,71 +1,25 @@
-/** The ledger and its cosigners: every head signed by those who will, in whatever dialect; forks and roll-backs raise the alarm once and for all. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** The ledger and its cosigners: every head signed by those who will, in whatever dialect; a process that begins anew, one that fails, what is published meanwhile. */
 import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
-import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
-import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { openingOrigin } from '../../server/core/log/origin.ts';
+import { fromUtf8 } from '../../server/core/log/utf8.ts';
 import { cosignedSize } from '../../server/ledger/cosignatures.ts';
 import { cosignedOpening, isCosignedInLedger } from '../../server/ledger/cosigned-openings.ts';
-import { alarmFolder, keepAlarm, standingAlarms } from '../../server/ledger/cosigner-alarms.ts';
 import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
 import { quorumOf } from '../../server/ledger/cosigner-policy.ts';
-import {
-  type CosignerAlarm,
-  createCosigning,
-  FIRST_PAUSE_MS,
-  LONGEST_PAUSE_MS,
-} from '../../server/ledger/cosigning.ts';
+import { createCosigning, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
 import { createPublishedHead, PUBLICATION_GRACE_MS } from '../../server/ledger/published-head.ts';
-import { answersOf, type CosignerBench, cosignerBench, type Line, networkOf, policyOf } from '../support/cosigning.ts';
+import { cosignedLedger, origin } from '../support/cosigned-ledger.ts';
+import { answersOf, cosignerBench, type Line, networkOf, policyOf } from '../support/cosigning.ts';
 import { testDb } from '../support/database.ts';
 import { ledgerBench } from '../support/ledger.ts';
 import { sha256, verifyEd25519 } from '../support/log-fixtures.ts';
-import { appendSome, begin, dataFolder, PLATFORM } from '../support/signed-log.ts';
+import { PLATFORM } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
 import { steppedWorld } from '../support/world.ts';
 
-const origin = ledgerOrigin(PLATFORM);
-type Tap = Parameters<typeof ledgerBench>[0] & Pick<typeof t, 'fail'>;
-
-/** A ledger without a rhythm of cosigning, and cosigners beside it that a test asks itself. */
-async function bench(t: Tap, quorum: number, count: number, change: (lines: Line[]) => Line[] = (lines) => lines) {
-  const world = steppedWorld();
-  const ledger = await ledgerBench(t, { world });
-  const vkey = ledger.signer.vkeyOf(origin, 'ledger');
-  const cosigners: CosignerBench[] = [];
-  for (let n = 0; n < count; n++) cosigners.push(await cosignerBench(t, { name: `cosigner.test/${n}`, vkey }));
-  const lines = change(cosigners.map(answersOf));
-  const policy = policyOf(quorum, cosigners);
-  const alarms: CosignerAlarm[] = [];
-  const troubles: [string, string | null][] = [];
-  const parts = {
-    sql: ledger.sql,
-    signer: ledger.signer,
-    world,
-    policy,
-    fetch: networkOf(lines),
-    onAlarm: async (alarm: CosignerAlarm) => void alarms.push(alarm),
-    onTrouble: (name: string, why: string | null) => void troubles.push([name, why]),
-    onFault: (error: unknown) => t.fail(String(error)),
-  };
-  const cosigning = createCosigning(parts, origin);
-  const take = async (): Promise<void> => {
-    cosigning.wake();
-    await cosigning.idle();
-  };
-  const grow = async (id: string): Promise<void> => {
-    const log = openingOrigin(PLATFORM, id);
-    const [there] = await ledger.sql`SELECT 1 FROM logs WHERE origin = ${log}`;
-    if (there === undefined) await begin(ledger.sql, log);
-    await appendSome(ledger.sql, ledger.signer, log);
-    await ledger.ledger.takeHeads();
-  };
-  return { ...ledger, world, vkey, cosigners, lines, policy, alarms, troubles, parts, cosigning, take, grow };
-}
-
 t.test('a head is signed by all, and what is published carries their lines, which verify', async (t) => {
-  const b = await bench(t, 2, 2);
+  const b = await cosignedLedger(t, 2, 2);
   await b.grow('a');
   const released = b.signer.released(origin);
   t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), null);
@@ -102,7 +56,7 @@ t.test('a head is signed by all, and what is published carries their lines, whic
 t.test(
   'a process that begins anew knows what each signed; one that knows nothing is corrected by the 409',
   async (t) => {
-    const b = await bench(t, 1, 1);
+    const b = await cosignedLedger(t, 1, 1);
     await b.grow('a');
     await b.take();
     await b.grow('a');
@@ -143,7 +97,7 @@ t.test(
   'one that is silent, away, or does not know us costs the others nothing and is asked less and less often',
   async (t) => {
     const silent: Line = async () => null;
-    const b = await bench(t, 1, 3, ([first]) => [
+    const b = await cosignedLedger(t, 1, 3, ([first]) => [
       first ?? silent,
       silent,
       async () => new Response('?', { status: 404 }),
@@ -189,7 +143,7 @@ t.test(
 t.test(
   'an answer that is none is trouble and no alarm: other keys’ lines, bad signatures, floods, other statuses',
   async (t) => {
-    const b = await bench(t, 1, 1);
+    const b = await cosignedLedger(t, 1, 1);
     const stranger = await cosignerBench(t, { name: 'stranger.test', vkey: b.vkey });
     const own = answersOf(b.cosigners[0] ?? absent());
     const answers: Line[] = [
@@ -218,51 +172,8 @@ t.test(
   },
 );
 
-t.test('a cosigner that signed more than there is: alarm, with the note it shows; nobody is asked again', async (t) => {
-  const b = await bench(t, 1, 2);
-  await b.grow('a');
-  await b.take();
-  const size = b.signer.released(origin)?.size ?? 0;
-  await b.grow('a');
-  b.lines[0] = async (_, path) =>
-    path === '/add-checkpoint'
-      ? new Response(`${size + 40}\n`, { status: 409, headers: { 'content-type': 'text/x.tlog.size' } })
-      : answersOf(b.cosigners[0] ?? absent())(utf8(''), path);
-  await b.take();
-  t.match(b.alarms, [{ code: 'cosigner_is_ahead', itsSize: size + 40, cosigner: { name: 'w0' } }]);
-  let asked = 0;
-  b.lines[1] = async () => {
-    asked += 1;
-    return null;
-  };
-  await b.grow('a');
-  await b.take();
-  t.equal(asked, 0);
-  const folder = await dataFolder(t);
-  const [alarm] = b.alarms;
-  await keepAlarm(b.parts, { dataFolder: folder, ledgerVkey: b.vkey }, alarm ?? absent());
-  t.match(await standingAlarms(folder), [/^cosigner_is_ahead: w0 signed size/]);
-  const [name = ''] = await readdir(alarmFolder(folder));
-  const kept = JSON.parse(await readFile(join(alarmFolder(folder), name), 'utf8')) as Record<string, unknown>;
-  t.match(kept, { code: 'cosigner_is_ahead', itsSize: size + 40, isProven: false });
-  t.match(kept['itsNote'], new RegExp(`^${origin}\\n${size}\\n`), 'what it shows is no such thing: only its word');
-});
-
-t.test('a fork is an alarm in every dialect, proven by the cosigner’s own note of our signature', async (t) => {
-  for (const status of [409, 422]) {
-    const b = await bench(t, 1, 1);
-    await b.grow('a');
-    const held = b.signer.released(origin);
-    const [cosigner = absent()] = b.cosigners;
-    b.lines[0] = async (_body, path) =>
-      path === '/add-checkpoint' ? new Response('fork', { status }) : answersOf(cosigner)(utf8(''), path);
-    await b.take();
-    t.match(b.alarms, [{ code: 'cosigner_differs', said: `${status}: fork`, head: { size: held?.size } }]);
-  }
-});
-
 t.test('a database and a guard that were put back together are caught by a cosigner that remembers', async (t) => {
-  const b = await bench(t, 1, 1);
+  const b = await cosignedLedger(t, 1, 1);
   const first = b.signer.released(origin) ?? absent();
   await b.grow('a');
   await b.take();
@@ -280,15 +191,11 @@ t.test('a database and a guard that were put back together are caught by a cosig
   putBack.wake();
   await putBack.idle();
   t.match(b.alarms, [{ code: 'cosigner_is_ahead', itsSize: size }]);
-  const folder = await dataFolder(t);
-  await keepAlarm(b.parts, { dataFolder: folder, ledgerVkey: b.vkey }, b.alarms[0] ?? absent());
-  const [name = ''] = await readdir(alarmFolder(folder));
-  const kept = JSON.parse(await readFile(join(alarmFolder(folder), name), 'utf8')) as Record<string, unknown>;
-  t.equal(kept['isProven'], true, 'the note it shows carries our own signature');
+  t.match(b.alarms[0]?.itsNote, new RegExp(`^${origin}\\n${size}\\n`), 'the note it shows carries our own signature');
 });
 
 t.test('a process whose term is over and whose news is old raises no alarm', async (t) => {
-  const b = await bench(t, 1, 1);
+  const b = await cosignedLedger(t, 1, 1);
   await b.grow('a');
   const old = b.signer.released(origin) ?? absent();
   await b.grow('a');
@@ -300,7 +207,7 @@ t.test('a process whose term is over and whose news is old raises no alarm', asy
 });
 
 t.test('what is published waits for the quorum, but not long, and never goes back', async (t) => {
-  const b = await bench(t, 2, 2);
+  const b = await cosignedLedger(t, 2, 2);
   const published = createPublishedHead(b, origin, b.policy);
   const released = () => b.signer.released(origin) ?? absent();
   t.equal(
@@ -330,7 +237,7 @@ t.test('what is published waits for the quorum, but not long, and never goes bac
 t.test(
   'an opening’s entries are cosigned when the ledger’s head that holds them is, by the opening’s own cosigners',
   async (t) => {
-    const b = await bench(t, 2, 2, ([first, second]) => [first ?? absent(), second ?? absent()]);
+    const b = await cosignedLedger(t, 2, 2, ([first, second]) => [first ?? absent(), second ?? absent()]);
     const log = openingOrigin(PLATFORM, 'a');
     await b.grow('a');
     const all = quorumOf(b.policy);
@@ -369,6 +276,7 @@ t.test('the ledger has its heads cosigned in its own rhythm, and stops with it',
       policy: policyOf(1, [probe]),
       fetch: networkOf(lines),
       onAlarm: async () => void t.fail('an alarm'),
+      onClaim: async () => void t.fail('a claim'),
       onTrouble: () => undefined,
     },
   });

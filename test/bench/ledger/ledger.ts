@@ -103,6 +103,7 @@ export async function benchLedger(): Promise<Figures> {
           policy: cosigned ? policy : NO_COSIGNERS,
           fetch,
           onAlarm: async ({ code }) => void faults.push(new Error(code)),
+          onClaim: async ({ code }) => void faults.push(new Error(code)),
           onTrouble: (name, why) => void (why !== null && faults.push(new Error(`${name}: ${why}`))),
         },
       });
