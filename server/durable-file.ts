@@ -18,14 +18,15 @@ export async function syncFolder(folder: string): Promise<void> {
 /**
  * Writes a file of mode 0600 where there is none, whole or not at all; one that is there stands.
  *
- * Why: another process may be looking for it, or making its own at the same moment. The part is named at random, for in two
- *      containers on one folder both processes may have the same number.
+ * Returns: whether this call wrote it; durable in either case.
+ * Why:     another process may be looking for it, or making its own at the same moment. The part is named at random, for in two
+ *          containers on one folder both processes may have the same number.
  */
 export async function writeOnce(
   file: string,
   content: string | Uint8Array,
   randomBytes: (length: number) => Uint8Array,
-): Promise<void> {
+): Promise<boolean> {
   const part = `${file}.part-${toBase64Url(randomBytes(NAME_BYTES))}`;
   const handle = await open(part, 'wx', 0o600);
   try {
@@ -35,9 +36,14 @@ export async function writeOnce(
     await handle.close();
   }
   // link and not rename: it never replaces what is there
-  await link(part, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  const isOurs = await link(part, file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      return false;
+    },
+  );
   await rm(part);
   await syncFolder(dirname(file));
+  return isOurs;
 }

@@ -27,11 +27,12 @@ export type CosignerServer = {
 /**
  * Serves the cosigner of a folder.
  *
- * Throws: KeyError; what the disk and the port say; where another process keeps the folder, for two would sign two histories.
+ * Throws: KeyError; what the disk and the port say; where another process of this machine keeps the folder. One that the lock does not
+ *         reach, in another container, is held by the heads themselves: see cosigned-heads.ts.
  */
 export async function serveCosigner(
   { folder, host, port }: { readonly folder: string; readonly host: string; readonly port: number },
-  world: Pick<World, 'now'>,
+  world: Pick<World, 'now' | 'randomBytes'>,
   onFault: (error: unknown) => void,
 ): Promise<CosignerServer> {
   const files = filesOf(folder);
@@ -39,7 +40,7 @@ export async function serveCosigner(
   const release = await lockFolder(folder);
   if (release === null) throw new Error(`another process signs with ${folder}`);
   try {
-    const heads = await openCosignedHeads(files.heads);
+    const heads = await openCosignedHeads(files.heads, world.randomBytes);
     const cosigner = createCosigner({ world, key, signingKey, logs: readEnrolledLogs(files.logs), heads });
     const server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS },

@@ -67,9 +67,13 @@ type Parts = {
 
 /** A checkpoint's text, and the signatures of its log's own keys: others' lines are not kept. */
 type Opened = { readonly text: string; readonly byLog: readonly NoteSignature[] };
-type Last = Pick<Checkpoint, 'size' | 'root'> & { readonly line: NoteSignature; readonly timeSeconds: number };
+type Last = Pick<Checkpoint, 'size' | 'root'> & {
+  readonly turn: number;
+  readonly line: NoteSignature;
+  readonly timeSeconds: number;
+};
 
-/** A cosigner; one process for a folder of heads (the caller holds its lock). */
+/** A cosigner. What it signs is held together by its folder of heads, also where a second process has the same one. */
 export function createCosigner({ world, key, signingKey, logs, heads }: Parts): Cosigner {
   const own = cosignatureVerifier(key, verifyEd25519);
   /** What is under way for each log: check and set are one step. */
@@ -89,12 +93,12 @@ export function createCosigner({ world, key, signingKey, logs, heads }: Parts): 
 
   /** Throws: LogFormatError when the file is not what this key signed: a damaged memory is no empty one. */
   async function lastOf(originHash: string): Promise<Last | null> {
-    const note = await heads.read(originHash);
-    if (note === null) return null;
-    const { text, signatures } = await openNote(note, [own]);
+    const kept = await heads.read(originHash);
+    if (kept === null) return null;
+    const { text, signatures } = await openNote(kept.note, [own]);
     const { size, root } = parseForeignCheckpoint(text);
     const [line] = signatures as [NoteSignature];
-    return { size, root, line, timeSeconds: parseCosignature(line.signature).timeSeconds };
+    return { turn: kept.turn, size, root, line, timeSeconds: parseCosignature(line.signature).timeSeconds };
   }
 
   function isTooOften(origin: string): boolean {
@@ -106,12 +110,16 @@ export function createCosigner({ world, key, signingKey, logs, heads }: Parts): 
   }
 
   /** The checks in the order of the protocol, from the old size on; then the memory, then the signature. */
-  async function checkAndSet({ oldSize, proof }: AddCheckpoint, head: Checkpoint, { text, byLog }: Opened) {
+  async function checkAndSet(
+    { oldSize, proof }: AddCheckpoint,
+    head: Checkpoint,
+    { text, byLog }: Opened,
+  ): Promise<Answer | 'overtaken'> {
     const originHash = hashOfOrigin(head.origin);
     const last = await lastOf(originHash);
     const size = last?.size ?? 0;
     const oldRoot = last?.root ?? emptyRoot(sha256);
-    if (oldSize !== size) return { status: 409, type: SIZE_TYPE, body: `${size}\n` } as const;
+    if (oldSize !== size) return { status: 409, type: SIZE_TYPE, body: `${size}\n` };
     if (last !== null && head.size === size && !sameBytes(head.root, oldRoot))
       return no(409, 'another root was signed for this size');
     if (!verifyConsistency(sha256, { oldSize, oldRoot, size: head.size, root: head.root, proof }))
@@ -123,13 +131,20 @@ export function createCosigner({ world, key, signingKey, logs, heads }: Parts): 
     if (isTooOften(head.origin)) return no(429, 'too many checkpoints of this log in a minute');
     const signature = new Uint8Array(sign(null, cosignatureMessage(timeSeconds, text), signingKey.privateKey));
     const line = { name: key.name, keyId: key.keyId, signature: formatCosignature({ timeSeconds, signature }) };
-    // durable before anybody gets the signature: from here on no other history of this log is signed
-    await heads.write(originHash, formatNote(text, [...byLog, line]));
-    return yes(line);
+    // durable before anybody gets the signature: from here on no other history of this log is signed, by this process or another
+    const isWritten = await heads.write(originHash, (last?.turn ?? 0) + 1, formatNote(text, [...byLog, line]));
+    return isWritten ? yes(line) : 'overtaken';
+  }
+
+  /** The same, once more where another process with the same folder has signed meanwhile: then what it signed is what counts. */
+  async function answerTo(request: AddCheckpoint, head: Checkpoint, opened: Opened): Promise<Answer> {
+    const first = await checkAndSet(request, head, opened);
+    const answer = first === 'overtaken' ? await checkAndSet(request, head, opened) : first;
+    return answer === 'overtaken' ? no(429, 'another process signs with this memory') : answer;
   }
 
   return {
-    latest: heads.read,
+    latest: async (originHash) => (await heads.read(originHash))?.note ?? null,
     async addCheckpoint(body) {
       let request: AddCheckpoint;
       let head: Checkpoint;
@@ -151,7 +166,7 @@ export function createCosigner({ world, key, signingKey, logs, heads }: Parts): 
         throw fault;
       }
       if (request.oldSize > head.size) return no(400, 'the old size is above the checkpoint’s');
-      return inTurn(hashOfOrigin(head.origin), () => checkAndSet(request, head, opened));
+      return inTurn(hashOfOrigin(head.origin), () => answerTo(request, head, opened));
     },
   };
 }

@@ -138,7 +138,7 @@ t.test(
       parseCosignature(parseSignatureLine(line.trimEnd()).signature),
     );
     t.equal(after?.timeSeconds, before?.timeSeconds, 'a clock that was set back says the last time again');
-    const file = `${filesOf(first.folder).heads}/${hashOfOrigin(ORIGIN)}`;
+    const file = `${filesOf(first.folder).heads}/${hashOfOrigin(ORIGIN)}.2`;
     const kept = await readFile(file);
     for (const spoilt of [
       Buffer.alloc(0),

@@ -1,5 +1,4 @@
 /** What tests of cosigning share: a log of numbered leaves, what it asks cosigners with, and a cosigner in a folder of its own. */
-import { join } from 'node:path';
 import { formatAddCheckpoint } from '../../server/core/log/add-checkpoint.ts';
 import { consistencyProof, leafHash, readFromLeaves } from '../../server/core/log/merkle.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
@@ -59,7 +58,7 @@ export async function cosignerBench(
   const files = filesOf(home);
   if (folder === undefined) await enrolLog(files.logs, vkey);
   const world = steppedWorld();
-  const heads = await openCosignedHeads(join(files.heads));
+  const heads = await openCosignedHeads(files.heads, systemWorld.randomBytes);
   const cosigner = createCosigner({ world, ...made, logs: readEnrolledLogs(files.logs), heads });
   return { folder: home, cosigner, world, ...made };
 }
