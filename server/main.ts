@@ -32,7 +32,7 @@ import { viewLogs } from './live/log-view.ts';
 import type { Viewer } from './live/room.ts';
 import { createOpened, type Opened } from './opened.ts';
 import { lastTerm } from './recorder/guard-folder.ts';
-import { openKeyring } from './recorder/signer.ts';
+import { openKeyring } from './recorder/keyring.ts';
 import { packageRoot } from './root.ts';
 import { listen, listenToNews, type News, tell } from './store/announce.ts';
 import { openDatabase } from './store/connect.ts';

@@ -2,8 +2,8 @@
 import { parseEntry } from '../core/log/entry.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
+import type { ReleasedHead } from '../recorder/head-desk.ts';
 import type { CosignerAlarmCode } from '../recorder/recovery.ts';
-import type { ReleasedHead } from '../recorder/signer.ts';
 import type { Sql } from '../store/driver.ts';
 import { consistencyOf, readEntries } from '../store/read-log.ts';
 import type { World } from '../world.ts';

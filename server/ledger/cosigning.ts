@@ -1,6 +1,6 @@
 /** Has the ledger's newest head countersigned, again and again: all cosigners at once, each by what it signed last; nobody else waits for it. */
+import type { ReleasedHead } from '../recorder/head-desk.ts';
 import type { CosignerAlarmCode } from '../recorder/recovery.ts';
-import type { ReleasedHead } from '../recorder/signer.ts';
 import type { Sql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 import { lastSigned, storeCosignature } from './cosignatures.ts';

@@ -2,7 +2,8 @@
 import { parseEntry } from '../core/log/entry.ts';
 import { type HeadKind, headBody } from '../core/log/head.ts';
 import { kindOfOrigin } from '../core/log/origin.ts';
-import type { ReleasedHead, Signer } from '../recorder/signer.ts';
+import type { ReleasedHead } from '../recorder/head-desk.ts';
+import type { Signer } from '../recorder/signer.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import { consistencyOf } from '../store/read-log.ts';
 import { endingBefore, TERMINAL_TYPE } from './endings.ts';

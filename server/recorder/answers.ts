@@ -7,7 +7,7 @@ import { fromUtf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import { proofsOf, readCheckpointOver, readEntries } from '../store/read-log.ts';
-import type { FreshEntries } from './round.ts';
+import type { SignedEntries } from './round.ts';
 import { settleLog } from './settle-log.ts';
 import type { Signer } from './signer.ts';
 import type { Answer, Outcome } from './submission.ts';
@@ -18,8 +18,8 @@ export type AnswerDeps = { readonly sql: Sql; readonly signer: Signer | null; re
 type AcceptedOutcome = Extract<Outcome, { readonly outcome: 'accepted' }>;
 
 /** The answer right after the round that decided it: nothing is asked of the database. */
-export function freshAnswer(outcome: AcceptedOutcome, { from, entries, appended }: FreshEntries): Answer {
-  const { size, checkpoint, readNode } = appended;
+export function freshAnswer(outcome: AcceptedOutcome, { from, entries, appended, checkpoint }: SignedEntries): Answer {
+  const { size, readNode } = appended;
   const proofOf = (index: number): string =>
     formatProof({ index, hashes: inclusionProof(sha256, readNode, index, size), checkpoint });
   const bytesOf = (seq: number): Uint8Array => entries[seq - from]?.bytes ?? absent(seq);
@@ -46,7 +46,7 @@ export async function answerOf(
   { sql, signer, platform }: AnswerDeps,
   openingId: string,
   outcome: Outcome,
-  fresh: FreshEntries | null,
+  fresh: SignedEntries | null,
 ): Promise<Answer> {
   if (outcome.outcome === 'refused') return outcome;
   const { seqs, size, receipt, actId } = outcome;
@@ -56,10 +56,10 @@ export async function answerOf(
   // The same command again may have come into a later round: its entries are older then.
   if (fresh !== null && first >= fresh.from) return freshAnswer(outcome, fresh);
   const origin = openingOrigin(platform, openingId);
+  // Committed, but by a COMMIT whose answer was lost: nobody may be shown it before it is let out and signed.
+  if (signer !== null && (signer.released(origin)?.size ?? 0) < size) await settleLog(sql, signer, origin);
   const checkpoint = await readCheckpointOver(sql, origin, size);
   if (checkpoint === null) throw new Error(`no checkpoint covers ${size} entries of ${origin}`);
-  // Committed, but by a COMMIT whose answer was lost: nobody may be shown it before the guard knows.
-  if (signer !== null && (signer.released(origin)?.size ?? 0) < checkpoint.size) await settleLog(sql, signer, origin);
   const stored = await readEntries(sql, origin, first, first + seqs.length);
   const entries = stored.map(({ bytes }) => fromUtf8(bytes));
   const proofs = await proofsOf(sql, origin, seqs, checkpoint.size, checkpoint.note);

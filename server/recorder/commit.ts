@@ -1,8 +1,10 @@
 /** One transaction that appends to logs, from its beginning to the moment others may see it; and the repair when it fails. */
 import { announce } from '../store/announce.ts';
-import type { Appended } from '../store/append.ts';
+import { type Appended, storeCheckpoint } from '../store/append.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import { GuardRefusal } from './guard-faults.ts';
+import type { GuardedHead } from './guard-journal.ts';
+import type { ReleasedHead } from './head-desk.ts';
 import { settleLog } from './settle-log.ts';
 import { RestoredBackupError, type Signer } from './signer.ts';
 
@@ -19,10 +21,12 @@ export type CommitDependencies = { readonly sql: Sql; readonly signer: Signer };
  *
  * The order of effects, and what a crash after each leaves:
  *   1. entries, tree, head         uncommitted: the database forgets them.
- *   2. guard notes the new head    settled at start: not committed, so dropped.
+ *   2. guard notes the new head    settled at start: not committed, so dropped; no signature of it exists.
  *   3. COMMIT                      settled at start: committed, so let out; nobody saw it before.
- *   4. guard lets the head out     visible to every reader from here on.
- *   5. announced                   a listener that missed it reads anew when it listens again.
+ *   4. guard lets the head out     for good. Only now is it signed.
+ *   5. its checkpoint is stored    settled at start: signed again, it is the same, and stored.
+ *   6. shown                       visible to every reader from here on; in other processes since 5.
+ *   7. announced                   a listener that missed it reads anew when it listens again.
  */
 export async function commit<Answer>(
   dependencies: CommitDependencies,
@@ -54,7 +58,25 @@ export async function commit<Answer>(
   const { appended, answer } = done as { appended: readonly Appended[]; answer: Answer };
   // Of several appends to one log only the last head is let out; it covers the others.
   const last = new Map(appended.map(({ head }) => [head.origin, head]));
-  for (const { origin, size, root } of last.values()) await signer.release(origin, size, root);
+  for (const { origin, size, root } of last.values()) await letOut(dependencies, origin, { size, root });
   for (const { origin, size } of last.values()) await announce(sql, origin, size);
   return answer;
+}
+
+/**
+ * Lets out a head that is committed: signed for good, its checkpoint stored, then shown.
+ *
+ * Returns: the head with its checkpoint; null when a larger one is out already, which covers it.
+ * Throws:  what the signer and the database say; the log is then to be settled.
+ */
+export async function letOut(
+  { sql, signer }: CommitDependencies,
+  origin: string,
+  { size, root }: GuardedHead,
+): Promise<ReleasedHead | null> {
+  const head = await signer.release(origin, size, root);
+  if (head === null) return null;
+  await storeCheckpoint(sql, origin, head);
+  signer.show(origin, head);
+  return head;
 }

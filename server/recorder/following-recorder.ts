@@ -51,8 +51,11 @@ export function createFollowingRecorder(deps: FollowingDeps): FollowingRecorder 
     periodMs: LOOK_MS,
     limitMs: DECISION_LIMIT_MS,
     async look(ids) {
+      // What is committed is signed a moment later; before that there is nothing to prove an answer by.
       const rows = await sql<{ id: number }[]>`
-        SELECT id FROM intake WHERE id = ANY (${[...ids]}::bigint[]) AND decided`;
+        SELECT id FROM intake i WHERE id = ANY (${[...ids]}::bigint[]) AND decided
+        AND NOT EXISTS (SELECT 1 FROM logs l WHERE l.opening_id = i.opening_id
+          AND NOT EXISTS (SELECT 1 FROM checkpoints c WHERE c.origin = l.origin AND c.size = l.size))`;
       return new Map(rows.map(({ id }) => [id, true]));
     },
     onLate: () => new OutcomeUnknownError(new Error('the leader has not decided yet')),

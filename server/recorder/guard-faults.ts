@@ -4,10 +4,17 @@
 export class GuardRefusal extends Error {
   /**
    * `second_root`: another root stands for this size. `smaller_size`: a larger head is out, or asked for.
-   * `unsettled_pending`: another root was signed for this size and nobody has said yet whether it was committed.
-   * `unknown_predecessor`: the head does not grow from one that this guard knows. `not_pending`: never signed.
+   * `unsettled_pending`: another head was noted meanwhile and nobody has said yet whether it was committed.
+   * `unknown_predecessor`: the head does not grow from one that this guard knows. `not_consistent`: that it does is not proven.
+   * `not_pending`: never noted.
    */
-  readonly code: 'second_root' | 'smaller_size' | 'unsettled_pending' | 'unknown_predecessor' | 'not_pending';
+  readonly code:
+    | 'second_root'
+    | 'smaller_size'
+    | 'unsettled_pending'
+    | 'unknown_predecessor'
+    | 'not_consistent'
+    | 'not_pending';
   constructor(code: GuardRefusal['code'], origin: string, size: number) {
     super(`${code}: ${origin} at size ${size}`);
     this.name = 'GuardRefusal';

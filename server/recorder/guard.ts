@@ -27,11 +27,11 @@ const JOURNAL_GROWTH_LIMIT_BYTES = 64 * 2 ** 20;
 
 export type Guard = {
   /**
-   * Notes durably that this head is about to be signed, growing from `after`.
+   * Notes durably that this head is about to be committed, growing from `after`; that it does was checked by the caller.
    *
    * Throws: GuardRefusal, GuardFault.
-   * Why:    `after` must be a head that was let out or noted: a database that was put back and then grew past our last size
-   *         would otherwise get a second history signed.
+   * Why:    `after` must be the newest head that was noted, or let out when none is: a database that was put back and then grew past
+   *         our last size would otherwise get a second history signed; and of two heads noted side by side, one could be let out behind the other.
    */
   pend(origin: string, head: GuardedHead, after: GuardedHead): Promise<void>;
   /** Notes durably that a noted head is committed; a smaller one than is out changes nothing. Throws: GuardRefusal, GuardFault. */
@@ -159,13 +159,21 @@ export async function openGuard(
         return;
       }
       const noted = log?.pending.get(head.size);
-      if (noted !== undefined && !isSame(noted, head)) throw refuse('unsettled_pending');
-      for (const size of log?.pending.keys() ?? []) if (size > head.size) throw refuse('smaller_size');
-      const known =
-        (released === null ? after.size === 0 && sameBytes(after.root, noRoot) : isSame(released, after)) ||
-        [...(log?.pending.values() ?? [])].some((pending) => isSame(pending, after));
-      if (!known || after.size >= head.size) throw refuse('unknown_predecessor');
       const made: Note = ['pending', origin, head.size, toBase64(head.root)];
+      if (noted !== undefined) {
+        if (!isSame(noted, head)) throw refuse('unsettled_pending');
+        // Written once more rather than believed durable: the first time may still be under way.
+        return note(made);
+      }
+      for (const size of log?.pending.keys() ?? []) if (size > head.size) throw refuse('smaller_size');
+      const before = released ?? { size: 0, root: noRoot };
+      const pending = [...(log?.pending.values() ?? [])];
+      const newest = pending.at(-1) ?? before;
+      if (after.size >= head.size) throw refuse('unknown_predecessor');
+      if (!isSame(newest, after)) {
+        const isKnown = [before, ...pending].some((known) => isSame(known, after));
+        throw refuse(isKnown ? 'unsettled_pending' : 'unknown_predecessor');
+      }
       apply(watched, made);
       await note(made);
     },

@@ -19,11 +19,12 @@ import type { Sql } from '../store/driver.ts';
 import { isValueRefused } from '../store/faults.ts';
 import type { World } from '../world.ts';
 import { createAnnouncer } from './announcer.ts';
+import { letOut } from './commit.ts';
 import { OutcomeUnknownError } from './faults.ts';
 import { decidedOutcome } from './first-answers.ts';
 import { type FoldedOpening, type KeptOpening, loadOpening } from './kept-opening.ts';
 import type { MachineCommand, MachineOutcome } from './machine.ts';
-import { decideRound, type FreshEntries, type RoundDeps, type RoundDone } from './round.ts';
+import { decideRound, type RoundDeps, type RoundDone, type SignedEntries } from './round.ts';
 import { settleLog } from './settle-log.ts';
 import type { Signer } from './signer.ts';
 import type { Known, Outcome } from './submission.ts';
@@ -49,7 +50,7 @@ export type KeeperDeps = RoundDeps & {
 };
 
 /** What became of a submission; with the entries of its round, unless it was decided before it was asked for. */
-export type Decided = { readonly outcome: Outcome; readonly fresh: FreshEntries | null };
+export type Decided = { readonly outcome: Outcome; readonly fresh: SignedEntries | null };
 
 export type Keeper = {
   /** The opening as committed; null while its log has no entry. */
@@ -157,20 +158,25 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
     }
   }
 
-  async function commitRound(commands: readonly MachineCommand[]): Promise<RoundDone> {
+  async function commitRound(
+    commands: readonly MachineCommand[],
+  ): Promise<RoundDone & { readonly fresh: SignedEntries | null }> {
     // Asked for when the rows are read: by then all that was received with the first of them is known here.
     const known = () => new Map([...callers].map(([id, caller]) => [id, caller.known]));
     const onOldest = (id: number | null): void => {
       tried = id;
     };
     const order = { openingId, origin, commands, limit, cached, known, onOldest };
-    const done = await sql.begin((tx) => decideRound(tx, deps, order));
-    if (done.fresh !== null) {
-      const { size, root } = done.fresh.appended;
-      await signer.release(origin, size, root);
+    const decided = await sql.begin((tx) => decideRound(tx, deps, order));
+    let fresh: SignedEntries | null = null;
+    if (decided.fresh !== null) {
+      const { size, root } = decided.fresh.appended;
+      const head = await letOut({ sql, signer }, origin, { size, root });
+      if (head !== null) fresh = { ...decided.fresh, checkpoint: head.note };
       deps.onReleased(origin, size, root);
       announcer.announce(size);
     }
+    const done = { ...decided, fresh };
     cached = done.kept;
     // What follows is for others; that it fails must not make an act that is committed look uncertain.
     if (done.isChange) contained(() => deps.onCommitted(openingId, done.kept, done.events));

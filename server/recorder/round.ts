@@ -66,6 +66,9 @@ export type FreshEntries = {
   readonly appended: Appended;
 };
 
+/** The same once it is committed and let out, with its signed checkpoint. */
+export type SignedEntries = FreshEntries & { readonly checkpoint: string };
+
 /** Decides what waits. Throws: what the database and the signer say; the transaction must then be rolled back, and settled. */
 export async function decideRound(tx: TransactionSql, deps: RoundDeps, order: RoundOrder): Promise<RoundDone> {
   const { world, signer } = deps;

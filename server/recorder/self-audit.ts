@@ -8,8 +8,9 @@ import { sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import { readCheckpoint, readDisclosures } from '../store/read-log.ts';
 import type { World } from '../world.ts';
+import type { ReleasedHead } from './head-desk.ts';
 import { keepRhythm } from './rhythm.ts';
-import type { ReleasedHead, Signer } from './signer.ts';
+import type { Signer } from './signer.ts';
 
 /** Entries read at a time; between two chunks other work gets its turn. */
 const CHUNK_ENTRIES = 64;

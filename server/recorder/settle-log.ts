@@ -1,5 +1,5 @@
 /** Brings guard and database to agree about one log: after a failed transaction, a COMMIT of unknown outcome, or a crash. */
-import { lockCommitted } from '../store/append.ts';
+import { lockCommitted, storeCheckpoint } from '../store/append.ts';
 import type { Sql } from '../store/driver.ts';
 import type { Signer } from './signer.ts';
 
@@ -15,11 +15,14 @@ export async function settleLog(
   signer: Signer,
   origin: string,
 ): Promise<{ readonly size: number; readonly root: Uint8Array } | null> {
-  return sql.begin(async (tx) => {
+  const { committed, head } = await sql.begin(async (tx) => {
     const committed = await lockCommitted(tx, origin);
-    await signer.settle(origin, committed);
-    return committed;
+    const head = await signer.settle(origin, committed);
+    if (head !== null) await storeCheckpoint(tx, origin, head);
+    return { committed, head };
   });
+  if (head !== null) signer.show(origin, head);
+  return committed;
 }
 
 /**
@@ -30,9 +33,12 @@ export async function settleLog(
  *         begins as soon after a thousand openings as after ten. A head that grows behind that look is let out by whoever grew it.
  */
 export async function settleAll(sql: Sql, signer: Signer): Promise<void> {
-  const rows = await sql<{ origin: string; size: number; root: Uint8Array }[]>`
-    SELECT origin, size, root FROM logs WHERE size > 0`;
+  const rows = await sql<{ origin: string; size: number; root: Uint8Array; isStored: boolean }[]>`
+    SELECT l.origin, l.size, l.root, c.size IS NOT NULL AS "isStored"
+    FROM logs l LEFT JOIN checkpoints c ON c.origin = l.origin AND c.size = l.size WHERE l.size > 0`;
   const committed = new Map(rows.map((row) => [row.origin, row]));
-  for (const origin of new Set([...committed.keys(), ...signer.origins()]))
-    if (!signer.isSettled(origin, committed.get(origin) ?? null)) await settleLog(sql, signer, origin);
+  for (const origin of new Set([...committed.keys(), ...signer.origins()])) {
+    const row = committed.get(origin) ?? null;
+    if (!signer.isSettled(origin, row) || row?.isStored === false) await settleLog(sql, signer, origin);
+  }
 }

@@ -10,15 +10,15 @@ export class SigningStoppedError extends Error {
   }
 }
 
-/** The signer, and what stops it for good; heads that were let out stay readable. `sign` then throws SigningStoppedError. */
+/** The signer, and what stops it for good; what is committed is still let out, and stays readable. `pend` then throws SigningStoppedError. */
 export function stoppable(signer: Signer): { readonly signer: Signer; stop(why: string): void } {
   let stopped: string | null = null;
   return {
     signer: {
       ...signer,
-      sign: async (...head) => {
+      pend: async (...head) => {
         if (stopped !== null) throw new SigningStoppedError(stopped);
-        return signer.sign(...head);
+        return signer.pend(...head);
       },
     },
     stop(why) {

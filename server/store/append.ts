@@ -1,10 +1,11 @@
-/** Appends entries to a log within the caller's transaction: head locked, tree grown, head signed; commits and releases nothing. */
+/** Appends entries to a log within the caller's transaction: head locked, tree grown, head noted by the signer; commits, signs and releases nothing. */
 import { joinBytes, sameBytes } from '../core/log/bytes.ts';
 import { parseEntry } from '../core/log/entry.ts';
 import { HASH_BYTES } from '../core/log/hash.ts';
 import {
   appendLeaves,
   type CompactRange,
+  consistencyProof,
   EMPTY_RANGE,
   leafHash,
   type NodeId,
@@ -15,7 +16,7 @@ import {
 import type { LogKind } from '../core/log/origin.ts';
 import { sha256 } from '../hash.ts';
 import { textOfBytes } from '../native-text.ts';
-import { byteList, type TransactionSql } from './driver.ts';
+import { byteList, type Sql, type TransactionSql } from './driver.ts';
 import { joinLines } from './lines.ts';
 import type { SplitDisclosure } from './stored-disclosure.ts';
 
@@ -37,22 +38,25 @@ export type NewEntry = {
 /** `split` where the login at its end is durable in `logins` already, and need not be stored again. */
 export type NewDisclosure = { readonly field: string; readonly disclosure: string; readonly split?: SplitDisclosure };
 
-/** Who signs the new head: makes it durable on his side first, and refuses one that does not grow from `after`. */
+/** Who will sign the new head once it is committed: makes it durable on his side now, and refuses one that does not grow from `after`. */
 export type HeadSigner = {
-  sign(
+  pend(
     origin: string,
     kind: LogKind,
-    size: number,
-    root: Uint8Array,
-    after: { readonly size: number; readonly root: Uint8Array },
-  ): Promise<string>;
+    growth: {
+      readonly size: number;
+      readonly root: Uint8Array;
+      readonly after: { readonly size: number; readonly root: Uint8Array };
+      /** The RFC 6962 consistency proof. */
+      readonly proof: readonly Uint8Array[];
+    },
+  ): Promise<void>;
 };
 
-/** What was appended: the new head with its signed checkpoint. */
+/** What was appended: the new head, which is signed once it is committed. */
 export type Appended = {
   readonly size: number;
   readonly root: Uint8Array;
-  readonly checkpoint: string;
   readonly head: Head;
   /** Every subtree that a proof of one of the new entries against the new head is made from; of others it throws. */
   readonly readNode: ReadNode;
@@ -124,15 +128,16 @@ function readHead(origin: string, row: HeadRow | undefined): Head {
 }
 
 /**
- * Appends entries and signs the new head.
+ * Appends entries and has the new head noted.
  *
  * Shape:   `head` from `lockHead` in the same transaction, or from the append before in it; at least one entry. `meanwhile` is
  *          what else the transaction writes, done while the signer waits for its disk.
- * Returns: the new head. The caller commits, THEN releases it with the signer, THEN announces it; when the transaction fails
- *          after this was called, or its outcome is unknown, he settles (see recorder/commit.ts).
+ * Returns: the new head. The caller commits, THEN has the signer release and sign it, THEN stores and shows the checkpoint; when the
+ *          transaction fails after this was called, or its outcome is unknown, he settles (see recorder/commit.ts).
  * Throws:  AppendFault: `entry_out_of_place` when an entry is not the next one of this log; `head_moved` when the head is not
  *          as it was locked. LogFormatError for bytes that no verifier would read. What the signer and `meanwhile` throw.
- * Why:     an entry is read once more before it is signed, because nothing signed can ever be taken back.
+ * Why:     an entry is read once more before it is noted, because nothing signed can ever be taken back; and nothing is signed
+ *          before it is committed, so that no signature exists of what was rolled back.
  */
 export async function appendEntries(
   tx: TransactionSql,
@@ -156,12 +161,13 @@ export async function appendEntries(
   const root = rangeRoot(sha256, range);
   const { size } = range;
 
-  const signing = signer.sign(origin, kind, size, root, { size: before, root: head.root });
-  const [signed, written] = await Promise.allSettled([signing, meanwhile()]);
+  const readNode = nodesAt(head.range, nodes);
+  const proof = consistencyProof(sha256, readNode, before, size);
+  const noting = signer.pend(origin, kind, { size, root, after: { size: before, root: head.root }, proof });
+  const [noted, written] = await Promise.allSettled([noting, meanwhile()]);
   // Both have ended before anyone settles what failed.
-  if (signed.status === 'rejected') throw signed.reason;
+  if (noted.status === 'rejected') throw noted.reason;
   if (written.status === 'rejected') throw written.reason;
-  const checkpoint = signed.value;
 
   // the leaves' own hashes stand beside the entries
   const inner = nodes.filter(({ level }) => level > 0);
@@ -189,15 +195,13 @@ export async function appendEntries(
       FROM ROWS FROM (unnest(${opening.map(({ seq }) => seq)}::bigint[]), unnest(${opening.map(({ field }) => field)}::text[]),
                       string_to_table(${joinLines(withheld)}, chr(10)), unnest(${byteList(tx, logins)}::bytea[]))
         AS d (seq, field, line, login_sha256)
-    ), signed AS (
-      INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${checkpoint})
     ), moved AS (
       UPDATE logs SET size = ${size}, frontier = ${joinBytes(...range.hashes)}, root = ${root}
       WHERE origin = ${origin} AND size = ${before} RETURNING 1
     )
     SELECT count(*)::int AS rows FROM moved`;
   if (moved?.rows !== 1) throw new AppendFault('head_moved', origin, `it no longer stands at ${before}`);
-  return { size, root, checkpoint, head: { origin, kind, size, range, root }, readNode: nodesAt(head.range, nodes) };
+  return { size, root, head: { origin, kind, size, range, root }, readNode };
 }
 
 /**
@@ -227,4 +231,13 @@ export async function lockCommitted(
   const [row] = await tx<{ size: number; root: Uint8Array }[]>`
     SELECT size, root FROM logs WHERE origin = ${origin} FOR UPDATE`;
   return row === undefined || row.size === 0 ? null : row;
+}
+
+/** Stores the signed checkpoint of a head that was let out; one that is there stands, as it is the same. */
+export async function storeCheckpoint(
+  sql: Sql | TransactionSql,
+  origin: string,
+  { size, note }: { readonly size: number; readonly note: string },
+): Promise<void> {
+  await sql`INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${note}) ON CONFLICT DO NOTHING`;
 }

@@ -62,6 +62,7 @@ t.test('refusals, each by its name', async (t) => {
     },
     { name: 'growth from a size long past', ask: (g) => g.pend(log, head(7), head(2)), code: 'unknown_predecessor' },
     { name: 'growth from nothing', ask: (g) => g.pend(log, head(7), nothing), code: 'unknown_predecessor' },
+    { name: 'growth beside one that is noted', ask: (g) => g.pend(log, head(7), head(3)), code: 'unsettled_pending' },
     {
       name: 'a log that does not begin empty',
       ask: (g) => g.pend('other', head(7), head(6)),

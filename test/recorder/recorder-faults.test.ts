@@ -10,6 +10,7 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import { openPool, type Sql } from '../../server/store/driver.ts';
+import { readCheckpoint } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
 import { lineTo } from '../support/line.ts';
 import { OPENING_ID, ORIGIN } from '../support/opening-people.ts';
@@ -145,6 +146,8 @@ t.test(
       hall.world.advance(100);
       return (await undecided(db.sql)) === 0;
     });
+    // Decided is committed; the signature comes behind the commit.
+    await until(async () => (await readCheckpoint(db.sql, ORIGIN, 2)) !== null);
     t.equal(await checkLog(t, db.sql), 2);
   },
 );

@@ -3,16 +3,19 @@ import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
 import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
-import { emptyRoot } from '../../server/core/log/merkle.ts';
+import { emptyRoot, nodeHash } from '../../server/core/log/merkle.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openGuard } from '../../server/recorder/guard.ts';
+import type { GuardedHead } from '../../server/recorder/guard-journal.ts';
+import type { Growth } from '../../server/recorder/head-desk.ts';
 import { openKeys } from '../../server/recorder/keys.ts';
 import { settleAll, settleLog } from '../../server/recorder/settle-log.ts';
 import { openSigner } from '../../server/recorder/signer.ts';
 import { appendEntries, lockHead } from '../../server/store/append.ts';
 import type { Sql } from '../../server/store/driver.ts';
+import { readCheckpoint } from '../../server/store/read-log.ts';
 import { testDb } from '../support/database.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { appendSome, begin, crashImage, dataFolder, entryAt, PLATFORM, testSigner } from '../support/signed-log.ts';
@@ -25,13 +28,17 @@ const rootOf = (n: number): Uint8Array => new Uint8Array(32).fill(n);
 
 t.test('a signed head verifies under its vkey, and comes out the same when it is signed again', async (t) => {
   const signer = await testSigner(t);
-  const note = await signer.sign(origin, 'opening', 3, rootOf(1), nothing);
+  await signer.pend(origin, 'opening', { size: 3, root: rootOf(1), after: nothing, proof: [] });
+  const head = await signer.release(origin, 3, rootOf(1));
+  t.ok(head);
+  if (head === null) return;
   const vkey = signer.vkeyOf(origin, 'opening');
   const key = ed25519Verifier(parseVkey(sha256, vkey), verifyEd25519);
-  t.match((await openCheckpoint(note, key)).checkpoint, { origin, size: 3, root: rootOf(1) });
-  t.equal(signer.released(origin), null);
-  await signer.release(origin, 3, rootOf(1));
-  t.equal(signer.released(origin)?.note, note);
+  t.match((await openCheckpoint(head.note, key)).checkpoint, { origin, size: 3, root: rootOf(1) });
+  t.equal(signer.released(origin), null, 'signed, and shown to nobody yet');
+  signer.show(origin, head);
+  t.equal(signer.released(origin)?.note, head.note);
+  t.strictSame(await signer.release(origin, 3, rootOf(1)), head, 'of one head it comes out the same');
 });
 
 t.test('openings share a key that ledger and access log do not have; receipts have a third', async (t) => {
@@ -49,6 +56,35 @@ t.test('openings share a key that ledger and access log do not have; receipts ha
   t.equal(new Set([keys[0], keys[2], Buffer.from(signer.publicKeys.receipts).toString('hex')]).size, 3);
   t.throws(() => signer.vkeyOf(origin, 'ledger'), /no log of kind ledger/);
   t.throws(() => signer.vkeyOf('kaibiao.test/opening/', 'opening'), /no log of/);
+});
+
+/** A head one entry after a tree of one: its leaf is `n` times 32, its proof that leaf. */
+function grown(after: GuardedHead, n: number): Growth {
+  return { size: 2, root: nodeHash(sha256, after.root, rootOf(n)), after, proof: [rootOf(n)] };
+}
+
+t.test('whoever asks, and whatever for: one history of each log is signed', async (t) => {
+  const signer = await testSigner(t);
+  const first = { size: 1, root: rootOf(1) };
+  const pend = (growth: Growth) => signer.pend(origin, 'opening', growth);
+  await pend({ ...first, after: nothing, proof: [] });
+  t.ok(await signer.release(origin, 1, first.root));
+  await t.rejects(pend({ ...grown(first, 2), proof: [rootOf(3)] }), { code: 'not_consistent' });
+  await t.rejects(pend({ ...grown(first, 2), proof: [] }), { code: 'not_consistent' });
+  await t.rejects(pend(grown({ size: 1, root: rootOf(4) }, 2)), { code: 'unknown_predecessor' });
+  await t.rejects(pend({ ...first, root: rootOf(4), after: nothing, proof: [] }), { code: 'second_root' });
+  await pend(grown(first, 2));
+  const aside = { size: 3, root: nodeHash(sha256, nodeHash(sha256, rootOf(1), rootOf(5)), rootOf(6)) };
+  await t.rejects(
+    pend({ ...aside, after: first, proof: [rootOf(5), rootOf(6)] }),
+    { code: 'unsettled_pending' },
+    'of two side by side one would be let out behind the other',
+  );
+  const second = grown(first, 2);
+  t.ok(await signer.release(origin, 2, second.root));
+  t.equal(await signer.release(origin, 1, rootOf(7)), null, 'a size that is past is signed for nobody');
+  await t.rejects(signer.release(origin, 2, rootOf(7)), { code: 'second_root' });
+  await t.rejects(signer.release(origin, 3, rootOf(7)), { code: 'not_pending' });
 });
 
 t.test('a receipt is a compact JWS that another library verifies, under a kid it computes alike', async (t) => {
@@ -123,6 +159,25 @@ t.test('a crash before COMMIT: the noted head is dropped at start, and another t
   t.strictSame((await appendSome(sql, restarted, origin, 1, { other: true })).seqs, [2]);
 });
 
+t.test(
+  'a crash behind the release, before the checkpoint is stored: it is signed again at start, and stored',
+  async (t) => {
+    const { sql } = await testDb(t);
+    const folder = await dataFolder(t);
+    const signer = await testSigner(t, folder);
+    await begin(sql, origin);
+    await appendSome(sql, signer, origin, 2);
+    await appendAndDie(sql, signer, true);
+    const [row] = await sql<{ size: number; root: Uint8Array }[]>`SELECT size, root FROM logs WHERE origin = ${origin}`;
+    const head = await signer.release(origin, row?.size ?? 0, row?.root ?? rootOf(0));
+    const restarted = await testSigner(t, await crashImage(t, folder));
+    t.equal(await readCheckpoint(sql, origin, 3), null);
+    await settleAll(sql, restarted);
+    t.equal(await readCheckpoint(sql, origin, 3), head?.note);
+    t.equal(restarted.released(origin)?.note, head?.note);
+  },
+);
+
 t.test('a crash after COMMIT: the noted head is let out at start', async (t) => {
   const { sql } = await testDb(t);
   const folder = await dataFolder(t);
@@ -160,10 +215,8 @@ t.test(
     await appendSome(sql, signer, origin);
     await appendAndDie(sql, signer, true);
     await t.rejects(
-      signer.sign(origin, 'opening', 2, rootOf(9), { size: 1, root: signer.released(origin)?.root ?? rootOf(0) }),
-      {
-        code: 'unsettled_pending',
-      },
+      signer.pend(origin, 'opening', grown({ size: 1, root: signer.released(origin)?.root ?? rootOf(0) }, 9)),
+      { code: 'unsettled_pending' },
     );
     await settleLog(sql, signer, origin);
     t.equal(signer.released(origin)?.size, 2);

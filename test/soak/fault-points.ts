@@ -139,19 +139,19 @@ export function watched(sql: Sql, platform: string, reach: Reach, onIdle: () => 
     }),
     watchSigner: (signer) => ({
       ...signer,
-      sign: (origin, ...rest) =>
+      pend: (origin, ...rest) =>
         during(async () => {
           const isOpening = kindOfOrigin(platform, origin) === 'opening';
           if (isOpening) await reach('entries_made');
-          const note = await signer.sign(origin, ...rest);
+          await signer.pend(origin, ...rest);
           if (isOpening) noted.add(origin);
           if (isOpening) await reach('head_noted');
-          return note;
         }),
       release: (origin, ...rest) =>
         during(async () => {
-          await signer.release(origin, ...rest);
+          const head = await signer.release(origin, ...rest);
           if (kindOfOrigin(platform, origin) === 'opening') await reach('head_released');
+          return head;
         }),
       settle: (...all) => during(() => signer.settle(...all)),
       signReceipt: (...all) => during(() => signer.signReceipt(...all)),

@@ -9,9 +9,11 @@ import { formatInstant } from '../../server/core/log/instant.ts';
 import type { ReadNode } from '../../server/core/log/merkle.ts';
 import { sha256 } from '../../server/hash.ts';
 import { commit } from '../../server/recorder/commit.ts';
+import { settleLog } from '../../server/recorder/settle-log.ts';
 import { openSigner, type Signer } from '../../server/recorder/signer.ts';
 import { appendEntries, createLog, lockHead, type NewEntry } from '../../server/store/append.ts';
 import type { Sql } from '../../server/store/driver.ts';
+import { readCheckpointOver } from '../../server/store/read-log.ts';
 
 export const PLATFORM = 'kaibiao.test';
 
@@ -64,20 +66,25 @@ export async function begin(sql: Sql, origin: string): Promise<void> {
   await sql.begin((tx) => createLog(tx, { origin, kind: 'opening', openingId }));
 }
 
-/** Appends `count` entries in one transaction and lets them out. Returns: the sequence numbers, size and checkpoint. */
-export function appendSome(
+/** Appends `count` entries in one transaction and lets them out. Returns: the sequence numbers, and the checkpoint that covers them with its size. */
+export async function appendSome(
   sql: Sql,
   signer: Signer,
   origin: string,
   count = 1,
   body?: JsonObject,
 ): Promise<{ seqs: number[]; size: number; checkpoint: string; readNode: ReadNode }> {
-  return commit({ sql, signer }, [origin], async (tx) => {
+  const { seqs, size, readNode } = await commit({ sql, signer }, [origin], async (tx) => {
     const head = await lockHead(tx, origin);
     const seqs = Array.from({ length: count }, (_, n) => head.size + n);
     const entries = seqs.map((seq) => entryAt(origin, seq, body));
     const appended = await appendEntries(tx, head, entries, signer);
-    const { size, checkpoint, readNode } = appended;
-    return { appended: [appended], answer: { seqs, size, checkpoint, readNode } };
+    const { size, readNode } = appended;
+    return { appended: [appended], answer: { seqs, size, readNode } };
   });
+  // Of several writers at once one may be overtaken: then a larger head covers its entries.
+  if ((signer.released(origin)?.size ?? 0) < size) await settleLog(sql, signer, origin);
+  const covering = await readCheckpointOver(sql, origin, size);
+  if (covering === null) throw new Error(`nothing was signed that covers ${size}`);
+  return { seqs, size: covering.size, checkpoint: covering.note, readNode };
 }

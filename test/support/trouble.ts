@@ -59,9 +59,9 @@ export function breakable(signer: Signer): { readonly signer: Signer; break(isBr
   return {
     signer: {
       ...signer,
-      async sign(...args) {
+      async pend(...args) {
         if (isBroken) throw new GuardFault('guard_write_failed', 'the disk is full');
-        return signer.sign(...args);
+        return signer.pend(...args);
       },
     },
     break(broken) {

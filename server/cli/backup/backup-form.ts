@@ -40,6 +40,10 @@ export type Backup = Type.Static<typeof BackupSchema>;
 
 export const BACKUP_ERRORS = {
   folder_not_empty: { en: 'The folder for the backup must not be there yet.', zh: '备份目标文件夹必须尚不存在。' },
+  backup_unsigned: {
+    en: 'A log has a committed head that nobody has signed: is the server running, and its signer with it? Start it, and take the backup then.',
+    zh: '有日志的最新树头尚未签名：服务及其签名进程是否在运行？请启动后再备份。',
+  },
   backup_unreadable: { en: 'This is no backup, or one that was changed.', zh: '这不是备份，或备份已被改动。' },
   backup_of_other_version: {
     en: 'The backup was made by another version of this program: restore it with that one, then upgrade.',

@@ -9,11 +9,16 @@ import { syncFolder } from '../../durable-file.ts';
 import type { Keys } from '../../recorder/keys.ts';
 import type { Sql, TransactionSql } from '../../store/driver.ts';
 import { copyOut, listTables } from '../../store/table-copy.ts';
+import { systemWorld } from '../../world.ts';
 import { filesBelow } from '../log-source.ts';
 import { BACKUP_FILE, type Backup, BackupError } from './backup-form.ts';
 
 /** What of the data folder belongs to a backup, in the order in which it is copied: a part that is finished meanwhile is then found finished. */
 export const KEPT_FOLDERS = ['envelopes/parts', 'envelopes/finished', 'opened/finished'] as const;
+
+/** A commit is signed within milliseconds; under load some log is always in between, but never all the time. */
+const SNAPSHOT_TRIES = 200;
+const SNAPSHOT_PAUSE_MS = 50;
 
 /** Rows that live for a minute: a login under way, proofs already seen, tickets; who has them asks anew. */
 export const LEFT_OUT: readonly string[] = ['challenges', 'dpop_seen', 'tickets'];
@@ -29,7 +34,7 @@ export type BackupRequest = {
  * Takes the backup.
  *
  * Shape:  `sql` as the owner of the tables; the folder is whole or it is not there.
- * Throws: BackupError folder_not_empty.
+ * Throws: BackupError folder_not_empty, backup_unsigned.
  * Why:    the guard is not in it: the heads of this very snapshot are, which is what a guard had let out at that instant. Nor is a key;
  *         whoever finds a backup can neither sign nor open anything with it.
  */
@@ -40,7 +45,7 @@ export async function makeBackup(sql: Sql, request: BackupRequest): Promise<Back
   await rm(part, { recursive: true, force: true });
   await mkdir(join(part, 'tables'), { recursive: true, mode: 0o700 });
   try {
-    const taken = await sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', (tx) => takeTables(tx, part));
+    const taken = await takeSnapshot(sql, part);
     // Behind the snapshot: whatever a row of it names lies there, since files are finished before their rows are written.
     for (const kept of KEPT_FOLDERS) await copyFolder(join(request.dataFolder, kept), join(part, 'data', kept));
     const publicKeys = Object.fromEntries(
@@ -62,6 +67,25 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Takes the tables at an instant at which all that is committed is signed, too: what is not yet is a moment later. */
+async function takeSnapshot(sql: Sql, folder: string): Promise<Awaited<ReturnType<typeof takeTables>>> {
+  for (let tries = 0; tries < SNAPSHOT_TRIES; tries++) {
+    const taken = await sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) =>
+      (await isAllSigned(tx)) ? takeTables(tx, folder) : null,
+    );
+    if (taken !== null) return taken;
+    await new Promise<void>((resume) => systemWorld.after(SNAPSHOT_PAUSE_MS, resume));
+  }
+  throw new BackupError('backup_unsigned', `a log had a committed head without a signature, ${SNAPSHOT_TRIES} times`);
+}
+
+async function isAllSigned(tx: TransactionSql): Promise<boolean> {
+  const [unsigned] = await tx`
+    SELECT FROM logs l WHERE size > 0
+    AND NOT EXISTS (SELECT FROM checkpoints c WHERE c.origin = l.origin AND c.size = l.size) LIMIT 1`;
+  return unsigned === undefined;
 }
 
 async function takeTables(

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
-import { openKeyring } from '../../recorder/signer.ts';
+import { openKeyring } from '../../recorder/keyring.ts';
 import { packageRoot } from '../../root.ts';
 
 const BIN = join(packageRoot, 'server/cli/bin.mjs');

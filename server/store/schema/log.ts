@@ -98,7 +98,7 @@ export const disclosures = pgTable(
   ],
 );
 
-/** The signed head after each append: the whole note. */
+/** The signed head after each append: the whole note, stored behind the commit once the head was let out. */
 export const checkpoints = pgTable(
   'checkpoints',
   {

@@ -1,0 +1,83 @@
+/** Where heads of logs are signed: the guard first, then the key; it signs nothing that it has not let out for good. */
+import { sameBytes } from '../core/log/bytes.ts';
+import { verifyConsistency } from '../core/log/merkle.ts';
+import type { LogKind } from '../core/log/origin.ts';
+import { sha256 } from '../hash.ts';
+import { openGuard } from './guard.ts';
+import { GuardRefusal } from './guard-faults.ts';
+import type { Office } from './guard-folder.ts';
+import type { GuardedHead } from './guard-journal.ts';
+import type { SigningKeyring } from './keyring.ts';
+
+/** A head that was let out, with its signed checkpoint. */
+export type ReleasedHead = GuardedHead & { readonly note: string };
+
+/** A head that is about to be committed, and the RFC 6962 consistency proof that it grows from the one before it. */
+export type Growth = GuardedHead & { readonly after: GuardedHead; readonly proof: readonly Uint8Array[] };
+
+/**
+ * The desk at which heads are signed, in this process or in another.
+ *
+ * Why: a signature is given only for a head that is let out, which is never taken back; and only for one that is proven, link by
+ *      link, to grow from the last that was let out. So whoever asks, and whatever he asks, gets one history of each log signed.
+ */
+export type HeadDesk = {
+  /** Notes durably that this head is about to be committed. Throws: GuardRefusal, GuardFault. */
+  pend(origin: string, kind: LogKind, growth: Growth): Promise<void>;
+  /** Lets out a noted head, durably, and signs it; null when a larger one is out already. Throws: GuardRefusal, GuardFault. */
+  release(origin: string, head: GuardedHead): Promise<ReleasedHead | null>;
+  /** Forgets what was noted and not let out: it was rolled back. No signature of it exists. Throws: GuardFault. */
+  drop(origin: string): Promise<void>;
+  /** The largest head let out; null when none was. */
+  released(origin: string): ReleasedHead | null;
+  /** What is noted and not let out, smallest first. */
+  pending(origin: string): readonly GuardedHead[];
+  /** Every log that the guard has heard of. */
+  origins(): readonly string[];
+  close(): Promise<void>;
+};
+
+/** The desk of a data folder: for this process alone, or for the term of an office (see `openGuard`). Throws: GuardFault. */
+export async function openDesk(
+  dataFolder: string,
+  { signHead, checkKind }: Pick<SigningKeyring, 'signHead' | 'checkKind'>,
+  office: Office | null,
+): Promise<HeadDesk> {
+  const guard = await openGuard(dataFolder, office);
+  const released = new Map<string, ReleasedHead>();
+  const signReleased = async (origin: string, head: GuardedHead): Promise<ReleasedHead> => {
+    const signed = { ...head, note: await signHead(origin, head) };
+    if (signed.size > (released.get(origin)?.size ?? 0)) released.set(origin, signed);
+    return signed;
+  };
+  try {
+    // Signed again rather than stored: of one head it comes out byte for byte the same.
+    for (const origin of guard.origins()) {
+      const head = guard.released(origin);
+      if (head !== null) await signReleased(origin, head);
+    }
+  } catch (error) {
+    await guard.close();
+    throw error;
+  }
+
+  return {
+    async pend(origin, kind, { size, root, after, proof }) {
+      checkKind(origin, kind);
+      const isGrowth = verifyConsistency(sha256, { oldSize: after.size, oldRoot: after.root, size, root, proof });
+      if (!isGrowth) throw new GuardRefusal('not_consistent', origin, size);
+      await guard.pend(origin, { size, root }, after);
+    },
+    async release(origin, { size, root }) {
+      await guard.release(origin, { size, root });
+      const out = guard.released(origin);
+      if (out === null || out.size !== size || !sameBytes(out.root, root)) return null;
+      return signReleased(origin, out);
+    },
+    drop: guard.drop,
+    released: (origin) => released.get(origin) ?? null,
+    pending: guard.pending,
+    origins: guard.origins,
+    close: guard.close,
+  };
+}
