@@ -14,6 +14,7 @@ import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import type { Anchor, LogSource, StampedNote } from './log-source.ts';
 import type { Cosigned } from './verify-cosigned.ts';
+import type { Believed } from './verify-evidence.ts';
 import type { Roots } from './verify-opening.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
@@ -61,6 +62,8 @@ export type WholeLedger = {
   readonly heads: readonly LedgersHead[];
   /** The entries of the log that the note a server has a stamp of covers; null where it has none, or it is of more than was read. */
   readonly stamped: Covered | Refused | null;
+  /** Whom the platform believed, as far as it says. */
+  readonly believed: Believed | null;
 };
 
 /** So many entries of a log stand in the ledger below a head that is stamped. */

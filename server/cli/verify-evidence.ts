@@ -1,15 +1,17 @@
-/** The certificates behind an opening's acts, judged again by the evidence that came with the log. */
+/** The certificates behind an opening's acts, judged again by the evidence that came with the log, and held against what the log made of them. */
 
 import { Check } from 'typebox/schema';
-import { isJsonObject, parseCanonical } from '../core/log/canonical.ts';
+import { canonicalise, isJsonObject, type Json, parseCanonical } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
-import { type Grounds, type Judged, judge } from '../core/pki/judge.ts';
+import { type Grounds, holdsOn, type Judged, judge } from '../core/pki/judge.ts';
 import { filesOf, type Judgement, JudgementSchema, redoJudgement } from '../core/pki/judgement.ts';
+import { type AnchorVersion, anchorsAt, believedUntil } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import { digestOfFile, ocspDigest } from '../identity/evidence.ts';
+import { lastBefore } from '../identity/open-bids.ts';
 import { verifyCertificateSignature } from '../identity/signature.ts';
 import type { LogSource } from './log-source.ts';
 import { type Refused, refuse } from './verify-words.ts';
@@ -24,6 +26,18 @@ const TOOLS = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSi
 /** Files that are kept in memory: one person's certificate and lists are asked for again with each of its acts. */
 const FILES_KEPT = 256;
 
+/** Whom the platform believed, as its ledger says, up to an instant. */
+export type Believed = { readonly versions: readonly AnchorVersion[]; readonly knownUntil: number };
+
+export type EvidenceTerms = {
+  /** Whether everything withheld must be there: then so must the evidence. */
+  readonly isWhole: boolean;
+  /** The deadline of the opening as the log has it; undefined of a log that is no opening's. */
+  readonly deadlineAt: (() => number | null) | undefined;
+  /** Null without the whole ledger. */
+  readonly believed: Believed | null;
+};
+
 export type EvidenceWatch = {
   /** Judges the certificate behind an entry again, where its judgement is disclosed and the source shows it. */
   see(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined>;
@@ -31,9 +45,12 @@ export type EvidenceWatch = {
   judged(): number;
 };
 
-/** Watches the judgements of a log. `isWhole` when everything withheld must be there: then so must the evidence. */
-export function watchEvidence(source: Pick<LogSource, 'evidence'>, isWhole: boolean): EvidenceWatch {
+/** Watches the judgements of a log. */
+export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: EvidenceTerms): EvidenceWatch {
+  const { isWhole, believed } = terms;
   const kept = new Map<string, Uint8Array>();
+  /** Of each decryption received whether its certificate had lapsed before the deadline; none of which nothing is shown. */
+  const lapsed = new Map<string, boolean>();
   let judged = 0;
 
   async function fetch(name: string): Promise<Uint8Array | undefined> {
@@ -47,34 +64,70 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, isWhole: bool
     return bytes;
   }
 
+  /** A judgement that holds at the receipt of its act, with what it stands on; undefined when it is not shown, and need not be. */
+  async function redo(digest: string, certSha256: unknown, seq: number, receivedAt: number) {
+    const missing = () => (isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined);
+    const differs = (detail: string) => refuse('evidence_differs', { seq, detail });
+    const bytes = await fetch(digest);
+    if (bytes === undefined) return missing();
+    const judgement = digestOfFile(bytes) === digest ? readJudgement(bytes) : undefined;
+    if (judgement === undefined || judgement.certificates[0] !== certSha256) return differs(digest);
+    const files = new Map<string, Uint8Array>();
+    for (const name of filesOf(judgement)) {
+      const file = await fetch(name);
+      if (file !== undefined) files.set(name, file);
+    }
+    const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
+    if (!redone.ok) return redone.reason === 'file_missing' ? missing() : differs(redone.reason);
+    if (!stillStands(redone.grounds, judgement.outcome, receivedAt)) return differs('outcome_differs');
+    if (believed !== null && !wasBelieved(redone.grounds, judgement, believed))
+      return refuse('anchor_not_believed', { seq, detail: judgement.certificates.at(-1) ?? '' });
+    judged += 1;
+    return { judgement, lapsedAt: redone.lapsedAt };
+  }
+
+  /** What the log makes of it: only who is good acts, and a decryption is taken with the end that its certificate had. */
+  function follow(entry: Entry, { judgement, lapsedAt }: { judgement: Judgement; lapsedAt: number | null }) {
+    const { seq, type } = entry;
+    const deadlineAt = terms.deadlineAt?.() ?? null;
+    if (deadlineAt === null) return undefined;
+    const { outcome, asOf } = judgement;
+    if (!RECEIVED.includes(type) && type !== 'AttemptRefused')
+      return outcome === 'good' ? undefined : refuse('certificate_not_good', { seq, detail: outcome });
+    if (asOf !== null && parseInstant(asOf) !== lastBefore(deadlineAt))
+      return refuse('evidence_differs', { seq, detail: `asked as of ${asOf}` });
+    if (RECEIVED.includes(type)) lapsed.set(attemptOf(entry), lapsedAt !== null && lapsedAt < deadlineAt);
+    return undefined;
+  }
+
   return {
-    async see({ seq, at, receivedAt, actor, type }, { who }) {
+    async see(entry, values) {
+      const { seq, at, receivedAt, actor, type, body } = entry;
+      const had = DECIDED.includes(type) ? lapsed.get(attemptOf(entry)) : undefined;
+      if (
+        had !== undefined &&
+        !(had ? OF_LAPSED.includes(body['failure']) : body['failure'] !== 'certificate_not_valid')
+      )
+        return refuse('certificate_decided_otherwise', { seq });
+      const { who } = values;
       if (!isJsonObject(who) || typeof who['judgement'] !== 'string') return undefined;
       // Of an objection from before the roster the entry holds the instant of its entering, not of its receipt.
       if (type === 'ObjectionRaised' && actor.role !== 'bidder') return undefined;
-      const digest = who['judgement'];
-      const bytes = await fetch(digest);
-      if (bytes === undefined) return isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined;
-      const judgement = digestOfFile(bytes) === digest ? readJudgement(bytes) : undefined;
-      if (judgement === undefined || judgement.certificates[0] !== who['certSha256'])
-        return refuse('evidence_differs', { seq, detail: digest });
-      const files = new Map<string, Uint8Array>();
-      for (const name of filesOf(judgement)) {
-        const file = await fetch(name);
-        if (file !== undefined) files.set(name, file);
-      }
-      const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
-      if (!redone.ok && redone.reason === 'file_missing')
-        return isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined;
-      if (!redone.ok) return refuse('evidence_differs', { seq, detail: redone.reason });
-      if (!stillStands(redone.grounds, judgement.outcome, parseInstant(receivedAt ?? at)))
-        return refuse('evidence_differs', { seq, detail: 'outcome_differs' });
-      judged += 1;
-      return undefined;
+      const redone = await redo(who['judgement'], who['certSha256'], seq, parseInstant(receivedAt ?? at));
+      return redone === undefined || 'ok' in redone ? redone : follow(entry, redone);
     },
     judged: () => judged,
   };
 }
+
+/** A decryption as it is received, and what the vault found of it. */
+const RECEIVED: readonly string[] = ['DecryptionReceived', 'BackupReceived'];
+const DECIDED: readonly string[] = ['BidDecrypted', 'DecryptionFailed'];
+
+/** As what the attempt of a lapsed certificate fails; what is wrong with the statement itself is found before. */
+const OF_LAPSED: readonly unknown[] = ['certificate_not_valid', 'statement_invalid', 'header_differs', 'wrong_key'];
+
+const attemptOf = ({ body }: Entry): string => `${body['bidder']} ${body['attempt']}`;
 
 /**
  * Does a judgement still say how the certificate stood when an act was received?
@@ -84,9 +137,31 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, isWhole: bool
  */
 function stillStands(grounds: Grounds, outcome: Judged, receivedAt: number): boolean {
   if (Math.abs(grounds.at - receivedAt) <= JUDGED_NEAR_RECEIPT_MS) return true;
-  return [0, -JUDGED_NEAR_RECEIPT_MS, JUDGED_NEAR_RECEIPT_MS].some(
-    (apart) => judge({ ...grounds, at: receivedAt + apart }, TOOLS)?.outcome === outcome,
+  return near(receivedAt).some((at) => judge({ ...grounds, at }, TOOLS)?.outcome === outcome);
+}
+
+const near = (at: number): number[] => [at, at - JUDGED_NEAR_RECEIPT_MS, at + JUDGED_NEAR_RECEIPT_MS];
+
+/**
+ * Does the ledger say that this anchor was believed on these terms, and for as long?
+ *
+ * Why: of what the ledger says about instants behind its last entry nothing is known. Around a change the clocks may differ, and a
+ *      process may trust for seconds (TRUST_CACHE_MS) what another has just ended.
+ */
+function wasBelieved(grounds: Grounds, judgement: Judgement, { versions, knownUntil }: Believed): boolean {
+  const { at, asOf, purpose, path } = grounds;
+  if (at > knownUntil) return true;
+  const certSha256 = judgement.certificates.at(-1) ?? '';
+  const isSame = (version: AnchorVersion): boolean =>
+    version.certSha256 === certSha256 &&
+    version.terms.purposes.includes(purpose) &&
+    canonicalise(version.terms as unknown as Json) === canonicalise(judgement.terms as unknown as Json);
+  if (asOf === null) return near(at).some((when) => anchorsAt(versions, when).some(isSame));
+  if (!anchorsAt(versions, asOf).some(isSame)) return false;
+  const until = believedUntil(versions, { certSha256, at: asOf }, (version) =>
+    holdsOn(version, { purpose, path }, TOOLS),
   );
+  return grounds.believedUntil === (until !== null && until <= at ? until : null);
 }
 
 function readJudgement(bytes: Uint8Array): Judgement | undefined {

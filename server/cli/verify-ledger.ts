@@ -58,6 +58,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
   const used = new Set<string>();
   const batches = watchBatches();
   const trust = watchTrust();
+  let knownUntil = 0;
   const genesisType = kind === 'ledger' ? 'LedgerOpened' : 'AccessLogOpened';
   const catalogue: Readonly<Record<string, EventRule>> = kind === 'ledger' ? LEDGER_EVENTS : ACCESS_EVENTS;
   let acts = 0;
@@ -179,13 +180,19 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
 
   return {
     kind,
-    see: async (entry, values) => checkForm(entry) ?? (await take(entry)) ?? (await checkPerson(entry, values)),
+    async see(entry, values) {
+      knownUntil = parseInstant(entry.at);
+      return checkForm(entry) ?? (await take(entry)) ?? (await checkPerson(entry, values));
+    },
     finish() {
       if (kind === 'ledger' && keys.get('ledger')?.at(-1) !== publicKey) return refuse('ledger_key_differs');
       return { ok: true, complete: false };
     },
     actsChecked: () => acts,
-    ...(kind === 'ledger' && { batchCount: batches.count }),
+    ...(kind === 'ledger' && {
+      batchCount: batches.count,
+      believed: () => ({ versions: trust.store(), knownUntil }),
+    }),
   };
 }
 

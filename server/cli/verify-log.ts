@@ -27,7 +27,7 @@ import {
   type WholeLedger,
 } from './verify-anchoring.ts';
 import { type Cosigned, checkCosigned, cosignedByOwnWord } from './verify-cosigned.ts';
-import { watchEvidence } from './verify-evidence.ts';
+import { type Believed, watchEvidence } from './verify-evidence.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';
@@ -67,6 +67,7 @@ export type Verified = {
   readonly cosigners: Cosigners | null;
   /** Of a ledger only. */
   readonly batches?: BatchCount;
+  readonly believed?: Believed;
 };
 
 export type VerifyOptions = {
@@ -122,7 +123,11 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
   const tiles = checkTiles(source);
-  const evidence = watchEvidence(source, options.requireAllDisclosures === true && watcher.kind === 'opening');
+  const evidence = watchEvidence(source, {
+    isWhole: options.requireAllDisclosures === true && watcher.kind === 'opening',
+    deadlineAt: watcher.deadlineAt,
+    believed: wholeLedger !== null && !('ok' in wholeLedger) ? wholeLedger.believed : null,
+  });
   const reading = verifyLog({
     vkey,
     checkpointNote,
@@ -196,6 +201,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     record,
     cosigners,
     ...(watcher.batchCount && { batches: watcher.batchCount() }),
+    ...(watcher.believed && { believed: watcher.believed() }),
   };
 }
 
@@ -350,5 +356,6 @@ async function readWholeLedger(
         ? null
         : { ok: true, isReached: judged.states.includes('cosigned'), words: judged.cosigned },
     stamped: found === null ? null : coveredBy(found, stamped, heads, marks),
+    believed: judged.believed ?? null,
   };
 }

@@ -13,6 +13,7 @@ import { sameBytes } from '../core/log/bytes.ts';
 import { canonicalise, isJsonObject, type Json } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { HASH_BYTES } from '../core/log/hash.ts';
+import { parseInstant } from '../core/log/instant.ts';
 import {
   appendLeaves,
   type CompactRange,
@@ -187,6 +188,10 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
     },
     actsChecked: () => acts,
     cosigners: () => audit.finish().state?.cosigners ?? null,
+    deadlineAt() {
+      const { state } = audit.finish();
+      return state === null ? null : parseInstant(state.details.deadlineAt);
+    },
     record() {
       const document = audit.finish().state?.record?.document;
       return document?.known === true ? utf8(canonicalise(document.value as Json)) : null;

@@ -86,6 +86,18 @@ export const VERIFY_REASONS = {
     en: 'The certificate behind an entry, judged again by the evidence that came with the log, comes to something else than was said.',
     zh: '依所附材料重新判定该条目所用证书，结果与记载不一致。',
   },
+  certificate_not_good: {
+    en: 'An act was taken from somebody whose certificate was not good by its own evidence.',
+    zh: '据所附材料，该操作人的证书当时并非有效，操作却被受理。',
+  },
+  certificate_decided_otherwise: {
+    en: 'Whether the certificate behind a decryption had lapsed before the deadline was decided otherwise than its evidence says.',
+    zh: '解密所用证书在截止时间前是否失效，其认定与所附材料不符。',
+  },
+  anchor_not_believed: {
+    en: 'A certificate was judged by an authority, on terms or until an instant that the ledger does not know.',
+    zh: '判定证书所依据的签发机构、条件或终止时间与总账记载不符。',
+  },
   ledger_trust_refused: {
     en: 'Whom the platform believes was changed by no two people, too late, otherwise than proposed, or as it does not fit.',
     zh: '信任变更未经两人办理、已逾期、与提议不一致，或与现有信任不相容。',

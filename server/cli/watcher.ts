@@ -2,6 +2,7 @@
 import type { Entry } from '../core/log/entry.ts';
 import type { LogProblem } from '../core/log/verify.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
+import type { Believed } from './verify-evidence.ts';
 
 export type LogVerdict = { readonly ok: true; readonly complete: boolean } | LogProblem;
 
@@ -18,6 +19,10 @@ export type Watcher = {
   actsChecked(): number;
   /** Of a ledger only. */
   batchCount?(): BatchCount;
+  /** Of an opening only: its deadline as the entries so far have it, ms; null before there is one. */
+  deadlineAt?(): number | null;
+  /** Of a ledger only: whom the platform believed, as far as its entries say. */
+  believed?(): Believed;
   /** Of an opening only: its last record in RFC 8785 form, whose SHA-256 bidders sign; null while there is none, or none is disclosed. */
   record?(): Uint8Array | null;
   /** Of an opening only: the cosigners that its first entry names; null before it has been seen. */

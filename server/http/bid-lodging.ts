@@ -11,7 +11,7 @@ import type { Caller } from '../identity/tokens.ts';
 import type { Answer, Source } from '../recorder/submission.ts';
 import { fileOfBid, isCommandKnown } from '../store/bids.ts';
 import type { Gate, ReceivedEnvelope } from '../vault/envelope-gate.ts';
-import type { Dependencies } from './dependencies.ts';
+import { type Dependencies, receiptTime } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 
 /** Of a refused upload so much is still read, that its sender hears why; beyond that the connection is closed. */
@@ -38,9 +38,9 @@ export async function acceptStatement(
   lodging: Lodging,
   statement: string,
 ): Promise<AcceptedStatement> {
-  const { identity, world, config } = dependencies;
+  const { identity, config } = dependencies;
   const { openingId, caller } = lodging;
-  const at = world.now();
+  const at = receiptTime(dependencies);
   const signed = accepted(
     await checkDeliveredStatement(identity, { type: 'LodgeBid', openingId, act: statement, receivedAt: at }),
   );

@@ -9,7 +9,7 @@ import { checkSubmittedAct } from '../identity/acts.ts';
 import type { Caller } from '../identity/tokens.ts';
 import type { Answer, Source } from '../recorder/submission.ts';
 import { callerOf, callers, needRole, sourceOf } from './authenticate.ts';
-import type { Dependencies, Nouns } from './dependencies.ts';
+import { type Dependencies, type Nouns, receiptTime } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 import { AcceptedSchema, CommandId, JwsText, OpeningParams, RoleName, strict } from './schemas.ts';
 
@@ -69,14 +69,14 @@ export async function processCommand(
   caller: Caller,
   source: Source,
 ) {
-  const { identity, recorder, world, hall } = dependencies;
+  const { identity, recorder, hall } = dependencies;
   const known = commandOf(type);
   if (!Check(known.data, sent)) throw new ProblemError('command_data_malformed');
   const data = sent as Json;
   await checkRole(dependencies, openingId, known.type, role, caller);
   const command = { id, type: known.type, data };
   const { who, act } = accepted(
-    await checkSubmittedAct(identity, { caller, openingId, command, act: jws, receivedAt: world.now() }),
+    await checkSubmittedAct(identity, { caller, openingId, command, act: jws, receivedAt: receiptTime(dependencies) }),
   );
   const answer = answerOf(
     await recorder.submit({ openingId, command: id, type: known.type, data, role, who, act, source }),

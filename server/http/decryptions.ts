@@ -19,7 +19,7 @@ import { headerOfBid } from '../store/bids.ts';
 import { proofOf, readEntries } from '../store/read-log.ts';
 import { callerOf, callers, creditCodeOf, sourceOf } from './authenticate.ts';
 import { answerOf } from './commands.ts';
-import type { Dependencies, Nouns } from './dependencies.ts';
+import { type Dependencies, type Nouns, receiptTime } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 import { AcceptedSchema, JwsText, OpeningParams, Staples, stapled, strict } from './schemas.ts';
 
@@ -120,11 +120,12 @@ export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
  * Source: domain §2, attribution; 招投标法36.
  */
 async function processDecryption(
-  { identity, recorder, world }: Dependencies,
+  dependencies: Dependencies,
   openingId: string,
   { statement, jwe, ocsp }: Type.Static<typeof Body>,
   source: Source,
 ) {
+  const { identity, recorder } = dependencies;
   const type = typOf(statement) === BACKUP_TYPE ? 'SubmitBackup' : 'DecryptBid';
   const state = await recorder.stateOf(openingId);
   const deadlineAt = state === null ? undefined : parseInstant(state.details.deadlineAt);
@@ -133,7 +134,7 @@ async function processDecryption(
       type,
       openingId,
       act: statement,
-      receivedAt: world.now(),
+      receivedAt: receiptTime(dependencies),
       ...(deadlineAt !== undefined && { deadlineAt }),
       ...stapled(ocsp),
     }),

@@ -69,3 +69,13 @@ export type Dependencies = {
   /** Where the built pages lie; null serves none. */
   readonly pagesFolder: string | null;
 };
+
+/**
+ * The instant by the recorder's clock, ms, as near as this process knows it.
+ *
+ * Why: certificates are judged when an act comes in, and the recorder dates its receipt a moment later; by two clocks that differ a
+ *      certificate could be judged before its end and the act received behind it.
+ */
+export function receiptTime({ world, clockOffsetMs }: Pick<Dependencies, 'world' | 'clockOffsetMs'>): number {
+  return world.now() - clockOffsetMs();
+}

@@ -13,7 +13,7 @@ import type { Source } from '../recorder/submission.ts';
 import { listOpenings } from '../store/openings.ts';
 import { callerOf, callers, sourceOf } from './authenticate.ts';
 import { answerOf } from './commands.ts';
-import type { Dependencies, Nouns } from './dependencies.ts';
+import { type Dependencies, type Nouns, receiptTime } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 import { sendPage, wantsPage } from './pages.ts';
 import { AcceptedSchema, CommandId, JwsText, OpeningParams, strict } from './schemas.ts';
@@ -137,11 +137,12 @@ export function addOpenings(app: Nouns, dependencies: Dependencies): void {
  *         checkSubmittedAct and the recorder refuse.
  */
 async function processCreation(
-  { identity, recorder, world }: Dependencies,
+  dependencies: Dependencies,
   { id, openingId, act: jws, ...data }: Sent,
   caller: Caller,
   source: Source,
 ) {
+  const { identity, recorder } = dependencies;
   for (const account of new Set([caller.account, ...data.assignments.map((assignment) => assignment.account)])) {
     const found = await findAccount(identity, account);
     if (found === undefined) throw new ProblemError('account_unknown', account);
@@ -150,7 +151,7 @@ async function processCreation(
   }
   const command = { id, type: 'CreateOpening', data: data as Json } as const;
   const { who, act } = accepted(
-    await checkSubmittedAct(identity, { caller, openingId, command, act: jws, receivedAt: world.now() }),
+    await checkSubmittedAct(identity, { caller, openingId, command, act: jws, receivedAt: receiptTime(dependencies) }),
   );
   return answerOf(await recorder.create({ command: id, openingId, ...data, data: data as Json, who, act, source }));
 }

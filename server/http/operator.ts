@@ -16,7 +16,7 @@ import { checkSubmittedAct, type FURTHER_ACTS } from '../identity/acts.ts';
 import type { Caller } from '../identity/tokens.ts';
 import type { Source } from '../recorder/submission.ts';
 import { callerOf, callers, sourceOf } from './authenticate.ts';
-import type { Dependencies, Nouns } from './dependencies.ts';
+import { type Dependencies, type Nouns, receiptTime } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 import { Base64Text, CommandId, JwsText, strict } from './schemas.ts';
 
@@ -69,15 +69,22 @@ export function addOperator(app: Nouns, dependencies: Dependencies): void {
 
 /** Checks that an operator signed this. Returns: what the ledger is told of it. Throws: ProblemError not_operator, what checkSubmittedAct refuses. */
 export async function authorOf(
-  { identity, world }: Dependencies,
+  dependencies: Dependencies,
   command: { readonly id: string; readonly type: (typeof FURTHER_ACTS)[number]; readonly data: Json },
   act: string,
   caller: Caller,
   source: Source,
 ) {
+  const { identity } = dependencies;
   if (!(await isOperator(identity, caller.account))) throw new ProblemError('not_operator');
   const checked = accepted(
-    await checkSubmittedAct(identity, { caller, openingId: PLATFORM_SUBJECT, command, act, receivedAt: world.now() }),
+    await checkSubmittedAct(identity, {
+      caller,
+      openingId: PLATFORM_SUBJECT,
+      command,
+      act,
+      receivedAt: receiptTime(dependencies),
+    }),
   );
   return { command: command.id, who: checked.who, source: source as Json, act: checked.act as unknown as Json };
 }

@@ -41,6 +41,9 @@ t.test('every reason of this program has a log that is refused for it', async (t
   shown.add('ledger_trust_refused');
   // See person/renewal.test.ts, which has an export with its evidence.
   for (const reason of ['evidence_missing', 'evidence_differs']) shown.add(reason);
+  // See verify-evidence.test.ts.
+  for (const reason of ['certificate_not_good', 'certificate_decided_otherwise', 'anchor_not_believed'])
+    shown.add(reason);
   for (const reason of ['policy_of_other_log', 'policy_needs_ledger', 'cosignature_bad', 'cosigners_too_few'])
     shown.add(reason);
   t.strictSame(

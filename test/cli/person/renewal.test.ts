@@ -193,6 +193,19 @@ t.test('an export brings the evidence along, and it is judged again from the fol
   t.match(whole, { ok: true });
   t.ok('judged' in whole && whole.judged >= 8, 'hosts and bidders');
 
+  const beside = join(platform.folder, 'ledger');
+  await exportLog(platform.db.sql, { ...ledger, folder: beside, ledger: null });
+  const anchored = await verifySource(folderSource(folder), {
+    requireAllDisclosures: true,
+    trust: ledger.vkey,
+    ledger: folderSource(beside),
+  });
+  t.match(
+    anchored,
+    { ok: true, judged: whole.ok ? whole.judged : 0 },
+    'and as the ledger says whom the platform believed',
+  );
+
   const second = spawnSync('python3', [join(packageRoot, 'server/core/log/judge.py'), folder], { encoding: 'utf8' });
   if (second.error === undefined) t.match(second.stdout, /^valid /, 'and the second reader takes the folder');
 

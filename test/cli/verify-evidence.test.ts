@@ -1,0 +1,182 @@
+/** Certificates behind acts as a verifier judges them again: how near judging and receipt must lie, what an outcome allows, and whom the ledger says was believed. */
+import { basicConstraints } from '../../server/cli/demo/ca.ts';
+import { type EvidenceTerms, JUDGED_NEAR_RECEIPT_MS, watchEvidence } from '../../server/cli/verify-evidence.ts';
+import type { JsonObject } from '../../server/core/log/canonical.ts';
+import type { Entry } from '../../server/core/log/entry.ts';
+import { formatInstant } from '../../server/core/log/instant.ts';
+import { ATTRIBUTE } from '../../server/core/pki/names.ts';
+import { addCrl, readCrl } from '../../server/identity/crls.ts';
+import { readEvidence } from '../../server/identity/evidence.ts';
+import { readAnchors, type TrustQuestion } from '../../server/identity/trust.ts';
+import { authority, crlDer, DAY_MS, signUsage } from '../core/pki/authority.ts';
+import { accepted, organisation, setStage } from '../identity/stage.ts';
+import t from '../support/tap.ts';
+import { addition, keepChange } from '../support/trust.ts';
+
+const stage = await setStage(t);
+const { sql } = stage.database;
+const now = Math.floor(stage.world.now() / 1000) * 1000;
+const HOUR_MS = 3_600_000;
+const deadlineAt = now - HOUR_MS;
+const dates = { notBeforeAt: now - 10 * DAY_MS, notAfterAt: now + 10 * DAY_MS };
+const company = organisation(1);
+const subject = [
+  [ATTRIBUTE.organizationIdentifier, company.creditCode],
+  [ATTRIBUTE.organisation, company.organisation],
+  [ATTRIBUTE.commonName, company.name],
+] as const;
+const root = await authority('Watched Root', undefined, dates);
+const fallen = await authority('Fallen Root', undefined, dates);
+const person = (issuer = root, notAfterAt = dates.notAfterAt) =>
+  authority('Holder', issuer, { ...dates, notAfterAt, subject, extensions: [basicConstraints(false), signUsage] });
+const terms = { fromAt: now - 9 * DAY_MS };
+const endedAt = deadlineAt + HOUR_MS / 2;
+await keepChange(sql, addition(root.certificate, terms), terms.fromAt);
+await keepChange(sql, addition(fallen.certificate, { ...terms, untilAt: endedAt }), terms.fromAt);
+stage.trust.forget();
+
+/** Judges, as when an act came in. Returns: what stands in its `who`. */
+async function judged(of: Awaited<ReturnType<typeof person>>, changes: Partial<TrustQuestion> = {}) {
+  const { certSha256, judgement, lapsedAt, outcome } = accepted(
+    await stage.trust.check({
+      certificates: [of.certificate.der],
+      purpose: 'sign',
+      at: now,
+      undetermined: 'pass',
+      lapsed: 'pass',
+      asOf: deadlineAt - 1,
+      ...changes,
+    }),
+  );
+  return { who: { certSha256, judgement }, lapsedAt, outcome };
+}
+type Who = Awaited<ReturnType<typeof judged>>['who'];
+
+const entryOf = (type: string, receivedAt: number, body: JsonObject = {}): Entry => ({
+  v: 1,
+  log: 'kaibiao.test/opening/lot-1',
+  seq: 7,
+  at: formatInstant(receivedAt + 5),
+  receivedAt: formatInstant(receivedAt),
+  type,
+  actor: { role: 'bidder' },
+  command: 'c-7',
+  body,
+  commit: {},
+});
+
+function watch(who: Who, changes: Partial<EvidenceTerms> = {}) {
+  const evidence = (name: string) => readEvidence(sql, who.judgement, name);
+  const watching = watchEvidence(
+    { evidence },
+    { isWhole: true, deadlineAt: () => deadlineAt, believed: null, ...changes },
+  );
+  return async (entry: Entry, values: Record<string, unknown> = { who }): Promise<string> =>
+    (await watching.see(entry, values))?.reason ?? 'ok';
+}
+
+t.test('by two clocks: an honest judgement holds although an answer turned between it and the receipt', async (t) => {
+  const endsAt = now + HOUR_MS;
+  const { who } = await judged(await person(root, endsAt - 1_000), { at: endsAt - 1 });
+  const say = (receivedAt: number) => watch(who)(entryOf('NoticeGiven', receivedAt));
+  t.equal(await say(endsAt - 1 + JUDGED_NEAR_RECEIPT_MS), 'ok', 'received by a clock that is ahead');
+  t.equal(await say(endsAt + JUDGED_NEAR_RECEIPT_MS), 'evidence_differs');
+  t.equal(await say(endsAt - 1 - HOUR_MS), 'ok', 'it was good all the time before');
+  const begins = await person(root);
+  const early = await judged(begins, { at: dates.notBeforeAt + DAY_MS });
+  t.equal(await watch(early.who)(entryOf('NoticeGiven', dates.notAfterAt - 1)), 'ok', 'one judgement for days');
+  t.equal(
+    await watch(early.who)(entryOf('NoticeGiven', dates.notAfterAt + 999 + JUDGED_NEAR_RECEIPT_MS)),
+    'ok',
+    'to the last instant',
+  );
+  t.equal(
+    await watch(early.who)(entryOf('NoticeGiven', dates.notAfterAt + 1_000 + JUDGED_NEAR_RECEIPT_MS)),
+    'evidence_differs',
+  );
+});
+
+t.test('who is not good can have a bid opened, and nothing else', async (t) => {
+  const { who, outcome } = await judged(await person(root, now - HOUR_MS));
+  t.equal(outcome, 'expired');
+  t.equal(await watch(who)(entryOf('NoticeGiven', now)), 'certificate_not_good');
+  t.equal(await watch(who)(entryOf('AttemptRefused', now)), 'ok');
+  t.equal(await watch(who, { deadlineAt: undefined })(entryOf('OperatorActed', now)), 'ok', 'on the ledger');
+});
+
+t.test('that a certificate had lapsed before the deadline is decided as its evidence says', async (t) => {
+  const attempt = { bidder: 2, attempt: 1 };
+  const decided = async (of: Awaited<ReturnType<typeof person>>, type: string, failure?: string) => {
+    const { who } = await judged(of);
+    const see = watch(who);
+    t.equal(await see(entryOf('DecryptionReceived', now, attempt)), 'ok');
+    t.equal(await see(entryOf(type, now, { bidder: 3, attempt: 1, failure: 'certificate_not_valid' }), {}), 'ok');
+    return see(entryOf(type, now, { ...attempt, ...(failure && { failure }) }), {});
+  };
+  const before = await person(root, deadlineAt - 2_000);
+  t.equal((await judged(before)).lapsedAt, deadlineAt - 1_000, 'the last second to its end');
+  const justBehind = await person(root, deadlineAt - 1_000);
+  t.equal((await judged(justBehind)).lapsedAt, deadlineAt);
+  t.equal(await decided(before, 'DecryptionFailed', 'certificate_not_valid'), 'ok');
+  t.equal(await decided(before, 'DecryptionFailed', 'wrong_key'), 'ok', 'looked at before the certificate');
+  t.equal(await decided(before, 'DecryptionFailed', 'tag_mismatch'), 'certificate_decided_otherwise');
+  t.equal(await decided(before, 'BidDecrypted'), 'certificate_decided_otherwise');
+  for (const of of [justBehind, await person(fallen), await person()]) {
+    t.equal(await decided(of, 'DecryptionFailed', 'certificate_not_valid'), 'certificate_decided_otherwise');
+    t.equal(await decided(of, 'DecryptionFailed', 'tag_mismatch'), 'ok');
+    t.equal(await decided(of, 'BidDecrypted'), 'ok');
+  }
+});
+
+t.test('a CA that ended is asked of as of the last instant before the deadline, and of no other', async (t) => {
+  const of = await person(fallen);
+  const see = async (asOf: number) => {
+    const { who, outcome } = await judged(of, { asOf });
+    t.equal(outcome, 'ended');
+    return watch(who)(entryOf('DecryptionReceived', now, { bidder: 2, attempt: 1 }));
+  };
+  t.equal(await see(deadlineAt - 1), 'ok');
+  t.equal(await see(deadlineAt - 2), 'evidence_differs');
+  t.equal(await see(deadlineAt), 'evidence_differs');
+});
+
+t.test('with the whole ledger: the anchor was believed then, on these terms, and for as long', async (t) => {
+  const versions = await readAnchors(stage.db);
+  const said = (believed: typeof versions, knownUntil = now) => ({ believed: { versions: believed, knownUntil } });
+  const good = (await judged(await person())).who;
+  const see = (who: Who, changes: Partial<EvidenceTerms>, type = 'NoticeGiven') =>
+    watch(who, changes)(entryOf(type, now, { bidder: 2, attempt: 1 }));
+  t.equal(await see(good, said(versions)), 'ok');
+  t.equal(await see(good, said([])), 'anchor_not_believed');
+  t.equal(await see(good, said([], now - 1)), 'ok', 'the ledger says nothing of instants behind its end');
+  const changed = (change: Partial<(typeof versions)[number]>) => versions.map((each) => ({ ...each, ...change }));
+  const [{ terms: own } = { terms: null }] = versions;
+  if (own === null) throw new Error('no anchor');
+  t.equal(await see(good, said(changed({ terms: { ...own, label: 'of other terms' } }))), 'anchor_not_believed');
+  t.equal(await see(good, said(changed({ untilAt: now - JUDGED_NEAR_RECEIPT_MS + 1 }))), 'ok', 'by another clock');
+  t.equal(await see(good, said(changed({ untilAt: now - JUDGED_NEAR_RECEIPT_MS }))), 'anchor_not_believed');
+  t.equal(await see(good, said(changed({ fromAt: now + JUDGED_NEAR_RECEIPT_MS }))), 'ok', 'by another clock');
+  t.equal(await see(good, said(changed({ fromAt: now + JUDGED_NEAR_RECEIPT_MS + 1 }))), 'anchor_not_believed');
+
+  const ended = (await judged(await person(fallen))).who;
+  t.equal(await see(ended, said(versions), 'DecryptionReceived'), 'ok');
+  for (const untilAt of [null, endedAt - 1, endedAt + 1, deadlineAt - 1])
+    t.equal(await see(ended, said(changed({ untilAt })), 'DecryptionReceived'), 'anchor_not_believed', `${untilAt}`);
+});
+
+t.test('an outcome that a list decided is decided again', async (t) => {
+  const of = await person();
+  const revokedAt = deadlineAt - HOUR_MS;
+  const revoked = [{ serial: of.certificate.serial, revokedAt }];
+  const der = crlDer(root, { number: 1, thisUpdateAt: now - 1_000, nextUpdateAt: now + DAY_MS, entries: revoked });
+  accepted(
+    await addCrl(
+      { ...stage, world: { ...stage.world, now: () => now } },
+      { ...accepted(readCrl(der)), addedBy: 'test' },
+    ),
+  );
+  stage.trust.forget();
+  const { who, outcome, lapsedAt } = await judged(of);
+  t.match({ outcome, lapsedAt }, { outcome: 'revoked', lapsedAt: revokedAt });
+  t.equal(await watch(who)(entryOf('DecryptionReceived', now, { bidder: 2, attempt: 1 })), 'ok');
+});
