@@ -198,7 +198,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     signer: keyring,
     log,
     cosigners,
-    publishedLedger: createPublishedHead({ sql, world }, ledgerOrigin(platform), cosigners),
+    publishedLedger: createPublishedHead(sql, ledgerOrigin(platform), cosigners),
     envelopes: vault.envelopes,
     uploads: createUploads({ sql, world, envelopes: vault.envelopes, lifetimeMs: config.uploadLifetimeMs }),
     vaultKey: vault.key,

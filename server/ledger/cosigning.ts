@@ -57,6 +57,8 @@ export type CosigningParts = {
   readonly onAlarm: (alarm: CosignerAlarm) => Promise<void>;
   /** Told of a claim once, until the cosigner has signed again: returns when it is durable. It stops nothing. */
   readonly onClaim: (claim: CosignerClaim) => Promise<void>;
+  /** A cosignature is stored: a quorum may be there. */
+  readonly onSigned: () => Promise<void>;
   /** Told when a cosigner begins to fail, and with null when it signs again. */
   readonly onTrouble: (cosigner: string, why: string | null) => void;
   readonly onFault: (error: unknown) => void;
@@ -149,6 +151,7 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     if (colleague.fault !== null) parts.onTrouble(colleague.cosigner.name, null);
     const signedAt = timeSeconds * 1000;
     Object.assign(colleague, { signedSize: head.size, signedAt, fault: null, failures: 0, claims: null });
+    await parts.onSigned();
   }
 
   async function raise(colleague: Colleague, found: Omit<CosignerAlarm, 'by'>): Promise<void> {

@@ -12,6 +12,7 @@ import { NO_COSIGNERS } from './cosigner-policy.ts';
 import { type CosignerStanding, type CosigningParts, createCosigning } from './cosigning.ts';
 import { createHeads } from './heads.ts';
 import { type Also, type LogWriter, openLogWriter } from './log-writer.ts';
+import { openPublisher } from './published-head.ts';
 import { createRegisterBatches } from './register-batches.ts';
 import { createRegisterReveals } from './register-reveals.ts';
 import { listKeys } from './trust.ts';
@@ -83,6 +84,15 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
       withheld: {},
     },
   });
+  const asked = dependencies.cosigning ?? {
+    policy: NO_COSIGNERS,
+    fetch,
+    onAlarm: async () => undefined,
+    onClaim: async () => undefined,
+    onTrouble: () => undefined,
+  };
+  // Before anything is appended: what is released now is what was shown so far.
+  const publisher = await openPublisher({ sql, world, signer }, writer.origin, asked.policy);
   const accessWriter = await openLogWriter(writerDependencies, {
     origin: accessOrigin(platform),
     kind: 'access',
@@ -100,16 +110,9 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   const stopListening = await listen(database, (origin) => heads.note(origin), heads.noteGap);
 
   const reveals = createRegisterReveals(sql, writer);
-  const asked = dependencies.cosigning ?? {
-    policy: NO_COSIGNERS,
-    fetch,
-    onAlarm: async () => undefined,
-    onClaim: async () => undefined,
-    onTrouble: () => undefined,
-  };
   const ledgerVkeys = [signer.vkeyOf(writer.origin, 'ledger')];
   const cosigning = createCosigning(
-    { sql, signer, world, ledgerVkeys, onFault: dependencies.onFault, ...asked },
+    { sql, signer, world, ledgerVkeys, onSigned: publisher.advance, onFault: dependencies.onFault, ...asked },
     writer.origin,
   );
 
@@ -131,7 +134,10 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
       }
     };
   const takeBatch = watched('batch', batches.take);
-  const takeHeads = watched('heads', heads.take);
+  const takeHeads = watched('heads', async () => {
+    await heads.take();
+    await publisher.advance();
+  });
   const revealDummies = watched('reveals', reveals.reveal);
   const rhythms = [
     keepRhythm(world, batchPeriodMs, async () => void (await takeBatch()), dependencies.onFault),

@@ -8,7 +8,7 @@ import { cosignedOpening, isCosignedInLedger } from '../../server/ledger/cosigne
 import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
 import { quorumOf } from '../../server/ledger/cosigner-policy.ts';
 import { createCosigning, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
-import { createPublishedHead, PUBLICATION_GRACE_MS } from '../../server/ledger/published-head.ts';
+import { createPublishedHead, openPublisher } from '../../server/ledger/published-head.ts';
 import { cosignedLedger, origin } from '../support/cosigned-ledger.ts';
 import { answersOf, cosignerBench, type Line, networkOf, policyOf } from '../support/cosigning.ts';
 import { testDb } from '../support/database.ts';
@@ -32,7 +32,8 @@ t.test('a head is signed by all, and what is published carries their lines, whic
       ['w1', released?.size, null],
     ],
   );
-  const published = await createPublishedHead(b, origin, b.policy).of(released ?? absent());
+  await (await openPublisher(b, origin, b.policy)).advance();
+  const published = await createPublishedHead(b.sql, origin, b.policy).of(released ?? absent());
   const opened = await openCheckpoint(
     published.note,
     ed25519Verifier(parseVkey(sha256, b.vkey), verifyEd25519),
@@ -204,34 +205,6 @@ t.test('a process whose term is over and whose news is old raises no alarm', asy
   late.wake();
   await late.idle();
   t.equal(b.alarms.length, 0);
-});
-
-t.test('what is published waits for the quorum, but not long, and never goes back', async (t) => {
-  const b = await cosignedLedger(t, 2, 2);
-  const published = createPublishedHead(b, origin, b.policy);
-  const released = () => b.signer.released(origin) ?? absent();
-  t.equal(
-    (await published.of(released())).size,
-    released().size,
-    'before anything was ever cosigned nothing is held back',
-  );
-  await b.grow('a');
-  await b.take();
-  const cosigned = released();
-  t.equal((await published.of(cosigned)).size, cosigned.size);
-  await b.grow('a');
-  t.equal((await published.of(released())).size, cosigned.size, 'the newest with its quorum');
-  b.world.advance(PUBLICATION_GRACE_MS - 1);
-  t.equal((await published.of(released())).size, cosigned.size);
-  b.world.advance(1);
-  const shown = await published.of(released());
-  t.equal(shown.size, released().size, 'after the grace without');
-  t.notMatch(shown.note, /cosigner\.test/);
-  const other = createPublishedHead(b, origin, b.policy);
-  t.equal((await other.of(released())).size, cosigned.size, 'another process has seen it only now');
-  t.equal((await published.of(cosigned)).size, released().size, 'nothing shown is gone back behind');
-  await b.take();
-  t.match((await published.of(released())).note, /cosigner\.test\/0 .*\n.*cosigner\.test\/1 /);
 });
 
 t.test(

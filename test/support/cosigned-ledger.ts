@@ -44,6 +44,7 @@ export async function cosignedLedger(
     policy,
     fetch: networkOf(lines),
     ledgerVkeys: [vkey, ROGUE.signer.vkey],
+    onSigned: async () => undefined,
     onAlarm: async (alarm: CosignerAlarm) => void alarms.push(alarm),
     onClaim: async (claim: CosignerClaim) => void claims.push(claim),
     onTrouble: (name: string, why: string | null) => void troubles.push([name, why]),

@@ -1,6 +1,16 @@
 /** Tables of the logs: every opening's, the ledger and the access log. All but the heads are append-only by trigger. */
 import { sql } from 'drizzle-orm';
-import { check, foreignKey, index, integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import {
+  boolean,
+  check,
+  foreignKey,
+  index,
+  integer,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
 import { bytes, whole } from './columns.ts';
 
 /**
@@ -122,6 +132,20 @@ export const ledgerHeads = pgTable(
     ledgerSeq: whole('ledger_seq').notNull(),
   },
   (t) => [primaryKey({ columns: [t.origin, t.size] }), index('ledger_heads_seq').on(t.ledgerSeq)],
+);
+
+/**
+ * How far the ledger's checkpoint is shown while a quorum of cosigners is waited for; one row, of the leader's writing, by which every
+ * process goes. A trigger lets the size only grow. `is_held`: no, and the newest head is shown at once.
+ */
+export const publishedHead = pgTable(
+  'published_head',
+  {
+    single: boolean().primaryKey().default(true),
+    size: whole('size').notNull(),
+    isHeld: boolean('is_held').notNull(),
+  },
+  (t) => [check('published_head_single', sql`${t.single}`), check('published_head_size', sql`${t.size} >= 1`)],
 );
 
 /** What cosigners said of heads of the ledger: one signature line each, as it came and was checked. */
