@@ -29,6 +29,7 @@ import { CRL_LIMIT_BYTES } from '../core/pki/crl.ts';
 import { RESPONSE_LIMIT_BYTES } from '../core/timestamp/token.ts';
 import { textOfBytes } from '../native-text.ts';
 import { type PemLabel, readPem } from './pem-file.ts';
+import { type Reach, ReachError, reachOut, systemReach } from './reach.ts';
 
 /** Longest answer that is read for one file of a log: a full bundle of the longest entries. */
 export const FILE_LIMIT_BYTES = TILE_WIDTH * (ENTRY_LIMIT_BYTES + 2);
@@ -323,64 +324,52 @@ const PAGE = 200;
 /**
  * The tiles of a running server, `https://host/logs/opening/<id>` or `…/logs/ledger`.
  *
- * Shape: what the public may see is disclosed by `/openings/<id>/entries`; the rest stays withheld.
+ * Shape: `reach` says how it is asked; redirects are not followed, and no request lasts for ever.
+ *        What the public may see is disclosed by `/openings/<id>/entries`; the rest stays withheld.
  */
-export function urlSource(url: string): LogSource {
+export function urlSource(url: string, reach: Reach = systemReach): LogSource {
   const base = url.replace(/\/+$/u, '');
-  const read: ReadFile = (path, limitBytes) => fetchFile(`${base}/${path}`, limitBytes);
+  const read: ReadFile = (path, limitBytes) => fetchFile(reach, `${base}/${path}`, limitBytes);
   const opening = /^(.*)\/logs\/opening\/([^/]+)$/u.exec(base);
   let page: Page = { from: 0, to: 0, disclosures: new Map() };
   return tiled(base, read, {
     async disclosuresFor(seq) {
       if (opening === null) return [];
       if (seq < page.from || seq >= page.to)
-        page = await fetchPage(`${opening[1]}/openings/${opening[2]}/entries?after=${seq - 1}&limit=${PAGE}`, seq);
+        page = await fetchPage(
+          reach,
+          `${opening[1]}/openings/${opening[2]}/entries?after=${seq - 1}&limit=${PAGE}`,
+          seq,
+        );
       return page.disclosures.get(seq) ?? [];
     },
     evidence: () => Promise.resolve(null),
     anchor: () => Promise.resolve(null),
-    timestamps: () => (opening === null ? Promise.resolve(null) : fetchStamp(`${opening[1]}/openings/${opening[2]}`)),
+    timestamps: () =>
+      opening === null ? Promise.resolve(null) : fetchStamp(reach, `${opening[1]}/openings/${opening[2]}`),
     unlisted: () => Promise.resolve(null),
     bundle: () => Promise.resolve(null),
-    ledger: () => (opening === null ? null : urlSource(`${opening[1]}/logs/ledger`)),
+    ledger: () => (opening === null ? null : urlSource(`${opening[1]}/logs/ledger`, reach)),
   });
 }
 
 /** Throws: SourceError: not reached, another status than 200 and 404, longer than the limit. */
-async function fetchFile(url: string, limitBytes: number, accept = '*/*'): Promise<Uint8Array | null> {
-  const answer = await reached(url, () => fetch(url, { headers: { accept } }));
-  if (answer.status === 404) {
-    await answer.body?.cancel();
-    return null;
-  }
-  if (!answer.ok) throw new SourceError('source_unreadable', `${url} answered ${answer.status}`);
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  await reached(url, async () => {
-    for await (const part of answer.body ?? []) {
-      length += part.length;
-      if (length > limitBytes) throw new SourceError('file_malformed', `${url}: longer than ${limitBytes} bytes`);
-      parts.push(part);
-    }
-  });
-  return new Uint8Array(Buffer.concat(parts));
-}
-
-/** What the network fails with, as the source's fault: it is where the log should have been read. */
-async function reached<T>(url: string, ask: () => Promise<T>): Promise<T> {
+async function fetchFile(reach: Reach, url: string, limitBytes: number, accept = '*/*'): Promise<Uint8Array | null> {
   try {
-    return await ask();
+    const { status, bytes } = await reachOut(reach, url, { headers: { accept } }, limitBytes);
+    if (status === 404) return null;
+    if (status !== 200) throw new SourceError('source_unreadable', `${url} answered ${status}`);
+    return bytes;
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    const cause = error.cause instanceof Error ? error.cause.message : error.message;
-    throw new SourceError('source_unreadable', `${url}: ${cause}`);
+    if (!(error instanceof ReachError)) throw error;
+    throw new SourceError(error.code === 'too_long' ? 'file_malformed' : 'source_unreadable', error.message);
   }
 }
 
 /** The newest stamp that the server has over a head of the opening; null when it has none. */
-async function fetchStamp(opening: string): Promise<StampedNote | null> {
+async function fetchStamp(reach: Reach, opening: string): Promise<StampedNote | null> {
   const url = `${opening}/timestamp/evidence`;
-  const bytes = await fetchFile(url, STAMP_EVIDENCE_LIMIT_BYTES, 'application/json');
+  const bytes = await fetchFile(reach, url, STAMP_EVIDENCE_LIMIT_BYTES, 'application/json');
   if (bytes === null) return null;
   const value = parsed(url, () => parseJson(textOfBytes(bytes)));
   if (!isJsonObject(value)) throw new SourceError('file_malformed', `${url}: no evidence of a time-stamp`);
@@ -403,8 +392,8 @@ type Page = {
   readonly disclosures: ReadonlyMap<number, readonly string[]>;
 };
 
-async function fetchPage(url: string, from: number): Promise<Page> {
-  const bytes = await fetchFile(url, DISCLOSURES_LIMIT_BYTES, 'application/json');
+async function fetchPage(reach: Reach, url: string, from: number): Promise<Page> {
+  const bytes = await fetchFile(reach, url, DISCLOSURES_LIMIT_BYTES, 'application/json');
   if (bytes === null) throw new SourceError('file_missing', url);
   const value = parsed(url, () => parseJson(textOfBytes(bytes)));
   const isPage = isJsonObject(value) && isJsonObject(value['disclosures']) && Array.isArray(value['entries']);

@@ -17,6 +17,7 @@ import { parseInstant } from '../core/log/instant.ts';
 import {
   appendLeaves,
   type CompactRange,
+  consistencyProof,
   EMPTY_RANGE,
   type NodeId,
   rangeNodes,
@@ -43,6 +44,10 @@ export type Roots = {
   add(leaf: Uint8Array): void;
   /** Null for a size that was not reached yet. */
   at(size: number): Uint8Array | null;
+  /** What a longer log's root is computed from. */
+  range(): CompactRange;
+  /** The consistency proof between two sizes. Asserts: both were reached. */
+  proof(oldSize: number, size: number): Uint8Array[];
 };
 
 /**
@@ -70,6 +75,9 @@ export function keepRoots(): Roots {
       }
       return last.root;
     },
+    range: () => range,
+    proof: (oldSize, size) =>
+      consistencyProof(sha256, (level, index) => (levels[level] as Hashes).at(index), oldSize, size),
   };
 }
 

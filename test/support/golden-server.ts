@@ -6,9 +6,11 @@ type Teardown = { teardown(act: () => Promise<void>): void };
 
 export type GoldenServer = {
   readonly url: string;
-  /** Answers for one path with something else: bytes, or a status. */
-  spoil(path: string, answer: Uint8Array | number): void;
+  /** Answers for one path with something else: bytes, a status, elsewhere, never at all; null answers as before. */
+  spoil(path: string, answer: Spoiled | null): void;
 };
+
+type Spoiled = Uint8Array | number | { readonly redirect: string } | 'never';
 
 export type StampedServer = GoldenServer & {
   /** What it answers when it is asked for the evidence of an opening's stamp; nothing before. */
@@ -27,19 +29,23 @@ export async function goldenServer(
     if (log !== ledger) logs.set(idOf(log), log);
     for (const [path, bytes] of filesOf({ ...log, fields: {}, anchor: null })) files.set(`${prefix}/${path}`, bytes);
   }
-  const spoiled = new Map<string, Uint8Array | number>();
+  const spoiled = new Map<string, Spoiled>();
   const stamps = new Map<string, unknown>();
-  const app = fastify();
+  const app = fastify({ forceCloseConnections: true });
   app.get('/logs/*', async (request, reply) => {
     const answer = spoiled.get(request.url) ?? files.get(request.url) ?? 404;
-    return typeof answer === 'number' ? reply.code(answer).send() : reply.send(Buffer.from(answer));
+    if (answer === 'never') return reply.hijack();
+    if (typeof answer === 'number') return reply.code(answer).send();
+    if ('redirect' in answer) return reply.redirect(answer.redirect);
+    return reply.send(Buffer.from(answer));
   });
   app.get<{ Params: { id: string }; Querystring: { after: string } }>(
     '/openings/:id/entries',
     async ({ params, query }, reply) => {
       const log = logs.get(params.id);
       const answer = spoiled.get(`/openings/${params.id}/entries`);
-      if (answer !== undefined) return typeof answer === 'number' ? reply.code(answer).send() : reply.send(answer);
+      if (typeof answer === 'number') return reply.code(answer).send();
+      if (answer instanceof Uint8Array) return reply.send(answer);
       if (log === undefined) return reply.code(404).send();
       const from = Number(query.after) + 1;
       const entries = log.entries.slice(from, from + pageEntries);
@@ -56,7 +62,7 @@ export async function goldenServer(
   t.teardown(() => app.close());
   return {
     url,
-    spoil: (path, answer) => void spoiled.set(path, answer),
+    spoil: (path, answer) => void (answer === null ? spoiled.delete(path) : spoiled.set(path, answer)),
     stamp: (openingId, evidence) => void stamps.set(openingId, evidence),
   };
 }

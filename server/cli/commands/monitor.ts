@@ -2,14 +2,14 @@
 import { parseArgs } from 'node:util';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
-import type { RaisedAlarm } from '../monitor/alarms.ts';
 import { openMonitor, type Round } from '../monitor/monitor.ts';
+import { REPORT_PATH, type ReportServer, serveReports } from '../monitor/report-server.ts';
+import { postAlarms } from '../monitor/webhook.ts';
 import { needPositionals } from './options.ts';
 
 const PERIOD_MS = 10_000;
 const LEAST_PERIOD_S = 1;
 const MOST_PERIOD_S = 3_600;
-const WEBHOOK_LIMIT_MS = 10_000;
 
 const options = {
   trust: { type: 'string' },
@@ -17,6 +17,7 @@ const options = {
   once: { type: 'boolean', default: false },
   period: { type: 'string' },
   webhook: { type: 'string' },
+  listen: { type: 'string' },
 } as const;
 
 /** Watches until it is told to stop, or looks once. Returns: 1 when the folder holds any alarm, of this run or an earlier one. */
@@ -30,19 +31,34 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
     throw new UsageError('It takes --trust <ledger vkey> and --folder <kept>.');
   if (webhook !== undefined && !/^https?:\/\//u.test(webhook)) throw new UsageError('--webhook takes an address.');
   const periodMs = readPeriod(values.period);
+  const listen = readListen(values.listen);
+  if (listen !== null && values.once)
+    throw new UsageError('--listen needs a monitor that stays; it does not go with --once.');
+  const stop = stopSignal(io);
   const opened = await openMonitor({
     url,
     trust,
     folder,
     world: io.world,
+    fetch: io.fetch,
+    signal: stop.signal,
     onAlarm: (alarm) => io.out(JSON.stringify(alarm)),
+  }).catch((error: unknown) => {
+    stop.end();
+    throw error;
   });
-  const stop = stopSignal(io);
+  let server: ReportServer | null = null;
   try {
+    if (listen !== null) {
+      server = await serveReports(listen, opened.report, io.world, (error) =>
+        io.err(`cannot take a report · 无法接收树头: ${error instanceof Error ? error.message : String(error)}`),
+      );
+      io.err(`heads are reported at · 树头报送地址: ${server.url}${REPORT_PATH}`);
+    }
     for (;;) {
       const round = await opened.round();
       say(round, io);
-      if (webhook !== undefined && !(await opened.alarms.deliver((alarm) => isPosted(io, webhook, alarm))))
+      if (webhook !== undefined && !(await postAlarms(opened.alarms, webhook, io)))
         io.err(`The webhook did not take an alarm; it is sent again. · 警报未能送达，将重试：${webhook}`);
       if (values.once || (await stop.within(periodMs))) {
         // Once and unreached is not well: nothing was looked at.
@@ -51,6 +67,7 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
     }
   } finally {
     stop.end();
+    await server?.close();
     await opened.close();
   }
 }
@@ -68,46 +85,40 @@ function say({ size, added, unreached }: Round, io: Io): void {
   if (unreached !== null) io.err(`Not reached this time · 本次未能读取: ${unreached}`);
 }
 
-async function isPosted({ world, fetch }: Io, webhook: string, alarm: RaisedAlarm): Promise<boolean> {
-  const late = new AbortController();
-  const cancel = world.after(WEBHOOK_LIMIT_MS, () => late.abort());
-  try {
-    const body = JSON.stringify(alarm);
-    const headers = { 'content-type': 'application/json' };
-    const answer = await fetch(webhook, { method: 'POST', headers, body, signal: late.signal, redirect: 'error' });
-    await answer.body?.cancel();
-    return answer.ok;
-  } catch (error) {
-    // fetch says by these that nobody answered, or not in time
-    if (error instanceof TypeError || (error instanceof Error && error.name === 'AbortError')) return false;
-    throw error;
-  } finally {
-    cancel();
-  }
+/** `host:port`, an IPv6 host in brackets; null when nothing is served. Throws: UsageError. */
+function readListen(text: string | undefined): { host: string; port: number } | null {
+  if (text === undefined) return null;
+  const [, six, four, digits = ''] = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):([0-9]{1,5})$/u.exec(text) ?? [];
+  const host = six ?? four;
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) throw new UsageError('--listen takes <host>:<port>, as 127.0.0.1:8800.');
+  return { host, port };
 }
 
-/** SIGINT and SIGTERM end the wait between two rounds, and a round at its end. */
+/** SIGINT and SIGTERM end a round under way, and the wait behind it. */
 function stopSignal({ world }: Io) {
-  let stopped = false;
-  let wake = (): void => undefined;
-  const onSignal = (): void => {
-    stopped = true;
-    wake();
-  };
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const onSignal = (): void => stopping.abort();
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   return {
+    signal,
     /** Whether it was told to stop before so much time had passed. */
     async within(ms: number): Promise<boolean> {
-      if (stopped) return true;
+      if (signal.aborted) return true;
       await new Promise<void>((done) => {
         const cancel = world.after(ms, done);
-        wake = () => {
-          cancel();
-          done();
-        };
+        signal.addEventListener(
+          'abort',
+          () => {
+            cancel();
+            done();
+          },
+          { once: true },
+        );
       });
-      return stopped;
+      return signal.aborted;
     },
     end(): void {
       process.off('SIGINT', onSignal);

@@ -1,20 +1,29 @@
 /** A monitor's own copy of a ledger: every entry it was ever shown, kept as evidence and to go on from after a stop. */
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
+import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { openCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
-import { appendLeaves, type CompactRange, EMPTY_RANGE, leafHash, rangeRoot } from '../../core/log/merkle.ts';
+import {
+  appendLeaves,
+  type CompactRange,
+  EMPTY_RANGE,
+  leafHash,
+  rangeRoot,
+  verifyConsistency,
+} from '../../core/log/merkle.ts';
 import type { NoteVerifier } from '../../core/log/note.ts';
+import { lockFolder, type Release } from '../../folder-lock.ts';
 import { sha256 } from '../../hash.ts';
 import { readOrNull, writeDurably } from '../person/person-folder.ts';
 import { keepRoots, type Roots } from '../verify-opening.ts';
 
-/** What is kept is not what was written, or belongs to another ledger. */
+/** What is kept is not what was written, belongs to another ledger, or another monitor is at it. */
 export class KeptLedgerError extends Error {
-  readonly code: 'kept_of_other_ledger' | 'kept_damaged';
+  readonly code: 'kept_of_other_ledger' | 'kept_damaged' | 'kept_in_use';
   constructor(code: KeptLedgerError['code'], detail: string) {
     super(`${code}: ${detail}`);
     this.name = 'KeptLedgerError';
@@ -30,24 +39,57 @@ const State = Type.Object(
     /** How much of `entries` belongs to it. */
     bytes: Type.Integer({ minimum: 0 }),
     note: Type.String(),
+    /** Where the note signs more than is kept: the consistency proof from what is kept to what it signs, base64. */
+    proof: Type.Optional(Type.Array(Type.String())),
   },
   { additionalProperties: false },
 );
+type State = Type.Static<typeof State>;
+
+/** Written and read at a time. */
+const BLOCK_BYTES = 2 ** 20;
 
 export type KeptLedger = {
   size(): number;
-  /** The newest checkpoint that was believed, word for word; null at first. */
+  /** The newest checkpoint that was believed, word for word; null at first. It may sign more than is kept so far. */
   note(): string | null;
   readonly roots: Roots;
-  /** What the root of a longer ledger is computed from. */
-  range(): CompactRange;
-  /** Keeps what follows; durable when it returns. */
-  append(note: string, entries: readonly Uint8Array[]): Promise<void>;
+  /** Begins to write behind what is kept; it counts once it is kept. One at a time. */
+  grow(): Growth;
+  /** The exact bytes of one entry. Asserts: it is kept. */
+  entry(seq: number): Promise<Uint8Array>;
   close(): Promise<void>;
 };
 
+/** Entries behind those that are kept, on their way. */
+export type Growth = {
+  add(entry: Uint8Array): Promise<void>;
+  range(): CompactRange;
+  /** Bytes added. */
+  bytes(): number;
+  /**
+   * Keeps them under a note of their size, or of a larger one with the proof from theirs to it; durable when it returns, and
+   * every entry has been handed to `onEntry`.
+   */
+  keep(note: string, proof: readonly Uint8Array[]): Promise<void>;
+  /** Leaves them out. */
+  drop(): Promise<void>;
+};
+
 /**
- * Opens the copy in a folder, handing every kept entry to `onEntry` in order.
+ * Keeps other monitors out of a folder, which is made when it is not there.
+ *
+ * Throws: KeptLedgerError kept_in_use.
+ */
+export async function lockKept(folder: string): Promise<Release> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const release = await lockFolder(folder);
+  if (release === null) throw new KeptLedgerError('kept_in_use', `another monitor keeps ${folder}`);
+  return release;
+}
+
+/**
+ * Opens the copy in a folder that is locked, handing every kept entry to `onEntry` in order.
  *
  * Shape:  `entries` holds each entry behind its length in four bytes; `ledger.json` says how much of it counts, and is replaced
  *         at once: what a crash wrote behind that is cut off.
@@ -59,92 +101,129 @@ export async function openKeptLedger(
   verifier: NoteVerifier,
   onEntry: (bytes: Uint8Array) => Promise<void>,
 ): Promise<KeptLedger> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const stateFile = join(folder, 'ledger.json');
-  const state = readState(await readOrNull(stateFile));
+  let state = readState(await readOrNull(stateFile));
   if (state !== null && state.vkey !== vkey) throw new KeptLedgerError('kept_of_other_ledger', folder);
   const roots = keepRoots();
-  let range = EMPTY_RANGE;
-  const add = (bytes: Uint8Array): void => {
-    const leaf = leafHash(sha256, bytes);
-    roots.add(leaf);
-    range = appendLeaves(sha256, range, [leaf]);
-  };
   const file = await open(join(folder, 'entries'), 'a+', 0o600);
-  let length = 0;
-  let note = state?.note ?? null;
+  /** Reads back what counts from that byte on: what is judged is what is kept. */
+  async function absorb(from: number, to: number): Promise<void> {
+    for await (const bytes of readEntries(file, from, to)) {
+      roots.add(leafHash(sha256, bytes));
+      await onEntry(bytes);
+    }
+  }
   try {
     if (state !== null) {
-      for (const bytes of readEntries(await readFile(join(folder, 'entries')), state.bytes)) {
-        add(bytes);
-        await onEntry(bytes);
-      }
-      length = state.bytes;
-      await checkKept(state, range, verifier);
+      // before anything in it is judged
+      await checkKept(state, await rangeOf(file, state.bytes), verifier);
+      await absorb(0, state.bytes);
     }
-    await file.truncate(length);
+    await file.truncate(state?.bytes ?? 0);
   } catch (error) {
     await file.close();
     throw error;
   }
+
+  function grow(): Growth {
+    const start = state?.bytes ?? 0;
+    let range = roots.range();
+    let waiting: Uint8Array[] = [];
+    let waitingBytes = 0;
+    let added = 0;
+    async function flush(): Promise<void> {
+      await file.appendFile(Buffer.concat(waiting));
+      waiting = [];
+      waitingBytes = 0;
+    }
+    return {
+      range: () => range,
+      bytes: () => added,
+      async add(entry) {
+        const length = Buffer.alloc(4);
+        length.writeUInt32BE(entry.length);
+        waiting.push(length, entry);
+        waitingBytes += 4 + entry.length;
+        added += 4 + entry.length;
+        range = appendLeaves(sha256, range, [leafHash(sha256, entry)]);
+        if (waitingBytes >= BLOCK_BYTES) await flush();
+      },
+      async keep(note, proof) {
+        await flush();
+        await file.sync();
+        const shown = proof.length === 0 ? {} : { proof: proof.map(toBase64) };
+        const next: State = { v: 1, vkey, size: range.size, bytes: start + added, note, ...shown };
+        await writeDurably(stateFile, JSON.stringify(next));
+        state = next;
+        await absorb(start, next.bytes);
+      },
+      async drop() {
+        waiting = [];
+        await file.truncate(start);
+      },
+    };
+  }
+
   return {
-    size: () => range.size,
-    note: () => note,
+    size: () => roots.range().size,
+    note: () => state?.note ?? null,
     roots,
-    range: () => range,
-    async append(newNote, entries) {
-      const written = await appendTo(file, entries);
-      const next = { v: 1, vkey, size: range.size + entries.length, bytes: length + written, note: newNote } as const;
-      await writeDurably(stateFile, JSON.stringify(next));
-      for (const bytes of entries) add(bytes);
-      length = next.bytes;
-      note = newNote;
+    grow,
+    async entry(seq) {
+      let at = 0;
+      for await (const bytes of readEntries(file, 0, state?.bytes ?? 0)) if (at++ === seq) return bytes;
+      throw new Error(`entry ${seq} is not kept`);
     },
     close: () => file.close(),
   };
 }
 
-function readState(text: string | null): Type.Static<typeof State> | null {
+function readState(text: string | null): State | null {
   if (text === null) return null;
   const state: unknown = JSON.parse(text);
   if (!Check(State, state)) throw new KeptLedgerError('kept_damaged', 'ledger.json');
   return state;
 }
 
-function* readEntries(kept: Buffer, end: number): Generator<Uint8Array> {
-  if (kept.length < end) throw new KeptLedgerError('kept_damaged', 'entries are cut off');
-  for (let at = 0; at < end; ) {
-    const length = at + 4 <= end ? kept.readUInt32BE(at) : end;
-    if (at + 4 + length > end) throw new KeptLedgerError('kept_damaged', 'an entry is cut off');
-    yield new Uint8Array(kept.subarray(at + 4, at + 4 + length));
-    at += 4 + length;
+/** The entries in these bytes of the file, a block at a time. Throws: KeptLedgerError kept_damaged. */
+async function* readEntries(file: FileHandle, from: number, to: number): AsyncGenerator<Uint8Array> {
+  let block = Buffer.alloc(0);
+  let at = from;
+  while (at < to || block.length > 0) {
+    const length = block.length >= 4 ? block.readUInt32BE(0) : null;
+    if (length !== null && block.length >= 4 + length) {
+      yield new Uint8Array(block.subarray(4, 4 + length));
+      block = block.subarray(4 + length);
+      continue;
+    }
+    const more = Buffer.alloc(Math.min(BLOCK_BYTES, to - at));
+    const { bytesRead } = await file.read(more, 0, more.length, at);
+    if (bytesRead === 0) throw new KeptLedgerError('kept_damaged', 'entries are cut off');
+    block = Buffer.concat([block, more.subarray(0, bytesRead)]);
+    at += bytesRead;
   }
+}
+
+async function rangeOf(file: FileHandle, to: number): Promise<CompactRange> {
+  let range = EMPTY_RANGE;
+  for await (const bytes of readEntries(file, 0, to)) range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
+  return range;
 }
 
 /** The copy must be what its own checkpoint signs: somebody may have been at it. */
 async function checkKept(
-  { note, size }: Type.Static<typeof State>,
+  { note, size, proof = [] }: State,
   range: CompactRange,
   verifier: NoteVerifier,
 ): Promise<void> {
   try {
     const { checkpoint } = await openCheckpoint(note, verifier);
-    if (range.size === size && checkpoint.size === size && sameBytes(rangeRoot(sha256, range), checkpoint.root)) return;
+    const hashes = proof.map(fromBase64);
+    const own = { oldSize: range.size, oldRoot: rangeRoot(sha256, range), proof: hashes };
+    const isWhole = checkpoint.size === size && sameBytes(own.oldRoot, checkpoint.root);
+    if (range.size === size && (isWhole || verifyConsistency(sha256, { ...checkpoint, ...own }))) return;
   } catch (fault) {
     if (!(fault instanceof LogFormatError)) throw fault;
   }
   throw new KeptLedgerError('kept_damaged', 'the entries are not what the kept checkpoint signs');
-}
-
-/** Returns: how many bytes. */
-async function appendTo(file: FileHandle, entries: readonly Uint8Array[]): Promise<number> {
-  const parts = entries.flatMap((bytes) => {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    return [length, bytes];
-  });
-  const block = Buffer.concat(parts);
-  await file.appendFile(block);
-  await file.sync();
-  return block.length;
 }

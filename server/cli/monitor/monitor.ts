@@ -1,27 +1,27 @@
-/** Tails a ledger and raises the alarm: each head, key, batch and reveal as `kaibiao verify` judges them, each public opening replayed, and nothing ever taken back. */
-import { toBase64 } from '../../core/log/base64.ts';
-import { sameBytes } from '../../core/log/bytes.ts';
-import { type Checkpoint, openCheckpoint } from '../../core/log/checkpoint.ts';
-import { type Entry, parseEntry } from '../../core/log/entry.ts';
-import { LogFormatError } from '../../core/log/error.ts';
-import { parseInstant } from '../../core/log/instant.ts';
-import { appendLeaves, type CompactRange, leafHash, rangeRoot } from '../../core/log/merkle.ts';
+/** Tails a ledger and raises the alarm: the ledger as `kaibiao verify` judges it, each public opening replayed, registers held against batches, and what others were shown. */
+import { formatInstant } from '../../core/log/instant.ts';
 import { ed25519Verifier } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
-import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
-import { sha256 } from '../../hash.ts';
+import type { Release } from '../../folder-lock.ts';
 import type { World } from '../../world.ts';
-import { SourceError, urlSource } from '../log-source.ts';
+import { urlSource } from '../log-source.ts';
+import type { Reach } from '../reach.ts';
 import { keyOf } from '../verify-anchoring.ts';
-import { watchLedger } from '../verify-ledger.ts';
-import { type Alarm, type AlarmBook, openAlarms, type RaisedAlarm } from './alarms.ts';
-import { openKeptLedger } from './kept-ledger.ts';
-import { alarm, refused, watchOpenings } from './watched-openings.ts';
+import { type ALARMS, type Alarm, type AlarmBook, alarm, openAlarms, type RaisedAlarm } from './alarms.ts';
+import { lockKept, openKeptLedger } from './kept-ledger.ts';
+import { judgeLedger, noteOfHead } from './ledger-judge.ts';
+import { tailLedger } from './ledger-tail.ts';
+import { openPatience } from './patience.ts';
+import { watchRegister } from './register-watch.ts';
+import { openReports, type ReportedHeads } from './reported-heads.ts';
+import { watchOpenings } from './watched-openings.ts';
 
 /** A ledger that has shown nothing new for so many of its batch periods, and a minute, is silent. */
 const SILENT_PERIODS = 6;
 const SILENT_SLACK_MS = 60_000;
+/** What one round may take altogether; what is left is done in the next. */
+export const ROUND_LIMIT_MS = 900_000;
 
 export type MonitorOptions = {
   /** The address of the ledger, `https://host/logs/ledger`. */
@@ -29,7 +29,10 @@ export type MonitorOptions = {
   /** The ledger's verifier key, from elsewhere. */
   readonly trust: string;
   readonly folder: string;
-  readonly world: Pick<World, 'now'>;
+  readonly world: Pick<World, 'now' | 'after'>;
+  readonly fetch: typeof fetch;
+  /** Ends a round that is under way. */
+  readonly signal?: AbortSignal;
   /** Told of each alarm once, also across restarts. */
   readonly onAlarm: (alarm: RaisedAlarm) => void;
 };
@@ -37,7 +40,7 @@ export type MonitorOptions = {
 export type Round = {
   readonly size: number;
   readonly added: number;
-  /** Why the ledger, or so many openings, could not be read this time; null when all could. That is no alarm by itself: see ledger_silent. */
+  /** Why the ledger, or so many openings, could not be read this time; null when all could. That is no alarm by itself. */
   readonly unreached: string | null;
 };
 
@@ -45,6 +48,8 @@ export type Monitor = {
   /** Looks once. Throws: only for faults of the monitor's own disk. */
   round(): Promise<Round>;
   readonly alarms: AlarmBook;
+  /** Takes a head that somebody was shown; between and during rounds. */
+  readonly report: ReportedHeads['take'];
   close(): Promise<void>;
 };
 
@@ -62,6 +67,16 @@ export class MonitorKeyError extends Error {
  *         judgement to store, and none to be wrong.
  */
 export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
+  const release = await lockKept(options.folder);
+  try {
+    return await openLocked(options, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function openLocked(options: MonitorOptions, release: Release): Promise<Monitor> {
   const { url, trust, folder, world, onAlarm } = options;
   const key = keyOf(trust);
   if ('ok' in key) throw new MonitorKeyError(key.detail);
@@ -70,141 +85,87 @@ export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
   const origin = key.name;
   const verifier = ed25519Verifier(key, verifyEd25519);
   const alarms = await openAlarms(folder, world.now);
+  const patience = await openPatience(folder, world.now);
   const raise = async (one: Alarm): Promise<void> => {
     const raised = await alarms.raise(one);
     if (raised !== null) onAlarm(raised);
   };
-  const openings = await watchOpenings(url.replace(/\/logs\/ledger\/*$/u, ''), folder);
-  const publicKey = toBase64(key.publicKey);
-  const watcher = watchLedger({ platform, kind: 'ledger', publicKey, verifyEd25519, onHead: openings.note });
-  const judging = judgeEntries(origin);
+  const noteAt = async (seq: number): Promise<string> => noteOfHead(await kept.entry(seq));
+  const openings = await watchOpenings({
+    platform: url.replace(/\/logs\/ledger\/*$/u, ''),
+    folder,
+    world,
+    patience,
+    raise,
+    noteAt,
+  });
+  const judge = judgeLedger(key, platform, openings.note);
+  const register = watchRegister();
+  const kept = await openKeptLedger(folder, trust, verifier, async (bytes) => {
+    const { entry, found } = await judge.take(bytes);
+    for (const each of found) await raise(each);
+    if (entry !== undefined) register.take(entry);
+  });
+  const tail = tailLedger({ kept, verifier, world, patience, raise });
+  const reports = await openReports({
+    folder,
+    platform,
+    verifier,
+    kept,
+    patience,
+    raise,
+    headsOf: openings.headsOf,
+    keysOf(opening) {
+      const own = openings.publicKeyOf(opening);
+      return own === null ? judge.openingKeys() : [own];
+    },
+  });
 
-  async function take(bytes: Uint8Array): Promise<void> {
-    const { entry, problem } = judging.take(bytes);
-    if (problem !== undefined) await raise(problem);
-    const found = entry === undefined ? undefined : await watcher.see(entry, {});
-    if (found !== undefined) await raise(refused(origin, found));
+  /** By our own clock, and only while we look: what the platform says of the time is its own word. */
+  async function listen(added: number): Promise<void> {
+    if (added > 0) return patience.forget('ledger_silent');
+    const since = formatInstant(patience.since('ledger_silent') ?? world.now());
+    if (patience.isOver('ledger_silent', judge.periodMs() * SILENT_PERIODS + SILENT_SLACK_MS))
+      await raise(alarm('ledger_silent', origin, `since ${since}`));
   }
-  const kept = await openKeptLedger(folder, trust, verifier, take);
-  const source = urlSource(url);
 
-  /** The ledger's newest checkpoint, or why there is none to go on with. */
-  async function readCheckpoint(): Promise<{ note: string; checkpoint: Checkpoint } | { unreached: string } | null> {
-    try {
-      const note = await source.checkpoint();
-      return { note, checkpoint: (await openCheckpoint(note, verifier)).checkpoint };
-    } catch (fault) {
-      if (fault instanceof SourceError) return { unreached: fault.message };
-      if (!(fault instanceof LogFormatError)) throw fault;
-      const reason: LogReason = CHECKPOINT_REASONS[fault.code] ?? 'checkpoint_malformed';
-      await raise(refused(origin, { reason, words: LOG_REASONS[reason] }));
-      return null;
-    }
-  }
-
-  /** Takes what is new. Returns: how many entries, or why not. */
-  async function grow(note: string, checkpoint: Checkpoint): Promise<number | string> {
-    const before = kept.note();
-    const evidence = before === null ? [note] : [before, note];
-    const detail = `at ${checkpoint.size} entries`;
-    if (checkpoint.size <= kept.size()) {
-      const own = kept.roots.at(checkpoint.size);
-      if (own !== null && !sameBytes(own, checkpoint.root))
-        await raise(alarm('ledger_forked', origin, detail, evidence));
-      else if (checkpoint.size < kept.size()) await raise(alarm('ledger_shrank', origin, detail, evidence));
-      return 0;
-    }
-    let entries: Uint8Array[];
-    try {
-      entries = await collect(source.entries(checkpoint.size, kept.size()));
-    } catch (fault) {
-      if (!(fault instanceof SourceError)) throw fault;
-      if (fault.code === 'source_unreadable') return fault.message;
-      await raise(alarm('ledger_forked', origin, `${detail}: ${fault.message}`, evidence));
-      return 0;
-    }
-    if (!hasRoot(kept.range(), entries, checkpoint)) {
-      await raise(alarm('ledger_forked', origin, detail, evidence));
-      return 0;
-    }
-    await kept.append(note, entries);
-    for (const bytes of entries) await take(bytes);
-    const end = watcher.finish();
-    if (!end.ok) await raise(refused(origin, end));
-    return entries.length;
+  async function holdRegister(): Promise<void> {
+    const known = openings.registered();
+    for (const { kind, origin: opening, seq, detail } of register.judge(known.openings, known.areAll))
+      await raise(refusedOf(kind, opening ?? origin, seq, detail));
   }
 
   return {
     alarms,
+    report: (note) => reports.take(note),
     async round() {
-      const read = await readCheckpoint();
-      let added = 0;
-      let unreached: string | null = null;
-      if (read !== null && 'unreached' in read) unreached = read.unreached;
-      else if (read !== null) {
-        const grown = await grow(read.note, read.checkpoint);
-        if (typeof grown === 'number') added = grown;
-        else unreached = grown;
-      }
-      const silence = judging.silentSince(world.now());
-      if (silence !== null) await raise(alarm('ledger_silent', origin, `since ${silence}`));
-      const hidden = await openings.replay(raise);
-      if (hidden > 0) unreached ??= `${hidden} openings`;
-      return { size: kept.size(), added, unreached };
-    },
-    close: () => kept.close(),
-  };
-}
-
-const CHECKPOINT_REASONS: Readonly<Record<string, LogReason>> = {
-  note_unsigned: 'checkpoint_unsigned',
-  note_signature_bad: 'checkpoint_signature_bad',
-  checkpoint_other_log: 'checkpoint_other_log',
-};
-
-/** What `verifyLog` asks of each entry by itself, for a log that is never at its end. */
-function judgeEntries(origin: string) {
-  let next = 0;
-  let lastAt: string | null = null;
-  let periodMs = 0;
-  const problemOf = (reason: LogReason, seq: number, detail?: string): Alarm =>
-    refused(origin, { reason, words: LOG_REASONS[reason], seq, ...(detail !== undefined && { detail }) });
-  return {
-    take(bytes: Uint8Array): { readonly entry?: Entry; readonly problem?: Alarm } {
-      const seq = next;
-      next += 1;
-      let entry: Entry;
+      const late = new AbortController();
+      const cancel = world.after(ROUND_LIMIT_MS, () => late.abort());
+      const signals = options.signal === undefined ? [late.signal] : [late.signal, options.signal];
+      const reach: Reach = { world, fetch: options.fetch, signal: AbortSignal.any(signals) };
       try {
-        entry = parseEntry(bytes);
-      } catch (fault) {
-        if (!(fault instanceof LogFormatError)) throw fault;
-        return { problem: problemOf('entry_malformed', seq, fault.message) };
+        const { added, unreached, shownSize, isWhole } = await tail.look(urlSource(url, reach));
+        if (added > 0 && isWhole) for (const each of judge.finish()) await raise(each);
+        await listen(added);
+        await reports.round(shownSize);
+        // A platform that is away altogether is one alarm, not one for each opening.
+        const unread = shownSize === null ? 0 : await openings.round(reach, reports);
+        await holdRegister();
+        return { size: kept.size(), added, unreached: unreached ?? (unread > 0 ? `${unread} openings` : null) };
+      } finally {
+        cancel();
+        await patience.save();
+        await openings.save();
+        await reports.save();
       }
-      if (entry.log !== origin) return { problem: problemOf('entry_other_log', seq, entry.log) };
-      if (entry.seq !== seq) return { problem: problemOf('sequence_broken', seq, `says ${entry.seq}`) };
-      const isBack = lastAt !== null && entry.at < lastAt;
-      lastAt = isBack ? lastAt : entry.at;
-      const { batchPeriodMs } = entry.body;
-      if (seq === 0 && typeof batchPeriodMs === 'number') periodMs = batchPeriodMs;
-      return isBack ? { entry, problem: problemOf('time_went_back', seq, entry.at) } : { entry };
     },
-    /** The instant of the last entry, when that is too long ago; null when it is not. */
-    silentSince(now: number): string | null {
-      if (lastAt === null) return null;
-      return now - parseInstant(lastAt) > periodMs * SILENT_PERIODS + SILENT_SLACK_MS ? lastAt : null;
+    async close() {
+      await kept.close();
+      await release();
     },
   };
 }
 
-async function collect(entries: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
-  const all: Uint8Array[] = [];
-  for await (const bytes of entries) all.push(bytes);
-  return all;
-}
-
-/** Whether the entries, behind those of the range, have the root that is signed. */
-function hasRoot(kept: CompactRange, entries: readonly Uint8Array[], checkpoint: Checkpoint): boolean {
-  const leaves = entries.map((bytes) => leafHash(sha256, bytes));
-  const range = appendLeaves(sha256, kept, leaves);
-  return range.size === checkpoint.size && sameBytes(rangeRoot(sha256, range), checkpoint.root);
+function refusedOf(kind: keyof typeof ALARMS, origin: string, seq?: number, detail?: string): Alarm {
+  return { ...alarm(kind, origin, detail), ...(seq !== undefined && { seq }) };
 }

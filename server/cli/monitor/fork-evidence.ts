@@ -1,0 +1,44 @@
+/** Two heads of one log that cannot both be true, put together so that anybody can see it with the log's key alone. */
+import { fromBase64, toBase64 } from '../../core/log/base64.ts';
+import { sameBytes } from '../../core/log/bytes.ts';
+import { canonicalise, isJsonObject, parseCanonical } from '../../core/log/canonical.ts';
+import { openCheckpoint } from '../../core/log/checkpoint.ts';
+import { LogFormatError } from '../../core/log/error.ts';
+import { verifyConsistency } from '../../core/log/merkle.ts';
+import type { NoteVerifier } from '../../core/log/note.ts';
+import { sha256 } from '../../hash.ts';
+
+/**
+ * What contradicts itself: two signed notes, word for word, and where they are of different sizes a third text, canonical JSON
+ * `{size, root, consistency}`: the root (base64) that the log of the first note had at the second's size, with the RFC 6962
+ * consistency proof from there to the first.
+ */
+export type ForkEvidence = readonly [note: string, other: string, past?: string];
+
+/** Writes the third text. `size` and `root` of the past of a larger log, `proof` from there to it. */
+export function pastOf(size: number, root: Uint8Array, proof: readonly Uint8Array[]): string {
+  return canonicalise({ size, root: toBase64(root), consistency: proof.map(toBase64) });
+}
+
+/**
+ * Whether the evidence convicts the holder of the log's key.
+ *
+ * Returns: true only when he signed both notes, and the second's root is none that the first's log had at its size; total.
+ */
+export async function isFork([note, other, past]: ForkEvidence, logKey: NoteVerifier): Promise<boolean> {
+  try {
+    const { checkpoint: one } = await openCheckpoint(note, logKey);
+    const { checkpoint: two } = await openCheckpoint(other, logKey);
+    if (one.size === two.size) return !sameBytes(one.root, two.root);
+    if (past === undefined || two.size > one.size) return false;
+    const said = parseCanonical(past);
+    if (!isJsonObject(said) || !Array.isArray(said['consistency']) || said['size'] !== two.size) return false;
+    const oldRoot = fromBase64(String(said['root']));
+    const proof = said['consistency'].map((hash) => fromBase64(String(hash)));
+    const claim = { oldSize: two.size, oldRoot, size: one.size, root: one.root, proof };
+    return verifyConsistency(sha256, claim) && !sameBytes(oldRoot, two.root);
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}

@@ -1,0 +1,99 @@
+/** What a monitor asks of each entry of a ledger: the questions of `kaibiao verify`, of a log that is never at its end, and who may sign from then on. */
+import { toBase64 } from '../../core/log/base64.ts';
+import { type Entry, parseEntry } from '../../core/log/entry.ts';
+import { LogFormatError } from '../../core/log/error.ts';
+import { type LedgerHead, readHead } from '../../core/log/head.ts';
+import type { PlatformKey } from '../../core/log/ledger-events.ts';
+import type { VerifierKey } from '../../core/log/note.ts';
+import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
+import { verifyEd25519 } from '../../ed25519.ts';
+import { watchLedger } from '../verify-ledger.ts';
+import { type Alarm, refused } from './alarms.ts';
+
+/** The longest rhythm of batches a server can be set to: whoever names a longer one would never be silent. */
+const LONGEST_PERIOD_MS = 60_000;
+
+export type LedgerJudge = {
+  /** The next entry. Returns: what is wrong with it, as alarms; and the entry when nothing is. */
+  take(bytes: Uint8Array): Promise<{ readonly entry?: Entry; readonly found: readonly Alarm[] }>;
+  /** What must be so at the end of whatever was taken. */
+  finish(): readonly Alarm[];
+  /** How often a batch comes, ms. */
+  periodMs(): number;
+  /** Keys (base64) that sign, or signed, heads of openings. */
+  openingKeys(): readonly string[];
+};
+
+/** Judges the ledger of that key; `onHead` is told of every head that holds, and in which entry. */
+export function judgeLedger(
+  key: VerifierKey,
+  platform: string,
+  onHead: (head: LedgerHead, publicKey: string, seq: number) => void,
+): LedgerJudge {
+  const origin = key.name;
+  const openingKeys: string[] = [];
+  let next = 0;
+  let lastAt: string | null = null;
+  let periodMs = LONGEST_PERIOD_MS;
+  const watcher = watchLedger({
+    platform,
+    kind: 'ledger',
+    publicKey: toBase64(key.publicKey),
+    verifyEd25519,
+    onHead: (head, publicKey) => onHead(head, publicKey, next - 1),
+  });
+  const problemOf = (reason: LogReason, seq: number, detail?: string): Alarm =>
+    refused(origin, { reason, words: LOG_REASONS[reason], seq, ...(detail !== undefined && { detail }) });
+
+  /** What `verifyLog` asks of each entry by itself. */
+  function read(bytes: Uint8Array, seq: number): { readonly entry?: Entry; readonly problem?: Alarm } {
+    let entry: Entry;
+    try {
+      entry = parseEntry(bytes);
+    } catch (fault) {
+      if (!(fault instanceof LogFormatError)) throw fault;
+      return { problem: problemOf('entry_malformed', seq, fault.message) };
+    }
+    if (entry.log !== origin) return { problem: problemOf('entry_other_log', seq, entry.log) };
+    if (entry.seq !== seq) return { problem: problemOf('sequence_broken', seq, `says ${entry.seq}`) };
+    const isBack = lastAt !== null && entry.at < lastAt;
+    lastAt = isBack ? lastAt : entry.at;
+    return isBack ? { entry, problem: problemOf('time_went_back', seq, entry.at) } : { entry };
+  }
+
+  function learn({ type, body }: Entry): void {
+    const keys: readonly PlatformKey[] =
+      type === 'LedgerOpened'
+        ? (body['keys'] as unknown as readonly PlatformKey[])
+        : type === 'KeyAnnounced'
+          ? [body['key'] as unknown as PlatformKey]
+          : [];
+    for (const { use, publicKey } of keys) if (use === 'openings') openingKeys.push(publicKey);
+    if (type === 'LedgerOpened') periodMs = Math.min(LONGEST_PERIOD_MS, Number(body['batchPeriodMs']));
+  }
+
+  return {
+    async take(bytes) {
+      const seq = next;
+      next += 1;
+      const { entry, problem } = read(bytes, seq);
+      if (entry === undefined) return { found: problem === undefined ? [] : [problem] };
+      const refusal = await watcher.see(entry, {});
+      const found = [...(problem ? [problem] : []), ...(refusal ? [refused(origin, refusal)] : [])];
+      if (refusal !== undefined) return { found };
+      learn(entry);
+      return { entry, found };
+    },
+    finish() {
+      const end = watcher.finish();
+      return end.ok ? [] : [refused(origin, end)];
+    },
+    periodMs: () => periodMs,
+    openingKeys: () => openingKeys,
+  };
+}
+
+/** The signed note in a head's entry. */
+export function noteOfHead(bytes: Uint8Array): string {
+  return readHead(parseEntry(bytes).body).note;
+}

@@ -1,0 +1,180 @@
+/** Follows a ledger: takes what is new once it is what a signed head says, a bounded part at a time, and says what else it was shown. */
+import { sameBytes } from '../../core/log/bytes.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
+import { LogFormatError } from '../../core/log/error.ts';
+import { consistencyPlan, type ProofPlan, rangeNodes, rangeRoot, verifyConsistency } from '../../core/log/merkle.ts';
+import { type NoteVerifier, parseNote } from '../../core/log/note.ts';
+import { parseTilePath, TILE_WIDTH } from '../../core/log/tile.ts';
+import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
+import { sha256 } from '../../hash.ts';
+import type { World } from '../../world.ts';
+import { type LogSource, SourceError } from '../log-source.ts';
+import { assembleFromTiles } from '../person/head.ts';
+import { type Alarm, alarm, refused } from './alarms.ts';
+import { type ForkEvidence, isFork, pastOf } from './fork-evidence.ts';
+import type { KeptLedger } from './kept-ledger.ts';
+import type { Patience } from './patience.ts';
+
+/** Entries taken in one look: behind so many bytes or so long the rest waits for the next. */
+export const GROWTH_LIMIT_BYTES = 64 * 2 ** 20;
+export const GROWTH_LIMIT_MS = 60_000;
+
+export type LedgerLook = {
+  readonly added: number;
+  /** Why it could not be read this time; null when it could. */
+  readonly unreached: string | null;
+  /** The size that was shown; null when no head was, or none to believe. */
+  readonly shownSize: number | null;
+  /** Whether everything is kept that was ever signed before us. */
+  readonly isWhole: boolean;
+};
+
+export type LedgerTail = { look(source: LogSource): Promise<LedgerLook> };
+
+type TailOptions = {
+  readonly kept: KeptLedger;
+  readonly verifier: NoteVerifier;
+  readonly world: Pick<World, 'now'>;
+  readonly patience: Patience;
+  readonly raise: (alarm: Alarm) => Promise<void>;
+};
+
+/**
+ * Follows the ledger of `verifier`'s key.
+ *
+ * Why: a head far ahead is approached by parts. Each part is proven to be the beginning of what the head signs, by a consistency
+ *      proof from the ledger's own tiles; and until the head is reached, no other one is asked for.
+ */
+export function tailLedger({ kept, verifier, world, patience, raise }: TailOptions): LedgerTail {
+  const origin = verifier.name;
+
+  async function readHead(source: LogSource): Promise<{ note: string; checkpoint: Checkpoint } | string> {
+    try {
+      const note = await source.checkpoint();
+      return { note, checkpoint: (await openCheckpoint(note, verifier)).checkpoint };
+    } catch (fault) {
+      if (fault instanceof SourceError) return fault.message;
+      if (!(fault instanceof LogFormatError)) throw fault;
+      const reason: LogReason = CHECKPOINT_REASONS[fault.code] ?? 'checkpoint_malformed';
+      await raise(refused(origin, { reason, words: LOG_REASONS[reason] }));
+      return reason;
+    }
+  }
+
+  /** Takes a part of what the head signs. Returns: null, or why not. */
+  async function grow(source: LogSource, note: string, head: Checkpoint): Promise<string | null> {
+    const growth = kept.grow();
+    try {
+      const endsAt = world.now() + GROWTH_LIMIT_MS;
+      for await (const entry of source.entries(head.size, kept.size())) {
+        await growth.add(entry);
+        const isEnough = growth.bytes() >= GROWTH_LIMIT_BYTES || world.now() >= endsAt;
+        if (isEnough && growth.range().size % TILE_WIDTH === 0) break;
+      }
+      const range = growth.range();
+      const proof = await fromTiles(source, consistencyPlan(range.size, head.size), head.size);
+      const claim = { ...head, oldSize: range.size, oldRoot: rangeRoot(sha256, range), proof };
+      if (verifyConsistency(sha256, claim)) {
+        await growth.keep(note, proof);
+        patience.forget('ledger_withheld');
+        patience.forget('ledger_not_as_signed');
+        return null;
+      }
+      await growth.drop();
+      return await explain(source, note, head);
+    } catch (fault) {
+      await growth.drop();
+      if (fault instanceof LogFormatError) return notAsSigned(note, fault.message);
+      if (!(fault instanceof SourceError)) throw fault;
+      if (patience.isOver('ledger_withheld')) await raise(alarm('ledger_withheld', origin, undefined, [note]));
+      return fault.message;
+    }
+  }
+
+  /** The entries do not lead to the head: is its own past, by its own tiles, another than ours? */
+  async function explain(source: LogSource, note: string, head: Checkpoint): Promise<string> {
+    const before = kept.note();
+    const size = kept.size();
+    if (before === null || sizeOf(before) !== size || size === 0) return notAsSigned(note, 'another root');
+    const plan = rangeNodes(size).map((node) => [node]);
+    const root = rangeRoot(sha256, { size, hashes: await fromTiles(source, plan, head.size) });
+    const proof = await fromTiles(source, consistencyPlan(size, head.size), head.size);
+    const evidence: ForkEvidence = [note, before, pastOf(size, root, proof)];
+    if (!(await isFork(evidence, verifier))) return notAsSigned(note, 'another root');
+    await raise(alarm('ledger_forked', origin, `at ${size} entries`, evidence.map(String)));
+    return 'ledger_forked';
+  }
+
+  async function notAsSigned(note: string, why: string): Promise<string> {
+    if (patience.isOver('ledger_not_as_signed')) await raise(alarm('ledger_not_as_signed', origin, undefined, [note]));
+    return `ledger_not_as_signed: ${why}`;
+  }
+
+  return {
+    async look(source) {
+      const size = kept.size();
+      const read = await readHead(source);
+      if (typeof read === 'string') return { added: 0, unreached: read, shownSize: null, isWhole: false };
+      const { note, checkpoint } = read;
+      const before = kept.note();
+      const signed = before === null ? 0 : sizeOf(before);
+      const forked = before === null ? null : await forkWith(kept, before, { note, checkpoint }, verifier);
+      if (forked !== null) {
+        await raise(alarm('ledger_forked', origin, `at ${checkpoint.size} entries`, forked));
+        return { added: 0, unreached: 'ledger_forked', shownSize: checkpoint.size, isWhole: true };
+      }
+      if (checkpoint.size >= signed) patience.forget('ledger_shrank');
+      else if (patience.isOver('ledger_shrank'))
+        await raise(alarm('ledger_shrank', origin, undefined, before === null ? [note] : [before, note]));
+      let unreached: string | null = null;
+      if (before !== null && size < signed)
+        unreached = await grow(source, before, parseCheckpoint(parseNote(before).text));
+      else if (checkpoint.size > size) unreached = await grow(source, note, checkpoint);
+      const after = kept.note();
+      const isWhole = after !== null && sizeOf(after) === kept.size();
+      return { added: kept.size() - size, unreached, shownSize: checkpoint.size, isWhole };
+    },
+  };
+}
+
+/**
+ * Whether a head that the key signed contradicts the copy that is kept.
+ *
+ * Returns: the evidence; null when it does not, or it cannot be known yet: it is larger than what is kept, or that is on its way itself.
+ */
+export async function forkWith(
+  kept: KeptLedger,
+  before: string,
+  { note, checkpoint }: { readonly note: string; readonly checkpoint: Checkpoint },
+  verifier: NoteVerifier,
+): Promise<string[] | null> {
+  const own = kept.roots.at(checkpoint.size);
+  const size = kept.size();
+  if (own === null || sizeOf(before) !== size || sameBytes(own, checkpoint.root)) return null;
+  const evidence: ForkEvidence =
+    checkpoint.size === size
+      ? [before, note]
+      : [before, note, pastOf(checkpoint.size, own, kept.roots.proof(checkpoint.size, size))];
+  if (!(await isFork(evidence, verifier))) throw new Error('the kept ledger is not what its note signs');
+  return evidence.map(String);
+}
+
+/** Of a note that was opened before. */
+function sizeOf(note: string): number {
+  return parseCheckpoint(parseNote(note).text).size;
+}
+
+function fromTiles(source: LogSource, plan: ProofPlan, size: number): Promise<Uint8Array[]> {
+  const read = async (path: string): Promise<Uint8Array> => {
+    const tile = parseTilePath(path);
+    if (tile.kind !== 'hashes') throw new Error(`${path} holds no hashes`);
+    return source.hashTile(tile);
+  };
+  return assembleFromTiles(read, plan, size);
+}
+
+const CHECKPOINT_REASONS: Readonly<Record<string, LogReason>> = {
+  note_unsigned: 'checkpoint_unsigned',
+  note_signature_bad: 'checkpoint_signature_bad',
+  checkpoint_other_log: 'checkpoint_other_log',
+};

@@ -1,0 +1,236 @@
+/** Heads that others report: what the platform signed and does not show us is an alarm with both notes; what it did not sign is nothing; and the address bears crowds and nonsense. */
+import { request as httpRequest } from 'node:http';
+import { isFork } from '../../../server/cli/monitor/fork-evidence.ts';
+import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
+import { REPORT_PATH, REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
+import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
+import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
+import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
+import {
+  ed25519Verifier,
+  formatNote,
+  KEY_TYPES,
+  NOTE_LIMIT_BYTES,
+  parseVkey,
+  verifierKey,
+} from '../../../server/core/log/note.ts';
+import { utf8 } from '../../../server/core/log/utf8.ts';
+import { verifyEd25519 } from '../../../server/ed25519.ts';
+import { sha256 } from '../../../server/hash.ts';
+import { newFolder } from '../../support/folder.ts';
+import { ownKey } from '../../support/golden-change.ts';
+import { TRUST } from '../../support/golden-judge.ts';
+import type { GoldenLog } from '../../support/golden-log.ts';
+import {
+  endAt,
+  ledger,
+  openWatching,
+  STEP_MS,
+  serve,
+  valid,
+  WHOLE_ORIGIN,
+  whole,
+} from '../../support/monitor-bench.ts';
+import t from '../../support/tap.ts';
+import { steppedWorld } from '../../support/world.ts';
+
+const LEDGER = 'kaibiao.test/ledger';
+
+/** A head that the platform truly signs. */
+function signed(origin: string, size: number, root: Uint8Array): string {
+  const key = ownKey(origin);
+  const text = formatCheckpoint({ origin, size, root });
+  const { keyId } = verifierKey(sha256, origin, KEY_TYPES.ed25519, key.publicKey);
+  return formatNote(text, [{ name: origin, keyId, signature: key.sign(utf8(text)) }]);
+}
+
+/** The root that a golden log had at that size. */
+const rootAt = (log: GoldenLog, size: number): Uint8Array =>
+  rootOf(
+    sha256,
+    log.entries.slice(0, size).map((text) => leafHash(sha256, utf8(text))),
+  );
+const FALSE_ROOT = new Uint8Array(32).fill(7);
+
+t.test(
+  'a head of the ledger: known, or an alarm whose evidence convicts, or one that waits for us to get there',
+  async (t) => {
+    const folder = await newFolder(t, 'ledger');
+    const { monitor, world, raised, close } = await openWatching(await serve(t, { openings: 'none' }), folder);
+    t.equal(await monitor.report(ledger.checkpoint), 'waiting', 'before anything was read');
+    await monitor.round();
+    t.equal(await monitor.report(ledger.checkpoint), 'known');
+    t.equal(await monitor.report(signed(LEDGER, 20, rootAt(ledger, 20))), 'known');
+    const other = signed(LEDGER, 20, FALSE_ROOT);
+    t.equal(await monitor.report(other), 'other');
+    t.equal(await monitor.report(other), 'other', 'and again');
+    const sameSize = valid('ledger-told-differently--still-open').checkpoint;
+    t.equal(await monitor.report(sameSize), 'other');
+    t.strictSame(
+      raised.map(({ kind, origin, evidence = [] }) => [kind, origin, evidence[0], evidence[1]]),
+      [
+        ['ledger_forked', LEDGER, ledger.checkpoint, other],
+        ['ledger_forked', LEDGER, ledger.checkpoint, sameSize],
+      ],
+    );
+    const key = ed25519Verifier(parseVkey(sha256, TRUST), verifyEd25519);
+    for (const { evidence = [] } of raised) {
+      const [one = '', two = '', past] = evidence;
+      t.equal(await isFork(past === undefined ? [one, two] : [one, two, past], key), true);
+    }
+
+    const longer = signed(LEDGER, ledger.entries.length + 1, FALSE_ROOT);
+    t.equal(await monitor.report(longer), 'waiting');
+    const before = raised.length;
+    await monitor.round();
+    await close();
+    const again = await openWatching({ url: 'http://127.0.0.1:1' }, folder, { now: world.now() + PATIENCE_MS });
+    await again.monitor.round();
+    t.strictSame(again.raised, [], 'a platform that is away shows us nothing, short or long');
+    await again.close();
+    const third = await openWatching(await serve(t, { openings: 'none' }), folder, { now: world.now() + PATIENCE_MS });
+    await third.monitor.round();
+    t.equal(raised.length, before);
+    third.world.advance(STEP_MS);
+    await third.monitor.round();
+    t.strictSame(
+      third.raised
+        .filter(({ kind, origin }) => origin === LEDGER && kind !== 'ledger_silent')
+        .map(({ kind, evidence }) => [kind, evidence]),
+      [['ledger_shown_longer', [ledger.checkpoint, longer]]],
+      'kept across stops',
+    );
+    await third.close();
+  },
+);
+
+t.test('a head of an opening: held against the ledger’s heads at once, against its log when it is read', async (t) => {
+  const server = await serve(t);
+  const { monitor, world, raised, close } = await openWatching(server, await newFolder(t, 'opening'));
+  await monitor.round();
+  t.equal(
+    await monitor.report(signed(WHOLE_ORIGIN, 38, rootAt(whole, 38))),
+    'known',
+    'the ledger has a head of that size',
+  );
+  const fork = signed(WHOLE_ORIGIN, 37, FALSE_ROOT);
+  t.equal(await monitor.report(fork), 'other');
+  t.match(raised, [{ kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [/\n37\n/, fork] }]);
+  t.equal(await monitor.report(signed(WHOLE_ORIGIN, 30, rootAt(whole, 30))), 'waiting', 'no head of that size');
+  const false31 = signed(WHOLE_ORIGIN, 31, FALSE_ROOT);
+  t.equal(await monitor.report(false31), 'waiting');
+  world.advance(60_000);
+  await monitor.round();
+  t.match(raised.slice(1), [
+    { kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [whole.checkpoint, false31, /./] },
+  ]);
+  const [, { evidence = [] } = {}] = raised;
+  const key = ed25519Verifier(parseVkey(sha256, whole.vkey), verifyEd25519);
+  t.equal(await isFork([evidence[0] ?? '', evidence[1] ?? '', evidence[2] ?? ''], key), true);
+
+  const longer = signed(WHOLE_ORIGIN, 39, FALSE_ROOT);
+  const hidden = signed('kaibiao.test/opening/hidden', 1, FALSE_ROOT);
+  t.equal(await monitor.report(longer), 'waiting');
+  t.equal(await monitor.report(hidden), 'waiting');
+  for (let n = 0; n < 4; n++) {
+    world.advance(PATIENCE_MS);
+    await monitor.round();
+  }
+  t.strictSame(
+    raised
+      .slice(2)
+      .filter(({ kind }) => !['ledger_silent', 'opening_withheld'].includes(kind))
+      .map(({ kind, origin, evidence: notes }) => [kind, origin, notes])
+      .sort(),
+    [
+      ['opening_not_in_ledger', 'kaibiao.test/opening/hidden', [hidden]],
+      ['opening_shown_longer', WHOLE_ORIGIN, [longer]],
+    ],
+  );
+  await close();
+});
+
+t.test('what the platform did not sign is nothing, whoever reports it, and what it did sign is bounded', async (t) => {
+  const { monitor, raised, close } = await openWatching(
+    await serve(t, { openings: 'none' }),
+    await newFolder(t, 'junk'),
+  );
+  await monitor.round();
+  const stranger = valid('ledger-with-a-new-key--still-open').checkpoint.replace(/\n\d+\n/, '\n1\n');
+  for (const [note, said] of [
+    ['', 'report_malformed'],
+    ['no note at all\n', 'report_malformed'],
+    [ledger.checkpoint.replace('\n139\n', '\n139 \n'), 'report_malformed'],
+    [ledger.checkpoint.replace('\n139\n', '\n138\n'), 'report_unsigned'],
+    [stranger, 'report_unsigned'],
+    [ledger.checkpoint.replaceAll(LEDGER, 'other.test/ledger'), 'report_of_other_log'],
+    [ledger.checkpoint.replaceAll(LEDGER, 'kaibiao.test/access'), 'report_of_other_log'],
+    [whole.checkpoint.replaceAll(WHOLE_ORIGIN, 'kaibiao.test/opening/x'), 'report_unsigned'],
+  ] as const)
+    t.equal(await monitor.report(note), said, JSON.stringify(note.slice(0, 60)));
+  for (let n = 1; n <= WAITING_OF_A_LOG; n++)
+    t.equal(await monitor.report(signed(LEDGER, 1_000 + n, FALSE_ROOT)), 'waiting');
+  t.equal(await monitor.report(signed(LEDGER, 2_000, FALSE_ROOT)), 'reports_full');
+  t.strictSame(raised, []);
+  await close();
+});
+
+t.test('the address: any page may post, a little, in plain text', async (t) => {
+  const world = steppedWorld(endAt);
+  const taken: string[] = [];
+  let fails = false;
+  const server = await serveReports(
+    { host: '127.0.0.1', port: 0 },
+    async (note) => {
+      if (fails) throw new Error('the disk is full');
+      taken.push(note);
+      return note === 'bad' ? 'report_malformed' : note === 'unsigned' ? 'report_unsigned' : 'known';
+    },
+    world,
+    () => undefined,
+  );
+  t.teardown(server.close);
+  const post = (body: string, type = 'text/plain; charset=utf-8', path = REPORT_PATH, method = 'POST') =>
+    fetch(`${server.url}${path}`, { method, headers: { 'content-type': type, origin: 'https://page.test' }, body });
+  const good = await post(ledger.checkpoint);
+  t.equal(good.status, 200);
+  t.equal(good.headers.get('access-control-allow-origin'), '*');
+  t.equal(good.headers.get('access-control-allow-credentials'), null);
+  t.strictSame(await good.json(), { verdict: 'known' });
+  t.strictSame(taken, [ledger.checkpoint]);
+  const said = async (answer: Promise<Response>) => {
+    const { status, headers } = await answer;
+    return [status, headers.get('access-control-allow-origin')];
+  };
+  t.strictSame(await said(post('bad')), [400, '*']);
+  t.strictSame(await said(post('unsigned')), [403, '*']);
+  t.strictSame(await said(post('{}', 'application/json')), [415, '*']);
+  t.strictSame(await said(post('x', 'text/plain', '/else')), [404, '*']);
+  t.strictSame(await said(post('x', 'text/plain', REPORT_PATH, 'PUT')), [404, '*']);
+  t.strictSame(await said(post('x'.repeat(NOTE_LIMIT_BYTES))), [200, '*']);
+  t.strictSame(await said(post('x'.repeat(NOTE_LIMIT_BYTES + 1))), [413, '*']);
+  const preflight = await fetch(`${server.url}${REPORT_PATH}`, { method: 'OPTIONS' });
+  t.equal(preflight.status, 204);
+  t.equal(preflight.headers.get('access-control-allow-methods'), 'POST');
+  t.equal(await postBytes(server.url, Buffer.from([0xff, 0xfe])), 400, 'no text');
+  fails = true;
+  t.strictSame(await said(post('x')), [500, '*']);
+  fails = false;
+  world.advance(60_000);
+  for (let n = 0; n < REPORTS_OF_AN_ADDRESS; n += 50)
+    await Promise.all(Array.from({ length: 50 }, async () => (await post('x')).arrayBuffer()));
+  t.equal((await post('x')).status, 429, 'one more in this minute');
+  world.advance(60_000);
+  t.equal((await post('x')).status, 200);
+});
+
+function postBytes(url: string, body: Buffer): Promise<number | undefined> {
+  return new Promise((done, fail) => {
+    httpRequest(`${url}${REPORT_PATH}`, { method: 'POST', headers: { 'content-type': 'text/plain' } }, (answer) => {
+      answer.resume();
+      done(answer.statusCode);
+    })
+      .on('error', fail)
+      .end(body);
+  });
+}

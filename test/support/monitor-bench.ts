@@ -1,0 +1,111 @@
+/** A monitor before a platform of golden logs: what it says in some rounds, by a clock of its own. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { RaisedAlarm } from '../../server/cli/monitor/alarms.ts';
+import { type Monitor, openMonitor, type Round } from '../../server/cli/monitor/monitor.ts';
+import { PATIENCE_MS } from '../../server/cli/monitor/patience.ts';
+import { REQUEST_LIMIT_MS } from '../../server/cli/reach.ts';
+import { parseEntry } from '../../server/core/log/entry.ts';
+import { parseInstant } from '../../server/core/log/instant.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { changed, readChange } from './golden-change.ts';
+import { TRUST, WHOLE } from './golden-judge.ts';
+import { type GoldenLog, readGolden } from './golden-log.ts';
+import { type GoldenServer, goldenServer, idOf } from './golden-server.ts';
+import { type SteppedWorld, steppedWorld } from './world.ts';
+
+export const ledger = readGolden('ledger');
+const NAMES = [WHOLE, 'failed-tender', 'postponed-and-failed-with-an-objection', 'two-layers-and-a-ruling-corrected'];
+export const openings = NAMES.map(readGolden);
+export const whole = openings[0] as GoldenLog;
+export const WHOLE_ORIGIN = `kaibiao.test/opening/${idOf(whole)}`;
+export const bad = (name: string): GoldenLog => changed(readChange('invalid', name));
+export const valid = (name: string): GoldenLog => changed(readChange('valid', name));
+/** A moment after the last entry. */
+export const endAt = parseInstant(parseEntry(utf8(ledger.entries.at(-1) ?? '')).at) + 1_000;
+/** Half of what passes before something that lasts is an alarm: three rounds of it are enough. */
+export const STEP_MS = PATIENCE_MS / 2;
+
+type Test = Parameters<typeof goldenServer>[0];
+/** What a platform shows in the place of the true logs; of the openings only the first, unless all are asked for or none. */
+export type Shown = { readonly ledger?: GoldenLog; readonly whole?: GoldenLog; readonly openings?: 'all' | 'none' };
+
+export function serve(t: Test, shown: Shown = {}): Promise<GoldenServer> {
+  const first = shown.whole ?? whole;
+  const served = { all: [first, ...openings.slice(1)], none: [], one: [first] }[shown.openings ?? 'one'];
+  return goldenServer(t, { openings: served, ledger: shown.ledger ?? ledger, pageEntries: 200 });
+}
+
+const OTHERS = openings.slice(1).map((log) => `kaibiao.test/opening/${idOf(log)}`);
+
+export type Watching = {
+  readonly monitor: Monitor;
+  readonly world: SteppedWorld;
+  readonly raised: RaisedAlarm[];
+  close(): Promise<void>;
+};
+
+/** Opens a monitor; `isFast`: whatever does not answer at once has taken the longest time a request may. */
+export async function openWatching(
+  { url }: Pick<GoldenServer, 'url'>,
+  folder: string,
+  { now = endAt, isFast = false } = {},
+): Promise<Watching> {
+  const raised: RaisedAlarm[] = [];
+  const world = steppedWorld(now);
+  const monitor = await openMonitor({
+    url: `${url}/logs/ledger`,
+    trust: TRUST,
+    folder,
+    world,
+    fetch: isFast ? hurried(world) : fetch,
+    onAlarm: (alarm) => raised.push(alarm),
+  });
+  return { monitor, world, raised, close: () => monitor.close() };
+}
+
+/** What a monitor says in some rounds of a platform, `stepMs` apart, going on from its folder. */
+export async function watch(
+  server: Pick<GoldenServer, 'url'>,
+  folder: string,
+  {
+    rounds = 1,
+    stepMs = STEP_MS,
+    isSilenceTold = false,
+    ...options
+  }: Parameters<typeof openWatching>[2] & { rounds?: number; stepMs?: number; isSilenceTold?: boolean } = {},
+) {
+  const { monitor, world, raised, close } = await openWatching(server, folder, options);
+  try {
+    let round: Round = await monitor.round();
+    for (let n = 1; n < rounds; n++) {
+      world.advance(stepMs);
+      round = await monitor.round();
+    }
+    // The others are not served in most tests, for each is replayed; and a golden ledger never grows: what is said of that is left out.
+    const told = raised.filter(
+      ({ origin, kind }) => !OTHERS.includes(origin) && (isSilenceTold || kind !== 'ledger_silent'),
+    );
+    return {
+      ...round,
+      now: world.now(),
+      raised: told,
+      kinds: told.map(({ kind }) => kind),
+      count: monitor.alarms.count(),
+    };
+  } finally {
+    await close();
+  }
+}
+
+/** Real requests; the clock jumps over those that wait. */
+function hurried(world: SteppedWorld): typeof fetch {
+  return async (...request) => {
+    const asked = fetch(...request);
+    const answered = asked.then(
+      () => true,
+      () => true,
+    );
+    if (!(await Promise.race([answered, pause(200, false)]))) world.advance(REQUEST_LIMIT_MS);
+    return asked;
+  };
+}
