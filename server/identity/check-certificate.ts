@@ -242,9 +242,10 @@ function filesFor(
   const states = 'revocation' in result ? result.revocation : [];
   const used = states.flatMap((state) => ('crls' in state ? state.crls : []));
   const own = crls.filter((crl) => below.some((certificate) => speaksOf(crl, certificate)));
-  // A list may be signed by somebody who is not on the path, of whom other lists speak.
-  const isSignedAside = own.some(({ issuer }) => !path.some(({ subject }) => subject.key === issuer.key));
-  const others = isSignedAside ? intermediates.filter((each) => !path.includes(each)) : [];
+  // A list may be signed by somebody who is not on the path, under the issuer's own name even, and of whom other lists speak.
+  const beside = intermediates.filter((each) => !path.includes(each));
+  const maySign = beside.some(({ subject }) => own.some(({ issuer }) => issuer.key === subject.key));
+  const others = maySign ? beside : [];
   const aside = crls.filter((crl) => others.some((certificate) => speaksOf(crl, certificate)));
   const naming = own.filter((crl) => below.some(({ issuer, serial }) => crl.entries.get(issuer.key)?.has(serial)));
   const newest = [...own, ...aside].toSorted((some, other) => other.thisUpdateAt - some.thisUpdateAt);

@@ -1,17 +1,17 @@
 /** Evidence of judgements, kept by content and never changed: who has the digest of a judgement may have its files, and nobody can guess one. */
 import { createHash } from 'node:crypto';
-import { and, desc, eq } from 'drizzle-orm';
+import { desc, eq } from 'drizzle-orm';
 import { toBase64Url } from '../core/log/base64.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import { filesOf, type Judgement } from '../core/pki/judgement.ts';
 import type { Digest } from '../core/pki/ocsp.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
-import { evidence } from '../store/schema/identity.ts';
+import { evidence, stapledResponses } from '../store/schema/identity.ts';
 import type { Db } from './database.ts';
 
 /** OCSP responses of one certificate that are asked at once. */
-const RESPONSES_ASKED = 4;
+export const RESPONSES_ASKED = 4;
 
 const DIGESTS: Readonly<Record<string, string>> = {
   '1.3.14.3.2.26': 'sha1',
@@ -29,7 +29,8 @@ export const ocspDigest: Digest = (oid, bytes) => {
 export type EvidenceFile = {
   readonly kind: 'judgement' | 'certificate' | 'ocsp';
   readonly content: Uint8Array;
-  readonly about?: string;
+  /** Of an OCSP response: the certificate that it is asked about from now on, and how old it is. */
+  readonly about?: { readonly certSha256: string; readonly thisUpdateAt: number };
 };
 
 export const digestOfFile = (content: Uint8Array): string => toBase64Url(sha256(content));
@@ -37,23 +38,26 @@ export const digestOfFile = (content: Uint8Array): string => toBase64Url(sha256(
 /** Keeps files; one that is there already is kept once. */
 export async function keepEvidence(db: Db, files: readonly EvidenceFile[], addedAt: number): Promise<void> {
   if (files.length === 0) return;
-  const rows = files.map(({ kind, content, about }) => ({
-    sha256: digestOfFile(content),
-    kind,
-    content,
-    about: about ?? null,
-    addedAt,
-  }));
+  const rows = files.map(({ kind, content }) => ({ sha256: digestOfFile(content), kind, content, addedAt }));
   await db.insert(evidence).values(rows).onConflictDoNothing();
+  const asked = files.flatMap(({ content, about }) =>
+    about === undefined ? [] : [{ sha256: digestOfFile(content), ...about }],
+  );
+  if (asked.length > 0) await db.insert(stapledResponses).values(asked).onConflictDoNothing();
 }
 
-/** The newest OCSP responses that came with a certificate. */
+/**
+ * The newest OCSP responses that came with a certificate, by their own dates.
+ *
+ * Why: in whatever order they arrive, an older one that is sent again never takes the place of one that still says something.
+ */
 export async function readResponses(db: Db, certSha256: string): Promise<Uint8Array[]> {
   const rows = await db
     .select({ content: evidence.content })
-    .from(evidence)
-    .where(and(eq(evidence.about, certSha256), eq(evidence.kind, 'ocsp')))
-    .orderBy(desc(evidence.addedAt))
+    .from(stapledResponses)
+    .innerJoin(evidence, eq(evidence.sha256, stapledResponses.sha256))
+    .where(eq(stapledResponses.certSha256, certSha256))
+    .orderBy(desc(stapledResponses.thisUpdateAt), desc(stapledResponses.sha256))
     .limit(RESPONSES_ASKED);
   return rows.map(({ content }) => content);
 }

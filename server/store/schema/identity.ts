@@ -131,14 +131,27 @@ export const evidence = pgTable(
     /** base64url SHA-256 of the bytes. */
     sha256: text('sha256').primaryKey(),
     kind: text('kind', { enum: ['judgement', 'certificate', 'ocsp'] }).notNull(),
-    /** Of an OCSP response: the certificate with which it came, as a digest. */
-    about: text('about'),
     content: bytes('content').notNull(),
     addedAt: instant('added_at').notNull(),
   },
+  (table) => [check('evidence_kind', sql`${table.kind} in ('judgement', 'certificate', 'ocsp')`)],
+);
+
+/** OCSP responses that acquitted a certificate and are asked again at its next act; one response may speak of many. */
+export const stapledResponses = pgTable(
+  'stapled_responses',
+  {
+    /** The certificate, as a digest. */
+    certSha256: text('cert_sha256').notNull(),
+    sha256: text('sha256')
+      .notNull()
+      .references(() => evidence.sha256),
+    /** The oldest date in it: how fresh it is. */
+    thisUpdateAt: instant('this_update_at').notNull(),
+  },
   (table) => [
-    index('evidence_about').on(table.about, table.addedAt),
-    check('evidence_kind', sql`${table.kind} in ('judgement', 'certificate', 'ocsp')`),
+    primaryKey({ columns: [table.certSha256, table.sha256] }),
+    index('stapled_responses_newest').on(table.certSha256, table.thisUpdateAt),
   ],
 );
 

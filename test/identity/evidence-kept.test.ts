@@ -1,0 +1,204 @@
+/** How much evidence is kept, and that it is enough: lists by the hundred, signers off the path, responses of several certificates, statements without end. */
+import { basicConstraints, extendedKeyUsage } from '../../server/cli/demo/ca.ts';
+import { writeExtension } from '../../server/cli/demo/crl.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { CRL_EXTENSION } from '../../server/core/pki/crl.ts';
+import { EXTENSION } from '../../server/core/pki/extensions.ts';
+import { FILES_LIMIT, filesOf, type Judgement, redoJudgement } from '../../server/core/pki/judgement.ts';
+import { ATTRIBUTE } from '../../server/core/pki/names.ts';
+import { sha256 } from '../../server/hash.ts';
+import { addCrl, readCrl } from '../../server/identity/crls.ts';
+import {
+  digestOfFile,
+  keepEvidence,
+  ocspDigest,
+  RESPONSES_ASKED,
+  readEvidence,
+  readResponses,
+} from '../../server/identity/evidence.ts';
+import { verifyCertificateSignature } from '../../server/identity/signature.ts';
+import type { TrustQuestion } from '../../server/identity/trust.ts';
+import { createMemory, PROLONGED_BY_MS, prolongs } from '../../server/identity/trust-memory.ts';
+import {
+  authority,
+  caUsage,
+  crlDer,
+  DAY_MS,
+  rawExtension,
+  sequenceOf,
+  signUsage,
+  uriPoint,
+} from '../core/pki/authority.ts';
+import { hasOpenssl, respond } from '../support/ocsp.ts';
+import t from '../support/tap.ts';
+import { addition, keepChange } from '../support/trust.ts';
+import { accepted, organisation, refusalOf, setStage } from './stage.ts';
+
+const stage = await setStage(t);
+const { sql } = stage.database;
+/** OpenSSL dates its answers by its own clock: asked a minute later, they are there. */
+const now = Math.floor(Date.now() / 1000) * 1000 + 60_000;
+const dates = { notBeforeAt: now - 10 * DAY_MS, notAfterAt: now + 10 * DAY_MS };
+const company = organisation(1);
+const subject = [
+  [ATTRIBUTE.organizationIdentifier, company.creditCode],
+  [ATTRIBUTE.organisation, company.organisation],
+  [ATTRIBUTE.commonName, company.name],
+] as const;
+const fromAt = now - 9 * DAY_MS;
+type Authority = Awaited<ReturnType<typeof authority>>;
+
+async function believed(name: string): Promise<Authority> {
+  const root = await authority(name, undefined, dates);
+  await keepChange(sql, addition(root.certificate, { revocation: 'required', fromAt }), fromAt);
+  stage.trust.forget();
+  return root;
+}
+const holderOf = (issuer: Authority, ...more: ReturnType<typeof rawExtension>[]) =>
+  authority('Holder', issuer, { ...dates, subject, extensions: [basicConstraints(false), signUsage, ...more] });
+async function bring(...lists: Uint8Array[]): Promise<void> {
+  const clocked = { ...stage, world: { ...stage.world, now: () => now } };
+  for (const der of lists) accepted(await addCrl(clocked, { ...accepted(readCrl(der)), addedBy: 'test' }));
+  stage.trust.forget();
+}
+const ask = (of: Authority, others: readonly Authority[] = [], changes: Partial<TrustQuestion> = {}) =>
+  stage.trust.check({
+    certificates: [of, ...others].map(({ certificate }) => certificate.der),
+    purpose: 'sign',
+    at: now,
+    undetermined: 'pass',
+    lapsed: 'pass',
+    ...changes,
+  });
+async function kept(judgement: string): Promise<Judgement> {
+  return JSON.parse(fromUtf8((await readEvidence(sql, judgement, judgement)) ?? new Uint8Array())) as Judgement;
+}
+/** `same`, or what is wrong, when a judgement is judged again by what is kept of it. */
+async function redo(judgement: string, change: Partial<Judgement> = {}): Promise<string> {
+  const judged = { ...(await kept(judgement)), ...change };
+  const files = new Map<string, Uint8Array>();
+  for (const name of filesOf(judged)) files.set(name, (await readEvidence(sql, judgement, name)) ?? new Uint8Array());
+  const tools = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
+  const redone = redoJudgement(judged, (name) => files.get(name), tools);
+  return redone.ok ? 'same' : redone.reason;
+}
+const judgements = async () =>
+  Number((await sql`SELECT count(*) AS n FROM evidence WHERE kind = 'judgement'`)[0]?.['n'] ?? 0);
+
+t.test('of a CA with more lists than a judgement may name, those that decide are named', async (t) => {
+  const root = await believed('Many Lists');
+  const uri = (n: number) => `http://lists.test/${n}`;
+  const revoked = await holderOf(root, pointTo(uri(1)));
+  const parts = Array.from({ length: FILES_LIMIT + 8 }, (_, n) =>
+    crlDer(root, {
+      number: 1,
+      // the older, the lower
+      thisUpdateAt: now - DAY_MS + n * 1_000,
+      nextUpdateAt: now + DAY_MS,
+      entries: n === 1 ? [{ serial: revoked.certificate.serial, revokedAt: now - 3_600_000 }] : [],
+      extensions: [writeExtension(CRL_EXTENSION.issuingPoint, true, sequenceOf(uriPoint(uri(n))))],
+    }),
+  );
+  await bring(...parts);
+  const good = accepted(await ask(await holderOf(root, pointTo(uri(0)))));
+  t.equal(good.outcome, 'good');
+  t.equal((await kept(good.judgement)).crls.length, FILES_LIMIT);
+  t.ok((await kept(good.judgement)).crls.includes(digestOfFile(parts[0] ?? new Uint8Array())), 'the oldest of all');
+  t.equal(await redo(good.judgement), 'same');
+  const condemned = accepted(await ask(revoked));
+  t.match(condemned, { outcome: 'revoked', lapsedAt: now - 3_600_000 });
+  t.equal(await redo(condemned.judgement), 'same');
+  const unlisted = accepted(await ask(await holderOf(root, pointTo(uri(9_999)))));
+  t.equal(unlisted.outcome, 'undetermined');
+  t.equal((await kept(unlisted.judgement)).crls.length, FILES_LIMIT);
+  t.equal(await redo(unlisted.judgement), 'same');
+});
+
+t.test('who signs lists beside the path is kept with them', async (t) => {
+  const root = await believed('Aside Root');
+  const issuing = await authority('Aside Issuing', root, dates);
+  // The same name under another key, which signs lists only.
+  const signer = await authority('Aside Issuing', root, { ...dates, extensions: [basicConstraints(true), caUsage] });
+  const term = { thisUpdateAt: now - DAY_MS, nextUpdateAt: now + DAY_MS, number: 1 };
+  await bring(crlDer(root, term), crlDer(signer, term));
+  const holder = await holderOf(issuing);
+  const judged = accepted(await ask(holder, [issuing, signer]));
+  t.equal(judged.outcome, 'good');
+  t.same((await kept(judged.judgement)).others, [digestOfFile(signer.certificate.der)]);
+  t.equal(await redo(judged.judgement), 'same');
+  t.equal(await redo(judged.judgement, { others: [] }), 'outcome_differs', 'without it nobody signed the list');
+});
+
+t.test('one OCSP response may speak of several certificates; the newest are asked, whenever they came', async (t) => {
+  const responses = Array.from({ length: RESPONSES_ASKED + 1 }, (_, n) => utf8(`response ${n}`));
+  for (const certSha256 of ['one', 'two'])
+    for (const [n, content] of responses.entries())
+      await keepEvidence(
+        stage.db,
+        [{ kind: 'ocsp', content, about: { certSha256, thisUpdateAt: 100 - n } }],
+        1_000 + n,
+      );
+  for (const certSha256 of ['one', 'two'])
+    t.same(await readResponses(stage.db, certSha256), responses.slice(0, RESPONSES_ASKED), certSha256);
+});
+
+t.test('statements without end leave one judgement', async (t) => {
+  const root = await believed('Endless');
+  await bring(crlDer(root, { thisUpdateAt: now - DAY_MS, nextUpdateAt: now + DAY_MS, number: 1 }));
+  const holder = await holderOf(root);
+  const strangers = await Promise.all([0, 1, 2].map((n) => authority(`Stranger ${n}`, undefined, dates)));
+  const before = await judgements();
+  const first = accepted(await ask(holder));
+  for (const [n, other] of strangers.entries()) {
+    const again = accepted(await ask(holder, [other], { at: now + n, ocsp: [Uint8Array.of(n)] }));
+    t.equal(again.judgement, first.judgement, 'whatever else comes along');
+  }
+  t.equal((await judgements()) - before, 1);
+});
+
+t.test('a judgement is kept beside another that says the same when it holds much longer', async (t) => {
+  const stretch = (before: number) => ({ after: 0, before });
+  t.notOk(prolongs(stretch(now), stretch(now + PROLONGED_BY_MS - 1)));
+  t.ok(prolongs(stretch(now), stretch(now + PROLONGED_BY_MS)));
+});
+
+t.test('what is remembered has a limit, and ends with its stretch and its grounds', async (t) => {
+  const memory = createMemory<string>(2);
+  const grounds = { anchors: [], crls: [] };
+  const keep = (name: string) => memory.keep(name, { after: 10, before: 20, grounds, answer: name });
+  for (const name of ['a', 'b']) keep(name);
+  t.equal(memory.find('a', grounds, 15)?.answer, 'a');
+  keep('c');
+  t.same(
+    ['a', 'b', 'c'].map((name) => memory.find(name, grounds, 15)?.answer),
+    ['a', undefined, 'c'],
+  );
+  t.same(
+    [10, 11, 19, 20].map((at) => memory.find('a', grounds, at)?.answer),
+    [undefined, 'a', 'a', undefined],
+  );
+  t.equal(memory.find('a', { anchors: [], crls: [] }, 15), undefined, 'by other grounds');
+});
+
+t.test('an answer by OCSP ends with its responder', { skip: !hasOpenssl }, async (t) => {
+  const root = await believed('Short Responder');
+  const usages = [basicConstraints(false), signUsage, extendedKeyUsage('1.3.6.1.5.5.7.3.9')];
+  const noCheck = rawExtension('1.3.6.1.5.5.7.48.1.5', false, Uint8Array.of(5, 0));
+  const endsAt = now + 3_600_000;
+  const signer = await authority('Responder', root, {
+    ...dates,
+    notAfterAt: endsAt - 1_000,
+    extensions: [...usages, noCheck],
+  });
+  const holder = await holderOf(root);
+  const { response } = await respond({ signer, of: holder, issuer: root });
+  const question = { undetermined: 'refuse' } as const;
+  t.equal(refusalOf(await ask(holder, [], { ...question, ocsp: [response] })), 'ok');
+  t.equal(refusalOf(await ask(holder, [], { ...question, at: endsAt - 1 })), 'ok', 'remembered');
+  t.equal(refusalOf(await ask(holder, [], { ...question, at: endsAt })), 'certificate_undetermined');
+});
+
+/** A certificate's own distribution point. */
+function pointTo(uri: string) {
+  return rawExtension(EXTENSION.crlDistributionPoints, false, sequenceOf(sequenceOf(uriPoint(uri))));
+}
