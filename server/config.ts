@@ -176,7 +176,7 @@ export const SETTINGS = {
     variable: 'KAIBIAO_COSIGNER_POLICY',
     shape: 'a tlog-policy file',
     fallback: null,
-    why: 'Who is asked to countersign the ledger, where, and how many must before an opening may close. Not set: nobody, and the first entry of every opening says so.',
+    why: 'Who is asked to countersign the ledger, where, and for how many a close waits. Not set: nobody, and the first entry of every opening says so.',
     read: readPath,
   }),
   firstAnchors: text({

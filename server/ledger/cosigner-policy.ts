@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { cosignatureVerifier } from '../core/log/cosignature.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import type { NoteVerifier, VerifierKey } from '../core/log/note.ts';
-import { asThreshold, parsePolicy } from '../core/log/policy-file.ts';
+import { asThreshold, type PolicyWitness, parsePolicy } from '../core/log/policy-file.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
@@ -19,10 +19,20 @@ export type PolicyCosigner = {
   readonly url: string;
 };
 
-/** How many of these must sign a head before an opening may close under it; 0 of none where no cosigner is asked. */
-export type CosignerPolicy = { readonly quorum: number; readonly cosigners: readonly PolicyCosigner[] };
+/**
+ * How many of these `cosigners` must sign a head before an opening may close under it; 0 of none where no cosigner is asked. `others` are
+ * asked as well: whom the policy file names outside its quorum.
+ *
+ * Why: an opening is held to the cosigners of its first entry for ever. One that is replaced stays in the file, outside the quorum, until
+ *      the openings that name it are closed; one that is gone for good keeps none of them open (COSIGNED_WAIT_MS).
+ */
+export type CosignerPolicy = {
+  readonly quorum: number;
+  readonly cosigners: readonly PolicyCosigner[];
+  readonly others: readonly PolicyCosigner[];
+};
 
-export const NO_COSIGNERS: CosignerPolicy = { quorum: 0, cosigners: [] };
+export const NO_COSIGNERS: CosignerPolicy = { quorum: 0, cosigners: [], others: [] };
 
 /** The policy as the first entry of an opening says it. */
 export const quorumOf = ({ quorum, cosigners }: CosignerPolicy): Cosigners => ({
@@ -57,12 +67,25 @@ export async function readCosignerPolicy(file: string | null): Promise<CosignerP
 
 /** The same of a file's bytes. Throws: LogFormatError; CosignerPolicyError. */
 export function cosignerPolicyOf(file: Uint8Array): CosignerPolicy {
-  const threshold = asThreshold(parsePolicy(sha256, file).quorum);
+  const policy = parsePolicy(sha256, file);
+  const threshold = asThreshold(policy.quorum);
   if (threshold === undefined) throw new CosignerPolicyError('groups within groups');
-  const cosigners = threshold.of.map(({ name, vkey, key, url }) => {
-    if (url === null || !/^https?:/.test(url) || !URL.canParse(url))
-      throw new CosignerPolicyError(`${name} has no http address`);
-    return { name, vkey, key, verifier: cosignatureVerifier(key, verifyEd25519), url: url.replace(/\/+$/, '') };
+  const cosigners = threshold.of.map((witness) => {
+    const url = addressOf(witness);
+    if (url === null) throw new CosignerPolicyError(`${witness.name} has no http address`);
+    return cosignerAt(witness, url);
   });
-  return { quorum: threshold.least, cosigners };
+  const others = policy.witnesses.flatMap((witness) => {
+    const url = threshold.of.includes(witness) ? null : addressOf(witness);
+    return url === null ? [] : [cosignerAt(witness, url)];
+  });
+  return { quorum: threshold.least, cosigners, others };
+}
+
+function addressOf({ url }: PolicyWitness): string | null {
+  return url === null || !/^https?:/.test(url) || !URL.canParse(url) ? null : url.replace(/\/+$/, '');
+}
+
+function cosignerAt({ name, vkey, key }: PolicyWitness, url: string): PolicyCosigner {
+  return { name, vkey, key, verifier: cosignatureVerifier(key, verifyEd25519), url };
 }

@@ -66,6 +66,7 @@ export type CosigningParts = {
 
 type Colleague = {
   readonly cosigner: PolicyCosigner;
+  readonly isOfQuorum: boolean;
   signedSize: number;
   signedAt: number | null;
   fault: string | null;
@@ -86,8 +87,9 @@ type Colleague = {
  */
 export function createCosigning(parts: CosigningParts, origin: string): Cosigning {
   const { sql, signer, world, policy } = parts;
-  const colleagues: Colleague[] = policy.cosigners.map((cosigner) => ({
+  const colleagues: Colleague[] = [...policy.cosigners, ...policy.others].map((cosigner, n) => ({
     cosigner,
+    isOfQuorum: n < policy.cosigners.length,
     signedSize: 0,
     signedAt: null,
     fault: null,
@@ -98,7 +100,7 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
   let remembered = false;
   let running: Promise<void> | null = null;
   let again = false;
-  let stopped = policy.cosigners.length === 0;
+  let stopped = colleagues.length === 0;
 
   async function remember(): Promise<void> {
     if (remembered) return;
@@ -136,10 +138,10 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     if (areTooMany(claimants())) await raise(colleague, { ...outcome.claim, itsNote: null });
   }
 
-  const claimants = (): Colleague[] => colleagues.filter(({ claims }) => claims !== null);
+  const claimants = (): Colleague[] => colleagues.filter(({ isOfQuorum, claims }) => isOfQuorum && claims !== null);
 
   const areTooMany = ({ length }: readonly Colleague[]): boolean =>
-    length >= CLAIMANTS_TO_STOP && colleagues.length - length < policy.quorum;
+    length >= CLAIMANTS_TO_STOP && policy.cosigners.length - length < policy.quorum;
 
   async function keep(
     colleague: Colleague,

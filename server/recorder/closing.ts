@@ -1,11 +1,11 @@
 /** The one thing an opening waits for outside itself: at its close, that its cosigners have signed a head with everything that bears on it. */
 import type { Cosigners } from '../core/opening/cosigners.ts';
 import type { OpeningState } from '../core/opening/state.ts';
+import { isCosigningOverdue } from '../core/opening/steps/record.ts';
+import { readClock } from '../store/clock.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 
-/** How long a close waits before it is refused as not cosigned, to be tried again: less than an errand between processes may take. */
-export const COSIGNED_WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 100;
 
 /** Whether the first `size` entries of a log stand in the ledger under a head that so many of these signed. */
@@ -16,7 +16,7 @@ export type IsCosigned = (
 ) => Promise<boolean>;
 
 /** The fact `cosigned`; looked up only where a close can be asked for. */
-export async function isClosable(
+export async function isCosignedToClose(
   sql: Sql | TransactionSql,
   isCosigned: IsCosigned,
   { phase, cosigners, closingSize }: OpeningState,
@@ -26,14 +26,20 @@ export async function isClosable(
   return isCosigned(sql, { origin, size: closingSize }, cosigners);
 }
 
-/** Returns once the opening may be closed as far as its cosigners go, or after the longest wait; what came of it the round finds out. */
+/**
+ * Returns once the opening may be closed as far as its cosigners go: they have signed, or have had their time. What came of it the round
+ * finds out.
+ *
+ * Why: by the recorder's clock, for the round decides by it whether their time was over.
+ */
 export async function untilClosable(
   { sql, world, isCosigned }: { readonly sql: Sql; readonly world: World; readonly isCosigned: IsCosigned },
   state: OpeningState,
   origin: string,
 ): Promise<void> {
   if (state.phase !== 'RecordConfirm') return;
-  const until = world.now() + COSIGNED_WAIT_MS;
-  while (!(await isClosable(sql, isCosigned, state, origin)) && world.now() < until)
+  while (!isCosigningOverdue(state, await readClock(sql, world))) {
+    if (await isCosignedToClose(sql, isCosigned, state, origin)) return;
     await new Promise<void>((look) => world.after(LOOK_AGAIN_MS, look));
+  }
 }

@@ -5,7 +5,7 @@ import { type Appended, appendEntries, type Head, lockOpening } from '../store/a
 import { databaseTime, recorderTime } from '../store/clock.ts';
 import type { TransactionSql } from '../store/driver.ts';
 import type { World } from '../world.ts';
-import { type IsCosigned, isClosable } from './closing.ts';
+import { type IsCosigned, isCosignedToClose } from './closing.ts';
 import { newRound, type Round, type RoundContext } from './deciding.ts';
 import { eraseNamed } from './erasure-facts.ts';
 import type { FactSources, Prepared } from './fact-finding.ts';
@@ -101,7 +101,7 @@ export async function decideRound(tx: TransactionSql, deps: RoundDeps, order: Ro
     vaultKey: deps.vaultKey,
     randomBytes: world.randomBytes,
     prepared: deps.prepared(openingId),
-    cosigned: await isClosable(tx, deps.isCosigned, kept.state, origin),
+    cosigned: await isCosignedToClose(tx, deps.isCosigned, kept.state, origin),
   };
   const submissions = rows.flatMap(({ known }) => (known === null ? [] : [known.submission]));
   const more = rows.length === order.limit;

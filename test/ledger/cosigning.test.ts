@@ -1,19 +1,19 @@
 /** The ledger and its cosigners: every head signed by those who will, in whatever dialect; a process that begins anew, one that fails, what is published meanwhile. */
 import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
-import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
-import { fromUtf8 } from '../../server/core/log/utf8.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { cosignedSize } from '../../server/ledger/cosignatures.ts';
 import { cosignedOpening, isCosignedInLedger } from '../../server/ledger/cosigned-openings.ts';
 import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
-import { quorumOf } from '../../server/ledger/cosigner-policy.ts';
+import { cosignerPolicyOf, quorumOf } from '../../server/ledger/cosigner-policy.ts';
 import { createCosigning, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
 import { createPublishedHead, openPublisher } from '../../server/ledger/published-head.ts';
 import { cosignedLedger, origin } from '../support/cosigned-ledger.ts';
 import { answersOf, cosignerBench, type Line, networkOf, policyOf } from '../support/cosigning.ts';
 import { testDb } from '../support/database.ts';
 import { ledgerBench } from '../support/ledger.ts';
-import { sha256, verifyEd25519 } from '../support/log-fixtures.ts';
+import { logKey, sha256, verifyEd25519 } from '../support/log-fixtures.ts';
 import { PLATFORM } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
 import { steppedWorld } from '../support/world.ts';
@@ -239,6 +239,22 @@ t.test(
   },
 );
 
+t.test('a cosigner outside the quorum is asked as well, for the openings that still name it', async (t) => {
+  const b = await cosignedLedger(t, 1, 2);
+  const [kept = absent(), replaced = absent()] = b.cosigners;
+  const lines = [kept, replaced].map(({ vkey }, n) => `witness w${n} ${vkey} http://w${n}.test`);
+  const policy = cosignerPolicyOf(utf8(`${lines.join('\n')}\nwitness x ${away(3)}\nquorum w0\n`));
+  t.match(policy, { quorum: 1, cosigners: [{ name: 'w0' }], others: [{ name: 'w1', url: 'http://w1.test' }] });
+  const cosigning = createCosigning({ ...b.parts, policy }, origin);
+  await b.grow('a');
+  cosigning.wake();
+  await cosigning.idle();
+  const held = { origin: openingOrigin(PLATFORM, 'a'), size: 1 };
+  t.equal(await isCosignedInLedger(b.sql, held, { quorum: 1, vkeys: [replaced.vkey] }), true);
+  t.equal(await isCosignedInLedger(b.sql, held, { quorum: 2, vkeys: [kept.vkey, replaced.vkey] }), true);
+  t.throws(() => cosignerPolicyOf(utf8(`witness x ${away(3)}\nquorum x\n`)), { code: 'cosigner_policy_refused' });
+});
+
 t.test('the ledger has its heads cosigned in its own rhythm, and stops with it', async (t) => {
   const world = steppedWorld();
   const probe = await cosignerBench(t);
@@ -259,6 +275,9 @@ t.test('the ledger has its heads cosigned in its own rhythm, and stops with it',
   await b.ledger.close();
   await b.ledger.close();
 });
+
+/** A cosigner without an address. */
+const away = (seed: number): string => logKey('away.test', seed, KEY_TYPES.cosignature).vkey;
 
 function absent(): never {
   throw new Error('the test lacks what it prepared');

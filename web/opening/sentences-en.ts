@@ -161,7 +161,8 @@ export const sentencesEn: Sentences = {
   AnswerDisputed: ({ body }) =>
     `${body.bidder === null ? 'The objector' : `Bidder ${body.bidder}`} disputes the answer to objection ${body.objection}; complaints until ${dayTime(body.complainBy)}`,
   CloseProposed: ({ body }) => `The host proposed to close on version ${body.version} of the record`,
-  OpeningClosed: ({ body }) => `The witness attested; the opening is closed on version ${body.version} of the record`,
+  OpeningClosed: ({ body }) =>
+    `The witness attested; the opening is closed on version ${body.version} of the record${body.uncosigned === true ? ', without its cosigners, who had not signed in time' : ''}`,
   ReviewOpened: ({ body }) =>
     `The host opened a review meeting on version ${body.version} of the record: “${body.reason}”`,
   HandedOver: ({ body }) => `${body.bids} bids handed over to evaluation`,

@@ -147,7 +147,8 @@ export const sentencesZh: Sentences = {
   AnswerDisputed: ({ body }) =>
     `${body.bidder === null ? '提出人' : `${body.bidder} 号投标人`}对异议 ${body.objection} 的答复有争议，可投诉至 ${dayTime(body.complainBy)}`,
   CloseProposed: ({ body }) => `主持人就记录第 ${body.version} 版提出结束开标`,
-  OpeningClosed: ({ body }) => `见证人员确认，开标结束（记录第 ${body.version} 版）`,
+  OpeningClosed: ({ body }) =>
+    `见证人员确认，开标结束（记录第 ${body.version} 版）${body.uncosigned === true ? '；联署方未在时限内联署' : ''}`,
   ReviewOpened: ({ body }) => `主持人就第 ${body.version} 版记录召开复会：${body.reason}`,
   HandedOver: ({ body }) => `向评标移交 ${body.bids} 份投标文件`,
   OpeningArchived: () => '归档，日志终结',

@@ -293,7 +293,11 @@ export const EVENTS = {
     withheld: { ...objector, reason: toThoseInTheRoom },
   },
   CloseProposed: { body: Type.Object(RecordVersion, strict), withheld: person },
-  OpeningClosed: { body: Type.Object(RecordVersion, strict), withheld: person },
+  OpeningClosed: {
+    /** `uncosigned`: its cosigners had not signed what it closes when their time was over. */
+    body: Type.Object({ ...RecordVersion, uncosigned: Type.Optional(Type.Literal(true)) }, strict),
+    withheld: person,
+  },
   ReviewOpened: { body: Type.Object({ ...RecordVersion, reason: ReasonText }, strict), withheld: person },
   HandedOver: {
     body: Type.Object({ manifestSha256: DigestText, bids: Type.Integer({ minimum: 0 }) }, strict),

@@ -101,6 +101,7 @@ export function begin(event: LoggedEvent): OpeningState {
     vkey: b.vkey,
     cosigners: b.cosigners,
     closingSize: 1,
+    closingAt: event.at,
     staff: firstStaff(field(event, 'assignments')),
     phase: 'Draft',
     phaseSince: event.at,
@@ -168,8 +169,11 @@ const TALK: ReadonlySet<EventType> = new Set([
   'AttemptRefused',
 ]);
 
-function grown(before: OpeningState, { seq, type }: LoggedEvent): Pick<OpeningState, 'size' | 'closingSize'> {
-  return { size: seq + 1, closingSize: TALK.has(type) ? before.closingSize : seq + 1 };
+type Grown = Pick<OpeningState, 'size' | 'closingSize' | 'closingAt'>;
+
+function grown({ closingSize, closingAt }: OpeningState, { seq, type, at }: LoggedEvent): Grown {
+  const size = seq + 1;
+  return TALK.has(type) ? { size, closingSize, closingAt } : { size, closingSize: size, closingAt: at };
 }
 
 /** A body may have the shape of an instant and name 30 February: that too is an event that does not fit. */

@@ -219,8 +219,10 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       const { version, recordSha256 } = event.body;
       const isProposed = event.type === 'CloseProposed' || before.closeProposed === version;
       const isThis = before.record?.version === version && before.record.sha256 === recordSha256;
-      // whether the head was cosigned is a matter of the checkpoint, not of the entries
-      return isProposed && isThis && hindranceToClose(before, { cosigned: true }) === null;
+      // whether the head was cosigned is a matter of the checkpoint; that it was not waited for long enough, of the entries
+      const cosigned = event.type === 'CloseProposed' || event.body.uncosigned !== true;
+      const isForeseen = cosigned || before.cosigners.quorum > 0;
+      return isProposed && isThis && isForeseen && hindranceToClose(before, { cosigned, at: event.at }) === null;
     }
     case 'OpeningArchived': {
       const reasons = { HandedOver: 'handed_over', Failed: 'failed', Aborted: 'aborted' } as const;

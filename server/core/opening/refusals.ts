@@ -287,8 +287,8 @@ export const REFUSALS = {
     zh: '记录确认时限尚未结束。',
   },
   head_not_cosigned: {
-    en: 'The log head has not been cosigned by the quorum yet.',
-    zh: '日志树头尚未达到规定的联署数量。',
+    en: 'The log head has not been cosigned by the quorum yet; ten seconds after the last entry it may be closed without.',
+    zh: '日志树头尚未达到规定的联署数量；最后一条记录满十秒后可不待联署而结束。',
   },
   close_not_proposed: {
     en: 'The host has not proposed to close this version of the record.',

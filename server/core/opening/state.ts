@@ -112,6 +112,8 @@ export type OpeningState = {
   readonly cosigners: Cosigners;
   /** The entries up to the last that bears on the close: talk behind it keeps nobody from closing (TALK in evolve). */
   readonly closingSize: number;
+  /** The instant of that last entry: from then on a close waits for the quorum, and not for ever (COSIGNED_WAIT_MS). */
+  readonly closingAt: number;
   /** Who holds and held which role. */
   readonly staff: Staff;
   readonly phase: Phase;

@@ -1,6 +1,7 @@
 /** The rules asked again from the log alone: what decide would never have let through. */
 import type { Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant, parseInstant } from '../../../server/core/log/instant.ts';
+import { COSIGNED_WAIT_MS } from '../../../server/core/opening/cosigners.ts';
 import type { LoggedEvent } from '../../../server/core/opening/events.ts';
 import { isLawful } from '../../../server/core/opening/lawful.ts';
 import { audit, body, type Forged, type Forgery, fields, forge, type Values } from '../../support/opening-forgery.ts';
@@ -142,6 +143,14 @@ t.test('the record: answers once and in time, the timer at its time', async (t) 
   t.notOk(lawful(s, 'ConfirmationsTimedOut', timedOut, 'clock', { at: confirmBy - 1 }));
   t.ok(lawful(s, 'ConfirmationsTimedOut', timedOut, 'clock', { at: confirmBy }));
   t.notOk(lawful(s, 'OpeningClosed', recordNow(s), 'witness'), 'nobody proposed it');
+  const proposed = s.fork().go('TimeOutConfirmations', {}, clock, { at: confirmBy }).go('ProposeClose', {}, host);
+  t.ok(lawful(proposed, 'OpeningClosed', recordNow(proposed), 'witness'));
+  const uncosigned = { ...recordNow(proposed), uncosigned: true };
+  const overdue = proposed.state.closingAt + COSIGNED_WAIT_MS;
+  t.notOk(lawful(proposed, 'OpeningClosed', uncosigned, 'witness', { at: overdue }), 'it asks nobody');
+  const asking = { ...proposed, state: { ...proposed.state, cosigners: { quorum: 1, vkeys: ['a'] } } };
+  t.ok(lawful(asking, 'OpeningClosed', uncosigned, 'witness', { at: overdue }));
+  t.notOk(lawful(asking, 'OpeningClosed', uncosigned, 'witness', { at: overdue - 1 }), 'they had not had their time');
   t.notOk(lawful(object(s, 1, true), 'AnswerDisputed', { objection: 1, bidder: 2 }, 'bidder'), 'another’s objection');
 });
 

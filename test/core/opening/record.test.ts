@@ -5,6 +5,7 @@ import { Check } from 'typebox/schema';
 import { canonicalise, type Json } from '../../../server/core/log/canonical.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm } from '../../../server/core/opening/alarms.ts';
+import { COSIGNED_WAIT_MS } from '../../../server/core/opening/cosigners.ts';
 import { DecimalText } from '../../../server/core/opening/policy.ts';
 import {
   buildRecord,
@@ -175,7 +176,7 @@ t.test('what keeps it from closing is named in order', async (t) => {
   s.go('IssueRecord', { note: '' }, host);
   t.equal(why(), 'confirmations_running');
   timeOut(s);
-  t.equal(why({ cosigned: false }), 'head_not_cosigned');
+  t.equal(why({ cosigned: false, at: s.state.closingAt }), 'head_not_cosigned');
   t.equal(why(), undefined);
 });
 
@@ -184,11 +185,26 @@ t.test('host proposes, witness attests, and each is held to the same guards', as
   t.equal(s.refusal('AttestClose', recordNow(s), witness), 'close_not_proposed');
   s.go('ProposeClose', {}, host);
   t.same(s.ask('ProposeClose', {}, host), { events: [] }, 'once is enough');
-  t.equal(s.refusal('AttestClose', recordNow(s), witness, { cosigned: false }), 'head_not_cosigned');
+  const at = s.state.closingAt;
+  t.equal(s.refusal('AttestClose', recordNow(s), witness, { cosigned: false, at }), 'head_not_cosigned');
   t.equal(s.refusal('AttestClose', { ...recordNow(s), version: 2 }, witness), 'wrong_record_version');
   t.equal(s.refusal('AttestClose', recordNow(s), host), 'role_not_allowed', 'nobody closes alone');
   s.go('AttestClose', recordNow(s), witness);
   t.equal(s.state.phase, 'Closed');
+});
+
+t.test('cosigners that do not sign hold the close up for ten seconds and no more, and the log says so', async (t) => {
+  const s = timeOut(reach('RecordConfirm')).go('ProposeClose', {}, host);
+  const since = s.state.closingAt;
+  t.equal(since, s.state.lastAt, 'from the last entry that bears on it');
+  s.go('Say', { text: '请稍候', to: 'all' }, host, { at: since + 4_000 });
+  t.equal(s.state.closingAt, since, 'talk begins nothing anew');
+  const close = (at: number, cosigned: boolean) => s.ask('AttestClose', recordNow(s), witness, { at, cosigned });
+  t.same(close(since + COSIGNED_WAIT_MS - 1, false), { refused: 'head_not_cosigned' });
+  const closed = (body: object) => ({ events: [{ type: 'OpeningClosed', body, fields: {} }] });
+  t.same(close(since + COSIGNED_WAIT_MS, false), closed({ ...recordNow(s), uncosigned: true }));
+  t.same(close(since + COSIGNED_WAIT_MS, true), closed(recordNow(s)));
+  t.equal(s.refusal('ProposeClose', {}, host, { at: since + COSIGNED_WAIT_MS, cosigned: false }), undefined);
 });
 
 t.test('a new version takes back the proposal to close', async (t) => {

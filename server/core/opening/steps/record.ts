@@ -1,6 +1,7 @@
 // The record's versions, each bidder's answer to it, and the end of the opening: closed by host and witness, handed over, archived.
 import { formatInstant } from '../../log/instant.ts';
 import { archiveDueAt } from '../alarms.ts';
+import { COSIGNED_WAIT_MS } from '../cosigners.ts';
 import { type Decision, needed, type Step } from '../decision.ts';
 import type { Facts } from '../facts.ts';
 import { buildRecord, type OpeningRecord, publicFormOf, recordDigest, sameContent } from '../record.ts';
@@ -75,7 +76,7 @@ export const timeOutConfirmations: Step<'TimeOutConfirmations'> = (state, _comma
 };
 
 /** What keeps the opening from closing, the first in order; null when nothing does (domain §2, Closed). */
-export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosigned'>): Refusal | null {
+export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosigned' | 'at'>): Refusal | null {
   if (state.record === null) return refuse('no_record_yet');
   if (isAnyOpen(state)) return refuse('objections_open');
   if (unacknowledged(state).length > 0) return refuse('points_unacknowledged');
@@ -88,8 +89,13 @@ export function hindranceToClose(state: OpeningState, facts: Pick<Facts, 'cosign
   const now = changeable(state);
   if (now.length !== says.length || now.some((said, i) => said !== says[i])) return refuse('record_outdated');
   if (state.bids.some((bid) => bid.answer === null)) return refuse('confirmations_running');
-  if (!facts.cosigned) return refuse('head_not_cosigned');
+  if (!facts.cosigned && !isCosigningOverdue(state, facts.at)) return refuse('head_not_cosigned');
   return null;
+}
+
+/** Whether the cosigners have had their time for what bears on the close. */
+export function isCosigningOverdue({ closingAt }: OpeningState, at: number): boolean {
+  return at >= closingAt + COSIGNED_WAIT_MS;
 }
 
 export const proposeClose: Step<'ProposeClose'> = (state, _command, facts) => {
@@ -106,7 +112,8 @@ export const attestClose: Step<'AttestClose'> = (state, { data }, facts) => {
   if (data.version !== state.record?.version || data.recordSha256 !== state.record.sha256)
     return refuse('wrong_record_version');
   if (state.closeProposed !== data.version) return refuse('close_not_proposed');
-  return { events: [{ type: 'OpeningClosed', body: data, fields: {} }] };
+  const uncosigned = facts.cosigned ? {} : ({ uncosigned: true } as const);
+  return { events: [{ type: 'OpeningClosed', body: { ...data, ...uncosigned }, fields: {} }] };
 };
 
 export const handOver: Step<'HandOver'> = (_state, _command, facts) => {
