@@ -1,5 +1,6 @@
 /** Why something did not work, for the person at the terminal: the code, then the sentence in both languages; never a secret. */
 
+import { KeyAgentError } from '../client/key-agent.ts';
 import { ApiError } from '../client/transport.ts';
 import { ConfigError } from '../config.ts';
 import { LogFormatError } from '../core/log/error.ts';
@@ -11,7 +12,6 @@ import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
 import { BACKUP_ERRORS, BackupError } from './backup/backup-form.ts';
 import { EXPORT_ERRORS, ExportError } from './export-log.ts';
 import { HeadError } from './person/head.ts';
-import { KeyAgentError } from './person/key-agent.ts';
 import { PERSON_ERRORS, PersonError } from './person/person-error.ts';
 import { SEAL_ERRORS, SealError } from './seal/seal-error.ts';
 

@@ -179,6 +179,8 @@ export function createApi(transport: Transport, authorise?: Authorise) {
   return {
     listOpenings: () => get<JsonObject>('/openings'),
     readOpening: (openingId: string) => get<JsonObject>(openingPath(openingId)),
+    /** One's own roles there; `bidder` once a bid was lodged. */
+    readRoles: (openingId: string) => get<{ roles: PersonRole[] }>(openingPath(openingId, '/roles')),
     readRecord: (openingId: string) => get<JsonObject>(openingPath(openingId, '/record')),
     /** Entries behind `after` (exclusive; −1 = from the first), with what a role may see of them. */
     readEntries: (openingId: string, after: number, limit: number, role?: PersonRole) => {

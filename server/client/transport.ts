@@ -1,5 +1,6 @@
 /** One request to the platform until it is answered: proofs made anew for each try, refusals as errors with their code, patient retries. */
 import type { Json } from '../core/log/canonical.ts';
+import type { Words } from '../core/log/words.ts';
 
 /** A refusal of the server, or its failure; `code` is the refusal's own, `unreachable` or `unreadable` when there was none. */
 export class ApiError extends Error {
@@ -7,11 +8,14 @@ export class ApiError extends Error {
   readonly code: string;
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
+  /** The refusal's sentence in both languages; null when none came. */
+  readonly words: Words | null;
 
-  constructor(code: string, status: number, message: string) {
+  constructor(code: string, status: number, message: string, words: Words | null = null) {
     super(message);
     this.code = code;
     this.status = status;
+    this.words = words;
   }
 }
 
@@ -137,11 +141,12 @@ function problemOf(response: Response, bytes: Uint8Array): ApiError {
   const problem = isProblem ? readJson(bytes) : undefined;
   if (typeof problem !== 'object' || problem === null || !('code' in problem) || typeof problem.code !== 'string')
     return new ApiError('unreadable', response.status, `the server answered ${response.status} without a reason`);
-  const { code, title, detail } = problem as { code: string; title?: unknown; detail?: unknown };
+  const { code, title, detail, zh, en } = problem as { code: string } & Readonly<Record<string, unknown>>;
   return new ApiError(
     code,
     response.status,
     [title, detail].filter((text) => typeof text === 'string').join(': ') || code,
+    typeof zh === 'string' && typeof en === 'string' ? { zh, en } : null,
   );
 }
 

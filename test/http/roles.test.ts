@@ -124,3 +124,12 @@ t.test(
     t.strictSame(names(staff.filter(({ ended }) => !ended)), names([...rows]));
   },
 );
+
+t.test('whoever is logged in is told their own roles, and nobody else’s', async (t) => {
+  const roles = async (who: typeof host) => bench.ask(who, { url: `/openings/${OPENING_ID}/roles` });
+  t.strictSame((await roles(host)).json(), { roles: await rolesOf(host.account) });
+  t.strictSame((await roles(await bench.bidder(40))).json(), { roles: [] }, 'who has lodged nothing is no bidder yet');
+  t.strictSame((await roles(witness)).json(), { roles: [] }, 'who left has none');
+  t.equal((await bench.app.inject(`/openings/${OPENING_ID}/roles`)).statusCode, 401);
+  t.equal(problemIn(await bench.ask(host, { url: '/openings/no-such-one/roles' })), '404 no_such_opening');
+});

@@ -1,14 +1,14 @@
 /** A viewing wired to the browser's own parts: its sockets, its storage, its clock, its cryptography. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { browserWorld } from '../connection/page-world.ts';
-import { liveSocket } from '../connection/web-socket.ts';
+import { type AskTicket, liveSocket } from '../connection/web-socket.ts';
 import { type PinStorage, pinBoard } from '../replica/pin.ts';
 import { browserEd25519 } from '../replica/verify-ed25519.ts';
 import type { OutsideAnswer } from './outside.ts';
 import { type Viewing, viewOpening } from './viewing.ts';
 
-/** Starts viewing an opening as the public, from the server that gave this page. */
-export function viewHere(openingId: string): Viewing {
+/** Starts viewing an opening from the server that gave this page: as the public, or as whoever a ticket is given to. */
+export function viewHere(openingId: string, askTicket: AskTicket | null = null): Viewing {
   const viewing = viewOpening({
     openingId,
     world: browserWorld,
@@ -16,7 +16,7 @@ export function viewHere(openingId: string): Viewing {
     // absent on plain http
     verifyEd25519: browserEd25519((globalThis.crypto as Crypto | undefined)?.subtle ?? null),
     pins: pinBoard(storage(), openingId),
-    openSocket: liveSocket(location, openingId, () => null),
+    openSocket: liveSocket(location, openingId, askTicket),
     isThere: () => isThere(openingId),
     readOutside: () => readOutside(openingId),
   });

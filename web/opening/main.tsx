@@ -6,7 +6,7 @@ import '../parts/pieces.css';
 import './opening.css';
 import { render } from 'preact';
 import { Message } from '../parts/message.tsx';
-import { viewHere } from './browser-viewing.ts';
+import { openHall } from './hall.ts';
 import { Page } from './page.tsx';
 import { say } from './words.ts';
 
@@ -24,7 +24,7 @@ render(
       <Message title={say('noId')} words={say('noIdWords')} />
     </main>
   ) : (
-    <Page viewing={viewHere(openingId)} />
+    <Page hall={openHall(openingId)} />
   ),
   place,
 );

@@ -7,6 +7,7 @@ import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { Message } from '../parts/message.tsx';
 import { Board } from './board.tsx';
 import { Feed } from './feed.tsx';
+import type { Hall } from './hall.ts';
 import { LinkBar, LinkWord } from './link-state.tsx';
 import { Masthead, RehearsalBanner, SuspendedBanner } from './masthead.tsx';
 import { NoticeColumn } from './notice-column.tsx';
@@ -16,22 +17,25 @@ import { PhaseBar } from './phase-bar.tsx';
 import { Prices } from './prices.tsx';
 import { RecordPart } from './record.tsx';
 import { Roster } from './roster.tsx';
+import { SeatBox } from './seat-box.tsx';
 import { PHASE_WORDS } from './term-words.ts';
 import { RefusalBanner, TrustBadge } from './trust-badge.tsx';
 import type { Viewing } from './viewing.ts';
 import { say } from './words.ts';
 
-export function Page({ viewing }: { viewing: Viewing }): JSX.Element {
+export function Page({ hall }: { hall: Hall }): JSX.Element {
   useSignalEffect(() => {
     document.documentElement.lang = language.value;
-    const { state } = viewing.view.value;
+    const { state } = hall.viewing.value.view.value;
     document.title =
       state === null
         ? say('product')
         : `${PHASE_WORDS[language.value][state.phase].name} · ${state.details.title} · ${say('product')}`;
   });
+  const viewing = hall.viewing.value;
   const view = viewing.view.value;
   const { state, standing } = view;
+  const isBroken = viewing.fault.value !== null || hall.fault.value !== null;
   return (
     <>
       <a class="skip" href="#main">
@@ -41,16 +45,17 @@ export function Page({ viewing }: { viewing: Viewing }): JSX.Element {
         <p class="product">{say('product')}</p>
         <TrustBadge view={view} outside={viewing.outside.value} />
         <LinkWord viewing={viewing} />
+        <SeatBox hall={hall} />
         <LanguageSwitch label={say('language')} />
       </div>
       {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar viewing={viewing} />}
-      {state === null || viewing.fault.value === null ? null : <Broken />}
+      {state === null || !isBroken ? null : <Broken />}
       {state === null ? (
         <main id="main" class="blank" tabIndex={-1}>
           <Nothing viewing={viewing} />
         </main>
       ) : (
-        <Opening viewing={viewing} state={state} />
+        <Opening hall={hall} viewing={viewing} state={state} />
       )}
       {state === null ? null : <p class="source-line">{say('sourceLine')}</p>}
       <PhaseWord state={state} />
@@ -58,7 +63,9 @@ export function Page({ viewing }: { viewing: Viewing }): JSX.Element {
   );
 }
 
-function Opening({ viewing, state }: { viewing: Viewing; state: OpeningState }): JSX.Element {
+function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): JSX.Element {
+  const { hall, viewing, state } = props;
+  const Person = hall.personPart.value;
   const { entries } = viewing.view.value;
   return (
     <main id="main" tabIndex={-1}>
@@ -69,6 +76,17 @@ function Opening({ viewing, state }: { viewing: Viewing; state: OpeningState }):
       <NowBand viewing={viewing} state={state} />
       <div class="columns">
         <div class="column-main">
+          {Person === null ? null : (
+            <Person
+              viewing={viewing}
+              seat={hall.seat.value}
+              isAsking={hall.isAsking.value}
+              now={hall.now}
+              onSeat={hall.sit}
+              onClose={hall.stopAsking}
+              onFault={hall.fail}
+            />
+          )}
           {state.prices === null ? <Board state={state} /> : <Prices state={state} />}
           {state.prices === null ? <Prices state={state} /> : <Board state={state} />}
           <Roster state={state} />

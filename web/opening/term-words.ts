@@ -4,6 +4,7 @@ import type { Effect } from '../../server/core/opening/correction.ts';
 import type { ErasureBasis } from '../../server/core/opening/erasure-bases.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { WitnessPoint } from '../../server/core/opening/policy.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { Language } from '../parts/language.ts';
 
 /** `now` says what is going on and who acts. */
@@ -157,3 +158,27 @@ export const BASIS_WORDS = {
     ordered: 'by order of a court or an authority',
   },
 } as const satisfies Record<Language, Record<ErasureBasis, string>>;
+
+/** As whom somebody stands before an opening. */
+export const ROLE_WORDS = {
+  'zh-CN': {
+    bidder: '投标人',
+    tenderer: '招标人',
+    host: '主持人',
+    witness: '见证人员',
+    supervisor: '行政监督',
+    auditor: '纪检/审计',
+    operator: '平台管理员',
+    public: '公众',
+  },
+  en: {
+    bidder: 'bidder',
+    tenderer: 'tenderer',
+    host: 'host',
+    witness: 'witness',
+    supervisor: 'supervisor',
+    auditor: 'auditor',
+    operator: 'operator',
+    public: 'public',
+  },
+} as const satisfies Record<Language, Record<PersonRole, string>>;

@@ -2,13 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { KeyAgent } from '../../client/key-agent.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import { PEOPLE, type PersonRole } from '../../core/opening/roles.ts';
 import { SEAL_PROFILES, type SealProfile } from '../../core/seal/content-cipher.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { heldKeyAgent, type KeyAgent } from '../person/key-agent.ts';
+import { heldKeyAgent } from '../person/held-keys.ts';
 import { openPerson, type Person } from '../person/person.ts';
 import { readOrNull } from '../person/person-folder.ts';
 import { type HeldKey, openPem, openPkcs12 } from '../seal/held-key.ts';

@@ -1,11 +1,12 @@
 /** One bidder of the demo, a process of its own on the public API: seals, lodges, checks in, decrypts with its own key, signs the record. */
 import { join } from 'node:path';
+import { KeyAgentError, pickCertificate } from '../../client/key-agent.ts';
 import { VERSION } from '../../version.ts';
 import { systemWorld } from '../../world.ts';
 import { act } from '../person/act.ts';
 import { checkIn } from '../person/check-in.ts';
 import { decrypt } from '../person/decrypt.ts';
-import { KeyAgentError, openKeyFolder, pickCertificate } from '../person/key-agent.ts';
+import { openKeyFolder } from '../person/held-keys.ts';
 import { lodge } from '../person/lodge.ts';
 import { openPerson, type Person } from '../person/person.ts';
 import { readOpening } from '../person/read-opening.ts';

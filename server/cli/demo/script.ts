@@ -1,6 +1,7 @@
 /** The officials' part of the demo: each acts on the public API with a session of their own, as they would from their desks. */
 
 import { join } from 'node:path';
+import { pickCertificate } from '../../client/key-agent.ts';
 import { ApiError } from '../../client/transport.ts';
 import { formatInstant } from '../../core/log/instant.ts';
 import { PROFILES } from '../../core/opening/policy.ts';
@@ -8,7 +9,7 @@ import type { PersonRole } from '../../core/opening/roles.ts';
 import { isDecrypted, type OpeningState, verdictOf } from '../../core/opening/state.ts';
 import { systemWorld } from '../../world.ts';
 import { act, createOpening } from '../person/act.ts';
-import { openKeyFolder, pickCertificate } from '../person/key-agent.ts';
+import { openKeyFolder } from '../person/held-keys.ts';
 import { letIn } from '../person/operator.ts';
 import { openPerson, type Person } from '../person/person.ts';
 import { waitFor } from '../person/wait-for.ts';

@@ -1,6 +1,7 @@
 /** Decrypting one's own bid in the window: challenge, the client's own checks, the sealed key; as a file or sent, by whomever. */
 
 import type { Api, DecryptionChallengeAnswer } from '../../client/api.ts';
+import type { KeyAgent, Unwrap } from '../../client/key-agent.ts';
 import { ApiError } from '../../client/transport.ts';
 import { fromBase64, fromBase64Url } from '../../core/log/base64.ts';
 import { isJsonObject, type Json } from '../../core/log/canonical.ts';
@@ -17,9 +18,7 @@ import { sha256 } from '../../hash.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
 import { type Decryption, decryptBid } from '../seal/decrypt-statement.ts';
 import { SealError } from '../seal/seal-error.ts';
-import type { Unwrap } from '../seal/wrap.ts';
 import { acceptHead, act, proveAnswer } from './act.ts';
-import type { KeyAgent } from './key-agent.ts';
 import { type Lodged, readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

@@ -1,6 +1,7 @@
 /** The pre-flight: everything that could fail in the window, looked at before it; nothing of the platform's is ever unwrapped, and nothing is left on the log. */
 import { open } from 'node:fs/promises';
 import { type CertificatesAnswer, checkCertificates } from '../../client/api.ts';
+import { type AgentCertificate, type KeyAgent, KeyAgentError } from '../../client/key-agent.ts';
 import { ApiError, type Transport } from '../../client/transport.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { formatInstant } from '../../core/log/instant.ts';
@@ -14,7 +15,6 @@ import type { World } from '../../world.ts';
 import { SealError } from '../seal/seal-error.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
 import { chooseKeyTransport, wrapTo } from '../seal/wrap.ts';
-import { type AgentCertificate, type KeyAgent, KeyAgentError } from './key-agent.ts';
 import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { readOpening } from './read-opening.ts';

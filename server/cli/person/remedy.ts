@@ -1,13 +1,13 @@
 /** The remedy from the bidder's side: the content key kept beforehand, and handed in when one's own key failed in the window. */
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
+import { pickCertificate } from '../../client/key-agent.ts';
 import { fromBase64Url, toBase64Url } from '../../core/log/base64.ts';
 import type { Entry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { BACKUP_TYPE } from '../../core/seal/decryption.ts';
 import { takeContentKey } from '../seal/backup.ts';
 import { deliver } from './decrypt.ts';
-import { pickCertificate } from './key-agent.ts';
 import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';

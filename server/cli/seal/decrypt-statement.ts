@@ -2,6 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import { CompactEncrypt } from 'jose';
 import { Check } from 'typebox/schema';
+import type { Unwrap } from '../../client/key-agent.ts';
 import { checkAct, type VerifyJwsSignature } from '../../core/log/act.ts';
 import { toBase64, toBase64Url } from '../../core/log/base64.ts';
 import { tryParseEntry } from '../../core/log/entry.ts';
@@ -28,7 +29,6 @@ import { payloadSha256, RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
 import { sha256 } from '../../hash.ts';
 import { windowKeyId } from '../../vault/window-key.ts';
 import { SealError } from './seal-error.ts';
-import type { Unwrap } from './wrap.ts';
 
 /** The proof that the window was opened, as the platform sends it with the challenge. */
 export type WindowEvidence = {

@@ -1,6 +1,7 @@
 /** Seals a bid: files into an archive into an envelope that only the bidder's own key opens, as one stream; then opens it again to be sure. */
 import { open, rename, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { Unwrap } from '../../client/key-agent.ts';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { canonicalise, type Json } from '../../core/log/canonical.ts';
 import { utf8 } from '../../core/log/utf8.ts';
@@ -18,7 +19,6 @@ import { innerKeyFile, keepInnerKey } from './inner-key.ts';
 import { SealError } from './seal-error.ts';
 import { writeLayer } from './seal-layer.ts';
 import { TOOL_FACTS_NAME } from './tool-facts.ts';
-import type { Unwrap } from './wrap.ts';
 
 export type SealRequest = {
   openingList: OpeningList;

@@ -14,6 +14,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import forge from 'node-forge';
+import type { Unwrap } from '../../client/key-agent.ts';
 import { readSm2PublicKey } from '../../core/gm/curve.ts';
 import { readSm2Ciphertext, writeSm2Ciphertext } from '../../core/gm/der.ts';
 import { decryptSm2, encryptSm2 } from '../../core/gm/encryption.ts';
@@ -30,9 +31,6 @@ import {
 } from '../../core/seal/recipient-info.ts';
 import { freshSm2Scalar, sm2PrivateKey, sm3 } from '../../sm2.ts';
 import { SealError } from './seal-error.ts';
-
-/** Unwraps a content key wherever the private key lies. The 32 bytes are the caller's to erase. */
-export type Unwrap = (recipient: Recipient) => Promise<Uint8Array>;
 
 const OAEP_HASHES = { rsa_oaep_sha256: 'sha256', rsa_oaep_sha1: 'sha1' } as const;
 /** RFC 3394 §2.2.3.1. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { act } from '../../../server/cli/person/act.ts';
 import { checkIn } from '../../../server/cli/person/check-in.ts';
-import { heldKeyAgent } from '../../../server/cli/person/key-agent.ts';
+import { heldKeyAgent } from '../../../server/cli/person/held-keys.ts';
 import { proveRegistered } from '../../../server/cli/person/ledger.ts';
 import { lodge, readStanding } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';

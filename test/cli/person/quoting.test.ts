@@ -6,7 +6,7 @@ import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
-import { heldKeyAgent } from '../../../server/cli/person/key-agent.ts';
+import { heldKeyAgent } from '../../../server/cli/person/held-keys.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { giveQuote } from '../../../server/cli/person/quote.ts';

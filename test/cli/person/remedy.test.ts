@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
-import { heldKeyAgent } from '../../../server/cli/person/key-agent.ts';
+import { heldKeyAgent } from '../../../server/cli/person/held-keys.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';

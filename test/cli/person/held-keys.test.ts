@@ -6,16 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
-import {
-  heldKeyAgent,
-  KeyAgentError,
-  openKeyFolder,
-  openPkcs12Files,
-  pickCertificate,
-} from '../../../server/cli/person/key-agent.ts';
+import { heldKeyAgent, openKeyFolder, openPkcs12Files } from '../../../server/cli/person/held-keys.ts';
 import { openPem } from '../../../server/cli/seal/held-key.ts';
 import { SealError } from '../../../server/cli/seal/seal-error.ts';
 import { wrapTo } from '../../../server/cli/seal/wrap.ts';
+import { KeyAgentError, pickCertificate } from '../../../server/client/key-agent.ts';
 import { RSA_TRANSPORTS } from '../../../server/core/seal/recipient-info.ts';
 import { testCa } from '../../support/ca.ts';
 import t from '../../support/tap.ts';

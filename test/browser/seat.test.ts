@@ -1,0 +1,198 @@
+/** People who log in on the page with their own key files, and act there: host, bidder and witness, before the real server. */
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { exportPkcs12, type Holder, type KeyKind } from '../../server/cli/demo/ca.ts';
+import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
+import { lodge } from '../../server/cli/person/lodge.ts';
+import { catchUp } from '../../server/cli/person/read-opening.ts';
+import { holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
+import { openBrowser } from '../support/browser.ts';
+import { newFolder } from '../support/folder.ts';
+import t from '../support/tap.ts';
+import { type Visitor, visit } from './visitor.ts';
+
+t.setTimeout(180_000);
+// Does nothing when the built pages are current.
+await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
+
+const platform = await startPlatform(t);
+const browser = await openBrowser();
+t.teardown(() => browser.close());
+const folder = await newFolder(t, 'key-files');
+await mkdir(folder, { recursive: true });
+const PASSWORD = '密码 1';
+
+/** A key file as a CA hands it out: RSA by node-forge with its old cipher, anything else by openssl. */
+async function keyFile(holder: Holder, kind: KeyKind): Promise<string> {
+  const issued = await platform.ca.issue({ holder, usage: 'sign', key: kind });
+  const name = join(folder, `${holder.creditCode}-${kind}.p12`);
+  if (kind === 'rsa') {
+    await writeFile(name, exportPkcs12(issued, 'secret'));
+    return name;
+  }
+  const pem = join(folder, `${holder.creditCode}.pem`);
+  await writeFile(pem, issued.privateKeyPem + issued.certificatePem + issued.chainPem, { mode: 0o600 });
+  const made = spawnSync('openssl', ['pkcs12', '-export', '-in', pem, '-passout', 'stdin', '-out', name], {
+    input: `${PASSWORD}\n`,
+  });
+  if (made.status !== 0) throw new Error(made.stderr.toString());
+  return name;
+}
+
+const HOST: Holder = {
+  creditCode: platform.officials.host.creditCode,
+  organisation: '代理',
+  name: '主持',
+  personId: 'A1',
+};
+const WITNESS: Holder = {
+  creditCode: platform.officials.witness.creditCode,
+  organisation: '交易中心',
+  name: '见证',
+  personId: 'C2',
+};
+
+const picture = async ({ page }: Visitor, name: string): Promise<void> => {
+  const to = process.env['SCREENSHOT_FOLDER'];
+  if (to !== undefined) await page.screenshot({ path: join(to, `${name}.png`), fullPage: true });
+};
+
+async function enter(visitor: Visitor, file: string, password: string): Promise<void> {
+  const { page } = visitor;
+  if ((await page.locator('dialog.dialog').count()) === 0) await page.click('.log-in');
+  await page.setInputFiles('dialog input[type=file]', file);
+  await page.fill('dialog input[type=password]', password);
+  await page.click('dialog button[type=submit]');
+}
+
+/** Chooses an act, fills it in, signs it, and waits for what becomes of it. */
+async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<string, string>> = {}): Promise<string> {
+  const done = await page.locator('.sent li').count();
+  const button = page.locator(`#mine .offers button:text-is("${name}")`);
+  if (!(await button.isVisible())) await page.locator('#mine summary').click();
+  await button.click();
+  for (const [field, value] of Object.entries(fill)) {
+    const input = page.locator(`dialog [name=${field}]`);
+    if ((await input.evaluate((element) => element.tagName)) === 'SELECT') await input.selectOption(value);
+    else await input.fill(value);
+  }
+  await page.click('dialog button[type=submit]');
+  const row = page.locator(`.sent li`).nth(0);
+  await page
+    .locator(`.sent li:nth-child(${1})[data-state=accepted] .tone-good, .sent li:nth-child(1)[data-state=refused]`)
+    .waitFor();
+  t.equal(await page.locator('.sent li').count(), done + 1);
+  return (await row.textContent()) ?? '';
+}
+
+const address = { url: platform.url, openingId: OPENING };
+await platform.draft(OPENING, 20 * MINUTE);
+const bidder = await platform.bidder(0, 'p256');
+const [atHost, atBidder, atWitness] = [
+  await visit(browser, address, { expected: { problems: /status of 4/ } }),
+  await visit(browser, address, { expected: { problems: /status of 4/ } }),
+  await visit(browser, address),
+];
+
+t.test('a wrong password, a file of another kind, and a stranger’s key are said in words', async (t) => {
+  const { page } = atHost;
+  const file = await keyFile(HOST, 'rsa');
+  await page.locator('.now-name').waitFor();
+  await enter(atHost, file, 'wrong');
+  await page.locator('.field-fault:has-text("密码不正确")').waitFor();
+  const junk = join(folder, 'junk.p12');
+  await writeFile(junk, 'junk');
+  await enter(atHost, junk, 'secret');
+  await page.locator('.field-fault:has-text("不是本页能读取的证书文件")').waitFor();
+  await picture(atHost, 'log-in');
+  t.equal(await page.locator('.seat').count(), 0);
+  await page.keyboard.press('Escape');
+  t.equal(await page.locator('dialog').count(), 0, 'Escape closes it');
+});
+
+t.test(
+  'the host logs in with an RSA key and publishes; what was done is shown when the page has verified it',
+  async (t) => {
+    const { page } = atHost;
+    await enter(atHost, await keyFile(HOST, 'rsa'), 'secret');
+    await page.locator('.seat-name:text-is("主持")').waitFor();
+    t.match(await doAct(atHost, '发布开标安排'), /已写入见证日志第 [0-9]+ 条，并已在本页核验/);
+    t.equal(await atHost.phase(), '待开标');
+    await picture(atHost, 'host-scheduled');
+  },
+);
+
+t.test(
+  'a bidder who lodged by the command line logs in with a P-256 key of a Chinese password, and checks in',
+  async (t) => {
+    await lodge(bidder, OPENING, { envelope: await seal(platform, bidder, '12680000.00') });
+    const { page } = atBidder;
+    await enter(atBidder, await keyFile(holderOf(0), 'p256'), PASSWORD);
+    await page.locator('.seat:has-text("投标人")').waitFor();
+    t.equal(await page.locator('#mine button:text-is("签到")').count(), 0, 'not before its time');
+    await platform.passUntil(OPENING, 'CheckIn');
+    t.match(await doAct(atBidder, '签到'), /平台已签收/);
+    const receipt = await page.locator('.sent a[download]').getAttribute('href');
+    t.match(decodeURIComponent(receipt ?? ''), /^data:application\/jose;charset=utf-8,[\w-]+\.[\w-]+\.[\w-]+$/);
+    await picture(atBidder, 'bidder-check-in');
+    await platform.passUntil(OPENING, 'Sealed');
+  },
+);
+
+t.test('the host runs the opening by its buttons, of which only lawful ones are there', async (t) => {
+  const { page } = atHost;
+  await page.locator('#mine button:text-is("公布投标人名单")').waitFor();
+  t.equal(await page.locator('#mine button:text-is("唱标")').count(), 0);
+  await doAct(atHost, '公布投标人名单');
+  await doAct(atHost, '开启解密时限');
+  await page.locator('#mine summary').click();
+  await page.click('#mine button:text-is("延长解密时限")');
+  await page.fill('dialog [name=extraMs]', '0');
+  await page.click('dialog button[type=submit]');
+  t.match(await page.textContent('dialog'), /请填写 1 至 120 的整数.*请填写/s, 'nothing is sent that is not filled in');
+  await picture(atHost, 'host-extend');
+  await page.keyboard.press('Escape');
+  await decrypt(bidder, OPENING);
+  t.match(await outcomeOf(bidder, OPENING), { outcome: 'decrypted' });
+  await doAct(atHost, '提前结束解密时限');
+  await page.locator('#mine button:text-is("唱标")').waitFor();
+  await doAct(atHost, '唱标');
+  t.match(await page.textContent('#prices'), /12,680,000\.00/);
+  await doAct(atHost, '生成开标记录', { note: '' });
+  await picture(atHost, 'host-record');
+});
+
+t.test('the bidder objects and signs the record on the page, with the key of the certificate', async (t) => {
+  const words = '唱标 <100> 有误';
+  t.match(await doAct(atBidder, '提出异议', { text: words }), /已写入见证日志/);
+  await doAct(atHost, '答复异议', { text: '以开标一览表为准' });
+  await atBidder.page.locator('#objections >> text=以开标一览表为准').waitFor();
+  t.match(await atBidder.page.textContent('#objections'), /唱标 <100> 有误/);
+  await doAct(atHost, '生成开标记录', { note: '含异议及答复' });
+  await atBidder.page.locator('#record >> text=第 2 版').waitFor();
+  t.match(await doAct(atBidder, '确认开标记录'), /已写入见证日志/);
+  t.equal(await atBidder.page.locator('#mine button:text-is("确认开标记录")').count(), 0, 'once is enough');
+  await picture(atBidder, 'bidder-signed');
+});
+
+t.test('the witness attests, and the opening is closed', async (t) => {
+  await enter(atWitness, await keyFile(WITNESS, 'p256'), PASSWORD);
+  await atWitness.page.locator('.seat:has-text("见证人员")').waitFor();
+  await doAct(atHost, '提出结束开标');
+  await atWitness.page.locator('#mine button:text-is("见证并结束开标")').waitFor();
+  t.match(await doAct(atWitness, '见证并结束开标'), /已写入见证日志/);
+  t.equal((await catchUp(platform.officials.host, OPENING)).phase, 'Closed');
+  await picture(atWitness, 'witness-closed');
+});
+
+t.test('who logs out is the public again, and the key is gone', async (t) => {
+  await atBidder.page.click('.seat button');
+  await atBidder.page.locator('.log-in').waitFor();
+  t.equal(await atBidder.page.locator('#mine').count(), 0);
+  for (const visitor of [atHost, atBidder, atWitness]) {
+    t.strictSame(visitor.problems, []);
+    await visitor.close();
+  }
+});

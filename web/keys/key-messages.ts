@@ -1,0 +1,17 @@
+/** What a page and its key worker say to each other; bytes of a private key are in none of it. */
+import type { JwsAlgorithm } from '../../server/core/log/act.ts';
+import type { KeyFault } from './key-file-error.ts';
+
+/** A certificate whose key the worker holds: base64, itself first. */
+export type ListedKey = { readonly certSha256: string; readonly x5c: readonly string[]; readonly alg: JwsAlgorithm };
+
+export type KeyRequest = { readonly id: number } & (
+  | { readonly kind: 'open'; readonly file: Blob; readonly password: string }
+  | { readonly kind: 'sign'; readonly certSha256: string; readonly data: Uint8Array }
+);
+export type KeyAnswer = { readonly id: number } & (
+  | { readonly kind: 'opened'; readonly keys: readonly ListedKey[] }
+  | { readonly kind: 'signed'; readonly signature: Uint8Array }
+  | { readonly kind: 'refused'; readonly code: KeyFault; readonly detail: string }
+  | { readonly kind: 'broken'; readonly detail: string }
+);

@@ -1,0 +1,102 @@
+/** The two steps of an act: what it does and by which article, what it asks for, then the signature. */
+import { useSignal } from '@preact/signals';
+import type { JSX, TargetedSubmitEvent } from 'preact';
+import type { JsonObject } from '../../server/core/log/canonical.ts';
+import { POINT_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
+import { language } from '../parts/language.ts';
+import { type Field, nameKey, type Offer, whyKey } from './act-rows.ts';
+import { Dialog } from './dialog.tsx';
+import { say } from './words.ts';
+import type { Key } from './words-zh.ts';
+
+/** The longest reason or text, characters: what the command's schema takes. */
+const TEXT_LIMIT = 2_000;
+const MINUTES = { min: 1, max: 120 } as const;
+
+export function ActDialog(props: {
+  readonly offer: Offer;
+  readonly onGo: (data: JsonObject) => void;
+  readonly onClose: () => void;
+}): JSX.Element {
+  const { offer } = props;
+  const faults = useSignal<Readonly<Record<string, string>>>({});
+
+  function submit(event: TargetedSubmitEvent<HTMLFormElement>): void {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const filled: Record<string, string> = {};
+    const found: Record<string, string> = {};
+    for (const field of offer.fields) {
+      const value = String(form.get(field.name) ?? '');
+      filled[field.name] = value;
+      const fault = faultOf(field, value);
+      if (fault !== null) found[field.name] = fault;
+    }
+    faults.value = found;
+    if (Object.keys(found).length === 0) props.onGo(offer.data(filled));
+  }
+
+  return (
+    <Dialog title={say('confirmTitle', { act: say(nameKey(offer.type)) })} onClose={props.onClose}>
+      <p class="dialog-words">{say(whyKey(offer.type))}</p>
+      <form class="form" onSubmit={submit} noValidate>
+        {offer.fields.map((field) => (
+          <div class="field" key={field.name}>
+            <label for={`act-${field.name}`}>{say(field.name as Key)}</label>
+            <Input field={field} fault={faults.value[field.name] ?? null} />
+            <span id={`act-${field.name}-fault`} class="field-fault" role="alert">
+              {faults.value[field.name] ?? ''}
+            </span>
+          </div>
+        ))}
+        <p class="dialog-words">{say('confirmWords')}</p>
+        <p class="form-end">
+          <button type="button" onClick={props.onClose}>
+            {say('cancel')}
+          </button>
+          <button type="submit" class="strong">
+            {say('confirmGo')}
+          </button>
+        </p>
+      </form>
+    </Dialog>
+  );
+}
+
+function Input({ field, fault }: { field: Field; fault: string | null }): JSX.Element {
+  const { name, kind } = field;
+  const common = { id: `act-${name}`, name, 'aria-invalid': fault !== null, 'aria-describedby': `act-${name}-fault` };
+  switch (kind) {
+    case 'text':
+      return <textarea {...common} rows={4} maxLength={TEXT_LIMIT} />;
+    case 'minutes':
+      return <input {...common} type="number" inputMode="numeric" {...MINUTES} />;
+    case 'choice':
+      return (
+        <select {...common}>
+          {field.options.map((option) => (
+            <option key={option} value={option}>
+              {optionWords(name, option)}
+            </option>
+          ))}
+        </select>
+      );
+  }
+}
+
+/** A number is its own words. */
+function optionWords(name: string, option: string): string {
+  const words: Readonly<Record<string, string>> =
+    name === 'verdict' ? VERDICT_WORDS[language.value] : POINT_WORDS[language.value];
+  return words[option] ?? option;
+}
+
+/** A remark may be left out; whatever else is asked for is needed. */
+function faultOf({ name, kind }: Field, value: string): string | null {
+  if (kind === 'minutes') {
+    const minutes = Number(value);
+    const isFit = Number.isInteger(minutes) && minutes >= MINUTES.min && minutes <= MINUTES.max;
+    return value.trim() !== '' && isFit ? null : say('minutesWrong');
+  }
+  return value.trim() === '' && name !== 'note' ? say('fieldEmpty') : null;
+}

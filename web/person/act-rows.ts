@@ -1,0 +1,177 @@
+/** What a person may do on the page of an opening: for each act what it asks of them, and what of the state goes with it. */
+import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
+import { COMMANDS, type CommandType, OPEN_WHILE_SUSPENDED, VERDICTS } from '../../server/core/opening/commands.ts';
+import { phaseCell } from '../../server/core/opening/phases.ts';
+import {
+  isRegisterCommand,
+  type RegisterCommandType,
+  registerPhaseRefusal,
+} from '../../server/core/opening/register.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { isDecrypted, numberOf, type OpeningState } from '../../server/core/opening/state.ts';
+import type { Key } from './words-zh.ts';
+
+/** What the person fills in. `options` are values of a choice, in the order shown. */
+export type Field =
+  | { readonly name: string; readonly kind: 'text' }
+  | { readonly name: string; readonly kind: 'minutes' }
+  | { readonly name: string; readonly kind: 'choice'; readonly options: readonly string[] };
+
+/** An act as it is offered now. */
+export type Offer = {
+  readonly type: ActType;
+  readonly fields: readonly Field[];
+  /** The command's data from what was filled in, by name; texts are NFC, as the log holds them. */
+  readonly data: (filled: Readonly<Record<string, string>>) => JsonObject;
+};
+
+/** What an act is about, seen from one person: the state, and the number the roster gave them. */
+export type Standpoint = { readonly state: OpeningState; readonly bidder: number | null };
+type Shape = { readonly fields: readonly Field[]; readonly fixed?: JsonObject };
+/** Null: there is nothing this act could be about. */
+type Shaping = (standpoint: Standpoint) => Shape | null;
+
+const plain: Shaping = () => ({ fields: [] });
+const reason: Shaping = () => ({ fields: [{ name: 'reason', kind: 'text' }] });
+const text: Shaping = () => ({ fields: [{ name: 'text', kind: 'text' }] });
+const choice = (name: string, options: readonly string[]): Field => ({ name, kind: 'choice', options });
+
+/** The version of the record one would answer, and its digest. */
+function recordOf({ state }: Standpoint): JsonObject | null {
+  return state.record === null ? null : { version: state.record.version, recordSha256: state.record.sha256 };
+}
+
+/** A bidder answers a version once. */
+const answering =
+  (fields: readonly Field[]): Shaping =>
+  (standpoint) => {
+    const fixed = recordOf(standpoint);
+    const { state, bidder } = standpoint;
+    const answer = bidder === null ? null : (state.bids[bidder - 1]?.answer ?? null);
+    return fixed === null || (answer !== null && answer.version === fixed['version']) ? null : { fields, fixed };
+  };
+
+function objections(state: OpeningState, status: 'open' | 'answered', by: number | null): string[] {
+  return state.objections
+    .filter((one) => one.status === status && (by === null || one.bidder === by))
+    .map(({ objection }) => String(objection));
+}
+
+/** The acts of this page, in the order in which an opening comes to them. */
+const SHAPES = {
+  PublishOpening: plain,
+  CheckIn: plain,
+  RaiseEarlyObjection: text,
+  PostponeOpening: reason,
+  PublishRoster: plain,
+  AcknowledgePoint: ({ state }) => {
+    const open = state.policy.witnessPoints.filter((point) => !state.points.includes(point));
+    return open.length === 0 ? null : { fields: [choice('point', open), { name: 'note', kind: 'text' }] };
+  },
+  StartDrawing: ({ state }) => (state.policy.draw === 'none' ? null : { fields: [] }),
+  OpenWindow: plain,
+  ExtendWindow: () => ({
+    fields: [
+      { name: 'extraMs', kind: 'minutes' },
+      { name: 'reason', kind: 'text' },
+    ],
+  }),
+  EndWindowEarly: ({ state }) => (state.bids.every(isDecrypted) ? { fields: [] } : null),
+  GiveRuling: ({ state }) => {
+    const open = state.bids
+      .filter((bid) => bid.proposal !== null && !isDecrypted(bid))
+      .map(({ bidder }) => String(bidder));
+    return open.length === 0
+      ? null
+      : { fields: [choice('bidder', open), choice('verdict', VERDICTS), { name: 'reason', kind: 'text' }] };
+  },
+  ContestRuling: ({ state, bidder }) => {
+    const own = bidder === null ? undefined : state.bids[bidder - 1];
+    return own === undefined || own.proposal === null ? null : { fields: [{ name: 'reason', kind: 'text' }] };
+  },
+  OpenRemedy: ({ state }) => (state.policy.remedy === 'none' ? null : { fields: [] }),
+  AnnouncePrices: plain,
+  StartQuoteRound: ({ state }) => (state.policy.quoteRounds === undefined ? null : { fields: [] }),
+  IssueRecord: () => ({ fields: [{ name: 'note', kind: 'text' }] }),
+  SignRecord: answering([]),
+  RefuseRecord: answering([{ name: 'reason', kind: 'text' }]),
+  RaiseObjection: ({ bidder }) => (bidder === null ? null : { fields: [{ name: 'text', kind: 'text' }] }),
+  AnswerObjection: ({ state }) => {
+    const open = objections(state, 'open', null);
+    return open.length === 0 ? null : { fields: [choice('objection', open), { name: 'text', kind: 'text' }] };
+  },
+  DisputeAnswer: ({ state, bidder }) => {
+    const own = bidder === null ? [] : objections(state, 'answered', bidder);
+    return own.length === 0 ? null : { fields: [choice('objection', own), { name: 'reason', kind: 'text' }] };
+  },
+  ProposeClose: ({ state }) => (state.closeProposed === null ? { fields: [] } : null),
+  AttestClose: (standpoint) => {
+    const fixed = standpoint.state.closeProposed === null ? null : recordOf(standpoint);
+    return fixed === null ? null : { fields: [], fixed };
+  },
+  OpenReview: reason,
+  HandOver: plain,
+  SuspendOpening: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
+  RequestSuspension: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
+  ResumeOpening: ({ state }) => (state.suspended === null ? null : { fields: [{ name: 'reason', kind: 'text' }] }),
+  ConfirmResume: ({ state }) => (state.suspended?.resumeProposed === true ? { fields: [] } : null),
+  GiveNotice: text,
+} as const satisfies Partial<Record<CommandType | RegisterCommandType, Shaping>>;
+
+export type ActType = keyof typeof SHAPES;
+const ACT_TYPES = Object.keys(SHAPES) as readonly ActType[];
+
+/** The words of an act in the dictionary: its name, what it does and by which article. */
+export const nameKey = (type: ActType): Key => `act_${type}`;
+export const whyKey = (type: ActType): Key => `why_${type}`;
+
+/** Acts that come in the common course of an opening stand first; the others behind a fold. */
+const EXCEPTIONAL: ReadonlySet<ActType> = new Set([
+  'PostponeOpening',
+  'ExtendWindow',
+  'OpenReview',
+  'SuspendOpening',
+  'RequestSuspension',
+  'GiveNotice',
+]);
+export const isExceptional = (type: ActType): boolean => EXCEPTIONAL.has(type);
+
+/**
+ * The acts that the rules let this role do now, as far as the page can know: the server has the last word.
+ *
+ * Why: by the same tables that the server decides by. What hangs on the register, on the clock or on other people's acts of this very moment
+ *      is answered by its refusal.
+ */
+export function offersFor(role: PersonRole, state: OpeningState, creditCode: string): Offer[] {
+  const bidder = role === 'bidder' ? numberOf(state, creditCode) : null;
+  return ACT_TYPES.filter((type) => isAllowed(type, role, state)).flatMap((type) => {
+    const shaping: Shaping = SHAPES[type];
+    const shape = shaping({ state, bidder });
+    if (shape === null) return [];
+    const { fields, fixed = {} } = shape;
+    return [{ type, fields, data: (filled) => ({ ...fixed, ...dataOf(fields, filled) }) }];
+  });
+}
+
+function isAllowed(type: ActType, role: PersonRole, state: OpeningState): boolean {
+  if (isRegisterCommand(type)) {
+    // an organisation that has not lodged yet is nobody's bidder, and may become one
+    return (role === 'bidder' || role === 'public') && registerPhaseRefusal(type, state.phase) === null;
+  }
+  const roles: readonly string[] = COMMANDS[type].roles;
+  if (!roles.includes(role) || phaseCell(state.phase, type) !== 'yes') return false;
+  return state.suspended === null || OPEN_WHILE_SUSPENDED.has(type);
+}
+
+const MS_A_MINUTE = 60_000;
+const NUMBERS: ReadonlySet<string> = new Set(['bidder', 'objection']);
+
+function dataOf(fields: readonly Field[], filled: Readonly<Record<string, string>>): JsonObject {
+  const data: Record<string, Json> = {};
+  for (const { name, kind } of fields) {
+    const value = (filled[name] ?? '').normalize('NFC');
+    if (kind === 'minutes') data[name] = Number(value) * MS_A_MINUTE;
+    else data[name] = NUMBERS.has(name) ? Number(value) : value;
+  }
+  return data;
+}

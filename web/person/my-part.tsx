@@ -1,0 +1,147 @@
+/** What the person who is logged in can do now, and what became of what they did. */
+import { useSignal } from '@preact/signals';
+import type { JSX } from 'preact';
+import type { HeadSeen } from '../../server/core/log/act.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import { ROLE_WORDS } from '../opening/term-words.ts';
+import { Icon, type IconName } from '../parts/icon.tsx';
+import { language } from '../parts/language.ts';
+import { Section } from '../parts/section.tsx';
+import type { ReplicaView } from '../replica/replica.ts';
+import { ActDialog } from './act-dialog.tsx';
+import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
+import { type Outbox, type Sent, standingOf } from './outbox.ts';
+import type { Seat } from './seat.ts';
+import { say } from './words.ts';
+
+export function MyPart(props: {
+  readonly seat: Seat;
+  readonly view: ReplicaView;
+  readonly state: OpeningState;
+  readonly outbox: Outbox;
+  readonly onFault: (fault: unknown) => void;
+}): JSX.Element {
+  const { seat, view, state, outbox } = props;
+  const chosen = useSignal<Offer | null>(null);
+  const offers = offersFor(seat.role, state, seat.creditCode);
+  const common = offers.filter(({ type }) => !isExceptional(type));
+  const exceptional = offers.filter(({ type }) => isExceptional(type));
+  const choose = (offer: Offer): void => {
+    chosen.value = offer;
+  };
+  const offer = chosen.value;
+
+  return (
+    <Section id="mine" title={say('mine')} aside={ROLE_WORDS[language.value][seat.role]}>
+      <p class="section-words">{say('mineWords')}</p>
+      {common.length === 0 ? <p class="empty">{say('nothingNow')}</p> : <Offers offers={common} onChoose={choose} />}
+      {exceptional.length === 0 ? null : (
+        <details class="exceptional">
+          <summary>{say('exceptional')}</summary>
+          <Offers offers={exceptional} onChoose={choose} />
+        </details>
+      )}
+      {seat.role === 'bidder' || seat.role === 'public' ? <p class="label">{say('notYetHere')}</p> : null}
+      <Sends outbox={outbox} view={view} />
+      {offer === null ? null : (
+        <ActDialog
+          offer={offer}
+          onClose={() => {
+            chosen.value = null;
+          }}
+          onGo={(data) => {
+            chosen.value = null;
+            outbox.give(seat, { type: offer.type, data, headSeen: headSeenIn(view) }).catch(props.onFault);
+          }}
+        />
+      )}
+    </Section>
+  );
+}
+
+/** The head this page has verified itself: an act says which its signer saw. */
+function headSeenIn({ standing }: ReplicaView): HeadSeen {
+  if (standing.kind !== 'verified' && standing.kind !== 'behind') throw new Error('nothing is verified to act upon');
+  return { size: standing.size, root: standing.root };
+}
+
+function Offers(props: { readonly offers: readonly Offer[]; readonly onChoose: (offer: Offer) => void }): JSX.Element {
+  return (
+    <ul class="offers">
+      {props.offers.map((offer) => (
+        <li key={offer.type}>
+          <button type="button" onClick={() => props.onChoose(offer)}>
+            {say(nameKey(offer.type))}
+          </button>
+          <span class="label">{say(whyKey(offer.type))}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Sends({ outbox, view }: { outbox: Outbox; view: ReplicaView }): JSX.Element | null {
+  const sent = outbox.sent.value;
+  if (sent.length === 0) return null;
+  return (
+    <div class="sent" aria-live="polite">
+      <h3>{say('outbox')}</h3>
+      <ol class="rows">
+        {sent.map((one) => (
+          <SentRow key={one.id} sent={one} view={view} />
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+function SentRow({ sent, view }: { sent: Sent; view: ReplicaView }): JSX.Element {
+  const { tone, icon, words, receipt } = sentWords(sent, view);
+  return (
+    <li class="row" data-state={sent.state.kind}>
+      <p class="row-head">
+        <span class="row-title">{say(nameKey(sent.type))}</span>
+        <span class={`tone-${tone}`}>
+          <Icon name={icon} /> {words}
+        </span>
+        {receipt === null ? null : (
+          <a
+            download={`receipt-${sent.id}.jws`}
+            href={`data:application/jose;charset=utf-8,${encodeURIComponent(receipt)}`}
+          >
+            {say('saveReceipt')}
+          </a>
+        )}
+      </p>
+    </li>
+  );
+}
+
+type SentWords = {
+  readonly tone: 'good' | 'warn' | 'bad' | 'busy';
+  readonly icon: IconName;
+  readonly words: string;
+  readonly receipt: string | null;
+};
+
+function sentWords({ state }: Sent, view: ReplicaView): SentWords {
+  switch (state.kind) {
+    case 'signing':
+      return { tone: 'busy', icon: 'dots', words: say('out_signing'), receipt: null };
+    case 'waiting':
+      return { tone: 'warn', icon: 'clock', words: say('out_waiting'), receipt: null };
+    case 'refused': {
+      const { code, words } = state;
+      const why = words === null ? code : language.value === 'en' ? words.en : words.zh;
+      return { tone: 'bad', icon: 'cross', words: say('out_refused', { why }), receipt: null };
+    }
+    case 'accepted': {
+      const standing = standingOf(state.answer, view.entries);
+      if (standing.kind === 'received')
+        return { tone: 'good', icon: 'check', words: say('out_received'), receipt: standing.receipt };
+      const isLogged = standing.kind === 'logged';
+      const words = say(isLogged ? 'out_logged' : 'out_proving', { n: standing.seq });
+      return { tone: isLogged ? 'good' : 'busy', icon: isLogged ? 'check' : 'clock', words, receipt: null };
+    }
+  }
+}
