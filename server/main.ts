@@ -25,6 +25,7 @@ import { createStandings } from './identity/standing.ts';
 import { createTrust } from './identity/trust.ts';
 import { type Leader, lead, type Vault } from './leader/leader.ts';
 import { readCosignerPolicy } from './ledger/cosigner-policy.ts';
+import { watchStandings } from './ledger/cosigner-standings.ts';
 import { createPublishedHead } from './ledger/published-head.ts';
 import { readAuthorities } from './ledger/timestamps/authorities.ts';
 import { createHall, type Hall } from './live/hall.ts';
@@ -164,6 +165,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
 
   // Known only once it listens, when any free port will do and no public origin is configured.
   let ownOrigins: readonly [string, ...string[]] = [config.publicOrigin ?? 'http://not-listening-yet.invalid'];
+  const standings = keep('standings', await watchStandings({ sql, world, onFault }, cosigners), (s) => s.stop());
   const housekeeping = keep('housekeeping', keepHouse({ world, database, envelopes: vault.envelopes, logger }), (h) =>
     h.stop(),
   );
@@ -198,6 +200,7 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
     signer: keyring,
     log,
     cosigners,
+    cosignersSeen: standings.seen,
     publishedLedger: createPublishedHead(sql, ledgerOrigin(platform), cosigners),
     envelopes: vault.envelopes,
     uploads: createUploads({ sql, world, envelopes: vault.envelopes, lifetimeMs: config.uploadLifetimeMs }),

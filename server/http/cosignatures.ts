@@ -2,6 +2,7 @@
 import * as Type from 'typebox';
 import { openingOrigin } from '../core/log/origin.ts';
 import { cosignedOpening } from '../ledger/cosigned-openings.ts';
+import { claimants } from '../ledger/cosigner-standings.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
 import { OpeningParams } from './schemas.ts';
@@ -10,11 +11,13 @@ const Answer = Type.Object({
   /** As the opening's genesis says; 0: its close waits for nobody. */
   quorum: Type.Integer(),
   cosigners: Type.Integer(),
+  /** How many of those whom the platform asks now claim another history of the ledger, and have shown nothing of it. */
+  claiming: Type.Integer(),
   /** Entries of the opening that stand under a head of the ledger that so many of them signed. */
   cosigned: Type.Union([Type.Object({ size: Type.Integer(), by: Type.Integer() }), Type.Null()]),
 });
 
-export function addCosignatures(app: Nouns, { hall, sql, config }: Dependencies): void {
+export function addCosignatures(app: Nouns, { hall, sql, config, cosignersSeen }: Dependencies): void {
   app.get(
     '/openings/:openingId/cosignatures',
     {
@@ -32,6 +35,7 @@ export function addCosignatures(app: Nouns, { hall, sql, config }: Dependencies)
       return {
         quorum: cosigners.quorum,
         cosigners: new Set(cosigners.vkeys).size,
+        claiming: claimants(cosignersSeen()).length,
         cosigned: await cosignedOpening(sql, openingOrigin(config.platform, openingId), cosigners),
       };
     },

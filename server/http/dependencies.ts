@@ -14,6 +14,7 @@ import type { IsBidder } from '../identity/assignments.ts';
 import type { LoginDependencies } from '../identity/login.ts';
 import type { TrustStep } from '../identity/trust-changes.ts';
 import type { CosignerPolicy } from '../ledger/cosigner-policy.ts';
+import type { SeenCosigner } from '../ledger/cosigner-standings.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PublishedHead } from '../ledger/published-head.ts';
 import type { Author, TrustAnswer, TrustAuthor } from '../ledger/trust.ts';
@@ -49,6 +50,8 @@ export type Dependencies = {
   /** The logs as far as this process may show them. */
   readonly log: LogView;
   readonly cosigners: CosignerPolicy;
+  /** How they stand, as this process last read it. */
+  readonly cosignersSeen: () => readonly SeenCosigner[];
   readonly publishedLedger: PublishedHead;
   readonly envelopes: VaultFolder;
   readonly uploads: Uploads;

@@ -2,19 +2,35 @@
 import { timingSafeEqual } from 'node:crypto';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import * as Type from 'typebox';
+import { formatInstant } from '../core/log/instant.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
+import { areCosignersAmiss, claimants, type SeenCosigner } from '../ledger/cosigner-standings.ts';
+import { COSIGNER_ALARM_CODES } from '../recorder/recovery.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
 
 const tags = ['health'];
 const Alive = Type.Object({ status: Type.Literal('alive') });
 const Ready = Type.Object({
-  status: Type.Union([Type.Literal('ready'), Type.Literal('read_only')]),
+  /** `degraded`: commands are taken, and something is amiss with the cosigners that somebody should look after. */
+  status: Type.Union([Type.Literal('ready'), Type.Literal('degraded'), Type.Literal('read_only')]),
   /** Whether this process decides and signs, or another does and this one hands it what it receives. */
   part: Type.Union([Type.Literal('leader'), Type.Literal('follower')]),
   clockOffsetMs: Type.Integer(),
   isClockRight: Type.Boolean(),
+  /** Whom the platform asks to countersign its ledger, as this process last heard of them. */
+  cosigners: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      isOfQuorum: Type.Boolean(),
+      /** A code: what it claims against the ledger and has shown nothing of; null before it was asked. */
+      state: Type.Union([Type.Enum(['signs', 'silent', ...COSIGNER_ALARM_CODES]), Type.Null()]),
+      signedSize: Type.Union([Type.Integer(), Type.Null()]),
+      /** RFC 3339, UTC. */
+      signedAt: Type.Union([Type.String(), Type.Null()]),
+    }),
+  ),
 });
 
 const PREFIX = 'kaibiao_';
@@ -46,15 +62,25 @@ export function addHealth(app: Nouns, dependencies: Dependencies): void {
     '/readyz',
     {
       config: exempt,
-      schema: { tags, summary: 'It takes commands; 503 when it only reads', response: { 200: Ready, 503: Ready } },
+      schema: {
+        tags,
+        summary: 'It takes commands, and how the cosigners stand; 503 when it only reads',
+        response: { 200: Ready, 503: Ready },
+      },
     },
     async (_request, reply) => {
       const { readOnly } = recorder.health();
       const clockOffsetMs = dependencies.clockOffsetMs();
       const isClockRight = Math.abs(clockOffsetMs) <= config.clockSkewLimitMs;
-      const status = readOnly ? ('read_only' as const) : ('ready' as const);
+      const seen = dependencies.cosignersSeen();
+      const isAmiss = areCosignersAmiss(dependencies.cosigners, seen);
+      const status = readOnly ? ('read_only' as const) : isAmiss ? ('degraded' as const) : ('ready' as const);
       const part = dependencies.term() === null ? ('follower' as const) : ('leader' as const);
-      return reply.code(readOnly ? 503 : 200).send({ status, part, clockOffsetMs, isClockRight });
+      const cosigners = seen.map(({ signedAt, ...one }) => ({
+        ...one,
+        signedAt: signedAt === null ? null : formatInstant(signedAt),
+      }));
+      return reply.code(readOnly ? 503 : 200).send({ status, part, clockOffsetMs, isClockRight, cosigners });
     },
   );
 
@@ -78,7 +104,7 @@ function isAllowed(token: string | null, authorization: string | undefined): boo
  * Why: only what the public reads is timed. How often bids are lodged, people check in or look on would tell before the
  *      roster how many bid (招投标法22), and whoever runs the server may not know that either.
  */
-function createMetrics(app: Nouns, { lagMs, recorder, term }: Dependencies): Registry {
+function createMetrics(app: Nouns, { lagMs, recorder, term, cosignersSeen }: Dependencies): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: PREFIX });
   for (const name of TELLING) registry.removeSingleMetric(PREFIX + name);
@@ -96,7 +122,39 @@ function createMetrics(app: Nouns, { lagMs, recorder, term }: Dependencies): Reg
   gauge('kaibiao_event_loop_lag_seconds', 'Mean lag of the event loop in the last second.', () => lagMs() / 1000);
   gauge('kaibiao_read_only', '1 while no command is taken.', () => (recorder.health().readOnly ? 1 : 0));
   gauge('kaibiao_leader_term', 'The term this process leads in; 0 while another leads.', () => term() ?? 0);
+  ofCosigners(
+    'kaibiao_cosigner_signs',
+    '1 while this cosigner signs; 0 while it is silent or claims otherwise.',
+    (c) => (c.state === 'signs' ? 1 : 0),
+  );
+  ofCosigners(
+    'kaibiao_cosigner_claims',
+    '1 while this cosigner claims another history and shows nothing of it.',
+    (c) => claimants([c]).length,
+  );
+  ofCosigners(
+    'kaibiao_cosigner_signed_size',
+    'The largest head of the ledger that this cosigner signed.',
+    (c) => c.signedSize ?? 0,
+  );
+  ofCosigners(
+    'kaibiao_cosigner_signed_seconds',
+    'When it signed that, in seconds since 1970; 0: never.',
+    (c) => (c.signedAt ?? 0) / 1000,
+  );
   return registry;
+
+  function ofCosigners(name: string, help: string, read: (one: SeenCosigner) => number): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['cosigner'],
+      registers: [registry],
+      collect() {
+        for (const one of cosignersSeen()) this.set({ cosigner: one.name }, read(one));
+      },
+    });
+  }
 
   function gauge(name: string, help: string, read: () => number): void {
     new Gauge({

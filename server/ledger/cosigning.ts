@@ -5,6 +5,7 @@ import type { Sql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 import { lastSigned, storeCosignature } from './cosignatures.ts';
 import type { CosignerPolicy, PolicyCosigner } from './cosigner-policy.ts';
+import { type CosignerState, storeStanding } from './cosigner-standings.ts';
 import { type CosignerClaim, visitCosigner } from './cosigner-visit.ts';
 
 /** A cosigner that failed is left alone for so long, twice as long after each further failure, up to the most, which a close still waits for. */
@@ -73,6 +74,8 @@ type Colleague = {
   failures: number;
   notBefore: number;
   claims: CosignerAlarmCode | null;
+  /** What the other processes were told of it last. */
+  told: CosignerState | null;
 };
 
 /**
@@ -96,6 +99,7 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     failures: 0,
     notBefore: 0,
     claims: null,
+    told: null,
   }));
   let remembered = false;
   let running: Promise<void> | null = null;
@@ -119,8 +123,16 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     colleague.failures += 1;
   }
 
-  /** Has one cosigner visited for one head. */
+  /** Has one cosigner visited for one head, and says how it stands where that has changed. */
   async function take(colleague: Colleague, head: ReleasedHead): Promise<void> {
+    await hear(colleague, head);
+    const state = colleague.claims ?? (colleague.fault === null ? 'signs' : 'silent');
+    if (state === colleague.told) return;
+    await storeStanding(sql, colleague.cosigner.vkey, state, world.now());
+    colleague.told = state;
+  }
+
+  async function hear(colleague: Colleague, head: ReleasedHead): Promise<void> {
     const { cosigner } = colleague;
     const onClaim = async (claim: CosignerClaim): Promise<void> => {
       if (colleague.claims === null) await parts.onClaim(claim);

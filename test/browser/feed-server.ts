@@ -68,7 +68,7 @@ export async function startFeed(log: MadeLog, size: number, nowAt: () => number)
       return;
     }
     if (path === `/openings/${OPENING_ID}/cosignatures`) {
-      const cosigning: CosignAnswer = { quorum: 2, cosigners: 2, cosigned: { size: 1, by: 2 } };
+      const cosigning: CosignAnswer = { quorum: 2, cosigners: 2, claiming: 0, cosigned: { size: 1, by: 2 } };
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(cosigning));
       return;
     }

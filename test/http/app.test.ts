@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createApp, PAGE_POLICY } from '../../server/http/app.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
 import { GATHER_MS } from '../../server/http/fault-words.ts';
+import { NO_COSIGNERS } from '../../server/ledger/cosigner-policy.ts';
+import type { CosignerState, SeenCosigner } from '../../server/ledger/cosigner-standings.ts';
 import { OutcomeUnknownError } from '../../server/recorder/faults.ts';
 import { ReadOnlyError } from '../../server/recorder/recorder.ts';
 import { newFolder } from '../support/folder.ts';
@@ -200,6 +202,7 @@ t.test('readiness says whether commands are taken, and whether the clock is righ
     part: 'leader',
     clockOffsetMs: 0,
     isClockRight: true,
+    cosigners: [],
   });
   const health = () => ({ readOnly: true, why: 'restored backup of somebody', openings: 0 });
   const { app } = await appWith(t, {
@@ -209,7 +212,48 @@ t.test('readiness says whether commands are taken, and whether the clock is righ
   });
   const answer = await app.inject({ url: '/readyz' });
   t.equal(answer.statusCode, 503);
-  t.strictSame(answer.json(), { status: 'read_only', part: 'follower', clockOffsetMs: -350, isClockRight: false });
+  const said = { status: 'read_only', part: 'follower', clockOffsetMs: -350, isClockRight: false, cosigners: [] };
+  t.strictSame(answer.json(), said);
+});
+
+t.test('readiness and metrics say how each cosigner stands: degraded, not down', async (t) => {
+  const one = (name: string, state: CosignerState | null): SeenCosigner => ({
+    name,
+    isOfQuorum: name !== 'old',
+    state,
+    signedSize: state === null ? null : 9,
+    signedAt: state === null ? null : Date.UTC(2026, 2, 5),
+  });
+  const cases = [
+    [1, [one('a', 'signs'), one('b', 'silent')], 'ready'],
+    [2, [one('a', 'signs'), one('b', 'silent')], 'degraded'],
+    [1, [one('a', null)], 'degraded'],
+    [1, [one('a', 'signs'), one('old', 'silent')], 'ready'],
+    [2, [one('a', 'signs'), one('old', 'signs')], 'degraded'],
+    [1, [one('a', 'signs'), one('b', 'cosigner_is_ahead')], 'degraded'],
+    [0, [one('old', 'cosigner_differs')], 'degraded'],
+  ] as const;
+  for (const [quorum, seen, status] of cases) {
+    const { app } = await appWith(t, { cosigners: { ...NO_COSIGNERS, quorum }, cosignersSeen: () => seen });
+    const answer = await app.inject({ url: '/readyz' });
+    t.equal(answer.statusCode, 200);
+    t.match(answer.json(), { status, cosigners: seen.map(({ name, state }) => ({ name, state })) });
+  }
+  const seen = [one('a', 'signs'), one('b', 'cosigner_differs'), one('c', null)];
+  const { app } = await appWith(t, { cosignersSeen: () => seen });
+  t.equal((await app.inject({ url: '/readyz' })).json().cosigners[0].signedAt, '2026-03-05T00:00:00.000Z');
+  const headers = { authorization: 'Bearer a-token-for-metrics' };
+  const { body } = await app.inject({ url: '/metrics', headers });
+  for (const line of [
+    'kaibiao_cosigner_signs{cosigner="a"} 1',
+    'kaibiao_cosigner_signs{cosigner="b"} 0',
+    'kaibiao_cosigner_claims{cosigner="a"} 0',
+    'kaibiao_cosigner_claims{cosigner="b"} 1',
+    'kaibiao_cosigner_signed_size{cosigner="a"} 9',
+    'kaibiao_cosigner_signed_size{cosigner="c"} 0',
+    `kaibiao_cosigner_signed_seconds{cosigner="a"} ${Date.UTC(2026, 2, 5) / 1000}`,
+  ])
+    t.ok(body.includes(`${line}\n`), line);
 });
 
 t.test('the address of an act is the client’s, through proxies that are trusted and no others', async (t) => {

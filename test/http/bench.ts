@@ -176,6 +176,7 @@ export async function setBench(
     signer,
     log,
     cosigners: NO_COSIGNERS,
+    cosignersSeen: () => [],
     publishedLedger: createPublishedHead(sql, ledgerOrigin(config.platform), NO_COSIGNERS),
     envelopes,
     uploads: createUploads({ sql, world, envelopes, lifetimeMs: config.uploadLifetimeMs }),

@@ -101,7 +101,7 @@ t.test('the public’s tiles say nothing that is withheld, of the access log not
 
 t.test('how far an opening is cosigned: here nobody is asked, and it says so', async (t) => {
   const answer = await get(`/openings/${OPENING_ID}/cosignatures`);
-  t.strictSame(answer.json(), { quorum: 0, cosigners: 0, cosigned: null });
+  t.strictSame(answer.json(), { quorum: 0, cosigners: 0, claiming: 0, cosigned: null });
   t.equal(problemIn(await get('/openings/nowhere-1/cosignatures')), '404 no_such_opening');
 });
 

@@ -14,11 +14,19 @@ import {
   keepClaim,
   standingAlarms,
 } from '../../server/ledger/cosigner-alarms.ts';
+import { NO_COSIGNERS } from '../../server/ledger/cosigner-policy.ts';
+import {
+  areCosignersAmiss,
+  LOOK_PERIOD_MS,
+  readStandings,
+  watchStandings,
+} from '../../server/ledger/cosigner-standings.ts';
 import { COSIGNATURE_SKEW_SECONDS, type CosignerClaim } from '../../server/ledger/cosigner-visit.ts';
 import { LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
 import { recoveryFrom } from '../../server/recorder/recovery.ts';
 import { cosignedLedger, origin, ROGUE } from '../support/cosigned-ledger.ts';
 import { answersOf, type Line } from '../support/cosigning.ts';
+import { until } from '../support/recorder.ts';
 import { dataFolder } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
 
@@ -57,25 +65,60 @@ t.test('one cosigner’s word stops nothing, whatever it says and whatever the q
     ['cosigner_is_ahead', () => ahead(4_000)],
     ['cosigner_differs', () => new Response('the proof does not hold', { status: 422 })],
   ];
-  for (const [code, answer] of words)
-    for (const [quorum, count] of [
-      [1, 1],
-      [2, 2],
-      [1, 2],
-    ] as const) {
-      const b = await cosignedLedger(t, quorum, count);
-      await b.grow('a');
-      await b.take();
+  for (const [quorum, count] of [
+    [1, 1],
+    [2, 2],
+    [1, 2],
+  ] as const) {
+    const b = await cosignedLedger(t, quorum, count);
+    await b.grow('a');
+    await b.take();
+    for (const [code, answer] of words) {
+      b.claims.length = 0;
       b.lines[0] = lying(answer);
       await again(b);
       const size = await again(b);
       t.strictSame(b.alarms, [], `${code}: ${quorum} of ${count}`);
-      t.match(b.claims, [{ code, cosigner: { name: 'w0' } }], 'said once, however often it is repeated');
+      t.match(b.claims, [{ code, cosigner: { name: 'w0' } }]);
+      t.equal(b.claims.length, 1, 'said once, however often it is repeated');
       t.match(b.cosigning.standings()[0], { claims: code, fault: /shows nothing of it/ });
       if (count === 2) t.ok(signs(b, 1, size), 'the other goes on signing');
       b.lines[0] = honest(b);
       t.ok(signs(b, 0, await again(b)), 'taken back by signing');
     }
+  }
+});
+
+t.test('every process sees how they stand, and only what has changed is written', async (t) => {
+  const b = await cosignedLedger(t, 1, 2);
+  const seen = () => readStandings(b.sql, b.policy);
+  t.match(await seen(), [
+    { name: 'w0', isOfQuorum: true, state: null, signedSize: null, signedAt: null },
+    { name: 'w1' },
+  ]);
+  await b.grow('a');
+  const signedAt = b.world.now();
+  await b.take();
+  const signedSize = b.cosigning.standings()[0]?.signedSize;
+  t.match(await seen(), [{ state: 'signs', signedSize, signedAt }, { state: 'signs' }]);
+  const written = async () =>
+    (await b.sql`SELECT xmin::text, vkey FROM cosigner_standings ORDER BY vkey`).map(({ xmin }) => xmin);
+  const before = await written();
+  await again(b);
+  t.strictSame(await written(), before);
+  b.lines[0] = lying(() => ahead(4_000));
+  b.lines[1] = lying(() => new Response('', { status: 500 }));
+  await again(b);
+  t.match(await seen(), [{ state: 'cosigner_is_ahead' }, { state: 'silent' }]);
+  const watch = await watchStandings({ ...b, onFault: (error) => t.fail(String(error)) }, b.policy);
+  t.match(watch.seen(), [{ state: 'cosigner_is_ahead' }, { state: 'silent' }]);
+  t.ok(areCosignersAmiss(b.policy, watch.seen()));
+  b.lines[0] = honest(b);
+  await again(b);
+  b.world.advance(LOOK_PERIOD_MS);
+  await until(() => watch.seen()[0]?.state === 'signs');
+  await watch.stop();
+  t.strictSame(await readStandings(b.sql, NO_COSIGNERS), []);
 });
 
 t.test('two that claim it stop the signing only where the others cannot make the quorum', async (t) => {

@@ -147,7 +147,7 @@ t.test(
     t.equal(viewing.outside.value, null, 'nobody answered');
     server.outside = {
       stamp: { authorities: 1, stamped: { size: 3, stampedAt: 1, authority: 'https://tsa.example/' } },
-      cosigning: { quorum: 2, cosigners: 2, cosigned: { size: 3, by: 2 } },
+      cosigning: { quorum: 2, cosigners: 2, claiming: 0, cosigned: { size: 3, by: 2 } },
     };
     await pass(OUTSIDE_PERIOD_MS - 1);
     t.equal(server.outsideAsked, 1);

@@ -21,8 +21,13 @@ export function OutsideLines({ outside }: { outside: OutsideAnswer | null }): JS
   );
 }
 
-/** By how many of how many, and to which entry. */
-export function cosignWords({ quorum, cosigners, cosigned }: CosignAnswer): string {
+/** By how many of how many, and to which entry; and how many say otherwise. */
+export function cosignWords(answer: CosignAnswer): string {
+  const before = howFar(answer);
+  return answer.claiming === 0 ? before : say('cosignClaims', { before, n: answer.claiming });
+}
+
+function howFar({ quorum, cosigners, cosigned }: CosignAnswer): string {
   if (cosigners === 0) return say('cosignNone');
   if (cosigned === null) return say('cosignNotYet', { quorum, of: cosigners });
   return say('cosigned', { by: cosigned.by, of: cosigners, n: cosigned.size - 1 });

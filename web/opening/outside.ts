@@ -15,6 +15,8 @@ export type StampAnswer = {
 export type CosignAnswer = {
   readonly quorum: number;
   readonly cosigners: number;
+  /** How many claim another history of the ledger, and have shown nothing of it. */
+  readonly claiming: number;
   readonly cosigned: { readonly size: number; readonly by: number } | null;
 };
 

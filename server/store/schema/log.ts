@@ -165,6 +165,20 @@ export const cosignatures = pgTable(
   ],
 );
 
+/** How each cosigner stands, as the leader last saw it, for every process to say so; nothing is decided by it. */
+export const cosignerStandings = pgTable(
+  'cosigner_standings',
+  {
+    vkey: text().primaryKey(),
+    /** `signs`, `silent`, or the code of what it claims against the ledger without showing it. */
+    state: text({ enum: ['signs', 'silent', 'cosigner_is_ahead', 'cosigner_differs'] }).notNull(),
+    since: whole('since').notNull(),
+  },
+  (t) => [
+    check('cosigner_standings_state', sql`${t.state} IN ('signs', 'silent', 'cosigner_is_ahead', 'cosigner_differs')`),
+  ],
+);
+
 /**
  * The entries of the access log by who read and what about, so that a reader's own can be found: a read model that the log can
  * rebuild. `opening_id` is null for a read about none.
