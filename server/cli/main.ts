@@ -33,7 +33,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   verify: {
     usage:
-      '<folder | file.zip | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--policy <tlog-policy file>] [--tsa <roots.pem>] [--complete] [--public] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>]',
+      '<folder | file.zip | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--policy <tlog-policy file>] [--tsa <roots.pem>] [--complete] [--public] [--report <monitor> …] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>] [--report <monitor> …]',
     en: 'Judges a log from an export, a bundle or an address, or a receipt by itself; trusts none of them.',
     zh: '核验导出文件夹、证据包或网址上的日志，或离线核验回执；均不轻信。',
     load: async () => (await import('./commands/verify.ts')).verify,
@@ -89,13 +89,13 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./commands/login.ts')).login,
   },
   status: {
-    usage: `<opening> [--role <role>] ${PERSON_USAGE}`,
+    usage: `<opening> [--role <role>] [--report <monitor> …] ${PERSON_USAGE}`,
     en: 'Says what an opening’s verified log says, and what is kept of one’s own.',
     zh: '显示经核验的日志内容及本人留存的凭据。',
     load: async () => (await import('./commands/status.ts')).status,
   },
   wait: {
-    usage: `<opening> --phase <phase> [--role <role>] ${PERSON_USAGE}`,
+    usage: `<opening> --phase <phase> [--role <role>] [--report <monitor> …] ${PERSON_USAGE}`,
     en: 'Waits until the opening stands in a phase.',
     zh: '等待开标进入指定阶段。',
     load: async () => (await import('./commands/status.ts')).wait,

@@ -7,8 +7,8 @@ import { parseEntry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { leafHash } from '../core/log/merkle.ts';
 import { ed25519Verifier, type NoteVerifier, parseVkey } from '../core/log/note.ts';
-import { verifyProof } from '../core/log/proof.ts';
-import { verifyRegisterProof } from '../core/log/register-proof.ts';
+import { parseProof, verifyProof } from '../core/log/proof.ts';
+import { readRegisterProof, verifyRegisterProof } from '../core/log/register-proof.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { isReceiptPayload, RECEIPT_TYPE, type ReceiptPayload } from '../core/seal/receipt.ts';
 import { payloadSha256 } from '../core/seal/statement.ts';
@@ -37,6 +37,8 @@ export type ReceiptVerdict = {
   /** Entry of the ledger in which the act's batch stands. */
   readonly ledgerSeq: number;
   readonly ledger: string;
+  /** Signed heads of the ledger that the proofs lead to. */
+  readonly ledgerNotes: readonly string[];
 };
 
 /**
@@ -63,7 +65,9 @@ export async function verifyReceipt(
   if (!proven.ok) return refuse('receipt_not_in_ledger', { detail: proven.reason });
   if (!isActOf(receipt, proven.act)) return refuse('receipt_act_differs');
   if (envelope !== undefined && !(await isEnvelopeOf(receipt, envelope))) return refuse('receipt_of_other_envelope');
-  return { ok: true, receipt, ledgerSeq: proven.entry.seq, ledger: file.ledger };
+  const proofs = [file.key.proof, readRegisterProof(file.act).proof];
+  const ledgerNotes = proofs.map((proof) => parseProof(proof).checkpoint);
+  return { ok: true, receipt, ledgerSeq: proven.entry.seq, ledger: file.ledger, ledgerNotes };
 }
 
 function ledgerKeyOf(vkey: string): NoteVerifier | null {

@@ -10,20 +10,22 @@ import { readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';
 import { catchUp } from '../person/read-opening.ts';
 import { waitFor } from '../person/wait-for.ts';
+import { REPORT_OPTION, readMonitors, reportHeads } from '../report-heads.ts';
 import { enter, parsePerson, readRole } from './options.ts';
 
-const options = { role: { type: 'string' } } as const;
+const options = { role: { type: 'string' }, ...REPORT_OPTION } as const;
 
 /** Shows an opening and what is kept of one's own part in it. */
 export async function status(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parsePerson(argv, ['opening'], options);
   const [openingId = ''] = positionals;
   const role = readRole(values.role, 'public');
+  const monitors = readMonitors(values.report);
   const person = await enter(values, io);
   await show(person, await catchUp(person, openingId, role), io);
   const standing = await readStanding(person, openingId);
   if (standing !== null) io.out(`  own bid ${standing.bid.bidId}, received ${standing.receipt.receivedAt}`);
-  return EXIT.done;
+  return reportSeen(person, openingId, monitors, io);
 }
 
 /** Waits for a phase. */
@@ -33,9 +35,24 @@ export async function wait(argv: readonly string[], io: Io): Promise<number> {
   if (phase === undefined) throw new UsageError(`--phase is one of ${PHASES.join(', ')}.`);
   const [openingId = ''] = positionals;
   const role = readRole(values.role, 'public');
+  const monitors = readMonitors(values.report);
   const person = await enter(values, io);
   await show(person, await waitFor(person, openingId, role, (state) => state.phase === phase), io);
-  return EXIT.done;
+  return reportSeen(person, openingId, monitors, io);
+}
+
+/** Reports the heads of the opening and of the ledger that this person was shown, the newest of each. */
+async function reportSeen(person: Person, openingId: string, monitors: readonly string[], io: Io): Promise<number> {
+  if (monitors.length === 0) return EXIT.done;
+  // asks for the ledger's newest head
+  await person.receiptKey();
+  const pins = [await person.pin(openingId), await person.ledgerPin()];
+  const notes = await Promise.all(pins.map(async (pin) => (await pin.keeper())?.note()));
+  return reportHeads(
+    monitors,
+    notes.filter((note) => note !== undefined),
+    io,
+  );
 }
 
 async function show(person: Person, state: OpeningState, io: Io): Promise<void> {

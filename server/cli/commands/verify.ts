@@ -8,6 +8,7 @@ import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { folderSource, type LogSource, SourceError, urlSource } from '../log-source.ts';
+import { noting, REPORT_OPTION, readMonitors, reportHeads } from '../report-heads.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
 import { verifyReceipt } from '../verify-receipt.ts';
 import { type Refused, refuse } from '../verify-words.ts';
@@ -22,13 +23,14 @@ const options = {
   receipt: { type: 'string' },
   envelope: { type: 'string' },
   complete: { type: 'boolean', default: false },
+  ...REPORT_OPTION,
 } as const;
 
 const isAddress = (place: string): boolean => /^https?:\/\//.test(place);
 
 /** Where a log is read from: an address, a ZIP file, or a folder. Throws: SourceError. */
-async function sourceOf(place: string): Promise<LogSource> {
-  if (isAddress(place)) return urlSource(place);
+async function sourceOf(place: string, io: Io): Promise<LogSource> {
+  if (isAddress(place)) return urlSource(place, io);
   const isFile = await stat(place).then(
     (found) => found.isFile(),
     () => false,
@@ -43,7 +45,14 @@ export async function verify(argv: readonly string[], io: Io): Promise<number> {
   if (values.envelope !== undefined) throw new UsageError('--envelope goes with --receipt.');
   needPositionals(positionals, ['folder | file.zip | address']);
   const [place = ''] = positionals;
-  const judged = await judgePlace(place, values);
+  const monitors = readMonitors(values.report);
+  const seen = new Set<string>();
+  const code = sayJudged(await judgePlace(place, values, seen, io), values, io);
+  // Also of a log that is refused: that it was signed is what matters there.
+  return Math.max(code, await reportHeads(monitors, seen, io));
+}
+
+function sayJudged(judged: Verified | Refused, values: Pick<Asked, 'ledger'>, io: Io): number {
   if (!judged.ok) return sayRefused(judged, io);
   // Whoever gave a ledger expects to have been told of it.
   if (values.ledger !== undefined && judged.kind !== 'opening')
@@ -61,12 +70,13 @@ type Asked = {
   readonly complete: boolean;
 };
 
-async function judgePlace(place: string, asked: Asked): Promise<Verified | Refused> {
+/** `seen` takes every signed head that was shown. */
+async function judgePlace(place: string, asked: Asked, seen: Set<string>, io: Io): Promise<Verified | Refused> {
   const held: LogSource[] = [];
   const openSource = async (at: string): Promise<LogSource> => {
-    const source = await sourceOf(at);
+    const source = await sourceOf(at, io);
     held.push(source);
-    return source;
+    return noting(source, seen);
   };
   try {
     return await verifySource(await openSource(place), {
@@ -88,14 +98,23 @@ async function judgePlace(place: string, asked: Asked): Promise<Verified | Refus
   }
 }
 
-/** Verifies a receipt file, and the envelope at hand against it; asks nobody. */
+/** Verifies a receipt file, and the envelope at hand against it; asks nobody but the monitors it is told to report to. */
 async function verifyReceiptFile(
   path: string,
   positionals: readonly string[],
-  { trust, envelope }: { readonly trust?: string | undefined; readonly envelope?: string | undefined },
+  {
+    trust,
+    envelope,
+    report,
+  }: {
+    readonly trust?: string | undefined;
+    readonly envelope?: string | undefined;
+    readonly report?: string[] | undefined;
+  },
   io: Io,
 ): Promise<number> {
   needPositionals(positionals, []);
+  const monitors = readMonitors(report);
   const given = { ...(trust !== undefined && { trust }), ...(envelope !== undefined && { envelope }) };
   const judged = await verifyReceipt(await readFile(path, 'utf8'), given);
   if (!judged.ok) return sayRefused(judged, io);
@@ -106,7 +125,7 @@ async function verifyReceiptFile(
   io.out(`  stands in entry ${judged.ledgerSeq} of the ledger ${judged.ledger} · 已写入总账`);
   if (trust === undefined)
     io.out('  that ledger key is the file’s own word; name the one you trust with --trust · 总账公钥仅为文件自述');
-  return EXIT.done;
+  return reportHeads(monitors, judged.ledgerNotes, io);
 }
 
 function sayRefused(judged: Refused, io: Io): number {

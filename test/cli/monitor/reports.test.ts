@@ -19,8 +19,9 @@ import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { newFolder } from '../../support/folder.ts';
 import { ownKey } from '../../support/golden-change.ts';
-import { TRUST } from '../../support/golden-judge.ts';
+import { goldenBench, runCli, TRUST } from '../../support/golden-judge.ts';
 import type { GoldenLog } from '../../support/golden-log.ts';
+import { idOf } from '../../support/golden-server.ts';
 import {
   endAt,
   ledger,
@@ -31,6 +32,7 @@ import {
   WHOLE_ORIGIN,
   whole,
 } from '../../support/monitor-bench.ts';
+import { reportStub } from '../../support/report-stub.ts';
 import t from '../../support/tap.ts';
 import { steppedWorld } from '../../support/world.ts';
 
@@ -174,6 +176,58 @@ t.test('what the platform did not sign is nothing, whoever reports it, and what 
   t.strictSame(raised, []);
   await close();
 });
+
+t.test(
+  'kaibiao verify reports every signed head it was shown, and says when a monitor has seen another history',
+  async (t) => {
+    const stub = await reportStub(t);
+    const server = await serve(t);
+    const address = `${server.url}/logs/opening/${idOf(whole)}`;
+    const good = await runCli('verify', address, '--trust', TRUST, '--report', `${stub.url}/`);
+    t.match(good, { code: 0, out: /reported, and known there/ });
+    t.strictSame(stub.notes.sort(), [ledger.checkpoint, whole.checkpoint].sort(), 'the ledger’s and the opening’s');
+
+    const { place } = await goldenBench(t);
+    stub.notes.length = 0;
+    const bundle = await place('valid', 'whole-opening-with-one-failed-decryption');
+    t.match(await runCli('verify', bundle, '--report', stub.url), { code: 0 });
+    t.strictSame(stub.notes.sort(), [whole.anchor?.checkpoint, whole.checkpoint].sort(), 'the head it is anchored in');
+    stub.say('waiting');
+    t.match(await runCli('verify', bundle, '--report', stub.url), { code: 0, out: /it will be compared/ });
+    stub.say('other');
+    t.match(await runCli('verify', bundle, '--report', stub.url), {
+      code: 1,
+      out: /^valid, complete/,
+      err: /contradicts/,
+    });
+    stub.notes.length = 0;
+    const refused = await place('invalid', 'step_not_lawful--window-closed-before-its-time');
+    t.match(await runCli('verify', refused, '--report', stub.url), { code: 1 });
+    t.equal(stub.notes.length, 1, 'what is refused was signed all the same');
+    const gone = await runCli('verify', bundle, '--report', 'http://127.0.0.1:1');
+    t.match(gone, { code: 0, err: /not reported/ }, 'who keeps us from the monitor decides nothing');
+    t.match(await runCli('verify', bundle, '--report', 'monitor.example'), { code: 2 });
+  },
+);
+
+t.test(
+  'end to end: somebody is shown another ledger, verifies it without complaint, and the monitor raises the alarm',
+  async (t) => {
+    const { monitor, raised, close } = await openWatching(
+      await serve(t, { openings: 'none' }),
+      await newFolder(t, 'split'),
+    );
+    await monitor.round();
+    const reports = await serveReports({ host: '127.0.0.1', port: 0 }, monitor.report, steppedWorld(), () => undefined);
+    t.teardown(reports.close);
+    const other = valid('ledger-told-differently--still-open');
+    const split = await serve(t, { ledger: other, openings: 'none' });
+    const shown = await runCli('verify', `${split.url}/logs/ledger`, '--trust', TRUST, '--report', reports.url);
+    t.match(shown, { code: 1, out: /^valid/, err: /contradicts/ }, 'by itself it holds');
+    t.match(raised, [{ kind: 'ledger_forked', evidence: [ledger.checkpoint, other.checkpoint] }]);
+    await close();
+  },
+);
 
 t.test('the address: any page may post, a little, in plain text', async (t) => {
   const world = steppedWorld(endAt);

@@ -11,6 +11,7 @@ import { PROFILES } from '../../../server/core/opening/policy.ts';
 import { STAPLES_LIMIT } from '../../../server/http/schemas.ts';
 import { packageRoot } from '../../../server/root.ts';
 import { testCa } from '../../support/ca.ts';
+import { reportStub } from '../../support/report-stub.ts';
 import { roadworks } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
 import { terminal } from '../../support/terminal.ts';
@@ -62,7 +63,18 @@ t.test('an operator lets the host in, who drafts and publishes', async (t) => {
   t.match(again, { code: EXIT.refused, err: /^opening_exists\n/ });
   const published = await run('act', OPENING, 'PublishOpening', '--role', 'host', ...as('host'));
   t.match(published, { ...done, out: /entry 1 OpeningPublished/ });
-  t.match(await run('status', OPENING, ...as('bidder')), { ...done, out: /Scheduled[\s\S]*verified to entry 1/ });
+  const monitor = await reportStub(t);
+  const status = await run('status', OPENING, '--report', monitor.url, ...as('bidder'));
+  t.match(status, { ...done, out: /Scheduled[\s\S]*verified to entry 1[\s\S]*reported, and known there/ });
+  t.match(
+    monitor.notes,
+    [/^kaibiao\.test\/opening\/.*\n2\n/, /^kaibiao\.test\/ledger\n/],
+    'of both logs the newest head',
+  );
+  monitor.say('other');
+  const waited = await run('wait', OPENING, '--phase', 'Scheduled', '--report', monitor.url, ...as('bidder'));
+  t.match(waited, { code: EXIT.refused, err: /contradicts what was shown there/ });
+  t.match(await run('status', OPENING, '--report', 'x', ...as('bidder')), { code: EXIT.usage });
 });
 
 t.test('two operators believe another CA, alter it and end it; one alone does not', async (t) => {
