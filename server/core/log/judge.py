@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Judges exported logs without kaibiao: Python 3 and the openssl command, nothing else, and no network.
 
-    judge.py [--trust VKEY] [--public] FOLDER ...     opening, ledger or access log, as FORMAT.md section 7 lays it out (or a bundle)
+    judge.py [--trust VKEY] [--policy FILE] [--public] FOLDER ...
+                                                      opening, ledger or access log, as FORMAT.md section 7 lays it out (or a bundle)
     judge.py --note VKEY FILE                         a signed note under one key
     judge.py --merkle FILE                            proof cases in JSON, as github.com/transparency-dev/merkle publishes them
 
 Of a log: the checkpoint's form and signature, every entry's bytes and order, its disclosures, the root, the published tiles, no file
 that does not belong there. Of the ledger also: every head signed, grown with proof, opened once and closed last; keys in succession;
 batches and what is revealed of them. With --trust, of an opening also that its last head stands in the ledger under that key.
+With --policy (C2SP tlog-policy), that the ledger's head, or the head of it that an opening is anchored in, is cosigned by that quorum.
 --public does without disclosures. It does not judge the persons' acts, their certificates, nor the rules of an opening.
 Exit: 0 all hold, 1 one does not (its line says why), 2 it could not be tried.
 """
@@ -15,7 +17,7 @@ import argparse, base64, binascii, functools, hashlib, json, os, re, struct, sub
 
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,15})\Z")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z\Z")
-MEMBERS = {"v", "log", "seq", "at", "type", "actor", "command", "body", "commit"}
+MEMBERS = {"v": int, "log": str, "seq": int, "at": str, "type": str, "actor": dict, "command": str, "body": dict, "commit": dict}
 SMALL_ORDER = {0, 1, 2**255 - 20, *(int.from_bytes(bytes.fromhex(y), "little") for y in (
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"))}
@@ -33,11 +35,20 @@ def demand(holds, why):
         raise Refused(why)
 
 
+def shape(value, what, **kinds):
+    """An object with these members, and no other, each of its kind. Of `object` is anything."""
+    demand(isinstance(value, dict) and set(value) == set(kinds), f"{what} is malformed")
+    for member, kind in kinds.items():
+        demand(isinstance(value[member], kind) and (kind is not int or not isinstance(value[member], bool)), f"{what}: {member} is malformed")
+    return value
+
+
 def unbase64(text, url=False):
     """Base64 in its only canonical text."""
+    demand(isinstance(text, str), "base64 is no text")
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4) if url else text, b"-_" if url else None, validate=True)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError):  # of what is not ASCII, too
         raise Refused("base64")
     encoded = (base64.urlsafe_b64encode(data).rstrip(b"=") if url else base64.b64encode(data)).decode()
     demand(encoded == text, "base64 is not canonical")
@@ -83,14 +94,17 @@ def verify_ed25519(key, message, signature):
         return subprocess.run(asked, capture_output=True).returncode == 0
 
 
-def key_id(name, key):
-    return sha(name.encode(), b"\n\1", key)[:4]
+LOG, COSIGNER = 1, 4  # types of keys
 
 
-def parse_vkey(vkey):
+def key_id(name, key, kind=LOG):
+    return sha(name.encode(), b"\n", bytes([kind]), key)[:4]
+
+
+def parse_vkey(vkey, kind=LOG):
     name, identity, key = (vkey.split("+", 2) + ["", ""])[:3]
     data = unbase64(key)
-    demand(len(data) == 33 and data[0] == 1 and name and identity == key_id(name, data[1:]).hex(), "vkey is malformed")
+    demand(len(data) == 33 and data[0] == kind and name and identity == key_id(name, data[1:], kind).hex(), "vkey is malformed")
     check_key(data[1:])
     return name, data[1:]
 
@@ -100,21 +114,75 @@ def check_key(key):
     demand(len(key) == 32 and y not in SMALL_ORDER and y < 2**255 - 19, "a weak key")
 
 
-def open_note(note, name, key):
-    """The text of a note, signed by this key."""
+def read_note(note):
+    """Its text, and [(name, key id, bytes)] of its signature lines."""
     demand(len(note) <= 16384 and not any(byte < 32 and byte != 10 for byte in note), "note is malformed")
     text, blank, signatures = note.rpartition(b"\n\n")
     demand(blank and signatures.endswith(b"\n"), "note is malformed")
-    text, signed = text + b"\n", False
+    lines = []
     for line in signatures.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         parts = line.split(" ")
         demand(len(parts) == 3 and parts[0] == "\u2014" and parts[1] and "+" not in parts[1], "signature line is malformed")
         data = unbase64(parts[2])
-        if parts[1] == name and data[:4] == key_id(name, key):
-            demand(len(data) == 68 and verify_ed25519(key, text, data[4:]), "a known key's signature is bad")
-            signed = True
-    demand(signed, "not signed by this key")
+        lines.append((parts[1], data[:4], data[4:]))
+    return text + b"\n", lines
+
+
+def open_note(note, name, key):
+    """The text of a note, signed by this key."""
+    text, lines = read_note(note)
+    own = [data for line, identity, data in lines if (line, identity) == (name, key_id(name, key))]
+    demand(all(len(data) == 64 and verify_ed25519(key, text, data) for data in own), "a known key's signature is bad")
+    demand(own, "not signed by this key")
     return text
+
+
+def is_cosigned(note, name, key):
+    """Whether the cosigner of this key signed (C2SP tlog-cosignature): the time in seconds and the text."""
+    text, lines = read_note(note)
+    own = [data for line, identity, data in lines if (line, identity) == (name, key_id(name, key, COSIGNER))]
+    for data in own:
+        demand(len(data) == 72, f"the cosignature of {name} is malformed")
+        message = b"cosignature/v1\ntime %d\n" % struct.unpack(">Q", data[:8]) + text
+        demand(verify_ed25519(key, message, data[8:]), f"the cosignature of {name} is bad")
+    return bool(own)
+
+
+def read_policy(path):
+    """A C2SP tlog-policy: the logs' vkeys, the cosigners {name: (key name, key)}, and the quorum: a name, or None for nobody."""
+    logs, cosigners, groups, quorum = [], {}, {}, ""
+    with open(path, encoding="utf-8") as file:
+        lines = [line.split() for line in file.read().split("\n")]
+    for kind, *items in (words for words in lines if words and not words[0].startswith("#")):
+        demand(not (kind in ("witness", "group") and (not items or items[0] in {"none", *cosigners, *groups})), "policy: a name is taken")
+        if kind == "log" and len(items) in (1, 2):
+            parse_vkey(items[0])
+            logs.append(items[0])
+        elif kind == "witness" and len(items) in (2, 3):
+            cosigners[items[0]] = parse_vkey(items[1], COSIGNER)
+        elif kind == "group" and len(items) > 2 and set(items[2:]) <= {*cosigners, *groups} and len(set(items)) == len(items):
+            least = {"any": "1", "all": str(len(items) - 2)}.get(items[1], items[1])
+            demand(NUMBER.match(least) and 0 < int(least) <= len(items) - 2, "policy: a group's number")
+            groups[items[0]] = (int(least), items[2:])
+        elif kind == "quorum" and len(items) == 1 and quorum == "" and items[0] in {"none", *cosigners, *groups}:
+            quorum = None if items[0] == "none" else items[0]
+        else:
+            raise Refused(f"policy: a line of {kind}")
+    demand(quorum != "", "policy: no quorum")
+    demand(len({key for _, key in cosigners.values()}) == len(cosigners), "policy: a key twice")
+    return logs, cosigners, groups, quorum
+
+
+def check_cosigned(note, vkey, policy):
+    """Returns: who signed, in words."""
+    logs, cosigners, groups, quorum = policy
+    demand(not logs or vkey in logs, "the policy lists another ledger")
+    signed = {name for name, key in cosigners.items() if is_cosigned(note, *key)}
+    def holds(name):
+        least, members = groups.get(name, (1, [name]))
+        return sum(each in signed if each in cosigners else holds(each) for each in members) >= least
+    demand(quorum is None or holds(quorum), f"cosigned by {len(signed)} of {len(cosigners)}: too few")
+    return f", cosigned by {len(signed)} of {len(cosigners)}"
 
 
 def open_checkpoint(note, name, key):
@@ -233,6 +301,20 @@ def check_tiles(folder, leaves):
 
 # --- logs ---
 
+OPENING_NAME = re.compile(r"(.+?)/opening/([a-z0-9][a-z0-9-]{0,62}[a-z0-9])\Z")
+PLATFORM_NAME = re.compile(r"(.+)/(ledger|access)\Z")
+
+
+def split_origin(name):
+    """The platform, and which kind of log of it this is. An opening may be called `ledger`."""
+    found = OPENING_NAME.match(name)
+    if found:
+        return found[1], "opening"
+    found = PLATFORM_NAME.match(name)
+    demand(found, "no log of this format")
+    return found[1], found[2]
+
+
 def read_disclosures(folder, seq, commit):
     """The fields of an entry that are disclosed."""
     path = f"disclosures/{seq}.json"
@@ -243,7 +325,7 @@ def read_disclosures(folder, seq, commit):
     for text in texts:
         demand(isinstance(text, str), f"{path} is malformed")
         parts = canonical(unbase64(text, url=True))
-        demand(isinstance(parts, list) and len(parts) == 3 and len(unbase64(parts[0], url=True)) == 32, f"{path} is malformed")
+        demand(isinstance(parts, list) and len(parts) == 3 and isinstance(parts[1], str) and len(unbase64(parts[0], url=True)) == 32, f"{path} is malformed")
         digest = base64.urlsafe_b64encode(sha(text.encode())).rstrip(b"=").decode()
         demand(commit.get(parts[1]) == digest, f"{path}: {parts[1]} is not committed to")
         demand(parts[1] not in fields, f"{path}: {parts[1]} comes twice")
@@ -251,11 +333,9 @@ def read_disclosures(folder, seq, commit):
     return {path: fields}
 
 
-def judge(folder, trust, public):
+def judge(folder, trust, public, policy):
     name, key = parse_vkey(read_line(folder, "vkey"))
-    kind = re.search(r"/(opening/[a-z0-9-]+|ledger|access)\Z", name)
-    demand(kind, "no log of this format")
-    kind, platform = kind[1].split("/")[0], name[:kind.start()]
+    platform, kind = split_origin(name)
     note = read(folder, "checkpoint")
     size, root = open_checkpoint(note, name, key)
     demand(size > 0, "an empty log")
@@ -263,7 +343,8 @@ def judge(folder, trust, public):
     ledger = Ledger(platform, key) if kind == "ledger" else None
     for seq, data in enumerate(read_entries(folder, size)):
         entry = canonical(data)
-        demand(isinstance(entry, dict) and set(entry) - {"receivedAt"} == MEMBERS and entry["v"] == 1, f"entry {seq} is malformed")
+        members = {**MEMBERS, **({"receivedAt": str} if isinstance(entry, dict) and "receivedAt" in entry else {})}
+        demand(shape(entry, f"entry {seq}", **members)["v"] == 1, f"entry {seq} is malformed")
         demand(entry["log"] == name, f"entry {seq} is of another log")
         demand(entry["seq"] == seq, f"entry {seq} says another number")
         for instant in {"at", "receivedAt"} & set(entry):
@@ -274,7 +355,9 @@ def judge(folder, trust, public):
         listed |= set(disclosed)
         missing.update({(seq, field): True for field in set(entry["commit"]) - set().union(*disclosed.values())})
         if entry["type"] == "Erased":
-            missing.pop((entry["body"].get("seq"), entry["body"].get("field")), None)
+            erased = [entry["body"].get(member) for member in ("seq", "field")]
+            demand(type(erased[0]) is int and isinstance(erased[1], str), f"entry {seq} is malformed")
+            missing.pop(tuple(erased), None)
         demand(seq > 0 or kind != "opening" or entry["body"].get("vkey") == read_line(folder, "vkey"), "the first entry names another key")
         if ledger:
             ledger.take(seq, entry)
@@ -288,12 +371,13 @@ def judge(folder, trust, public):
     if ledger:
         ledger.finish()
         demand(trust in (None, read_line(folder, "vkey")), "not the trusted ledger")
-    anchored = ""
+    anchored = check_cosigned(note, read_line(folder, "vkey"), policy) if ledger and policy else ""
     if os.path.isdir(os.path.join(folder, "anchor")):
         listed |= {f"anchor/{each}" for each in ("vkey", "checkpoint", "head.json", "opening.tlog-proof")}
         check_anchor(folder, note, (name, key), size, trust, has_ended)
         anchored = ", anchored" if trust else ", anchored in a ledger whose key came with it"
-    demand(anchored or not trust or ledger, "not in the ledger")
+        anchored += check_cosigned(read(folder, "anchor/checkpoint"), read_line(folder, "anchor/vkey"), policy) if policy else ""
+    demand(anchored or ledger or not (trust or policy), "not in the ledger")
     found = {os.path.relpath(os.path.join(path, each), folder) for path, _, files in os.walk(folder) for each in files}
     if "manifest.json" in found:
         listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), has_ended))
@@ -313,13 +397,15 @@ def check_manifest(folder, found, head):
     manifest = canonical(data)
     name, size, root, has_ended = head
     said = {"v": 1, "origin": name, "size": size, "root": root, "standing": "complete" if has_ended else "open"}
-    demand(isinstance(manifest, dict) and {**said, "files": manifest.get("files")} == manifest, "the manifest is of another log")
+    shape(manifest, "the manifest", v=int, origin=str, size=int, root=str, standing=str, files=list)
+    files = [shape(file, "a file of the manifest", path=str, sizeBytes=int, sha256=str) for file in manifest["files"]]
+    demand({**said, "files": files} == manifest, "the manifest is of another log")
     ledger, key = parse_vkey(read_line(folder, "anchor/vkey"))
     text = open_note(read(folder, "manifest.note"), f"{ledger.rsplit('/', 1)[0]}/bundle", key).decode()
     demand(text == f"kaibiao-bundle/v1\n{name}\n{base64.b64encode(sha(data)).decode()}\n", "the manifest's note is of another manifest")
-    paths = [file["path"] for file in manifest["files"]]
+    paths = [file["path"] for file in files]
     demand(sorted(paths) == sorted(found - {"manifest.json", "manifest.note"}), "the manifest lists other files")
-    for file in manifest["files"]:
+    for file in files:
         content = read(folder, file["path"])
         holds = len(content) == file["sizeBytes"] and base64.b64encode(sha(content)).decode() == file["sha256"]
         demand(holds, f"{file['path']} is not as listed")
@@ -337,11 +423,14 @@ def check_anchor(folder, note, log_key, size, trust, has_ended):
     demand(checkpoint_in_proof.encode() == checkpoint, "the anchor's proof has another checkpoint")
     ledger_size, ledger_root = open_checkpoint(checkpoint, *parse_vkey(vkey))
     check_inclusion(int(index[6:]), ledger_size, leaf_hash(head), [unbase64(each) for each in hashes], ledger_root)
-    entry = canonical(head)
-    body = entry["body"]
+    entry = shape(canonical(head), "the anchor's head", **MEMBERS)
+    body = shape(entry["body"], "the anchor's head", **HEAD)
     demand(entry["type"] == "Head" and body["checkpoint"].encode() == note and body["size"] == size, "the anchor is another head")
     demand(entry["log"] == parse_vkey(vkey)[0] and entry["seq"] == int(index[6:]), "the anchor is of another ledger")
     demand((body["kind"] == "closed") == has_ended, "the anchor and the log disagree on whether it has ended")
+
+
+HEAD = {"kind": str, "origin": str, "size": int, "root": str, "checkpoint": str, "previousSize": int, "consistency": list}
 
 
 @functools.lru_cache(maxsize=None)
@@ -364,10 +453,10 @@ class Ledger:
     def take(self, seq, entry):
         body, kind = entry["body"], entry["type"]
         demand((kind == "LedgerOpened") == (seq == 0), f"entry {seq}: a ledger is opened once, at first")
-        demand(hasattr(self, kind), f"entry {seq}: no {kind} on a ledger")
+        demand(re.fullmatch(r"[A-Z]\w*", kind) and hasattr(self, kind), f"entry {seq}: no {kind} on a ledger")
         try:
             getattr(self, kind)(seq, body, entry["at"])
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             raise Refused(f"entry {seq}: {kind} is malformed")
         demand(entry["actor"] == {"role": "operator" if kind.startswith("Trust") or kind in ("OperatorActed", "KeyAnnounced") else "platform"}, f"entry {seq}: role")
 
@@ -417,8 +506,9 @@ class Ledger:
         demand(root == self.batches[body["batch"]], f"entry {seq}: not what the batch held")
 
     def Head(self, seq, body, _at):
-        origin, size = body["origin"], body["size"]
-        demand(origin.startswith(f"{self.platform}/") and not origin.endswith("/ledger"), f"entry {seq}: a foreign log")
+        origin, size = shape(body, f"entry {seq}", **HEAD)["origin"], body["size"]
+        platform, of = split_origin(origin)
+        demand(platform == self.platform and of != "ledger", f"entry {seq}: a foreign log")
         before = self.heads.get(origin)
         opens = body["kind"] == "opened"
         demand(opens == (before is None), f"entry {seq}: {'opened twice' if opens else 'never opened'}")
@@ -430,7 +520,7 @@ class Ledger:
             demand(not proof and size > 0, f"entry {seq}: a first head has no proof")
         else:
             check_consistency(before["size"], size, before["root"], root, proof)
-        use = "openings" if "/opening/" in origin else "ledger"
+        use = "openings" if of == "opening" else "ledger"
         for candidate in [before["key"]] if before else reversed(self.keys[use]):
             try:
                 demand((size, root) == open_checkpoint(body["checkpoint"].encode(), origin, unbase64(candidate)), f"entry {seq}: another head signed")
@@ -470,7 +560,7 @@ def run_merkle(file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trust"), parser.add_argument("--note"), parser.add_argument("--public", action="store_true")
-    parser.add_argument("--merkle", action="store_true"), parser.add_argument("paths", nargs="+")
+    parser.add_argument("--policy"), parser.add_argument("--merkle", action="store_true"), parser.add_argument("paths", nargs="+")
     asked, code = parser.parse_args(), 0
     for path in asked.paths:
         try:
@@ -479,11 +569,14 @@ def main():
             elif asked.note:
                 said = open_note(open(path, "rb").read(), *parse_vkey(asked.note)).decode().strip()
             else:
-                said = judge(path, asked.trust, asked.public)
+                said = judge(path, asked.trust, asked.public, asked.policy and read_policy(asked.policy))
             print(f"valid {path}: {said}")
-        except (Refused, UnicodeDecodeError) as refused:
-            code = 1
+        except (Refused, UnicodeError) as refused:
+            code = max(code, 1)
             print(f"refused {path}: {refused}")
+        except OSError as error:
+            code = 2
+            print(f"not tried {path}: {error}")
     return code
 
 

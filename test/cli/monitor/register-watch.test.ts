@@ -1,20 +1,17 @@
 /** Register batches held against what the openings say: an honest platform fits; one that forges, hides or tells too early does not, each by its name. */
 import { learnFacts, NO_FACTS, type RegisterFacts } from '../../../server/cli/monitor/register-facts.ts';
 import { type RegisteredOpening, watchRegister } from '../../../server/cli/monitor/register-watch.ts';
-import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
-import { type Entry, encodeEntry, parseEntry } from '../../../server/core/log/entry.ts';
+import { type Entry, parseEntry } from '../../../server/core/log/entry.ts';
 import { headBody } from '../../../server/core/log/head.ts';
 import { parseInstant } from '../../../server/core/log/instant.ts';
-import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
-import { formatNote, KEY_TYPES, verifierKey } from '../../../server/core/log/note.ts';
 import { batchBody, batchLeaves, batchRoot } from '../../../server/core/log/register-batch.ts';
 import { revealBody } from '../../../server/core/log/register-reveal.ts';
-import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
+import { utf8 } from '../../../server/core/log/utf8.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { newFolder } from '../../support/folder.ts';
-import { ownKey } from '../../support/golden-change.ts';
 import type { GoldenLog } from '../../support/golden-log.ts';
 import { goldenServer, idOf } from '../../support/golden-server.ts';
+import { madeLedger } from '../../support/made-ledger.ts';
 import { ledger, openings, WHOLE_ORIGIN, watch, whole } from '../../support/monitor-bench.ts';
 import t from '../../support/tap.ts';
 
@@ -95,25 +92,6 @@ t.test('no batch behind the deadline until the end', async (t) => {
   t.notOk(judge([first], false, early).includes('register_batch_missing'), 'it may come yet');
 });
 
-/** A ledger of the platform’s own making, truly signed. */
-function ledgerOf(made: readonly { type: string; at: string; body: Entry['body'] }[]): GoldenLog {
-  const [genesis = ''] = ledger.entries;
-  const template = golden.find(({ type }) => type === 'RegisterBatch') as Entry;
-  const rest = made.map((entry, n) =>
-    fromUtf8(encodeEntry({ ...template, ...entry, seq: n + 1, command: `made-${n}` })),
-  );
-  const entries = [genesis, ...rest];
-  const root = rootOf(
-    sha256,
-    entries.map((text) => leafHash(sha256, utf8(text))),
-  );
-  const key = ownKey(LEDGER);
-  const text = formatCheckpoint({ origin: LEDGER, size: entries.length, root });
-  const { keyId } = verifierKey(sha256, LEDGER, KEY_TYPES.ed25519, key.publicKey);
-  const checkpoint = formatNote(text, [{ name: LEDGER, keyId, signature: key.sign(utf8(text)) }]);
-  return { ...ledger, entries, checkpoint, fields: {} };
-}
-
 const SEED = new Uint8Array(32).fill(3);
 const actsOf = (count: number): Map<number, Uint8Array> =>
   new Map(Array.from({ length: count }, (_, n) => [7 * n, sha256(Uint8Array.of(n))]));
@@ -165,7 +143,7 @@ t.test('a server that forges its register: the monitor finds it where everything
       ['register_acts_of_nobody'],
     ],
   ] as const) {
-    const server = await goldenServer(t, { openings: [whole], ledger: ledgerOf(made), pageEntries: 200 });
+    const server = await goldenServer(t, { openings: [whole], ledger: madeLedger(made), pageEntries: 200 });
     const said = await watch(server, await newFolder(t, 'forged'));
     t.strictSame(said.kinds, wanted, says);
     for (const { origin } of said.raised) t.ok([LEDGER, WHOLE_ORIGIN].includes(origin));

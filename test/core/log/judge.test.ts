@@ -3,18 +3,39 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toBase64Url } from '../../../server/core/log/base64.ts';
+import { canonicalise, type Json, type JsonObject } from '../../../server/core/log/canonical.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
-import { encodeEntry } from '../../../server/core/log/entry.ts';
+import { cosignatureMessage, formatCosignature } from '../../../server/core/log/cosignature.ts';
+import { encodeEntry, parseEntry } from '../../../server/core/log/entry.ts';
+import { headBody } from '../../../server/core/log/head.ts';
 import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
-import { formatNote, formatVkey, KEY_TYPES, verifierKey } from '../../../server/core/log/note.ts';
+import {
+  addSignatures,
+  formatNote,
+  formatVkey,
+  KEY_TYPES,
+  parseNote,
+  verifierKey,
+} from '../../../server/core/log/note.ts';
+import { formatProof } from '../../../server/core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { packageRoot } from '../../../server/root.ts';
 import { newFolder } from '../../support/folder.ts';
 import { bundleOf, withManifest } from '../../support/golden-bundle.ts';
-import { ownKey, readChange } from '../../support/golden-change.ts';
+import { anchorBy, ownKey, readChange } from '../../support/golden-change.ts';
 import { goldenBench, goldenFiles, TRUST, WHOLE } from '../../support/golden-judge.ts';
-import { filesOf, GOLDEN_FOLDER, type LogFiles, writeFiles } from '../../support/golden-log.ts';
+import {
+  filesOf,
+  GOLDEN_FOLDER,
+  type GoldenAnchor,
+  type GoldenLog,
+  type LogFiles,
+  readGolden,
+  writeFiles,
+} from '../../support/golden-log.ts';
+import { madeLedger, madeLog } from '../../support/made-ledger.ts';
 import t from '../../support/tap.ts';
 import { steppedWorld } from '../../support/world.ts';
 
@@ -181,6 +202,252 @@ t.test('disclosures may be wanting only for the public', options, async (t) => {
   await writeFiles(new Map([...files].filter(([path]) => !path.startsWith('disclosures/'))), folder);
   t.match((await judge(folder)).lines[0], /^refused .*disclosures are missing/);
   t.match((await judge('--public', folder)).lines[0], /^valid /);
+});
+
+t.test('an opening may be called as the ledger is', options, async (t) => {
+  const parent = await newFolder(t, 'called');
+  await mkdir(parent);
+  const origin = 'kaibiao.test/opening/ledger';
+  const at = '2026-03-02T01:00:00.000Z';
+  const common = {
+    v: 1,
+    log: origin,
+    seq: 0,
+    at,
+    type: 'OpeningCreated',
+    actor: { role: 'host' },
+    command: 'c',
+  } as const;
+  const opening = madeLog(origin, (vkey) => [fromUtf8(encodeEntry({ ...common, body: { vkey }, commit: {} }))]);
+  const head = headBody({ kind: 'opened', note: opening.checkpoint, previousSize: 0, consistency: [] });
+  const ledger = madeLedger([{ type: 'Head', at, body: head }]);
+  const folders = [opening, ledger].map((log, n) => writeFiles(filesOf(log), join(parent, String(n))));
+  const said = await judge('--public', ...(await Promise.all(folders)));
+  t.equal(said.code, 0, said.lines.join('\n'));
+});
+
+t.test('what is malformed is refused in one line, and nothing breaks', options, async (t) => {
+  const parent = await newFolder(t, 'malformed');
+  await mkdir(parent);
+  const log = readGolden(WHOLE);
+  const files = goldenFiles('valid', WHOLE);
+  const bundle = bundleOf(files, null, 'complete');
+  const manifest = JSON.parse(Buffer.from(bundle.get('manifest.json') ?? []).toString()) as { files: JsonObject[] };
+  const [file = {}] = manifest.files;
+  const json = (value: unknown) => utf8(canonicalise(value as Json));
+  const manifests = [
+    ...[null, [], {}, 1, '', { ...manifest, files: {} }, { ...manifest, files: [1] }, { ...manifest, files: null }],
+    ...[
+      { ...file, path: 1 },
+      { ...file, path: null },
+      { ...file, sha256: [] },
+      { ...file, sizeBytes: 'x' },
+      { path: 'x' },
+    ].map((one) => ({ ...manifest, files: [one, ...manifest.files.slice(1)] })),
+    { ...manifest, more: 1 },
+    { ...manifest, size: true },
+  ].map((value) => new Map(bundle).set('manifest.json', json(value)));
+  /** An anchor whose head says that, truly on a ledger of its own. */
+  const anchored = (head: unknown): LogFiles => {
+    const text = canonicalise(head as Json);
+    const ledger = madeLog('kaibiao.test/ledger', () => [text]);
+    const proof = formatProof({ index: 0, hashes: [], checkpoint: ledger.checkpoint });
+    return filesOf({ ...log, anchor: { vkey: ledger.vkey, checkpoint: ledger.checkpoint, head: text, proof } });
+  };
+  const head = JSON.parse(log.anchor?.head ?? '') as JsonObject & { body: JsonObject };
+  const heads = [
+    ...[
+      null,
+      [],
+      {},
+      'Head',
+      7,
+      { ...head, body: null },
+      { ...head, body: [] },
+      { ...head, type: [] },
+      { ...head, seq: '0' },
+    ],
+    ...[{ checkpoint: 1 }, { checkpoint: null }, { kind: [] }, { size: '38' }, { more: 1 }].map((more) => ({
+      ...head,
+      body: { ...head.body, ...more },
+    })),
+    { type: 'Head', body: {} },
+  ].map(anchored);
+  const proofs = [
+    '',
+    'c2sp.org/tlog-proof@v1',
+    'c2sp.org/tlog-proof@v1\nindex x\n\n',
+    'c2sp.org/tlog-proof@v1\nindex 1\né\n\n',
+  ].map((text) => new Map(files).set('anchor/opening.tlog-proof', utf8(text)));
+  const bytes = [
+    'anchor/head.json',
+    'anchor/checkpoint',
+    'anchor/opening.tlog-proof',
+    'anchor/vkey',
+    'vkey',
+    'checkpoint',
+  ].map((path) => new Map(files).set(path, Uint8Array.of(0xff, 0xfe, 10)));
+  const [entry = ''] = log.entries;
+  const entries = [
+    null,
+    [],
+    {},
+    { commit: null },
+    { commit: [] },
+    { body: 1 },
+    { at: 1 },
+    { type: {} },
+    { receivedAt: null },
+    { actor: 1 },
+  ].map((more) => {
+    const value =
+      more === null || Array.isArray(more) || Object.keys(more).length === 0 ? more : { ...JSON.parse(entry), ...more };
+    return filesOf(madeLog('kaibiao.test/opening/zhangye-2026-001', () => [canonicalise(value as Json)]));
+  });
+  const texts = [
+    [],
+    [1],
+    ['x'],
+    [toBase64Url(utf8('1'))],
+    [toBase64Url(utf8('["a",1,2]'))],
+    [toBase64Url(utf8('[1,{},2]'))],
+  ].map((value) => new Map(files).set('disclosures/0.json', json(value)));
+  const types = ['take', 'finish', '__init__', '__class__', 'platform'].map((type) =>
+    filesOf(
+      madeLog('kaibiao.test/ledger', () => [
+        canonicalise({ ...JSON.parse(readGolden('ledger').entries[0] ?? ''), type }),
+      ]),
+    ),
+  );
+  const heads2 = [
+    {},
+    { body: {} },
+    { origin: 1 },
+    { consistency: [1] },
+    { size: [] },
+    { root: '=' },
+    { checkpoint: 'x' },
+  ].map((more) =>
+    filesOf(
+      madeLedger([
+        { type: 'Head', at: '2026-03-02T01:00:00.000Z', body: { ...head.body, kind: 'opened', ...more } as JsonObject },
+      ]),
+    ),
+  );
+  const all = [...manifests, ...heads, ...proofs, ...bytes, ...entries, ...texts, ...types, ...heads2];
+  const folders = await Promise.all(all.map((one, n) => writeFiles(one, join(parent, String(n)))));
+  const said = await judge('--public', ...folders);
+  t.equal(said.code, 1);
+  t.equal(said.lines.length, folders.length, said.lines.slice(-3).join('\n'));
+  t.strictSame(
+    said.lines.filter((line) => !line.startsWith('refused ')),
+    [],
+  );
+  t.match(await judge('--note', log.vkey, join(parent, 'nowhere')), { code: 2, lines: [/^not tried /] });
+});
+
+t.test('a field erased behind the end is no missing one; one that no entry accounts for is', options, async (t) => {
+  const parent = await newFolder(t, 'erased');
+  await mkdir(parent);
+  const log = readGolden(WHOLE);
+  const last = parseEntry(utf8(log.entries.at(-1) ?? ''));
+  const [seq, fields] = Object.entries(log.fields).find(([, own]) => own['who'] !== undefined) ?? ['', {}];
+  const behind = (type: string, n: number) =>
+    fromUtf8(
+      encodeEntry({
+        ...last,
+        seq: last.seq + n,
+        type,
+        command: `erase-${n}`,
+        actor: { role: n === 1 ? 'witness' : 'supervisor' },
+        body: { number: 1, seq: Number(seq), field: 'who', basis: 'ordered' },
+        commit: {},
+      }),
+    );
+  const { who: _erased, ...left } = fields;
+  const without = { ...log.fields, [seq]: left };
+  const erased = madeLog('kaibiao.test/opening/zhangye-2026-001', () => [
+    ...log.entries,
+    behind('ErasureProposed', 1),
+    behind('Erased', 2),
+  ]);
+  const proposed = madeLog('kaibiao.test/opening/zhangye-2026-001', () => [
+    ...log.entries,
+    behind('ErasureProposed', 1),
+  ]);
+  const [whole, only, gone] = [
+    { ...erased, fields: without },
+    { ...proposed, fields: without },
+    { ...log, fields: without },
+  ].map((one, n) => writeFiles(filesOf(one), join(parent, String(n))));
+  const said = await judge((await whole) ?? '', (await only) ?? '', (await gone) ?? '');
+  t.match(said.lines[0], /^valid .*: 40 entries/);
+  t.match(said.lines[1], /^refused .*1 disclosures are missing/);
+  t.match(said.lines[2], /^refused .*1 disclosures are missing/);
+  // With the manifest of a bundle the log still counts as ended: what stands behind the end does not open it again.
+  const bundle = bundleOf(filesOf({ ...erased, fields: without, anchor: anchorOfClosed(erased) }), null, 'complete');
+  const laid = await writeFiles(bundle, join(parent, 'bundle'));
+  t.match((await judge(laid)).lines, [/^valid .*: 40 entries.*anchored in a ledger whose key came with it$/]);
+});
+
+/** An anchor of a closed head, on a ledger that holds nothing else. */
+function anchorOfClosed(log: GoldenLog): GoldenAnchor {
+  const whole = readGolden(WHOLE);
+  const { anchor } = anchorBy(ownKey('kaibiao.test/ledger'), { ...log, anchor: whole.anchor }, 'closed');
+  if (anchor === null) throw new Error('no anchor was made');
+  return anchor;
+}
+
+t.test('cosignatures are counted by a policy: each key once, a bad one refuses', options, async (t) => {
+  const parent = await newFolder(t, 'cosigned');
+  await mkdir(parent);
+  const ledger = readGolden('ledger');
+  const cosigners = ['kaibiao.test/opening/any', 'kaibiao.test/ledger'].map((whose, n) => {
+    const signer = ownKey(whose);
+    const key = verifierKey(sha256, `cosigner.test/${n}`, KEY_TYPES.cosignature, signer.publicKey);
+    return { signer, key, vkey: formatVkey(key) };
+  });
+  const { text } = parseNote(ledger.checkpoint);
+  const line = (n: number, time = 1_772_000_000, said = text) => {
+    const { signer, key } = cosigners[n] as (typeof cosigners)[number];
+    const signature = signer.sign(cosignatureMessage(time, said));
+    return { name: key.name, keyId: key.keyId, signature: formatCosignature({ timeSeconds: time, signature }) };
+  };
+  const lay = (name: string, lines: Parameters<typeof addSignatures>[1]) =>
+    writeFiles(filesOf({ ...ledger, checkpoint: addSignatures(ledger.checkpoint, lines) }), join(parent, name));
+  const policy = join(parent, 'policy.txt');
+  const [a, b] = cosigners.map(({ vkey }) => vkey);
+  const quorum = (least: string) =>
+    `# who is believed\nlog ${TRUST}\nwitness a ${a}\nwitness b ${b} https://b.example\ngroup both ${least} a b\nquorum both\n`;
+  const both = await lay('both', [line(0), line(1)]);
+  const one = await lay('one', [line(0), line(0, 5)]);
+  const none = await lay('none', []);
+  const wrong = await lay('wrong', [line(0, 5, `${text} `)]);
+  const anchored = await bench.place('valid', WHOLE);
+  const said = async (terms: string, ...folders: string[]) => {
+    await writeFile(policy, terms);
+    return (await judge('--policy', policy, ...folders)).lines;
+  };
+  const told = await said(quorum('all'), both, one, none, wrong, anchored);
+  t.match(told, [
+    /^valid .*cosigned by 2 of 2$/,
+    /1 of 2: too few/,
+    /0 of 2: too few/,
+    /cosigner\.test\/0 is bad/,
+    /too few/,
+  ]);
+  t.match(await said(quorum('any'), both, one, none), [/2 of 2/, /^valid .*cosigned by 1 of 2$/, /too few/]);
+  t.match(await said(`witness a ${a}\nquorum none\n`, none), [/^valid .*cosigned by 0 of 1$/]);
+  t.match(await said(quorum('any').replace(TRUST, readGolden(WHOLE).vkey), both), [/another ledger/]);
+  for (const malformed of [
+    '',
+    'quorum x\n',
+    `${quorum('3')}`,
+    `witness a ${TRUST}\nquorum a\n`,
+    `${quorum('any')}quorum a\n`,
+    'x\n',
+  ])
+    t.match(await said(malformed, both), [/^refused /], malformed);
 });
 
 t.test('the vector of signed-note', options, async (t) => {
