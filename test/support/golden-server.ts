@@ -8,6 +8,8 @@ export type GoldenServer = {
   readonly url: string;
   /** Answers for one path with something else: bytes, a status, elsewhere, never at all; null answers as before. */
   spoil(path: string, answer: Spoiled | null): void;
+  /** Called whenever something is asked for that is never answered. */
+  onNever(listener: () => void): void;
 };
 
 type Spoiled = Uint8Array | number | { readonly redirect: string } | 'never';
@@ -31,10 +33,14 @@ export async function goldenServer(
   }
   const spoiled = new Map<string, Spoiled>();
   const stamps = new Map<string, unknown>();
+  let whenNever = (): void => undefined;
   const app = fastify({ forceCloseConnections: true });
   app.get('/logs/*', async (request, reply) => {
     const answer = spoiled.get(request.url) ?? files.get(request.url) ?? 404;
-    if (answer === 'never') return reply.hijack();
+    if (answer === 'never') {
+      whenNever();
+      return reply.hijack();
+    }
     if (typeof answer === 'number') return reply.code(answer).send();
     if ('redirect' in answer) return reply.redirect(answer.redirect);
     return reply.send(Buffer.from(answer));
@@ -63,6 +69,9 @@ export async function goldenServer(
   return {
     url,
     spoil: (path, answer) => void (answer === null ? spoiled.delete(path) : spoiled.set(path, answer)),
+    onNever(listener) {
+      whenNever = listener;
+    },
     stamp: (openingId, evidence) => void stamps.set(openingId, evidence),
   };
 }

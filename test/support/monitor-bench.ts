@@ -1,5 +1,4 @@
 /** A monitor before a platform of golden logs: what it says in some rounds, by a clock of its own. */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { RaisedAlarm } from '../../server/cli/monitor/alarms.ts';
 import { type Monitor, openMonitor, type Round } from '../../server/cli/monitor/monitor.ts';
 import { PATIENCE_MS } from '../../server/cli/monitor/patience.ts';
@@ -44,20 +43,23 @@ export type Watching = {
   close(): Promise<void>;
 };
 
-/** Opens a monitor; `isFast`: whatever does not answer at once has taken the longest time a request may. */
+type Watched = Pick<GoldenServer, 'url'> & Partial<Pick<GoldenServer, 'onNever'>>;
+
+/** Opens a monitor; `isFast`: what is never answered takes the longest time a request may, at once. */
 export async function openWatching(
-  { url }: Pick<GoldenServer, 'url'>,
+  server: Watched,
   folder: string,
   { now = endAt, isFast = false } = {},
 ): Promise<Watching> {
   const raised: RaisedAlarm[] = [];
   const world = steppedWorld(now);
+  if (isFast) server.onNever?.(() => world.advance(REQUEST_LIMIT_MS));
   const monitor = await openMonitor({
-    url: `${url}/logs/ledger`,
+    url: `${server.url}/logs/ledger`,
     trust: TRUST,
     folder,
     world,
-    fetch: isFast ? hurried(world) : fetch,
+    fetch,
     onAlarm: (alarm) => raised.push(alarm),
   });
   return { monitor, world, raised, close: () => monitor.close() };
@@ -65,7 +67,7 @@ export async function openWatching(
 
 /** What a monitor says in some rounds of a platform, `stepMs` apart, going on from its folder. */
 export async function watch(
-  server: Pick<GoldenServer, 'url'>,
+  server: Watched,
   folder: string,
   {
     rounds = 1,
@@ -95,17 +97,4 @@ export async function watch(
   } finally {
     await close();
   }
-}
-
-/** Real requests; the clock jumps over those that wait. */
-function hurried(world: SteppedWorld): typeof fetch {
-  return async (...request) => {
-    const asked = fetch(...request);
-    const answered = asked.then(
-      () => true,
-      () => true,
-    );
-    if (!(await Promise.race([answered, pause(200, false)]))) world.advance(REQUEST_LIMIT_MS);
-    return asked;
-  };
 }
