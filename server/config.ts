@@ -50,6 +50,13 @@ export const SETTINGS = {
     why: 'Keys, envelopes and the embedded database. All processes of one platform share it, and no others; back it up with its keys apart.',
     read: readPath,
   }),
+  signer: text({
+    variable: 'KAIBIAO_SIGNER',
+    shape: 'the path of a Unix socket',
+    fallback: null,
+    why: 'Where `kaibiao signer` answers, which then holds the signing keys and their guard; this process cannot read them. Not set: they lie in the data folder.',
+    read: readPath,
+  }),
   platform: text({
     variable: 'KAIBIAO_PLATFORM',
     shape: 'a lower-case host name, without scheme or port',

@@ -20,9 +20,15 @@ export type SigningKey = {
   readonly publicBytes: Uint8Array;
 };
 
-/** A key file is missing or not what it must be; `code` is stable. */
+/** A key is missing, not what it must be, or cannot be used now; `code` is stable. */
 export class KeyError extends Error {
-  readonly code: 'key_missing' | 'key_open_to_others' | 'key_malformed';
+  readonly code:
+    | 'key_missing'
+    | 'key_open_to_others'
+    | 'key_malformed'
+    | 'key_twice'
+    | 'key_command_failed'
+    | 'key_signature_bad';
   constructor(code: KeyError['code'], message: string) {
     super(`${code}: ${message}`);
     this.name = 'KeyError';

@@ -32,9 +32,8 @@ import { createHall, type Hall } from './live/hall.ts';
 import { viewLogs } from './live/log-view.ts';
 import type { Viewer } from './live/room.ts';
 import { createOpened, type Opened } from './opened.ts';
-import { lastTerm } from './recorder/guard-folder.ts';
-import { openKeyring } from './recorder/keyring.ts';
 import { packageRoot } from './root.ts';
+import { openSigning } from './signer/signing.ts';
 import { listen, listenToNews, type News, tell } from './store/announce.ts';
 import { openDatabase } from './store/connect.ts';
 import { standForElection } from './store/election.ts';
@@ -87,7 +86,8 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
   const name = `kaibiao-${toBase64Url(world.randomBytes(PROCESS_ID_BYTES))}`;
   const database = keep('database', await openDatabase(config, name), (d) => d.close());
   const { sql, db } = database;
-  const keyring = await openKeyring(dataFolder, platform);
+  const signing = keep('signing', await openSigning(config, world), (s) => s.close());
+  const { keyring } = signing;
   const vault = await openVault(config, world, logger, keep);
   const authorities = config.timestampAuthorities === null ? [] : await readAuthorities(config.timestampAuthorities);
   const cosigners = await readCosignerPolicy(config.cosignerPolicy);
@@ -103,11 +103,11 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
   const election = standForElection({
     database,
     leaseMs: config.leaderLeaseMs,
-    lastTerm: () => lastTerm(dataFolder),
+    lastTerm: signing.lastTerm,
     async lead(term) {
       const onTermOver = (over: number): void => election.over(over);
       const begun = await lead(
-        { config, world, logger, database, vault, trust, authorities, cosigners, say, onTermOver },
+        { config, world, logger, database, signing, vault, trust, authorities, cosigners, say, onTermOver },
         term,
       );
       leader = begun;

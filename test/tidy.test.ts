@@ -62,6 +62,7 @@ const LEVELS = [
     'store',
   ],
   ['recorder', 'ledger', 'identity', 'vault', 'cosign'],
+  ['signer'],
   ['live', 'video', 'oversight', 'dossier'],
   ['http'],
   ['opened', 'housekeeping'],

@@ -64,6 +64,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '监督部门自有的联署服务：生成密钥、登记总账，并联署证明总账只增不改。',
     load: async () => (await import('./commands/cosign.ts')).cosign,
   },
+  signer: {
+    usage: '<folder> [--socket <path>] [--group]',
+    en: 'Holds the platform’s signing keys and their guard in a process of its own, which signs one history of each log and nothing else.',
+    zh: '在独立进程中保管平台签名密钥及守护日志；每份日志只签一份历史。',
+    load: async () => (await import('./commands/signer.ts')).signer,
+  },
   backup: {
     usage: '<folder> [--keys <other folder>]',
     en: 'Backs up the platform beside the running server; without its keys, which --keys copies to a place of their own.',
@@ -71,7 +77,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     load: async () => (await import('./commands/backup.ts')).backup,
   },
   restore: {
-    usage: '<folder> [--keys <folder>] [--guard-lost [--seen <checkpoint file>]…]',
+    usage: '<folder> [--keys <folder>] [--guard-lost [--seen <checkpoint file>]…] [--signer <its folder>]',
     en: 'Restores a backup into an empty database, unless the platform would then sign a second history.',
     zh: '将备份恢复到空数据库；若会导致平台签出第二份历史则拒绝。',
     load: async () => (await import('./commands/backup.ts')).restore,

@@ -1,7 +1,8 @@
 /** Access tokens: who is asking, for minutes, bound to the session key; roles are not in them, they are looked up each time. */
 import type { KeyObject } from 'node:crypto';
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { errors, jwtVerify } from 'jose';
 import { toBase64Url } from '../core/log/base64.ts';
+import type { Json } from '../core/log/canonical.ts';
 import type { World } from '../world.ts';
 import { checkProof, type ProofDependencies, type ProvenRequest } from './dpop.ts';
 import { type Outcome, refuse } from './refusals.ts';
@@ -11,7 +12,11 @@ const TOKEN_LIMIT_CHARACTERS = 4096;
 const TYP = 'at+jwt';
 
 /** The platform's Ed25519 key for tokens; receipts are signed with the same one under another `typ`. */
-export type TokenKey = { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
+export type TokenKey = {
+  readonly publicKey: KeyObject;
+  /** A compact JWS (EdDSA) with the `typ` of an access token, wherever the private key lies. */
+  sign(payload: Json): Promise<string>;
+};
 
 /** Who asks: an account through a session key that a certificate certified. */
 export type Caller = {
@@ -55,19 +60,17 @@ export async function issueToken(
 ): Promise<IssuedToken> {
   const now = world.now();
   const expiresAt = Math.floor(Math.min(now + config.accessTokenLifetimeMs, sessionEndsAt) / 1000) * 1000;
-  const accessToken = await new SignJWT({
+  const accessToken = await tokenKey.sign({
+    iss: config.platform,
+    aud: config.platform,
+    sub: caller.account,
+    jti: toBase64Url(world.randomBytes(16)),
+    iat: Math.floor(now / 1000),
+    exp: expiresAt / 1000,
     cnf: { jkt: caller.jkt },
     sid: caller.sessionId,
     certSha256: caller.certSha256,
-  })
-    .setProtectedHeader({ alg: 'EdDSA', typ: TYP })
-    .setIssuer(config.platform)
-    .setAudience(config.platform)
-    .setSubject(caller.account)
-    .setJti(toBase64Url(world.randomBytes(16)))
-    .setIssuedAt(Math.floor(now / 1000))
-    .setExpirationTime(expiresAt / 1000)
-    .sign(tokenKey.privateKey);
+  });
   return { accessToken, expiresAt };
 }
 

@@ -8,7 +8,8 @@ import type { CosignerPolicy } from '../ledger/cosigner-policy.ts';
 import type { Authority } from '../ledger/timestamps/authorities.ts';
 import { createOpened, type Opened } from '../opened.ts';
 import type { Recorder } from '../recorder/recorder.ts';
-import { openSigner, type Signer } from '../recorder/signer.ts';
+import type { Signer } from '../recorder/signer.ts';
+import type { Signing } from '../signer/signing.ts';
 import type { News } from '../store/announce.ts';
 import type { Database } from '../store/connect.ts';
 import type { Reign } from '../store/election.ts';
@@ -32,6 +33,7 @@ export type LeaderParts = {
   readonly world: World;
   readonly logger: Logger;
   readonly database: Database;
+  readonly signing: Pick<Signing, 'open'>;
   readonly vault: Vault;
   readonly trust: Trust;
   /** None: nothing is time-stamped. */
@@ -39,7 +41,7 @@ export type LeaderParts = {
   readonly cosigners: CosignerPolicy;
   /** Tells the other processes; what cannot be told is only noted. */
   say(news: News): Promise<void>;
-  /** Told when a transaction found that a later term has begun. */
+  /** Told when the term is over: a transaction found that a later one has begun, or the signer is lost. */
   onTermOver(term: number): void;
 };
 
@@ -71,11 +73,11 @@ export async function lead(parts: LeaderParts, term: number): Promise<Leader> {
 }
 
 async function compose(parts: LeaderParts, term: number, opened: Opened): Promise<Leader> {
-  const { config, logger, database, world } = parts;
+  const { logger, database, world } = parts;
   const { keep } = opened;
   const sql = heldTo(database.sql, term, () => parts.onTermOver(term));
   const office = { term, database: await identify(sql) };
-  const signer = keep('signer', await openSigner(config.dataFolder, config.platform, office), (s) => s.close());
+  const signer = keep('signer', await parts.signing.open(office, () => parts.onTermOver(term)), (s) => s.close());
   const rooms = await openRooms({ ...parts, database: { ...database, sql } }, signer, term, opened);
   const { recorder, ledger } = rooms;
   const onFault = (error: unknown): void => logger.error({ err: error }, 'an errand failed');

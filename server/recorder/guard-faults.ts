@@ -15,10 +15,14 @@ export class GuardRefusal extends Error {
     | 'unknown_predecessor'
     | 'not_consistent'
     | 'not_pending';
+  readonly origin: string;
+  readonly size: number;
   constructor(code: GuardRefusal['code'], origin: string, size: number) {
     super(`${code}: ${origin} at size ${size}`);
     this.name = 'GuardRefusal';
     this.code = code;
+    this.origin = origin;
+    this.size = size;
   }
 }
 

@@ -1,37 +1,43 @@
 /** The platform's keys at work: which key signs what, and under which name; it knows nothing of guards and remembers no head. */
-import { type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { toBase64Url } from '../core/log/base64.ts';
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { formatCheckpoint } from '../core/log/checkpoint.ts';
 import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
-import type { SigningKey } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import { hasGuard } from './guard-folder.ts';
 import type { GuardedHead } from './guard-journal.ts';
-import { type KeyUse, openKeys } from './keys.ts';
+import { type Keys, type KeyUse, openKeys } from './keys.ts';
 
 /** The receipt key as others may see it: RFC 8037, `kid` its RFC 7638 thumbprint. */
 export type ReceiptJwk = { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string; readonly kid: string };
 
-/** What the keys are good for without a guard: everything but heads of logs. Every process of a platform has it. */
-export type Keyring = {
-  /** The verifier key of a log. */
+/** The `typ` of an access token (RFC 9068); a receipt never has it. */
+export const TOKEN_TYPE = 'at+jwt';
+
+/** The 32 bytes of each public key. */
+export type PublicKeys = { readonly [Use in KeyUse]: Uint8Array };
+
+/** What everybody may know of the platform's keys. */
+export type PublicKeyring = {
+  /** The verifier key of a log. Throws: when the origin is no log of this kind on this platform. */
   vkeyOf(origin: string, kind: LogKind): string;
-  /** A compact JWS (EdDSA) over the RFC 8785 form of the payload, by the receipt key. */
-  signReceipt(payload: Json, typ: string): Promise<string>;
   readonly receiptJwk: ReceiptJwk;
-  /** The receipt key itself, for access tokens. */
-  readonly tokenKey: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
-  /** The 32 bytes of each public key, for the ledger to list. */
-  readonly publicKeys: { readonly [Use in KeyUse]: Uint8Array };
+  /** For the ledger to list. */
+  readonly publicKeys: PublicKeys;
 };
 
-/** RFC 7638 thumbprint of an Ed25519 public key. */
-function ed25519Thumbprint(x: string): string {
-  return toBase64Url(sha256(utf8(canonicalise({ crv: 'Ed25519', kty: 'OKP', x }))));
-}
+/** What the keys are good for without a guard: everything but heads of logs. Every process of a platform has it. */
+export type Keyring = PublicKeyring & {
+  /** A compact JWS (EdDSA) over the RFC 8785 form of the payload, by the receipt key. */
+  signReceipt(payload: Json, typ: string): Promise<string>;
+  /** Access tokens are signed by the receipt key, too, under a `typ` that no receipt has. */
+  readonly tokenKey: { readonly publicKey: KeyObject; sign(payload: Json): Promise<string> };
+  /** The ledger key's signature over the text of a bundle's manifest note (core/log/bundle.ts). */
+  signManifest(text: Uint8Array): Promise<Uint8Array>;
+};
 
 export type SigningKeyring = Keyring & {
   /** The signed checkpoint of a head; for whoever has it let out by the guard already. */
@@ -39,55 +45,71 @@ export type SigningKeyring = Keyring & {
   checkKind(origin: string, kind: LogKind): void;
 };
 
-/**
- * Reads the keys of a data folder; they are made on the first start.
- *
- * Throws: KeyError.
- */
-export async function openKeyring(dataFolder: string, platform: string): Promise<SigningKeyring> {
-  const keys = await openKeys(dataFolder, !(await hasGuard(dataFolder)));
+/** The public half of a keyring, with what names its keys. */
+export function publicKeyring(platform: string, publicKeys: PublicKeys) {
   const verifierKeys = new Map<string, VerifierKey>();
 
-  /** Throws: when the origin is no log of this kind on this platform: a caller's mistake, not a person's. */
-  function keyOf(origin: string): { signingKey: SigningKey; key: VerifierKey; kind: LogKind } {
+  /** Throws: when the origin is no log of this platform: a caller's mistake, not a person's. */
+  function keyOf(origin: string): { use: KeyUse; key: VerifierKey; kind: LogKind } {
     const kind = kindOfOrigin(platform, origin);
     if (kind === undefined) throw new Error(`${origin} is no log of ${platform}`);
-    const signingKey = kind === 'opening' ? keys.openings : keys.ledger;
-    const key = verifierKeys.get(origin) ?? verifierKey(sha256, origin, KEY_TYPES.ed25519, signingKey.publicBytes);
+    const use = kind === 'opening' ? 'openings' : 'ledger';
+    const key = verifierKeys.get(origin) ?? verifierKey(sha256, origin, KEY_TYPES.ed25519, publicKeys[use]);
     verifierKeys.set(origin, key);
-    return { signingKey, key, kind };
+    return { use, key, kind };
   }
 
   function checkKind(origin: string, kind: LogKind): void {
     if (keyOf(origin).kind !== kind) throw new Error(`${origin} is no log of kind ${kind}`);
   }
 
-  const x = toBase64Url(keys.receipts.publicBytes);
-  const receiptJwk: ReceiptJwk = { kty: 'OKP', crv: 'Ed25519', x, kid: ed25519Thumbprint(x) };
+  const x = toBase64Url(publicKeys.receipts);
+  const kid = toBase64Url(sha256(utf8(canonicalise({ crv: 'Ed25519', kty: 'OKP', x }))));
+  const receiptJwk: ReceiptJwk = { kty: 'OKP', crv: 'Ed25519', x, kid };
+  const vkeyOf = (origin: string, kind: LogKind): string => {
+    checkKind(origin, kind);
+    return formatVkey(keyOf(origin).key);
+  };
+  const tokenPublicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return { keyOf, checkKind, vkeyOf, receiptJwk, publicKeys, tokenPublicKey };
+}
+
+/** The keyring of these keys. */
+export function createKeyring(platform: string, keys: Keys): SigningKeyring {
+  const publicKeys = {
+    openings: keys.openings.publicBytes,
+    ledger: keys.ledger.publicBytes,
+    receipts: keys.receipts.publicBytes,
+  };
+  const { keyOf, checkKind, vkeyOf, receiptJwk, tokenPublicKey } = publicKeyring(platform, publicKeys);
+
+  async function signJws(payload: Json, header: { readonly [name: string]: string }): Promise<string> {
+    const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
+    const signed = `${part({ alg: 'EdDSA', ...header })}.${part(payload)}`;
+    return `${signed}.${toBase64Url(await keys.receipts.sign(utf8(signed)))}`;
+  }
 
   return {
     checkKind,
-    vkeyOf(origin, kind) {
-      checkKind(origin, kind);
-      return formatVkey(keyOf(origin).key);
-    },
-    async signHead(origin, { size, root }) {
-      const { signingKey, key } = keyOf(origin);
-      const text = formatCheckpoint({ origin, size, root });
-      const signature = new Uint8Array(sign(null, utf8(text), signingKey.privateKey));
-      return formatNote(text, [{ name: origin, keyId: key.keyId, signature }]);
-    },
-    async signReceipt(payload, typ) {
-      const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
-      const signed = `${part({ alg: 'EdDSA', kid: receiptJwk.kid, typ })}.${part(payload)}`;
-      return `${signed}.${toBase64Url(new Uint8Array(sign(null, utf8(signed), keys.receipts.privateKey)))}`;
-    },
+    vkeyOf,
     receiptJwk,
-    tokenKey: { privateKey: keys.receipts.privateKey, publicKey: keys.receipts.publicKey },
-    publicKeys: {
-      openings: keys.openings.publicBytes,
-      ledger: keys.ledger.publicBytes,
-      receipts: keys.receipts.publicBytes,
+    publicKeys,
+    async signHead(origin, { size, root }) {
+      const { use, key } = keyOf(origin);
+      const text = formatCheckpoint({ origin, size, root });
+      return formatNote(text, [{ name: origin, keyId: key.keyId, signature: await keys[use].sign(utf8(text)) }]);
     },
+    signReceipt: (payload, typ) => signJws(payload, { kid: receiptJwk.kid, typ }),
+    tokenKey: { publicKey: tokenPublicKey, sign: (payload) => signJws(payload, { typ: TOKEN_TYPE }) },
+    signManifest: (text) => keys.ledger.sign(text),
   };
+}
+
+/**
+ * Reads the keys of a folder; they are made on the first start.
+ *
+ * Throws: KeyError.
+ */
+export async function openKeyring(folder: string, platform: string): Promise<SigningKeyring> {
+  return createKeyring(platform, await openKeys(folder, !(await hasGuard(folder))));
 }

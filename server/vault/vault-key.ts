@@ -1,5 +1,5 @@
 /** The vault key: 32 random bytes in a file of their own, under which window keys are wrapped; it never enters the database. */
-import { readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeOnce } from '../durable-file.ts';
 import { VAULT_KEY_BYTES } from './window-key.ts';
@@ -17,7 +17,7 @@ export class VaultKeyError extends Error {
 /**
  * Reads the vault key of a data folder; made on the first start.
  *
- * Shape:  `<folder>/keys/vault.key`, 32 bytes, mode 0600; the folder of keys is there already.
+ * Shape:  `<folder>/keys/vault.key`, 32 bytes, mode 0600.
  * Throws: VaultKeyError.
  */
 export async function openVaultKey(
@@ -25,6 +25,7 @@ export async function openVaultKey(
   randomBytes: (length: number) => Uint8Array,
 ): Promise<Uint8Array> {
   const file = join(dataFolder, 'keys', 'vault.key');
+  await mkdir(join(dataFolder, 'keys'), { recursive: true, mode: 0o700 });
   if ((await orNull(stat(file))) === null) await writeOnce(file, randomBytes(VAULT_KEY_BYTES), randomBytes);
   if (((await stat(file)).mode & 0o077) !== 0) throw new VaultKeyError('vault_key_open_to_others', file);
   const key = new Uint8Array(await readFile(file));

@@ -43,7 +43,11 @@ async function opening(id: string, entries: number): Promise<Opening> {
 async function bundleSigner(): Promise<BundleSigner> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const publicBytes = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-32));
-  return { platform: PLATFORM, publicKey: publicBytes, sign: (bytes) => new Uint8Array(sign(null, bytes, privateKey)) };
+  return {
+    platform: PLATFORM,
+    publicKey: publicBytes,
+    sign: async (bytes) => new Uint8Array(sign(null, bytes, privateKey)),
+  };
 }
 
 async function pathsIn(folder: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 /** Requests: access tokens and DPoP proofs, each bound to the key, the request, the token and the moment. */
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { decodeJwt, SignJWT } from 'jose';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
@@ -54,13 +54,13 @@ t.test('a token lives for minutes, to the second', async (t) => {
 t.test('tokens of another key, type, platform or algorithm are none', async (t) => {
   const { accessToken } = member;
   const claims = decodeJwt(accessToken);
-  const forge = (changes: { typ?: string; claims?: object; key?: typeof stage.tokenKey }) =>
+  const forge = (changes: { typ?: string; claims?: object; key?: KeyObject }) =>
     new SignJWT({ ...claims, exp: nowSeconds() + 600, ...changes.claims })
       .setProtectedHeader({ alg: 'EdDSA', typ: changes.typ ?? 'at+jwt' })
-      .sign((changes.key ?? stage.tokenKey).privateKey);
+      .sign(changes.key ?? stage.tokenPrivateKey);
   const read = async (token: string) => refusalOf(await readToken(stage, token, stage.world.now()));
   t.equal(await read(await forge({})), 'ok');
-  t.equal(await read(await forge({ key: generateKeyPairSync('ed25519') })), 'token_invalid');
+  t.equal(await read(await forge({ key: generateKeyPairSync('ed25519').privateKey })), 'token_invalid');
   t.equal(await read(await forge({ typ: 'bid-receipt+jws' })), 'token_invalid', 'a receipt is no token');
   t.equal(await read(await forge({ claims: { aud: 'other.test' } })), 'token_invalid');
   t.equal(await read(await forge({ claims: { iss: 'other.test' } })), 'token_invalid');

@@ -1,9 +1,11 @@
 /** The stage of the identity tests: a CA, people with certificates, a migrated database, a stepped world, and what the server hands in. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, webcrypto } from 'node:crypto';
+import { type JWTPayload, SignJWT } from 'jose';
 import { type DemoCa, demoCreditCode, type Holder, type Issued, type KeyKind } from '../../server/cli/demo/ca.ts';
 import type { JwsAlgorithm, SessionJwk } from '../../server/core/log/act.ts';
 import { sessionThumbprint } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
+import type { Json } from '../../server/core/log/canonical.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { type CertificateSigner, type SessionSigner, signLogin, signProof } from '../../server/core/pki/person-jws.ts';
@@ -41,6 +43,8 @@ export type Stage = LoginDependencies &
     readonly world: SteppedWorld;
     readonly database: TestDatabase;
     readonly ca: DemoCa;
+    /** The private half of the token key, for forgeries. */
+    readonly tokenPrivateKey: KeyObject;
     readonly config: LoginDependencies['config'] & { readonly ticketLifetimeMs: number };
     /** Accounts that stand in the register, as `opening account`. */
     readonly bidders: Set<string>;
@@ -58,6 +62,7 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
   const terms = { label: 'Stage', fromAt: world.now() - 1000, untilAt: world.now() + NEVER_ENDING_MS };
   await keepChange(database.sql, addition(certificate, terms), terms.fromAt);
   const bidders = new Set<string>();
+  const tokenPair = generateKeyPairSync('ed25519');
   return {
     world,
     database,
@@ -70,7 +75,11 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
     readSession: readSessionsTogether(database.sql),
     checkStanding: createStandings(database.sql),
     rememberProof: createProofMemory(database.sql),
-    tokenKey: generateKeyPairSync('ed25519'),
+    tokenPrivateKey: tokenPair.privateKey,
+    tokenKey: {
+      publicKey: tokenPair.publicKey,
+      sign: (payload: Json) => signToken(payload, tokenPair.privateKey),
+    },
     origins: [ORIGIN],
     isBidder: async (openingId, account) => bidders.has(`${openingId} ${account}`),
     config: {
@@ -82,6 +91,11 @@ export async function setStage(t: { teardown(act: () => Promise<void>): void }):
       ticketLifetimeMs: 30_000,
     },
   };
+}
+
+/** What the platform's keyring does with a token. */
+function signToken(payload: Json, privateKey: KeyObject): Promise<string> {
+  return new SignJWT(payload as JWTPayload).setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt' }).sign(privateKey);
 }
 
 /** The n-th organisation; every company of the tests has its number. */

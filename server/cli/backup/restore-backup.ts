@@ -25,6 +25,8 @@ import { digestOf, KEPT_FOLDERS, LEFT_OUT } from './make-backup.ts';
 export type RestoreRequest = {
   readonly platform: string;
   readonly dataFolder: string;
+  /** Where keys and guard are: the data folder, or that of a signer. */
+  readonly signerFolder: string;
   readonly folder: string;
   /** Of the signing keys at hand. */
   readonly publicKeys: { readonly openings: Uint8Array; readonly ledger: Uint8Array; readonly receipts: Uint8Array };
@@ -46,13 +48,13 @@ export async function restoreBackup(sql: Sql, request: RestoreRequest): Promise<
   const backup = await readBackup(request.folder);
   checkOrigin(backup, request);
   await checkFiles(backup, request.folder);
-  const guard = await readGuard(request.dataFolder);
+  const guard = await readGuard(request.signerFolder);
   checkGuard(backup, guard, request);
   for (const note of request.seen) checkSeen(backup, note);
   // Files first: a restore that is broken off can be begun anew as long as no row is there.
   for (const { path } of backup.files) if (path.startsWith('data/')) await putBack(request, path.slice('data/'.length));
   await sql.begin((tx) => load(tx, backup, request));
-  if (guard === null) await writeGuard(backup, request.dataFolder);
+  if (guard === null) await writeGuard(backup, request.signerFolder);
   return backup;
 }
 
@@ -86,7 +88,7 @@ async function digestOfThere(file: string): Promise<Awaited<ReturnType<typeof di
   }
 }
 
-/** What the guard of the data folder has let out; null when there is none. Throws: GuardFault. */
+/** What the guard of the signer has let out; null when there is none. Throws: GuardFault. */
 async function readGuard(dataFolder: string): Promise<ReadonlyMap<string, Watched> | null> {
   const folder = join(dataFolder, 'guard');
   const [newest] = await listJournals(folder);

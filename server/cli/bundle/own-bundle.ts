@@ -1,12 +1,11 @@
 /** The bundle of one of this server's own openings, signed with its key: a folder, or one ZIP file when the place ends in .zip. */
-import { sign } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import type { Config } from '../../config.ts';
 import { parseEntry } from '../../core/log/entry.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
-import { openKeys } from '../../recorder/keys.ts';
+import type { Keyring } from '../../recorder/keyring.ts';
 import type { Sql } from '../../store/driver.ts';
 import { readEntries } from '../../store/read-log.ts';
 import { committedHead, ExportError, type Exported } from '../export-log.ts';
@@ -21,24 +20,20 @@ export type OwnBundle = {
   readonly mayBeOpen: boolean;
 };
 
-/** Throws: ExportError; KeyError, as keys are read and never made: a bundle must not be what gives a platform its keys. */
+/** Throws: ExportError, KeyError. */
 export async function bundleOpening(
-  { dataFolder, platform }: Pick<Config, 'dataFolder' | 'platform'>,
+  { platform }: Pick<Config, 'platform'>,
+  { publicKeys, signManifest }: Pick<Keyring, 'publicKeys' | 'signManifest'>,
   sql: Sql,
   { openingId, place, mayBeOpen }: OwnBundle,
 ): Promise<Exported> {
-  const { ledger: key } = await openKeys(dataFolder, false);
   const origin = openingOrigin(platform, openingId);
   const ledger = ledgerOrigin(platform);
   const request = {
     origin,
     vkey: await vkeyOf(sql, origin),
-    ledger: { origin: ledger, vkey: formatVkey(verifierKey(sha256, ledger, KEY_TYPES.ed25519, key.publicBytes)) },
-    signer: {
-      platform,
-      publicKey: key.publicBytes,
-      sign: (bytes: Uint8Array) => new Uint8Array(sign(null, bytes, key.privateKey)),
-    },
+    ledger: { origin: ledger, vkey: formatVkey(verifierKey(sha256, ledger, KEY_TYPES.ed25519, publicKeys.ledger)) },
+    signer: { platform, publicKey: publicKeys.ledger, sign: signManifest },
     mayBeOpen,
   };
   if (!place.toLowerCase().endsWith('.zip')) return writeBundle(sql, { ...request, folder: place });

@@ -25,7 +25,7 @@ import { type Verified, verifySource } from '../verify-log.ts';
 export type BundleSigner = {
   readonly platform: string;
   readonly publicKey: Uint8Array;
-  sign(bytes: Uint8Array): Uint8Array;
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
 };
 
 export type BundleRequest = ExportRequest & {

@@ -3,18 +3,17 @@ import { constants, copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
-import { openKeys } from '../../recorder/keys.ts';
+import type { PublicKeys } from '../../recorder/keyring.ts';
+import { type SigningConfig, withKeyring } from '../../signer/signing.ts';
 import { openAsOwner } from '../../store/connect.ts';
 import { makeBackup } from '../backup/make-backup.ts';
 import { restoreBackup } from '../backup/restore-backup.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { needPositionals } from './options.ts';
 
-async function publicKeysOf(dataFolder: string) {
-  const { openings, ledger, receipts } = await openKeys(dataFolder, false);
-  return { openings: openings.publicBytes, ledger: ledger.publicBytes, receipts: receipts.publicBytes };
-}
+const publicKeysOf = (config: SigningConfig, io: Io): Promise<PublicKeys> =>
+  withKeyring(config, io.world, async ({ publicKeys }) => publicKeys);
 
 /** Takes a backup; with --keys the keys, too, to another folder that is kept elsewhere. */
 export async function backup(argv: readonly string[], io: Io): Promise<number> {
@@ -23,13 +22,20 @@ export async function backup(argv: readonly string[], io: Io): Promise<number> {
   needPositionals(positionals, ['folder']);
   const config = readOwnConfig();
   const { platform, dataFolder } = config;
-  const publicKeys = await publicKeysOf(dataFolder);
+  const publicKeys = await publicKeysOf(config, io);
   const database = await openAsOwner(config, false);
   try {
     const folder = resolve(positionals[0] ?? '');
     const { tables, heads, files } = await makeBackup(database.sql, { platform, dataFolder, folder, publicKeys });
     io.out(`${tables.length} tables, ${heads.length} logs, ${files.length} files → ${folder}`);
-    if (values.keys !== undefined) io.out(`keys → ${await copyKeys(dataFolder, resolve(values.keys))}`);
+    if (values.keys !== undefined) {
+      io.out(`keys → ${await copyKeys(dataFolder, resolve(values.keys))}`);
+      // Only the signer reads them, so only its owner can keep them.
+      if (config.signer !== null)
+        io.err(
+          'The signing keys are the signer’s: copy the folder `keys` of its folder as well · 签名密钥在签名进程处，请另存其 keys 目录。',
+        );
+    }
     return EXIT.done;
   } finally {
     await database.close();
@@ -42,6 +48,7 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
     keys: { type: 'string' },
     seen: { type: 'string', multiple: true, default: [] as string[] },
     'guard-lost': { type: 'boolean', default: false },
+    signer: { type: 'string' },
   } as const;
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
   needPositionals(positionals, ['folder']);
@@ -49,19 +56,29 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
   const { platform, dataFolder } = config;
   const seen = await Promise.all(values.seen.map((file) => readFile(file, 'utf8')));
   const keys = values.keys === undefined ? null : resolve(values.keys);
-  const publicKeys = await publicKeysOf(keys ?? dataFolder);
+  const signerFolder = values.signer === undefined ? dataFolder : resolve(values.signer);
+  if (config.signer !== null && values.signer === undefined)
+    throw new UsageError(
+      '--signer says where the signer’s folder is, whose guard must agree; run this where it can be read.',
+    );
+  const publicKeys = await publicKeysOf({ platform, signer: null, dataFolder: keys ?? signerFolder }, io);
   const database = await openAsOwner(config, true);
   try {
     const restored = await restoreBackup(database.sql, {
       platform,
       dataFolder,
+      signerFolder,
       folder: resolve(positionals[0] ?? ''),
       publicKeys,
       seen,
       isGuardLost: values['guard-lost'],
     });
     // Last of all: keys beside an empty guard would begin every log anew.
-    if (keys !== null) await copyKeys(keys, dataFolder);
+    if (keys !== null && signerFolder === dataFolder) await copyKeys(keys, dataFolder);
+    else if (keys !== null) {
+      await copyKeys(keys, dataFolder, isVaultKey);
+      await copyKeys(keys, signerFolder, (name) => !isVaultKey(name));
+    }
     io.out(`${restored.heads.length} logs as of ${restored.takenAt}`);
     return EXIT.done;
   } finally {
@@ -69,10 +86,12 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
   }
 }
 
+const isVaultKey = (name: string): boolean => name === 'vault.key';
+
 /** Copies the keys, the vault's among them, where there are none yet; what is there stands. Returns: where to. */
-async function copyKeys(from: string, to: string): Promise<string> {
+async function copyKeys(from: string, to: string, isMeant: (name: string) => boolean = () => true): Promise<string> {
   await mkdir(join(to, 'keys'), { recursive: true, mode: 0o700 });
-  for (const name of await readdir(join(from, 'keys')))
+  for (const name of (await readdir(join(from, 'keys'))).filter(isMeant))
     await copyFile(join(from, 'keys', name), join(to, 'keys', name), constants.COPYFILE_EXCL).catch(
       (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
+import { withKeyring } from '../../signer/signing.ts';
 import { openDatabase } from '../../store/connect.ts';
 import { bundleOpening } from '../bundle/own-bundle.ts';
 import { EXIT } from '../exit.ts';
@@ -20,7 +21,9 @@ export async function bundle(argv: readonly string[], io: Io): Promise<number> {
   const database = await openDatabase(config);
   try {
     const asked = { openingId, place, mayBeOpen: values.open };
-    const { size, disclosures } = await bundleOpening(config, database.sql, asked);
+    const { size, disclosures } = await withKeyring(config, io.world, (keyring) =>
+      bundleOpening(config, keyring, database.sql, asked),
+    );
     io.out(`${openingId}: ${size} entries, ${disclosures} disclosures → ${place}`);
     return EXIT.done;
   } finally {

@@ -5,7 +5,7 @@ import { readOwnConfig } from '../../config.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
-import { openKeys } from '../../recorder/keys.ts';
+import { withKeyring } from '../../signer/signing.ts';
 import { openDatabase } from '../../store/connect.ts';
 import { vkeyOf } from '../bundle/own-bundle.ts';
 import { EXIT, UsageError } from '../exit.ts';
@@ -27,10 +27,10 @@ export async function exportFolder(argv: readonly string[], io: Io): Promise<num
   const config = readOwnConfig();
   const folder = resolve(positionals.at(-1) ?? '');
   // Keys are read and never made: an export must not be what gives a platform its keys.
-  const keys = await openKeys(config.dataFolder, false);
+  const { ledger: ledgerKey } = await withKeyring(config, io.world, async ({ publicKeys }) => publicKeys);
   // One key signs both logs, under the name of each.
   const own = (origin: string) => {
-    const vkey = formatVkey(verifierKey(sha256, origin, KEY_TYPES.ed25519, keys.ledger.publicBytes));
+    const vkey = formatVkey(verifierKey(sha256, origin, KEY_TYPES.ed25519, ledgerKey));
     return { origin, vkey };
   };
   const ledger = own(ledgerOrigin(config.platform));

@@ -15,6 +15,7 @@ import { sha256 } from '../../hash.ts';
 import { isCosignedInLedger } from '../../ledger/cosigned-openings.ts';
 import { start } from '../../main.ts';
 import { packageRoot } from '../../root.ts';
+import { withKeyring } from '../../signer/signing.ts';
 import { openDatabase } from '../../store/connect.ts';
 import type { Sql } from '../../store/driver.ts';
 import { findStampedHead, type StampedHead } from '../../store/timestamps.ts';
@@ -160,7 +161,9 @@ async function exportAndVerify(
     const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
     await exportLog(sql, { origin: opening, vkey: vkey.trim(), folder: openingFolder, ledger });
     await exportLog(sql, { ...ledger, folder: ledgerFolder, ledger: null });
-    await bundleOpening(config, sql, { openingId, place: evidence, mayBeOpen: false });
+    await withKeyring(config, systemWorld, (keyring) =>
+      bundleOpening(config, keyring, sql, { openingId, place: evidence, mayBeOpen: false }),
+    );
   } finally {
     await database.close();
   }

@@ -4,6 +4,7 @@ import { canonicalise, isJsonObject, type Json, parseCanonical } from './canonic
 import { demand, recode } from './error.ts';
 import { HASH_BYTES, type Sha256 } from './hash.ts';
 import { isKeyName } from './key-name.ts';
+import { kindOfOrigin } from './origin.ts';
 import { fromUtf8, utf8 } from './utf8.ts';
 
 export const MANIFEST_FILE = 'manifest.json';
@@ -95,4 +96,12 @@ export const bundleKeyName = (platform: string): string => `${platform}/bundle`;
 /** The text of the note beside a manifest: what it is, of which log, and the digest of the manifest's bytes. */
 export function manifestStatement(sha256: Sha256, origin: string, manifest: Uint8Array): string {
   return `${STATEMENT}${origin}\n${toBase64(sha256(manifest))}\n`;
+}
+
+/** Is this the text of the note beside a manifest of an opening of this platform, and nothing else? For whoever signs what others write. */
+export function isBundleStatement(platform: string, text: string): boolean {
+  if (!text.startsWith(STATEMENT)) return false;
+  const [origin = '', digest = '', end, ...rest] = text.slice(STATEMENT.length).split('\n');
+  const isDigest = /^[A-Za-z0-9+/]{43}=$/.test(digest);
+  return kindOfOrigin(platform, origin) === 'opening' && isDigest && end === '' && rest.length === 0;
 }

@@ -1,0 +1,219 @@
+/** The signer over its socket: whoever asks, and however, gets one history of each log; receipts, tokens and manifests each for themselves. */
+import { readdir, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
+import { manifestStatement } from '../../server/core/log/bundle.ts';
+import { emptyRoot, nodeHash } from '../../server/core/log/merkle.ts';
+import { openingOrigin } from '../../server/core/log/origin.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { verifyEd25519 } from '../../server/ed25519.ts';
+import { sha256 } from '../../server/hash.ts';
+import { settleAll } from '../../server/recorder/settle-log.ts';
+import { createSigner } from '../../server/recorder/signer.ts';
+import { connectSigner, type SignerClient } from '../../server/signer/signer-client.ts';
+import { serveSigner } from '../../server/signer/signer-server.ts';
+import { lineReader, QUESTION_LIMIT_BYTES } from '../../server/signer/signer-wire.ts';
+import { systemWorld } from '../../server/world.ts';
+import { testDb } from '../support/database.ts';
+import { appendSome, begin, dataFolder, PLATFORM } from '../support/signed-log.ts';
+import t from '../support/tap.ts';
+
+const origin = openingOrigin(PLATFORM, 'a');
+const nothing = { size: 0, root: emptyRoot(sha256) };
+const rootOf = (n: number): Uint8Array => new Uint8Array(32).fill(n);
+type Test = { teardown(act: () => Promise<void> | void): void };
+
+async function served(t: Test, folder?: string) {
+  const at = folder ?? (await dataFolder(t));
+  const socket = join(at, 'socket');
+  const faults: unknown[] = [];
+  const options = { folder: at, platform: PLATFORM, socket, forGroup: false };
+  const server = await serveSigner(options, (error) => faults.push(error));
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await server.close();
+  };
+  t.teardown(close);
+  return { folder: at, socket, faults, close };
+}
+
+async function client(t: Test, socket: string): Promise<SignerClient> {
+  const made = await connectSigner(socket, PLATFORM, systemWorld);
+  t.teardown(() => made.close());
+  return made;
+}
+
+const office = (term: number) => ({ term, database: 'db-1' });
+const ignore = (): void => undefined;
+
+/** One line there, one answer back, of somebody who writes what he likes. */
+async function ask(socket: string, text: string): Promise<string> {
+  return new Promise((answer, fail) => {
+    const line = connect(socket);
+    let got = '';
+    line.setEncoding('utf8').on('data', (part: string) => {
+      got += part;
+      if (got.includes('\n')) line.end();
+    });
+    line.on('error', fail);
+    line.on('close', () => answer(got));
+    line.write(text);
+  });
+}
+
+t.test('appends over the socket as in one process, and a restart of both goes on where they were', async (t) => {
+  const { sql } = await testDb(t);
+  const first = await served(t);
+  const one = await client(t, first.socket);
+  const signer = createSigner(one.keyring, await one.open(office(1), ignore));
+  await begin(sql, origin);
+  await Promise.all([1, 2, 3].map((n) => appendSome(sql, signer, origin, n)));
+  t.equal(signer.released(origin)?.size, 6);
+  await first.close();
+  const second = await served(t, first.folder);
+  const two = await client(t, second.socket);
+  t.equal(await two.lastTerm(), 1);
+  t.equal(two.keyring.vkeyOf(origin, 'opening'), one.keyring.vkeyOf(origin, 'opening'));
+  const again = createSigner(two.keyring, await two.open(office(2), ignore));
+  await settleAll(sql, again);
+  t.strictSame(again.released(origin), signer.released(origin), 'the same note, signed anew');
+  t.strictSame((await appendSome(sql, again, origin)).seqs, [6]);
+});
+
+t.test(
+  'a server that is wholly taken over gets no fork, no shrink, and no signature of what it takes back',
+  async (t) => {
+    const { socket } = await served(t);
+    const thief = await client(t, socket);
+    const desk = await thief.open(office(1), ignore);
+    const leaf = rootOf(1);
+    const grown = (n: number) => ({
+      size: 2,
+      root: nodeHash(sha256, leaf, rootOf(n)),
+      after: { size: 1, root: leaf },
+      proof: [rootOf(n)],
+    });
+    await desk.pend(origin, 'opening', { size: 1, root: leaf, after: nothing, proof: [] });
+    await desk.release(origin, { size: 1, root: leaf });
+    await desk.pend(origin, 'opening', grown(2));
+    await desk.drop(origin);
+    await desk.pend(origin, 'opening', grown(3));
+    t.ok(await desk.release(origin, grown(3)), 'of the one that was dropped nothing was signed');
+    await t.rejects(desk.release(origin, grown(2)), { name: 'GuardRefusal', code: 'second_root' });
+    await t.rejects(desk.pend(origin, 'opening', grown(2)), { code: 'second_root' });
+    await t.rejects(desk.pend(origin, 'opening', { ...grown(2), size: 5 }), { code: 'not_consistent' });
+    t.equal(await desk.release(origin, { size: 1, root: rootOf(9) }), null, 'a size that is past');
+    const later = await thief.open(office(2), ignore);
+    t.strictSame(
+      later.released(origin),
+      { ...desk.released(origin), root: grown(3).root },
+      'another term knows the same history',
+    );
+    await t.rejects(later.pend(origin, 'opening', { size: 1, root: rootOf(4), after: nothing, proof: [] }), {
+      code: 'smaller_size',
+    });
+    await t.rejects(later.pend('other.test/ledger', 'ledger', { size: 1, root: leaf, after: nothing, proof: [] }), {
+      code: 'signer_refused',
+    });
+  },
+);
+
+t.test('one office at a time: a later term ends the one before, an earlier one is refused', async (t) => {
+  const { socket } = await served(t);
+  const [one, two] = [await client(t, socket), await client(t, socket)];
+  let told = 0;
+  const desk = await one.open(office(5), () => {
+    told += 1;
+  });
+  await t.rejects(two.open(office(5), ignore), { name: 'GuardFault', code: 'guard_in_use' });
+  await t.rejects(two.open(office(4), ignore), { code: 'guard_in_use' });
+  const first = { size: 1, root: rootOf(1), after: nothing, proof: [] };
+  await desk.pend(origin, 'opening', first);
+  const next = await two.open(office(6), ignore);
+  t.strictSame(next.pending(origin), [{ size: 1, root: rootOf(1) }], 'what was noted is still to be settled');
+  await t.rejects(desk.release(origin, first), { code: 'signer_refused', message: /not_in_office/ });
+  await desk.close();
+  t.ok(await next.release(origin, first), 'the one who is gone takes nothing along');
+  t.equal(told, 0, 'a line that one closes oneself is not lost');
+});
+
+t.test('receipts, tokens and manifests are signed each for itself, and nothing else as one of them', async (t) => {
+  const { socket } = await served(t);
+  const { keyring } = await client(t, socket);
+  const receipt = await keyring.signReceipt({ v: 1, n: 3 }, 'bid-receipt+jws');
+  const key = await importJWK(keyring.receiptJwk, 'EdDSA');
+  t.strictSame(decodeProtectedHeader(receipt), { alg: 'EdDSA', kid: keyring.receiptJwk.kid, typ: 'bid-receipt+jws' });
+  await t.rejects(keyring.signReceipt({ v: 1 }, 'at+jwt'), { code: 'signer_refused', message: /not_for_this/ });
+  const token = await keyring.tokenKey.sign({ sub: 'somebody' });
+  t.match(await jwtVerify(token, key, { typ: 'at+jwt' }), { payload: { sub: 'somebody' } });
+  const statement = utf8(manifestStatement(sha256, origin, utf8('{}')));
+  t.ok(verifyEd25519(keyring.publicKeys.ledger, statement, await keyring.signManifest(statement)));
+  const foreign = utf8(manifestStatement(sha256, 'other.test/opening/a', utf8('{}')));
+  await t.rejects(keyring.signManifest(foreign), { message: /not_for_this/ });
+  const checkpoint = utf8(`${PLATFORM}/ledger\n9\n${Buffer.from(rootOf(1)).toString('base64')}\n`);
+  await t.rejects(keyring.signManifest(checkpoint), { message: /not_for_this/ }, 'no head passes for a manifest');
+});
+
+t.test('a signer that is away: said at once, and found again without a restart', async (t) => {
+  const folder = await dataFolder(t);
+  await t.rejects(connectSigner(join(folder, 'socket'), PLATFORM, systemWorld), { code: 'signer_unreachable' });
+  const first = await served(t, folder);
+  await t.rejects(connectSigner(first.socket, 'other.test', systemWorld), { code: 'signer_of_other_platform' });
+  const one = await client(t, first.socket);
+  let told = 0;
+  const desk = await one.open(office(1), () => {
+    told += 1;
+  });
+  await first.close();
+  const growth = { size: 1, root: rootOf(1), after: nothing, proof: [] };
+  await t.rejects(desk.pend(origin, 'opening', growth), { code: 'signer_lost' });
+  t.ok(told >= 1, 'whoever leads is told, and told again when he asks');
+  await t.rejects(one.keyring.tokenKey.sign({}), { code: /signer_(lost|unreachable)/ });
+  await served(t, folder);
+  t.ok(await one.keyring.tokenKey.sign({}), 'the line for what needs no term is opened again');
+});
+
+t.test(
+  'the socket is for its owner; nobody takes the place of one that answers, and a dead one is removed',
+  async (t) => {
+    const { folder, socket } = await served(t);
+    t.equal((await stat(socket)).mode & 0o777, 0o600);
+    const options = { platform: PLATFORM, socket, forGroup: true };
+    await t.rejects(serveSigner({ ...options, folder: await dataFolder(t) }, ignore), /another signer answers/);
+    await t.rejects(serveSigner({ ...options, folder }, ignore), /another process serves/);
+    const other = await dataFolder(t);
+    const place = join(other, 'file');
+    await writeFile(place, 'no socket');
+    await t.rejects(serveSigner({ ...options, folder: other, socket: place }, ignore), /no socket/);
+    const open = await serveSigner({ ...options, folder: other, socket: join(other, 'socket') }, ignore);
+    t.equal((await stat(join(other, 'socket'))).mode & 0o777, 0o660);
+    await open.close();
+    t.notOk((await readdir(other)).includes('socket'));
+  },
+);
+
+t.test('what is no question ends the line, and harms nobody else', async (t) => {
+  const { socket, faults } = await served(t);
+  const good = await client(t, socket);
+  for (const text of ['{}\n', 'nonsense\n', '{"id":1,"ask":"sign","bytes":"AA"}\n', '{"id":-1,"ask":"hello"}\n'])
+    t.equal(await ask(socket, text), '', text);
+  t.equal(await ask(socket, `${'x'.repeat(QUESTION_LIMIT_BYTES + 1)}\n`), '');
+  t.equal(faults.length, 5);
+  t.match(await ask(socket, '{"id":1,"ask":"release","origin":"x","size":1,"root":"A"}\n'), '');
+  t.match(await ask(socket, '{"id":7,"ask":"drop","origin":"x"}\n'), /^\{"id":7,"failed":.*not_in_office/);
+  t.equal(await good.lastTerm(), 0);
+});
+
+t.test('lines come in any pieces; one of the limit is read, one byte more is not', (t) => {
+  const read: string[] = [];
+  const take = lineReader(4, (line) => read.push(line));
+  for (const byte of Buffer.from('ab\n\ncdef\n')) take(Uint8Array.of(byte));
+  take(Buffer.from('g\nh'));
+  take(Buffer.from('i\n'));
+  t.strictSame(read, ['ab', '', 'cdef', 'g', 'hi']);
+  t.throws(() => take(Buffer.from('12345')), { code: 'signer_wire_malformed' });
+  t.end();
+});
