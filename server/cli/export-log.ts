@@ -233,7 +233,7 @@ async function writeDisclosures(
       if (own.length === 0) continue;
       await write(`disclosures/${seq}.json`, canonicalise(own.map((row) => row.disclosure)));
       disclosures += own.length;
-      for (const digest of own.filter(({ field }) => field === 'who').flatMap(judgementsIn)) evidence.add(digest);
+      for (const digest of own.flatMap(judgementsIn)) evidence.add(digest);
     }
   }
   for (const field of missing) throw new ExportError('disclosure_missing', `${origin}: ${field}`);
@@ -241,10 +241,15 @@ async function writeDisclosures(
   return { disclosures, erased };
 }
 
-/** What the certificate behind a `who` was judged by. */
-function judgementsIn({ disclosure }: StoredDisclosure): string[] {
+/** What the certificate behind a `who` was judged by, or those behind the bids on the roster. */
+function judgementsIn({ field, disclosure }: StoredDisclosure): string[] {
+  if (field !== 'who' && field !== 'certificates') return [];
   const { value } = readDisclosure(disclosure);
-  return isJsonObject(value) && typeof value['judgement'] === 'string' ? [value['judgement']] : [];
+  return (Array.isArray(value) ? value : [value]).flatMap((each) =>
+    isJsonObject(each)
+      ? [each['judgement'], each['encryptionJudgement']].filter((digest) => typeof digest === 'string')
+      : [],
+  );
 }
 
 /** Every judgement with the files it stands on, each once, under its digest. */

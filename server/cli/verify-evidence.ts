@@ -6,6 +6,7 @@ import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
+import type { LodgementCertificates, RosterRow } from '../core/opening/rows.ts';
 import { type Grounds, holdsOn, type Judged, judge } from '../core/pki/judge.ts';
 import { filesOf, type Judgement, JudgementSchema, redoJudgement } from '../core/pki/judgement.ts';
 import { type AnchorVersion, anchorsAt, believedUntil } from '../core/pki/trust-store.ts';
@@ -23,6 +24,8 @@ import { type Refused, refuse } from './verify-words.ts';
  */
 export const JUDGED_NEAR_RECEIPT_MS = 60_000;
 const TOOLS = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
+/** How long before its last byte a bid's certificates may have been judged, ms: before the bytes are carried, which one request may do for so long. */
+const LODGED_WITHIN_MS = 3_600_000;
 /** Files that are kept in memory: one person's certificate and lists are asked for again with each of its acts. */
 const FILES_KEPT = 256;
 
@@ -36,6 +39,16 @@ export type EvidenceTerms = {
   readonly deadlineAt: (() => number | null) | undefined;
   /** Null without the whole ledger. */
   readonly believed: Believed | null;
+};
+
+/** One judgement and what it must be of. */
+type Asked = {
+  readonly digest: string;
+  readonly certSha256: unknown;
+  readonly purpose?: 'sign' | 'encrypt';
+  readonly seq: number;
+  readonly receivedAt: number;
+  readonly judgedWithinMs?: number;
 };
 
 export type EvidenceWatch = {
@@ -65,13 +78,14 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
   }
 
   /** A judgement that holds at the receipt of its act, with what it stands on; undefined when it is not shown, and need not be. */
-  async function redo(digest: string, certSha256: unknown, seq: number, receivedAt: number) {
+  async function redo({ digest, certSha256, purpose = 'sign', seq, judgedWithinMs = 0, receivedAt }: Asked) {
     const missing = () => (isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined);
     const differs = (detail: string) => refuse('evidence_differs', { seq, detail });
     const bytes = await fetch(digest);
     if (bytes === undefined) return missing();
     const judgement = digestOfFile(bytes) === digest ? readJudgement(bytes) : undefined;
-    if (judgement === undefined || judgement.certificates[0] !== certSha256) return differs(digest);
+    if (judgement === undefined || judgement.certificates[0] !== certSha256 || judgement.purpose !== purpose)
+      return differs(digest);
     const files = new Map<string, Uint8Array>();
     for (const name of filesOf(judgement)) {
       const file = await fetch(name);
@@ -79,7 +93,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
     }
     const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
     if (!redone.ok) return redone.reason === 'file_missing' ? missing() : differs(redone.reason);
-    if (!stillStands(redone.grounds, judgement.outcome, receivedAt)) return differs('outcome_differs');
+    if (!stillStands(redone.grounds, judgement.outcome, receivedAt, judgedWithinMs)) return differs('outcome_differs');
     if (believed !== null && !wasBelieved(redone.grounds, judgement, believed))
       return refuse('anchor_not_believed', { seq, detail: judgement.certificates.at(-1) ?? '' });
     judged += 1;
@@ -100,6 +114,28 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
     return undefined;
   }
 
+  /** The certificates behind the bids on the roster: good when they were lodged. */
+  async function seeLodged(seq: number, roster: readonly RosterRow[], certificates: readonly LodgementCertificates[]) {
+    for (const [n, row] of certificates.entries()) {
+      const lodged = roster[n];
+      if (lodged === undefined) return refuse('evidence_differs', { seq, detail: 'more certificates than bids' });
+      const common = { seq, receivedAt: parseInstant(lodged.lodgedAt), judgedWithinMs: LODGED_WITHIN_MS };
+      for (const asked of [
+        { ...common, digest: row.judgement, certSha256: row.certSha256 },
+        { ...common, digest: row.encryptionJudgement, certSha256: row.encCertSha256, purpose: 'encrypt' as const },
+      ]) {
+        const { digest } = asked;
+        if (digest === null) continue;
+        const redone = await redo({ ...asked, digest });
+        if (redone === undefined) continue;
+        if ('ok' in redone) return redone;
+        const { outcome } = redone.judgement;
+        if (outcome !== 'good') return refuse('certificate_not_good', { seq, detail: outcome });
+      }
+    }
+    return undefined;
+  }
+
   return {
     async see(entry, values) {
       const { seq, at, receivedAt, actor, type, body } = entry;
@@ -109,11 +145,24 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
         !(had ? OF_LAPSED.includes(body['failure']) : body['failure'] !== 'certificate_not_valid')
       )
         return refuse('certificate_decided_otherwise', { seq });
-      const { who } = values;
+      const { who, roster, certificates } = values;
+      if (type === 'RosterPublished' && Array.isArray(roster) && Array.isArray(certificates)) {
+        const refused = await seeLodged(
+          seq,
+          roster as unknown as RosterRow[],
+          certificates as unknown as LodgementCertificates[],
+        );
+        if (refused !== undefined) return refused;
+      }
       if (!isJsonObject(who) || typeof who['judgement'] !== 'string') return undefined;
       // Of an objection from before the roster the entry holds the instant of its entering, not of its receipt.
       if (type === 'ObjectionRaised' && actor.role !== 'bidder') return undefined;
-      const redone = await redo(who['judgement'], who['certSha256'], seq, parseInstant(receivedAt ?? at));
+      const redone = await redo({
+        digest: who['judgement'],
+        certSha256: who['certSha256'],
+        seq,
+        receivedAt: parseInstant(receivedAt ?? at),
+      });
       return redone === undefined || 'ok' in redone ? redone : follow(entry, redone);
     },
     judged: () => judged,
@@ -135,9 +184,13 @@ const attemptOf = ({ body }: Entry): string => `${body['bidder']} ${body['attemp
  * Why: one judgement serves every act in whose time nothing can turn, so it may be much older than the act; then the same must come
  *      out at its receipt.
  */
-function stillStands(grounds: Grounds, outcome: Judged, receivedAt: number): boolean {
-  if (Math.abs(grounds.at - receivedAt) <= JUDGED_NEAR_RECEIPT_MS) return true;
-  return near(receivedAt).some((at) => judge({ ...grounds, at }, TOOLS)?.outcome === outcome);
+function stillStands(grounds: Grounds, outcome: Judged, receivedAt: number, judgedWithinMs: number): boolean {
+  const [earliest, latest] = [
+    receivedAt - judgedWithinMs - JUDGED_NEAR_RECEIPT_MS,
+    receivedAt + JUDGED_NEAR_RECEIPT_MS,
+  ];
+  if (grounds.at >= earliest && grounds.at <= latest) return true;
+  return [receivedAt, earliest, latest].some((at) => judge({ ...grounds, at }, TOOLS)?.outcome === outcome);
 }
 
 const near = (at: number): number[] => [at, at - JUDGED_NEAR_RECEIPT_MS, at + JUDGED_NEAR_RECEIPT_MS];

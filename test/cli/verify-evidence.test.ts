@@ -1,5 +1,5 @@
 /** Certificates behind acts as a verifier judges them again: how near judging and receipt must lie, what an outcome allows, and whom the ledger says was believed. */
-import { basicConstraints } from '../../server/cli/demo/ca.ts';
+import { basicConstraints, keyUsage } from '../../server/cli/demo/ca.ts';
 import { type EvidenceTerms, JUDGED_NEAR_RECEIPT_MS, watchEvidence } from '../../server/cli/verify-evidence.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
@@ -126,6 +126,50 @@ t.test('that a certificate had lapsed before the deadline is decided as its evid
     t.equal(await decided(of, 'DecryptionFailed', 'tag_mismatch'), 'ok');
     t.equal(await decided(of, 'BidDecrypted'), 'ok');
   }
+});
+
+t.test('the certificates behind the bids on the roster were good when they were lodged', async (t) => {
+  const signer = await judged(await person(), { at: deadlineAt - HOUR_MS });
+  const sealedTo = await authority('Holder', root, {
+    ...dates,
+    subject,
+    extensions: [basicConstraints(false), keyUsage(['keyEncipherment'])],
+  });
+  const endsAt = deadlineAt - HOUR_MS / 2;
+  const short = await person(root, endsAt - 1_000);
+  const encryption = await judged(sealedTo, { at: deadlineAt - HOUR_MS, purpose: 'encrypt' });
+  const rowOf = (who: Who) => ({
+    certSha256: who.certSha256,
+    judgement: who.judgement,
+    encCertSha256: encryption.who.certSha256,
+    encryptionJudgement: encryption.who.judgement,
+  });
+  const row = rowOf(signer.who);
+  const see = async (rows: readonly object[], lodgedAt = endsAt) => {
+    const evidence = async (name: string) => {
+      for (const { judgement } of [signer.who, encryption.who, late.who, outdated.who]) {
+        const file = await readEvidence(sql, judgement, name);
+        if (file !== null) return file;
+      }
+      return null;
+    };
+    const watching = watchEvidence({ evidence }, { isWhole: true, deadlineAt: () => deadlineAt, believed: null });
+    const roster = [{ lodgedAt: formatInstant(lodgedAt) }];
+    return (await watching.see(entryOf('RosterPublished', now), { roster, certificates: rows }))?.reason ?? 'ok';
+  };
+  const late = await judged(short, { at: endsAt - HOUR_MS });
+  const outdated = await judged(short, { at: now });
+  t.equal(await see([row]), 'ok');
+  t.equal(await see([{ ...row, judgement: null, encryptionJudgement: null }]), 'ok', 'nothing was judged');
+  t.equal(await see([row, row]), 'evidence_differs', 'more of them than bids');
+  t.equal(await see([{ ...row, judgement: 'A'.repeat(43) }]), 'evidence_missing');
+  t.equal(await see([{ ...row, encryptionJudgement: row.judgement }]), 'evidence_differs', 'of another certificate');
+  const swapped = { ...row, encCertSha256: row.certSha256, encryptionJudgement: row.judgement };
+  t.equal(await see([swapped]), 'evidence_differs', 'judged for signing');
+  t.equal(await see([rowOf(outdated.who)]), 'certificate_not_good', 'by a clock a little ahead it had run out');
+  const carried = endsAt - 1 + HOUR_MS + JUDGED_NEAR_RECEIPT_MS;
+  t.equal(await see([rowOf(late.who)], carried), 'ok', 'judged before an hour of upload');
+  t.equal(await see([rowOf(late.who)], carried + 1), 'evidence_differs');
 });
 
 t.test('a CA that ended is asked of as of the last instant before the deadline, and of no other', async (t) => {

@@ -1,10 +1,10 @@
 /** Golden logs: one readable JSON for each, and the way from it to an export folder and back. */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ANCHOR_FILES, folderSource } from '../../server/cli/log-source.ts';
-import { fromBase64Url, toBase64Url } from '../../server/core/log/base64.ts';
+import { ANCHOR_FILES, EVIDENCE_FOLDER, folderSource } from '../../server/cli/log-source.ts';
+import { fromBase64, fromBase64Url, toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { makeDisclosure, readDisclosure } from '../../server/core/log/disclosure.ts';
@@ -40,6 +40,8 @@ export type GoldenLog = {
   checkpoint: string;
   entries: string[];
   fields: Record<string, Record<string, GoldenField>>;
+  /** What certificates were judged by, base64 under the digest of each file; none in a log that has none. */
+  evidence?: Record<string, string>;
   anchor: GoldenAnchor | null;
   /** What a person really signed and the platform refused: a dishonest one could have recorded it. */
   refused?: { command: string; type: string; act: { act: string; data: Json } };
@@ -98,6 +100,8 @@ export function filesOf(log: GoldenLog): LogFiles {
   }
   for (const seq of Object.keys(log.fields))
     files.set(`disclosures/${seq}.json`, utf8(canonicalise(disclosuresOf(log, Number(seq)))));
+  for (const [name, file] of Object.entries(log.evidence ?? {}))
+    files.set(`${EVIDENCE_FOLDER}/${name}`, fromBase64(file));
   const { anchor } = log;
   if (anchor !== null)
     [`${anchor.vkey}\n`, anchor.checkpoint, anchor.head, anchor.proof].forEach((text, n) => {
@@ -128,12 +132,22 @@ export async function goldenOf(folder: string, about: GoldenAbout): Promise<Gold
     fields[seq] = Object.fromEntries(own.map(({ field, salt, value }) => [field, { salt: toBase64Url(salt), value }]));
   }
   const anchor = await source.anchor();
+  const evidence = await evidenceIn(folder);
   return {
     ...about,
     vkey: await source.vkey(),
     checkpoint,
     entries,
     fields,
+    ...(Object.keys(evidence).length > 0 && { evidence }),
     anchor: anchor === null ? null : { ...anchor, head: fromUtf8(anchor.head) },
   };
+}
+
+async function evidenceIn(folder: string): Promise<Record<string, string>> {
+  const within = join(folder, EVIDENCE_FOLDER);
+  const names = existsSync(within) ? (await readdir(within)).sort() : [];
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, toBase64(await readFile(join(within, name)))] as const)),
+  );
 }

@@ -226,8 +226,11 @@ function listProblems(
       const isTooMany = after.lodgements.known && after.lodgements.value.length >= after.policy.minimumBidders;
       return [event.body.reason === 'too_few_bidders' && isTooMany ? 'step_not_lawful' : null];
     }
-    case 'RosterPublished':
-      return rosterProblem(after);
+    case 'RosterPublished': {
+      const { certificates } = event.fields;
+      const isOther = certificates?.known === true && (certificates.value as Json[]).length !== after.bids.length;
+      return [isOther ? 'roster_differs' : null, ...rosterProblem(after)];
+    }
     case 'PricesAnnounced':
       return rowsProblem(before, after, sha256);
     case 'RecordIssued':

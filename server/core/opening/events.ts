@@ -124,7 +124,7 @@ export const EVENTS = {
   },
   RosterPublished: {
     body: Type.Object({ count: Type.Integer({ minimum: 1 }) }, strict),
-    withheld: { ...person, roster: toAll, numbers: toParticipants },
+    withheld: { ...person, roster: toAll, numbers: toParticipants, certificates: toOversight },
   },
   /**
    * The stored envelopes were read through and held against their receipts. Once behind the roster, and again when the finding changes.

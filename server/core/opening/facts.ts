@@ -3,12 +3,13 @@
 import type { Static } from 'typebox';
 import type { WindowKeySchema } from './details.ts';
 import type { AssignableRole } from './roles.ts';
-import type { Lodgement, RegisterCounts, RosterRow } from './rows.ts';
+import type { Lodgement, LodgementCertificates, RegisterCounts, RosterRow } from './rows.ts';
 
 /** The register at the deadline, in the order of credit codes. */
 export type RegisterFacts = {
   readonly lodgements: readonly Lodgement[];
   readonly roster: readonly RosterRow[];
+  readonly certificates: readonly LodgementCertificates[];
   readonly counts: RegisterCounts;
   /** Digest over the lodgements in order (RFC 6962 root of their canonical bytes). */
   readonly envelopesRoot: string;

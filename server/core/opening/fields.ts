@@ -6,7 +6,13 @@ import { SealedText } from './drawing-events.ts';
 import type { EventType } from './events.ts';
 import { QuoteRowSchema } from './quote-rounds.ts';
 import { OpeningRecordSchema, PublicRecordSchema } from './record.ts';
-import { LodgementSchema, PriceRowSchema, RegisterCountsSchema, RosterRowSchema } from './rows.ts';
+import {
+  LodgementCertificatesSchema,
+  LodgementSchema,
+  PriceRowSchema,
+  RegisterCountsSchema,
+  RosterRowSchema,
+} from './rows.ts';
 import { AccountId, AssignmentSchema } from './staff.ts';
 
 const Numbers = Type.Array(BidderNumber);
@@ -17,7 +23,11 @@ export const FIELD_SHAPES: Readonly<Partial<Record<EventType, Readonly<Record<st
   RoleAssigned: { account: AccountId },
   RoleWithdrawn: { account: AccountId },
   BidsSealed: { lodgements: Type.Array(LodgementSchema), counts: RegisterCountsSchema },
-  RosterPublished: { roster: Type.Array(RosterRowSchema), numbers: Numbers },
+  RosterPublished: {
+    roster: Type.Array(RosterRowSchema),
+    numbers: Numbers,
+    certificates: Type.Array(LodgementCertificatesSchema),
+  },
   PricesAnnounced: { rows: Type.Array(PriceRowSchema), numbers: Numbers },
   QuotesReleased: { rows: Type.Array(QuoteRowSchema) },
   QuoteReceived: { quoter: BidderNumber, sealed: SealedText },

@@ -5,7 +5,7 @@ import type { Facts, RegisterFacts } from './facts.ts';
 import { layerRules } from './layer.ts';
 import type { Phase } from './phases.ts';
 import { type Refusal, type RefusalCode, refuse } from './refusals.ts';
-import { CreditCode, LayerPromiseSchema, type Lodgement, type RosterRow } from './rows.ts';
+import { CreditCode, LayerPromiseSchema, type Lodgement, type LodgementCertificates, type RosterRow } from './rows.ts';
 import type { OpeningState } from './state.ts';
 
 const strict = { additionalProperties: false } as const;
@@ -62,7 +62,15 @@ export function isRegisterCommand(type: string): type is RegisterCommandType {
 
 /** The bidder who acts, as its certificate says. */
 export const WhoSchema = Type.Object(
-  { account: Type.String(), creditCode: CreditCode, name: Name, certSha256: DigestText },
+  {
+    account: Type.String(),
+    creditCode: CreditCode,
+    name: Name,
+    certSha256: DigestText,
+    /** Digest of what the certificate was judged by; of a lodged bid also that of the certificate it is sealed to. */
+    judgement: Type.Optional(DigestText),
+    encryptionJudgement: Type.Optional(DigestText),
+  },
   strict,
 );
 export type RegisterWho = Type.Static<typeof WhoSchema>;
@@ -334,11 +342,20 @@ export function freezeRegister(
       checkedIn: isCheckedIn({ checkedInAt }, opening),
     }),
   );
+  const certificates = standing.map(
+    ({ who, standing: s }): LodgementCertificates => ({
+      certSha256: who.certSha256,
+      judgement: who.judgement ?? null,
+      encCertSha256: s.encCertSha256,
+      encryptionJudgement: who.encryptionJudgement ?? null,
+    }),
+  );
   // of everyone who objected, with a standing bid or without
   const earlyObjections = [...register.bidders.values()]
     .flatMap(({ who, objections }) => objections.map((o) => ({ creditCode: who.creditCode, who, ...o })))
     .sort((a, b) => a.receivedAt - b.receivedAt || (a.creditCode < b.creditCode ? -1 : 1))
     .map(({ receivedAt: _receivedAt, ...o }) => o);
   const { receipts, replaced, withdrawn } = register;
-  return { lodgements, roster, earlyObjections, counts: { receipts, standing: standing.length, replaced, withdrawn } };
+  const counts = { receipts, standing: standing.length, replaced, withdrawn };
+  return { lodgements, roster, certificates, earlyObjections, counts };
 }

@@ -45,6 +45,18 @@ export const LodgementSchema = Type.Object(
 );
 export type Lodgement = Type.Static<typeof LodgementSchema>;
 
+/** By which certificates a standing bid was lodged and is sealed, and what each was judged by then (log/FORMAT.md); in the order of the lodgements. */
+export const LodgementCertificatesSchema = Type.Object(
+  {
+    certSha256: DigestText,
+    judgement: Type.Union([DigestText, Type.Null()]),
+    encCertSha256: DigestText,
+    encryptionJudgement: Type.Union([DigestText, Type.Null()]),
+  },
+  strict,
+);
+export type LodgementCertificates = Type.Static<typeof LodgementCertificatesSchema>;
+
 /** One row of the roster 投标人名单, in the order of the lodgements; bond shown, never used to drop a bidder. */
 export const RosterRowSchema = Type.Object(
   {

@@ -5,6 +5,7 @@ import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { REPORT_PATH, REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
 import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
+import { parseEntry } from '../../../server/core/log/entry.ts';
 import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
 import {
   ed25519Verifier,
@@ -37,6 +38,15 @@ import t from '../../support/tap.ts';
 import { steppedWorld } from '../../support/world.ts';
 
 const LEDGER = 'kaibiao.test/ledger';
+/** The last size but the whole of which the golden ledger has a head of that opening, and two of which it has none. */
+const sizes = ledger.entries
+  .map((text) => parseEntry(utf8(text)).body)
+  .filter(({ origin }) => origin === WHOLE_ORIGIN)
+  .map(({ size }) => Number(size));
+const atLedger = Math.max(...sizes.filter((size) => size < whole.entries.length));
+const [between = 0, elsewhere = 0] = whole.entries
+  .map((_, n) => n + 1)
+  .filter((size) => size > 1 && !sizes.includes(size));
 
 /** A head that the platform truly signs. */
 function signed(origin: string, size: number, root: Uint8Array): string {
@@ -111,26 +121,32 @@ t.test('a head of an opening: held against the ledger’s heads at once, against
   const { monitor, world, raised, close } = await openWatching(server, await newFolder(t, 'opening'));
   await monitor.round();
   t.equal(
-    await monitor.report(signed(WHOLE_ORIGIN, 38, rootAt(whole, 38))),
+    await monitor.report(signed(WHOLE_ORIGIN, whole.entries.length, rootAt(whole, whole.entries.length))),
     'known',
     'the ledger has a head of that size',
   );
-  const fork = signed(WHOLE_ORIGIN, 37, FALSE_ROOT);
+  const fork = signed(WHOLE_ORIGIN, atLedger, FALSE_ROOT);
   t.equal(await monitor.report(fork), 'other');
-  t.match(raised, [{ kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [/\n37\n/, fork] }]);
-  t.equal(await monitor.report(signed(WHOLE_ORIGIN, 30, rootAt(whole, 30))), 'waiting', 'no head of that size');
-  const false31 = signed(WHOLE_ORIGIN, 31, FALSE_ROOT);
-  t.equal(await monitor.report(false31), 'waiting');
+  t.match(raised, [
+    { kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [new RegExp(`\\n${atLedger}\\n`), fork] },
+  ]);
+  t.equal(
+    await monitor.report(signed(WHOLE_ORIGIN, between, rootAt(whole, between))),
+    'waiting',
+    'no head of that size',
+  );
+  const falseOne = signed(WHOLE_ORIGIN, elsewhere, FALSE_ROOT);
+  t.equal(await monitor.report(falseOne), 'waiting');
   world.advance(60_000);
   await monitor.round();
   t.match(raised.slice(1), [
-    { kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [whole.checkpoint, false31, /./] },
+    { kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [whole.checkpoint, falseOne, /./] },
   ]);
   const [, { evidence = [] } = {}] = raised;
   const key = ed25519Verifier(parseVkey(sha256, whole.vkey), verifyEd25519);
   t.equal(await isFork([evidence[0] ?? '', evidence[1] ?? '', evidence[2] ?? ''], key), true);
 
-  const longer = signed(WHOLE_ORIGIN, 39, FALSE_ROOT);
+  const longer = signed(WHOLE_ORIGIN, whole.entries.length + 1, FALSE_ROOT);
   const hidden = signed('kaibiao.test/opening/hidden', 1, FALSE_ROOT);
   t.equal(await monitor.report(longer), 'waiting');
   t.equal(await monitor.report(hidden), 'waiting');
@@ -162,8 +178,8 @@ t.test('what the platform did not sign is nothing, whoever reports it, and what 
   for (const [note, said] of [
     ['', 'report_malformed'],
     ['no note at all\n', 'report_malformed'],
-    [ledger.checkpoint.replace('\n139\n', '\n139 \n'), 'report_malformed'],
-    [ledger.checkpoint.replace('\n139\n', '\n138\n'), 'report_unsigned'],
+    [ledger.checkpoint.replace(/\n(\d+)\n/, '\n$1 \n'), 'report_malformed'],
+    [ledger.checkpoint.replace(/\n\d+\n/, '\n2\n'), 'report_unsigned'],
     [stranger, 'report_unsigned'],
     [ledger.checkpoint.replaceAll(LEDGER, 'other.test/ledger'), 'report_of_other_log'],
     [ledger.checkpoint.replaceAll(LEDGER, 'kaibiao.test/access'), 'report_of_other_log'],

@@ -214,6 +214,11 @@ t.test('an export brings the evidence along, and it is judged again from the fol
   const names = await readdir(evidence);
   const judgements: string[] = [];
   for (const name of names) if ((await readFile(join(evidence, name)))[0] === 0x7b) judgements.push(name);
+  const told = await Promise.all(judgements.map(async (name) => readFile(join(evidence, name), 'utf8')));
+  t.ok(
+    told.filter((text) => text.includes('"purpose":"encrypt"')).length >= 5,
+    'of the keys that bids are sealed to as well',
+  );
   const [one = ''] = judgements;
   const bytes = await readFile(join(evidence, one));
   await writeFile(join(evidence, one), fromUtf8(bytes).replace('"v":1', '"v":2'));

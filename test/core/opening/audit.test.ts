@@ -194,6 +194,9 @@ t.test('roster and drawn numbers', async (t) => {
     ),
   );
   t.ok(forge('RosterPublished', fields({ roster: roster.slice(1) })).includes('roster_differs'));
+  const { certSha256 } = bidderWho(0);
+  const row = { certSha256, judgement: null, encCertSha256: certSha256, encryptionJudgement: null };
+  t.ok(forge('RosterPublished', fields({ certificates: [row] })).includes('roster_differs'), 'one for each bid');
   t.ok(forge('RosterPublished', fields({ numbers: [1, 1, 3, 4] })).includes('numbers_not_a_permutation'));
   t.ok(forge('PricesAnnounced', fields({ numbers: [1, 2, 3, 4] })).includes('numbers_not_a_permutation'), 'drawn once');
 });

@@ -170,6 +170,18 @@ t.test('the roster carries the name of the bid that stands, not of the first act
   t.match(freezeRegister(register, formatInstant, { checkInOpensAt: null }).roster, [
     { name: '投标人5', checkedIn: true },
   ]);
+  const { certSha256 } = bidderWho(5);
+  const { encCertSha256 } = bid(5);
+  const bare = { certSha256, judgement: null, encCertSha256, encryptionJudgement: null };
+  t.same(freezeRegister(register, formatInstant, { checkInOpensAt: null }).certificates, [bare]);
+  const judged = { judgement: digest('j'), encryptionJudgement: digest('e') };
+  const anew = { ...lodged, body: { ...bid(5), bidId: 'B'.repeat(22) }, who: { ...bidderWho(5), ...judged } };
+  const replaced = evolveRegister(register, anew);
+  t.same(
+    freezeRegister(replaced, formatInstant, { checkInOpensAt: null }).certificates,
+    [{ ...bare, ...judged }],
+    'of the bid that stands',
+  );
 });
 
 t.test('a stored register that does not fit is corrupt', async (t) => {

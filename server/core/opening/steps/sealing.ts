@@ -174,7 +174,7 @@ export const publishRoster: Step<'PublishRoster'> = (state, _command, facts) => 
   const roster: NewEvent = {
     type: 'RosterPublished',
     body: { count: register.roster.length },
-    fields: { roster: register.roster, numbers: register.numbers },
+    fields: { roster: register.roster, numbers: register.numbers, certificates: register.certificates },
   };
   const rows = {
     ...state,

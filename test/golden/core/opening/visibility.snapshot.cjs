@@ -42,6 +42,7 @@ RosterPublished.source: supervisor, auditor
 RosterPublished.act: supervisor, auditor
 RosterPublished.roster: bidder, tenderer, host, witness, supervisor, auditor, public
 RosterPublished.numbers: bidder, tenderer, host, witness, supervisor, auditor
+RosterPublished.certificates: supervisor, auditor
 DrawingStarted.who: tenderer, host, witness, supervisor, auditor
 DrawingStarted.source: supervisor, auditor
 DrawingStarted.act: supervisor, auditor
