@@ -1,10 +1,11 @@
-/** Forgets expired secrets, sweeps uploads that nobody goes on with and compares the clocks, again and again; in every process. */
+/** Forgets expired secrets, sweeps uploads that nobody goes on with and what erasures left, and compares the clocks, again and again; in every process. */
 import type { Logger } from 'pino';
 import { forgetProofs } from './identity/dpop.ts';
 import { forgetChallenges } from './identity/login.ts';
 import { forgetTickets } from './identity/tickets.ts';
 import { clockOffset } from './store/clock.ts';
 import type { Database } from './store/connect.ts';
+import { sweepErasures } from './store/erasures.ts';
 import { sweepUploads } from './vault/sweep-uploads.ts';
 import type { VaultFolder } from './vault/vault-folder.ts';
 import type { World } from './world.ts';
@@ -40,6 +41,7 @@ export function keepHouse(parts: {
       await forgetTickets({ db, world });
       await forgetProofs({ db, world });
       await sweepUploads({ sql, world, parts: envelopes.parts });
+      await sweepErasures({ sql, world });
     } catch (error) {
       logger.error({ err: error }, 'the house was not kept');
     }

@@ -7,7 +7,7 @@ import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
-import { ERASED_TYPE } from '../core/log/verify.ts';
+import { ERASED_TYPE, goneWith } from '../core/log/verify.ts';
 import type { Words } from '../core/log/words.ts';
 import { filesOf, type Judgement } from '../core/pki/judgement.ts';
 import { splitElements } from '../core/timestamp/elements.ts';
@@ -229,7 +229,7 @@ async function writeDisclosures(
       const entry = parseEntry(bytes);
       const own = rows.get(seq) ?? [];
       for (const field of fieldsWithout(origin, entry, own)) missing.add(`${seq} ${field}`);
-      if (entry.type === ERASED_TYPE && missing.delete(erasedField(entry))) erased += 1;
+      if (entry.type === ERASED_TYPE) erased += erasedFields(entry).filter((field) => missing.delete(field)).length;
       if (own.length === 0) continue;
       await write(`disclosures/${seq}.json`, canonicalise(own.map((row) => row.disclosure)));
       disclosures += own.length;
@@ -281,8 +281,8 @@ function fieldsWithout(origin: string, { seq, commit }: Entry, rows: readonly St
   return Object.keys(commit).filter((field) => !given.includes(field));
 }
 
-function erasedField({ body }: Entry): string {
-  return `${body['seq']} ${body['field']}`;
+function erasedFields({ body }: Entry): string[] {
+  return goneWith(String(body['field'])).map((field) => `${body['seq']} ${field}`);
 }
 
 /** The ledger's entry with exactly this head, and its proof; false while the ledger has none. */

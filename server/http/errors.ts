@@ -128,6 +128,7 @@ const OPENING_STATUS = {
   effects_changed: 409,
   too_many_corrections: 409,
   nothing_to_erase: 409,
+  erasure_proposed_already: 409,
   no_such_erasure: 404,
   retention_not_over: 409,
   too_many_erasures: 409,

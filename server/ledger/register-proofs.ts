@@ -14,7 +14,7 @@ export type RegisterProofs = {
   /**
    * The proof that an act stands in the ledger, against its newest released head.
    *
-   * Returns: null while no batch has taken the act, or there is no such act.
+   * Returns: null while no batch has taken the act, or there is no such act, or it was erased.
    * Throws:  LogDamagedError when what is stored of the batch does not have the root that was signed.
    */
   proofOfAct(actId: string): Promise<RegisterProof | null>;
@@ -29,6 +29,14 @@ export function leavesOf(
 ): Uint8Array[] {
   const leaves = acts.map(([place, disclosure]) => [place, batchLeaf(sha256, disclosure)] as const);
   return batchLeaves(sha256, seed, new Map(leaves));
+}
+
+/** The leaf of each act of a batch, by its place; of one that was erased it is all there is. */
+export async function actLeaves(sql: Sql, batch: number): Promise<Map<number, Uint8Array>> {
+  const members = await sql<{ position: number; disclosure: string; leaf: Uint8Array | null }[]>`
+    SELECT m.position, a.disclosure, a.leaf FROM register_batch_members m JOIN register_acts a ON a.id = m.act_id
+    WHERE m.batch = ${batch}`;
+  return new Map(members.map(({ position, disclosure, leaf }) => [position, leaf ?? batchLeaf(sha256, disclosure)]));
 }
 
 /** `released` is the last head of the ledger that may be shown, null when there is none. */
@@ -50,13 +58,7 @@ export function createRegisterProofs(
   async function treeOf(batch: number, seed: Uint8Array, root: Uint8Array): Promise<Uint8Array[]> {
     const kept = trees.get(batch);
     if (kept !== undefined) return kept;
-    const members = await sql<{ position: number; disclosure: string }[]>`
-      SELECT m.position, a.disclosure FROM register_batch_members m JOIN register_acts a ON a.id = m.act_id
-      WHERE m.batch = ${batch}`;
-    const leaves = leavesOf(
-      seed,
-      members.map(({ position, disclosure }) => [position, disclosure]),
-    );
+    const leaves = batchLeaves(sha256, seed, await actLeaves(sql, batch));
     if (!sameBytes(batchRoot(sha256, leaves), root))
       throw new LogDamagedError(origin, `the acts of batch ${batch} do not have its root`);
     keepTree(batch, leaves);
@@ -72,7 +74,7 @@ export function createRegisterProofs(
       >`
         SELECT a.disclosure, m.position, m.batch, b.seed, b.root, b.ledger_seq AS seq
         FROM register_acts a JOIN register_batch_members m ON m.act_id = a.id JOIN register_batches b ON b.batch = m.batch
-        WHERE a.id = ${actId}`;
+        WHERE a.id = ${actId} AND a.disclosure <> ''`;
       if (found === undefined || head === null || found.seq >= head.size) return null;
       const { disclosure, position, batch, seed, root, seq } = found;
       const leaves = await treeOf(batch, seed, root);

@@ -1,10 +1,10 @@
 /** Reveals the dummies of register batches, once it is public how many stood in every opening that could have used them. */
-import { batchLeaf } from '../core/log/register-batch.ts';
 import { checkReveal, type Reveal, revealBody } from '../core/log/register-reveal.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import { LogDamagedError } from '../store/read-log.ts';
 import type { LogWriter } from './log-writer.ts';
+import { actLeaves } from './register-proofs.ts';
 import { blockingSpans, gapsBetween, noteEndings, type Span } from './register-spans.ts';
 
 /** Batches revealed in one round at most: each takes some 12,000 hashes to check. */
@@ -45,11 +45,7 @@ export function createRegisterReveals(sql: Sql, writer: LogWriter): RegisterReve
   }
 
   async function readReveal({ batch, seed, root, ledgerSeq }: Batch): Promise<Reveal> {
-    const members = await sql<{ position: number; disclosure: string }[]>`
-      SELECT m.position, a.disclosure FROM register_batch_members m JOIN register_acts a ON a.id = m.act_id
-      WHERE m.batch = ${batch}`;
-    const acts = new Map(members.map(({ position, disclosure }) => [position, batchLeaf(sha256, disclosure)]));
-    const reveal = { batch: ledgerSeq, seed, acts };
+    const reveal = { batch: ledgerSeq, seed, acts: await actLeaves(sql, batch) };
     // Once it stands on the ledger it cannot be taken back: what does not hold must not get there.
     if (checkReveal(sha256, reveal, root) !== undefined)
       throw new LogDamagedError(writer.origin, `the acts of batch ${batch} do not have its root`);

@@ -177,7 +177,8 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
       announcer.announce(size);
     }
     const done = { ...decided, fresh };
-    cached = done.kept;
+    // what was erased is not kept in memory either
+    cached = done.events.some(({ type }) => type === 'Erased') ? null : done.kept;
     // What follows is for others; that it fails must not make an act that is committed look uncertain.
     if (done.isChange) contained(() => deps.onCommitted(openingId, done.kept, done.events));
     if (done.unused.length > 0) contained(() => deps.onUnused(done.unused));

@@ -77,6 +77,11 @@ export function foldAct(
   return { ...before, register, checkIns };
 }
 
+/** The opening after one more act on its register, of which nothing is left but that there was one. */
+function foldErasedAct(before: FoldedOpening): FoldedOpening {
+  return { ...before, register: { ...before.register, size: before.register.size + 1 } };
+}
+
 /**
  * Folds an opening from what is committed; on from `before`, when it is known how it stood.
  *
@@ -108,7 +113,10 @@ export async function loadOpening(
   const acts = await sql<{ disclosure: string }[]>`
     SELECT disclosure FROM register_acts
     WHERE opening_id = ${openingId} AND n >= ${before?.register.size ?? 0} ORDER BY n`;
-  return acts.map(({ disclosure }) => readAct(disclosure)).reduce(foldAct, folded);
+  return acts.reduce(
+    (before, { disclosure }) => (disclosure === '' ? foldErasedAct(before) : foldAct(before, readAct(disclosure))),
+    folded,
+  );
 }
 
 /** The values a reader was given, by field. */

@@ -3,7 +3,7 @@ import { sameBytes } from '../core/log/bytes.ts';
 import { openDisclosures } from '../core/log/disclosure.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { appendLeaves, type CompactRange, EMPTY_RANGE, leafHash, type NodeId, rangeRoot } from '../core/log/merkle.ts';
-import { ERASED_TYPE, MISSING_LIMIT } from '../core/log/verify.ts';
+import { ERASED_TYPE, goneWith, MISSING_LIMIT } from '../core/log/verify.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql } from '../store/driver.ts';
 import { readCheckpoint, readDisclosures } from '../store/read-log.ts';
@@ -156,7 +156,8 @@ export function startSelfAudit(dependencies: SelfAuditDependencies): SelfAudit {
     }
     for (const [field, value] of Object.entries(opened.fields))
       if (!value.known && log.missing.size < MISSING_LIMIT) log.missing.set(`${seq} ${field}`, seq);
-    if (entry.type === ERASED_TYPE) log.missing.delete(`${entry.body['seq']} ${entry.body['field']}`);
+    if (entry.type === ERASED_TYPE)
+      for (const field of goneWith(String(entry.body['field']))) log.missing.delete(`${entry.body['seq']} ${field}`);
     return true;
   }
 

@@ -3,6 +3,7 @@ import { toBase64 } from '../../server/core/log/base64.ts';
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
+import { sweepErasures } from '../../server/store/erasures.ts';
 import { testDb } from '../support/database.ts';
 import { OPENING_ID, ORIGIN } from '../support/opening-people.ts';
 import {
@@ -102,6 +103,7 @@ t.test('a whole opening, from draft to archive', async (t) => {
     .catch((error: Error) => t.equal(error.message, 'rolled back'));
   await t.rejects(hall.db.sql`DELETE FROM disclosures WHERE origin = ${ORIGIN}`, { code: '42501' }, 'by no other way');
   await accepted(recorder.submit(submission('ConfirmErasure', 'supervisor', { number: 1 })));
+  t.equal(await sweepErasures({ sql: hall.db.sql, world: hall.world }), 1);
   const after = await left();
   t.notOk(
     after.disclosures.some(({ field }) => field === 'source'),

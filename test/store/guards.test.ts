@@ -259,5 +259,9 @@ t.test('every table has its rights spelled out: none for the public, SELECT and 
       coalesce(c.relacl::text ~ '[{,]=', false) AS open
     FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'`;
   t.ok(tables.length >= 20);
-  for (const table of tables) t.match(table, { insert: true, select: true, truncate: false, open: false }, table.name);
+  for (const table of tables) {
+    // what erasures left is swept by the owner's function alone
+    const may = table.name !== 'erasure_leftovers';
+    t.match(table, { insert: may, select: may, truncate: false, open: false }, table.name);
+  }
 });

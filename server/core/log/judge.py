@@ -357,12 +357,14 @@ def judge(folder, trust, public, policy):
         if entry["type"] == "Erased":
             erased = [entry["body"].get(member) for member in ("seq", "field")]
             demand(type(erased[0]) is int and isinstance(erased[1], str), f"entry {seq} is malformed")
-            missing.pop(tuple(erased), None)
+            # the signed act says what stands in any other field but the source, and goes with it
+            for field in {erased[1], "act" if erased[1] != "source" else erased[1]}:
+                missing.pop((erased[0], field), None)
         demand(seq > 0 or kind != "opening" or entry["body"].get("vkey") == read_line(folder, "vkey"), "the first entry names another key")
         if ledger:
             ledger.take(seq, entry)
         leaves.append(leaf_hash(data))
-        if entry["type"] not in ("ErasureProposed", "Erased"):  # what alone may stand behind the end
+        if entry["type"] not in ("ErasureProposed", "Erased", "RoleAssigned"):  # what alone may stand behind the end
             last = entry
     has_ended = last["type"] == "OpeningArchived"
     demand(root_of(leaves) == root, "another root")

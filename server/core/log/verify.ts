@@ -15,6 +15,17 @@ import type { Words } from './words.ts';
 
 /** The event that says why a disclosure is gone for good; its body holds `seq` and `field`. */
 export const ERASED_TYPE = 'Erased';
+
+/**
+ * The withheld fields of an entry that an `Erased` entry naming this one accounts for.
+ *
+ * Why: a person's `act` is the whole command under a certificate, so it says once more what stands in any other field; only where the request
+ *      came from is not in it. Whoever erased one and left the other would have erased nothing.
+ */
+export function goneWith(field: string): readonly string[] {
+  return field === 'source' || field === 'act' ? [field] : [field, 'act'];
+}
+
 /** Missing disclosures that may wait for their `Erased` entry; a log that lacks more is refused, so memory stays bounded. */
 export const MISSING_LIMIT = 100_000;
 
@@ -250,8 +261,9 @@ export async function verifyLog(options: VerifyLogOptions): Promise<VerifiedLog 
     if (entry.type === ERASED_TYPE) {
       const named = erasureOf(entry);
       if (named === undefined) return problem('erasure_malformed', seq);
-      if (missing.delete(`${named.seq} ${named.field}`)) {
-        erased.push(named);
+      for (const field of goneWith(named.field)) {
+        if (!missing.delete(`${named.seq} ${field}`)) continue;
+        erased.push({ seq: named.seq, field });
         withheld -= 1;
       }
     }

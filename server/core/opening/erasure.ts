@@ -11,6 +11,11 @@ import type { OpeningState } from './state.ts';
  */
 export const ERASABLE_FIELDS: readonly string[] = ['who', 'source', 'act', 'account', 'text', 'reason', 'note'];
 
+/** What is proposed and not confirmed yet. */
+export function openErasures({ erasures }: Pick<OpeningState, 'erasures'>): readonly StandingErasure[] {
+  return erasures.filter(({ done }) => !done);
+}
+
 /** Fifteen years of 366 days: documents of a procurement are kept at least so long from its end (采购法42). */
 export const RETENTION_MS = 15 * 366 * 86_400_000;
 

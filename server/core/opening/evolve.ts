@@ -2,9 +2,11 @@
 import { canonicalise } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import { parseInstant } from '../log/instant.ts';
+import { goneWith } from '../log/verify.ts';
 import { corrected } from './correction.ts';
 import { CorruptLogError, must } from './corrupt-log.ts';
 import type { Drawing } from './drawing.ts';
+import type { StandingErasure } from './erasure-events.ts';
 import type { EventType, Knowable, LoggedEvent } from './events.ts';
 import { withheld } from './events.ts';
 import { evolveDrawing } from './evolve-drawing.ts';
@@ -396,7 +398,9 @@ function apply(s: OpeningState, event: LoggedEvent): OpeningState {
     case 'Erased': {
       const standing = must(s.erasures[event.body.number - 1], seq, `no erasure ${event.body.number}`);
       if (standing.done) throw new CorruptLogError(seq, 'erased twice');
-      return { ...s, erasures: s.erasures.map((one) => (one === standing ? { ...one, done: true } : one)) };
+      const gone = goneWith(standing.field);
+      const isGone = (one: StandingErasure): boolean => one.seq === standing.seq && gone.includes(one.field);
+      return { ...s, erasures: s.erasures.map((one) => (isGone(one) ? { ...one, done: true } : one)) };
     }
     case 'PointAcknowledged': {
       const { point } = event.body;

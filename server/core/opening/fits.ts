@@ -26,7 +26,7 @@ const STAFFED = [...BEFORE_CLOSED, 'Closed', 'ReviewMeeting', 'Failed', 'Aborted
 export const FITS: Readonly<Record<EventType, readonly Phase[]>> = {
   OpeningCreated: [],
   DraftAmended: ['Draft'],
-  RoleAssigned: STAFFED,
+  RoleAssigned: [...STAFFED, 'Archived'],
   RoleWithdrawn: STAFFED,
   OpeningPublished: ['Draft'],
   OpeningPostponed: ['Scheduled', 'CheckIn'],

@@ -5,7 +5,7 @@ import { archiveDueAt, hostSuspensionEndsAt } from './alarms.ts';
 import { evidenceOf, isOthersFault, proposeVerdict } from './attribution.ts';
 import { type CommandType, OPEN_WHILE_SUSPENDED } from './commands.ts';
 import { effectsOf } from './correction.ts';
-import { isErasedAsProposed, isGroundThere } from './erasure.ts';
+import { isErasedAsProposed, isGroundThere, openErasures } from './erasure.ts';
 import type { LoggedEvent } from './events.ts';
 import { isLawfulDrawing } from './lawful-drawing.ts';
 import { isLawfulLayer, isLawfulOutcome, isTimeForShares } from './lawful-layer.ts';
@@ -14,7 +14,7 @@ import { CREATION, ORIGINS, type Origin } from './origins.ts';
 import { quotingBids, runningRound } from './quote-rounds.ts';
 import { isRemediable, leftToRemedy } from './remedy.ts';
 import type { Role } from './roles.ts';
-import { holds, isBothSides, isLast, mayGive } from './staff.ts';
+import { holds, isBothSides, isLast, mayErase, mayGive } from './staff.ts';
 import { bidOf, isDecrypted, isGivenUp, isUndecided, isUnsettled, type OpeningState, verdictOf } from './state.ts';
 import { MAX_MESSAGES_PER_BIDDER } from './steps/chat.ts';
 import { isAsShown } from './steps/correction.ts';
@@ -55,7 +55,8 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
         isTold &&
         (isBothSides(before.staff.value, String(account.value), event.body.role) ||
           holds(before.staff.value, String(account.value), event.body.role));
-      return mayGive(role as Role, event.body.role) && !isTwice;
+      const isOver = before.phase === 'Archived' && !mayErase(event.body.role);
+      return mayGive(role as Role, event.body.role) && !isTwice && !isOver;
     }
     case 'RoleWithdrawn': {
       const { account } = event.fields;
@@ -289,8 +290,9 @@ export function isLawful(before: OpeningState, event: LoggedEvent, role: string)
       return isAsShown(standing.effects, effectsOf(before, standing.correction));
     }
     case 'ErasureProposed': {
-      const { by, basis } = event.body;
-      return by === role && isGroundThere(before, basis, event.at);
+      const { by, basis, seq, field } = event.body;
+      const isNew = !openErasures(before).some((one) => one.seq === seq && one.field === field);
+      return by === role && isNew && isGroundThere(before, basis, event.at);
     }
     case 'Erased':
       return event.body.by === role && isErasedAsProposed(before, event.body);

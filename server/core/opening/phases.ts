@@ -46,7 +46,7 @@ export const PHASE_TABLE = {
   //                   Dra Sch Chk Sea Ros Drw Dec TDe Att Rem Ann Quo Rec Clo Rev Han Arc Fai Abo Pos
   AmendDraft:         [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
   PublishOpening:     [ y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  l],
-  AssignRole:         [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  o,  y,  y,  y],
+  AssignRole:         [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  y,  y,  y,  y],
   WithdrawRole:       [ y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  y,  l,  o,  y,  y,  y],
   OpenCheckIn:        [ p,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],
   Seal:               [ p,  e,  y,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  l,  o,  o,  o,  e],

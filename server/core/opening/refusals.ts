@@ -317,6 +317,10 @@ export const REFUSALS = {
     en: 'This entry has no such field that may be erased, or it is erased already.',
     zh: '该条目没有可删除的此字段，或该字段已删除。',
   },
+  erasure_proposed_already: {
+    en: 'This is proposed for erasure already; the other of the two confirms it.',
+    zh: '该内容已提出删除，等待另一方确认。',
+  },
   no_such_erasure: { en: 'There is no proposed erasure with this number.', zh: '没有此编号的待确认删除。' },
   retention_not_over: {
     en: 'The law has this kept for fifteen years from the end; on this ground it can be erased only then.',

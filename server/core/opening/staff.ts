@@ -29,6 +29,15 @@ export function mayGive(giver: Role, role: AssignableRole): boolean {
   return TENDERERS_SIDE.includes(role) ? TENDERERS_SIDE.includes(giver) : giver === 'operator';
 }
 
+/**
+ * The roles that something is erased by, and the only ones that are still given once an opening is archived.
+ *
+ * Why: fifteen years on, whoever was the witness or the supervisor has left. Without a successor nobody could confirm what the law then orders.
+ */
+export function mayErase(role: AssignableRole): boolean {
+  return role === 'witness' || role === 'supervisor';
+}
+
 /** The same for all accounts of one human being: an account is a credit code, for a person followed by `/` and the person's id. */
 export function personOf(account: string): string {
   return account.split('/')[1] ?? account;

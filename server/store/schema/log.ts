@@ -108,6 +108,21 @@ export const disclosures = pgTable(
   ],
 );
 
+/**
+ * What an erasure left to be swept where looking for it takes long: rows of the intake (key: opening, line feed, command), a login (hex of its
+ * SHA-256) that goes once its session has ended and nothing else stands on it, the sessions of an account once they have ended, and a judgement
+ * (its digest) with the certificate it is about.
+ */
+export const erasureLeftovers = pgTable(
+  'erasure_leftovers',
+  {
+    id: whole('id').primaryKey().generatedAlwaysAsIdentity(),
+    kind: text({ enum: ['intake', 'login', 'sessions', 'judgement'] }).notNull(),
+    key: text().notNull(),
+  },
+  (t) => [check('erasure_leftovers_kind', sql`${t.kind} IN ('intake', 'login', 'sessions', 'judgement')`)],
+);
+
 /** The signed head after each append: the whole note, stored behind the commit once the head was let out. */
 export const checkpoints = pgTable(
   'checkpoints',

@@ -3,7 +3,10 @@ import { sql } from 'drizzle-orm';
 import { check, index, integer, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
 import { bytes, instant, whole } from './columns.ts';
 
-/** The acts of each opening's register, counted from 0 within it; `disclosure` is the salted act that the batch commits to. */
+/**
+ * The acts of each opening's register, counted from 0 within it; `disclosure` is the salted act that the batch commits to. Of one that was
+ * erased the text is empty, and `leaf` holds its leaf hash, so that the other acts of the batch keep their proofs.
+ */
 export const registerActs = pgTable(
   'register_acts',
   {
@@ -14,10 +17,12 @@ export const registerActs = pgTable(
     receivedAt: instant('received_at').notNull(),
     type: text().notNull(),
     disclosure: text().notNull(),
+    leaf: bytes(),
   },
   (t) => [
     unique('register_acts_dense').on(t.openingId, t.n),
     check('register_acts_n', sql`${t.n} >= 0`),
+    check('register_acts_leaf', sql`(${t.disclosure} = '') = (${t.leaf} IS NOT NULL) AND octet_length(${t.leaf}) = 32`),
     check('register_acts_received_first', sql`${t.receivedAt} <= ${t.at}`),
   ],
 );

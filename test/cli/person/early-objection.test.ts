@@ -1,15 +1,27 @@
 /** Someone who lodged no bid and objected early, on the real server: reads its own objection and the answer, by page and by socket, and disputes it. */
+import { join } from 'node:path';
+import { exportLog } from '../../../server/cli/export-log.ts';
+import { folderSource } from '../../../server/cli/log-source.ts';
 import { act } from '../../../server/cli/person/act.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
+import { verifySource } from '../../../server/cli/verify-log.ts';
+import { pickCertificate } from '../../../server/client/key-agent.ts';
+import { parseEntry } from '../../../server/core/log/entry.ts';
+import { openingOrigin } from '../../../server/core/log/origin.ts';
+import { batchLeaves, batchRoot } from '../../../server/core/log/register-batch.ts';
+import { sha256 } from '../../../server/hash.ts';
+import { actLeaves } from '../../../server/ledger/register-proofs.ts';
+import { sweepErasures } from '../../../server/store/erasures.ts';
 import t from '../../support/tap.ts';
+import { findInDatabase, findInFolder } from '../../support/whole-database.ts';
 import { command, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
 const platform = await startPlatform(t);
 const { officials } = platform;
 const { host } = officials;
-await platform.publish(OPENING, 12 * MINUTE);
+await platform.publish(OPENING, 12 * MINUTE, { archiveAfterMs: MINUTE });
 const bidder = await platform.bidder(0);
 const objector = await platform.bidder(1);
 const stranger = await platform.bidder(2);
@@ -42,9 +54,76 @@ t.test('it reads the answer, and may dispute it; nobody else may', async (t) => 
   t.match((await heard).objections, [{ answer: { known: true, value: '已开始' } }], 'by socket');
   t.match((await catchUp(objector, OPENING, 'bidder')).objections, [{ answer: { value: '已开始' } }], 'by page');
   const dispute = { type: 'DisputeAnswer', role: 'bidder', data: { objection: 1, reason: '仍无声音' } } as const;
-  await t.rejects(act(bidder, OPENING, dispute), { code: 'not_your_objection' });
-  await t.rejects(act(stranger, OPENING, dispute), { code: 'role_not_held' });
+  const notMine = { ...dispute, data: { objection: 1, reason: '与我无关' } };
+  await t.rejects(act(bidder, OPENING, notMine), { code: 'not_your_objection' });
+  await t.rejects(act(stranger, OPENING, notMine), { code: 'role_not_held' });
   const { entries } = await act(objector, OPENING, dispute);
   t.match(entries, [{ type: 'AnswerDisputed', body: { objection: 1, bidder: null } }], 'proven on the log');
   t.equal((await catchUp(host, OPENING, 'host')).objections[0]?.status, 'disputed');
+});
+
+t.test('what is erased is gone wherever the platform kept it, and the log still holds', async (t) => {
+  const { witness, supervisor } = officials;
+  const { certificate } = await pickCertificate(objector.keys, 'sign', platform.world.now());
+  const marks = [text, '仍无声音', objector.creditCode].map((mark) => new TextEncoder().encode(mark));
+  const needles = [...marks, certificate.der];
+  const [ofText, ofReason, ofCode, ofCertificate] = needles.map((_, n) => n);
+  const data = join(platform.folder, 'data');
+  const where = async (n: number | undefined) => {
+    await sweepErasures({ sql: platform.db.sql, world: platform.world });
+    const found = await findInDatabase(platform.db.superuser, needles);
+    const inFiles = await findInFolder(data, needles);
+    return [...found, ...inFiles]
+      .filter((place) => place.endsWith(`: ${n}`))
+      .map((place) => place.replace(/: \d+$/, ''));
+  };
+  const everywhere = await where(ofText);
+  for (const place of ['disclosures.disclosure', 'intake.content', 'register_acts.disclosure'])
+    t.ok(everywhere.includes(place), `before, it is in ${place}`);
+  const withCertificate = await where(ofCertificate);
+  for (const place of ['disclosures.disclosure', 'evidence.content', 'intake.content', 'sessions.login'])
+    t.ok(withCertificate.includes(place), `before, his certificate is in ${place}`);
+
+  await command(supervisor, 'supervisor', 'OrderAbort', { reason: '终止' });
+  await platform.passUntil(OPENING, 'Archived');
+  const entries = await platform.db.sql<{ seq: number; bytes: Uint8Array }[]>`
+    SELECT seq, bytes FROM entries WHERE origin = ${openingOrigin('kaibiao.test', OPENING)} ORDER BY seq`;
+  const seqOf = (type: string) => entries.findIndex(({ bytes }) => parseEntry(bytes).type === type);
+  let number = 0;
+  const erase = async (seq: number, field: string): Promise<void> => {
+    number += 1;
+    const asked = { seq, field, basis: 'unlawful_processing', reason: '法院裁定' };
+    await command(witness, 'witness', 'ProposeErasure', asked);
+    await command(supervisor, 'supervisor', 'ConfirmErasure', { number });
+  };
+  await objector.api.endSession();
+  await erase(seqOf('ObjectionRaised'), 'text');
+  t.strictSame(await where(ofText), [], 'its words, with the act that says them');
+  for (const field of ['who', 'source']) await erase(seqOf('ObjectionRaised'), field);
+  t.ok((await where(ofCertificate)).includes('evidence.content'), 'it stands behind another act of his');
+  for (const field of ['reason', 'who', 'source']) await erase(seqOf('AnswerDisputed'), field);
+  t.strictSame(await where(ofReason), []);
+  await platform.pass(62 * MINUTE);
+  t.strictSame(await where(ofCertificate), [], 'nor his certificate, in whatever it was wrapped');
+  t.strictSame(
+    await where(ofCode),
+    ['accounts.credit_code', 'accounts.id'],
+    'that he has an account here is not of this opening',
+  );
+
+  const batches = await platform.db.sql<{ batch: number; seed: Uint8Array; root: Uint8Array }[]>`
+    SELECT DISTINCT b.batch, b.seed, b.root FROM register_batches b JOIN register_batch_members m ON m.batch = b.batch`;
+  t.ok(batches.length > 0);
+  for (const { batch, seed, root } of batches)
+    t.same(
+      batchRoot(sha256, batchLeaves(sha256, seed, await actLeaves(platform.db.sql, batch))),
+      root,
+      'and every other act of its batch keeps its proof',
+    );
+  const origin = openingOrigin('kaibiao.test', OPENING);
+  const vkey = (await (await fetch(`${platform.url}/logs/opening/${OPENING}/vkey`)).text()).trimEnd();
+  const folder = join(platform.folder, 'export');
+  await exportLog(platform.db.sql, { origin, vkey, folder, ledger: null });
+  const judged = await verifySource(folderSource(folder), { requireAllDisclosures: true });
+  t.match(judged, { ok: true, standing: 'valid, complete', erased: 8 });
 });

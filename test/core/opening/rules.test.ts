@@ -98,8 +98,8 @@ t.test('every command may be asked somewhere', async (t) => {
   }
 });
 
-t.test('after the end nothing may be asked but to erase', async (t) => {
-  const erasing: readonly CommandType[] = ['ProposeErasure', 'ConfirmErasure'];
+t.test('after the end nothing may be asked but to erase, and to be one of the two who do', async (t) => {
+  const erasing: readonly CommandType[] = ['ProposeErasure', 'ConfirmErasure', 'AssignRole'];
   for (const type of COMMAND_TYPES)
     t.equal(phaseCell('Archived', type), erasing.includes(type) ? 'yes' : 'opening_is_over', type);
 });

@@ -109,7 +109,7 @@ t.test('also while it is suspended, and until nothing is left to do', async (t) 
   const s = reach('Decrypting').go('SuspendOpening', { reason: '见证人员离场' }, supervisor);
   t.equal(s.refusal('AssignRole', give(NEW, 'witness'), operator), undefined);
   t.equal(reach('HandedOver').refusal('AssignRole', give(NEW, 'witness'), operator), 'too_late');
-  t.equal(reach('Archived').refusal('AssignRole', give(NEW, 'witness'), operator), 'opening_is_over');
+  t.equal(reach('Archived').refusal('AssignRole', give(NEW, 'auditor'), operator), 'opening_is_over');
 });
 
 t.test('from whom the accounts are withheld, the log folds and is lawful all the same', async (t) => {

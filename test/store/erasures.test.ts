@@ -1,0 +1,90 @@
+/** What erasures leave is swept when its time has come: no login of a session that lasts, nothing that something else stands on. */
+import { sweepErasures } from '../../server/store/erasures.ts';
+import { testDb } from '../support/database.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+
+const database = await testDb(t);
+const { sql, superuser } = database;
+const world = steppedWorld();
+const sweep = () => sweepErasures({ sql, world });
+const leave = (kind: string, key: string) =>
+  superuser`INSERT INTO erasure_leftovers (kind, key) VALUES (${kind}, ${key})`;
+const hash = (n: number) => new Uint8Array(32).fill(n);
+const hex = (n: number) => Buffer.from(hash(n)).toString('hex');
+const count = async (table: string): Promise<number> =>
+  (await superuser`SELECT count(*)::int AS n FROM ${superuser(table)}`)[0]?.['n'] as number;
+
+await superuser`INSERT INTO accounts (id, credit_code, organisation, name, kind, created_at) VALUES ('one', 'one', 'o', 'n', 'bidder', 1)`;
+const session = (id: string, login: string, endsAt: number) => superuser`
+  INSERT INTO sessions (id, account, jkt, cert_sha256, login, created_at, ends_at)
+  VALUES (${id}, 'one', ${id}, 'c', ${login}, 1, ${endsAt})`;
+
+t.test('a login goes when its session has ended, to the millisecond', async (t) => {
+  const endsAt = world.now() + 1_000;
+  await superuser`INSERT INTO logins (sha256, login) VALUES (${hash(1)}, 'login-1')`;
+  await session('s1', 'login-1', endsAt);
+  await leave('login', hex(1));
+  await leave('sessions', 'one');
+  t.equal(await sweep(), 0, 'both wait');
+  world.advance(999);
+  t.equal(await sweep(), 0);
+  world.advance(1);
+  t.equal(await sweep(), 2);
+  t.same([await count('logins'), await count('sessions'), await count('erasure_leftovers')], [0, 0, 0]);
+});
+
+t.test('one that waits keeps nothing behind it from going', async (t) => {
+  await superuser`INSERT INTO logins (sha256, login) VALUES (${hash(2)}, 'login-2'), (${hash(3)}, 'login-3')`;
+  await session('s2', 'login-2', world.now() + 1_000);
+  await leave('login', hex(2));
+  await leave('login', hex(3));
+  t.equal(await sweep(), 1);
+  t.same([...(await superuser`SELECT login FROM logins`)], [{ login: 'login-2' }]);
+  world.advance(1_000);
+  t.equal(await sweep(), 1);
+});
+
+t.test('what something else stands on stays, and is not looked for again', async (t) => {
+  await superuser`INSERT INTO logins (sha256, login) VALUES (${hash(4)}, 'login-4')`;
+  await superuser`INSERT INTO intake (opening_id, received_at, kind, content, login_sha256) VALUES ('a', 1, 'k', '', ${hash(4)})`;
+  await leave('login', hex(4));
+  t.equal(await sweep(), 1);
+  t.equal(await count('logins'), 1, 'another act was received under it');
+  // The digest of a judgement stands in base64 somewhere in a disclosure, wherever a group of three begins.
+  const [kept, lost] = ['K'.repeat(43), 'L'.repeat(43)];
+  for (const shift of [0, 1, 2]) {
+    await superuser`DELETE FROM evidence`;
+    for (const digest of [kept, lost])
+      await superuser`INSERT INTO evidence (sha256, kind, content, added_at)
+        VALUES (${digest}, 'judgement', ${Buffer.from(`{"certificates":["${'C'.repeat(43)}"]}`)}, 1)`;
+    await superuser`INSERT INTO evidence (sha256, kind, content, added_at) VALUES (${'C'.repeat(43)}, 'certificate', '', 1)`;
+    const said = Buffer.from(`${'x'.repeat(30 + shift)}${kept}"}]`).toString('base64url');
+    await superuser`INSERT INTO register_acts (id, opening_id, n, at, received_at, type, disclosure)
+      VALUES (${`act${shift}`}, 'a', ${shift}, 1, 1, 'CheckedIn', ${said})`;
+    for (const digest of [kept, lost]) await leave('judgement', digest);
+    t.equal(await sweep(), 2);
+    const left = await superuser`SELECT sha256 FROM evidence ORDER BY sha256`;
+    t.same(
+      left.map(({ sha256 }) => sha256),
+      ['C'.repeat(43), kept],
+      'and the certificate with it, about which something is still said',
+    );
+    await superuser`UPDATE register_acts SET disclosure = '', leaf = sha256('\\x00'::bytea || convert_to(disclosure, 'UTF8')) WHERE disclosure <> ''`;
+    await leave('judgement', kept);
+    t.equal(await sweep(), 1);
+    t.equal(await count('evidence'), 0, 'with the last of them the certificate');
+  }
+});
+
+t.test('an act of the register gives up its text for its leaf, and for nothing else', async (t) => {
+  await superuser`INSERT INTO register_acts (id, opening_id, n, at, received_at, type, disclosure) VALUES ('b', 'b', 0, 1, 1, 'CheckedIn', 'text')`;
+  const refused = (work: PromiseLike<unknown>) => t.rejects(Promise.resolve(work), { code: 'KB001' });
+  await refused(superuser`UPDATE register_acts SET disclosure = '', leaf = ${hash(1)} WHERE id = 'b'`);
+  await refused(superuser`UPDATE register_acts SET disclosure = 'other' WHERE id = 'b'`);
+  await refused(
+    superuser`UPDATE register_acts SET disclosure = '', type = 'x', leaf = sha256('\\x00'::bytea || convert_to(disclosure, 'UTF8')) WHERE id = 'b'`,
+  );
+  await refused(superuser`DELETE FROM register_acts WHERE id = 'b'`);
+  await t.rejects(Promise.resolve(sql`DELETE FROM commands`), { code: '42501' });
+});
