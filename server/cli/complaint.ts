@@ -1,6 +1,7 @@
 /** Why something did not work, for the person at the terminal: the code, then the sentence in both languages; never a secret. */
 
 import { KeyAgentError } from '../client/key-agent.ts';
+import { SEAL_ERRORS, SealError } from '../client/seal-error.ts';
 import { ApiError } from '../client/transport.ts';
 import { ConfigError } from '../config.ts';
 import { LogFormatError } from '../core/log/error.ts';
@@ -13,7 +14,6 @@ import { BACKUP_ERRORS, BackupError } from './backup/backup-form.ts';
 import { EXPORT_ERRORS, ExportError } from './export-log.ts';
 import { HeadError } from './person/head.ts';
 import { PERSON_ERRORS, PersonError } from './person/person-error.ts';
-import { SEAL_ERRORS, SealError } from './seal/seal-error.ts';
 
 /** Codes of the client that have no table of their own. */
 const CLIENT_ERRORS = {

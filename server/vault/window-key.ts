@@ -1,11 +1,9 @@
 /** The window key: a fresh key pair per opening under which bidders seal their content keys; its private half is stored wrapped and destroyed at the end. */
 import { createCipheriv, createDecipheriv, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { toBase64Url } from '../core/log/base64.ts';
 import { joinBytes } from '../core/log/bytes.ts';
-import { canonicalise } from '../core/log/canonical.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
-import type { WindowKey } from '../core/seal/decryption.ts';
+import { windowKeyId as keyIdOf, type WindowKey } from '../core/seal/decryption.ts';
 import { sha256 } from '../hash.ts';
 
 export const VAULT_KEY_BYTES = 32;
@@ -19,9 +17,9 @@ export type WrappedWindowKey = {
   wrappedKey: Uint8Array;
 };
 
-/** RFC 7638: SHA-256 over the required members in the order of their names, which is RFC 8785's order too. */
-export function windowKeyId({ crv, kty, x, y }: WindowKey): string {
-  return toBase64Url(sha256(utf8(canonicalise({ crv, kty, x, y }))));
+/** The core's, by this process's hash. */
+export function windowKeyId(key: WindowKey): string {
+  return keyIdOf(sha256, key);
 }
 
 /**

@@ -1,13 +1,15 @@
 /** People who log in on the page with their own key files, and act there: host, bidder and witness, before the real server. */
 import { execFile, spawnSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { exportPkcs12, type Holder, type KeyKind } from '../../server/cli/demo/ca.ts';
-import { decrypt, outcomeOf } from '../../server/cli/person/decrypt.ts';
+import { exportPkcs12, type Holder, type Issued, type KeyKind } from '../../server/cli/demo/ca.ts';
+import { outcomeOf } from '../../server/cli/person/decrypt.ts';
+import { heldKeyAgent } from '../../server/cli/person/held-keys.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
-import { holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
+import { heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
 import { newFolder } from '../support/folder.ts';
 import t from '../support/tap.ts';
@@ -22,24 +24,24 @@ const browser = await openBrowser();
 t.teardown(() => browser.close());
 const folder = await newFolder(t, 'key-files');
 await mkdir(folder, { recursive: true });
-const PASSWORD = '密码 1';
+const PASSWORDS = { rsa: 'secret', p256: '密码 1' };
 
 /** A key file as a CA hands it out: RSA by node-forge with its old cipher, anything else by openssl. */
-async function keyFile(holder: Holder, kind: KeyKind): Promise<string> {
-  const issued = await platform.ca.issue({ holder, usage: 'sign', key: kind });
-  const name = join(folder, `${holder.creditCode}-${kind}.p12`);
-  if (kind === 'rsa') {
-    await writeFile(name, exportPkcs12(issued, 'secret'));
-    return name;
+async function keyFile(issued: Issued, name: string): Promise<string> {
+  const file = join(folder, `${name}.p12`);
+  if (createPrivateKey(issued.privateKeyPem).asymmetricKeyType === 'rsa') {
+    await writeFile(file, exportPkcs12(issued, PASSWORDS.rsa));
+    return file;
   }
-  const pem = join(folder, `${holder.creditCode}.pem`);
+  const pem = join(folder, `${name}.pem`);
   await writeFile(pem, issued.privateKeyPem + issued.certificatePem + issued.chainPem, { mode: 0o600 });
-  const made = spawnSync('openssl', ['pkcs12', '-export', '-in', pem, '-passout', 'stdin', '-out', name], {
-    input: `${PASSWORD}\n`,
+  const made = spawnSync('openssl', ['pkcs12', '-export', '-in', pem, '-passout', 'stdin', '-out', file], {
+    input: `${PASSWORDS.p256}\n`,
   });
   if (made.status !== 0) throw new Error(made.stderr.toString());
-  return name;
+  return file;
 }
+const signing = (holder: Holder, key: KeyKind) => platform.ca.issue({ holder, usage: 'sign', key });
 
 const HOST: Holder = {
   creditCode: platform.officials.host.creditCode,
@@ -59,7 +61,7 @@ const picture = async ({ page }: Visitor, name: string): Promise<void> => {
   if (to !== undefined) await page.screenshot({ path: join(to, `${name}.png`), fullPage: true });
 };
 
-async function enter(visitor: Visitor, file: string, password: string): Promise<void> {
+async function enter(visitor: Visitor, file: string | string[], password: string): Promise<void> {
   const { page } = visitor;
   if ((await page.locator('dialog.dialog').count()) === 0) await page.click('.log-in');
   await page.setInputFiles('dialog input[type=file]', file);
@@ -75,11 +77,13 @@ async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<stri
   await button.click();
   for (const [field, value] of Object.entries(fill)) {
     const input = page.locator(`dialog [name=${field}]`);
-    if ((await input.evaluate((element) => element.tagName)) === 'SELECT') await input.selectOption(value);
+    if ((await input.getAttribute('type')) === 'file') await input.setInputFiles(value);
+    else if ((await input.evaluate((element) => element.tagName)) === 'SELECT') await input.selectOption(value);
     else await input.fill(value);
   }
   await page.click('dialog button[type=submit]');
-  const row = page.locator(`.sent li`).nth(0);
+  await page.locator('.sent li').nth(done).waitFor();
+  const row = page.locator('.sent li').nth(0);
   await page
     .locator(`.sent li:nth-child(${1})[data-state=accepted] .tone-good, .sent li:nth-child(1)[data-state=refused]`)
     .waitFor();
@@ -89,7 +93,11 @@ async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<stri
 
 const address = { url: platform.url, openingId: OPENING };
 await platform.draft(OPENING, 20 * MINUTE);
-const bidder = await platform.bidder(0, 'p256');
+const pair = await Promise.all(
+  (['sign', 'encrypt'] as const).map((usage) => platform.ca.issue({ holder: holderOf(0), usage, key: 'p256' })),
+);
+const files = await Promise.all(pair.map((issued, n) => keyFile(issued, `bidder-${n}`)));
+const bidder = await platform.enter(heldKeyAgent(pair.map(heldKey)), 'bidder');
 const [atHost, atBidder, atWitness] = [
   await visit(browser, address, { expected: { problems: /status of 4/ } }),
   await visit(browser, address, { expected: { problems: /status of 4/ } }),
@@ -98,7 +106,7 @@ const [atHost, atBidder, atWitness] = [
 
 t.test('a wrong password, a file of another kind, and a stranger’s key are said in words', async (t) => {
   const { page } = atHost;
-  const file = await keyFile(HOST, 'rsa');
+  const file = await keyFile(await signing(HOST, 'rsa'), 'host');
   await page.locator('.now-name').waitFor();
   await enter(atHost, file, 'wrong');
   await page.locator('.field-fault:has-text("密码不正确")').waitFor();
@@ -109,14 +117,15 @@ t.test('a wrong password, a file of another kind, and a stranger’s key are sai
   await picture(atHost, 'log-in');
   t.equal(await page.locator('.seat').count(), 0);
   await page.keyboard.press('Escape');
-  t.equal(await page.locator('dialog').count(), 0, 'Escape closes it');
+  await page.locator('dialog').waitFor({ state: 'detached' });
+  t.pass('Escape closes it');
 });
 
 t.test(
   'the host logs in with an RSA key and publishes; what was done is shown when the page has verified it',
   async (t) => {
     const { page } = atHost;
-    await enter(atHost, await keyFile(HOST, 'rsa'), 'secret');
+    await enter(atHost, await keyFile(await signing(HOST, 'rsa'), 'host'), PASSWORDS.rsa);
     await page.locator('.seat-name:text-is("主持")').waitFor();
     t.match(await doAct(atHost, '发布开标安排'), /已写入见证日志第 [0-9]+ 条，并已在本页核验/);
     t.equal(await atHost.phase(), '待开标');
@@ -129,7 +138,7 @@ t.test(
   async (t) => {
     await lodge(bidder, OPENING, { envelope: await seal(platform, bidder, '12680000.00') });
     const { page } = atBidder;
-    await enter(atBidder, await keyFile(holderOf(0), 'p256'), PASSWORD);
+    await enter(atBidder, files[0] ?? '', PASSWORDS.p256);
     await page.locator('.seat:has-text("投标人")').waitFor();
     t.equal(await page.locator('#mine button:text-is("签到")').count(), 0, 'not before its time');
     await platform.passUntil(OPENING, 'CheckIn');
@@ -154,9 +163,34 @@ t.test('the host runs the opening by its buttons, of which only lawful ones are 
   t.match(await page.textContent('dialog'), /请填写 1 至 120 的整数.*请填写/s, 'nothing is sent that is not filled in');
   await picture(atHost, 'host-extend');
   await page.keyboard.press('Escape');
-  await decrypt(bidder, OPENING);
-  t.match(await outcomeOf(bidder, OPENING), { outcome: 'decrypted' });
+});
+
+t.test(
+  'the bidder decrypts on the page: a file of another kind and a wrong key are said, the right one opens the bid',
+  async (t) => {
+    const { page } = atBidder;
+    const [kept] = await bidder.folder.bids(OPENING);
+    const bidFile = join(folder, 'kept-bid.json');
+    await writeFile(bidFile, JSON.stringify(kept));
+    t.match(await doAct(atBidder, '解密投标文件', { bidFile: files[0] ?? '' }), /不是递交时保存的凭据文件/);
+    t.match(
+      await doAct(atBidder, '解密投标文件', { bidFile }),
+      /私钥与证书不匹配/,
+      'the signing key alone does not unwrap',
+    );
+    await page.click('.seat button');
+    await page.locator('.log-in').waitFor();
+    await enter(atBidder, files, PASSWORDS.p256);
+    await page.locator('.seat:has-text("投标人")').waitFor();
+    t.match(await doAct(atBidder, '解密投标文件', { bidFile }), /已写入见证日志/);
+    await page.locator('.tile.tone-good').waitFor();
+    t.match(await outcomeOf(bidder, OPENING), { outcome: 'decrypted' });
+  },
+);
+
+t.test('the host announces', async (t) => {
   await doAct(atHost, '提前结束解密时限');
+  const { page } = atHost;
   await page.locator('#mine button:text-is("唱标")').waitFor();
   await doAct(atHost, '唱标');
   t.match(await page.textContent('#prices'), /12,680,000\.00/);
@@ -178,7 +212,7 @@ t.test('the bidder objects and signs the record on the page, with the key of the
 });
 
 t.test('the witness attests, and the opening is closed', async (t) => {
-  await enter(atWitness, await keyFile(WITNESS, 'p256'), PASSWORD);
+  await enter(atWitness, await keyFile(await signing(WITNESS, 'p256'), 'witness'), PASSWORDS.p256);
   await atWitness.page.locator('.seat:has-text("见证人员")').waitFor();
   await doAct(atHost, '提出结束开标');
   await atWitness.page.locator('#mine button:text-is("见证并结束开标")').waitFor();

@@ -2,7 +2,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
-import { decryptBid } from '../../server/cli/seal/decrypt-statement.ts';
+import { decryptBid } from '../../server/client/decrypt-statement.ts';
 import { fromBase64, toBase64 } from '../../server/core/log/base64.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { verifyRegisterProof } from '../../server/core/log/register-proof.ts';
@@ -257,6 +257,7 @@ t.test('in the window: the challenge for one’s own bid, its answer from anyone
     {
       unwrap: two.unwrap,
       signer: two.person.signer,
+      sha256,
       verifySignature: verifyJwsSignature,
       nowAt: world.now(),
       randomBytes: world.randomBytes,

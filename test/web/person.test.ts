@@ -54,7 +54,7 @@ t.test('what is filled in goes with what the state says, in the form of the comm
 function somebody(sends: (() => Promise<CommandAnswer>)[]) {
   const sent: string[] = [];
   let made = 0;
-  const seat = {
+  const seat: Pick<Seat, 'newId' | 'sign' | 'send'> = {
     newId: () => `id-${made++}`,
     sign: async ({ id, type, data }) => ({ id, type, data, role: 'bidder', act: `act of ${id}` }),
     send: async ({ id, act }) => {
@@ -63,7 +63,7 @@ function somebody(sends: (() => Promise<CommandAnswer>)[]) {
       if (next === undefined) throw new Error('sent once too often');
       return next();
     },
-  } as Pick<Seat, 'newId' | 'sign' | 'send'> as Seat;
+  };
   return { seat, sent };
 }
 const answer = (entries: string[], receipt: string | null = null): CommandAnswer => ({

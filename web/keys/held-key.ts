@@ -1,5 +1,5 @@
 /** A key out of a file, in WebCrypto from then on: it signs and unwraps, and nothing takes it out again. */
-import type { AgentCertificate } from '../../server/client/key-agent.ts';
+import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
 import { listingOf } from '../../server/client/key-agent.ts';
 import type { JwsAlgorithm } from '../../server/core/log/act.ts';
 import type { Sha256 } from '../../server/core/log/hash.ts';
@@ -9,6 +9,7 @@ import { Pkcs12Unknown, Pkcs12Unopened, readPkcs12 } from '../../server/core/pki
 import { browserPkcs12Crypto } from './browser-ciphers.ts';
 import { KeyFileError } from './key-file-error.ts';
 import { inOwnMemory } from './own-memory.ts';
+import { unwrapperFor } from './unwrap.ts';
 
 export type HeldKey = {
   readonly listed: AgentCertificate;
@@ -16,6 +17,7 @@ export type HeldKey = {
   readonly chain: readonly Uint8Array[];
   readonly alg: JwsAlgorithm;
   sign(data: Uint8Array): Promise<Uint8Array>;
+  readonly unwrap: Unwrap;
 };
 
 const RSA = '1.2.840.113549.1.1.1';
@@ -40,11 +42,12 @@ export async function openKeyFile(
   const held: HeldKey[] = [];
   for (const key of keys) {
     const pair = await pairWith(subtle, key, certificates);
+    const unwrap = pair === null ? null : await unwrapperFor(subtle, pair.alg === 'ES256' ? 'ec' : 'rsa', key);
     key.fill(0);
-    if (pair === null) throw new KeyFileError('key_of_another_certificate');
+    if (pair === null || unwrap === null) throw new KeyFileError('key_of_another_certificate');
     const { certificate, alg, sign } = pair;
     const chain = certificates.filter((der) => der !== certificate);
-    held.push({ listed: listingOf(sha256, { certificate, chain }), certificate, chain, alg, sign });
+    held.push({ listed: listingOf(sha256, { certificate, chain }), certificate, chain, alg, sign, unwrap });
   }
   return held;
 }

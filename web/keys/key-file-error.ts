@@ -1,7 +1,13 @@
 /** Why a key file is not taken: a closed set of codes. */
 
 /** Why a key file is not taken; each has its words in the page's dictionary. */
-export const KEY_FAULTS = ['key_unreadable', 'key_file_unknown', 'key_of_another_certificate'] as const;
+export const KEY_FAULTS = [
+  'key_unreadable',
+  'key_file_unknown',
+  'key_of_another_certificate',
+  'key_cannot_unwrap',
+  'bid_file_malformed',
+] as const;
 export type KeyFault = (typeof KEY_FAULTS)[number];
 
 export class KeyFileError extends Error {

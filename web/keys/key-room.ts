@@ -1,7 +1,8 @@
 /** A page's side of its key worker: files go in, signatures come out. */
 
-import type { AgentCertificate } from '../../server/client/key-agent.ts';
+import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
 import { listingOf } from '../../server/client/key-agent.ts';
+import { SealError } from '../../server/client/seal-error.ts';
 import { fromBase64 } from '../../server/core/log/base64.ts';
 import type { Sha256 } from '../../server/core/log/hash.ts';
 import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
@@ -16,6 +17,8 @@ export type UsableKey = { readonly listed: AgentCertificate; readonly signer: Ce
 export type KeyRoom = {
   /** Opens a PKCS#12 file, whose bytes the page itself never reads. Throws: KeyFileError. */
   open(file: Blob, password: string): Promise<UsableKey[]>;
+  /** What unwraps a content key with the key of a certificate. Throws: SealError unwrap_failed, KeyFileError key_cannot_unwrap. */
+  unwrapper(certSha256: string): Unwrap;
   /** Ends the worker, and with it every key it held. */
   close(): void;
 };
@@ -33,7 +36,8 @@ export function openKeyRoom(sha256: Sha256): KeyRoom {
     const one = waiting.get(data.id);
     waiting.delete(data.id);
     if (one === undefined) throw new Error('the key worker answered what nobody asked');
-    if (data.kind === 'refused') one.fail(new KeyFileError(data.code, data.detail));
+    if (data.kind === 'refused')
+      one.fail(data.code === 'unwrap_failed' ? new SealError(data.code) : new KeyFileError(data.code, data.detail));
     else if (data.kind === 'broken') one.fail(new Error(data.detail));
     else one.take(data);
   });
@@ -66,6 +70,11 @@ export function openKeyRoom(sha256: Sha256): KeyRoom {
         const signer: CertificateSigner = { alg, certificate, chain, sign: (data) => sign(certSha256, data) };
         return { listed: listingOf(sha256, { certificate, chain }), signer };
       });
+    },
+    unwrapper: (certSha256) => async (recipient) => {
+      const answer = await ask({ kind: 'unwrap', certSha256, recipient });
+      if (answer.kind !== 'unwrapped') throw new Error(`asked to unwrap, the key worker ${answer.kind}`);
+      return answer.cek;
     },
     close() {
       worker.terminate();

@@ -1,5 +1,6 @@
 /** The worker that holds a person's keys while the page is open: the page asks for signatures and never has a key in hand. */
 import { sha256 } from '@noble/hashes/sha2.js';
+import { SealError } from '../../server/client/seal-error.ts';
 import { type HeldKey, openKeyFile } from './held-key.ts';
 import { KeyFileError } from './key-file-error.ts';
 import type { KeyAnswer, KeyRequest } from './key-messages.ts';
@@ -16,6 +17,11 @@ async function answer(request: KeyRequest): Promise<KeyAnswer> {
       const keys = opened.map(({ listed: { certSha256, x5c }, alg }) => ({ certSha256, x5c, alg }));
       return { id, kind: 'opened', keys };
     }
+    case 'unwrap': {
+      const key = held.get(request.certSha256);
+      if (key === undefined) throw new KeyFileError('key_of_another_certificate', 'the envelope is to another');
+      return { id, kind: 'unwrapped', cek: await key.unwrap(request.recipient) };
+    }
     case 'sign': {
       const key = held.get(request.certSha256);
       if (key === undefined) throw new Error('a signature by a key that is not held');
@@ -28,6 +34,8 @@ addEventListener('message', ({ data }: MessageEvent<KeyRequest>) => {
   answer(data)
     .catch((fault: unknown): KeyAnswer => {
       const { id } = data;
+      if (fault instanceof SealError && fault.code === 'unwrap_failed')
+        return { id, kind: 'refused', code: fault.code, detail: fault.message };
       if (fault instanceof KeyFileError) return { id, kind: 'refused', code: fault.code, detail: fault.message };
       return { id, kind: 'broken', detail: fault instanceof Error ? fault.message : String(fault) };
     })

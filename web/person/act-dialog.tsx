@@ -21,13 +21,13 @@ export function ActDialog(props: {
   const { offer } = props;
   const faults = useSignal<Readonly<Record<string, string>>>({});
 
-  function submit(event: TargetedSubmitEvent<HTMLFormElement>): void {
+  async function submit(event: TargetedSubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const filled: Record<string, string> = {};
     const found: Record<string, string> = {};
     for (const field of offer.fields) {
-      const value = String(form.get(field.name) ?? '');
+      const value = await textOf(form.get(field.name));
       filled[field.name] = value;
       const fault = faultOf(field, value);
       if (fault !== null) found[field.name] = fault;
@@ -69,6 +69,8 @@ function Input({ field, fault }: { field: Field; fault: string | null }): JSX.El
   switch (kind) {
     case 'text':
       return <textarea {...common} rows={4} maxLength={TEXT_LIMIT} />;
+    case 'file':
+      return <input {...common} type="file" accept=".json,application/json" />;
     case 'minutes':
       return <input {...common} type="number" inputMode="numeric" {...MINUTES} />;
     case 'choice':
@@ -82,6 +84,14 @@ function Input({ field, fault }: { field: Field; fault: string | null }): JSX.El
         </select>
       );
   }
+}
+
+/** The largest file that is read, bytes: a statement with its chain is 20 KB. */
+const FILE_LIMIT_BYTES = 1_048_576;
+
+async function textOf(value: FormDataEntryValue | null): Promise<string> {
+  if (value === null || typeof value === 'string') return value ?? '';
+  return value.size > FILE_LIMIT_BYTES ? '' : value.text();
 }
 
 /** A number is its own words. */

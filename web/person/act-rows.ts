@@ -15,6 +15,8 @@ import type { Key } from './words-zh.ts';
 export type Field =
   | { readonly name: string; readonly kind: 'text' }
   | { readonly name: string; readonly kind: 'minutes' }
+  /** Its text is the value. */
+  | { readonly name: string; readonly kind: 'file' }
   | { readonly name: string; readonly kind: 'choice'; readonly options: readonly string[] };
 
 /** An act as it is offered now. */
@@ -70,6 +72,11 @@ const SHAPES = {
   },
   StartDrawing: ({ state }) => (state.policy.draw === 'none' ? null : { fields: [] }),
   OpenWindow: plain,
+  DecryptBid: ({ state, bidder }) => {
+    const own = bidder === null ? undefined : state.bids[bidder - 1];
+    const isWaited = own?.attempts.some(({ outcome }) => outcome === 'undecided') === true;
+    return own === undefined || isDecrypted(own) || isWaited ? null : { fields: [{ name: 'bidFile', kind: 'file' }] };
+  },
   ExtendWindow: () => ({
     fields: [
       { name: 'extraMs', kind: 'minutes' },

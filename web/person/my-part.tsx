@@ -1,8 +1,11 @@
 /** What the person who is logged in can do now, and what became of what they did. */
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { HeadSeen } from '../../server/core/log/act.ts';
+import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { KeyFileError } from '../keys/key-file-error.ts';
 import { ROLE_WORDS } from '../opening/term-words.ts';
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
@@ -10,18 +13,20 @@ import { Section } from '../parts/section.tsx';
 import type { ReplicaView } from '../replica/replica.ts';
 import { ActDialog } from './act-dialog.tsx';
 import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
-import { type Outbox, type Sent, standingOf } from './outbox.ts';
+import { type Outbox, type Sent, type SentState, standingOf } from './outbox.ts';
 import type { Seat } from './seat.ts';
 import { say } from './words.ts';
+import { en } from './words-en.ts';
+import { zh } from './words-zh.ts';
 
 export function MyPart(props: {
   readonly seat: Seat;
   readonly view: ReplicaView;
   readonly state: OpeningState;
-  readonly outbox: Outbox;
   readonly onFault: (fault: unknown) => void;
 }): JSX.Element {
-  const { seat, view, state, outbox } = props;
+  const { seat, view, state } = props;
+  const { outbox } = seat;
   const chosen = useSignal<Offer | null>(null);
   const offers = offersFor(seat.role, state, seat.creditCode);
   const common = offers.filter(({ type }) => !isExceptional(type));
@@ -30,6 +35,12 @@ export function MyPart(props: {
     chosen.value = offer;
   };
   const offer = chosen.value;
+
+  function give({ type }: Offer, data: JsonObject): Promise<SentState> {
+    if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) });
+    const prepare = () => seat.prepareDecryption(view, String(data['bidFile'] ?? ''));
+    return outbox.take(type, seat.newId(), prepare, refusedHere);
+  }
 
   return (
     <Section id="mine" title={say('mine')} aside={ROLE_WORDS[language.value][seat.role]}>
@@ -51,12 +62,19 @@ export function MyPart(props: {
           }}
           onGo={(data) => {
             chosen.value = null;
-            outbox.give(seat, { type: offer.type, data, headSeen: headSeenIn(view) }).catch(props.onFault);
+            give(offer, data).catch(props.onFault);
           }}
         />
       )}
     </Section>
   );
+}
+
+/** What this page's own checks, or a key, say no to. */
+function refusedHere(fault: unknown): Extract<SentState, { kind: 'refused' }> | null {
+  if (fault instanceof SealError) return { kind: 'refused', code: fault.code, words: SEAL_ERRORS[fault.code] };
+  if (!(fault instanceof KeyFileError)) return null;
+  return { kind: 'refused', code: fault.code, words: { zh: zh[fault.code], en: en[fault.code] } };
 }
 
 /** The head this page has verified itself: an act says which its signer saw. */

@@ -23,11 +23,20 @@ export type SentState =
 
 export type Sent = { readonly id: string; readonly type: ActType; readonly state: SentState };
 
+/** Signs; what it gives sends the same again and again. */
+export type Prepare = () => Promise<() => Promise<CommandAnswer>>;
+type Refused = Extract<SentState, { readonly kind: 'refused' }>;
+
 export type Outbox = {
   /** The newest first. */
   readonly sent: ReadonlySignal<readonly Sent[]>;
   /** Signs and sends; kept when it is accepted or refused. Rejects only on faults of this page. */
-  give(seat: Seat, act: { type: ActType; data: JsonObject; headSeen: HeadSeen }): Promise<SentState>;
+  give(
+    seat: Pick<Seat, 'newId' | 'sign' | 'send'>,
+    act: { type: ActType; data: JsonObject; headSeen: HeadSeen },
+  ): Promise<SentState>;
+  /** The same of anything: `prepare` signs once, what it gives sends, however often. `readFault` says what of its faults is a refusal. */
+  take(type: ActType, id: string, prepare: Prepare, readFault?: (fault: unknown) => Refused | null): Promise<SentState>;
   close(): void;
 };
 
@@ -40,17 +49,26 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
     return state;
   }
 
-  async function give(seat: Seat, { type, data, headSeen }: { type: ActType; data: JsonObject; headSeen: HeadSeen }) {
-    const id = seat.newId();
+  async function take(
+    type: ActType,
+    id: string,
+    prepare: Prepare,
+    readFault: (fault: unknown) => Refused | null = () => null,
+  ): Promise<SentState> {
     sent.value = [{ id, type, state: { kind: 'signing' } }, ...sent.value];
-    const signed = await seat.sign({ id, type, data, headSeen });
+    let send: (() => Promise<CommandAnswer>) | null = null;
     for (;;) {
       try {
-        return note(id, { kind: 'accepted', answer: await seat.send(signed) });
+        send ??= await prepare();
+        return note(id, { kind: 'accepted', answer: await send() });
       } catch (fault) {
-        if (!(fault instanceof ApiError)) throw fault;
-        const mayPass = fault.status === 0 || PASSING_STATUSES.includes(fault.status);
-        if (!mayPass || isClosed) return note(id, { kind: 'refused', code: fault.code, words: fault.words });
+        const refused = refusalOf(fault) ?? readFault(fault);
+        if (refused === null && !(fault instanceof ApiError)) {
+          note(id, { kind: 'refused', code: 'page_fault', words: null });
+          throw fault;
+        }
+        if (refused !== null || isClosed)
+          return note(id, refused ?? { kind: 'refused', code: 'page_closed', words: null });
         note(id, { kind: 'waiting' });
         await new Promise<void>((later) => void world.after(SEND_AGAIN_MS, later));
       }
@@ -59,11 +77,25 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
 
   return {
     sent,
-    give: (seat, act) => give(seat, act),
+    take,
+    give(seat, { type, data, headSeen }) {
+      const id = seat.newId();
+      return take(type, id, async () => {
+        const signed = await seat.sign({ id, type, data, headSeen });
+        return () => seat.send(signed);
+      });
+    },
     close() {
       isClosed = true;
     },
   };
+}
+
+/** What the server has refused for good; null for what may pass by itself, and for what is no answer. */
+function refusalOf(fault: unknown): Refused | null {
+  if (!(fault instanceof ApiError)) return null;
+  const mayPass = fault.status === 0 || PASSING_STATUSES.includes(fault.status);
+  return mayPass ? null : { kind: 'refused', code: fault.code, words: fault.words };
 }
 
 /** Where an accepted act stands: on the log this page has verified, on the log as the platform says, or in the register with a receipt. */

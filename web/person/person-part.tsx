@@ -1,11 +1,8 @@
 /** Everything that only somebody with a key needs, fetched when they ask for it: the log-in, and their part of the page. */
-import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { browserWorld } from '../connection/page-world.ts';
 import type { Viewing } from '../opening/viewing.ts';
 import { LoginDialog } from './login-dialog.tsx';
 import { MyPart } from './my-part.tsx';
-import { createOutbox } from './outbox.ts';
 import './person.css';
 import type { Seat } from './seat.ts';
 
@@ -22,13 +19,12 @@ export type PersonPartProps = {
 };
 
 export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFault }: PersonPartProps): JSX.Element {
-  const outbox = useSignal(createOutbox(browserWorld)).value;
   const view = viewing.view.value;
   return (
     <>
       {isAsking ? <LoginDialog openingId={viewing.openingId} now={now} onSeat={onSeat} onClose={onClose} /> : null}
       {seat === null || view.state === null ? null : (
-        <MyPart seat={seat} view={view} state={view.state} outbox={outbox} onFault={onFault} />
+        <MyPart seat={seat} view={view} state={view.state} onFault={onFault} />
       )}
     </>
   );

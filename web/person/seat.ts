@@ -4,6 +4,8 @@ import type { HeadSeen } from '../../server/core/log/act.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { AskTicket } from '../connection/web-socket.ts';
+import type { ReplicaView } from '../replica/replica.ts';
+import type { Outbox } from './outbox.ts';
 
 /** A command as it goes to the platform. */
 export type SignedCommand = {
@@ -23,12 +25,16 @@ export type Seat = {
   readonly role: PersonRole;
   /** The roles held in this opening; empty for an organisation that has lodged nothing yet. */
   readonly roles: readonly PersonRole[];
+  /** What this person has sent since the log-in. */
+  readonly outbox: Outbox;
   /** For the live feed; null for somebody who sees what the public sees. */
   readonly askTicket: AskTicket | null;
   /** Signs a command over what was seen of the log. */
   sign(command: { id: string; type: string; data: JsonObject; headSeen: HeadSeen }): Promise<SignedCommand>;
   /** Sends it; the same again gives the first answer again. Throws: ApiError. */
   send(signed: SignedCommand): Promise<CommandAnswer>;
+  /** Makes the decryption of one's bid from the file that lodging left; what comes back sends it. Throws: as prepareDecryption. */
+  prepareDecryption(view: ReplicaView, bidFile: string): Promise<() => Promise<CommandAnswer>>;
   newId(): string;
   /** The same person in another of their roles. */
   inRole(role: PersonRole): Seat;

@@ -1,12 +1,16 @@
 /** Logs a person in on this page: keys into a worker, a session by challenge, and the roles they hold in the opening. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type AgentCertificate, KeyAgentError, pickCertificate } from '../../server/client/key-agent.ts';
+import { SealError } from '../../server/client/seal-error.ts';
 import { logIn, type Session } from '../../server/client/session.ts';
 import { ApiError, type ClientWorld } from '../../server/client/transport.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
+import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../server/core/pki/subject.ts';
 import { type KeyRoom, openKeyRoom, type UsableKey } from '../keys/key-room.ts';
 import { makeSessionKey } from '../keys/session-key.ts';
+import { prepareDecryption } from './decrypt-here.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
 import type { Seat } from './seat.ts';
 
 /** Why nobody could be logged in on this page, besides what the server refuses and what is wrong with a file. */
@@ -60,7 +64,10 @@ export async function takeSeat(asked: {
       signer,
     });
     const { roles } = await session.api.readRoles(asked.openingId);
-    return seatOf({ openingId: asked.openingId, session, room, roles, listed }, roles[0] ?? 'public');
+    return seatOf(
+      { openingId: asked.openingId, session, room, roles, listed, signer, outbox: createOutbox(world) },
+      roles[0] ?? 'public',
+    );
   } catch (fault) {
     room.close();
     throw fault;
@@ -90,10 +97,12 @@ type Taken = {
   readonly room: KeyRoom;
   readonly roles: readonly PersonRole[];
   readonly listed: AgentCertificate;
+  readonly signer: CertificateSigner;
+  readonly outbox: Outbox;
 };
 
 function seatOf(taken: Taken, role: PersonRole): Seat {
-  const { openingId, session, room, roles, listed } = taken;
+  const { openingId, session, room, roles, listed, signer, outbox } = taken;
   const read = readSubject(listed.certificate, PLAIN_SUBJECT_RULE);
   const { name, organisation, creditCode } =
     'refused' in read ? { name: session.account, organisation: '', creditCode: session.account } : read.subject;
@@ -114,6 +123,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
     creditCode,
     role,
     roles,
+    outbox,
     askTicket: role === 'public' ? null : askTicket,
     async sign({ id, type, data, headSeen }) {
       const act = await session.sign({ openingId, id, type, data, headSeen });
@@ -121,9 +131,23 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
       return { id, type, data, role: role === 'public' ? 'bidder' : role, act };
     },
     send: (signed) => session.api.sendCommand(openingId, signed),
+    async prepareDecryption(view, bidFile) {
+      const { standing } = view;
+      if (standing.kind !== 'verified') throw new SealError('window_not_proven', standing.kind);
+      const headSeen = { size: standing.size, root: standing.root };
+      const unwrapper = (certSha256: string) => room.unwrapper(certSha256);
+      async function acknowledge(kid: string): Promise<void> {
+        const id = session.newId();
+        const data = { kid };
+        const act = await session.sign({ openingId, id, type: 'AcknowledgeChallenge', data, headSeen });
+        await session.api.sendCommand(openingId, { id, type: 'AcknowledgeChallenge', data, role: 'bidder', act });
+      }
+      return prepareDecryption({ openingId, api: session.api, signer, unwrapper, acknowledge }, view, bidFile);
+    },
     newId: session.newId,
     inRole: (other) => seatOf(taken, other),
     async leave() {
+      outbox.close();
       room.close();
       try {
         await session.api.endSession();

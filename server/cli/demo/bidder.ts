@@ -1,6 +1,7 @@
 /** One bidder of the demo, a process of its own on the public API: seals, lodges, checks in, decrypts with its own key, signs the record. */
 import { join } from 'node:path';
 import { KeyAgentError, pickCertificate } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { VERSION } from '../../version.ts';
 import { systemWorld } from '../../world.ts';
 import { act } from '../person/act.ts';
@@ -13,7 +14,6 @@ import { readOpening } from '../person/read-opening.ts';
 import { rehearse } from '../person/rehearse.ts';
 import { waitFor } from '../person/wait-for.ts';
 import { sealBid } from '../seal/seal.ts';
-import { SealError } from '../seal/seal-error.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
 import type { DemoBidder } from './people.ts';
 

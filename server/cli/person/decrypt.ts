@@ -1,7 +1,9 @@
 /** Decrypting one's own bid in the window: challenge, the client's own checks, the sealed key; as a file or sent, by whomever. */
 
 import type { Api, DecryptionChallengeAnswer } from '../../client/api.ts';
+import { type Decryption, decryptBid } from '../../client/decrypt-statement.ts';
 import type { KeyAgent, Unwrap } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { ApiError } from '../../client/transport.ts';
 import { fromBase64, fromBase64Url } from '../../core/log/base64.ts';
 import { isJsonObject, type Json } from '../../core/log/canonical.ts';
@@ -16,8 +18,6 @@ import { cekCommit } from '../../core/seal/commitments.ts';
 import { DECRYPTION_TYPE, type KeyStatementType } from '../../core/seal/decryption.ts';
 import { sha256 } from '../../hash.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
-import { type Decryption, decryptBid } from '../seal/decrypt-statement.ts';
-import { SealError } from '../seal/seal-error.ts';
 import { acceptHead, act, proveAnswer } from './act.ts';
 import { type Lodged, readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
@@ -187,6 +187,7 @@ function answerChallenge(
       type,
       unwrap: unwrap ?? (async (recipient) => (await unwrapperOf(keys, payload))(recipient)),
       signer,
+      sha256,
       verifySignature: verifyJwsSignature,
       nowAt: world.now(),
       randomBytes: world.randomBytes,

@@ -79,6 +79,7 @@ export async function lodge(person: Person, openingId: string, request: LodgeReq
     replaces: standing,
     envelope: path,
     windowKid: dealtWindowKid(state),
+    logVkey: state.vkey,
   });
   return send(person, bid, request.progress);
 }
@@ -127,9 +128,14 @@ async function signBid(
   person: Person,
   terms: OpeningTerms,
   promises: BidPromises,
-  about: { readonly replaces: string | null; readonly envelope: string; readonly windowKid: string | null },
+  about: {
+    readonly replaces: string | null;
+    readonly envelope: string;
+    readonly windowKid: string | null;
+    readonly logVkey: string;
+  },
 ): Promise<KeptBid> {
-  const { replaces, envelope, windowKid } = about;
+  const { replaces, envelope, windowKid, logVkey } = about;
   const { statement, payload } = await signLodgement(
     terms,
     { creditCode: person.creditCode, promises, ...(replaces !== null && { replaces }) },
@@ -137,7 +143,7 @@ async function signBid(
     { nowAt: person.world.now(), randomBytes: person.world.randomBytes },
   );
   const named = windowKid === null ? {} : { windowKid };
-  const bid: KeptBid = { bidId: payload.bidId, statement, envelope, receipt: null, actId: null, ...named };
+  const bid: KeptBid = { bidId: payload.bidId, statement, envelope, receipt: null, actId: null, logVkey, ...named };
   await person.folder.keepBid(terms.openingId, bid);
   return bid;
 }

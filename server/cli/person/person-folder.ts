@@ -16,6 +16,8 @@ const KeptBidSchema = Type.Object(
     actId: Type.Union([Type.String(), Type.Null()]),
     /** Where the window is blind: the key its holders were dealt, by the log as it was when the bid was signed. */
     windowKid: Type.Optional(Type.String()),
+    /** The log's key as it was pinned then, so that the bid can be decrypted from elsewhere by the same log. */
+    logVkey: Type.Optional(Type.String()),
   },
   { additionalProperties: false },
 );

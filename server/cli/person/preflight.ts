@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { type CertificatesAnswer, checkCertificates } from '../../client/api.ts';
 import { type AgentCertificate, type KeyAgent, KeyAgentError } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { ApiError, type Transport } from '../../client/transport.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { formatInstant } from '../../core/log/instant.ts';
@@ -12,7 +13,6 @@ import { PREFLIGHT_CODES, PREFLIGHT_FINDINGS, type PreflightCode } from '../../c
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { VERSION } from '../../version.ts';
 import type { World } from '../../world.ts';
-import { SealError } from '../seal/seal-error.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
 import { chooseKeyTransport, wrapTo } from '../seal/wrap.ts';
 import { readStanding } from './lodge.ts';

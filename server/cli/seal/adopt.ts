@@ -1,6 +1,7 @@
 /** What a bidder keeps and promises of a sealed bid, computed from the finished envelope. */
 import { stat } from 'node:fs/promises';
 import type { Unwrap } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { parseCertificate } from '../../core/pki/certificate.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';
@@ -15,7 +16,6 @@ import { type EnvelopeScan, scanEnvelope } from '../../vault/scan-envelope.ts';
 import { readChunks } from '../../vault/vault-folder.ts';
 import { countBytes } from '../progress.ts';
 import { readInnerKey } from './inner-key.ts';
-import { SealError } from './seal-error.ts';
 
 /** The promises of seal-format §2. */
 export type BidPromises = Pick<

@@ -3,12 +3,12 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { crc32, createDeflateRaw } from 'node:zlib';
+import { SealError } from '../../client/seal-error.ts';
 import { utf8 } from '../../core/log/utf8.ts';
 import { ArchiveError } from '../../core/seal/archive-error.ts';
 import { FLAG_UTF8, readName } from '../../core/seal/archive-records.ts';
 import { type PlannedEntry, planArchive } from '../../core/seal/archive-writing.ts';
 import { countBytes } from '../progress.ts';
-import { SealError } from './seal-error.ts';
 
 /** A file to seal: bytes in memory, or a path that is read twice. */
 export type SourceFile = { name: string } & ({ bytes: Uint8Array } | { path: string });

@@ -1,11 +1,11 @@
 /** The content key of one's own bid, taken out of its envelope and kept for a remedy; whoever has it and the envelope can read the bid. */
 
 import type { Unwrap } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { parseCertificate } from '../../core/pki/certificate.ts';
 import { isAddressedTo } from '../../core/seal/recipient-info.ts';
 import { scanEnvelope } from '../../vault/scan-envelope.ts';
 import { readChunks } from '../../vault/vault-folder.ts';
-import { SealError } from './seal-error.ts';
 
 /**
  * The 32 bytes; the caller erases them.

@@ -1,13 +1,13 @@
 /** A key a person holds in files, PEM or PKCS#12, with its certificate and chain; the private key stays in this process. */
 import { constants, createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
+import { SealError } from '../../client/seal-error.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { CertificateError } from '../../core/pki/der.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { type Pkcs12, Pkcs12Unknown, Pkcs12Unopened, readPkcs12 } from '../../core/pki/pkcs12.ts';
 import { sm2PrivateKey } from '../../sm2.ts';
 import { nodePkcs12Crypto } from './pkcs12-crypto.ts';
-import { SealError } from './seal-error.ts';
 
 /** Certificates are DER; `chain` holds those above `certificate`, without the root. */
 export type HeldKey = { privateKey: KeyObject; certificate: Uint8Array; chain: Uint8Array[] };

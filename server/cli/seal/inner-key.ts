@@ -1,12 +1,12 @@
 /** The inner content key of a bid with two layers, kept beside its envelope and wrapped to the bidder's own certificate, until the bid is lodged. */
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Unwrap } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { fromBase64Url, toBase64Url } from '../../core/log/base64.ts';
 import { isJsonObject } from '../../core/log/canonical.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { EnvelopeError } from '../../core/seal/envelope-error.ts';
 import { type KeyTransport, readRecipientInfos, writeRecipientInfos } from '../../core/seal/recipient-info.ts';
-import { SealError } from './seal-error.ts';
 import { wrapTo } from './wrap.ts';
 
 /** Where it lies. */

@@ -1,10 +1,10 @@
 /** Seals a few bytes to a key of the opening, bound to what they are for. */
 import { createPublicKey } from 'node:crypto';
 import { CompactEncrypt } from 'jose';
+import { SealError } from '../../client/seal-error.ts';
 import { SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION, type WindowKey } from '../../core/seal/decryption.ts';
 import type { SecretPurpose } from '../../core/seal/sealed-secret.ts';
 import { windowKeyId } from '../../vault/window-key.ts';
-import { SealError } from './seal-error.ts';
 
 /** A key as the log names it. */
 export type NamedKey = { readonly kid: string; readonly key: WindowKey };

@@ -2,6 +2,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Unwrap } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { canonicalise, type Json } from '../../core/log/canonical.ts';
 import { utf8 } from '../../core/log/utf8.ts';
@@ -16,7 +17,6 @@ import { countBytes, type Progress } from '../progress.ts';
 import { adoptEnvelope, type BidPromises } from './adopt.ts';
 import { type ArchiveSource, prepareArchive, type SourceFile } from './archive-source.ts';
 import { innerKeyFile, keepInnerKey } from './inner-key.ts';
-import { SealError } from './seal-error.ts';
 import { writeLayer } from './seal-layer.ts';
 import { TOOL_FACTS_NAME } from './tool-facts.ts';
 

@@ -15,6 +15,7 @@ import {
 } from 'node:crypto';
 import forge from 'node-forge';
 import type { Unwrap } from '../../client/key-agent.ts';
+import { SealError } from '../../client/seal-error.ts';
 import { readSm2PublicKey } from '../../core/gm/curve.ts';
 import { readSm2Ciphertext, writeSm2Ciphertext } from '../../core/gm/der.ts';
 import { decryptSm2, encryptSm2 } from '../../core/gm/encryption.ts';
@@ -30,7 +31,6 @@ import {
   type RsaTransport,
 } from '../../core/seal/recipient-info.ts';
 import { freshSm2Scalar, sm2PrivateKey, sm3 } from '../../sm2.ts';
-import { SealError } from './seal-error.ts';
 
 const OAEP_HASHES = { rsa_oaep_sha256: 'sha256', rsa_oaep_sha1: 'sha1' } as const;
 /** RFC 3394 §2.2.3.1. */

@@ -2,7 +2,7 @@
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { fromBase64Url, toBase64Url } from '../log/base64.ts';
-import type { Json } from '../log/canonical.ts';
+import { canonicalise, type Json } from '../log/canonical.ts';
 import { LogFormatError } from '../log/error.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { fromUtf8, utf8 } from '../log/utf8.ts';
@@ -22,6 +22,11 @@ export const SEALED_KEY_LIMIT_CHARACTERS = 2_048;
 const RootText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
 
 export type WindowKey = Type.Static<typeof WindowKeySchema>;
+
+/** RFC 7638: SHA-256 over the required members in the order of their names, which is RFC 8785's order too. */
+export function windowKeyId(sha256: Sha256, { crv, kty, x, y }: WindowKey): string {
+  return toBase64Url(sha256(utf8(canonicalise({ crv, kty, x, y }))));
+}
 
 export const DecryptionPayloadSchema = Type.Object(
   {

@@ -7,11 +7,11 @@ import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { makeSessionKey } from '../../../server/cli/person/session-key.ts';
 import type { BidPromises } from '../../../server/cli/seal/adopt.ts';
-import { decryptBid, type KeptLodgement } from '../../../server/cli/seal/decrypt-statement.ts';
 import { signerOf } from '../../../server/cli/seal/held-key.ts';
 import { type OpeningTerms, signLodgement } from '../../../server/cli/seal/lodge-statement.ts';
 import { sealBid } from '../../../server/cli/seal/seal.ts';
 import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
+import { decryptBid, type KeptLodgement } from '../../../server/client/decrypt-statement.ts';
 import { logIn, type Session } from '../../../server/client/session.ts';
 import type { Transport } from '../../../server/client/transport.ts';
 import { fromBase64, fromBase64Url, toBase64 } from '../../../server/core/log/base64.ts';
@@ -190,7 +190,7 @@ async function decrypt({ rushMs, marginMs }: Extract<BiddersOrder, { do: 'decryp
     const { statement, jwe, payload } = await decryptBid(
       bid.kept,
       { window: { entry: utf8(window.entry), proof: window.proof }, jti, recipientInfos: fromBase64(recipientInfos) },
-      { unwrap, signer: bid.signer, verifySignature: verifyJwsSignature, nowAt: Date.now(), randomBytes },
+      { unwrap, signer: bid.signer, sha256, verifySignature: verifyJwsSignature, nowAt: Date.now(), randomBytes },
     );
     const place = places.get(bid);
     const rushAt = closesAt - rushMs;

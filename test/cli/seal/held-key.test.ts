@@ -4,8 +4,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import fc from 'fast-check';
 import { demoCreditCode, exportPkcs12 } from '../../../server/cli/demo/ca.ts';
 import { openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
-import { SealError } from '../../../server/cli/seal/seal-error.ts';
 import { chooseKeyTransport, unwrapKey, wrapTo } from '../../../server/cli/seal/wrap.ts';
+import { SealError } from '../../../server/client/seal-error.ts';
 import { toBase64 } from '../../../server/core/log/base64.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { parseCertificate } from '../../../server/core/pki/certificate.ts';

@@ -1,15 +1,15 @@
 /** Lodgement and decryption statements: what a bidder signs, and that its key stays untouched until the window is proven. */
 import { readFile } from 'node:fs/promises';
 import { adoptEnvelope } from '../../../server/cli/seal/adopt.ts';
+import { signerOf } from '../../../server/cli/seal/held-key.ts';
+import { type OpeningTerms, signLodgement } from '../../../server/cli/seal/lodge-statement.ts';
+import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
 import {
   type Challenge,
   type DecryptionMeans,
   decryptBid,
   type KeptLodgement,
-} from '../../../server/cli/seal/decrypt-statement.ts';
-import { signerOf } from '../../../server/cli/seal/held-key.ts';
-import { type OpeningTerms, signLodgement } from '../../../server/cli/seal/lodge-statement.ts';
-import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
+} from '../../../server/client/decrypt-statement.ts';
 import { checkAct } from '../../../server/core/log/act.ts';
 import { fromBase64Url, toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import type { Json, JsonObject } from '../../../server/core/log/canonical.ts';
@@ -129,6 +129,7 @@ async function situation() {
       return own(recipient);
     },
     signer,
+    sha256,
     verifySignature: verifyJwsSignature,
     nowAt: DEADLINE_AT + 400_000,
     randomBytes,

@@ -1,19 +1,18 @@
 /** Gives a bid's content key to the opening, and only to a window that is proven to be open: the checks a bidder's own client makes before its key is used. */
-import { createPublicKey } from 'node:crypto';
-import { CompactEncrypt } from 'jose';
+import { CompactEncrypt, importJWK } from 'jose';
 import { Check } from 'typebox/schema';
-import type { Unwrap } from '../../client/key-agent.ts';
-import { checkAct, type VerifyJwsSignature } from '../../core/log/act.ts';
-import { toBase64, toBase64Url } from '../../core/log/base64.ts';
-import { tryParseEntry } from '../../core/log/entry.ts';
-import { parseInstant } from '../../core/log/instant.ts';
-import { leafHash } from '../../core/log/merkle.ts';
-import type { NoteVerifier } from '../../core/log/note.ts';
-import { verifyProof } from '../../core/log/proof.ts';
-import { utf8 } from '../../core/log/utf8.ts';
-import { EVENTS } from '../../core/opening/events.ts';
-import { type CertificateSigner, signByCertificate } from '../../core/pki/person-jws.ts';
-import { cekCommit } from '../../core/seal/commitments.ts';
+import { checkAct, type VerifyJwsSignature } from '../core/log/act.ts';
+import { toBase64, toBase64Url } from '../core/log/base64.ts';
+import { tryParseEntry } from '../core/log/entry.ts';
+import type { Sha256 } from '../core/log/hash.ts';
+import { parseInstant } from '../core/log/instant.ts';
+import { leafHash } from '../core/log/merkle.ts';
+import type { NoteVerifier } from '../core/log/note.ts';
+import { verifyProof } from '../core/log/proof.ts';
+import { utf8 } from '../core/log/utf8.ts';
+import { EVENTS } from '../core/opening/events.ts';
+import { type CertificateSigner, signByCertificate } from '../core/pki/person-jws.ts';
+import { cekCommit } from '../core/seal/commitments.ts';
 import {
   DECRYPTION_TYPE,
   type DecryptionPayload,
@@ -21,13 +20,13 @@ import {
   SEALED_KEY_ALGORITHM,
   SEALED_KEY_ENCRYPTION,
   type WindowKey,
-} from '../../core/seal/decryption.ts';
-import { isLodgementPayload, type LodgementPayload } from '../../core/seal/lodgement.ts';
-import type { ReceiptPayload } from '../../core/seal/receipt.ts';
-import { readRecipientInfos } from '../../core/seal/recipient-info.ts';
-import { payloadSha256, RANDOM_ID_BYTES } from '../../core/seal/statement.ts';
-import { sha256 } from '../../hash.ts';
-import { windowKeyId } from '../../vault/window-key.ts';
+  windowKeyId,
+} from '../core/seal/decryption.ts';
+import { isLodgementPayload, type LodgementPayload } from '../core/seal/lodgement.ts';
+import type { ReceiptPayload } from '../core/seal/receipt.ts';
+import { readRecipientInfos } from '../core/seal/recipient-info.ts';
+import { payloadSha256, RANDOM_ID_BYTES } from '../core/seal/statement.ts';
+import type { Unwrap } from './key-agent.ts';
 import { SealError } from './seal-error.ts';
 
 /** The proof that the window was opened, as the platform sends it with the challenge. */
@@ -58,6 +57,7 @@ export type KeptLodgement = {
 
 /** The keys, and the outside. */
 export type DecryptionMeans = {
+  sha256: Sha256;
   unwrap: Unwrap;
   signer: CertificateSigner;
   verifySignature: VerifyJwsSignature;
@@ -86,10 +86,11 @@ export async function decryptBid(
   challenge: Challenge,
   means: DecryptionMeans,
 ): Promise<Decryption> {
+  const { sha256 } = means;
   const lodged = await readOwnLodgement(kept, means);
   if (payloadSha256(sha256, lodged) !== kept.receipt.statementSha256) throw new SealError('receipt_not_for_this_bid');
-  const { windowKey, headSeen } = await proveWindow(kept.logKey, challenge.window, lodged);
-  if (kept.windowKid !== null && windowKeyId(windowKey) !== kept.windowKid)
+  const { windowKey, headSeen } = await proveWindow(sha256, kept.logKey, challenge.window, lodged);
+  if (kept.windowKid !== null && windowKeyId(sha256, windowKey) !== kept.windowKid)
     throw new SealError('window_not_proven', 'not_the_dealt_key');
   if (means.nowAt < parseInstant(lodged.deadlineAt)) throw new SealError('before_deadline');
   const recipientInfosSha256 = toBase64Url(sha256(challenge.recipientInfos));
@@ -98,7 +99,7 @@ export async function decryptBid(
   const cek = await means.unwrap(readRecipientInfos(challenge.recipientInfos));
   try {
     if (cekCommit(sha256, cek) !== lodged.cekCommit) throw new SealError('wrong_key');
-    const jwe = await sealKey(cek, windowKey, { jti: challenge.jti, envelopeSha256: lodged.envelopeSha256 });
+    const jwe = await sealKey(sha256, cek, windowKey, { jti: challenge.jti, envelopeSha256: lodged.envelopeSha256 });
     const { iss, aud, openingId, lotId, bidId } = lodged;
     const payload: DecryptionPayload = {
       v: 1,
@@ -129,7 +130,7 @@ export async function decryptBid(
 /** The promises this bidder signed, its own signature checked: a file from elsewhere could name another deadline. */
 async function readOwnLodgement(
   { statement, receipt }: KeptLodgement,
-  { verifySignature }: DecryptionMeans,
+  { sha256, verifySignature }: DecryptionMeans,
 ): Promise<LodgementPayload> {
   const expected = { platform: receipt.iss, openingId: receipt.openingId, command: '', types: ['LodgeBid'] };
   const act = await checkAct({ act: statement }, expected, verifySignature, sha256);
@@ -140,6 +141,7 @@ async function readOwnLodgement(
 
 /** The window key on the log, and the head under which it was proven. Throws: SealError window_not_proven. */
 async function proveWindow(
+  sha256: Sha256,
   logKey: NoteVerifier,
   { entry, proof }: WindowEvidence,
   { aud, openingId }: LodgementPayload,
@@ -152,13 +154,14 @@ async function proveWindow(
   const { type, log, seq, body } = parsed.entry;
   const isInPlace = type === 'WindowOpened' && log === logKey.name && seq === proven.index;
   if (!isInPlace || !Check(EVENTS.WindowOpened.body, body)) throw new SealError('window_not_proven', 'other_entry');
-  if (windowKeyId(body.windowKey) !== body.kid) throw new SealError('window_not_proven', 'other_key');
+  if (windowKeyId(sha256, body.windowKey) !== body.kid) throw new SealError('window_not_proven', 'other_key');
   const { size, root } = proven.checkpoint;
   return { windowKey: body.windowKey, headSeen: { size, root: toBase64(root) } };
 }
 
 /** The content key as compact JWE to the window key, bound to challenge and envelope. */
 async function sealKey(
+  sha256: Sha256,
   cek: Uint8Array,
   windowKey: WindowKey,
   bound: { jti: string; envelopeSha256: string },
@@ -167,8 +170,8 @@ async function sealKey(
     .setProtectedHeader({
       alg: SEALED_KEY_ALGORITHM,
       enc: SEALED_KEY_ENCRYPTION,
-      kid: windowKeyId(windowKey),
+      kid: windowKeyId(sha256, windowKey),
       ...bound,
     })
-    .encrypt(createPublicKey({ key: { ...windowKey }, format: 'jwk' }));
+    .encrypt(await importJWK({ ...windowKey }, SEALED_KEY_ALGORITHM));
 }

@@ -1,0 +1,124 @@
+/** What the page checks before a bidder's key is used: the kept file, the log's key, and that the window stands on the log it verified. */
+
+import type { Api, DecryptionChallengeAnswer } from '../../server/client/api.ts';
+import { toBase64Url } from '../../server/core/log/base64.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import type { LodgementPayload } from '../../server/core/seal/lodgement.ts';
+import { prepareDecryption } from '../../web/person/decrypt-here.ts';
+import type { HeldEntry, ReplicaView } from '../../web/replica/replica.ts';
+import { OPENING_ID } from '../support/opening-people.ts';
+import t from '../support/tap.ts';
+import { makeLog } from './made-log.ts';
+import { CAST, tell } from './story.ts';
+
+const script = tell('Decrypting');
+const log = makeLog(script);
+const view: ReplicaView = {
+  state: script.state,
+  entries: script.lines.map(
+    ({ entry, event }, seq) => ({ entry, event, text: log.texts[seq] ?? '', phase: script.state.phase }) as HeldEntry,
+  ),
+  standing: { kind: 'verified', size: log.size, root: log.root(log.size) },
+  vkey: log.signer.vkey,
+  isPinned: true,
+};
+const windowSeq = script.lines.findIndex(({ event }) => event.type === 'WindowOpened');
+const digest = toBase64Url(new Uint8Array(32));
+const id = toBase64Url(new Uint8Array(16));
+const lodged: LodgementPayload = {
+  v: 1,
+  iss: CAST[0]?.creditCode ?? '',
+  aud: script.state.platform,
+  openingId: OPENING_ID,
+  lotId: script.state.details.lot.code,
+  bidId: id,
+  iat: 0,
+  jti: id,
+  policyHash: digest,
+  deadlineAt: '2026-03-02T01:00:00.000Z',
+  envelopeSha256: digest,
+  envelopeBytes: 1,
+  recipientInfosSha256: digest,
+  encCertSha256: digest,
+  openingListCommit: digest,
+  cekCommit: digest,
+  contentCommit: digest,
+  profile: 'kaibiao-seal-1',
+};
+const jws = (payload: unknown) => `e30.${toBase64Url(utf8(JSON.stringify(payload)))}.AA`;
+const kept = (change: object = {}) =>
+  JSON.stringify({ bidId: id, statement: jws(lodged), receipt: jws({}), logVkey: log.signer.vkey, ...change });
+
+/** What was asked of platform and key. */
+function asking(window: DecryptionChallengeAnswer['window'] = { entry: log.texts[windowSeq] ?? '', proof: '' }) {
+  const asked: string[] = [];
+  const challenge: DecryptionChallengeAnswer = {
+    bidId: id,
+    jti: id,
+    window,
+    recipientInfos: '',
+    closesAt: 0,
+    now: 0,
+  };
+  const needs: Parameters<typeof prepareDecryption>[0] = {
+    openingId: OPENING_ID,
+    api: {
+      readDecryptionChallenge: async () => {
+        asked.push('challenge');
+        return challenge;
+      },
+    } as unknown as Api,
+    signer: { alg: 'ES256', certificate: new Uint8Array(), chain: [], sign: async () => new Uint8Array(64) },
+    unwrapper: () => async () => {
+      asked.push('key');
+      return new Uint8Array(32);
+    },
+    acknowledge: async (kid) => void asked.push(`acknowledged ${kid === script.state.window?.kid}`),
+  };
+  return { asked, needs };
+}
+
+t.test('a file that lodging never left is refused before anything is asked', async (t) => {
+  for (const text of [
+    '',
+    'junk',
+    '[]',
+    '{}',
+    kept({ receipt: null }),
+    kept({ statement: 'a.b' }),
+    kept({ statement: jws({}) }),
+  ]) {
+    const { asked, needs } = asking();
+    await t.rejects(prepareDecryption(needs, view, text), { code: 'bid_file_malformed' }, text.slice(0, 20));
+    t.strictSame(asked, []);
+  }
+});
+
+t.test('a log of another key than at the lodging gets nothing', async (t) => {
+  const { asked, needs } = asking();
+  const other = makeLog(script, { seedByte: 9 }).signer.vkey;
+  await t.rejects(prepareDecryption(needs, { ...view, vkey: other }, kept()), { code: 'window_not_proven' });
+  t.strictSame(asked, []);
+});
+
+t.test('a window that does not stand on the verified log never meets the key', async (t) => {
+  for (const entry of [log.texts[0] ?? '', `${log.texts[windowSeq]} `, '']) {
+    const { asked, needs } = asking({ entry, proof: '' });
+    await t.rejects(prepareDecryption(needs, view, kept()), { code: 'window_not_proven' });
+    t.strictSame(asked, ['challenge']);
+  }
+  const { asked, needs } = asking();
+  const before = { ...view, entries: view.entries.slice(0, windowSeq) };
+  await t.rejects(
+    prepareDecryption(needs, before, kept()),
+    { code: 'window_not_proven' },
+    'the page has not come so far',
+  );
+  t.strictSame(asked, ['challenge']);
+});
+
+t.test('that the challenge arrived is said before statement and key are tried', async (t) => {
+  const { asked, needs } = asking();
+  await t.rejects(prepareDecryption(needs, view, kept()), { code: 'bid_file_malformed' }, 'a receipt of nothing');
+  t.strictSame(asked, ['challenge', 'acknowledged true']);
+});

@@ -1,0 +1,70 @@
+/** Unwraps a content key with a private key in WebCrypto: RSA with OAEP, and P-256 by agreement. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import type { Unwrap } from '../../server/client/key-agent.ts';
+import { SealError } from '../../server/client/seal-error.ts';
+import { joinBytes } from '../../server/core/log/bytes.ts';
+import { CEK_BYTES } from '../../server/core/seal/commitments.ts';
+import { sharedInfo } from '../../server/core/seal/key-agreement.ts';
+import type { Recipient } from '../../server/core/seal/recipient-info.ts';
+import { KeyFileError } from './key-file-error.ts';
+import { inOwnMemory } from './own-memory.ts';
+
+const KDF_COUNTER = Uint8Array.of(0, 0, 0, 1);
+const SHARED_BITS = 256;
+const P256 = { name: 'ECDH', namedCurve: 'P-256' } as const;
+const OAEP_HASHES = { rsa_oaep_sha256: 'SHA-256', rsa_oaep_sha1: 'SHA-1' } as const;
+
+/**
+ * The unwrapper over a private key (PKCS#8), which it takes into WebCrypto once and for all; null where WebCrypto knows no such key.
+ *
+ * Throws: when asked, SealError unwrap_failed: another key, or what came out is no content key; KeyFileError key_cannot_unwrap for a way that
+ *         WebCrypto does not know: PKCS#1 v1.5 and SM2.
+ */
+export async function unwrapperFor(subtle: SubtleCrypto, kind: 'rsa' | 'ec', pkcs8: Uint8Array): Promise<Unwrap> {
+  const importRsa = (hash: string) =>
+    subtle.importKey('pkcs8', inOwnMemory(pkcs8), { name: 'RSA-OAEP', hash }, false, ['decrypt']);
+  if (kind === 'ec') {
+    const key = await subtle.importKey('pkcs8', inOwnMemory(pkcs8), P256, false, ['deriveBits']);
+    return unwrapping(async (recipient) => {
+      if (recipient.keyTransport !== 'ecdh_p256') throw new KeyFileError('key_cannot_unwrap', recipient.keyTransport);
+      return agree(subtle, key, recipient.ephemeralKey, recipient.encryptedKey);
+    });
+  }
+  const keys = { rsa_oaep_sha256: await importRsa('SHA-256'), rsa_oaep_sha1: await importRsa('SHA-1') };
+  return unwrapping(async ({ keyTransport, encryptedKey }) => {
+    if (!Object.hasOwn(OAEP_HASHES, keyTransport)) throw new KeyFileError('key_cannot_unwrap', keyTransport);
+    const key = keys[keyTransport as keyof typeof keys];
+    return new Uint8Array(await subtle.decrypt({ name: 'RSA-OAEP' }, key, inOwnMemory(encryptedKey)));
+  });
+}
+
+function unwrapping(unwrap: (recipient: Recipient) => Promise<Uint8Array>): Unwrap {
+  return async (recipient) => {
+    try {
+      const cek = await unwrap(recipient);
+      if (cek.length === CEK_BYTES) return cek;
+      cek.fill(0);
+    } catch (fault) {
+      // WebCrypto says by a DOMException that the key is another
+      if (!(fault instanceof DOMException)) throw fault;
+    }
+    throw new SealError('unwrap_failed');
+  };
+}
+
+/** RFC 5753 §7.2: ECDH, X9.63 with SHA-256, AES-256 key wrap. */
+async function agree(
+  subtle: SubtleCrypto,
+  key: CryptoKey,
+  ephemeralKey: Uint8Array,
+  encryptedKey: Uint8Array,
+): Promise<Uint8Array> {
+  const open = await subtle.importKey('raw', inOwnMemory(ephemeralKey), P256, false, []);
+  const secret = new Uint8Array(await subtle.deriveBits({ name: 'ECDH', public: open }, key, SHARED_BITS));
+  const wrapping = inOwnMemory(sha256(joinBytes(secret, KDF_COUNTER, sharedInfo())));
+  secret.fill(0);
+  const kek = await subtle.importKey('raw', wrapping, 'AES-KW', false, ['unwrapKey']);
+  wrapping.fill(0);
+  const cek = await subtle.unwrapKey('raw', inOwnMemory(encryptedKey), kek, 'AES-KW', 'AES-GCM', true, ['encrypt']);
+  return new Uint8Array(await subtle.exportKey('raw', cek));
+}

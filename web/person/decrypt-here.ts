@@ -1,0 +1,117 @@
+/** Decrypts one's own bid from the page: the same checks as the command line's before the key is used, the log being the one this page has verified. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import * as Type from 'typebox';
+import { Check } from 'typebox/schema';
+import type { Api, CommandAnswer } from '../../server/client/api.ts';
+import { decryptBid } from '../../server/client/decrypt-statement.ts';
+import type { Unwrap } from '../../server/client/key-agent.ts';
+import { SealError } from '../../server/client/seal-error.ts';
+import { fromBase64, fromBase64Url } from '../../server/core/log/base64.ts';
+import { isJsonObject, type Json } from '../../server/core/log/canonical.ts';
+import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
+import { isWindowBlind } from '../../server/core/opening/layer.ts';
+import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
+import { isLodgementPayload, type LodgementPayload } from '../../server/core/seal/lodgement.ts';
+import { isReceiptPayload } from '../../server/core/seal/receipt.ts';
+import { KeyFileError } from '../keys/key-file-error.ts';
+import { browserVerifyJws } from '../keys/verify-jws.ts';
+import type { ReplicaView } from '../replica/replica.ts';
+import { browserEd25519 } from '../replica/verify-ed25519.ts';
+
+/** What the bidder kept of the lodging: the statement, the receipt, and by which log; the file of the command line. */
+const KeptBidSchema = Type.Object({
+  bidId: Type.String(),
+  statement: Type.String(),
+  receipt: Type.String(),
+  windowKid: Type.Optional(Type.String()),
+  logVkey: Type.Optional(Type.String()),
+});
+type KeptBid = Type.Static<typeof KeptBidSchema>;
+
+export type DecryptionNeeds = {
+  readonly openingId: string;
+  readonly api: Api;
+  readonly signer: CertificateSigner;
+  unwrapper(certSha256: string): Unwrap;
+  /** Says that the challenge arrived, before the key is tried: it matters most to whom the key then fails. */
+  acknowledge(kid: string): Promise<unknown>;
+};
+
+/**
+ * Makes the decryption.
+ *
+ * Returns: what sends it, the same each time.
+ * Throws:  KeyFileError bid_file_malformed, key_of_another_certificate, key_cannot_unwrap; SealError of the checks; ApiError.
+ * Why:     the window is believed only when the very entry of the challenge stands on the log that this page has verified from its first
+ *          entry on, under the key that the log had at the lodging; and the deadline is held against this computer's own clock, so that nobody's
+ *          word alone makes the key speak early. The receipt's signature is not checked again: it was when it was kept, and a false one only
+ *          keeps its own bidder from decrypting.
+ */
+export async function prepareDecryption(
+  { openingId, api, signer, unwrapper, acknowledge }: DecryptionNeeds,
+  view: ReplicaView,
+  bidFile: string,
+): Promise<() => Promise<CommandAnswer>> {
+  const { kept, lodged } = readKeptBid(bidFile);
+  if (view.vkey === null || view.state === null) throw new Error('nothing is verified to decrypt upon');
+  if (kept.logVkey !== undefined && kept.logVkey !== view.vkey) throw new SealError('window_not_proven', 'other_log');
+  if (isWindowBlind(view.state) && kept.windowKid === undefined)
+    throw new SealError('window_not_proven', 'not_the_dealt_key');
+  const challenge = await api.readDecryptionChallenge(openingId);
+  const isOnOurLog = view.entries.some(
+    ({ text, event }) => event.type === 'WindowOpened' && text === challenge.window.entry,
+  );
+  if (!isOnOurLog) throw new SealError('window_not_proven', 'other_entry');
+  const window = view.state.window;
+  if (window !== null) await acknowledge(window.kid);
+  const receipt = payloadOf(kept.receipt);
+  if (!isReceiptPayload(receipt)) throw new KeyFileError('bid_file_malformed', 'no receipt');
+  const { subtle } = crypto;
+  const { statement, jwe } = await decryptBid(
+    {
+      statement: kept.statement,
+      receipt,
+      logKey: ed25519Verifier(parseVkey(sha256, view.vkey), browserEd25519(subtle)),
+      windowKid: kept.windowKid ?? null,
+    },
+    {
+      window: { entry: utf8(challenge.window.entry), proof: challenge.window.proof },
+      jti: challenge.jti,
+      recipientInfos: fromBase64(challenge.recipientInfos),
+    },
+    {
+      sha256,
+      unwrap: unwrapper(lodged.encCertSha256),
+      signer,
+      verifySignature: browserVerifyJws(subtle),
+      nowAt: Date.now(),
+      randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    },
+  );
+  return () => api.sendDecryption(openingId, { statement, jwe });
+}
+
+function readKeptBid(text: string): { readonly kept: KeptBid; readonly lodged: LodgementPayload } {
+  let kept: unknown;
+  try {
+    kept = JSON.parse(text);
+  } catch (fault) {
+    if (!(fault instanceof SyntaxError)) throw fault;
+  }
+  if (!Check(KeptBidSchema, kept)) throw new KeyFileError('bid_file_malformed', 'not what lodging keeps');
+  const lodged = payloadOf(kept.statement);
+  if (!isLodgementPayload(lodged)) throw new KeyFileError('bid_file_malformed', 'no lodgement');
+  return { kept, lodged };
+}
+
+/** What a JWS says, unchecked. Throws: KeyFileError. */
+function payloadOf(jws: string): Json {
+  try {
+    const payload: unknown = JSON.parse(fromUtf8(fromBase64Url(jws.split('.')[1] ?? '')));
+    if (isJsonObject(payload)) return payload;
+  } catch (fault) {
+    throw new KeyFileError('bid_file_malformed', fault instanceof Error ? fault.message : '');
+  }
+  throw new KeyFileError('bid_file_malformed', 'no statement');
+}
