@@ -1,14 +1,27 @@
-/** The composed server: it starts, serves, stops and starts again; a restored backup makes it read-only, a taken port leaves nothing open. */
-import { chmod, cp, rm, stat } from 'node:fs/promises';
+/** The composed server: it starts, serves, stops and starts again; a restored backup or a proven fork makes it read-only, a taken port leaves nothing open. */
+import { sign } from 'node:crypto';
+import { chmod, cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, readConfig } from '../server/config.ts';
+import { formatAddCheckpoint } from '../server/core/log/add-checkpoint.ts';
+import { formatCheckpoint, openCheckpoint } from '../server/core/log/checkpoint.ts';
+import { cosignatureVerifier } from '../server/core/log/cosignature.ts';
+import { ed25519Verifier, formatNote, formatVkey, KEY_TYPES, verifierKey } from '../server/core/log/note.ts';
+import { utf8 } from '../server/core/log/utf8.ts';
+import { filesOf, makeCosigner } from '../server/cosign/cosigner-folder.ts';
+import { type CosignerServer, serveCosigner } from '../server/cosign/cosigner-server.ts';
+import { enrolLog } from '../server/cosign/enrolled-logs.ts';
+import { readSigningKey, verifyEd25519 } from '../server/ed25519.ts';
+import { sha256 } from '../server/hash.ts';
 import { createLogger } from '../server/http/diagnostics.ts';
 import { start } from '../server/main.ts';
+import { openKeyring } from '../server/recorder/keyring.ts';
 import { RECOVERY } from '../server/recorder/recovery.ts';
 import { systemWorld } from '../server/world.ts';
 import { type TestDatabase, testDb } from './support/database.ts';
 import { newFolder } from './support/folder.ts';
 import { until } from './support/recorder.ts';
+import { freePort } from './support/server-process.ts';
 import t from './support/tap.ts';
 
 function configFor(db: TestDatabase, dataFolder: string, changes: Record<string, string> = {}): Config {
@@ -149,4 +162,124 @@ t.test('keys that others may read, or that are gone, stop the start', async (t) 
   await chmod(join(copy, 'keys/vault.key'), 0o600);
   await rm(join(copy, 'keys/ledger.key'));
   await t.rejects(serve(configFor(db, copy)), { code: 'key_missing' });
+});
+
+/** A cosigner at a port of its own, on a folder that outlives it. */
+async function cosignerIn(folder: string, name: string, port: number) {
+  const { key, vkey } = await makeCosigner(folder, name, systemWorld.randomBytes);
+  let server: CosignerServer | null = null;
+  return {
+    vkey,
+    verifier: cosignatureVerifier(key, verifyEd25519),
+    url: `http://127.0.0.1:${port}`,
+    enrol: (logVkey: string) => enrolLog(filesOf(folder).logs, logVkey),
+    async serve() {
+      server = await serveCosigner({ folder, host: '127.0.0.1', port }, systemWorld, (error) => t.fail(String(error)));
+    },
+    async close() {
+      await server?.close();
+      server = null;
+    },
+    /** As its owner could: what it signed is gone. */
+    forget: () => rm(filesOf(folder).heads, { recursive: true }),
+  };
+}
+
+t.test('heads are cosigned, all processes show the same, and a proven fork stops them all for good', async (t) => {
+  const [db, data, folder] = [await testDb(t), await newFolder(t), await newFolder(t, 'cosigners')];
+  const { publicKeys } = await openKeyring(data, 'kaibiao.test');
+  const ledgerKey = verifierKey(sha256, 'kaibiao.test/ledger', KEY_TYPES.ed25519, publicKeys.ledger);
+  const a = await cosignerIn(join(folder, 'a'), 'a.test/1', await freePort());
+  const b = await cosignerIn(join(folder, 'b'), 'b.test/1', await freePort());
+  for (const one of [a, b]) {
+    await one.enrol(formatVkey(ledgerKey));
+    await one.serve();
+    t.teardown(() => one.close());
+  }
+  const policyFile = join(folder, 'policy.txt');
+  const named = `witness a ${a.vkey} ${a.url}\nwitness b ${b.vkey} ${b.url}\n`;
+  await writeFile(policyFile, `${named}group both all a b\nquorum both\n`);
+  const policy = { KAIBIAO_COSIGNER_POLICY: policyFile, KAIBIAO_HEAD_PERIOD_MS: '100' };
+  const config = configFor(db, data, { ...policy, KAIBIAO_REGISTER_BATCH_PERIOD_MS: '200' });
+  type Running = Awaited<ReturnType<typeof serve>>;
+  const ready = async ({ get }: Running) => (await (await get('/readyz')).json()) as Record<string, unknown>;
+  const shown = async ({ get }: Running) => {
+    const note = await (await get('/logs/ledger/checkpoint')).text();
+    const verifiers = [a, b].map(({ verifier }) => verifier);
+    const { checkpoint, signatures } = await openCheckpoint(note, ed25519Verifier(ledgerKey, verifyEd25519), verifiers);
+    return { size: checkpoint.size, by: signatures.length - 1 };
+  };
+
+  const started: Running[] = [];
+  const begin = async (): Promise<Running> => {
+    const running = await serve(config);
+    started.push(running);
+    return running;
+  };
+  t.teardown(async () => void (await Promise.all(started.map(({ server }) => server.close()))));
+  let [leader, follower] = [await begin(), await begin()];
+  await until(async () => (await shown(follower)).by === 2 && (await shown(leader)).by === 2);
+  let last = 0;
+  for (let n = 0; n < 40; n++) {
+    const { size, by } = await shown(n % 2 === 0 ? leader : follower);
+    t.ok(size >= last, `${size} after ${last}, whoever is asked`);
+    t.equal(by, 2);
+    last = size;
+  }
+  // each process looks in its own rhythm, and on a busy machine anybody may be silent for a moment
+  const says = async (running: Running): Promise<string> => {
+    const { status, part, cosigners } = await ready(running);
+    return [
+      status,
+      part,
+      ...(cosigners as { name: string; state: string }[]).map((c) => `${c.name} ${c.state}`),
+    ].join();
+  };
+  await until(async () => (await says(follower)) === 'ready,follower,a signs,b signs');
+
+  await b.close();
+  await until(async () => (await says(follower)) === 'degraded,follower,a signs,b silent');
+  await until(async () => (await says(leader)) === 'degraded,leader,a signs,b silent');
+  await until(async () => (await shown(follower)).by === 1);
+  last = (await shown(follower)).size;
+  await leader.server.close();
+  t.ok((await shown(follower)).size >= last, 'a head that was shown without its quorum stays shown');
+  await until(async () => (await ready(follower))['part'] === 'leader');
+  [leader, follower] = [follower, await begin()];
+  t.ok((await shown(follower)).size >= last, 'and over a restart');
+
+  // b signed another history of ours, under our own key, which somebody has
+  const rogue = { origin: 'kaibiao.test/ledger', size: 1_000_000, root: sha256(utf8('another history')) };
+  const text = formatCheckpoint(rogue);
+  const { privateKey } = await readSigningKey(join(data, 'keys/ledger.key'));
+  const line = { name: ledgerKey.name, keyId: ledgerKey.keyId, signature: sign(null, utf8(text), privateKey) };
+  const note = formatNote(text, [{ ...line, signature: new Uint8Array(line.signature) }]);
+  await b.forget();
+  await b.serve();
+  const body = formatAddCheckpoint({ oldSize: 0, proof: [], checkpoint: note });
+  await until(async () => {
+    const asked = await fetch(`${b.url}/add-checkpoint`, { method: 'POST', body });
+    // the platform may have come first: then it holds our history, and signs no other
+    if (asked.status === 200) return true;
+    await b.close();
+    await b.forget();
+    await b.serve();
+    return false;
+  });
+  for (const one of [leader, follower]) await until(async () => (await one.get('/readyz')).status === 503);
+  t.match(await ready(follower), { status: 'read_only' });
+  const [evidence = ''] = await readdir(join(data, 'cosigner-alarms'));
+  const kept = JSON.parse(await readFile(join(data, 'cosigner-alarms', evidence), 'utf8'));
+  t.match(kept, { code: 'cosigner_is_ahead', cosigner: { name: 'b' }, isProven: true, itsSize: 1_000_000 });
+  t.ok(kept.itsNote.startsWith(note), 'our signature on it');
+  t.equal((await readdir(join(data, 'cosigner-claims'))).length, 1, 'and what was written before it was asked about');
+  t.ok(leader.lines.join('').includes(RECOVERY.cosigner_is_ahead.en), 'the way back');
+
+  await leader.server.close();
+  await follower.server.close();
+  const sizeOf = async () => (await db.sql`SELECT size FROM logs WHERE kind = 'ledger'`)[0]?.['size'];
+  const size = await sizeOf();
+  const again = await begin();
+  t.match(again.server.readOnly, /^cosigner_is_ahead: b shows size 1000000 with our signature/);
+  t.equal(await sizeOf(), size, 'nothing was signed');
 });

@@ -59,7 +59,9 @@ export async function openPublisher(parts: PublisherParts, origin: string, polic
       if (!isHeld) return;
       const [cosigned, overdue] = await Promise.all([cosignedSize(sql, quorumOf(policy)), overdueSize()]);
       const size = Math.max(cosigned ?? 0, overdue ?? 0);
-      await sql`UPDATE published_head SET size = ${size} WHERE size < ${size}`;
+      // a checkpoint is stored behind its release: of a head that a cosigner signed in between it comes with the next round
+      await sql`UPDATE published_head SET size = ${size} WHERE size < ${size}
+        AND EXISTS (SELECT FROM checkpoints WHERE origin = ${origin} AND size = ${size})`;
     },
   };
 }

@@ -1,7 +1,9 @@
 /** A postponed opening through the real recorder: no alarm of the old deadline, the register kept, a bid revoked, a review meeting, the end. */
+import { parseEntry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
+import { COSIGNED_WAIT_MS } from '../../server/core/opening/cosigners.ts';
 import { testDb } from '../support/database.ts';
-import { OPENING_ID } from '../support/opening-people.ts';
+import { OPENING_ID, ORIGIN } from '../support/opening-people.ts';
 import {
   accepted,
   createRequest,
@@ -23,7 +25,9 @@ const later = { deadlineAt: formatInstant(LATER), place: '开标二室' };
 
 t.test('postponed over its old deadline and a restart, then played to its end', async (t) => {
   const db = await testDb(t);
-  const hall = await testHall(t, db);
+  // its one cosigner is gone for good
+  const cosigning = { cosigners: { quorum: 1, vkeys: ['gone'] }, isCosigned: async () => false };
+  const hall = await testHall(t, db, { cosigning });
   const before = await hall.start();
   await accepted(before.recorder.create(createRequest()));
   await accepted(before.recorder.submit(submission('PublishOpening', 'host', {})));
@@ -75,8 +79,22 @@ t.test('postponed over its old deadline and a restart, then played to its end', 
   const signed = { version: 1, recordSha256: record?.sha256 ?? '' };
   await hall.pass(MINUTE);
   await until(async () => (await stateOf(after)).record?.timedOut === true);
-  await accepted(recorder.submit(submission('ProposeClose', 'host', {})));
-  await accepted(recorder.submit(submission('AttestClose', 'witness', signed)));
+  for (const [closing, role, data] of [
+    ['ProposeClose', 'host', {}],
+    ['AttestClose', 'witness', signed],
+  ] as const) {
+    let isDone = false;
+    const done = accepted(recorder.submit(submission(closing, role, data))).finally(() => {
+      isDone = true;
+    });
+    await hall.pass(COSIGNED_WAIT_MS / 2);
+    t.equal(isDone, false, `${closing} waits for the cosigner`);
+    await hall.pass(COSIGNED_WAIT_MS / 2);
+    await done;
+  }
+  const [closed] = await db.sql<{ bytes: Uint8Array }[]>`
+    SELECT bytes FROM entries WHERE origin = ${ORIGIN} ORDER BY seq DESC LIMIT 1`;
+  t.match(parseEntry(closed?.bytes ?? new Uint8Array()), { type: 'OpeningClosed', body: { uncosigned: true } });
   await accepted(recorder.submit(submission('OpenReview', 'host', { reason: '公布评审结果' })));
   await accepted(recorder.submit(submission('HandOver', 'host', {})));
   await hall.pass(MINUTE);

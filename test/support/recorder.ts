@@ -12,7 +12,7 @@ import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
-import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
+import { type Recorder, type RecorderDeps, startRecorder } from '../../server/recorder/recorder.ts';
 import type { Scanning } from '../../server/recorder/scans.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { openSigner, type Signer } from '../../server/recorder/signer.ts';
@@ -97,6 +97,8 @@ export type HallOptions = {
   readonly seed?: number;
   /** What stands between the recorder and the signer. */
   readonly signer?: (signer: Signer) => Signer;
+  /** Whom openings name as their cosigners, and whether these have signed; left out, nobody is asked. */
+  readonly cosigning?: Pick<RecorderDeps, 'cosigners' | 'isCosigned'>;
 };
 
 /** Everything but the recorder: what stays when a server dies. */
@@ -171,8 +173,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
         vaultKey: new Uint8Array(32).fill(7),
         heartbeatMs: HEARTBEAT_MS,
         outageToleranceMs: 10_000,
-        isCosigned: async () => true,
-        cosigners: { quorum: 0, vkeys: [] },
+        ...(options.cosigning ?? { isCosigned: async () => true, cosigners: { quorum: 0, vkeys: [] } }),
         ...(scanning && { scanning }),
         onSealed: () => undefined,
         onFault: (error) => faults.push(error),
