@@ -1,14 +1,14 @@
 /** The ledger and the access log, entry by entry: their catalogue, heads that only grow under their logs' keys, batches and what is revealed of them, keys in succession. */
 import type * as Type from 'typebox';
 import { Check } from 'typebox/schema';
-import { ACT_REASONS, checkAct, readPersonAct } from '../core/log/act.ts';
-import { fromBase64, toBase64, toBase64Url } from '../core/log/base64.ts';
+import { ACT_REASONS, checkAct, type PersonAct, readPersonAct } from '../core/log/act.ts';
+import { fromBase64, fromBase64Url, toBase64, toBase64Url } from '../core/log/base64.ts';
 import { isJsonObject, type JsonObject } from '../core/log/canonical.ts';
 import { openCheckpoint } from '../core/log/checkpoint.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { checkHead, type LedgerHead, readHead } from '../core/log/head.ts';
-import { parseInstant } from '../core/log/instant.ts';
+import { parseInstant, readInstant } from '../core/log/instant.ts';
 import {
   ACCESS_EVENTS,
   LEDGER_EVENTS,
@@ -18,6 +18,9 @@ import {
 } from '../core/log/ledger-events.ts';
 import { ed25519Verifier, KEY_TYPES, type VerifyEd25519, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin } from '../core/log/origin.ts';
+import { fromUtf8 } from '../core/log/utf8.ts';
+import { parseCertificate } from '../core/pki/certificate.ts';
+import { CertificateError } from '../core/pki/der.ts';
 import { sha256 } from '../hash.ts';
 import { verifyJwsSignature } from '../identity/signature.ts';
 import { watchBatches } from './verify-batches.ts';
@@ -98,7 +101,8 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     const { key, replaces, from } = body as unknown as { key: PlatformKey; replaces: string; from: string };
     const known = keys.get(key.use) ?? [];
     const isNew = ![...keys.values()].flat().includes(key.publicKey) && isKey(key.publicKey);
-    if (known.at(-1) !== replaces || !isNew || parseInstant(from) < parseInstant(at))
+    const fromAt = readInstant(from);
+    if (known.at(-1) !== replaces || !isNew || fromAt === undefined || fromAt < parseInstant(at))
       return refuse('ledger_key_refused', { seq, detail: key.use });
     keys.set(key.use, [...known, key.publicKey]);
     return undefined;
@@ -139,14 +143,12 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     // No session key changes whom the platform believes.
     if (person === undefined || (isTrustEntry(entry.type) && person.login !== undefined))
       return refuse('person_unsigned', { seq });
-    if (trust.isByOnePerson(entry, values))
-      return refuse('ledger_trust_refused', { seq, detail: 'second_person_required' });
     const expected = { platform, openingId: PLATFORM_SUBJECT, command: entry.command, types };
     const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
     if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq };
     const { who } = values;
     const isOther = isJsonObject(who) && who['account'] === checked.account && who['certSha256'] === checked.certSha256;
-    if (Object.hasOwn(values, 'who') && !isOther) return refuse('person_differs', { seq });
+    if (Object.hasOwn(values, 'who') && !(isOther && isNamedSo(who, person))) return refuse('person_differs', { seq });
     if (!saysTheSame(entry, values, person.data, checked.payload.type))
       return { ok: false, reason: 'act_data_differs', words: ACT_REASONS.act_data_differs, seq };
     const signed = person.act.slice(0, person.act.lastIndexOf('.'));
@@ -156,7 +158,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     return undefined;
   }
 
-  async function take(entry: Entry): Promise<Refused | undefined> {
+  async function take(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined> {
     switch (entry.type) {
       case 'LedgerOpened':
         return takeKeys(entry.body, entry.seq);
@@ -172,7 +174,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
       case 'TrustProposed':
       case 'TrustProposalWithdrawn':
       case 'TrustChanged':
-        return trust.take(entry);
+        return trust.take(entry, values);
       default:
         return undefined;
     }
@@ -182,7 +184,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     kind,
     async see(entry, values) {
       knownUntil = parseInstant(entry.at);
-      return checkForm(entry) ?? (await take(entry)) ?? (await checkPerson(entry, values));
+      return checkForm(entry) ?? (await take(entry, values)) ?? (await checkPerson(entry, values));
     },
     finish() {
       if (kind === 'ledger' && keys.get('ledger')?.at(-1) !== publicKey) return refuse('ledger_key_differs');
@@ -194,6 +196,21 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
       believed: () => ({ versions: trust.store(), knownUntil }),
     }),
   };
+}
+
+/** Does the certificate that signed say this name of the person? Where in it names stand, each CA decides for itself. */
+function isNamedSo(who: unknown, { act, login }: PersonAct): boolean {
+  const name = isJsonObject(who) ? who['name'] : undefined;
+  const header: unknown = JSON.parse(fromUtf8(fromBase64Url((login ?? act).split('.')[0] ?? '')));
+  const [x5c] = isJsonObject(header) && Array.isArray(header['x5c']) ? header['x5c'] : [];
+  if (typeof x5c !== 'string' || typeof name !== 'string' || name === '') return false;
+  try {
+    const { attributes } = parseCertificate(fromBase64(x5c)).subject;
+    return attributes.some(({ value }) => value.normalize('NFC').trim().endsWith(name));
+  } catch (fault) {
+    if (fault instanceof CertificateError || fault instanceof LogFormatError) return false;
+    throw fault;
+  }
 }
 
 /** Can this be enrolled: 32 bytes, and no point of small order? */

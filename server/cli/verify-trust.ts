@@ -2,86 +2,89 @@
 
 import { canonicalise, isJsonObject, type Json } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
-import { parseInstant } from '../core/log/instant.ts';
+import { parseInstant, readInstant } from '../core/log/instant.ts';
 import {
   type AnchorVersion,
   applyTrustChange,
   digestOfChange,
   effectiveFrom,
-  maybeSamePerson,
+  expiryOf,
+  namesPerson,
+  type OpenProposal,
   type TrustChange,
+  type TrustPerson,
+  whyNotConfirmed,
 } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
-type Proposed = { readonly change: TrustChange; readonly expiresAt: number };
-type Person = { readonly account: string; readonly name: string };
-
 export type TrustWatch = {
-  /** Takes an entry of an operator in; who did it need not be shown. */
-  take(entry: Entry): Refused | undefined;
-  /** Does one person stand behind both acts, as far as they are shown? Remembers who proposed. */
-  isByOnePerson(entry: Entry, values: Record<string, unknown>): boolean;
+  /** Takes an entry of an operator in, with who stands behind it where that is shown. */
+  take(entry: Entry, values: Record<string, unknown>): Refused | undefined;
   /** The anchors as the ledger has left them so far. */
   store(): readonly AnchorVersion[];
 };
 
-/** Watches the changes of trust. It keeps the open proposals and the anchors. */
+/** Watches the changes of trust, by the rule that the server decides by. It keeps the open proposals and the anchors. */
 export function watchTrust(): TrustWatch {
-  const open = new Map<number, Proposed>();
-  const proposers = new Map<number, Person>();
+  const open = new Map<number, OpenProposal>();
   let store: readonly AnchorVersion[] = [];
   /** Once an operator has done anything, no configuration names anchors any more. */
   let isBegun = false;
 
-  function change({ body, seq, at }: Entry): Refused | undefined {
+  function change({ body, at }: Entry, by: TrustPerson | null): string | undefined {
     const {
       proposal,
       change: wanted,
       from,
     } = body as unknown as { proposal: number | null; change: TrustChange; from: string };
     const confirmedAt = parseInstant(at);
+    const fromAt = readInstant(from);
+    if (fromAt === undefined) return 'anchor_dates_wrong';
     if (proposal === null) {
-      if (isBegun || wanted.change !== 'add' || from !== wanted.from)
-        return refuse('ledger_trust_refused', { seq, detail: 'not of the first start' });
+      if (isBegun || wanted.change !== 'add' || from !== wanted.from) return 'not of the first start';
     } else {
       const proposed = open.get(proposal);
-      if (proposed === undefined) return refuse('ledger_trust_refused', { seq, detail: 'trust_proposal_unknown' });
-      if (confirmedAt >= proposed.expiresAt)
-        return refuse('ledger_trust_refused', { seq, detail: 'trust_proposal_expired' });
-      if (!isSame(proposed.change, wanted))
-        return refuse('ledger_trust_refused', { seq, detail: 'trust_change_differs' });
-      if (parseInstant(from) !== effectiveFrom(wanted, confirmedAt))
-        return refuse('ledger_trust_refused', { seq, detail: 'anchor_dates_wrong' });
+      if (proposed === undefined) return 'trust_proposal_unknown';
+      const changeSha256 = digestOfChange(sha256, wanted);
+      const why = whyNotConfirmed(proposed, { changeSha256, at: confirmedAt, by });
+      if (why !== undefined) return why;
+      if (fromAt !== effectiveFrom(wanted, confirmedAt)) return 'anchor_dates_wrong';
       open.delete(proposal);
     }
-    const changed = applyTrustChange(sha256, store, wanted, parseInstant(from));
-    if ('refused' in changed) return refuse('ledger_trust_refused', { seq, detail: changed.refused });
+    const changed = applyTrustChange(sha256, store, wanted, fromAt);
+    if ('refused' in changed) return changed.refused;
     store = changed.store;
     return undefined;
   }
 
-  function take(entry: Entry): Refused | undefined {
-    const { type, seq, body } = entry;
-    if (type === 'TrustChanged') return change(entry);
-    isBegun = true;
-    if (type === 'TrustProposed') {
-      const { change: wanted, expires } = body as unknown as { change: TrustChange; expires: string };
-      open.set(seq, { change: wanted, expiresAt: parseInstant(expires) });
-    }
-    if (type === 'TrustProposalWithdrawn' && !open.delete(Number(body['proposal'])))
-      return refuse('ledger_trust_refused', { seq, detail: 'trust_proposal_unknown' });
+  function propose({ body, seq, at }: Entry, by: TrustPerson | null): string | undefined {
+    const { change: wanted, expires } = body as unknown as { change: TrustChange; expires: string };
+    const expiresAt = expiryOf(parseInstant(at));
+    if (readInstant(expires) !== expiresAt) return 'open for another time than a proposal is';
+    if (by !== null && !namesPerson(by.account)) return 'operator_names_nobody';
+    const fits = applyTrustChange(sha256, store, wanted, effectiveFrom(wanted, parseInstant(at)));
+    if ('refused' in fits) return fits.refused;
+    open.set(seq, { changeSha256: digestOfChange(sha256, wanted), expiresAt, by });
+    return undefined;
+  }
+
+  function withdraw({ body, at }: Entry, by: TrustPerson | null): string | undefined {
+    const proposed = open.get(Number(body['proposal']));
+    if (by !== null && !namesPerson(by.account)) return 'operator_names_nobody';
+    if (proposed === undefined) return 'trust_proposal_unknown';
+    if (parseInstant(at) >= proposed.expiresAt) return 'trust_proposal_expired';
+    open.delete(Number(body['proposal']));
     return undefined;
   }
 
   return {
-    take,
-    isByOnePerson({ type, seq, body }, { who }) {
-      if (!isJsonObject(who)) return false;
-      const person = { account: String(who['account']), name: String(who['name']) };
-      if (type === 'TrustProposed') proposers.set(seq, person);
-      const proposer = type === 'TrustChanged' ? proposers.get(Number(body['proposal'])) : undefined;
-      return proposer !== undefined && maybeSamePerson(proposer, person);
+    take(entry, { who }) {
+      const by = isJsonObject(who) ? { account: String(who['account']), name: String(who['name']) } : null;
+      const step = { TrustChanged: change, TrustProposed: propose, TrustProposalWithdrawn: withdraw };
+      const why = isTrustEntry(entry.type) ? step[entry.type as keyof typeof step](entry, by) : undefined;
+      isBegun ||= entry.type !== 'TrustChanged';
+      return why === undefined ? undefined : refuse('ledger_trust_refused', { seq: entry.seq, detail: why });
     },
     store: () => store,
   };

@@ -5,10 +5,10 @@ import {
   applyTrustChange,
   digestOfChange,
   effectiveFrom,
-  maybeSamePerson,
+  expiryOf,
   namesPerson,
-  PROPOSAL_LIFETIME_MS,
   type TrustChange,
+  whyNotConfirmed,
 } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
@@ -108,8 +108,8 @@ export async function decideTrust(tx: TransactionSql, step: TrustStep, terms: St
   const outcome = step.step === 'confirm' ? 'confirmed' : 'withdrawn';
   if (proposal.outcome === outcome && proposal.closedCommand === terms.command) return { ok: true, proposal: seq };
   if (proposal.outcome !== null) return refuse('trust_proposal_closed');
-  if (terms.at >= proposal.expiresAt) return refuse('trust_proposal_expired');
   if (step.step === 'confirm') return confirm(tx, proposal, step.changeSha256, terms);
+  if (terms.at >= proposal.expiresAt) return refuse('trust_proposal_expired');
   await close(tx, seq, outcome, terms);
   return { ok: true, proposal: seq, entry: { type: 'TrustProposalWithdrawn', body: { proposal: seq } } };
 }
@@ -124,7 +124,7 @@ async function propose(tx: TransactionSql, change: TrustChange, terms: StepTerms
     return known.changeSha256 === changeSha256 ? { ok: true, proposal: known.seq } : refuse('trust_change_differs');
   const fits = applyTrustChange(sha256, await readTrustStore(tx), change, effectiveFrom(change, at));
   if ('refused' in fits) return refuse(fits.refused);
-  const expiresAt = at + PROPOSAL_LIFETIME_MS;
+  const expiresAt = expiryOf(at);
   await tx`
     INSERT INTO trust_proposals (seq, command, proposed_by, proposer_name, change, change_sha256, expires_at)
     VALUES (${seq}, ${command}, ${by.account}, ${by.name}, ${JSON.stringify(change)}, ${changeSha256}, ${expiresAt})`;
@@ -141,9 +141,9 @@ async function confirm(
   changeSha256: string,
   terms: StepTerms,
 ): Promise<TrustDecision> {
-  if (changeSha256 !== proposal.changeSha256) return refuse('trust_change_differs');
   const proposer = { account: proposal.proposedBy, name: proposal.proposerName };
-  if (maybeSamePerson(proposer, terms.by)) return refuse('second_person_required');
+  const why = whyNotConfirmed({ ...proposal, by: proposer }, { changeSha256, at: terms.at, by: terms.by });
+  if (why !== undefined) return refuse(why);
   if (!(await isLivingOperator(tx, proposal.proposedBy))) return refuse('trust_proposer_left');
   const change = JSON.parse(proposal.change) as TrustChange;
   const fromAt = effectiveFrom(change, terms.at);

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
-import { digestOfChange } from '../../server/core/pki/trust-store.ts';
+import { digestOfChange, expiryOf } from '../../server/core/pki/trust-store.ts';
 import { sha256 } from '../../server/hash.ts';
 import t from '../support/tap.ts';
 import { addition } from '../support/trust.ts';
@@ -26,7 +26,8 @@ const entryOf = (seq: number, type: string, body: JsonObject, at = NOW): Entry =
   body,
   commit: {},
 });
-const proposed = entryOf(5, 'TrustProposed', { change: json, expires: formatInstant(NOW + 100) });
+const expires = formatInstant(expiryOf(NOW));
+const proposed = entryOf(5, 'TrustProposed', { change: json, expires });
 const confirmed = (body: JsonObject = {}, at = NOW + 50) =>
   entryOf(6, 'TrustChanged', { proposal: 5, change: json, from: formatInstant(at), ...body }, at);
 const first = entryOf(1, 'TrustChanged', { proposal: null, change: json, from: formatInstant(NOW) });
@@ -34,7 +35,7 @@ const first = entryOf(1, 'TrustChanged', { proposal: null, change: json, from: f
 /** What the last of these comes to: `ok`, or the detail of the refusal. */
 function say(...entries: Entry[]): string {
   const watch = watchTrust();
-  const results = entries.map((entry) => watch.take(entry));
+  const results = entries.map((entry) => watch.take(entry, {}));
   const last = results.pop();
   if (results.some((result) => result !== undefined)) throw new Error('refused too early');
   return last === undefined ? 'ok' : last.words.en && `${last.reason} ${last.detail}`;
@@ -44,7 +45,7 @@ t.test('a change stands when it was proposed, is the same and comes in time', as
   t.equal(say(proposed, confirmed()), 'ok');
   const later = { from: formatInstant(NOW + 70) };
   const planned = { ...json, ...later };
-  const of = entryOf(5, 'TrustProposed', { change: planned, expires: formatInstant(NOW + 100) });
+  const of = entryOf(5, 'TrustProposed', { change: planned, expires });
   t.equal(
     say(of, confirmed({ change: planned, ...later })),
     'ok',
@@ -59,11 +60,18 @@ t.test('and not otherwise', async (t) => {
   const withdrawn = entryOf(7, 'TrustProposalWithdrawn', { proposal: 5 });
   t.equal(say(proposed, withdrawn, confirmed()), refused('trust_proposal_unknown'));
   t.equal(say(proposed, withdrawn, withdrawn), refused('trust_proposal_unknown'));
-  t.equal(say(proposed, confirmed({}, NOW + 99)), 'ok');
-  t.equal(say(proposed, confirmed({}, NOW + 100)), refused('trust_proposal_expired'));
+  t.equal(say(proposed, confirmed({}, expiryOf(NOW) - 1)), 'ok');
+  t.equal(say(proposed, confirmed({}, expiryOf(NOW))), refused('trust_proposal_expired'));
+  const late = entryOf(7, 'TrustProposalWithdrawn', { proposal: 5 }, expiryOf(NOW));
+  t.equal(say(proposed, late), refused('trust_proposal_expired'));
+  for (const apart of [-1, 1])
+    t.equal(
+      say(entryOf(5, 'TrustProposed', { change: json, expires: formatInstant(expiryOf(NOW) + apart) })),
+      refused('open for another time than a proposal is'),
+    );
+  t.equal(say(first, proposed), refused('anchor_exists'), 'proposed although it does not fit');
   t.equal(say(proposed, confirmed({ change: { ...json, reason: 'x' } })), refused('trust_change_differs'));
   t.equal(say(proposed, confirmed({ from: formatInstant(NOW) })), refused('anchor_dates_wrong'), 'dated back');
-  t.equal(say(first, proposed, confirmed()), refused('anchor_exists'));
 });
 
 t.test('the configuration names CAs before anything an operator did, and never after', async (t) => {
@@ -77,13 +85,40 @@ t.test('the configuration names CAs before anything an operator did, and never a
   t.ok(isProposed(confirmed()));
 });
 
-t.test('two acts of one person are seen where both are shown', async (t) => {
+t.test('who stands behind the steps, where it is shown: two people, and people they are', async (t) => {
+  const by = (proposer: JsonObject | undefined, other: JsonObject | undefined) => {
+    const watch = watchTrust();
+    const begun = watch.take(proposed, proposer === undefined ? {} : { who: proposer });
+    const ended = begun ?? watch.take(confirmed(), other === undefined ? {} : { who: other });
+    return ended?.detail ?? 'ok';
+  };
+  const one = { account: '91110000600037341L/7', name: '张伟' };
+  const other = { account: '91440101190480123X/8', name: '李四' };
+  t.equal(by(one, other), 'ok');
+  t.equal(by(one, { ...other, account: '91440101190480123X/7' }), 'second_person_required');
+  t.equal(by(one, { ...other, name: '张 伟' }), 'second_person_required');
+  t.equal(by(one, undefined), 'ok', 'not shown');
+  t.equal(by(undefined, one), 'ok', 'not shown');
+  const company = { account: '91110000600037341L', name: '公司' };
+  t.equal(by(company, other), 'operator_names_nobody');
+  t.equal(by(one, company), 'operator_names_nobody');
   const watch = watchTrust();
-  const who = { account: '91110000600037341L/7', name: '张伟' };
-  t.notOk(watch.isByOnePerson(proposed, { who }));
-  t.ok(watch.isByOnePerson(confirmed(), { who: { account: '91440101190480123X/7', name: '李四' } }));
-  t.notOk(watch.isByOnePerson(confirmed(), { who: { account: '91440101190480123X/8', name: '李四' } }));
-  t.notOk(watch.isByOnePerson(confirmed(), {}), 'not shown');
+  watch.take(proposed, {});
+  const withdrawn = entryOf(7, 'TrustProposalWithdrawn', { proposal: 5 });
+  t.match(watch.take(withdrawn, { who: company }), { detail: 'operator_names_nobody' });
+});
+
+t.test('a date that no calendar has is a finding', async (t) => {
+  const none = '2026-02-30T00:00:00.000Z';
+  const refused = (detail: string) => `ledger_trust_refused ${detail}`;
+  t.equal(say(proposed, confirmed({ from: none })), refused('anchor_dates_wrong'));
+  t.equal(say(entryOf(1, 'TrustChanged', { proposal: null, change: json, from: none })), refused('anchor_dates_wrong'));
+  t.equal(
+    say(entryOf(5, 'TrustProposed', { change: json, expires: none })),
+    refused('open for another time than a proposal is'),
+  );
+  const planned = { ...json, until: none };
+  t.equal(say(entryOf(5, 'TrustProposed', { change: planned, expires })), refused('anchor_dates_wrong'));
 });
 
 t.test('an entry must say what its person signed', async (t) => {

@@ -409,12 +409,12 @@ t.test('the ledger alone says whom the platform believes at any instant', async 
     SELECT change, from_at AS "fromAt" FROM trust_changes WHERE seq < 0 ORDER BY seq`;
   for (const [n, { change, fromAt }] of enrolled.entries())
     t.equal(
-      watch.take(entryOf(n, { proposal: null, change: JSON.parse(change), from: formatInstant(fromAt) })),
+      watch.take(entryOf(n, { proposal: null, change: JSON.parse(change), from: formatInstant(fromAt) }), {}),
       undefined,
     );
   const entries = await ledger();
   for (const entry of entries.filter(({ type }) => type === 'OperatorActed' || isTrustEntry(type)))
-    t.equal(watch.take(entry), undefined, `${entry.seq}`);
+    t.equal(watch.take(entry, {}), undefined, `${entry.seq}`);
   const said = (store: readonly AnchorVersion[]) =>
     store.map(({ certificate: _certificate, ...rest }) => rest).sort((a, b) => a.fromAt - b.fromAt);
   t.strictSame(said(watch.store()), said(await readTrustStore(stage.database.sql)));

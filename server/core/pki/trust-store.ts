@@ -237,11 +237,46 @@ export function namesPerson(account: string): boolean {
  * Why: a person may have accounts in several organisations, and of several CAs, which number people as they like: the same number or
  *      the same name is enough to be refused. Two operators of one name cost the platform a third; the reverse would cost it the rule.
  */
-export function maybeSamePerson(
-  some: { readonly account: string; readonly name: string },
-  other: { readonly account: string; readonly name: string },
-): boolean {
+export function maybeSamePerson(some: TrustPerson, other: TrustPerson): boolean {
   return personOf(some.account) === personOf(other.account) || folded(some.name) === folded(other.name);
+}
+
+/** Who stands behind a step, as the certificate says. */
+export type TrustPerson = { readonly account: string; readonly name: string };
+
+/** When a proposal of this instant is over, ms. */
+export function expiryOf(proposedAt: number): number {
+  return proposedAt + PROPOSAL_LIFETIME_MS;
+}
+
+/** What stands open: what is wanted, by its digest, by whom and until when; `by` null where nobody is shown. */
+export type OpenProposal = {
+  readonly changeSha256: string;
+  readonly expiresAt: number;
+  readonly by: TrustPerson | null;
+};
+
+export type ConfirmationRefusal =
+  | 'operator_names_nobody'
+  | 'trust_proposal_expired'
+  | 'trust_change_differs'
+  | 'second_person_required';
+
+/**
+ * Why a confirmation does not make a proposal hold; undefined when it does. The server decides by it, and a verifier judges by it.
+ *
+ * Refuses: in this order, each as its code says; of persons who are not shown nothing is asked.
+ */
+export function whyNotConfirmed(
+  proposal: OpenProposal,
+  { changeSha256, at, by }: { readonly changeSha256: string; readonly at: number; readonly by: TrustPerson | null },
+): ConfirmationRefusal | undefined {
+  if ([proposal.by, by].some((person) => person !== null && !namesPerson(person.account)))
+    return 'operator_names_nobody';
+  if (at >= proposal.expiresAt) return 'trust_proposal_expired';
+  if (changeSha256 !== proposal.changeSha256) return 'trust_change_differs';
+  if (proposal.by !== null && by !== null && maybeSamePerson(proposal.by, by)) return 'second_person_required';
+  return undefined;
 }
 
 function folded(name: string): string {
