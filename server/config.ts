@@ -2,13 +2,26 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { count, readDatabaseUrl, readList, readOrigin, readProxy, type Setting, text, yesNo } from './setting.ts';
+import {
+  count,
+  readDatabaseUrl,
+  readList,
+  readMonitor,
+  readOrigin,
+  readProxy,
+  type Setting,
+  text,
+  yesNo,
+} from './setting.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
+
+/** Every page reports to each. */
+const MONITORS_LIMIT = 8;
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -186,6 +199,17 @@ export const SETTINGS = {
     why: 'Who is asked to countersign the ledger, where, and for how many a close waits. Not set: nobody, and the first entry of every opening says so.',
     read: readPath,
   }),
+  monitors: {
+    variable: 'KAIBIAO_MONITORS',
+    shape: `addresses, with commas between, ${MONITORS_LIMIT} at most`,
+    fallback: '',
+    why: 'Supervisors’ monitors that take reported heads (kaibiao monitor --listen): every page of an opening names them and tells them which signed heads it was shown. No page may speak to anybody else.',
+    read(value: string) {
+      const addresses = readList(value, readMonitor);
+      if (addresses.length > MONITORS_LIMIT) throw new Error(`names more than ${MONITORS_LIMIT}`);
+      return addresses;
+    },
+  },
   firstAnchors: text({
     variable: 'KAIBIAO_FIRST_ANCHORS',
     shape: 'a PEM file',

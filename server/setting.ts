@@ -72,6 +72,19 @@ export function readOrigin(value: string): string {
   return value;
 }
 
+/**
+ * The address of a supervisor's monitor, as it goes into the policy of every page: so nothing that means anything there.
+ *
+ * Returns: without a closing slash.
+ */
+export function readMonitor(value: string): string {
+  const address = value.replace(/\/+$/, '');
+  const isPlain = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~-]+)*$/.test(address);
+  if (!isPlain || !URL.canParse(address) || new URL(address).href.replace(/\/$/, '') !== address)
+    throw new Error('is not an address such as https://monitor.example (no query, no user)');
+  return address;
+}
+
 export function readList<Item>(value: string, readItem: (item: string) => Item): Item[] {
   return value === '' ? [] : value.split(',').map((item) => readItem(item.trim()));
 }

@@ -140,3 +140,31 @@ t.test('settings that contradict each other', async (t) => {
   t.match(faultsOf({ KAIBIAO_HEARTBEAT_PERIOD_MS: '1000', KAIBIAO_OUTAGE_TOLERANCE_MS: '1999' }), [/two heartbeats/]);
   t.strictSame(faultsOf({ KAIBIAO_HEARTBEAT_PERIOD_MS: '1000', KAIBIAO_OUTAGE_TOLERANCE_MS: '2000' }), []);
 });
+
+t.test('monitors: addresses that mean nothing else in the policy of a page, eight at most', async (t) => {
+  const taken = (text: string) => readConfig({ KAIBIAO_MONITORS: text }).monitors;
+  t.strictSame(taken(''), []);
+  t.strictSame(taken('https://monitor.example, http://10.0.0.1:8800/watch/'), [
+    'https://monitor.example',
+    'http://10.0.0.1:8800/watch',
+  ]);
+  t.strictSame(taken('http://[::1]:8800'), ['http://[::1]:8800']);
+  const many = (count: number) => Array.from({ length: count }, (_, n) => `https://m${n}.example`).join(',');
+  t.equal(taken(many(8)).length, 8);
+  t.match(faultsOf({ KAIBIAO_MONITORS: many(9) }), [/names more than 8/]);
+  for (const text of [
+    'monitor.example',
+    'ftp://monitor.example',
+    'https://*.example',
+    "https://monitor.example; script-src 'unsafe-inline'",
+    'https://monitor.example/a b',
+    'https://user:secret@monitor.example',
+    'https://monitor.example?x',
+    'https://monitor.example#x',
+    'https://Monitor.example',
+    'https://monitor.example:443',
+    'https://monitor.example/../x',
+    'https:',
+  ])
+    t.match(faultsOf({ KAIBIAO_MONITORS: text }), [/is not an address/], text);
+});

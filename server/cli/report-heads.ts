@@ -1,13 +1,11 @@
 /** Reports the signed heads that a command was shown to supervisors' monitors: so that a platform cannot show two people two histories. */
-import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { LogFormatError } from '../core/log/error.ts';
+import { REPORT_PATH, type Verdict, VerdictAnswer } from '../core/log/head-report.ts';
 import { parseNote } from '../core/log/note.ts';
 import { EXIT, UsageError } from './exit.ts';
 import type { Io } from './io.ts';
 import type { LogSource } from './log-source.ts';
-import { REPORT_PATH } from './monitor/report-server.ts';
-import { VERDICTS } from './monitor/reported-heads.ts';
 import { ReachError, reachOut } from './reach.ts';
 
 /** The option of every command that is shown heads; it may stand more than once. */
@@ -16,7 +14,6 @@ export const REPORT_OPTION = { report: { type: 'string', multiple: true } } as c
 /** How long a monitor may take to answer: whoever asks has other things to do. */
 export const REPORT_LIMIT_MS = 10_000;
 const ANSWER_LIMIT_BYTES = 4_096;
-const Answer = Type.Object({ verdict: Type.Enum(VERDICTS) });
 
 /** Throws: UsageError when one is no address. */
 export function readMonitors(given: readonly string[] | undefined): readonly string[] {
@@ -53,14 +50,14 @@ async function report(
   monitor: string,
   note: string,
   { world, fetch }: Io,
-): Promise<(typeof VERDICTS)[number] | { readonly refused: string }> {
+): Promise<Verdict | { readonly refused: string }> {
   const request = { method: 'POST', headers: { 'content-type': 'text/plain; charset=utf-8' }, body: note } as const;
   try {
     const reach = { world, fetch, limitMs: REPORT_LIMIT_MS };
     const url = `${monitor.replace(/\/+$/u, '')}${REPORT_PATH}`;
     const { status, bytes } = await reachOut(reach, url, request, ANSWER_LIMIT_BYTES);
     const answer: unknown = status === 200 ? JSON.parse(Buffer.from(bytes).toString()) : null;
-    return Check(Answer, answer) ? answer.verdict : { refused: `${status}` };
+    return Check(VerdictAnswer, answer) ? answer.verdict : { refused: `${status}` };
   } catch (error) {
     if (error instanceof ReachError || error instanceof SyntaxError) return { refused: error.message };
     throw error;

@@ -13,10 +13,12 @@ const Platform = Type.Object({
   receiptKey: Type.Object({ kty: Type.String(), crv: Type.String(), x: Type.String(), kid: Type.String() }),
   ledger: Log,
   access: Log,
+  /** Addresses that pages report the heads they were shown to. */
+  monitors: Type.Array(Type.String()),
 });
 
 export function addPlatform(app: Nouns, { config, signer, world }: Dependencies): void {
-  const { platform, bidLimitBytes, isProduction } = config;
+  const { platform, bidLimitBytes, isProduction, monitors } = config;
   const ledger = ledgerOrigin(platform);
   const access = accessOrigin(platform);
   app.get(
@@ -30,6 +32,7 @@ export function addPlatform(app: Nouns, { config, signer, world }: Dependencies)
       receiptKey: signer.receiptJwk,
       ledger: { origin: ledger, vkey: signer.vkeyOf(ledger, 'ledger') },
       access: { origin: access, vkey: signer.vkeyOf(access, 'access') },
+      monitors,
     }),
   );
 }

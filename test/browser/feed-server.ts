@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { REPORT_PATH } from '../../server/core/log/head-report.ts';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
 import { packageRoot } from '../../server/root.ts';
 import type { CosignAnswer, StampAnswer } from '../../web/opening/outside.ts';
@@ -36,6 +37,8 @@ const POLICY = [
   'trusted-types kaibiao-worker',
 ].join('; ');
 
+const addressOf = (monitor: string): string => monitor + REPORT_PATH;
+
 export type FeedServer = {
   readonly url: string;
   /** Sequence numbers the page asked to resume after, in order. */
@@ -51,8 +54,14 @@ export type FeedServer = {
   close(): Promise<void>;
 };
 
-/** Starts the stand-in; `nowAt` is the server's clock. */
-export async function startFeed(log: MadeLog, size: number, nowAt: () => number): Promise<FeedServer> {
+/** Starts the stand-in; `nowAt` is the server's clock, `monitors` are named and may be spoken to. */
+export async function startFeed(
+  log: MadeLog,
+  size: number,
+  nowAt: () => number,
+  monitors: readonly string[] = [],
+): Promise<FeedServer> {
+  const policy = POLICY.replace("connect-src 'self'", ["connect-src 'self'", ...monitors.map(addressOf)].join(' '));
   let shown = { log, size };
   let isOpen = true;
   const resumedAfter: number[] = [];
@@ -77,11 +86,15 @@ export async function startFeed(log: MadeLog, size: number, nowAt: () => number)
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(stamped));
       return;
     }
+    if (path === '/platform') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ monitors }));
+      return;
+    }
     const file = page ? 'opening/index.html' : path.slice(1);
     readFile(join(PAGES, file)).then(
       (content) => {
         const type = TYPES[extname(file)] ?? 'application/octet-stream';
-        response.writeHead(200, { 'content-type': type, 'content-security-policy': POLICY }).end(content);
+        response.writeHead(200, { 'content-type': type, 'content-security-policy': policy }).end(content);
       },
       () => response.writeHead(404).end(),
     );

@@ -2,8 +2,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
+import { REPORT_PERIOD_MS } from '../../web/opening/head-reports.ts';
 import { openBrowser } from '../support/browser.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
+import { reportStub } from '../support/report-stub.ts';
 import t from '../support/tap.ts';
 import { makeLog } from '../web/made-log.ts';
 import { CHAPTERS, type Chapter, tell } from '../web/story.ts';
@@ -98,6 +100,34 @@ t.test('a whole opening, live, with a connection cut in the middle of the window
   t.strictSame(visitor.problems, []);
   await visitor.close();
 });
+
+t.test(
+  'the page tells the monitors that the platform names, under its policy, and says loudly what they say',
+  async (t) => {
+    const monitor = await reportStub(t);
+    const feed = await startFeed(log, sizeAt('Decrypting'), () => timeAt('Decrypting'), [monitor.url]);
+    t.teardown(() => feed.close());
+    const visitor = await visit(browser, address(feed), {
+      before: (page) => page.clock.install(),
+      expected: { problems: new RegExp(`^elsewhere: ${monitor.url}/heads$`) },
+    });
+    const { page } = visitor;
+    await visitor.untilVerified(sizeAt('Decrypting') - 1);
+    await page.locator('.trust-head').click();
+    await page.clock.fastForward(REPORT_PERIOD_MS);
+    await page.locator('.trust-inside:has-text("所见日志与本页一致")').waitFor();
+    t.strictSame(monitor.notes, [log.note(sizeAt('Decrypting'))]);
+    t.equal(await page.locator('.banner-refused').count(), 0);
+    monitor.say('other');
+    feed.show(log, sizeAt('Decrypting') + 1);
+    await visitor.untilVerified(sizeAt('Decrypting'));
+    await page.clock.fastForward(REPORT_PERIOD_MS);
+    await page.locator('.banner-refused').waitFor();
+    t.match(await text(page, '.banner-refused'), /监督端所见日志与本页不同.*127\.0\.0\.1/);
+    t.strictSame(visitor.problems, []);
+    await visitor.close();
+  },
+);
 
 t.test('the language is switched and remembered', async (t) => {
   const feed = await serve(t, 'Announced');

@@ -42,6 +42,19 @@ t.test('every answer carries the strict policy, also a 404', async (t) => {
   t.notOk(JSON.stringify(PAGE_POLICY).includes('unsafe'));
 });
 
+t.test(
+  'pages may speak to the monitors that the configuration names, at their one address, and to nobody else',
+  async (t) => {
+    const monitors = ['https://monitor.example', 'http://127.0.0.1:8800/watch'];
+    const { app } = await appWith(t, { config: { ...bench.dependencies.config, monitors } });
+    const { headers } = await app.inject({ url: '/healthz' });
+    const addresses = "connect-src 'self' https://monitor.example/heads http://127.0.0.1:8800/watch/heads;";
+    t.equal(headers['content-security-policy'], POLICY.replace("connect-src 'self';", addresses));
+    t.strictSame((await app.inject({ url: '/platform' })).json().monitors, monitors);
+    t.strictSame((await bench.ask(null, { url: '/platform' })).json().monitors, []);
+  },
+);
+
 t.test('the API describes itself under /docs, with a policy of its own and nothing foreign', async (t) => {
   const page = await bench.ask(null, { url: '/docs/' });
   t.equal(page.statusCode, 200);

@@ -1,6 +1,6 @@
 /** A monitor's address that only remembers what was reported to it. */
 import { serveReports } from '../../server/cli/monitor/report-server.ts';
-import type { Verdict } from '../../server/cli/monitor/reported-heads.ts';
+import type { Verdict } from '../../server/core/log/head-report.ts';
 import { systemWorld } from '../../server/world.ts';
 
 type Teardown = { teardown(act: () => Promise<void>): void };

@@ -1,6 +1,7 @@
 /** A page's viewing before and after there is anything to see: whoever comes early is told so and shown the opening by itself. */
 import { sha256 } from '../../server/hash.ts';
 import { type LinkState, LONGEST_WAIT_MS, type SocketEvents } from '../../web/connection/connection.ts';
+import { REPORT_PERIOD_MS } from '../../web/opening/head-reports.ts';
 import { OUTSIDE_PERIOD_MS, type OutsideAnswer } from '../../web/opening/outside.ts';
 import { viewOpening } from '../../web/opening/viewing.ts';
 import { pinBoard } from '../../web/replica/pin.ts';
@@ -22,7 +23,13 @@ async function settle(): Promise<void> {
 /** A viewing whose server refuses every socket until the opening is there. */
 function come() {
   const world = steppedWorld();
-  const server = { isThere: false as boolean | null, asked: 0, outside: null as OutsideAnswer | null, outsideAsked: 0 };
+  const server = {
+    isThere: false as boolean | null,
+    asked: 0,
+    outside: null as OutsideAnswer | null,
+    outsideAsked: 0,
+    told: [] as string[],
+  };
   const sockets: { readonly after: number; readonly events: SocketEvents; closed: boolean }[] = [];
   const viewing = viewOpening({
     openingId: OPENING_ID,
@@ -47,6 +54,13 @@ function come() {
     readOutside: async () => {
       server.outsideAsked++;
       return server.outside;
+    },
+    reports: {
+      readMonitors: async () => ['https://monitor.example'],
+      async post(_address, note) {
+        server.told.push(note);
+        return 'known';
+      },
     },
   });
   const last = () => {
@@ -161,3 +175,23 @@ t.test(
     t.equal(server.outsideAsked, 3);
   },
 );
+
+t.test('monitors are told every signed head that was shown, also the one that the page refuses', async (t) => {
+  const { viewing, server, last, pass, show } = come();
+  await settle();
+  last().events.onOpen();
+  await show(0, 2);
+  await pass(REPORT_PERIOD_MS);
+  t.strictSame(server.told, [log.frame(0, 2).checkpoint]);
+  t.strictSame(viewing.monitors.value, [{ address: 'https://monitor.example', said: 'known' }]);
+  // the second history of one who holds the log's key
+  const forked = makeLog(tell('Archived'), {
+    rewrite: (entry) => (entry.seq === 1 ? { ...entry, command: 'told-otherwise' } : entry),
+  });
+  last().events.onMessage(JSON.stringify({ ...log.frame(2, 3), entries: [], checkpoint: forked.note(2) }));
+  await settle();
+  t.match(viewing.view.value.standing, { kind: 'refused' });
+  await pass(REPORT_PERIOD_MS);
+  t.strictSame(server.told, [log.note(2), forked.note(2)], 'both were signed');
+  viewing.close();
+});

@@ -10,6 +10,7 @@ import { Feed } from './feed.tsx';
 import type { Hall } from './hall.ts';
 import { LinkBar, LinkWord } from './link-state.tsx';
 import { Masthead, RehearsalBanner, SuspendedBanner } from './masthead.tsx';
+import { MonitorBanner } from './monitor-lines.tsx';
 import { NoticeColumn } from './notice-column.tsx';
 import { NowBand } from './now-band.tsx';
 import { Objections } from './objections.tsx';
@@ -43,12 +44,13 @@ export function Page({ hall }: { hall: Hall }): JSX.Element {
       </a>
       <div class="top">
         <p class="product">{say('product')}</p>
-        <TrustBadge view={view} outside={viewing.outside.value} />
+        <TrustBadge view={view} outside={viewing.outside.value} monitors={viewing.monitors.value} />
         <LinkWord viewing={viewing} />
         <SeatBox hall={hall} />
         <LanguageSwitch label={say('language')} />
       </div>
       {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar viewing={viewing} />}
+      <MonitorBanner monitors={viewing.monitors.value} />
       {state === null || !isBroken ? null : <Broken />}
       {state === null ? (
         <main id="main" class="blank" tabIndex={-1}>

@@ -5,11 +5,19 @@ import { language } from '../parts/language.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import type { ReplicaRefusal } from '../replica/refusals.ts';
 import type { ReplicaView, Standing } from '../replica/replica.ts';
+import type { MonitorLine } from './head-reports.ts';
+import { MonitorLines } from './monitor-lines.tsx';
 import type { OutsideAnswer } from './outside.ts';
 import { OutsideLines } from './outside-lines.tsx';
 import { say } from './words.ts';
 
-export function TrustBadge({ view, outside }: { view: ReplicaView; outside: OutsideAnswer | null }): JSX.Element {
+type Props = {
+  view: ReplicaView;
+  outside: OutsideAnswer | null;
+  monitors: readonly MonitorLine[] | null;
+};
+
+export function TrustBadge({ view, outside, monitors }: Props): JSX.Element {
   const { standing } = view;
   if (standing.kind === 'refused')
     return (
@@ -29,7 +37,7 @@ export function TrustBadge({ view, outside }: { view: ReplicaView; outside: Outs
       <summary class="trust-head">
         <Icon name={isBehind ? 'clock' : 'shield'} /> <span>{headline(standing)}</span>
       </summary>
-      <TrustDetails view={view} standing={standing} outside={outside} />
+      <TrustDetails view={view} standing={standing} outside={outside} monitors={monitors} />
     </details>
   );
 }
@@ -43,9 +51,9 @@ function headline(standing: Verified): string {
     : say('verified', { n: standing.size - 1, root: shortDigest(standing.root) });
 }
 
-type DetailsProps = { view: ReplicaView; standing: Verified; outside: OutsideAnswer | null };
+type DetailsProps = Props & { standing: Verified };
 
-function TrustDetails({ view, standing, outside }: DetailsProps): JSX.Element {
+function TrustDetails({ view, standing, outside, monitors }: DetailsProps): JSX.Element {
   const origin = view.entries[0]?.entry.log ?? '';
   return (
     <div class="trust-inside">
@@ -70,6 +78,7 @@ function TrustDetails({ view, standing, outside }: DetailsProps): JSX.Element {
           <dd class="code">{view.vkey}</dd>
         </div>
         <OutsideLines outside={outside} />
+        <MonitorLines monitors={monitors} />
       </dl>
       <p>{view.isPinned === false ? say('notPinned') : say('pinned')}</p>
     </div>

@@ -9,6 +9,7 @@ import type { PageWorld } from '../connection/page-world.ts';
 import { serverClock } from '../connection/server-clock.ts';
 import type { PinBoard } from '../replica/pin.ts';
 import { followOpening, type ReplicaView } from '../replica/replica.ts';
+import { type HeadReportOptions, type MonitorLine, reportHeads } from './head-reports.ts';
 import { type OutsideAnswer, watchOutside } from './outside.ts';
 
 export type Viewing = {
@@ -23,6 +24,8 @@ export type Viewing = {
   readonly viewers: ReadonlySignal<number>;
   /** What the platform says of time-stamps and cosignatures; null before it said anything. */
   readonly outside: ReadonlySignal<OutsideAnswer | null>;
+  /** The monitors that this page tells which heads it was shown, and what they said; null before they are known. */
+  readonly monitors: ReadonlySignal<readonly MonitorLine[] | null>;
   /** The server knows no such opening, so far; the page keeps asking. */
   readonly isMissing: ReadonlySignal<boolean>;
   /** A fault of this page's own; nothing is updated any more. */
@@ -44,6 +47,8 @@ export type ViewingOptions = {
   readonly isThere: () => Promise<boolean | null>;
   /** Null = nobody answers. */
   readonly readOutside: () => Promise<OutsideAnswer | null>;
+  /** How monitors are found and told. */
+  readonly reports: Pick<HeadReportOptions, 'readMonitors' | 'post'>;
 };
 
 /** Starts viewing. */
@@ -79,6 +84,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     },
   });
   const view = signal<ReplicaView>(replica.view());
+  const reports = reportHeads({ world, heads: () => view.value.heads, ...options.reports });
 
   function hear(message: Down): void {
     switch (message.kind) {
@@ -146,6 +152,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     retrySeconds,
     viewers,
     outside: stamps.outside,
+    monitors: reports.monitors,
     isMissing,
     fault,
     visited: computed(() => {
@@ -157,6 +164,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     close() {
       dropTick?.();
       stamps.close();
+      reports.close();
       connection?.close();
     },
   };

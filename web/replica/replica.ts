@@ -51,6 +51,8 @@ export type ReplicaView = {
   readonly vkey: string | null;
   /** Whether this browser keeps the head for the next visit; null before the first. */
   readonly isPinned: boolean | null;
+  /** Signed heads that this browser was shown: the one it keeps, and the newest of this visit, believed or not; word for word. */
+  readonly heads: readonly string[];
 };
 
 export type Replica = {
@@ -115,6 +117,7 @@ export function followOpening(options: ReplicaOptions): Replica {
   let held = NOTHING;
   let seen: Pin | null = pins.read();
   let isPinned: boolean | null = null;
+  let shownHead: string | undefined;
   let refusal: ReplicaRefusal | null = null;
   let dropAlarm: (() => void) | null = null;
   let work: Promise<void> = Promise.resolve();
@@ -122,7 +125,8 @@ export function followOpening(options: ReplicaOptions): Replica {
 
   function viewOf(): ReplicaView {
     const { state, entries, key } = held;
-    return { state, entries, standing: standingOf(), vkey: key?.vkey ?? null, isPinned };
+    const heads = [seen?.note, shownHead].filter((note) => note !== undefined);
+    return { state, entries, standing: standingOf(), vkey: key?.vkey ?? null, isPinned, heads: [...new Set(heads)] };
   }
 
   function standingOf(): Standing {
@@ -192,7 +196,9 @@ export function followOpening(options: ReplicaOptions): Replica {
 
   async function openHead(note: string, verifier: NoteVerifier): Promise<Checkpoint> {
     try {
-      return (await openCheckpoint(note, verifier)).checkpoint;
+      const { checkpoint } = await openCheckpoint(note, verifier);
+      shownHead = note;
+      return checkpoint;
     } catch (fault) {
       if (!(fault instanceof LogFormatError)) throw fault;
       return refuse(codeOfNoteFault(fault), null, fault.message);

@@ -1,9 +1,10 @@
 /** `kaibiao monitor`: a supervisor's watch over a platform's ledger; alarms go out as JSON lines, to a webhook, and as the exit code. */
 import { parseArgs } from 'node:util';
+import { REPORT_PATH } from '../../core/log/head-report.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { openMonitor, type Round } from '../monitor/monitor.ts';
-import { REPORT_PATH, type ReportServer, serveReports } from '../monitor/report-server.ts';
+import { type ReportServer, serveReports } from '../monitor/report-server.ts';
 import { postAlarms } from '../monitor/webhook.ts';
 import { needPositionals } from './options.ts';
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { LogFormatError } from '../../core/log/error.ts';
+import { REPORT_PATH } from '../../core/log/head-report.ts';
 import { NOTE_LIMIT_BYTES } from '../../core/log/note.ts';
 import { networkOf } from '../../http/limits.ts';
 import { readLimited } from '../../limited-body.ts';
@@ -9,8 +10,6 @@ import { textOfBytes } from '../../native-text.ts';
 import type { World } from '../../world.ts';
 import type { ReportedHeads, ReportRefusal } from './reported-heads.ts';
 
-/** The one address. */
-export const REPORT_PATH = '/heads';
 /** Requests in hand at one time; the next is told to come again. */
 export const REQUEST_LIMIT = 64;
 /** Reports a minute from one address: a hall of a thousand pages, each once a minute. */

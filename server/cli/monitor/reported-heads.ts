@@ -6,6 +6,7 @@ import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
+import type { Verdict } from '../../core/log/head-report.ts';
 import { ed25519Verifier, KEY_TYPES, type NoteVerifier, parseNote, verifierKey } from '../../core/log/note.ts';
 import { kindOfOrigin } from '../../core/log/origin.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
@@ -23,10 +24,6 @@ export const WAITING_OF_A_LOG = 16;
 export const WAITING_LOGS = 1_024;
 /** Heads whose verdict is remembered. */
 const REMEMBERED = 16_384;
-
-/** What is said to whoever reports a head: it is on the log shown to us, it is not, or that cannot be known yet. */
-export const VERDICTS = ['known', 'other', 'waiting'] as const;
-export type Verdict = (typeof VERDICTS)[number];
 
 /** Why a report is not taken: no signed checkpoint at all; signed by no key of the platform; of another platform's log; too many wait. */
 export const REPORT_REFUSALS = ['report_malformed', 'report_unsigned', 'report_of_other_log', 'reports_full'] as const;

@@ -2,10 +2,11 @@
 import { request as httpRequest } from 'node:http';
 import { isFork } from '../../../server/cli/monitor/fork-evidence.ts';
 import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
-import { REPORT_PATH, REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
+import { REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
 import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
+import { REPORT_PATH } from '../../../server/core/log/head-report.ts';
 import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
 import {
   ed25519Verifier,

@@ -1,0 +1,11 @@
+/** What a page or a command line tells a monitor, and what it answers: one address, one signed checkpoint, one word. */
+import * as Type from 'typebox';
+
+/** Below a monitor's own address; a report is a POST of the signed checkpoint as text/plain. */
+export const REPORT_PATH = '/heads';
+
+/** What is said to whoever reports a head: it is on the log that the monitor is shown, it is not, or that cannot be known yet. */
+export const VERDICTS = ['known', 'other', 'waiting'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export const VerdictAnswer = Type.Object({ verdict: Type.Enum(VERDICTS) });
