@@ -21,6 +21,7 @@ const view: ReplicaView = {
   standing: { kind: 'verified', size: log.size, root: log.root(log.size) },
   vkey: log.signer.vkey,
   isPinned: true,
+  heads: [],
 };
 const windowSeq = script.lines.findIndex(({ event }) => event.type === 'WindowOpened');
 const digest = toBase64Url(new Uint8Array(32));
