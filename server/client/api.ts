@@ -224,8 +224,12 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     readUploads: (openingId: string) => get<UploadsAnswer>(openingPath(openingId, '/bids/uploads')),
     askTicket: (openingId: string, role: PersonRole) =>
       post<{ ticket: string; expiresAt: number }>('/auth/ticket', { openingId, role }),
-    registerEncryptionCertificate: (x5c: readonly string[]) =>
-      post<{ certSha256: string }>('/auth/encryption-certificates', { x5c: [...x5c] }),
+    /** `staples`: OCSP responses about it, DER in base64; they are asked again when a bid is lodged to it. */
+    registerEncryptionCertificate: (x5c: readonly string[], staples: readonly string[] = []) =>
+      post<{ certSha256: string }>('/auth/encryption-certificates', {
+        x5c: [...x5c],
+        ...(staples.length > 0 && { ocsp: [...staples] }),
+      }),
     /** The operator lets somebody in; the act signs the rest as LetIn. */
     letIn: (body: { id: string; x5c: readonly string[]; kind: AccountKind; act: string }) =>
       post<{ account: string; name: string; organisation: string }>('/accounts', { ...body, x5c: [...body.x5c] }),

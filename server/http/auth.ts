@@ -14,7 +14,10 @@ const Token = Type.Object({ accessToken: Type.String(), expiresAt: Type.Integer(
 const ChallengeBody = Type.Object({ jkt: DigestText }, strict);
 const LoginBody = Type.Object({ login: JwsText, ocsp: Type.Optional(Staples) }, strict);
 const TicketBody = Type.Object({ openingId: OpeningId, role: RoleName }, strict);
-const CertificatesBody = Type.Object({ x5c: Type.Array(Base64Text, { minItems: 1, maxItems: 8 }) }, strict);
+const CertificatesBody = Type.Object(
+  { x5c: Type.Array(Base64Text, { minItems: 1, maxItems: 8 }), ocsp: Type.Optional(Staples) },
+  strict,
+);
 const Nothing = Type.Object({}, strict);
 
 const Challenge = Type.Object({
@@ -112,7 +115,10 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
         response: { 200: Type.Object({ certSha256: Type.String() }) },
       },
     },
-    async (request) =>
-      accepted(await registerEncryptionCertificate(identity, { caller: callerOf(request), x5c: request.body.x5c })),
+    async (request) => {
+      const { x5c, ocsp } = request.body;
+      const registered = { caller: callerOf(request), x5c, ...stapled(ocsp) };
+      return accepted(await registerEncryptionCertificate(identity, registered));
+    },
   );
 }

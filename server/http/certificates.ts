@@ -54,6 +54,7 @@ export function addCertificates(app: Nouns, { identity, world }: Dependencies): 
   app.post(
     '/certificates/check',
     {
+      config: { limit: 'chains' },
       schema: {
         tags: ['auth'],
         summary: 'What the platform would say of certificates now, and what to do about each that is not good',

@@ -15,16 +15,23 @@ type Dependencies = { readonly db: Db; readonly world: Pick<World, 'now'>; reado
 /**
  * Registers an encryption certificate for the caller; one that is there already is registered again without a word.
  *
- * Shape:   `x5c` base64 certificates, this one first.
+ * Shape:   `x5c` base64 certificates, this one first; `ocsp` responses stapled to it, which are asked again when a bid is lodged to it.
  * Refuses: the certificate_… codes, credit_code_invalid; certificate_of_other_account when the credit code differs: a
  *          person's account may be sealed to its organisation's certificate, never to another's.
  * Source:  seal-format §5: pair the two certificates by credit code, check key usage.
  */
 export async function registerEncryptionCertificate(
   { db, world, trust }: Dependencies,
-  { caller, x5c }: { readonly caller: Pick<Caller, 'account'>; readonly x5c: readonly string[] },
+  {
+    caller,
+    ...asked
+  }: {
+    readonly caller: Pick<Caller, 'account'>;
+    readonly x5c: readonly string[];
+    readonly ocsp?: readonly Uint8Array[];
+  },
 ): Promise<Outcome<{ certSha256: string }>> {
-  const trusted = await checkEncryptionCertificate({ trust }, { x5c, at: world.now() });
+  const trusted = await checkEncryptionCertificate({ trust }, { ...asked, at: world.now() });
   if ('refused' in trusted) return trusted;
   if (trusted.subject.creditCode !== creditCodeOf(caller.account)) return refuse('certificate_of_other_account');
   const { certSha256, path } = trusted;
@@ -66,11 +73,11 @@ export async function listEncryptionCertificates({ db }: Pick<Dependencies, 'db'
 
 async function checkEncryptionCertificate(
   { trust }: Pick<Dependencies, 'trust'>,
-  { x5c, at }: { readonly x5c: readonly string[]; readonly at: number },
+  { x5c, at, ocsp }: { readonly x5c: readonly string[]; readonly at: number; readonly ocsp?: readonly Uint8Array[] },
 ): Promise<Outcome<TrustedCertificate>> {
   const certificates = decodeAll(x5c);
   if (certificates === undefined) return refuse('certificate_malformed', 'pem_format');
-  return trust.check({ certificates, purpose: 'encrypt', at });
+  return trust.check({ certificates, purpose: 'encrypt', at, ...(ocsp && { ocsp }) });
 }
 
 function decodeAll(x5c: readonly string[]): Uint8Array[] | undefined {

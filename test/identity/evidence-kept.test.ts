@@ -1,13 +1,16 @@
 /** How much evidence is kept, and that it is enough: lists by the hundred, signers off the path, responses of several certificates, statements without end. */
-import { basicConstraints, extendedKeyUsage } from '../../server/cli/demo/ca.ts';
+import { basicConstraints, extendedKeyUsage, keyUsage } from '../../server/cli/demo/ca.ts';
 import { writeExtension } from '../../server/cli/demo/crl.ts';
+import { toBase64 } from '../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { CRL_EXTENSION } from '../../server/core/pki/crl.ts';
 import { EXTENSION } from '../../server/core/pki/extensions.ts';
 import { FILES_LIMIT, filesOf, type Judgement, redoJudgement } from '../../server/core/pki/judgement.ts';
 import { ATTRIBUTE } from '../../server/core/pki/names.ts';
 import { sha256 } from '../../server/hash.ts';
+import { admitSubject } from '../../server/identity/accounts.ts';
 import { addCrl, readCrl } from '../../server/identity/crls.ts';
+import { findEncryptionCertificate, registerEncryptionCertificate } from '../../server/identity/encryption.ts';
 import {
   digestOfFile,
   keepEvidence,
@@ -197,6 +200,35 @@ t.test('an answer by OCSP ends with its responder', { skip: !hasOpenssl }, async
   t.equal(refusalOf(await ask(holder, [], { ...question, at: endsAt - 1 })), 'ok', 'remembered');
   t.equal(refusalOf(await ask(holder, [], { ...question, at: endsAt })), 'certificate_undetermined');
 });
+
+t.test(
+  'a response that came with the registration is asked again when a bid is lodged',
+  { skip: !hasOpenssl },
+  async (t) => {
+    const root = await believed('Encryption Root');
+    const usages = [basicConstraints(false), signUsage, extendedKeyUsage('1.3.6.1.5.5.7.3.9')];
+    const noCheck = rawExtension('1.3.6.1.5.5.7.48.1.5', false, Uint8Array.of(5, 0));
+    const signer = await authority('Responder', root, { ...dates, extensions: [...usages, noCheck] });
+    const holder = await authority('Holder', root, {
+      ...dates,
+      subject,
+      extensions: [basicConstraints(false), keyUsage(['keyEncipherment'])],
+    });
+    const { response } = await respond({ signer, of: holder, issuer: root });
+    const account = company.creditCode;
+    accepted(await admitSubject(stage, { ...company, account }));
+    const clocked = { ...stage, world: { ...stage.world, now: () => now } };
+    const register = (ocsp?: Uint8Array[]) =>
+      registerEncryptionCertificate(clocked, {
+        caller: { account },
+        x5c: [toBase64(holder.certificate.der)],
+        ...(ocsp && { ocsp }),
+      });
+    t.equal(refusalOf(await register()), 'certificate_undetermined');
+    const { certSha256 } = accepted(await register([response]));
+    t.equal(refusalOf(await findEncryptionCertificate(stage, { account, certSha256, at: now + 1 })), 'ok');
+  },
+);
 
 /** A certificate's own distribution point. */
 function pointTo(uri: string) {

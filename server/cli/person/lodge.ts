@@ -74,7 +74,7 @@ export async function lodge(person: Person, openingId: string, request: LodgeReq
   const standing = await person.folder.standing(openingId);
   if (standing !== null && request.replace !== true) throw new PersonError('bid_already_lodged', standing);
 
-  await person.api.registerEncryptionCertificate(certificate.x5c);
+  await person.api.registerEncryptionCertificate(certificate.x5c, person.staples);
   const bid = await signBid(person, terms, promises, {
     replaces: standing,
     envelope: path,
