@@ -36,7 +36,10 @@ export default defineConfig({
       '^/openings': {
         target: server,
         ws: true,
-        bypass: (request) => (request.headers.accept?.includes('text/html') ? '/opening/index.html' : undefined),
+        bypass: (request) => {
+          if (!request.headers.accept?.includes('text/html')) return undefined;
+          return /^\/openings\/?$/.test(request.url ?? '') ? '/lobby/index.html' : '/opening/index.html';
+        },
       },
     },
   },

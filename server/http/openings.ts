@@ -104,7 +104,10 @@ export function addOpenings(app: Nouns, dependencies: Dependencies): void {
         response: { 200: Type.Object({ openings: Type.Array(Listed), now: Type.Integer() }) },
       },
     },
-    async ({ query }) => {
+    async (request, reply) => {
+      const { query } = request;
+      reply.header('vary', 'accept');
+      if (wantsPage(request)) return sendPage(dependencies, reply, 'lobby');
       const before = query.before === undefined ? null : Number(query.before);
       return { openings: await listOpenings(sql, before, PAGE_LIMIT), now: world.now() };
     },

@@ -16,14 +16,24 @@ export function wantsPage(request: FastifyRequest): boolean {
 export function sendPage(
   { pagesFolder }: Pick<Dependencies, 'pagesFolder'>,
   reply: FastifyReply,
-  page: 'opening' | 'session',
+  page: 'lobby' | 'opening' | 'session',
 ): FastifyReply {
   if (pagesFolder === null) throw new ProblemError('page_not_built');
   // The page names its scripts by their hashes: it is asked for anew each time, they are not.
   return reply.header('cache-control', 'no-cache').sendFile(`${page}/index.html`, pagesFolder);
 }
 
-export async function addPages(app: Nouns, { pagesFolder }: Dependencies): Promise<void> {
+export async function addPages(app: Nouns, dependencies: Dependencies): Promise<void> {
+  const { pagesFolder } = dependencies;
+  app.get(
+    '/',
+    { schema: { tags: ['pages'], summary: 'The openings, for a browser; a program asks /openings' } },
+    async (request, reply) => {
+      reply.header('vary', 'accept');
+      if (!wantsPage(request)) throw new ProblemError('no_such_address');
+      return sendPage(dependencies, reply, 'lobby');
+    },
+  );
   if (pagesFolder === null) return;
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith('/assets/')) route.config = { ...route.config, limit: 'files' };

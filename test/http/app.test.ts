@@ -289,6 +289,8 @@ t.test('pages: the opening for whoever asks for HTML, files for ever, nothing ou
   await mkdir(join(folder, 'assets'), { recursive: true });
   await mkdir(join(folder, 'opening'), { recursive: true });
   await writeFile(join(folder, 'opening/index.html'), '<!doctype html><title>开标</title>');
+  await mkdir(join(folder, 'lobby'), { recursive: true });
+  await writeFile(join(folder, 'lobby/index.html'), '<!doctype html><title>开标大厅</title>');
   await writeFile(join(folder, 'assets/page-abc123.js'), 'console');
   await writeFile(join(folder, 'assets/page-abc123.js.br'), 'brotli bytes');
   await writeFile(join(folder, 'secret.txt'), 'secret');
@@ -300,6 +302,12 @@ t.test('pages: the opening for whoever asks for HTML, files for ever, nothing ou
   t.equal(page.headers['content-security-policy'], POLICY);
   t.match(page.headers['vary'], /accept/i);
   t.match((await app.inject({ url: `/openings/${OPENING_ID}` })).headers['content-type'], /json/);
+  for (const url of ['/', '/openings']) {
+    const lobby = await app.inject({ url, headers: { accept: 'text/html' } });
+    t.match(lobby.body, /<title>开标大厅/, url);
+  }
+  t.match((await app.inject({ url: '/openings' })).json(), { openings: Array });
+  t.equal(problemIn(await app.inject({ url: '/' })), '404 no_such_address', 'a program asks for /openings');
   const script = await app.inject({ url: '/assets/page-abc123.js' });
   t.equal(script.headers['cache-control'], 'public, max-age=31536000, immutable');
   t.match(script.headers['content-type'], /javascript/);

@@ -1,6 +1,7 @@
 /** What the session's page derives before it draws anything: one chat out of several logs, and which lots there are. */
+import { ASK_AGAIN_MS } from '../../web/connection/ask-again.ts';
 import { chatOf, type LotLog, SAID_AGAIN_MS } from '../../web/session/chat.ts';
-import { ASK_AGAIN_MS, type Finding, followLots } from '../../web/session/lots.ts';
+import { type Finding, followLots } from '../../web/session/lots.ts';
 import { en } from '../../web/session/words-en.ts';
 import { zh } from '../../web/session/words-zh.ts';
 import { reach } from '../support/opening-phases.ts';

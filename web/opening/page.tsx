@@ -43,7 +43,9 @@ export function Page({ hall }: { hall: Hall }): JSX.Element {
         {say('skip')}
       </a>
       <div class="top">
-        <p class="product">{say('product')}</p>
+        <p class="product">
+          <a href="/">{say('product')}</a>
+        </p>
         <TrustBadge view={view} outside={viewing.outside.value} monitors={viewing.monitors.value} />
         <LinkWord viewing={viewing} />
         <SeatBox hall={hall} />

@@ -1,0 +1,47 @@
+/** Starts the lobby: asks for the openings again and again, and keeps the server's time between two answers. */
+import '../parts/old-browsers.ts';
+import '../parts/tokens.css';
+import '../parts/base.css';
+import '../parts/pieces.css';
+import '../opening/opening.css';
+import './lobby.css';
+import { signal } from '@preact/signals';
+import { render } from 'preact';
+import { askAgain, type Found } from '../connection/ask-again.ts';
+import { browserWorld } from '../connection/page-world.ts';
+import { serverClock } from '../connection/server-clock.ts';
+import { type OpeningList, readOpenings } from './openings.ts';
+import { Page } from './page.tsx';
+
+const place = document.getElementById('page');
+if (place === null) throw new Error('the page has no place for its content');
+const found = signal<Found<OpeningList>>('asking');
+const now = signal<number | null>(null);
+const clock = serverClock(browserWorld.monotonicNow);
+
+async function ask(): Promise<unknown> {
+  const sentAt = browserWorld.monotonicNow();
+  const answer = await fetch('/openings', { headers: { accept: 'application/json' } });
+  if (!answer.ok) return undefined;
+  const list = readOpenings(await answer.json());
+  if (list !== null) {
+    clock.begin();
+    clock.sample(sentAt, browserWorld.monotonicNow(), list.now);
+  }
+  return list ?? undefined;
+}
+
+/** Shows the time and comes back when the server's second turns. */
+function tick(): void {
+  const present = clock.now();
+  now.value = present === null ? null : present - (present % 1000);
+  browserWorld.after(1000 - ((present ?? 0) % 1000), tick);
+}
+
+askAgain(browserWorld, ask, readOpenings, (present) => {
+  found.value = present;
+});
+tick();
+render(<Page found={found} now={now} />, place);
+// Behind the first picture: only machines without a Chinese font of their own ever fetch a slice of it.
+void import('../parts/font.css');

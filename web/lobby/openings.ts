@@ -1,0 +1,67 @@
+/** The list of published openings as the lobby shows it: what is going on, what is to come, what is over. */
+import * as Type from 'typebox';
+import { Check } from 'typebox/schema';
+import { PHASES, type Phase } from '../../server/core/opening/phases.ts';
+
+const Listed = Type.Object({
+  openingId: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}[a-z0-9]$' }),
+  title: Type.String(),
+  phase: Type.Enum(PHASES),
+  deadlineAt: Type.Integer(),
+});
+const Answer = Type.Object({ openings: Type.Array(Listed), now: Type.Integer() });
+export type ListedOpening = Type.Static<typeof Listed>;
+export type OpeningList = Type.Static<typeof Answer>;
+
+/** The server's answer; null when it is none of ours. */
+export function readOpenings(answer: unknown): OpeningList | null {
+  return Check(Answer, answer) ? answer : null;
+}
+
+export const GROUPS = ['running', 'coming', 'over'] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** Where an opening stands by its phase. */
+const GROUP_OF = {
+  Draft: 'coming',
+  Scheduled: 'coming',
+  Postponed: 'coming',
+  CheckIn: 'running',
+  Sealed: 'running',
+  RosterPublished: 'running',
+  Drawing: 'running',
+  Decrypting: 'running',
+  TendererDecrypting: 'running',
+  Attribution: 'running',
+  Remedy: 'running',
+  Announcing: 'running',
+  QuoteRound: 'running',
+  RecordConfirm: 'running',
+  ReviewMeeting: 'running',
+  Closed: 'over',
+  HandedOver: 'over',
+  Archived: 'over',
+  Failed: 'over',
+  Aborted: 'over',
+} as const satisfies Record<Phase, Group>;
+
+/**
+ * The openings of each group whose title or number holds every word of `search`.
+ *
+ * Shape: what is going on and what is to come by its opening time, the earliest first; what is over the latest first.
+ */
+export function grouped(
+  openings: readonly ListedOpening[],
+  search: string,
+): Readonly<Record<Group, readonly ListedOpening[]>> {
+  const words = search.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean);
+  const found = openings.filter(({ title, openingId }) => {
+    const text = `${title} ${openingId}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  const of = (group: Group, order: 1 | -1) =>
+    found
+      .filter(({ phase }) => GROUP_OF[phase] === group)
+      .sort((a, b) => order * (a.deadlineAt - b.deadlineAt) || (a.openingId < b.openingId ? -1 : 1));
+  return { running: of('running', 1), coming: of('coming', 1), over: of('over', -1) };
+}
