@@ -23,7 +23,7 @@ async function verifies(files: LogFiles, trust?: string): Promise<boolean> {
 t.test('a byte changed, put in, or taken out, in any file: refused, trusted ledger or not', async (t) => {
   const honest = filesOf(readGolden('failed-tender'));
   const paths = [...honest.keys()];
-  t.equal(paths.length, 13, 'key, checkpoint, tile, bundle, five of disclosures, four of the anchor');
+  t.equal(paths.length, 17, 'key, checkpoint, tile, bundle, five of disclosures, four of evidence, four of the anchor');
   t.ok(await verifies(honest));
   const change = fc.record({
     path: fc.constantFrom(...paths),

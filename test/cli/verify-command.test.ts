@@ -11,7 +11,7 @@ import { AUDIT_PROBLEMS } from '../../server/core/opening/audit.ts';
 import { packageRoot } from '../../server/root.ts';
 import { type Change, readChange } from '../support/golden-change.ts';
 import { goldenBench, judge, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
-import { GOLDEN_FOLDER, type GoldenLog } from '../support/golden-log.ts';
+import { GOLDEN_FOLDER, type GoldenLog, readGolden } from '../support/golden-log.ts';
 import t from '../support/tap.ts';
 
 const bench = await goldenBench(t);
@@ -89,6 +89,23 @@ t.test('what was erased is said, and nothing where nothing was', async (t) => {
   );
   const revealed = verdictOf({ ...judged, batches: { revealed: 3, taken: 5 } });
   t.equal(revealed[3], '  3 of 5 register batches revealed');
+});
+
+t.test('a log from before an erasure is whole beside the newer ledger, which knows more of it', async (t) => {
+  const before = await bench.place('valid', 'archived-and-erased-from-later');
+  const after = await bench.place('valid', 'erased-behind-the-end');
+  const ledger = await bench.place('valid', 'ledger-of-the-erased');
+  const { vkey } = readGolden('ledger-of-the-erased');
+  const say = (folder: string) => runCli('verify', folder, '--trust', vkey, '--ledger', ledger, '--complete');
+  t.match(await say(before), {
+    code: 0,
+    out: /anchored in the trusted ledger, .*; erased since: 7 entries came behind its end, where nothing else may stand$/,
+  });
+  const erased = await say(after);
+  t.match(erased, { code: 0, out: /\n {2}4 fields erased for good, each by an entry that says so and why\n/ });
+  t.notMatch(erased.out, /erased since/);
+  const alone = await runCli('verify', before, '--trust', vkey);
+  t.match(alone, { code: 0, out: /^valid, complete: / }, 'without the ledger nothing tells');
 });
 
 t.test('as a program of its own, too', async (t) => {

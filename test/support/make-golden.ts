@@ -1,7 +1,7 @@
 /**
  * Makes the golden logs anew: plays real openings with real people on the real server, and keeps its export and its signing keys.
  *
- * Run: `node --import=tsx test/support/make-golden.ts`; not part of the tests. Every log comes out different, and valid.
+ * Run: `node --import=tsx test/support/make-golden.ts [all | erased]`; not part of the tests. Every log comes out different, and valid.
  */
 
 import { createPrivateKey, createPublicKey } from 'node:crypto';
@@ -23,6 +23,7 @@ import { withdraw } from '../../server/cli/person/withdraw.ts';
 import { ApiError } from '../../server/client/transport.ts';
 import { fromBase64Url, toBase64Url } from '../../server/core/log/base64.ts';
 import { isJsonObject, type JsonObject } from '../../server/core/log/canonical.ts';
+import { parseEntry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
@@ -45,6 +46,7 @@ const PLATFORM = 'kaibiao.test';
 const FAILED = 'zhangye-2026-002';
 const OBJECTED = 'zhangye-2026-003';
 const LAYERED = 'zhangye-2026-004';
+const ERASED = 'zhangye-2026-005';
 
 async function draft(platform: Platform, openingId: string, changes: Partial<Policy>): Promise<void> {
   const { host, tenderer, witness, supervisor } = platform.officials;
@@ -320,9 +322,44 @@ async function playLayered(platform: Platform): Promise<void> {
   });
 }
 
-const endings: (() => Promise<void>)[] = [];
-try {
-  const platform = await startPlatform({ teardown: (act) => void endings.push(act) });
+async function playErased(platform: Platform): Promise<void> {
+  const { host, operator, tenderer, witness, supervisor } = platform.officials;
+  await create(platform, ERASED, 1);
+  const objector = await platform.bidder(1);
+  await act(objector, ERASED, { type: 'RaiseEarlyObjection', role: 'bidder', data: { text: '联系人电话请勿公开。' } });
+  await platform.passUntil(ERASED, 'Failed');
+  const answer = { objection: 1, text: '不予公开。' };
+  await act(host, ERASED, { type: 'AnswerObjection', role: 'host', data: answer });
+  await platform.passUntil(ERASED, 'Archived');
+  const origin = openingOrigin(PLATFORM, ERASED);
+  await keep(platform, 'archived-and-erased-from-later', origin, {
+    claim:
+      'A failed tender as it was archived, with an objection; of which something was erased later, as the ledger shows.',
+    standing: 'valid, complete',
+  });
+  const entries = await platform.db.sql<
+    { bytes: Uint8Array }[]
+  >`SELECT bytes FROM entries WHERE origin = ${origin} ORDER BY seq`;
+  const seq = entries.findIndex(({ bytes }) => parseEntry(bytes).type === 'ObjectionRaised');
+  const asked = { seq, basis: 'unlawful_processing', reason: '误录个人信息。' };
+  for (const [n, field] of ['text', 'source'].entries()) {
+    await act(witness, ERASED, { type: 'ProposeErasure', role: 'witness', data: { ...asked, field } });
+    await act(supervisor, ERASED, { type: 'ConfirmErasure', role: 'supervisor', data: { number: n + 1 } });
+  }
+  // The supervisor has left; who follows him is named by the operator and confirms the third.
+  await act(witness, ERASED, { type: 'ProposeErasure', role: 'witness', data: { ...asked, field: 'who' } });
+  const successor = { account: tenderer.account, role: 'supervisor' };
+  await act(operator, ERASED, { type: 'AssignRole', role: 'operator', data: successor });
+  await act(tenderer, ERASED, { type: 'ConfirmErasure', role: 'supervisor', data: { number: 3 } });
+  await keep(platform, 'erased-behind-the-end', origin, {
+    claim:
+      'A failed tender with an objection, of which words, person and source are erased behind its end, the last by a supervisor who was named for it.',
+    standing: 'valid, complete',
+  });
+}
+
+/** The logs that belong together, with their ledger and the keys that forgeries are signed with. */
+async function playAll(platform: Platform): Promise<void> {
   await playWhole(platform);
   await playFailed(platform);
   await playObjected(platform);
@@ -341,6 +378,29 @@ try {
     standing: 'valid, still open',
   });
   await keepKeys(platform);
-} finally {
-  for (const end of endings.reverse()) await end();
+}
+
+/** An opening of which something is erased later, with a ledger of its own: it is remade alone, and nothing else with it. */
+async function playErasedAlone(platform: Platform): Promise<void> {
+  await playErased(platform);
+  await keep(platform, 'ledger-of-the-erased', ledgerOrigin(PLATFORM), {
+    claim: 'The ledger beside the opening of which something was erased: it holds its end twice.',
+    standing: 'valid, still open',
+  });
+}
+
+const PLAYS: Readonly<Record<string, (platform: Platform) => Promise<void>>> = {
+  all: playAll,
+  erased: playErasedAlone,
+};
+const wanted = process.argv.slice(2);
+for (const name of wanted.length === 0 ? Object.keys(PLAYS) : wanted) {
+  const play = PLAYS[name];
+  if (play === undefined) throw new Error(`no ${name}; there are ${Object.keys(PLAYS).join(', ')}`);
+  const endings: (() => Promise<void>)[] = [];
+  try {
+    await play(await startPlatform({ teardown: (act) => void endings.push(act) }));
+  } finally {
+    for (const end of endings.reverse()) await end();
+  }
 }
