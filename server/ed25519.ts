@@ -27,6 +27,7 @@ export class KeyError extends Error {
     | 'key_open_to_others'
     | 'key_malformed'
     | 'key_twice'
+    | 'key_still_signs'
     | 'key_command_failed'
     | 'key_signature_bad';
   constructor(code: KeyError['code'], message: string) {

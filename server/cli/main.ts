@@ -70,6 +70,13 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '在独立进程中保管平台签名密钥及守护日志；每份日志只签一份历史。',
     load: async () => (await import('./commands/signer.ts')).signer,
   },
+  keys: {
+    usage:
+      'show <folder> | next <folder> openings|ledger|receipts [--command <description.json>] | take-over <folder> openings|ledger|receipts | end <folder> ledger|receipts',
+    en: 'Lets one signing key follow another, in the folder of a stopped server or signer.',
+    zh: '在已停止的服务或签名进程目录中轮换签名密钥。',
+    load: async () => (await import('./commands/keys.ts')).keys,
+  },
   backup: {
     usage: '<folder> [--keys <other folder>]',
     en: 'Backs up the platform beside the running server; without its keys, which --keys copies to a place of their own.',

@@ -6,7 +6,7 @@ import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { demand, LogFormatError } from '../core/log/error.ts';
 import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
 import { leafHash } from '../core/log/merkle.ts';
-import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, type VerifierKey } from '../core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { verifyProof } from '../core/log/proof.ts';
 import { LOG_REASONS } from '../core/log/verify.ts';
@@ -35,7 +35,12 @@ export function keyOf(vkey: string): VerifierKey | Refused {
 const OWN_KEY_ONLY = 'consistent with its own key only';
 
 /** The ledger is what others are anchored in; it is trusted itself, or it is not. One key signs the access log, too, under its name. */
-export function platformAnchoring(key: VerifierKey, vkey: string, trust: string | undefined): string | Refused {
+export async function platformAnchoring(
+  key: VerifierKey,
+  vkey: string,
+  checkpointNote: string,
+  trust: string | undefined,
+): Promise<string | Refused> {
   if (trust === undefined) return OWN_KEY_ONLY;
   if (vkey === trust) return 'its key is the trusted one';
   const trusted = keyOf(trust);
@@ -43,7 +48,32 @@ export function platformAnchoring(key: VerifierKey, vkey: string, trust: string 
     !('ok' in trusted) &&
     trusted.name === ledgerOrigin(platformOf(key.name)) &&
     sameBytes(trusted.publicKey, key.publicKey);
-  return isLedgers ? 'its key is that of the trusted ledger' : refuse('anchor_other_ledger');
+  if (isLedgers) return 'its key is that of the trusted ledger';
+  return (await isSignedBy(trust, checkpointNote, key.name))
+    ? 'the trusted key signs its head, too'
+    : refuse('anchor_other_ledger');
+}
+
+/**
+ * Does a ledger's key sign this head, under the name of its log, beside the one the log came with?
+ *
+ * Why: while one key follows another both sign, and who trusts either may believe the log that came with the other.
+ */
+export async function isSignedBy(ledgerVkey: string, note: string, name?: string): Promise<boolean> {
+  const trusted = keyOf(ledgerVkey);
+  if (
+    'ok' in trusted ||
+    (name !== undefined && trusted.name !== ledgerOrigin(platformOf(name)) && trusted.name !== name)
+  )
+    return false;
+  const key = verifierKey(sha256, name ?? trusted.name, KEY_TYPES.ed25519, trusted.publicKey);
+  try {
+    await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
+    return true;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
 }
 
 /** What of a log is known once it has been verified itself. */
@@ -96,7 +126,8 @@ export async function anchoringOf(
 
 /** The anchor that came with a log: the ledger's key, an entry proven to stand on it, and in it this log's head, signed by this log's key. */
 async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefined): Promise<Refused | undefined> {
-  if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
+  if (trust !== undefined && anchor.vkey !== trust && !(await isSignedBy(trust, anchor.checkpoint)))
+    return refuse('anchor_other_ledger');
   const ledgerKey = keyOf(anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const { name } = log.key;

@@ -8,6 +8,7 @@ import { utf8 } from '../core/log/utf8.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
+import { isSignedBy } from './verify-anchoring.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
 /** The end of the year 9999, beyond which an instant has no RFC 3339 form. */
@@ -28,7 +29,8 @@ export type Cosigned = { readonly ok: true; readonly isReached: boolean; readonl
  */
 export async function checkCosigned(note: string, vkey: string, policy: TlogPolicy): Promise<Cosigned | Refused> {
   const { logs, witnesses, quorum } = policy;
-  if (logs.length > 0 && !logs.some((log) => log.vkey === vkey)) return refuse('policy_of_other_log');
+  const listed = await Promise.all(logs.map((log) => log.vkey === vkey || isSignedBy(log.vkey, note)));
+  if (logs.length > 0 && !listed.includes(true)) return refuse('policy_of_other_log');
   const signedAt = new Map<PolicyWitness, number>();
   for (const witness of witnesses) {
     try {

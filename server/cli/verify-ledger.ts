@@ -187,7 +187,8 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
       return checkForm(entry) ?? (await take(entry, values)) ?? (await checkPerson(entry, values));
     },
     finish() {
-      if (kind === 'ledger' && keys.get('ledger')?.at(-1) !== publicKey) return refuse('ledger_key_differs');
+      // Any of them: while one key follows another, both sign every head.
+      if (kind === 'ledger' && keys.get('ledger')?.includes(publicKey) !== true) return refuse('ledger_key_differs');
       return { ok: true, complete: false };
     },
     actsChecked: () => acts,

@@ -20,6 +20,7 @@ import { type Anchor, type BundleSource, type LogSource, SourceError } from './l
 import {
   anchoredAt,
   anchoringOf,
+  isSignedBy,
   keyOf,
   type LedgersHead,
   platformAnchoring,
@@ -171,7 +172,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const anchoring =
     watcher.kind === 'opening'
       ? await anchoringOf(source, shown, wholeLedger, options.trust)
-      : platformAnchoring(key, vkey, options.trust);
+      : await platformAnchoring(key, vkey, checkpointNote, options.trust);
   if (typeof anchoring !== 'string') return anchoring;
   const head = { kind: watcher.kind, vkey, checkpointNote, wholeLedger, anchor };
   const cosigned = await cosignedOf(options, head, cosigners);
@@ -258,7 +259,8 @@ async function readBundle(
   if (bundle === null) return null;
   const anchor = await source.anchor();
   if (anchor === null) throw new SourceError('file_missing', 'anchor/vkey');
-  if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
+  if (trust !== undefined && anchor.vkey !== trust && !(await isSignedBy(trust, anchor.checkpoint)))
+    return refuse('anchor_other_ledger');
   const ledgerKey = keyOf(anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const terms = { origin: key.name, platform: platformOf(key.name), ledgerKey, verifyEd25519 };

@@ -15,7 +15,7 @@ import { type Also, type LogWriter, openLogWriter } from './log-writer.ts';
 import { openPublisher } from './published-head.ts';
 import { createRegisterBatches } from './register-batches.ts';
 import { createRegisterReveals } from './register-reveals.ts';
-import { listKeys } from './trust.ts';
+import { announceKeys, listKeys, showKeys } from './trust.ts';
 
 export type LedgerDependencies = {
   readonly database: Pick<Database, 'sql' | 'listen'>;
@@ -93,6 +93,7 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   };
   // Before anything is appended: what is released now is what was shown so far.
   const publisher = await openPublisher({ sql, world, signer }, writer.origin, asked.policy);
+  await announceKeys(writer, signer);
   const accessWriter = await openLogWriter(writerDependencies, {
     origin: accessOrigin(platform),
     kind: 'access',
@@ -104,6 +105,7 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
       withheld: {},
     },
   });
+  await showKeys(sql, accessWriter, signer);
   await rebuildReads(sql, accessWriter.origin, signer.released(accessWriter.origin)?.size ?? 0);
   const batches = createRegisterBatches({ sql, world, signer }, writer);
   const heads = createHeads({ sql, signer, platform }, writer);

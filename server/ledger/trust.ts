@@ -1,14 +1,16 @@
 /** What the ledger says of the platform itself: its keys, whom it trusts, and what its operators did by hand. */
 import { toBase64 } from '../core/log/base64.ts';
 import type { Json, JsonObject } from '../core/log/canonical.ts';
+import { parseEntry } from '../core/log/entry.ts';
 import { formatInstant, parseInstant } from '../core/log/instant.ts';
-import type { PlatformKey, PlatformKeyUse } from '../core/log/ledger-events.ts';
+import type { PlatformKey } from '../core/log/ledger-events.ts';
 import type { TrustChange } from '../core/pki/trust-store.ts';
 import type { Who } from '../identity/acts.ts';
 import type { IdentityRefusal } from '../identity/refusals.ts';
 import { decideTrust, keepTrustChange, type TrustStep } from '../identity/trust-changes.ts';
 import type { Signer } from '../recorder/signer.ts';
-import type { TransactionSql } from '../store/driver.ts';
+import type { Sql, TransactionSql } from '../store/driver.ts';
+import { readCheckpoint } from '../store/read-log.ts';
 import type { Also, Draft, LogWriter } from './log-writer.ts';
 
 /** The person behind an entry; nobody when the platform did it by its configuration. */
@@ -27,27 +29,64 @@ export function listKeys(signer: Pick<Signer, 'publicKeys'>): PlatformKey[] {
   return uses.map((use) => ({ use, algorithm: 'Ed25519', publicKey: toBase64(publicKeys[use]) }));
 }
 
-const personOf = ({ who, source, act }: Author) => ({ who, source, act });
+/** What stands in the place of a command's id where whoever holds the keys' folder has put another key there. */
+export const SUCCESSION = 'key-succession';
 
 /**
- * Announces that a key will take the place of another from an instant on.
+ * Announces on the ledger every key that is to follow, or has followed, and does not stand there yet; at each start.
  *
- * Why: under the old key, before the new one signs anything: who trusts the old one learns of the new one from it.
+ * Why: heads are signed by the key before as well until that one is taken away, so who trusts it learns of the new one from it.
  */
-export async function announceKey(
+export async function announceKeys(
   writer: LogWriter,
-  author: Author,
-  change: { use: PlatformKeyUse; publicKey: Uint8Array; replaces: Uint8Array; fromAt: number },
-): Promise<number> {
-  const key = { use: change.use, algorithm: 'Ed25519', publicKey: toBase64(change.publicKey) } as const;
-  return writeOne(writer, {
-    type: 'KeyAnnounced',
-    role: 'operator',
-    command: author.command,
-    body: { key, replaces: toBase64(change.replaces), from: formatInstant(change.fromAt) },
-    withheld: personOf(author),
+  { publicKeys, nextKeys }: Pick<Signer, 'publicKeys' | 'nextKeys'>,
+): Promise<void> {
+  const uses = ['openings', 'ledger', 'receipts'] as const;
+  const wanted = [...uses.map((use) => ({ use, publicKey: publicKeys[use] })), ...nextKeys];
+  await writer.write(async (tx, _seq, at) => {
+    const known = await readKeys(tx, writer.origin);
+    const drafts: Draft[] = [];
+    for (const { use, publicKey } of wanted) {
+      const key: PlatformKey = { use, algorithm: 'Ed25519', publicKey: toBase64(publicKey) };
+      if (known.some((one) => one.publicKey === key.publicKey)) continue;
+      const replaces = known.findLast((one) => one.use === use)?.publicKey ?? '';
+      const body = { key, replaces, from: formatInstant(at) };
+      const withheld = { who: null, source: null, act: null };
+      drafts.push({ type: 'KeyAnnounced', role: 'operator', command: SUCCESSION, body, withheld });
+      known.push(key);
+    }
+    return { drafts, answer: null };
   });
 }
+
+/**
+ * Has the access log grow where its newest stored head lacks the line of a key that signs it now.
+ *
+ * Why: a stored head stays as it was signed; once the key before is ended, nobody would have a head of a log that did not grow meanwhile.
+ */
+export async function showKeys(sql: Sql, writer: LogWriter, signer: Pick<Signer, 'released'>): Promise<void> {
+  const head = signer.released(writer.origin);
+  if (head === null) return;
+  const stored = (await readCheckpoint(sql, writer.origin, head.size)) ?? '';
+  const linesOf = (note: string): string[] => note.slice(note.lastIndexOf('\n\n') + 2).split('\n');
+  if (linesOf(head.note).every((line) => linesOf(stored).includes(line))) return;
+  const draft: Draft = { type: 'KeysChanged', role: 'platform', command: SUCCESSION, body: {}, withheld: {} };
+  await writer.write(async () => ({ drafts: [draft], answer: null }));
+}
+
+/** The keys that the ledger lists: those it began with, then those that were announced. */
+async function readKeys(tx: TransactionSql, origin: string): Promise<PlatformKey[]> {
+  const rows = await tx<{ bytes: Uint8Array }[]>`
+    SELECT bytes FROM entries WHERE origin = ${origin}
+    AND (seq = 0 OR position(convert_to('"type":"KeyAnnounced"', 'UTF8') IN bytes) > 0) ORDER BY seq`;
+  return rows.flatMap(({ bytes }) => {
+    const { type, body } = parseEntry(bytes);
+    if (type === 'LedgerOpened') return body['keys'] as unknown as PlatformKey[];
+    return type === 'KeyAnnounced' ? [body['key'] as unknown as PlatformKey] : [];
+  });
+}
+
+const personOf = ({ who, source, act }: Author) => ({ who, source, act });
 
 /** The author of a step that changes whom the platform believes: a person always. */
 export type TrustAuthor = Omit<Author, 'who'> & { readonly who: Who };

@@ -9,7 +9,7 @@ import { utf8 } from '../core/log/utf8.ts';
 import { sha256 } from '../hash.ts';
 import { hasGuard } from './guard-folder.ts';
 import type { GuardedHead } from './guard-journal.ts';
-import { type Keys, type KeyUse, openKeys } from './keys.ts';
+import { KEY_USES, type Key, type KeyUse, openKeys, type PlatformKeys } from './keys.ts';
 
 /** The receipt key as others may see it: RFC 8037, `kid` its RFC 7638 thumbprint. */
 export type ReceiptJwk = { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string; readonly kid: string };
@@ -20,6 +20,11 @@ export const TOKEN_TYPE = 'at+jwt';
 /** The 32 bytes of each public key. */
 export type PublicKeys = { readonly [Use in KeyUse]: Uint8Array };
 
+/** A key that is to follow another of its use. */
+export type NextKey = { readonly use: KeyUse; readonly publicKey: Uint8Array };
+/** An earlier key of openings, and the logs that began with it. */
+export type EarlierKey = { readonly publicKey: Uint8Array; readonly logs: ReadonlySet<string> };
+
 /** What everybody may know of the platform's keys. */
 export type PublicKeyring = {
   /** The verifier key of a log. Throws: when the origin is no log of this kind on this platform. */
@@ -27,6 +32,8 @@ export type PublicKeyring = {
   readonly receiptJwk: ReceiptJwk;
   /** For the ledger to list. */
   readonly publicKeys: PublicKeys;
+  /** To be announced there. */
+  readonly nextKeys: readonly NextKey[];
 };
 
 /** What the keys are good for without a guard: everything but heads of logs. Every process of a platform has it. */
@@ -43,10 +50,12 @@ export type SigningKeyring = Keyring & {
   /** The signed checkpoint of a head; for whoever has it let out by the guard already. */
   signHead(origin: string, head: GuardedHead): Promise<string>;
   checkKind(origin: string, kind: LogKind): void;
+  /** Which openings began under earlier keys. */
+  readonly earlierKeys: readonly EarlierKey[];
 };
 
 /** The public half of a keyring, with what names its keys. */
-export function publicKeyring(platform: string, publicKeys: PublicKeys) {
+export function publicKeyring(platform: string, publicKeys: PublicKeys, earlierOpenings: readonly EarlierKey[]) {
   const verifierKeys = new Map<string, VerifierKey>();
 
   /** Throws: when the origin is no log of this platform: a caller's mistake, not a person's. */
@@ -54,7 +63,8 @@ export function publicKeyring(platform: string, publicKeys: PublicKeys) {
     const kind = kindOfOrigin(platform, origin);
     if (kind === undefined) throw new Error(`${origin} is no log of ${platform}`);
     const use = kind === 'opening' ? 'openings' : 'ledger';
-    const key = verifierKeys.get(origin) ?? verifierKey(sha256, origin, KEY_TYPES.ed25519, publicKeys[use]);
+    const began = use === 'openings' ? earlierOpenings.find(({ logs }) => logs.has(origin))?.publicKey : undefined;
+    const key = verifierKeys.get(origin) ?? verifierKey(sha256, origin, KEY_TYPES.ed25519, began ?? publicKeys[use]);
     verifierKeys.set(origin, key);
     return { use, key, kind };
   }
@@ -75,13 +85,21 @@ export function publicKeyring(platform: string, publicKeys: PublicKeys) {
 }
 
 /** The keyring of these keys. */
-export function createKeyring(platform: string, keys: Keys): SigningKeyring {
+export function createKeyring(platform: string, keys: PlatformKeys): SigningKeyring {
+  const { next, earlierLedger, earlierOpenings } = keys.succession;
+  const earlierKeys = earlierOpenings.map(({ key, logs }) => ({ publicKey: key.publicBytes, logs }));
   const publicKeys = {
     openings: keys.openings.publicBytes,
     ledger: keys.ledger.publicBytes,
     receipts: keys.receipts.publicBytes,
   };
-  const { keyOf, checkKind, vkeyOf, receiptJwk, tokenPublicKey } = publicKeyring(platform, publicKeys);
+  const { keyOf, checkKind, vkeyOf, receiptJwk, tokenPublicKey } = publicKeyring(platform, publicKeys, earlierKeys);
+
+  /** Who signs a log: the key it began with; of ledger and access log the present key, and beside it those before and the one to come. */
+  function signersOf(origin: string, use: KeyUse): readonly Key[] {
+    if (use === 'ledger') return [keys.ledger, ...earlierLedger, ...(next.ledger === undefined ? [] : [next.ledger])];
+    return [earlierOpenings.find(({ logs }) => logs.has(origin))?.key ?? keys.openings];
+  }
 
   async function signJws(payload: Json, header: { readonly [name: string]: string }): Promise<string> {
     const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
@@ -91,13 +109,21 @@ export function createKeyring(platform: string, keys: Keys): SigningKeyring {
 
   return {
     checkKind,
+    earlierKeys,
     vkeyOf,
     receiptJwk,
     publicKeys,
+    nextKeys: KEY_USES.flatMap((use) => {
+      const key = next[use];
+      return key === undefined ? [] : [{ use, publicKey: key.publicBytes }];
+    }),
     async signHead(origin, { size, root }) {
-      const { use, key } = keyOf(origin);
       const text = formatCheckpoint({ origin, size, root });
-      return formatNote(text, [{ name: origin, keyId: key.keyId, signature: await keys[use].sign(utf8(text)) }]);
+      const lines = signersOf(origin, keyOf(origin).use).map(async ({ publicBytes, sign }) => {
+        const { keyId } = verifierKey(sha256, origin, KEY_TYPES.ed25519, publicBytes);
+        return { name: origin, keyId, signature: await sign(utf8(text)) };
+      });
+      return formatNote(text, await Promise.all(lines));
     },
     signReceipt: (payload, typ) => signJws(payload, { kid: receiptJwk.kid, typ }),
     tokenKey: { publicKey: tokenPublicKey, sign: (payload) => signJws(payload, { typ: TOKEN_TYPE }) },

@@ -1,6 +1,6 @@
 /** The platform's signing keys: Ed25519, one file each below the data folder, made on the first start and never again. */
 import { sign } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyError, makeSigningKey, readSigningKey } from '../ed25519.ts';
 import { systemWorld } from '../world.ts';
@@ -19,6 +19,21 @@ export type Key = {
 };
 
 export type Keys = { readonly [Use in KeyUse]: Key };
+
+/** The keys beside those in use while one follows another (key-succession.ts makes the files). */
+export type Succession = {
+  /** To come: announced on the ledger; that of the ledger signs its heads beside the present one. */
+  readonly next: { readonly [Use in KeyUse]?: Key };
+  /** Were in use for the ledger, and still sign its heads beside the present one, for those who know no other. */
+  readonly earlierLedger: readonly Key[];
+  /** Were in use for openings: each log keeps the key it began with. */
+  readonly earlierOpenings: readonly { readonly key: Key; readonly logs: ReadonlySet<string> }[];
+};
+
+export type PlatformKeys = Keys & { readonly succession: Succession };
+
+/** Earlier keys of one use that may be there at one time. */
+export const EARLIER_LIMIT = 99;
 
 async function isThere(file: string): Promise<boolean> {
   try {
@@ -45,20 +60,47 @@ async function keyFromFile(file: string): Promise<Key> {
  * Why:    made only while the guard has never written: a key that is lost later must be noticed, not quietly replaced,
  *         since every log is bound to the one it began with.
  */
-export async function openKeys(folder: string, mayMake: boolean): Promise<Keys> {
+export async function openKeys(folder: string, mayMake: boolean): Promise<PlatformKeys> {
   const keysFolder = join(folder, 'keys');
   await mkdir(keysFolder, { recursive: true, mode: 0o700 });
   const read = async (use: KeyUse): Promise<Key> => {
+    const there = await readIfThere(join(keysFolder, use));
+    if (there !== null) return there;
     const file = join(keysFolder, `${use}.key`);
-    const description = join(keysFolder, `${use}.json`);
-    const [hasFile, hasDescription] = [await isThere(file), await isThere(description)];
-    if (hasFile && hasDescription) throw new KeyError('key_twice', `${file} and ${description}: only one of them`);
-    if (hasDescription) return keyFromCommand(description);
-    if (!hasFile) {
-      if (!mayMake) throw new KeyError('key_missing', `${file} is not there, but logs have been signed with it`);
-      await makeSigningKey(file, systemWorld.randomBytes);
-    }
+    if (!mayMake) throw new KeyError('key_missing', `${file} is not there, but logs have been signed with it`);
+    await makeSigningKey(file, systemWorld.randomBytes);
     return keyFromFile(file);
   };
-  return { openings: await read('openings'), ledger: await read('ledger'), receipts: await read('receipts') };
+  const keys = { openings: await read('openings'), ledger: await read('ledger'), receipts: await read('receipts') };
+  return { ...keys, succession: await readSuccession(keysFolder) };
+}
+
+/** The key of a place, `<place>.key` or `<place>.json`; null when neither is there. */
+async function readIfThere(place: string): Promise<Key | null> {
+  const [file, description] = [`${place}.key`, `${place}.json`];
+  const [hasFile, hasDescription] = [await isThere(file), await isThere(description)];
+  if (hasFile && hasDescription) throw new KeyError('key_twice', `${file} and ${description}: only one of them`);
+  if (hasDescription) return keyFromCommand(description);
+  return hasFile ? keyFromFile(file) : null;
+}
+
+async function readSuccession(keysFolder: string): Promise<Succession> {
+  const next: { [Use in KeyUse]?: Key } = {};
+  for (const use of KEY_USES) {
+    const key = await readIfThere(join(keysFolder, `${use}.next`));
+    if (key !== null) next[use] = key;
+  }
+  const earlierLedger: Key[] = [];
+  const earlierOpenings: { key: Key; logs: ReadonlySet<string> }[] = [];
+  for (let n = 1; n <= EARLIER_LIMIT; n++) {
+    const ofLedger = await readIfThere(join(keysFolder, `ledger.${n}`));
+    if (ofLedger !== null) earlierLedger.push(ofLedger);
+    const key = await readIfThere(join(keysFolder, `openings.${n}`));
+    if (key === null) continue;
+    const logs = (await readFile(join(keysFolder, `openings.${n}.logs`), 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '');
+    earlierOpenings.push({ key, logs: new Set(logs) });
+  }
+  return { next, earlierLedger, earlierOpenings };
 }

@@ -109,6 +109,6 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
  * Throws: KeyError, GuardFault.
  */
 export async function openSigner(dataFolder: string, platform: string, office: Office | null = null): Promise<Signer> {
-  const { signHead, checkKind, ...keyring } = await openKeyring(dataFolder, platform);
-  return createSigner(keyring, await openDesk(dataFolder, { signHead, checkKind }, office));
+  const keyring = await openKeyring(dataFolder, platform);
+  return createSigner(keyring, await openDesk(dataFolder, keyring, office));
 }

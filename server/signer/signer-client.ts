@@ -176,16 +176,22 @@ export async function connectSigner(
     return common.ask(question);
   }
 
-  const { publicKeys } = await hello();
-  const { vkeyOf, receiptJwk, tokenPublicKey, ...open } = publicKeyring(platform, {
-    openings: fromBase64(publicKeys.openings),
-    ledger: fromBase64(publicKeys.ledger),
-    receipts: fromBase64(publicKeys.receipts),
-  });
+  const said = await hello();
+  const publicKeys = {
+    openings: fromBase64(said.publicKeys.openings),
+    ledger: fromBase64(said.publicKeys.ledger),
+    receipts: fromBase64(said.publicKeys.receipts),
+  };
+  const earlier = said.earlier.map(({ publicKey, logs }) => ({
+    publicKey: fromBase64(publicKey),
+    logs: new Set(logs),
+  }));
+  const { vkeyOf, receiptJwk, tokenPublicKey } = publicKeyring(platform, publicKeys, earlier);
   const keyring: Keyring = {
     vkeyOf,
     receiptJwk,
-    publicKeys: open.publicKeys,
+    publicKeys,
+    nextKeys: said.nextKeys.map(({ use, publicKey }) => ({ use, publicKey: fromBase64(publicKey) })),
     signReceipt: async (payload, typ) => String(await ask({ ask: 'receipt', typ, payload })),
     tokenKey: { publicKey: tokenPublicKey, sign: async (payload) => String(await ask({ ask: 'token', payload })) },
     signManifest: async (text) => fromBase64(String(await ask({ ask: 'manifest', text: fromUtf8(text) }))),

@@ -92,6 +92,11 @@ export const Hello = Type.Object(
     platform: Type.String(),
     publicKeys: Type.Object({ openings: Hash, ledger: Hash, receipts: Hash }, strict),
     lastTerm: Size,
+    nextKeys: Type.Array(
+      Type.Object({ use: Type.Enum(['openings', 'ledger', 'receipts'] as const), publicKey: Hash }, strict),
+    ),
+    /** Openings that began under an earlier key. */
+    earlier: Type.Array(Type.Object({ publicKey: Hash, logs: Type.Array(Origin) }, strict)),
   },
   strict,
 );

@@ -10,7 +10,7 @@ import { parsePem } from '../../server/core/pki/certificate.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
 import { openLogWriter } from '../../server/ledger/log-writer.ts';
-import { announceKey, enrolAnchors, recordOperatorAct } from '../../server/ledger/trust.ts';
+import { enrolAnchors, recordOperatorAct } from '../../server/ledger/trust.ts';
 import { readDisclosures, readEntries } from '../../server/store/read-log.ts';
 import { addActs, addOpening, BATCH_PERIOD_MS, entriesOf, type LedgerBench, ledgerBench } from '../support/ledger.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
@@ -143,15 +143,7 @@ t.test('keys, trust anchors and operators’ acts are on the ledger, persons wit
     addition(certificate, { fromAt: certificate.notBeforeAt }),
   );
   if (one === undefined || two === undefined || three === undefined) throw new Error('no changes');
-  const newKey = {
-    use: 'receipts',
-    publicKey: new Uint8Array(32).fill(9),
-    replaces: bench.signer.publicKeys.receipts,
-  } as const;
-  const seqs = [
-    await announceKey(writer, author, { ...newKey, fromAt: 1_800_000_000_000 }),
-    await recordOperatorAct(writer, author, { did: 'restored the database' }),
-  ];
+  const seqs = [await recordOperatorAct(writer, author, { did: 'restored the database' })];
   await enrolAnchors(writer, [one, two]);
   await t.rejects(
     enrolAnchors(writer, [three, one]),
@@ -171,7 +163,7 @@ t.test('keys, trust anchors and operators’ acts are on the ledger, persons wit
   );
   t.ok(enrolled.every(({ body }) => Check(LEDGER_EVENTS.TrustChanged.body, body)));
   t.match(await opened(bench, ledger, enrolled[0]?.seq ?? -1), { who: null, source: null, act: null });
-  for (const [n, type] of (['KeyAnnounced', 'OperatorActed'] as const).entries()) {
+  for (const [n, type] of (['OperatorActed'] as const).entries()) {
     const entry = entries[seqs[n] as number];
     t.equal(entry?.type, type);
     t.strictSame(entry?.actor, { role: 'operator' });

@@ -372,7 +372,7 @@ def judge(folder, trust, public, policy):
     listed |= {path for path, _, _ in tiles_of("entries", size)} | set(check_tiles(folder, leaves))
     if ledger:
         ledger.finish()
-        demand(trust in (None, read_line(folder, "vkey")), "not the trusted ledger")
+        check_trusted(trust, read_line(folder, "vkey"), note)
     anchored = check_cosigned(note, read_line(folder, "vkey"), policy) if ledger and policy else ""
     if os.path.isdir(os.path.join(folder, "anchor")):
         listed |= {f"anchor/{each}" for each in ("vkey", "checkpoint", "head.json", "opening.tlog-proof")}
@@ -414,15 +414,21 @@ def check_manifest(folder, found, head):
     return {"manifest.json", "manifest.note", *({"record.json", "policy.txt"} & found)}
 
 
+def check_trusted(trust, vkey, note):
+    """The trusted key is the ledger's, or signs this head beside it: while one key follows another, both do."""
+    if trust not in (None, vkey):
+        open_checkpoint(note, *parse_vkey(trust))
+
+
 def check_anchor(folder, note, log_key, size, trust, has_ended):
     vkey = read_line(folder, "anchor/vkey")
-    demand(trust in (None, vkey), "anchored in another ledger")
     head, checkpoint = read(folder, "anchor/head.json"), read(folder, "anchor/checkpoint")
     magic, _, rest = read(folder, "anchor/opening.tlog-proof").decode("utf-8").partition("\n")
     proof, _, checkpoint_in_proof = rest.partition("\n\n")
     index, *hashes = proof.split("\n")
     demand(magic == "c2sp.org/tlog-proof@v1" and index.startswith("index ") and NUMBER.match(index[6:]), "the anchor's proof is malformed")
     demand(checkpoint_in_proof.encode() == checkpoint, "the anchor's proof has another checkpoint")
+    check_trusted(trust, vkey, checkpoint)
     ledger_size, ledger_root = open_checkpoint(checkpoint, *parse_vkey(vkey))
     check_inclusion(int(index[6:]), ledger_size, leaf_hash(head), [unbase64(each) for each in hashes], ledger_root)
     entry = shape(canonical(head), "the anchor's head", **MEMBERS)
@@ -534,7 +540,7 @@ class Ledger:
         self.heads[origin] = {"kind": body["kind"], "size": size, "root": root, "key": candidate}
 
     def finish(self):
-        demand(self.keys["ledger"][-1] == self.key, "the ledger names another key as its own")
+        demand(self.key in self.keys["ledger"], "the ledger names another key as its own")
 
 
 def run_merkle(file):

@@ -108,6 +108,8 @@ export type LedgerEventType = keyof typeof LEDGER_EVENTS;
 export const ACCESS_EVENTS = {
   /** Entry 0 of the access log. */
   AccessLogOpened: { body: Type.Object({ formatVersion: Type.Literal(1), platform: Name }, strict), withheld: [] },
+  /** From here on the heads carry the line of another key as well; which one the ledger says. */
+  KeysChanged: { body: nothing, withheld: [] },
   /** An official is about to be shown what is not public. Nothing in clear: whom oversight looks at is itself not public. */
   Accessed: { body: nothing, withheld: ['who', 'source', 'access'] },
 } as const satisfies Record<string, EventRule>;

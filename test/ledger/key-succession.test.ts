@@ -1,0 +1,259 @@
+/** One key follows another, and the drill of a stolen one: who trusts either is not lost, a thief gets no cosigner, and a step that was broken off is done again. */
+import { spawnSync } from 'node:child_process';
+import { readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exportLog } from '../../server/cli/export-log.ts';
+import { folderSource } from '../../server/cli/log-source.ts';
+import { checkCosigned } from '../../server/cli/verify-cosigned.ts';
+import { verifySource } from '../../server/cli/verify-log.ts';
+import { formatAddCheckpoint } from '../../server/core/log/add-checkpoint.ts';
+import { toBase64 } from '../../server/core/log/base64.ts';
+import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { formatNote, parseNote, parseVkey } from '../../server/core/log/note.ts';
+import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
+import { parsePolicy } from '../../server/core/log/policy-file.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { filesOf } from '../../server/cosign/cosigner-folder.ts';
+import { enrolLog } from '../../server/cosign/enrolled-logs.ts';
+import { sha256 } from '../../server/hash.ts';
+import { openLedger } from '../../server/ledger/ledger.ts';
+import { addNextKey, endEarlier, takeOver } from '../../server/recorder/key-succession.ts';
+import { KEY_USES, type Key, openKeys } from '../../server/recorder/keys.ts';
+import { startSelfAudit } from '../../server/recorder/self-audit.ts';
+import { settleAll } from '../../server/recorder/settle-log.ts';
+import { openSigner } from '../../server/recorder/signer.ts';
+import { packageRoot } from '../../server/root.ts';
+import { consistencyOf } from '../../server/store/read-log.ts';
+import { systemWorld } from '../../server/world.ts';
+import { cosignerBench } from '../support/cosigning.ts';
+import { type TestDatabase, testDb } from '../support/database.ts';
+import { addOpening } from '../support/ledger.ts';
+import { entriesOf } from '../support/server-log.ts';
+import { appendSome, begin, dataFolder, PLATFORM } from '../support/signed-log.ts';
+import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
+
+const ledger = ledgerOrigin(PLATFORM);
+const JUDGE = join(packageRoot, 'server/core/log/judge.py');
+type Test = Parameters<typeof dataFolder>[0] & { equal(found: unknown, wanted: unknown, message: string): unknown };
+const openingOf = (id: string): string => openingOrigin(PLATFORM, id);
+
+/** A platform that is started, used and stopped again and again over one folder and one database. */
+function platform(database: TestDatabase, folder: string) {
+  const world = steppedWorld();
+  const { sql } = database;
+  return {
+    stopped: { folder, randomBytes: systemWorld.randomBytes },
+    /** One life of it: begins an opening, takes heads, audits itself. Returns: the vkeys and the ledger's head. */
+    async live(openingId: string) {
+      const signer = await openSigner(folder, PLATFORM);
+      try {
+        await settleAll(sql, signer);
+        const faults: unknown[] = [];
+        const running = await openLedger({
+          database,
+          signer,
+          world,
+          platform: PLATFORM,
+          batchPeriodMs: 10_000,
+          headPeriodMs: 1_000,
+          onFault: (error) => faults.push(error),
+        });
+        const origin = openingOf(openingId);
+        await addOpening(sql, openingId);
+        await begin(sql, origin);
+        await appendSome(sql, signer, origin);
+        if (openingId !== 'one') await appendSome(sql, signer, openingOf('one'));
+        await running.takeHeads();
+        await running.close();
+        const findings: unknown[] = [];
+        const audit = startSelfAudit({
+          sql,
+          signer,
+          world,
+          periodMs: 1_000,
+          entriesPerTick: 1_000,
+          onFinding: (finding) => findings.push(finding),
+          onFault: (error) => faults.push(error),
+        });
+        while (audit.progress().rounds < 1) await audit.tick();
+        await audit.stop();
+        const head = signer.released(ledger);
+        if (head === null) throw new Error('no head');
+        const vkeyOf = (id: string): string => signer.vkeyOf(openingOf(id), 'opening');
+        return { ledger: signer.vkeyOf(ledger, 'ledger'), vkeyOf, head, wrong: [...faults, ...findings] };
+      } finally {
+        await signer.close();
+      }
+    },
+    /** What verify says of the whole ledger, shown with one key and asked of by another. */
+    async judge(t: Test, shown: string, trust: string): Promise<string> {
+      const out = join(await dataFolder(t), 'out');
+      await exportLog(sql, { origin: ledger, vkey: shown, folder: out, ledger: null });
+      const judged = await verifySource(folderSource(out), { requireAllDisclosures: true, trust });
+      const other = spawnSync('python3', [JUDGE, '--trust', trust, out], { encoding: 'utf8' });
+      t.equal(other.status === 0, judged.ok, `judge.py agrees: ${other.stdout}`);
+      return judged.ok ? judged.anchoring : `${judged.reason} ${judged.detail ?? ''}`.trim();
+    },
+  };
+}
+
+const signersOf = (note: string): number[] => parseNote(note).signatures.map(({ keyId }) => keyId);
+const keyId = (vkey: string): number => parseVkey(sha256, vkey).keyId;
+
+t.test(
+  'announced, taken over, ended: each start goes on, and who trusts either key believes the ledger meanwhile',
+  async (t) => {
+    const database = await testDb(t);
+    const folder = await dataFolder(t);
+    const { live, judge, stopped } = platform(database, folder);
+    const first = await live('one');
+    t.strictSame(first.wrong, []);
+    t.strictSame(signersOf(first.head.note), [keyId(first.ledger)]);
+
+    for (const use of KEY_USES) await addNextKey(stopped, use);
+    await t.rejects(addNextKey(stopped, 'ledger'), { code: 'key_twice' });
+    const announced = await live('two');
+    t.strictSame(announced.wrong, []);
+    t.equal(announced.ledger, first.ledger, 'still the one before');
+    const { succession } = await openKeys(folder, false);
+    const next = toBase64(succession.next.ledger?.publicBytes ?? new Uint8Array());
+    const said = (await entriesOf(database.sql, ledger)).filter(({ type }) => type === 'KeyAnnounced');
+    t.strictSame(
+      said.map(({ body }) => (body['key'] as { use: string }).use),
+      [...KEY_USES],
+    );
+    t.match(said[1]?.body, { key: { publicKey: next }, replaces: toBase64(parseVkey(sha256, first.ledger).publicKey) });
+    t.equal(signersOf(announced.head.note).length, 2, 'both sign');
+    t.equal(announced.vkeyOf('two'), first.vkeyOf('two'), 'openings under the one in use');
+
+    for (const use of KEY_USES) await takeOver(stopped, PLATFORM, use);
+    await t.rejects(takeOver(stopped, PLATFORM, 'ledger'), { code: 'key_missing' });
+    const taken = await live('three');
+    t.strictSame(taken.wrong, []);
+    t.equal(toBase64(parseVkey(sha256, taken.ledger).publicKey), next);
+    t.equal(taken.vkeyOf('one'), first.vkeyOf('one'), 'an opening keeps the key it began with');
+    t.equal(taken.vkeyOf('two'), first.vkeyOf('two'));
+    t.not(taken.vkeyOf('three'), first.vkeyOf('three'), 'a new one begins with the new');
+    t.strictSame(signersOf(taken.head.note), [keyId(taken.ledger), keyId(first.ledger)]);
+    t.equal(
+      (await entriesOf(database.sql, ledger)).filter(({ type }) => type === 'KeyAnnounced').length,
+      3,
+      'once each',
+    );
+    t.equal(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
+    t.equal(await judge(t, taken.ledger, first.ledger), 'the trusted key signs its head, too');
+    t.equal(await judge(t, first.ledger, taken.ledger), 'the trusted key signs its head, too');
+
+    t.equal(await endEarlier(stopped, 'ledger'), 1);
+    await t.rejects(endEarlier(stopped, 'openings'), { code: 'key_still_signs' });
+    const ended = await live('four');
+    t.strictSame(ended.wrong, [], 'the self-audit knows heads from before');
+    t.strictSame(signersOf(ended.head.note), [keyId(taken.ledger)]);
+    t.equal(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
+    t.match(await judge(t, taken.ledger, first.ledger), /^anchor_other_ledger/);
+    t.match(await judge(t, first.ledger, first.ledger), /^checkpoint_unsigned/);
+  },
+);
+
+t.test(
+  'a step that was broken off stops every start until it is done again; nobody changes keys that are in use',
+  async (t) => {
+    const database = await testDb(t);
+    const folder = await dataFolder(t);
+    const { live, stopped } = platform(database, folder);
+    const first = await live('one');
+    const signer = await openSigner(folder, PLATFORM);
+    await t.rejects(addNextKey(stopped, 'ledger'), /in use: stop the server/);
+    await signer.close();
+    await addNextKey(stopped, 'openings');
+    const keys = join(folder, 'keys');
+    // Killed between the two renames.
+    await rename(join(keys, 'openings.key'), join(keys, 'openings.1.key'));
+    await t.rejects(openSigner(folder, PLATFORM), { code: 'key_missing' });
+    // As it was before them; the list of logs is made anew.
+    await rename(join(keys, 'openings.1.key'), join(keys, 'openings.key'));
+    const again = await live('two');
+    t.equal(again.vkeyOf('two'), first.vkeyOf('two'), 'announced only now, so not taken');
+    await takeOver(stopped, PLATFORM, 'openings');
+    await rename(join(keys, 'openings.key'), join(keys, 'openings.next.key'));
+    await t.rejects(openSigner(folder, PLATFORM), { code: 'key_missing' });
+    await takeOver(stopped, PLATFORM, 'openings');
+    const taken = await live('three');
+    t.strictSame(taken.wrong, []);
+    t.equal(taken.vkeyOf('two'), first.vkeyOf('two'));
+    t.not(taken.vkeyOf('three'), first.vkeyOf('three'));
+    t.strictSame((await readdir(keys)).filter((name) => name.startsWith('openings')).sort(), [
+      'openings.1.key',
+      'openings.1.logs',
+      'openings.key',
+    ]);
+  },
+);
+
+t.test(
+  'the drill: a thief of the ledger’s key gets no cosigner, whoever has a policy sees it, and a new key ends it',
+  async (t) => {
+    const database = await testDb(t);
+    const folder = await dataFolder(t);
+    const { live, judge, stopped } = platform(database, folder);
+    const before = await live('one');
+    const supervisor = await cosignerBench(t, { vkey: before.ledger });
+    const policy = parsePolicy(
+      sha256,
+      utf8(`log ${before.ledger}\nwitness s ${supervisor.vkey}\ngroup g all s\nquorum g\n`),
+    );
+    let signedSize = 0;
+    const cosign = async (note: string, size: number): Promise<string> => {
+      const proof = signedSize === 0 ? [] : await consistencyOf(database.sql, ledger, signedSize, size);
+      const body = utf8(formatAddCheckpoint({ oldSize: signedSize, proof, checkpoint: note }));
+      const answer = await supervisor.cosigner.addCheckpoint(body);
+      if (answer.status === 200) signedSize = size;
+      return answer.status === 200 ? note + answer.body : String(answer.status);
+    };
+    const seen = await cosign(before.head.note, before.head.size);
+    t.match(await checkCosigned(seen, before.ledger, policy), { words: /^cosigned by 1 of 1/ });
+
+    // The thief signs another history: another root at the size that is out, and a larger tree.
+    const { ledger: stolen } = await openKeys(folder, false);
+    const forge = (size: number): Promise<string> => signBy(stolen, before.ledger, size);
+    const sameSize = await forge(before.head.size);
+    t.equal(await cosign(sameSize, before.head.size), '409', 'another root for a size');
+    const larger = await forge(before.head.size + 5);
+    const body = utf8(formatAddCheckpoint({ oldSize: signedSize, proof: [new Uint8Array(32)], checkpoint: larger }));
+    t.equal((await supervisor.cosigner.addCheckpoint(body)).status, 422, 'growth that is none');
+    for (const fork of [sameSize, larger])
+      t.match(await checkCosigned(fork, before.ledger, policy), { reason: 'cosigners_too_few' }, 'named by the policy');
+
+    // The way back: a new key, known to the cosigner before the old one is ended.
+    await addNextKey(stopped, 'ledger');
+    const announced = await live('two');
+    t.match(
+      await cosign(announced.head.note, announced.head.size),
+      /^kaibiao\.test\/ledger\n/,
+      'who knows the old key goes on',
+    );
+    await takeOver(stopped, PLATFORM, 'ledger');
+    const taken = await live('three');
+    t.match(await cosign(taken.head.note, taken.head.size), /^kaibiao\.test\/ledger\n/);
+    await enrolLog(filesOf(supervisor.folder).logs, taken.ledger);
+    t.equal(await endEarlier(stopped, 'ledger'), 1);
+    const ended = await live('four');
+    const recovered = await cosign(ended.head.note, ended.head.size);
+    const later = parsePolicy(
+      sha256,
+      utf8(`log ${taken.ledger}\nwitness s ${supervisor.vkey}\ngroup g all s\nquorum g\n`),
+    );
+    t.match(await checkCosigned(recovered, taken.ledger, later), { words: /^cosigned by 1 of 1/ });
+    t.match(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
+    // What the stolen key signs counts no more for whoever trusts the new one.
+    t.match(await checkCosigned(await forge(ended.head.size + 9), before.ledger, later), {
+      reason: 'policy_of_other_log',
+    });
+  },
+);
+
+async function signBy(key: Key, vkey: string, size: number): Promise<string> {
+  const text = formatCheckpoint({ origin: ledger, size, root: new Uint8Array(32).fill(size) });
+  return formatNote(text, [{ name: ledger, keyId: keyId(vkey), signature: await key.sign(utf8(text)) }]);
+}
