@@ -30,9 +30,11 @@ export function followOpenings(sql: Sql, platform: string): FollowedOpenings {
 
   async function fold(origin: string, openingId: string, known: Followed): Promise<FoldedOpening | null> {
     // One repeatable look: entries and acts of one instant.
-    const folded = await sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', (tx) =>
-      loadOpening(tx, origin, openingId, known.folded),
-    );
+    const folded = await sql.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', async (tx) => {
+      const grown = await loadOpening(tx, origin, openingId, known.folded);
+      // what was erased since is not kept in memory either
+      return erasedIn(grown) === erasedIn(known.folded) ? grown : loadOpening(tx, origin, openingId);
+    });
     known.folded = folded;
     return folded;
   }
@@ -59,6 +61,10 @@ export function followOpenings(sql: Sql, platform: string): FollowedOpenings {
       return known.folded;
     },
   };
+}
+
+function erasedIn(folded: FoldedOpening | null): number {
+  return folded?.state.erasures.filter(({ done }) => done).length ?? 0;
 }
 
 type Sizes = { readonly size: number; readonly acts: number };
