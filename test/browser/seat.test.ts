@@ -133,6 +133,22 @@ t.test(
   },
 );
 
+t.test('the lobby lists the opening with the time that is left, and leads into it', async (t) => {
+  const lobby = await visit(browser, address);
+  await lobby.page.goto(`${platform.url}/`);
+  await lobby.page.locator('#coming a').waitFor();
+  t.match(await lobby.page.textContent('.now-clock'), /距开标\s*(00:)?[01][0-9]:[0-9]{2}/);
+  await picture(lobby, 'lobby');
+  await lobby.page.fill('#search', 'nothing of that name');
+  t.match(await lobby.page.textContent('#coming'), /目前没有即将开标的项目/);
+  await lobby.page.fill('#search', OPENING);
+  await lobby.page.click('#coming a');
+  await lobby.page.locator('.now-name').waitFor();
+  t.equal(new URL(lobby.page.url()).pathname, `/openings/${OPENING}`);
+  t.strictSame(lobby.problems, []);
+  await lobby.close();
+});
+
 t.test(
   'a bidder who lodged by the command line logs in with a P-256 key of a Chinese password, and checks in',
   async (t) => {

@@ -31,17 +31,20 @@ async function ask(): Promise<unknown> {
   return list ?? undefined;
 }
 
+let dropTick = (): void => undefined;
 /** Shows the time and comes back when the server's second turns. */
 function tick(): void {
+  dropTick();
   const present = clock.now();
   now.value = present === null ? null : present - (present % 1000);
-  browserWorld.after(1000 - ((present ?? 0) % 1000), tick);
+  dropTick = browserWorld.after(1000 - ((present ?? 0) % 1000), tick);
 }
 
 askAgain(browserWorld, ask, readOpenings, (present) => {
   found.value = present;
+  // with the first answer the time is known
+  tick();
 });
-tick();
 render(<Page found={found} now={now} />, place);
 // Behind the first picture: only machines without a Chinese font of their own ever fetch a slice of it.
 void import('../parts/font.css');
