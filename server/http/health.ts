@@ -121,6 +121,11 @@ function createMetrics(app: Nouns, { lagMs, recorder, term, cosignersSeen }: Dep
   });
   gauge('kaibiao_event_loop_lag_seconds', 'Mean lag of the event loop in the last second.', () => lagMs() / 1000);
   gauge('kaibiao_read_only', '1 while no command is taken.', () => (recorder.health().readOnly ? 1 : 0));
+  gauge(
+    'kaibiao_damaged_envelopes',
+    'Stored envelopes that the last scans found damaged; the leader’s.',
+    () => recorder.health().damaged,
+  );
   gauge('kaibiao_leader_term', 'The term this process leads in; 0 while another leads.', () => term() ?? 0);
   ofCosigners(
     'kaibiao_cosigner_signs',

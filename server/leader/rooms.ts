@@ -136,6 +136,11 @@ export async function openRooms(parts: LeaderParts, opened: Signer, term: number
     isCosigned: isCosignedInLedger,
     cosigners: quorumOf(cosigners),
     scanning: { periodMs: config.scanPeriodMs, scan },
+    onUnfinished: (openingId) =>
+      logger.error(
+        { openingId },
+        'the window closed before the stored bids were read through: no finding stands on the log',
+      ),
     onSealed: () => {
       void ledger.takeRegister().catch(onFault);
       // A thread takes a moment to start; the window must not wait for it.

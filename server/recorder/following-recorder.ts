@@ -107,7 +107,7 @@ export function createFollowingRecorder(deps: FollowingDeps): FollowingRecorder 
     async stateOf(openingId) {
       return (await openings.keptOf(openingId))?.state ?? null;
     },
-    health: () => ({ readOnly: deps.whyReadOnly() !== null, why: deps.whyReadOnly(), openings: 0 }),
+    health: () => ({ readOnly: deps.whyReadOnly() !== null, why: deps.whyReadOnly(), openings: 0, damaged: 0 }),
     hear: decisions.hear,
     stop: decisions.stop,
   };

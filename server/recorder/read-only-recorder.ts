@@ -25,7 +25,7 @@ export function readOnlyRecorder(sql: Sql, platform: string, why: string): Recor
       return (await keptOf(openingId))?.state ?? null;
     },
     refuseCommands: () => undefined,
-    health: () => ({ readOnly: true, why, openings: 0 }),
+    health: () => ({ readOnly: true, why, openings: 0, damaged: 0 }),
     close: async () => undefined,
   };
 }

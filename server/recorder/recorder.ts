@@ -44,6 +44,8 @@ export type RecorderDeps = {
   readonly cosigners: Cosigners;
   /** How stored envelopes are read through; absent where there is no vault. */
   readonly scanning?: Scanning;
+  /** Told when a window has closed before any scan of its bids ended. */
+  onUnfinished?(openingId: string): void;
   /** Told once the bids of an opening are sealed: the register goes to the ledger now, not at the next period. */
   onSealed(openingId: string): void;
   /** See KeeperDeps. */
@@ -62,7 +64,13 @@ export type Recorder = {
   keptOf(openingId: string): Promise<KeptOpening | null>;
   /** No command is taken any more: a restored backup or a tampered log. */
   refuseCommands(why: string): void;
-  health(): { readonly readOnly: boolean; readonly why: string | null; readonly openings: number };
+  health(): {
+    readonly readOnly: boolean;
+    readonly why: string | null;
+    readonly openings: number;
+    /** Stored envelopes that the last scans found damaged. */
+    readonly damaged: number;
+  };
   /** Waits until nothing is under way; what is durable stays for the next start. */
   close(): Promise<void>;
 };
@@ -95,7 +103,12 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
   });
   const timekeeper = createTimekeeper({ ...deps, keeperOf });
   const verifications = createVerifications({ ...deps, keeperOf });
-  const scans = createScans({ ...deps, scanning: deps.scanning ?? null, keeperOf });
+  const scans = createScans({
+    ...deps,
+    scanning: deps.scanning ?? null,
+    onUnfinished: deps.onUnfinished ?? (() => undefined),
+    keeperOf,
+  });
 
   function keeperOf(openingId: string): Keeper {
     let keeper = keepers.get(openingId);
@@ -281,7 +294,7 @@ export async function startRecorder(deps: RecorderDeps): Promise<Recorder> {
       // Nothing more is signed, by the clock neither; and without its heartbeat the time from here on is an outage for everyone.
       void stop().catch(deps.onFault);
     },
-    health: () => ({ readOnly: readOnly !== null, why: readOnly, openings: keepers.size }),
+    health: () => ({ readOnly: readOnly !== null, why: readOnly, openings: keepers.size, damaged: scans.damaged() }),
     async close() {
       closing = true;
       await Promise.allSettled(underWay);

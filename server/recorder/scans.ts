@@ -22,6 +22,8 @@ export type Scanning = {
 };
 
 export type Scans = {
+  /** Stored envelopes that the last scans found damaged, of the openings that are looked after by this process. */
+  damaged(): number;
   /** Begins to scan an opening, if it is time; asked again at each change and at start, so none is forgotten. */
   see(openingId: string, state: OpeningState): void;
   /** Nothing is begun or recorded any more. */
@@ -33,11 +35,19 @@ type Deps = {
   /** Null: there is no vault to look at. */
   readonly scanning: Scanning | null;
   keeperOf(openingId: string): Keeper;
+  /** Told when the window of an opening has closed and no scan of its bids had come to an end: nothing of one stands on the log. */
+  onUnfinished(openingId: string): void;
   onFault(error: unknown): void;
 };
 
 /** An opening that is being looked after: its phase as last seen, the one its last scan ended in, and what ends the pause between two. */
-type Watch = { seen: OpeningState['phase']; scannedIn: OpeningState['phase'] | null; wake(): void };
+type Watch = {
+  seen: OpeningState['phase'];
+  scannedIn: OpeningState['phase'] | null;
+  /** How many the last scan found. */
+  damaged: number;
+  wake(): void;
+};
 
 /**
  * The scans of all openings.
@@ -46,7 +56,7 @@ type Watch = { seen: OpeningState['phase']; scannedIn: OpeningState['phase'] | n
  * and so on, each after a pause, until the window opens. What a crash leaves: the next leader sees the same phase and begins again; the
  * log holds a first finding or it does not, and one that says nothing new is no entry, so nothing stands there twice.
  */
-export function createScans({ world, scanning, keeperOf, onFault }: Deps): Scans {
+export function createScans({ world, scanning, keeperOf, onUnfinished, onFault }: Deps): Scans {
   const watches = new Map<string, Watch>();
   let isStopped = false;
 
@@ -63,13 +73,16 @@ export function createScans({ world, scanning, keeperOf, onFault }: Deps): Scans
       let pauseMs = periodMs;
       try {
         const before = await keeperOf(openingId).kept();
-        if (isStopped || before === null || !isWatched(before.state)) return;
+        if (isStopped || before === null) return;
+        if (!isWatched(before.state)) return leave(openingId, before.state);
         const found = await scan(openingId);
         const state = (await keeperOf(openingId).kept())?.state;
         if (isStopped || state === undefined) return;
         own.scannedIn = state.phase;
+        own.damaged = found.length;
         if (state.phase === 'Sealed') atSealing = found;
         else if (isScanTime(state)) await record(openingId, state, found, atSealing);
+        else return leave(openingId, state);
       } catch (error) {
         if (isStopped) return;
         onFault(error);
@@ -78,6 +91,11 @@ export function createScans({ world, scanning, keeperOf, onFault }: Deps): Scans
       await pause(own, pauseMs);
       if (isStopped) return;
     }
+  }
+
+  /** The log cannot say any more that nothing was found: whoever reads in it that there is no finding must be able to learn why. */
+  function leave(openingId: string, { window, scan }: OpeningState): void {
+    if (window?.closed != null && scan === null) onUnfinished(openingId);
   }
 
   async function record(
@@ -103,6 +121,7 @@ export function createScans({ world, scanning, keeperOf, onFault }: Deps): Scans
   }
 
   return {
+    damaged: () => [...watches.values()].reduce((sum, { damaged }) => sum + damaged, 0),
     see(openingId, state) {
       if (isStopped || scanning === null) return;
       const running = watches.get(openingId);
@@ -112,7 +131,7 @@ export function createScans({ world, scanning, keeperOf, onFault }: Deps): Scans
         return;
       }
       if (!isWatched(state)) return;
-      const own: Watch = { seen: state.phase, scannedIn: null, wake: () => undefined };
+      const own: Watch = { seen: state.phase, scannedIn: null, damaged: 0, wake: () => undefined };
       watches.set(openingId, own);
       void watch(openingId, own, scanning).finally(() => watches.delete(openingId));
     },

@@ -86,6 +86,14 @@ t.test('the figures are private: no token, no address', async (t) => {
   const figures = await ask('Bearer a-token-for-metrics');
   t.equal(figures.statusCode, 200);
   t.match(figures.body, /kaibiao_event_loop_lag_seconds/);
+  t.match(figures.body, /^kaibiao_damaged_envelopes 0$/m);
+  const health = () => ({ ...bench.recorder.health(), damaged: 2 });
+  const damaged = await appWith(t, { recorder: { ...bench.recorder, health } });
+  const told = await damaged.app.inject({
+    url: '/metrics',
+    headers: { authorization: 'Bearer a-token-for-metrics' },
+  });
+  t.match(told.body, /^kaibiao_damaged_envelopes 2$/m);
   t.notMatch(
     figures.body,
     /bids|commands|acts|viewers|active_handles|active_resources|open_fds/,
@@ -98,6 +106,14 @@ t.test('a credential has a limit of its own; an address is shared by many', asyn
     config: { ...bench.dependencies.config, requestsPerMinute: 3, peoplePerAddress: 2 },
   });
   const anonymous = () => app.inject({ url: '/openings', remoteAddress: '192.0.2.77' });
+  const chains = () =>
+    app.inject({
+      method: 'POST',
+      url: '/certificates/check',
+      payload: { certificates: [{ use: 'sign', x5c: ['AA=='] }] },
+      remoteAddress: '192.0.2.78',
+    });
+  for (const status of [200, 200, 429]) t.equal((await chains()).statusCode, status, 'once for each person');
   for (let n = 0; n < 40; n++) t.equal((await anonymous()).statusCode, 200);
   const limited = await anonymous();
   t.equal(problemIn(limited), '429 too_many_requests');
@@ -217,7 +233,7 @@ t.test('readiness says whether commands are taken, and whether the clock is righ
     isClockRight: true,
     cosigners: [],
   });
-  const health = () => ({ readOnly: true, why: 'restored backup of somebody', openings: 0 });
+  const health = () => ({ readOnly: true, why: 'restored backup of somebody', openings: 0, damaged: 0 });
   const { app } = await appWith(t, {
     recorder: { ...bench.recorder, health },
     term: () => null,

@@ -87,6 +87,7 @@ t.test('once at the deadline, once at the roster, then in its period; on the log
   scans.damaged = [2];
   await passUntil(hall, async () => (await scansOnLog(hall)).length === 2);
   t.same((await scansOnLog(hall))[1], { damaged: [damageOf(numbers[2])] }, 'nothing is said of the sealing again');
+  t.equal(running.recorder.health().damaged, 2, 'one that stands and one that was replaced');
 
   await accepted(running.recorder.submit(submission('OpenWindow', 'host', {})));
   scans.damaged = [];
@@ -98,6 +99,27 @@ t.test('once at the deadline, once at the roster, then in its period; on the log
   await accepted(running.recorder.submit(decryption(0)));
   t.equal(scans.calls, ended, 'with nothing left to mend, what is decrypted is read anyway');
   t.same(await problemsOf(hall.db.sql), []);
+  t.same(running.faults, []);
+});
+
+t.test('a window that closes before any scan has ended: nothing stands on the log, and it is told', async (t) => {
+  const hall = await testHall(t, await testDb(t));
+  const scans = scannerOf();
+  let end = (): void => undefined;
+  scans.held = new Promise((resolve) => {
+    end = resolve;
+  });
+  const running = await hall.start(() => null, {}, scans);
+  t.teardown(() => running.stop());
+  await publishRoster(hall, running);
+  await accepted(running.recorder.submit(submission('OpenWindow', 'host', {})));
+  await passUntil(hall, async () => (await stateOf(running)).window?.closed != null);
+  t.same(running.unfinished, [], 'it may still come to an end');
+  end();
+  await until(() => running.unfinished.length > 0);
+  t.same(running.unfinished, [OPENING_ID]);
+  t.same(await scansOnLog(hall), []);
+  t.equal(running.recorder.health().damaged, 0, 'nobody looks after it any more');
   t.same(running.faults, []);
 });
 

@@ -72,6 +72,8 @@ export type RunningRecorder = {
   readonly recorder: Recorder;
   readonly signer: Signer;
   readonly faults: unknown[];
+  /** Openings whose window closed before any scan of their bids had ended. */
+  readonly unfinished: string[];
   /** Files of envelopes that no bid names. */
   readonly discarded: readonly string[];
   stop(): Promise<void>;
@@ -157,6 +159,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
       await settleAll(db.sql, signer);
       const discarded: string[] = [];
       const faults: unknown[] = [];
+      const unfinished: string[] = [];
       const recorder = await startRecorder({
         sql: options.sql ?? db.sql,
         world,
@@ -175,6 +178,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
         outageToleranceMs: 10_000,
         ...(options.cosigning ?? { isCosigned: async () => true, cosigners: { quorum: 0, vkeys: [] } }),
         ...(scanning && { scanning }),
+        onUnfinished: (openingId) => unfinished.push(openingId),
         onSealed: () => undefined,
         onFault: (error) => faults.push(error),
       });
@@ -182,6 +186,7 @@ export async function testHall(t: Teardown, db: TestDatabase, options: HallOptio
         recorder,
         signer,
         faults,
+        unfinished,
         discarded,
         async stop() {
           await recorder.close();

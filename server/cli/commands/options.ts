@@ -119,7 +119,7 @@ async function readPassphrase(values: KeyValues, io: Io): Promise<string> {
 
 async function openFiles(paths: readonly string[], passphrase: () => Promise<string>): Promise<HeldKey[]> {
   const held: HeldKey[] = [];
-  for (const path of paths) held.push(await openPkcs12(await readFile(path), await passphrase()));
+  for (const path of paths) held.push(...(await openPkcs12(await readFile(path), await passphrase())));
   return held;
 }
 

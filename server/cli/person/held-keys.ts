@@ -47,11 +47,11 @@ export async function openKeyFolder(folder: string, passphrase?: string): Promis
 }
 
 /**
- * Opens PKCS#12 files, each with one key.
+ * Opens PKCS#12 files, each with one key or a pair.
  *
  * Throws: SealError key_unreadable (a wrong password too), key_of_another_certificate.
  */
 export async function openPkcs12Files(paths: readonly string[], password: string): Promise<KeyAgent> {
   const files = await Promise.all(paths.map((path) => readFile(path)));
-  return heldKeyAgent(await Promise.all(files.map((file) => openPkcs12(file, password))));
+  return heldKeyAgent((await Promise.all(files.map((file) => openPkcs12(file, password)))).flat());
 }

@@ -34,24 +34,30 @@ export function openPem(files: { privateKey: string; certificates: string; passp
 /**
  * Opens a PKCS#12 file (.pfx, .p12): RSA, P-256 and SM2.
  *
+ * Returns: every key in it, one at least, each with its certificate; the other certificates as the chain of each. Which of them signs and
+ *          which unwraps, the certificates' usage says (pickCertificate, which refuses to choose between two of one use).
  * Throws: SealError key_unreadable (wrong password too), key_of_another_certificate.
  * Why:    our own reader first, because node:crypto reads PKCS#12 for TLS only and gives no key out; node-forge for what that reader does not
  *         know, files in BER and with RC2, which old tools write: RSA keys only, and passwords in ASCII.
  */
-export async function openPkcs12(file: Uint8Array, password: string): Promise<HeldKey> {
+export async function openPkcs12(file: Uint8Array, password: string): Promise<HeldKey[]> {
   const { keys, certificates } = await readAnyPkcs12(file, password);
-  return unreadableUnless(() => {
-    const [pkcs8] = keys;
-    if (pkcs8 === undefined) throw new SealError('key_unreadable');
-    const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-    for (const key of keys) key.fill(0);
-    const own = certificates.find((der) => fits(privateKey, der));
-    return pair(
-      privateKey,
-      own,
-      certificates.filter((der) => der !== own),
+  try {
+    if (keys.length === 0) throw new SealError('key_unreadable');
+    return keys.map((pkcs8) =>
+      unreadableUnless(() => {
+        const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+        const own = certificates.find((der) => fits(privateKey, der));
+        return pair(
+          privateKey,
+          own,
+          certificates.filter((der) => der !== own),
+        );
+      }),
     );
-  });
+  } finally {
+    for (const key of keys) key.fill(0);
+  }
 }
 
 async function readAnyPkcs12(file: Uint8Array, password: string): Promise<Pkcs12> {

@@ -2,13 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import fc from 'fast-check';
-import { demoCreditCode, exportPkcs12 } from '../../../server/cli/demo/ca.ts';
-import { openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
+import forge from 'node-forge';
+import { demoCreditCode, exportPkcs12, type Issued } from '../../../server/cli/demo/ca.ts';
+import { heldKeyAgent } from '../../../server/cli/person/held-keys.ts';
+import { type HeldKey, openPem, openPkcs12, signerOf } from '../../../server/cli/seal/held-key.ts';
 import { chooseKeyTransport, unwrapKey, wrapTo } from '../../../server/cli/seal/wrap.ts';
+import { pickCertificate } from '../../../server/client/key-agent.ts';
 import { SealError } from '../../../server/client/seal-error.ts';
 import { toBase64 } from '../../../server/core/log/base64.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
-import { parseCertificate } from '../../../server/core/pki/certificate.ts';
+import { parseCertificate, parsePem } from '../../../server/core/pki/certificate.ts';
 import {
   KEY_TRANSPORTS,
   type KeyTransport,
@@ -56,13 +59,63 @@ t.test('PEM: junk is unreadable, and the error does not quote it', async (t) => 
 
 t.test('PKCS#12 opens with key, certificate and chain', async (t) => {
   const file = exportPkcs12({ privateKeyPem: KEY_PEM, certificatePem: CERTIFICATE_PEM, chainPem: OTHER_PEM }, 'secret');
-  const held = await openPkcs12(file, 'secret');
+  const held = only(await openPkcs12(file, 'secret'));
   t.strictSame(held.certificate, BIDDER.certificate);
   t.strictSame(held.chain, [OTHER.certificate]);
   t.ok(held.privateKey.equals(BIDDER.privateKey));
   await t.rejects(openPkcs12(file, 'wrong'), { code: 'key_unreadable' });
   await t.rejects(openPkcs12(file.subarray(0, 200), 'secret'), { code: 'key_unreadable' });
 });
+
+/** Two files in one, under the first one's MAC made anew. */
+function merged(some: Uint8Array, other: Uint8Array, password: string): Uint8Array {
+  const { asn1, util, pkcs12, hmac } = forge;
+  const read = (der: Uint8Array) => asn1.fromDer(Buffer.from(der).toString('latin1'));
+  const inside = (node: forge.asn1.Asn1, ...path: number[]): forge.asn1.Asn1 =>
+    path.reduce((at, n) => (at.value as forge.asn1.Asn1[])[n] as forge.asn1.Asn1, node);
+  const file = read(some);
+  const contentsOf = (node: forge.asn1.Asn1) => inside(node, 1, 1, 0);
+  const parts = [file, read(other)].flatMap(
+    (node) => asn1.fromDer(contentsOf(node).value as string).value as forge.asn1.Asn1[],
+  );
+  const safe = asn1.toDer(asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, parts)).getBytes();
+  contentsOf(file).value = safe;
+  const rounds = asn1.derToInteger(inside(file, 2, 2).value as string);
+  const key = pkcs12.generateKey(password, util.createBuffer(inside(file, 2, 1).value as string), 3, rounds, 20);
+  const mac = hmac.create();
+  mac.start('sha1', key);
+  mac.update(safe);
+  inside(file, 2, 0, 1).value = mac.digest().getBytes();
+  return Uint8Array.from(Buffer.from(asn1.toDer(file).getBytes(), 'latin1'));
+}
+
+t.test(
+  'PKCS#12 with a pair: the certificates’ usage says which key does what, and two of one use are refused',
+  async (t) => {
+    const ca = await testCa({ name: 'Pair', at: Date.now() });
+    const holder = { creditCode: demoCreditCode(1), organisation: '公司', name: '公司' };
+    const issue = (usage: 'sign' | 'encrypt') => ca.issue({ holder, usage, key: 'rsa' });
+    const [signing, encryption, renewed] = await Promise.all([issue('sign'), issue('encrypt'), issue('encrypt')]);
+    const files = [signing, encryption, renewed].map((issued) =>
+      exportPkcs12({ ...issued, chainPem: '' }, 'secret'),
+    ) as [Uint8Array, Uint8Array, Uint8Array];
+    const both = await openPkcs12(merged(files[0], files[1], 'secret'), 'secret');
+    t.equal(both.length, 2);
+    const agent = heldKeyAgent(both);
+    const picked = async (use: 'sign' | 'unwrap') => (await pickCertificate(agent, use, Date.now())).certificate.der;
+    const derOf = ({ certificatePem }: Issued) => parsePem(certificatePem)[0]?.der;
+    t.strictSame(await picked('sign'), derOf(signing));
+    t.strictSame(await picked('unwrap'), derOf(encryption));
+    const twice = heldKeyAgent(await openPkcs12(merged(files[1], files[2], 'secret'), 'secret'));
+    await t.rejects(pickCertificate(twice, 'unwrap', Date.now()), { code: 'several_keys' });
+  },
+);
+
+const only = (held: readonly HeldKey[]): HeldKey => {
+  const [one, ...more] = held;
+  if (one === undefined || more.length > 0) throw new Error(`${held.length} keys`);
+  return one;
+};
 
 /** As a CA hands it out: made by openssl from a golden key. */
 function opensslPkcs12(name: string, password: string, ...more: string[]): Uint8Array {
@@ -89,11 +142,11 @@ t.test(
     ] as const)
       for (const [how, more] of Object.entries({ today: [], sm, old, open }))
         for (const password of ['secret', '密码 1']) {
-          const read = await openPkcs12(opensslPkcs12(name, password, ...more), password);
+          const read = only(await openPkcs12(opensslPkcs12(name, password, ...more), password));
           t.strictSame(read.certificate, held.certificate, `${name} ${how} ${password}`);
           t.strictSame(read.chain, []);
         }
-    const held = await openPkcs12(opensslPkcs12('sm2', 'secret'), 'secret');
+    const held = only(await openPkcs12(opensslPkcs12('sm2', 'secret'), 'secret'));
     const wrapped = wrapTo(held.certificate, 'sm2', CEK);
     t.strictSame(Uint8Array.from(unwrapKey(wrapped, held.privateKey)), CEK, 'it unwraps');
     const data = utf8('header.payload');
@@ -123,7 +176,7 @@ t.test('PKCS#12: another password, no MAC, no key in it, or any byte changed is 
       const changed = Uint8Array.from(file, (byte, i) => (i === at ? byte ^ change : byte));
       try {
         // the MAC binds all that is read; what it does not bind may change nothing
-        return Buffer.from((await openPkcs12(changed, 'secret')).certificate).equals(SM2.certificate);
+        return Buffer.from(only(await openPkcs12(changed, 'secret')).certificate).equals(SM2.certificate);
       } catch (error) {
         return error instanceof SealError && error.code === 'key_unreadable';
       }
