@@ -8,7 +8,7 @@ import { sha256 } from '../../server/hash.ts';
 import { ownKey } from './golden-change.ts';
 import { type GoldenLog, readGolden } from './golden-log.ts';
 
-export type MadeEntry = { readonly type: string; readonly at: string; readonly body: Entry['body'] };
+export type MadeEntry = Pick<Entry, 'type' | 'at' | 'body'> & Partial<Pick<Entry, 'actor' | 'commit'>>;
 
 /** A ledger that begins as the golden one does. */
 export function madeLedger(made: readonly MadeEntry[]): GoldenLog {

@@ -109,15 +109,13 @@ function stopSignal({ world }: Io) {
     async within(ms: number): Promise<boolean> {
       if (signal.aborted) return true;
       await new Promise<void>((done) => {
-        const cancel = world.after(ms, done);
-        signal.addEventListener(
-          'abort',
-          () => {
-            cancel();
-            done();
-          },
-          { once: true },
-        );
+        const cancel = world.after(ms, end);
+        signal.addEventListener('abort', end);
+        function end(): void {
+          cancel();
+          signal.removeEventListener('abort', end);
+          done();
+        }
       });
       return signal.aborted;
     },

@@ -72,7 +72,7 @@ export type Growth = {
    * every entry has been handed to `onEntry`.
    */
   keep(note: string, proof: readonly Uint8Array[]): Promise<void>;
-  /** Leaves them out. */
+  /** Leaves them out, unless they are kept. */
   drop(): Promise<void>;
 };
 
@@ -131,6 +131,7 @@ export async function openKeptLedger(
     let waiting: Uint8Array[] = [];
     let waitingBytes = 0;
     let added = 0;
+    let isKept = false;
     async function flush(): Promise<void> {
       await file.appendFile(Buffer.concat(waiting));
       waiting = [];
@@ -155,9 +156,12 @@ export async function openKeptLedger(
         const next: State = { v: 1, vkey, size: range.size, bytes: start + added, note, ...shown };
         await writeDurably(stateFile, JSON.stringify(next));
         state = next;
+        isKept = true;
         await absorb(start, next.bytes);
       },
       async drop() {
+        // what the state counts stays, whatever failed behind it
+        if (isKept) return;
         waiting = [];
         await file.truncate(start);
       },

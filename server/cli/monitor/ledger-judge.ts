@@ -61,6 +61,16 @@ export function judgeLedger(
     return isBack ? { entry, problem: problemOf('time_went_back', seq, entry.at) } : { entry };
   }
 
+  /** What cannot be read at all is the platform's fault and must not end the watch. */
+  async function see(entry: Entry): Promise<Parameters<typeof refused>[1] | undefined> {
+    try {
+      return await watcher.see(entry, {});
+    } catch (fault) {
+      if (!(fault instanceof LogFormatError)) throw fault;
+      return { reason: 'entry_malformed', words: LOG_REASONS.entry_malformed, seq: entry.seq, detail: fault.message };
+    }
+  }
+
   function learn({ type, body }: Entry): void {
     const keys: readonly PlatformKey[] =
       type === 'LedgerOpened'
@@ -78,7 +88,7 @@ export function judgeLedger(
       next += 1;
       const { entry, problem } = read(bytes, seq);
       if (entry === undefined) return { found: problem === undefined ? [] : [problem] };
-      const refusal = await watcher.see(entry, {});
+      const refusal = await see(entry);
       const found = [...(problem ? [problem] : []), ...(refusal ? [refused(origin, refusal)] : [])];
       if (refusal !== undefined) return { found };
       learn(entry);

@@ -2,7 +2,7 @@
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import type { Entry } from '../../core/log/entry.ts';
-import { parseInstant } from '../../core/log/instant.ts';
+import { parseInstant, readInstant } from '../../core/log/instant.ts';
 import { fitsField } from '../../core/opening/fields.ts';
 import type { RegisterCounts, RosterRow } from '../../core/opening/rows.ts';
 
@@ -61,14 +61,16 @@ export function learnFacts(facts: RegisterFacts, entry: Entry, disclosed: Record
       const { counts } = disclosed;
       const isShown = fitsField('BidsSealed', 'counts', counts, Check);
       const { receipts, withdrawn } = isShown ? (counts as RegisterCounts) : { receipts: 0, withdrawn: 0 };
-      const deadlineAt = parseInstant(String(entry.body['effectiveAt']));
+      const deadlineAt = readInstant(String(entry.body['effectiveAt'])) ?? null;
       return { ...facts, sealedAt: at, deadlineAt, leastActs: isShown ? receipts + withdrawn : null };
     }
     case 'RosterPublished': {
       const { roster } = disclosed;
       const rows = fitsField('RosterPublished', 'roster', roster, Check) ? (roster as RosterRow[]) : [];
       const checkIns = rows.filter(({ checkedIn }) => checkedIn).length;
-      const lodgedAt = rows.map((row) => parseInstant(row.lodgedAt)).sort((a, b) => a - b);
+      // what is of the form and no date is the platform's fault, and none to build on
+      const dated = rows.flatMap((row) => readInstant(row.lodgedAt) ?? []);
+      const lodgedAt = dated.sort((a, b) => a - b);
       const leastActs = facts.leastActs === null ? null : facts.leastActs + checkIns;
       return { ...facts, registerEndsAt: facts.registerEndsAt ?? at, leastActs, lodgedAt };
     }

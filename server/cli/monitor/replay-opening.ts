@@ -48,7 +48,7 @@ export async function replayOpening(source: LogSource, origin: string, known: Kn
   try {
     return await replay(source, origin, known);
   } catch (error) {
-    if (error instanceof SourceError) return { isRead: false, why: error.message };
+    if (error instanceof SourceError || error instanceof LogFormatError) return { isRead: false, why: error.message };
     throw error;
   }
 }

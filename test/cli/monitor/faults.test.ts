@@ -6,10 +6,13 @@ import { openPatience, PATIENCE_LOOKS, PATIENCE_MS } from '../../../server/cli/m
 import { OPENING_LIMIT_MS, REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { POSTS_OF_A_ROUND, postAlarms, WEBHOOK_LIMIT_MS } from '../../../server/cli/monitor/webhook.ts';
 import { REQUEST_LIMIT_MS, ReachError, reachOut } from '../../../server/cli/reach.ts';
+import { toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import { formatTilePath } from '../../../server/core/log/tile.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { newFolder } from '../../support/folder.ts';
+import { ownKey } from '../../support/golden-change.ts';
 import { idOf } from '../../support/golden-server.ts';
+import { madeLedger } from '../../support/made-ledger.ts';
 import { bad, endAt, ledger, openWatching, serve, valid, watch, whole } from '../../support/monitor-bench.ts';
 import t from '../../support/tap.ts';
 import { steppedWorld } from '../../support/world.ts';
@@ -206,6 +209,30 @@ t.test('nobody is sent elsewhere, and nobody reads more than the limit', async (
   const budget = { left: 2 * bytes.length - 1 };
   await reachOut({ ...reach, budget }, path, { headers: {} }, 2 ** 24);
   await t.rejects(reachOut({ ...reach, budget }, path, { headers: {} }, 2 ** 24), { code: 'unreached' }, 'altogether');
+});
+
+t.test('an entry that nobody can read is an alarm and does not end the watch, nor the next start', async (t) => {
+  const { publicKey } = ownKey('kaibiao.test/opening/any');
+  const digest = toBase64Url(new Uint8Array(32));
+  const made = madeLedger([
+    {
+      type: 'KeyAnnounced',
+      at: '2026-03-02T01:00:00.000Z',
+      actor: { role: 'operator' },
+      body: {
+        key: { use: 'ledger', algorithm: 'Ed25519', publicKey: toBase64(publicKey) },
+        replaces: toBase64(ownKey('kaibiao.test/ledger').publicKey),
+        from: '2026-99-99T00:00:00.000Z',
+      },
+      commit: { who: digest, source: digest, act: digest },
+    },
+  ]);
+  const server = await serve(t, { ledger: made, openings: 'none' });
+  const folder = await newFolder(t, 'unreadable');
+  const first = await watch(server, folder);
+  t.equal(first.size, 2);
+  t.match(first.raised, [{ seq: 1, kind: /^(entry_malformed|ledger_key_refused)$/ }]);
+  t.match(await watch(server, folder), { size: 2, kinds: [] }, 'judged again, told once');
 });
 
 t.test('whoever is watched does not fill the disk with alarms', async (t) => {

@@ -75,6 +75,16 @@ t.test('one act more than the batches held, in all or behind some instant', asyn
   t.strictSame(judge(instead({ leastActs: null })), [], 'nothing is known');
 });
 
+t.test('what is of an instant’s form and none says nothing', async (t) => {
+  const [seq = 0, text = ''] = [...whole.entries.entries()].find(([, one]) => one.includes('"RosterPublished"')) ?? [];
+  const entry = parseEntry(utf8(text));
+  const roster = whole.fields[seq]?.['roster']?.value as readonly Record<string, unknown>[];
+  const dates = (lodgedAt: string) =>
+    learnFacts(NO_FACTS, entry, { roster: roster.map((row) => ({ ...row, lodgedAt })) });
+  t.equal(dates('2026-03-02T00:00:00.000Z').lodgedAt.length, 4);
+  t.equal(dates('2026-99-99T00:00:00.000Z').lodgedAt.length, 0);
+});
+
 t.test('acts where no opening could have any', async (t) => {
   t.strictSame(
     judge(known.slice(1)),
