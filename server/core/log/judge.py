@@ -382,6 +382,7 @@ def judge(folder, trust, public, policy):
     demand(anchored or ledger or not (trust or policy), "not in the ledger")
     found = {os.path.relpath(os.path.join(path, each), folder) for path, _, files in os.walk(folder) for each in files}
     if "manifest.json" in found:
+        demand(trust in (None, read_line(folder, "anchor/vkey")), "a bundle of another ledger key")
         listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), has_ended))
     # time-stamps are openssl's to judge: openssl ts -verify -data anchor/checkpoint -in anchor/1.tsr -CAfile <roots>
     listed |= {each for each in found if anchored and re.fullmatch(r"anchor/[1-9]\.(tsr|pem|crl\.pem)", each)}
