@@ -43,7 +43,8 @@ export type FactSources = {
   readonly vaultKey: Uint8Array;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly prepared: Prepared;
-  readonly cosigned: boolean;
+  /** Whether the entries that bore on a close when the round began are countersigned, and how many they were. */
+  readonly cosigned: { readonly is: boolean; readonly closingSize: number };
 };
 
 export type FoundFacts = { readonly facts: Facts; readonly windowKey: WrappedWindowKey | null };
@@ -119,7 +120,10 @@ export async function findFacts(
     quotes: type === 'ReleaseQuotes' ? await openQuotes(kept, sources) : null,
     openedLists: sources.prepared.openedLists,
     manifest: sources.prepared.manifest,
-    cosigned: sources.cosigned,
+    // an act of this very round may bear on the close as well, and nobody has signed that yet
+    cosigned:
+      kept.state.cosigners.quorum === 0 ||
+      (sources.cosigned.is && sources.cosigned.closingSize === kept.state.closingSize),
     isErasable: await isErasableNow(type, data, kept.state, sources.tx),
   };
   return { facts, windowKey };

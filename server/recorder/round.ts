@@ -101,7 +101,10 @@ export async function decideRound(tx: TransactionSql, deps: RoundDeps, order: Ro
     vaultKey: deps.vaultKey,
     randomBytes: world.randomBytes,
     prepared: deps.prepared(openingId),
-    cosigned: await isCosignedToClose(tx, deps.isCosigned, kept.state, origin),
+    cosigned: {
+      is: await isCosignedToClose(tx, deps.isCosigned, kept.state, origin),
+      closingSize: kept.state.closingSize,
+    },
   };
   const submissions = rows.flatMap(({ known }) => (known === null ? [] : [known.submission]));
   const more = rows.length === order.limit;
