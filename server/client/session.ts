@@ -68,10 +68,11 @@ export async function logIn(dependencies: SessionDependencies): Promise<Session>
   const { transport, world, signer, sha256 } = dependencies;
   const account = dependencies.account ?? accountOf(signer);
   const key = await dependencies.makeSessionKey();
-  const challenge = await askChallenge(transport, sessionThumbprint(sha256, key.jwk));
+  const thumbprint = sessionThumbprint(sha256, key.jwk);
+  const challenge = await askChallenge(transport, thumbprint);
   if (challenge.origin !== transport.origin)
     throw new ApiError('challenge_not_ours', 0, `the challenge is for ${challenge.origin}`);
-  const offsetMs = challenge.now - world.now();
+  let offsetMs = challenge.now - world.now();
   const serverNow = () => world.now() + offsetMs;
   const seconds = () => Math.floor(serverNow() / 1000);
   const login = await signLogin(sha256, signer, { challenge, account, jwk: key.jwk, iatSeconds: seconds() });
@@ -108,8 +109,10 @@ export async function logIn(dependencies: SessionDependencies): Promise<Session>
       return headersWith(request);
     },
     async refused(code) {
-      if (code !== 'token_expired') return false;
-      await renew();
+      if (code === 'token_expired') await renew();
+      // this machine slept, or its clock was set: the difference is taken anew
+      else if (code === 'proof_out_of_time') offsetMs = (await askChallenge(transport, thumbprint)).now - world.now();
+      else return false;
       return true;
     },
   };

@@ -115,7 +115,7 @@ t.test('a wrong password, a file of another kind, and a stranger’s key are sai
   await enter(atHost, junk, 'secret');
   await page.locator('.field-fault:has-text("不是本页能读取的证书文件")').waitFor();
   await picture(atHost, 'log-in');
-  t.equal(await page.locator('.seat').count(), 0);
+  t.equal(await page.locator('.seat-name').count(), 0);
   await page.keyboard.press('Escape');
   await page.locator('dialog').waitFor({ state: 'detached' });
   t.pass('Escape closes it');
@@ -191,7 +191,7 @@ t.test(
     t.match(await doAct(atBidder, '解密投标文件', { bidFile: files[0] ?? '' }), /不是递交时保存的凭据文件/);
     t.match(
       await doAct(atBidder, '解密投标文件', { bidFile }),
-      /私钥与证书不匹配/,
+      /信封是为另一张证书加密的/,
       'the signing key alone does not unwrap',
     );
     await page.click('.seat button');
@@ -217,7 +217,7 @@ t.test('the host announces', async (t) => {
 t.test('the bidder objects and signs the record on the page, with the key of the certificate', async (t) => {
   const words = '唱标 <100> 有误';
   t.match(await doAct(atBidder, '提出异议', { text: words }), /已写入见证日志/);
-  await doAct(atHost, '答复异议', { text: '以开标一览表为准' });
+  await doAct(atHost, '答复异议', { objection: '1', text: '以开标一览表为准' });
   await atBidder.page.locator('#objections >> text=以开标一览表为准').waitFor();
   t.match(await atBidder.page.textContent('#objections'), /唱标 <100> 有误/);
   await doAct(atHost, '生成开标记录', { note: '含异议及答复' });

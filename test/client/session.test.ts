@@ -141,6 +141,20 @@ t.test('the server refuses an act that is not what was sent', async (t) => {
   t.equal(await codeOf(sent({ data: { x: 1 } })), 'act_data_differs');
 });
 
+t.test('a client whose clock stood still while its machine slept takes the difference anew', async (t) => {
+  const { transport, asked } = network();
+  let sleptMs = 0;
+  const session = await enter(transport, { now: () => stage.world.now() - sleptMs });
+  sleptMs = 120_000;
+  t.match(await session.api.askTicket(OPENING, 'public'), { ticket: String });
+  t.equal(session.serverNow(), stage.world.now());
+  t.strictSame(
+    asked.slice(2).map(({ path }) => path),
+    ['/auth/ticket', '/auth/challenge', '/auth/ticket'],
+  );
+  t.equal(await codeOf(send(session, 'CheckIn', {})), 'ok');
+});
+
 t.test('a client whose clock is hours off signs by the server’s', async (t) => {
   const session = await enter(network().transport, { now: () => stage.world.now() - 7_200_000 });
   t.equal(session.serverNow(), stage.world.now());

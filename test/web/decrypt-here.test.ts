@@ -70,11 +70,12 @@ function asking(window: DecryptionChallengeAnswer['window'] = { entry: log.texts
       },
     } as unknown as Api,
     signer: { alg: 'ES256', certificate: new Uint8Array(), chain: [], sign: async () => new Uint8Array(64) },
+    creditCode: lodged.iss,
     unwrapper: () => async () => {
       asked.push('key');
       return new Uint8Array(32);
     },
-    acknowledge: async (kid) => void asked.push(`acknowledged ${kid === script.state.window?.kid}`),
+    acknowledge: (kid) => void asked.push(`acknowledged ${kid === script.state.window?.kid}`),
   };
   return { asked, needs };
 }

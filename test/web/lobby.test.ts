@@ -1,6 +1,6 @@
 /** What the lobby derives before it draws anything: whose list it is, and which opening stands where. */
 import { PHASES } from '../../server/core/opening/phases.ts';
-import { grouped, type ListedOpening, readOpenings } from '../../web/lobby/openings.ts';
+import { grouped, type ListedOpening, nextOf, readOpenings } from '../../web/lobby/openings.ts';
 import t from '../support/tap.ts';
 
 const opening = (openingId: string, phase: ListedOpening['phase'], deadlineAt: number, title = openingId) => ({
@@ -8,6 +8,7 @@ const opening = (openingId: string, phase: ListedOpening['phase'], deadlineAt: n
   title,
   phase,
   deadlineAt,
+  createdAt: 1,
 });
 const ids = (list: readonly ListedOpening[]) => list.map(({ openingId }) => openingId);
 
@@ -33,6 +34,18 @@ t.test('what comes next stands first, what was last over stands first, and a tie
   );
   t.strictSame(ids(coming), ['cc', 'aa', 'bb']);
   t.strictSame(ids(over), ['ee', 'dd']);
+});
+
+t.test('the next opening is the earliest whose time is to come, also while it is checked in for', async (t) => {
+  const openings = [
+    opening('aa', 'CheckIn', 10),
+    opening('bb', 'Scheduled', 20),
+    opening('cc', 'Postponed', 15),
+    opening('dd', 'Scheduled', 5),
+  ];
+  t.equal(nextOf(openings, 7)?.openingId, 'aa');
+  t.equal(nextOf(openings, 10)?.openingId, 'bb', 'its time has come');
+  t.equal(nextOf(openings, 20), undefined);
 });
 
 t.test('a search finds all its words in title and number, in any order and case', async (t) => {

@@ -96,6 +96,35 @@ t.test('what got no answer is sent again, the same under the same number, until 
   );
 });
 
+t.test('a fault of the server is no refusal; what is then too late to ask is unknown, not refused', async (t) => {
+  const world = steppedWorld();
+  const outbox = createOutbox(world);
+  const fail = (code: string, status: number) => () => Promise.reject(new ApiError(code, status, code));
+  const { seat, sent } = somebody([fail('server_fault', 500), fail('unreadable', 200), fail('act_out_of_time', 422)]);
+  const given = outbox.give(seat, { type: 'RaiseObjection', data: {}, headSeen });
+  for (let again = 0; again < 2; again++) {
+    await settle();
+    t.equal(outbox.sent.value[0]?.state.kind, 'waiting');
+    world.advance(SEND_AGAIN_MS);
+  }
+  t.strictSame(await given, { kind: 'unknown' });
+  t.equal(new Set(sent).size, 1, 'one act, however often it was sent');
+  const first = somebody([fail('act_out_of_time', 422)]);
+  t.match(await outbox.give(first.seat, { type: 'CheckIn', data: {}, headSeen }), { kind: 'refused' });
+});
+
+t.test('after leaving nothing is sent any more', async (t) => {
+  const world = steppedWorld();
+  const outbox = createOutbox(world);
+  const { seat, sent } = somebody([away]);
+  const given = outbox.give(seat, { type: 'CheckIn', data: {}, headSeen });
+  await settle();
+  outbox.close();
+  world.advance(SEND_AGAIN_MS);
+  t.strictSame(await given, { kind: 'unknown' });
+  t.equal(sent.length, 1);
+});
+
 t.test('a refusal is the end of it, with its words', async (t) => {
   const words = { en: 'Too late.', zh: '已逾时。' };
   const outbox = createOutbox(steppedWorld());

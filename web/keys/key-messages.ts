@@ -1,4 +1,5 @@
 /** What a page and its key worker say to each other; the bytes of a private key are in none of it. */
+import type { SealErrorCode } from '../../server/client/seal-error.ts';
 import type { JwsAlgorithm } from '../../server/core/log/act.ts';
 import type { Recipient } from '../../server/core/seal/recipient-info.ts';
 import type { KeyFault } from './key-file-error.ts';
@@ -15,6 +16,7 @@ export type KeyAnswer = { readonly id: number } & (
   | { readonly kind: 'opened'; readonly keys: readonly ListedKey[] }
   | { readonly kind: 'signed'; readonly signature: Uint8Array }
   | { readonly kind: 'unwrapped'; readonly cek: Uint8Array }
-  | { readonly kind: 'refused'; readonly code: KeyFault | 'unwrap_failed'; readonly detail: string }
+  | { readonly kind: 'refused'; readonly code: KeyFault; readonly detail: string }
+  | { readonly kind: 'not_unwrapped'; readonly code: SealErrorCode }
   | { readonly kind: 'broken'; readonly detail: string }
 );

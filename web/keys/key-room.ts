@@ -17,7 +17,7 @@ export type UsableKey = { readonly listed: AgentCertificate; readonly signer: Ce
 export type KeyRoom = {
   /** Opens a PKCS#12 file, whose bytes the page itself never reads. Throws: KeyFileError. */
   open(file: Blob, password: string): Promise<UsableKey[]>;
-  /** What unwraps a content key with the key of a certificate. Throws: SealError unwrap_failed, KeyFileError key_cannot_unwrap. */
+  /** What unwraps a content key with the key of a certificate. Throws: SealError unwrap_failed, envelope_for_another_certificate; KeyFileError key_cannot_unwrap. */
   unwrapper(certSha256: string): Unwrap;
   /** Ends the worker, and with it every key it held. */
   close(): void;
@@ -31,13 +31,14 @@ export function openKeyRoom(sha256: Sha256): KeyRoom {
   const worker = new Worker(trusted(workerAddress), { type: 'module' });
   const waiting = new Map<number, Asked>();
   let asked = 0;
+  let isClosed = false;
 
   worker.addEventListener('message', ({ data }: MessageEvent<KeyAnswer>) => {
     const one = waiting.get(data.id);
     waiting.delete(data.id);
     if (one === undefined) throw new Error('the key worker answered what nobody asked');
-    if (data.kind === 'refused')
-      one.fail(data.code === 'unwrap_failed' ? new SealError(data.code) : new KeyFileError(data.code, data.detail));
+    if (data.kind === 'refused') one.fail(new KeyFileError(data.code, data.detail));
+    else if (data.kind === 'not_unwrapped') one.fail(new SealError(data.code));
     else if (data.kind === 'broken') one.fail(new Error(data.detail));
     else one.take(data);
   });
@@ -47,6 +48,7 @@ export function openKeyRoom(sha256: Sha256): KeyRoom {
   });
 
   function ask(request: WithoutId<KeyRequest>): Promise<KeyAnswer> {
+    if (isClosed) return Promise.reject(new Error('the key worker was ended'));
     asked += 1;
     const id = asked;
     return new Promise((take, fail) => {
@@ -77,6 +79,7 @@ export function openKeyRoom(sha256: Sha256): KeyRoom {
       return answer.cek;
     },
     close() {
+      isClosed = true;
       worker.terminate();
       for (const one of waiting.values()) one.fail(new Error('the key worker was ended'));
       waiting.clear();

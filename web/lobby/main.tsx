@@ -10,7 +10,7 @@ import { render } from 'preact';
 import { askAgain, type Found } from '../connection/ask-again.ts';
 import { browserWorld } from '../connection/page-world.ts';
 import { serverClock } from '../connection/server-clock.ts';
-import { type OpeningList, readOpenings } from './openings.ts';
+import { type OpeningList, PAGE_LIMIT, PAGES_LIMIT, readOpenings } from './openings.ts';
 import { Page } from './page.tsx';
 
 const place = document.getElementById('page');
@@ -19,16 +19,31 @@ const found = signal<Found<OpeningList>>('asking');
 const now = signal<number | null>(null);
 const clock = serverClock(browserWorld.monotonicNow);
 
-async function ask(): Promise<unknown> {
+async function askPage(before: number | null): Promise<OpeningList | null> {
   const sentAt = browserWorld.monotonicNow();
-  const answer = await fetch('/openings', { headers: { accept: 'application/json' } });
-  if (!answer.ok) return undefined;
-  const list = readOpenings(await answer.json());
+  const query = before === null ? '' : `?before=${before}`;
+  const answer = await fetch(`/openings${query}`, { headers: { accept: 'application/json' } });
+  const list = answer.ok ? readOpenings(await answer.json()) : null;
   if (list !== null) {
     clock.begin();
     clock.sample(sentAt, browserWorld.monotonicNow(), list.now);
   }
-  return list ?? undefined;
+  return list;
+}
+
+/** All openings, page by page: the newest are not the next to be opened. */
+async function ask(): Promise<unknown> {
+  const first = await askPage(null);
+  if (first === null) return undefined;
+  const openings = [...first.openings];
+  let last = first;
+  for (let pages = 1; pages < PAGES_LIMIT && last.openings.length >= PAGE_LIMIT; pages++) {
+    const next = await askPage(last.openings[last.openings.length - 1]?.createdAt ?? 0);
+    if (next === null) return undefined;
+    openings.push(...next.openings);
+    last = next;
+  }
+  return { openings, now: last.now };
 }
 
 let dropTick = (): void => undefined;

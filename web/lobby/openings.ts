@@ -8,10 +8,23 @@ const Listed = Type.Object({
   title: Type.String(),
   phase: Type.Enum(PHASES),
   deadlineAt: Type.Integer(),
+  createdAt: Type.Integer(),
 });
 const Answer = Type.Object({ openings: Type.Array(Listed), now: Type.Integer() });
 export type ListedOpening = Type.Static<typeof Listed>;
 export type OpeningList = Type.Static<typeof Answer>;
+
+/** Openings of one answer of the server: a shorter answer is the last. */
+export const PAGE_LIMIT = 100;
+/** Answers that are asked for, one after the other: some two months of a large centre. */
+export const PAGES_LIMIT = 20;
+
+/** The one to be opened next: the earliest whose time is not over yet. */
+export function nextOf(openings: readonly ListedOpening[], now: number | null): ListedOpening | undefined {
+  return grouped(openings, '').coming.find(
+    ({ phase, deadlineAt }) => phase !== 'Postponed' && (now === null || deadlineAt > now),
+  );
+}
 
 /** The server's answer; null when it is none of ours. */
 export function readOpenings(answer: unknown): OpeningList | null {
@@ -26,7 +39,8 @@ const GROUP_OF = {
   Draft: 'coming',
   Scheduled: 'coming',
   Postponed: 'coming',
-  CheckIn: 'running',
+  // checked in for, and still to be opened
+  CheckIn: 'coming',
   Sealed: 'running',
   RosterPublished: 'running',
   Drawing: 'running',

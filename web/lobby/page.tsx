@@ -9,7 +9,7 @@ import { language } from '../parts/language.ts';
 import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { Message } from '../parts/message.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
-import { GROUPS, type Group, grouped, type ListedOpening, type OpeningList } from './openings.ts';
+import { GROUPS, type Group, grouped, type ListedOpening, nextOf, type OpeningList } from './openings.ts';
 import { say } from './words.ts';
 
 export type PageParts = {
@@ -48,7 +48,7 @@ export function Page({ found, now }: PageParts): JSX.Element {
 function Openings({ list, now }: { list: OpeningList; now: PageParts['now'] }): JSX.Element {
   const search = useSignal('');
   const groups = grouped(list.openings, search.value);
-  const [next] = grouped(list.openings, '').coming.filter(({ phase }) => phase === 'Scheduled');
+  const next = nextOf(list.openings, now.value);
   return (
     <main id="main" tabIndex={-1}>
       <h1 class="unseen">{say('lobby')}</h1>
@@ -135,7 +135,7 @@ function Part(props: { group: Group; openings: readonly ListedOpening[]; now: Pa
                 {group === 'coming' ? (
                   <td data-label={say('until')}>
                     <span class="number">
-                      {phase === 'Scheduled' ? <Left at={deadlineAt} now={now.value} /> : null}
+                      {phase === 'Postponed' ? null : <Left at={deadlineAt} now={now.value} />}
                     </span>
                   </td>
                 ) : null}

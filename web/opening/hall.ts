@@ -15,6 +15,8 @@ export type Hall = {
   /** Null until somebody asks to log in. */
   readonly personPart: ReadonlySignal<PersonPart | null>;
   readonly isAsking: ReadonlySignal<boolean>;
+  /** The part of the page for those with a key did not come over the network. */
+  readonly cannotLoad: ReadonlySignal<boolean>;
   /** The server's now by whatever is viewed at the moment; by this computer's clock before it is known. */
   readonly now: () => number;
   /** A fault of this page's own, outside of its viewing. */
@@ -26,6 +28,8 @@ export type Hall = {
   turnTo(role: PersonRole): void;
   leave(): Promise<void>;
   fail(fault: unknown): void;
+  /** A fault of one act, after which the page still shows what it has verified. */
+  report(fault: unknown): void;
 };
 
 export function openHall(openingId: string): Hall {
@@ -34,17 +38,24 @@ export function openHall(openingId: string): Hall {
   const personPart = signal<PersonPart | null>(null);
   const isAsking = signal(false);
   const fault = signal<unknown>(null);
+  const cannotLoad = signal(false);
   let stopWaiting = (): void => undefined;
+
+  /** Who is to look on, from the moment that was asked for. */
+  let wanted: Seat | null = null;
 
   /** Views with other eyes. What is shown stays until there is as much to show instead, so that nobody loses their place. */
   function viewAs(next: Seat | null): void {
     stopWaiting();
+    wanted = next;
     const before = viewing.peek();
+    const shownSize = before.view.peek().state?.size ?? 0;
     const fresh = viewHere(openingId, next?.askTicket ?? null);
     const stop = effect(() => {
       const { state, standing } = fresh.view.value;
-      const isThere = state !== null || standing.kind === 'refused' || fresh.fault.value !== null;
-      if (!isThere && fresh.link.value.kind !== 'stopped') return;
+      const hasAsMuch = state !== null && state.size >= shownSize;
+      const isOver = standing.kind === 'refused' || fresh.fault.value !== null || fresh.link.value.kind === 'stopped';
+      if (!hasAsMuch && !isOver) return;
       seat.value = next;
       viewing.value = fresh;
       before.close();
@@ -56,17 +67,34 @@ export function openHall(openingId: string): Hall {
     };
   }
 
+  /** Somebody else may stand before this computer next: nothing of the person stays on the page, whatever the network does. */
+  function viewAsNobody(): void {
+    stopWaiting();
+    wanted = null;
+    const before = viewing.peek();
+    seat.value = null;
+    viewing.value = viewHere(openingId);
+    before.close();
+  }
+
   return {
     viewing,
     seat,
     personPart,
     isAsking,
+    cannotLoad,
     now: () => viewing.peek().now.peek() ?? Date.now(),
     fault,
     async ask() {
-      const { PersonPart } = await import('../person/person-part.tsx');
-      personPart.value = PersonPart;
-      isAsking.value = true;
+      cannotLoad.value = false;
+      try {
+        personPart.value = (await import('../person/person-part.tsx')).PersonPart;
+        isAsking.value = true;
+      } catch (error) {
+        // a file of the page did not come; asked again, it may
+        if (!(error instanceof TypeError)) throw error;
+        cannotLoad.value = true;
+      }
     },
     stopAsking() {
       isAsking.value = false;
@@ -76,16 +104,21 @@ export function openHall(openingId: string): Hall {
       viewAs(next);
     },
     turnTo(role) {
-      const present = seat.peek();
-      if (present !== null && present.role !== role) viewAs(present.inRole(role));
+      if (wanted !== null && wanted.role !== role) viewAs(wanted.inRole(role));
     },
     async leave() {
-      const present = seat.peek();
-      viewAs(null);
-      await present?.leave();
+      const leaving = wanted;
+      viewAsNobody();
+      await leaving?.leave();
     },
     fail(error) {
       fault.value = error;
+    },
+    report(error) {
+      // loud where it is looked for, and the page goes on: what it shows does not hang on this act
+      setTimeout(() => {
+        throw error;
+      });
     },
   };
 }

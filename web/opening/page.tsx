@@ -88,7 +88,7 @@ function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): 
               now={hall.now}
               onSeat={hall.sit}
               onClose={hall.stopAsking}
-              onFault={hall.fail}
+              onFault={hall.report}
             />
           )}
           {state.prices === null ? <Board state={state} /> : <Prices state={state} />}

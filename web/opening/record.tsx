@@ -62,7 +62,9 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
         <p>{say('closeProposed', { n: state.closeProposed })}</p>
       ) : null}
       <p>
-        <a href={`/openings/${state.openingId}/record`}>{say('recordOpen')}</a>
+        <a href={`/openings/${state.openingId}/record`} target="_blank" rel="noopener">
+          {say('recordOpen')}
+        </a>
       </p>
     </Section>
   );

@@ -10,9 +10,12 @@ export function SeatBox({ hall }: { hall: Hall }): JSX.Element {
   const seat = hall.seat.value;
   if (seat === null)
     return (
-      <button type="button" class="log-in" onClick={() => hall.ask().catch(hall.fail)}>
-        {say('logIn')}
-      </button>
+      <p class="seat">
+        {hall.cannotLoad.value ? <span class="tone-warn">{say('cannotLoad')}</span> : null}
+        <button type="button" class="log-in" onClick={() => hall.ask().catch(hall.fail)}>
+          {say('logIn')}
+        </button>
+      </p>
     );
   const words = ROLE_WORDS[language.value];
   return (

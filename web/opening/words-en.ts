@@ -6,6 +6,7 @@ export const en: Readonly<Record<Key, string>> = {
   skip: 'Skip to content',
   language: 'Language',
   logIn: 'Log in',
+  cannotLoad: 'No network: try again',
   leave: 'Log out',
   asRole: 'As',
   rehearsal: 'Rehearsal',

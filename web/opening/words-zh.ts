@@ -5,6 +5,7 @@ export const zh = {
   skip: '跳到正文',
   language: '语言',
   logIn: '登录',
+  cannotLoad: '网络不通，请重试',
   leave: '退出登录',
   asRole: '身份',
   rehearsal: '演练',

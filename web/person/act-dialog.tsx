@@ -21,8 +21,13 @@ export function ActDialog(props: {
   const { offer } = props;
   const faults = useSignal<Readonly<Record<string, string>>>({});
 
+  const isRead = useSignal(false);
+
   async function submit(event: TargetedSubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
+    // a second click while a file is being read is the same act
+    if (isRead.value) return;
+    isRead.value = true;
     const form = new FormData(event.currentTarget);
     const filled: Record<string, string> = {};
     const found: Record<string, string> = {};
@@ -34,11 +39,22 @@ export function ActDialog(props: {
     }
     faults.value = found;
     if (Object.keys(found).length === 0) props.onGo(offer.data(filled));
+    else isRead.value = false;
   }
 
   return (
     <Dialog title={say('confirmTitle', { act: say(nameKey(offer.type)) })} onClose={props.onClose}>
       <p class="dialog-words">{say(whyKey(offer.type))}</p>
+      {offer.about.length === 0 ? null : (
+        <dl class="dialog-about">
+          {offer.about.map(([name, value]) => (
+            <div key={name}>
+              <dt class="label">{say(name)}</dt>
+              <dd class="code">{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
       <form class="form" onSubmit={submit} noValidate>
         {offer.fields.map((field) => (
           <div class="field" key={field.name}>
@@ -76,6 +92,7 @@ function Input({ field, fault }: { field: Field; fault: string | null }): JSX.El
     case 'choice':
       return (
         <select {...common}>
+          <option value="">{say('choose')}</option>
           {field.options.map((option) => (
             <option key={option} value={option}>
               {optionWords(name, option)}

@@ -1,6 +1,7 @@
 /** What a person may do on the page of an opening: for each act what it asks of them, and what of the state goes with it. */
 import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
 import { COMMANDS, type CommandType, OPEN_WHILE_SUSPENDED, VERDICTS } from '../../server/core/opening/commands.ts';
+import { isWindowBlind } from '../../server/core/opening/layer.ts';
 import { phaseCell } from '../../server/core/opening/phases.ts';
 import {
   isRegisterCommand,
@@ -8,7 +9,8 @@ import {
   registerPhaseRefusal,
 } from '../../server/core/opening/register.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
-import { isDecrypted, numberOf, type OpeningState } from '../../server/core/opening/state.ts';
+import { isDecrypted, isGivenUp, numberOf, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+import { isDone } from '../../server/core/opening/steps/window.ts';
 import type { Key } from './words-zh.ts';
 
 /** What the person fills in. `options` are values of a choice, in the order shown. */
@@ -23,13 +25,19 @@ export type Field =
 export type Offer = {
   readonly type: ActType;
   readonly fields: readonly Field[];
+  /** What of the opening the act is about, to be read before it is signed: a name in the dictionary and its value. */
+  readonly about: readonly (readonly [Key, string])[];
   /** The command's data from what was filled in, by name; texts are NFC, as the log holds them. */
   readonly data: (filled: Readonly<Record<string, string>>) => JsonObject;
 };
 
 /** What an act is about, seen from one person: the state, and the number the roster gave them. */
-export type Standpoint = { readonly state: OpeningState; readonly bidder: number | null };
-type Shape = { readonly fields: readonly Field[]; readonly fixed?: JsonObject };
+export type Standpoint = { readonly state: OpeningState; readonly bidder: number | null; readonly creditCode: string };
+type Shape = {
+  readonly fields: readonly Field[];
+  readonly fixed?: JsonObject;
+  readonly about?: readonly (readonly [Key, string])[];
+};
 /** Null: there is nothing this act could be about. */
 type Shaping = (standpoint: Standpoint) => Shape | null;
 
@@ -38,24 +46,38 @@ const reason: Shaping = () => ({ fields: [{ name: 'reason', kind: 'text' }] });
 const text: Shaping = () => ({ fields: [{ name: 'text', kind: 'text' }] });
 const choice = (name: string, options: readonly string[]): Field => ({ name, kind: 'choice', options });
 
-/** The version of the record one would answer, and its digest. */
-function recordOf({ state }: Standpoint): JsonObject | null {
-  return state.record === null ? null : { version: state.record.version, recordSha256: state.record.sha256 };
+/** The version of the record one would answer, and its digest; null while its text is not there to be read. */
+function recordOf({ state }: Standpoint): Shape | null {
+  const { record } = state;
+  if (record === null || !record.document.known) return null;
+  const { version, sha256 } = record;
+  return {
+    fields: [],
+    fixed: { version, recordSha256: sha256 },
+    about: [
+      ['recordVersion', String(version)],
+      ['recordDigest', sha256],
+    ],
+  };
 }
 
 /** A bidder answers a version once. */
 const answering =
   (fields: readonly Field[]): Shaping =>
   (standpoint) => {
-    const fixed = recordOf(standpoint);
+    const shape = recordOf(standpoint);
     const { state, bidder } = standpoint;
     const answer = bidder === null ? null : (state.bids[bidder - 1]?.answer ?? null);
-    return fixed === null || (answer !== null && answer.version === fixed['version']) ? null : { fields, fixed };
+    return shape === null || answer?.version === state.record?.version ? null : { ...shape, fields };
   };
 
-function objections(state: OpeningState, status: 'open' | 'answered', by: number | null): string[] {
+function objections(standpoint: Standpoint, status: 'open' | 'answered', isOwn: boolean): string[] {
+  const { state, bidder, creditCode } = standpoint;
   return state.objections
-    .filter((one) => one.status === status && (by === null || one.bidder === by))
+    .filter((one) => one.status === status)
+    .filter(({ bidder: by, raisedBy }) =>
+      isOwn ? (bidder !== null && by === bidder) || (raisedBy.known && raisedBy.value === creditCode) : true,
+    )
     .map(({ objection }) => String(objection));
 }
 
@@ -75,7 +97,8 @@ const SHAPES = {
   DecryptBid: ({ state, bidder }) => {
     const own = bidder === null ? undefined : state.bids[bidder - 1];
     const isWaited = own?.attempts.some(({ outcome }) => outcome === 'undecided') === true;
-    return own === undefined || isDecrypted(own) || isWaited ? null : { fields: [{ name: 'bidFile', kind: 'file' }] };
+    const isOver = own === undefined || isDecrypted(own) || isGivenUp(own);
+    return isOver || (isWaited && !isWindowBlind(state)) ? null : { fields: [{ name: 'bidFile', kind: 'file' }] };
   },
   ExtendWindow: () => ({
     fields: [
@@ -83,10 +106,11 @@ const SHAPES = {
       { name: 'reason', kind: 'text' },
     ],
   }),
-  EndWindowEarly: ({ state }) => (state.bids.every(isDecrypted) ? { fields: [] } : null),
+  EndWindowEarly: ({ state }) => (state.bids.every((bid) => isDone(state, bid)) ? { fields: [] } : null),
   GiveRuling: ({ state }) => {
     const open = state.bids
-      .filter((bid) => bid.proposal !== null && !isDecrypted(bid))
+      .filter((bid) => bid.proposal !== null && !isDecrypted(bid) && !isGivenUp(bid))
+      .filter((bid) => verdictOf(bid) === null || bid.contestOpen)
       .map(({ bidder }) => String(bidder));
     return open.length === 0
       ? null
@@ -94,7 +118,9 @@ const SHAPES = {
   },
   ContestRuling: ({ state, bidder }) => {
     const own = bidder === null ? undefined : state.bids[bidder - 1];
-    return own === undefined || own.proposal === null ? null : { fields: [{ name: 'reason', kind: 'text' }] };
+    return own === undefined || verdictOf(own) === null || own.contestOpen
+      ? null
+      : { fields: [{ name: 'reason', kind: 'text' }] };
   },
   OpenRemedy: ({ state }) => (state.policy.remedy === 'none' ? null : { fields: [] }),
   AnnouncePrices: plain,
@@ -103,19 +129,16 @@ const SHAPES = {
   SignRecord: answering([]),
   RefuseRecord: answering([{ name: 'reason', kind: 'text' }]),
   RaiseObjection: ({ bidder }) => (bidder === null ? null : { fields: [{ name: 'text', kind: 'text' }] }),
-  AnswerObjection: ({ state }) => {
-    const open = objections(state, 'open', null);
+  AnswerObjection: (standpoint) => {
+    const open = objections(standpoint, 'open', false);
     return open.length === 0 ? null : { fields: [choice('objection', open), { name: 'text', kind: 'text' }] };
   },
-  DisputeAnswer: ({ state, bidder }) => {
-    const own = bidder === null ? [] : objections(state, 'answered', bidder);
+  DisputeAnswer: (standpoint) => {
+    const own = objections(standpoint, 'answered', true);
     return own.length === 0 ? null : { fields: [choice('objection', own), { name: 'reason', kind: 'text' }] };
   },
   ProposeClose: ({ state }) => (state.closeProposed === null ? { fields: [] } : null),
-  AttestClose: (standpoint) => {
-    const fixed = standpoint.state.closeProposed === null ? null : recordOf(standpoint);
-    return fixed === null ? null : { fields: [], fixed };
-  },
+  AttestClose: (standpoint) => (standpoint.state.closeProposed === null ? null : recordOf(standpoint)),
   OpenReview: reason,
   HandOver: plain,
   SuspendOpening: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
@@ -153,10 +176,10 @@ export function offersFor(role: PersonRole, state: OpeningState, creditCode: str
   const bidder = role === 'bidder' ? numberOf(state, creditCode) : null;
   return ACT_TYPES.filter((type) => isAllowed(type, role, state)).flatMap((type) => {
     const shaping: Shaping = SHAPES[type];
-    const shape = shaping({ state, bidder });
+    const shape = shaping({ state, bidder, creditCode });
     if (shape === null) return [];
-    const { fields, fixed = {} } = shape;
-    return [{ type, fields, data: (filled) => ({ ...fixed, ...dataOf(fields, filled) }) }];
+    const { fields, fixed = {}, about = [] } = shape;
+    return [{ type, fields, about, data: (filled) => ({ ...fixed, ...dataOf(fields, filled) }) }];
   });
 }
 

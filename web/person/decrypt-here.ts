@@ -33,9 +33,11 @@ export type DecryptionNeeds = {
   readonly openingId: string;
   readonly api: Api;
   readonly signer: CertificateSigner;
+  /** The bidder who is logged in. */
+  readonly creditCode: string;
   unwrapper(certSha256: string): Unwrap;
-  /** Says that the challenge arrived, before the key is tried: it matters most to whom the key then fails. */
-  acknowledge(kid: string): Promise<unknown>;
+  /** Begins to say that the challenge arrived. It matters most to whom the key then fails, and is never waited for. */
+  acknowledge(kid: string): void;
 };
 
 /**
@@ -49,11 +51,12 @@ export type DecryptionNeeds = {
  *          keeps its own bidder from decrypting.
  */
 export async function prepareDecryption(
-  { openingId, api, signer, unwrapper, acknowledge }: DecryptionNeeds,
+  { openingId, api, signer, creditCode, unwrapper, acknowledge }: DecryptionNeeds,
   view: ReplicaView,
   bidFile: string,
 ): Promise<() => Promise<CommandAnswer>> {
   const { kept, lodged } = readKeptBid(bidFile);
+  if (lodged.iss !== creditCode) throw new KeyFileError('bid_file_malformed', 'of another bidder');
   if (view.vkey === null || view.state === null) throw new Error('nothing is verified to decrypt upon');
   if (kept.logVkey !== undefined && kept.logVkey !== view.vkey) throw new SealError('window_not_proven', 'other_log');
   if (isWindowBlind(view.state) && kept.windowKid === undefined)
@@ -63,8 +66,8 @@ export async function prepareDecryption(
     ({ text, event }) => event.type === 'WindowOpened' && text === challenge.window.entry,
   );
   if (!isOnOurLog) throw new SealError('window_not_proven', 'other_entry');
-  const window = view.state.window;
-  if (window !== null) await acknowledge(window.kid);
+  // said first and waited for never: under load the platform may shed that word, and whom it refuses may still decrypt
+  if (view.state.window !== null) acknowledge(view.state.window.kid);
   const receipt = payloadOf(kept.receipt);
   if (!isReceiptPayload(receipt)) throw new KeyFileError('bid_file_malformed', 'no receipt');
   const { subtle } = crypto;

@@ -1,6 +1,7 @@
 /** Asks for a certificate file and its password, and logs in with them. */
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { ApiError } from '../../server/client/transport.ts';
 import { KeyFileError } from '../keys/key-file-error.ts';
 import { language } from '../parts/language.ts';
@@ -21,6 +22,14 @@ export function LoginDialog(props: {
 }): JSX.Element {
   const isBusy = useSignal(false);
   const fault = useSignal<unknown>(null);
+  /** Whoever closes the dialog is not logged in a moment later. */
+  const isGone = useRef(false);
+  useEffect(
+    () => () => {
+      isGone.current = true;
+    },
+    [],
+  );
 
   async function submit(event: TargetedSubmitEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
@@ -36,7 +45,8 @@ export function LoginDialog(props: {
         files,
         password: String(form.get('password') ?? ''),
       });
-      props.onSeat(seat);
+      if (isGone.current) await seat.leave();
+      else props.onSeat(seat);
     } catch (error) {
       fault.value = error;
     } finally {

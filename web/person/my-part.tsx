@@ -2,7 +2,6 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
-import type { HeadSeen } from '../../server/core/log/act.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { KeyFileError } from '../keys/key-file-error.ts';
@@ -14,7 +13,7 @@ import type { ReplicaView } from '../replica/replica.ts';
 import { ActDialog } from './act-dialog.tsx';
 import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
 import { type Outbox, type Sent, type SentState, standingOf } from './outbox.ts';
-import type { Seat } from './seat.ts';
+import { headSeenIn, type Seat } from './seat.ts';
 import { say } from './words.ts';
 import { en } from './words-en.ts';
 import { zh } from './words-zh.ts';
@@ -28,15 +27,18 @@ export function MyPart(props: {
   const { seat, view, state } = props;
   const { outbox } = seat;
   const chosen = useSignal<Offer | null>(null);
-  const offers = offersFor(seat.role, state, seat.creditCode);
-  const common = offers.filter(({ type }) => !isExceptional(type));
-  const exceptional = offers.filter(({ type }) => isExceptional(type));
+  const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
+  const offers = isTrusted ? offersFor(seat.role, state, seat.creditCode) : [];
+  // what is still on its way is not offered once more
+  const onTheWay = new Set(outbox.sent.value.filter(({ state }) => PENDING.has(state.kind)).map(({ type }) => type));
+  const common = offers.filter(({ type }) => !isExceptional(type) && !onTheWay.has(type));
+  const exceptional = offers.filter(({ type }) => isExceptional(type) && !onTheWay.has(type));
   const choose = (offer: Offer): void => {
     chosen.value = offer;
   };
   const offer = chosen.value;
 
-  function give({ type }: Offer, data: JsonObject): Promise<SentState> {
+  async function give({ type }: Offer, data: JsonObject): Promise<SentState> {
     if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) });
     const prepare = () => seat.prepareDecryption(view, String(data['bidFile'] ?? ''));
     return outbox.take(type, seat.newId(), prepare, refusedHere);
@@ -52,7 +54,7 @@ export function MyPart(props: {
           <Offers offers={exceptional} onChoose={choose} />
         </details>
       )}
-      {seat.role === 'bidder' || seat.role === 'public' ? <p class="label">{say('notYetHere')}</p> : null}
+      <p class="label">{say('notYetHere')}</p>
       <Sends outbox={outbox} view={view} />
       {offer === null ? null : (
         <ActDialog
@@ -77,11 +79,7 @@ function refusedHere(fault: unknown): Extract<SentState, { kind: 'refused' }> | 
   return { kind: 'refused', code: fault.code, words: { zh: zh[fault.code], en: en[fault.code] } };
 }
 
-/** The head this page has verified itself: an act says which its signer saw. */
-function headSeenIn({ standing }: ReplicaView): HeadSeen {
-  if (standing.kind !== 'verified' && standing.kind !== 'behind') throw new Error('nothing is verified to act upon');
-  return { size: standing.size, root: standing.root };
-}
+const PENDING: ReadonlySet<SentState['kind']> = new Set(['signing', 'waiting']);
 
 function Offers(props: { readonly offers: readonly Offer[]; readonly onChoose: (offer: Offer) => void }): JSX.Element {
   return (
@@ -148,6 +146,8 @@ function sentWords({ state }: Sent, view: ReplicaView): SentWords {
       return { tone: 'busy', icon: 'dots', words: say('out_signing'), receipt: null };
     case 'waiting':
       return { tone: 'warn', icon: 'clock', words: say('out_waiting'), receipt: null };
+    case 'unknown':
+      return { tone: 'warn', icon: 'question', words: say('out_unknown'), receipt: null };
     case 'refused': {
       const { code, words } = state;
       const why = words === null ? code : language.value === 'en' ? words.en : words.zh;
@@ -156,7 +156,12 @@ function sentWords({ state }: Sent, view: ReplicaView): SentWords {
     case 'accepted': {
       const standing = standingOf(state.answer, view.entries);
       if (standing.kind === 'received')
-        return { tone: 'good', icon: 'check', words: say('out_received'), receipt: standing.receipt };
+        return {
+          tone: 'good',
+          icon: 'check',
+          words: say(standing.receipt === null ? 'out_receivedBare' : 'out_received'),
+          receipt: standing.receipt,
+        };
       const isLogged = standing.kind === 'logged';
       const words = say(isLogged ? 'out_logged' : 'out_proving', { n: standing.seq });
       return { tone: isLogged ? 'good' : 'busy', icon: isLogged ? 'check' : 'clock', words, receipt: null };

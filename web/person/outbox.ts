@@ -19,7 +19,9 @@ export type SentState =
   /** No answer: whether it arrived nobody here knows, so it is sent again under its own number. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'accepted'; readonly answer: CommandAnswer }
-  | { readonly kind: 'refused'; readonly code: string; readonly words: Words | null };
+  | { readonly kind: 'refused'; readonly code: string; readonly words: Words | null }
+  /** Sent and never answered, and now it is too late to send it again: whether it stands, only the log can say. */
+  | { readonly kind: 'unknown' };
 
 export type Sent = { readonly id: string; readonly type: ActType; readonly state: SentState };
 
@@ -57,20 +59,23 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
   ): Promise<SentState> {
     sent.value = [{ id, type, state: { kind: 'signing' } }, ...sent.value];
     let send: (() => Promise<CommandAnswer>) | null = null;
+    let isUnsure = false;
     for (;;) {
       try {
         send ??= await prepare();
         return note(id, { kind: 'accepted', answer: await send() });
       } catch (fault) {
         const refused = refusalOf(fault) ?? readFault(fault);
-        if (refused === null && !(fault instanceof ApiError)) {
+        if (refused !== null)
+          return note(id, isUnsure && TOO_LATE_TO_ASK.has(refused.code) ? { kind: 'unknown' } : refused);
+        if (!(fault instanceof ApiError)) {
           note(id, { kind: 'refused', code: 'page_fault', words: null });
           throw fault;
         }
-        if (refused !== null || isClosed)
-          return note(id, refused ?? { kind: 'refused', code: 'page_closed', words: null });
+        isUnsure ||= send !== null;
         note(id, { kind: 'waiting' });
         await new Promise<void>((later) => void world.after(SEND_AGAIN_MS, later));
+        if (isClosed) return note(id, { kind: 'unknown' });
       }
     }
   }
@@ -91,11 +96,20 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
   };
 }
 
-/** What the server has refused for good; null for what may pass by itself, and for what is no answer. */
+/** What is said of an act that was sent long ago before anybody looks whether it was received. */
+const TOO_LATE_TO_ASK: ReadonlySet<string> = new Set([
+  'act_out_of_time',
+  'session_ended',
+  'token_expired',
+  'role_not_held',
+]);
+
+/** What the server has refused for good; null for what may pass by itself, for its own faults, and for what is no answer of its. */
 function refusalOf(fault: unknown): Refused | null {
   if (!(fault instanceof ApiError)) return null;
-  const mayPass = fault.status === 0 || PASSING_STATUSES.includes(fault.status);
-  return mayPass ? null : { kind: 'refused', code: fault.code, words: fault.words };
+  const { code, status, words } = fault;
+  const mayPass = status === 0 || status >= 500 || code === 'unreadable' || PASSING_STATUSES.includes(status);
+  return mayPass ? null : { kind: 'refused', code, words };
 }
 
 /** Where an accepted act stands: on the log this page has verified, on the log as the platform says, or in the register with a receipt. */

@@ -1,5 +1,7 @@
 /** Everything that only somebody with a key needs, fetched when they ask for it: the log-in, and their part of the page. */
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { ApiError } from '../../server/client/transport.ts';
 import type { Viewing } from '../opening/viewing.ts';
 import { LoginDialog } from './login-dialog.tsx';
 import { MyPart } from './my-part.tsx';
@@ -20,11 +22,28 @@ export type PersonPartProps = {
 
 export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFault }: PersonPartProps): JSX.Element {
   const view = viewing.view.value;
+  const phase = view.state?.phase;
+  // a role is given, taken, or got by lodging elsewhere: looked for whenever the opening goes on
+  useEffect(() => {
+    if (seat === null || phase === undefined) return undefined;
+    let isOver = false;
+    seat.withRolesOfNow().then(
+      (changed) => {
+        if (changed !== null && !isOver) onSeat(changed);
+      },
+      (fault: unknown) => {
+        if (!(fault instanceof ApiError)) onFault(fault);
+      },
+    );
+    return () => {
+      isOver = true;
+    };
+  }, [phase, seat, onSeat, onFault]);
   return (
     <>
       {isAsking ? <LoginDialog openingId={viewing.openingId} now={now} onSeat={onSeat} onClose={onClose} /> : null}
       {seat === null || view.state === null ? null : (
-        <MyPart seat={seat} view={view} state={view.state} onFault={onFault} />
+        <MyPart key={`${seat.creditCode} ${seat.role}`} seat={seat} view={view} state={view.state} onFault={onFault} />
       )}
     </>
   );

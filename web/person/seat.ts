@@ -36,8 +36,16 @@ export type Seat = {
   /** Makes the decryption of one's bid from the file that lodging left; what comes back sends it. Throws: as prepareDecryption. */
   prepareDecryption(view: ReplicaView, bidFile: string): Promise<() => Promise<CommandAnswer>>;
   newId(): string;
+  /** The same person with the roles they hold by now; null when these are the same. Throws: ApiError. */
+  withRolesOfNow(): Promise<Seat | null>;
   /** The same person in another of their roles. */
   inRole(role: PersonRole): Seat;
   /** Ends the session at the server, and the worker with the keys. */
   leave(): Promise<void>;
 };
+
+/** The head this page has verified itself: an act says which its signer saw. Asserts: that something is verified. */
+export function headSeenIn({ standing }: Pick<ReplicaView, 'standing'>): HeadSeen {
+  if (standing.kind !== 'verified' && standing.kind !== 'behind') throw new Error('nothing is verified to act upon');
+  return { size: standing.size, root: standing.root };
+}

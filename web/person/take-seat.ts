@@ -1,7 +1,6 @@
 /** Logs a person in on this page: keys into a worker, a session by challenge, and the roles they hold in the opening. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type AgentCertificate, KeyAgentError, pickCertificate } from '../../server/client/key-agent.ts';
-import { SealError } from '../../server/client/seal-error.ts';
 import { logIn, type Session } from '../../server/client/session.ts';
 import { ApiError, type ClientWorld } from '../../server/client/transport.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
@@ -11,7 +10,7 @@ import { type KeyRoom, openKeyRoom, type UsableKey } from '../keys/key-room.ts';
 import { makeSessionKey } from '../keys/session-key.ts';
 import { prepareDecryption } from './decrypt-here.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import type { Seat } from './seat.ts';
+import { headSeenIn, type Seat } from './seat.ts';
 
 /** Why nobody could be logged in on this page, besides what the server refuses and what is wrong with a file. */
 export class SeatError extends Error {
@@ -63,7 +62,7 @@ export async function takeSeat(asked: {
       world,
       signer,
     });
-    const { roles } = await session.api.readRoles(asked.openingId);
+    const roles = await rolesOf(session, asked.openingId);
     return seatOf(
       { openingId: asked.openingId, session, room, roles, listed, signer, outbox: createOutbox(world) },
       roles[0] ?? 'public',
@@ -71,6 +70,25 @@ export async function takeSeat(asked: {
   } catch (fault) {
     room.close();
     throw fault;
+  }
+}
+
+/** The roles held; a session that cannot learn them is ended, for nobody would hold it. */
+async function rolesOf(session: Session, openingId: string): Promise<readonly PersonRole[]> {
+  try {
+    return (await session.api.readRoles(openingId)).roles;
+  } catch (fault) {
+    await endQuietly(session);
+    throw fault;
+  }
+}
+
+/** A session that nobody hears of any more ends by itself. */
+async function endQuietly(session: Session): Promise<void> {
+  try {
+    await session.api.endSession();
+  } catch (fault) {
+    if (!(fault instanceof ApiError)) throw fault;
   }
 }
 
@@ -90,6 +108,14 @@ async function signingKey(keys: readonly UsableKey[], at: number): Promise<Usabl
     throw fault;
   }
 }
+
+/** After these there will be no ticket for this session and role; everything else may pass. */
+const NO_SEAT_ANY_MORE: ReadonlySet<string> = new Set([
+  'session_ended',
+  'role_not_held',
+  'account_disabled',
+  'token_expired',
+]);
 
 type Taken = {
   readonly openingId: string;
@@ -112,7 +138,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
       return (await session.api.askTicket(openingId, role)).ticket;
     } catch (fault) {
       if (!(fault instanceof ApiError)) throw fault;
-      return fault.status === 401 || fault.status === 403 ? 'refused' : null;
+      return NO_SEAT_ANY_MORE.has(fault.code) ? 'refused' : null;
     }
   }
 
@@ -132,29 +158,39 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
     },
     send: (signed) => session.api.sendCommand(openingId, signed),
     async prepareDecryption(view, bidFile) {
-      const { standing } = view;
-      if (standing.kind !== 'verified') throw new SealError('window_not_proven', standing.kind);
-      const headSeen = { size: standing.size, root: standing.root };
+      const headSeen = headSeenIn(view);
       const unwrapper = (certSha256: string) => room.unwrapper(certSha256);
-      async function acknowledge(kid: string): Promise<void> {
+      function acknowledge(kid: string): void {
         const id = session.newId();
         const data = { kid };
-        const act = await session.sign({ openingId, id, type: 'AcknowledgeChallenge', data, headSeen });
-        await session.api.sendCommand(openingId, { id, type: 'AcknowledgeChallenge', data, role: 'bidder', act });
+        session
+          .sign({ openingId, id, type: 'AcknowledgeChallenge', data, headSeen })
+          .then((act) =>
+            session.api.sendCommand(openingId, { id, type: 'AcknowledgeChallenge', data, role: 'bidder', act }),
+          )
+          .catch((fault: unknown) => {
+            // refused or unheard, it changes nothing of the decryption
+            if (!(fault instanceof ApiError)) throw fault;
+          });
       }
-      return prepareDecryption({ openingId, api: session.api, signer, unwrapper, acknowledge }, view, bidFile);
+      return prepareDecryption(
+        { openingId, api: session.api, signer, creditCode, unwrapper, acknowledge },
+        view,
+        bidFile,
+      );
+    },
+    async withRolesOfNow() {
+      const { roles: present } = await session.api.readRoles(openingId);
+      const isSame = present.length === roles.length && present.every((one) => roles.includes(one));
+      if (isSame) return null;
+      return seatOf({ ...taken, roles: present }, present.includes(role) ? role : (present[0] ?? 'public'));
     },
     newId: session.newId,
     inRole: (other) => seatOf(taken, other),
     async leave() {
       outbox.close();
       room.close();
-      try {
-        await session.api.endSession();
-      } catch (fault) {
-        // a session that nobody hears of any more ends by itself
-        if (!(fault instanceof ApiError)) throw fault;
-      }
+      await endQuietly(session);
     },
   };
 }

@@ -25,9 +25,10 @@ export const en: Readonly<Record<Key, string>> = {
   mine: 'What I can do',
   mineWords:
     'What the rules let you do in this phase. Whether it stands is decided by the platform at once, and written to the witness log.',
-  nothingNow: 'There is nothing for you to do at present.',
+  nothingNow: 'There is nothing to do on this page at present.',
   exceptional: 'Out of the ordinary',
-  notYetHere: 'Lodging, drawing and handing in a backup still need the command line (kaibiao lodge, draw, remedy).',
+  notYetHere:
+    'What is not listed here (lodging, drawing, remedies, opening keys, corrections and the like) needs the command line, kaibiao.',
   confirmTitle: 'Confirm: {act}',
   confirmWords: 'It is signed with your key and written to the witness log, and cannot be taken back.',
   confirmGo: 'Sign and send',
@@ -49,6 +50,11 @@ export const en: Readonly<Record<Key, string>> = {
   out_logged: 'on the witness log as entry {n}, verified by this page',
   out_proving: 'the platform says it is entry {n}; this page is still verifying',
   out_received: 'received by the platform, with a receipt',
+  recordVersion: 'Version of the record',
+  recordDigest: 'Its digest',
+  choose: 'Please choose',
+  out_unknown: 'sent, never answered, and too late to send again: look at the witness log before you do it once more',
+  out_receivedBare: 'received by the platform',
   out_refused: 'not accepted: {why}',
   saveReceipt: 'Save the receipt',
 

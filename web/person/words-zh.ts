@@ -23,9 +23,9 @@ export const zh = {
 
   mine: '我的操作',
   mineWords: '以下是本阶段依规则可以进行的操作；能否成立由平台当场核定并写入见证日志。',
-  nothingNow: '目前没有需要您进行的操作。',
+  nothingNow: '目前在本页没有可进行的操作。',
   exceptional: '特殊情形',
-  notYetHere: '递交、抽取与补救暂须使用命令行工具（kaibiao lodge、draw、remedy）。',
+  notYetHere: '本页未列出的操作（递交、抽取、补救、开标密钥、紧急纠错等）须使用命令行工具 kaibiao。',
   confirmTitle: '确认：{act}',
   confirmWords: '确认后将以您的密钥签名并写入见证日志，不可撤销。',
   confirmGo: '签名并提交',
@@ -47,6 +47,11 @@ export const zh = {
   out_logged: '已写入见证日志第 {n} 条，并已在本页核验',
   out_proving: '平台称已写入第 {n} 条，等待在本页核验',
   out_received: '平台已签收，回执待开标记入日志',
+  recordVersion: '记录版本',
+  recordDigest: '记录摘要',
+  choose: '请选择',
+  out_unknown: '已发送但没有收到应答，且已无法再次发送：是否成立以见证日志为准，请勿重复提交',
+  out_receivedBare: '平台已签收',
   out_refused: '未获接受：{why}',
   saveReceipt: '保存回执',
 
