@@ -28,7 +28,7 @@ export class GuardRefusal extends Error {
 
 /** The guard cannot do its work; nothing may be signed. */
 export class GuardFault extends Error {
-  readonly code: 'guard_in_use' | 'guard_corrupted' | 'guard_write_failed';
+  readonly code: 'guard_in_use' | 'term_refused' | 'guard_corrupted' | 'guard_write_failed';
   constructor(code: GuardFault['code'], message: string, options?: ErrorOptions) {
     super(`${code}: ${message}`, options);
     this.name = 'GuardFault';

@@ -9,7 +9,16 @@ import { lockFolder } from '../folder-lock.ts';
 import { sha256 } from '../hash.ts';
 import { systemWorld, type World } from '../world.ts';
 import { GuardFault, GuardRefusal } from './guard-faults.ts';
-import { listJournals, lockFolderLater, type Office, orNull, partOf, removeEarlier } from './guard-folder.ts';
+import {
+  checkOffice,
+  listJournals,
+  lockFolderLater,
+  nameOf,
+  type Office,
+  orNull,
+  partOf,
+  removeEarlier,
+} from './guard-folder.ts';
 import {
   apply,
   formatJournal,
@@ -51,7 +60,8 @@ const isSame = (a: GuardedHead, b: GuardedHead): boolean => a.size === b.size &&
 /**
  * Opens the guard of a data folder: for this process alone, or for the term that an office gives it.
  *
- * Throws: GuardFault: `guard_in_use` also when the folder holds a journal of this term or a later one; `guard_corrupted`.
+ * Throws: GuardFault: `guard_in_use` also when the folder holds a journal of this term or a later one; `term_refused`;
+ *         `guard_corrupted`.
  * Why:    of the processes of one database only the leader of a term opens it, after every transaction of the terms before has
  *         ended: then the journal before holds all that was committed. One that hangs may still keep the lock, which counts only
  *         against servers of other databases, which no term keeps out; it is taken as soon as that one lets it go.
@@ -65,14 +75,11 @@ export async function openGuard(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const [newest] = await listJournals(folder);
   const inUse = new GuardFault('guard_in_use', `another server signs with ${folder}`);
-  if (office !== null && newest !== undefined && newest.term >= office.term) throw inUse;
+  if (office !== null) checkOffice(office, newest);
   const held = await lockFolder(folder);
   if (held === null && (office === null || newest?.database !== office.database)) throw inUse;
   const unlock = held ?? lockFolderLater(folder, after);
-  const file = join(
-    folder,
-    office === null ? (newest?.name ?? 'journal') : `journal.${office.term}.${office.database}`,
-  );
+  const file = join(folder, office === null ? (newest?.name ?? nameOf(null)) : nameOf(office));
   let handle: FileHandle;
   let watched: Map<string, Watched>;
   try {
@@ -81,8 +88,14 @@ export async function openGuard(
     if (before === null) throw inUse;
     watched = readJournal(before);
     handle = await rewrite();
-    if (office !== null) await removeEarlier(folder, office.term);
   } catch (error) {
+    await unlock();
+    throw error;
+  }
+  try {
+    if (office !== null) await removeEarlier(folder, office);
+  } catch (error) {
+    await handle.close();
     await unlock();
     throw error;
   }

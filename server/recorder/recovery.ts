@@ -61,7 +61,7 @@ export const RECOVERY = {
   | RestoredBackupError['code']
   | CosignerAlarmCode
   | 'cosigner_alarm_unreadable'
-  | Exclude<GuardFault['code'], 'guard_in_use'>
+  | Exclude<GuardFault['code'], 'guard_in_use' | 'term_refused'>
   | FindingCode,
   Words
 >;

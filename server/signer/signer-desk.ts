@@ -3,8 +3,8 @@ import { toBase64 } from '../core/log/base64.ts';
 import { isBundleStatement } from '../core/log/bundle.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { RECEIPT_TYPE } from '../core/seal/receipt.ts';
-import { GuardFault, GuardRefusal } from '../recorder/guard-faults.ts';
-import { lastTerm } from '../recorder/guard-folder.ts';
+import { GuardRefusal } from '../recorder/guard-faults.ts';
+import { checkOffice, guardOf, lastTerm, listJournals } from '../recorder/guard-folder.ts';
 import { type HeadDesk, openDesk, type ReleasedHead } from '../recorder/head-desk.ts';
 import type { SigningKeyring } from '../recorder/keyring.ts';
 import { ACT_RECEIPT_TYPE } from '../recorder/receipts.ts';
@@ -60,8 +60,8 @@ export function createSignerDesk(folder: string, platform: string, keyring: Sign
   };
 
   async function open(holder: Asker, term: number, database: string): Promise<unknown> {
-    // A term that is over must not end the one that is running.
-    if (term <= (await lastTerm(folder))) throw new GuardFault('guard_in_use', `term ${term} is over`);
+    // A term that is over, or that nobody can have counted to, must not end the one that is running.
+    checkOffice({ term, database }, (await listJournals(guardOf(folder)))[0]);
     await leaveOffice();
     const desk = await openDesk(folder, keyring, { term, database });
     office = { holder, desk };

@@ -14,7 +14,7 @@ const strict = { additionalProperties: false } as const;
 const id = Type.Integer({ minimum: 0 });
 const Origin = Type.String({ minLength: 1, maxLength: 400 });
 const Hash = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
-const Size = Type.Integer({ minimum: 0 });
+const Size = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Kind = Type.Enum(['opening', 'ledger', 'access'] as const);
 const HeadSchema = Type.Object({ size: Size, root: Hash }, strict);
 export type WireHead = Type.Static<typeof HeadSchema>;
@@ -27,7 +27,8 @@ const Question = Type.Union([
     {
       id,
       ask: Type.Literal('open'),
-      term: Type.Integer({ minimum: 1 }),
+      // What of these is no term of an election, the guard says by its name.
+      term: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
       database: Type.String({ pattern: '^[0-9a-z-]{1,100}$' }),
     },
     strict,

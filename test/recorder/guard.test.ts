@@ -1,5 +1,5 @@
 /** The guard: one root for a size, never a smaller one, and what a crash, a tear or a meddler leaves of its journal. */
-import { appendFile, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
@@ -7,7 +7,7 @@ import { lockFolder } from '../../server/folder-lock.ts';
 import { sha256 } from '../../server/hash.ts';
 import { type Guard, openGuard } from '../../server/recorder/guard.ts';
 import { GuardRefusal } from '../../server/recorder/guard-faults.ts';
-import { hasGuard, LOCK_RETRY_MS, lastTerm } from '../../server/recorder/guard-folder.ts';
+import { hasGuard, LOCK_RETRY_MS, lastTerm, TERM_LIMIT, TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
 import type { GuardedHead } from '../../server/recorder/guard-journal.ts';
 import { until } from '../support/recorder.ts';
 import { crashImage, dataFolder } from '../support/signed-log.ts';
@@ -296,6 +296,54 @@ t.test('a journal that a crash left half written goes with its term', async (t) 
     await writeFile(join(place, name), '');
   await (await openGuard(folder, { term: 2, database: 'db-1' })).close();
   t.strictSame((await readdir(place)).sort(), ['journal.2.db-1', 'notes.part']);
+});
+
+t.test('a term that no election counted to is refused, and what was let out stays known', async (t) => {
+  const folder = await dataFolder(t);
+  const place = join(folder, 'guard');
+  const term = (n: number, database = 'db-1') => openGuard(folder, { term: n, database });
+  const first = await term(TERM_STEP_LIMIT);
+  await grow(first, 2);
+  await first.close();
+  const last = `journal.${TERM_STEP_LIMIT}.db-1`;
+  for (const far of [2 * TERM_STEP_LIMIT + 1, TERM_LIMIT, Number.MAX_SAFE_INTEGER, 1e16, 1e21, Number.NaN, 0.5])
+    await t.rejects(term(far), { code: /^(term_refused|guard_in_use)$/ }, String(far));
+  await t.rejects(term(TERM_STEP_LIMIT + 1, 'DB'), { code: 'term_refused' }, 'its journal would not be found again');
+  t.strictSame(await readdir(place), [last]);
+  const next = await term(2 * TERM_STEP_LIMIT);
+  t.strictSame(next.released(log), head(2));
+  await next.close();
+  await rename(join(place, `journal.${2 * TERM_STEP_LIMIT}.db-1`), join(place, `journal.${TERM_LIMIT - 1}.db-1`));
+  const largest = await term(TERM_LIMIT);
+  t.strictSame(largest.released(log), head(2));
+  await largest.close();
+  await t.rejects(term(TERM_LIMIT + 1), { code: 'term_refused' });
+  t.strictSame(await readdir(place), [`journal.${TERM_LIMIT}.db-1`]);
+});
+
+t.test('a name that is nearly a journal’s is never passed over: what was let out may stand there', async (t) => {
+  const folder = await dataFolder(t);
+  const place = join(folder, 'guard');
+  const first = await openGuard(folder, { term: 1, database: 'part' });
+  await grow(first, 2);
+  await first.close();
+  for (const name of [
+    'journal.10000000000000000.db-1',
+    'journal.bak',
+    'journal.2.DB',
+    'journal.02.db-1.part',
+    'journal.2',
+  ]) {
+    await writeFile(join(place, name), '');
+    await t.rejects(openGuard(folder, { term: 2, database: 'part' }), { code: 'guard_corrupted' }, name);
+    await t.rejects(hasGuard(folder), { code: 'guard_corrupted' }, 'no keys are made either');
+    await rm(join(place, name));
+  }
+  t.strictSame(await readdir(place), ['journal.1.part']);
+  const second = await openGuard(folder, { term: 2, database: 'part' });
+  t.strictSame(second.released(log), head(2));
+  await second.close();
+  t.strictSame(await readdir(place), ['journal.2.part'], 'a database may be called as a half-written file is');
 });
 
 t.test('a file that is no journal is refused, an empty one is a first start cut short', async (t) => {

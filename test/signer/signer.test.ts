@@ -9,6 +9,7 @@ import { openingOrigin } from '../../server/core/log/origin.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
+import { TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { createSigner } from '../../server/recorder/signer.ts';
 import { connectSigner, type SignerClient } from '../../server/signer/signer-client.ts';
@@ -120,6 +121,26 @@ t.test(
     });
   },
 );
+
+t.test('no term that a thief makes up wipes the guard, ends the office or keeps the next one out', async (t) => {
+  const { folder, socket } = await served(t);
+  const one = await client(t, socket);
+  const desk = await one.open(office(1), ignore);
+  await desk.pend(origin, 'opening', { size: 1, root: rootOf(1), after: nothing, proof: [] });
+  await desk.release(origin, { size: 1, root: rootOf(1) });
+  t.equal(await ask(socket, '{"id":1,"ask":"open","term":10000000000000000,"database":"db-1"}\n'), '', 'no question');
+  for (const term of [Number.MAX_SAFE_INTEGER, 2 ** 52, TERM_STEP_LIMIT + 2]) {
+    t.match(await ask(socket, `{"id":1,"ask":"open","term":${term},"database":"db-1"}\n`), /term_refused/);
+    await t.rejects(one.open(office(term), ignore), { name: 'GuardFault', code: 'term_refused' });
+  }
+  t.strictSame(await readdir(join(folder, 'guard')), ['journal.1.db-1']);
+  t.ok(await desk.release(origin, { size: 1, root: rootOf(1) }), 'who was in office still is');
+  const next = await one.open(office(2), ignore);
+  t.strictSame(next.released(origin), desk.released(origin));
+  await t.rejects(next.pend(origin, 'opening', { size: 1, root: rootOf(2), after: nothing, proof: [] }), {
+    code: 'second_root',
+  });
+});
 
 t.test('one office at a time: a later term ends the one before, an earlier one is refused', async (t) => {
   const { socket } = await served(t);
