@@ -109,7 +109,8 @@ export const disclosures = pgTable(
 );
 
 /**
- * What an erasure left to be swept where looking for it takes long: rows of the intake (key: opening, line feed, command), a login (hex of its
+ * What an erasure left to be swept where looking for it takes long: rows of the intake (key: opening, command as in JSON, account, by line
+ * feeds), a login (hex of its
  * SHA-256) that goes once its session has ended and nothing else stands on it, the sessions of an account once they have ended, and a judgement
  * (its digest) with the certificate it is about.
  */

@@ -98,6 +98,19 @@ t.test('what is erased is gone wherever the platform kept it, and the log still 
     await command(supervisor, 'supervisor', 'ConfirmErasure', { number });
   };
   await objector.api.endSession();
+  // Somebody else may have chosen the same id for a command.
+  const { superuser } = platform.db;
+  await superuser`INSERT INTO commands (opening_id, actor, command_id, content_sha256, outcome)
+    SELECT opening_id, 'another', command_id, content_sha256, '{}' FROM commands WHERE actor = ${objector.account}`;
+  await superuser`INSERT INTO intake (opening_id, received_at, kind, content, decided)
+    SELECT opening_id, 1, 'another', convert_to('{"command":"' || command_id || '","who":{"account":"another"}}', 'UTF8'), true
+    FROM commands WHERE actor = 'another'`;
+  const ofOthers = async () => [
+    ...(await superuser`SELECT actor, command_id FROM commands WHERE actor <> ${objector.account}`),
+    ...(await superuser`SELECT id FROM intake WHERE kind IN ('another', 'PublishRoster', 'AnswerObjection')`),
+  ];
+  const before = await ofOthers();
+  t.ok(before.length > 6);
   const follower = followOpenings(platform.db.sql, 'kaibiao.test');
   const textKept = async () => (await follower.keptOf(OPENING))?.state.objections[0]?.text;
   t.match(await textKept(), { known: true, value: text });
@@ -108,6 +121,12 @@ t.test('what is erased is gone wherever the platform kept it, and the log still 
   t.ok((await where(ofCertificate)).includes('evidence.content'), 'it stands behind another act of his');
   for (const field of ['reason', 'who', 'source']) await erase(seqOf('AnswerDisputed'), field);
   t.strictSame(await where(ofReason), []);
+  const after = (await ofOthers()).map((row) => JSON.stringify(row));
+  t.same(
+    before.filter((row) => !after.includes(JSON.stringify(row))),
+    [],
+    'nothing of anybody else goes along, and by whose command the objection came to the log',
+  );
   await platform.pass(62 * MINUTE);
   t.strictSame(await where(ofCertificate), [], 'nor his certificate, in whatever it was wrapped');
   t.strictSame(
