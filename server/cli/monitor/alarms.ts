@@ -63,6 +63,10 @@ export const ALARMS = {
     en: 'The log of an opening is shown shorter than the ledger knows it, again and again.',
     zh: '所示开标日志持续短于总账所载。',
   },
+  opening_not_anchored: {
+    en: 'The log of an opening is shown longer than the ledger knows it, and the ledger takes no head of it: it could still be told differently.',
+    zh: '所示开标日志长于总账所载，而总账迟迟未收录其树头：该日志仍可能被改写。',
+  },
   opening_shown_longer: {
     en: 'Somebody was shown a longer log of an opening, truly signed, than is shown to us.',
     zh: '有人所见的开标日志确经签署，却比我方所见的更长。',

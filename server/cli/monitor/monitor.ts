@@ -98,6 +98,7 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
     patience,
     raise,
     noteAt,
+    anchoredWithinMs: silentMs,
   });
   const judge = judgeLedger(key, platform, openings.note);
   const register = watchRegister();
@@ -115,18 +116,23 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
     patience,
     raise,
     headsOf: openings.headsOf,
+    seenOf: openings.seenOf,
     keysOf(opening) {
       const own = openings.publicKeyOf(opening);
       return own === null ? judge.openingKeys() : [own];
     },
   });
 
+  /** Rounds of the ledger that may be missed. */
+  function silentMs(): number {
+    return judge.periodMs() * SILENT_PERIODS + SILENT_SLACK_MS;
+  }
+
   /** By our own clock, and only while we look: what the platform says of the time is its own word. */
   async function listen(added: number): Promise<void> {
     if (added > 0) return patience.forget('ledger_silent');
     const since = formatInstant(patience.since('ledger_silent') ?? world.now());
-    if (patience.isOver('ledger_silent', judge.periodMs() * SILENT_PERIODS + SILENT_SLACK_MS))
-      await raise(alarm('ledger_silent', origin, `since ${since}`));
+    if (patience.isOver('ledger_silent', silentMs())) await raise(alarm('ledger_silent', origin, `since ${since}`));
   }
 
   async function holdRegister(): Promise<void> {
@@ -149,7 +155,7 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
         await listen(added);
         await reports.round(shownSize);
         // A platform that is away altogether is one alarm, not one for each opening.
-        const unread = shownSize === null ? 0 : await openings.round(reach, reports);
+        const unread = shownSize === null ? 0 : await openings.round(reach, reports, isWhole);
         await holdRegister();
         return { size: kept.size(), added, unreached: unreached ?? (unread > 0 ? `${unread} openings` : null) };
       } finally {

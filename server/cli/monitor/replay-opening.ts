@@ -25,6 +25,8 @@ export type KnownOpening = {
   readonly isClosed: boolean;
   /** As the ledger has them, in order. */
   readonly heads: readonly SeenHead[];
+  /** Those that held when it was read before. */
+  readonly seen: readonly SeenHead[];
   readonly reported: readonly SeenHead[];
 };
 
@@ -34,6 +36,8 @@ export type Replay =
   | {
       readonly isRead: true;
       readonly found: readonly Alarm[];
+      /** The head it was shown with. */
+      readonly note: string;
       /** Entries that were read and hold; null when the log was refused. */
       readonly size: number | null;
       /** Null when the log was refused. */
@@ -54,7 +58,7 @@ export async function replayOpening(source: LogSource, origin: string, known: Kn
 }
 
 async function replay(source: LogSource, origin: string, known: KnownOpening): Promise<Replay> {
-  const { publicKey, isClosed, heads, reported } = known;
+  const { publicKey, isClosed, heads, seen, reported } = known;
   const eyes = watchReading(source);
   const judged = await verifySource(eyes.source, { requireAllDisclosures: false });
   if (!judged.ok && UNREAD.includes(judged.reason))
@@ -63,7 +67,7 @@ async function replay(source: LogSource, origin: string, known: KnownOpening): P
   const note = await eyes.source.checkpoint();
   // A refusal ends the reading; whether it is the log that others were shown is asked of all of it.
   const roots = judged.ok ? eyes.roots : await rootsOf(source, note);
-  for (const among of [heads, reported]) {
+  for (const among of [[...heads, ...seen], reported]) {
     const foreign = among.find(({ size, root }) => {
       const own = roots.at(size);
       return own !== null && !sameBytes(own, root);
@@ -72,12 +76,12 @@ async function replay(source: LogSource, origin: string, known: KnownOpening): P
     const evidence = [note, await foreign.note(), ...pastUnder(note, foreign.size, roots)];
     found.push(alarm('opening_forked', origin, `at ${foreign.size} entries`, evidence));
   }
-  if (!judged.ok) return { isRead: true, found, size: null, facts: null };
+  if (!judged.ok) return { isRead: true, found, note, size: null, facts: null };
   const key = keyOf(await eyes.source.vkey());
   if ('ok' in key || toBase64(key.publicKey) !== publicKey) found.push(alarm('opening_key_differs', origin));
   const isBehind = judged.entries < (heads.at(-1)?.size ?? 0);
   if (isClosed && !isBehind && judged.standing !== 'valid, complete') found.push(alarm('opening_end_differs', origin));
-  return { isRead: true, found, size: judged.entries, facts: await eyes.facts() };
+  return { isRead: true, found, note, size: judged.entries, facts: await eyes.facts() };
 }
 
 /** The past of the log under the note at that size; none where it is as large, or the entries are not what the note signs. */

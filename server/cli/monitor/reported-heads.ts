@@ -54,11 +54,13 @@ export type ReportOptions = {
   readonly keysOf: (origin: string) => readonly string[];
   /** Heads of that opening in the ledger; none when it knows no such opening. */
   readonly headsOf: (origin: string) => readonly SeenHead[];
+  /** Heads of that opening that held when it was read before. */
+  readonly seenOf: (origin: string) => readonly SeenHead[];
 };
 
 /** Opens the reports of a folder, `reported.json`. Throws: KeptLedgerError kept_damaged. */
 export async function openReports(options: ReportOptions): Promise<ReportedHeads> {
-  const { folder, platform, verifier, kept, patience, raise, keysOf, headsOf } = options;
+  const { folder, platform, verifier, kept, patience, raise, keysOf, headsOf, seenOf } = options;
   const file = join(folder, 'reported.json');
   const stored: unknown = JSON.parse((await readOrNull(file)) ?? '[]');
   if (!Check(Type.Array(Type.String()), stored)) throw new KeptLedgerError('kept_damaged', 'reported.json');
@@ -97,6 +99,11 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
     return 'report_unsigned';
   }
 
+  /** One that waits and contradicts it, whatever the platform shows us, if anything. */
+  function contradicting({ origin, size, root }: Checkpoint): Waiting | undefined {
+    return waiting.get(origin)?.find(({ checkpoint }) => checkpoint.size === size && !sameBytes(checkpoint.root, root));
+  }
+
   function wait(checkpoint: Checkpoint, note: string): Verdict | ReportRefusal {
     const { origin } = checkpoint;
     const own = waiting.get(origin) ?? [];
@@ -130,7 +137,7 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
 
   async function compareOpening(checkpoint: Checkpoint, note: string): Promise<Verdict | null> {
     const { origin, size, root } = checkpoint;
-    const head = headsOf(origin).find((one) => one.size === size);
+    const head = [...headsOf(origin), ...seenOf(origin)].find((one) => one.size === size);
     if (head === undefined) return null;
     if (sameBytes(head.root, root)) return 'known';
     await raise(
@@ -146,7 +153,14 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
     if (before !== undefined) return before;
     const compare = checkpoint.origin === verifier.name ? compareLedger : compareOpening;
     const verdict = await compare(checkpoint, note);
-    return verdict === null ? wait(checkpoint, note) : remember(checkpoint, verdict);
+    if (verdict !== null) return remember(checkpoint, verdict);
+    // nothing is awaited from here to where it waits itself: two may come in one moment
+    const other = contradicting(checkpoint);
+    if (other === undefined) return wait(checkpoint, note);
+    const { origin, size } = checkpoint;
+    const kind = origin === verifier.name ? 'ledger_forked' : 'opening_forked';
+    await raise(alarm(kind, origin, `at ${size} entries, as two were shown`, [other.note, note]));
+    return remember(checkpoint, 'other');
   }
 
   for (const note of stored) {

@@ -1,16 +1,11 @@
 /** Watches the openings that a ledger has heads of: each is replayed when it grew, when somebody was shown a head of it, and again now and then. */
-import { join } from 'node:path';
-import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
 import type { LedgerHead } from '../../core/log/head.ts';
 import type { World } from '../../world.ts';
 import { type LogSource, urlSource } from '../log-source.ts';
-import { readOrNull, writeDurably } from '../person/person-folder.ts';
 import type { Reach } from '../reach.ts';
 import { type Alarm, alarm } from './alarms.ts';
-import { KeptLedgerError } from './kept-ledger.ts';
+import { type Looked, largerOf, openKeptOpenings } from './kept-openings.ts';
 import type { Patience } from './patience.ts';
-import { RegisterFacts } from './register-facts.ts';
 import type { RegisteredOpening } from './register-watch.ts';
 import { replayOpening, type SeenHead } from './replay-opening.ts';
 import type { ReportedHeads } from './reported-heads.ts';
@@ -26,19 +21,6 @@ const REPORTED_PAUSE_MS = 60_000;
 export const OPENING_LIMIT_MS = 180_000;
 export const OPENING_LIMIT_BYTES = 2 ** 30;
 
-const Looked = Type.Object(
-  {
-    /** Heads of the ledger that it was held against. */
-    heads: Type.Integer({ minimum: 0 }),
-    /** By our own clock, ms. */
-    at: Type.Integer(),
-    facts: Type.Union([RegisterFacts, Type.Null()]),
-  },
-  { additionalProperties: false },
-);
-type Looked = Type.Static<typeof Looked>;
-const Kept = Type.Record(Type.String(), Looked);
-
 type Opening = {
   readonly publicKey: string;
   closedSeq: number | null;
@@ -52,8 +34,14 @@ export type WatchedOpenings = {
   note(head: LedgerHead, publicKey: string, seq: number): void;
   publicKeyOf(origin: string): string | null;
   headsOf(origin: string): readonly SeenHead[];
-  /** Replays what is due, until `reach` says it is enough. Returns: how many could not be read. */
-  round(reach: Reach, reports: ReportedHeads): Promise<number>;
+  /** Heads that held when it was read before. */
+  seenOf(origin: string): readonly SeenHead[];
+  /**
+   * Replays what is due, until `reach` says it is enough. `isCurrent`: the ledger is known as far as it was signed.
+   *
+   * Returns: how many could not be read.
+   */
+  round(reach: Reach, reports: ReportedHeads, isCurrent: boolean): Promise<number>;
   /** What is known of their registers, and whether that is all there is to know. */
   registered(): { readonly openings: readonly RegisteredOpening[]; readonly areAll: boolean };
   save(): Promise<void>;
@@ -68,17 +56,15 @@ type WatchOptions = {
   readonly raise: (alarm: Alarm) => Promise<void>;
   /** The note of the head in that entry of the ledger. */
   readonly noteAt: (seq: number) => Promise<string>;
+  /** By when the ledger has a head of what an opening has grown to, ms. */
+  readonly anchoredWithinMs: () => number;
 };
 
 /** Watches openings; how far each was held against the ledger stands in the folder's `openings.json`. Throws: KeptLedgerError. */
 export async function watchOpenings(options: WatchOptions): Promise<WatchedOpenings> {
-  const { platform, folder, world, patience, raise, noteAt } = options;
-  const file = join(folder, 'openings.json');
-  const stored: unknown = JSON.parse((await readOrNull(file)) ?? '{}');
-  if (!Check(Kept, stored)) throw new KeptLedgerError('kept_damaged', 'openings.json');
-  const looked = new Map<string, Looked>(Object.entries(stored));
+  const { platform, folder, world, patience, raise, noteAt, anchoredWithinMs } = options;
+  const looked = await openKeptOpenings(folder);
   const openings = new Map<string, Opening>();
-  let isSaved = true;
   let rounds = 0;
 
   /** Those to be read now, whom nobody has tried for longest in front. */
@@ -86,13 +72,13 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
     const now = world.now();
     const [grown, reported, old]: string[][] = [[], [], []];
     for (const [origin, { heads }] of openings) {
-      const last = looked.get(origin);
+      const last = looked.of(origin);
       if (last === undefined || last.heads < heads.length || patience.since(behind(origin)) !== null)
         grown?.push(origin);
       else if (reports.of(origin).length > 0 && now - last.at >= REPORTED_PAUSE_MS) reported?.push(origin);
       else if (now - last.at >= REREAD_MS) old?.push(origin);
     }
-    old?.sort((a, b) => (looked.get(a)?.at ?? 0) - (looked.get(b)?.at ?? 0));
+    old?.sort((a, b) => (looked.of(a)?.at ?? 0) - (looked.of(b)?.at ?? 0));
     const all = [
       ...(grown ?? []),
       ...(reported ?? []).slice(0, REPORTED_OF_A_ROUND),
@@ -104,20 +90,54 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
   async function look(origin: string, opening: Opening, source: LogSource, reports: ReportedHeads): Promise<boolean> {
     const { publicKey, closedSeq } = opening;
     const heads = [...opening.heads];
-    const known = { publicKey, isClosed: closedSeq !== null, heads, reported: reports.of(origin) };
+    const before = looked.of(origin);
+    const seen = looked.seenOf(origin);
+    const reported = reports.of(origin);
+    const known = { publicKey, isClosed: closedSeq !== null, heads, seen, reported };
     const replay = await replayOpening(source, origin, known);
     if (!replay.isRead) return false;
     patience.forget(withheld(origin));
     for (const each of replay.found) await raise(each);
+    const { size } = replay;
     const last = heads.at(-1);
-    const isBehind = replay.size !== null && last !== undefined && replay.size < last.size;
+    const longest = seen.reduce((a, b) => (b.size > (a?.size ?? 0) ? b : a), last);
+    const isBehind = size !== null && longest !== undefined && size < longest.size;
     if (!isBehind) patience.forget(behind(origin));
     else if (patience.isOver(behind(origin)))
-      await raise(alarm('opening_behind', origin, undefined, [await last.note()]));
-    if (replay.size !== null) await reports.settle(origin, replay.size);
-    looked.set(origin, { heads: heads.length, at: world.now(), facts: isBehind ? null : replay.facts });
-    isSaved = false;
+      await raise(alarm('opening_behind', origin, undefined, [await longest.note()]));
+    let { shown, reported: told } = before ?? {};
+    // what contradicts is an alarm with both notes; what it contradicts is what we go on from
+    if (replay.found.length === 0 && size !== null) {
+      shown = largerOf(shown, replay.note);
+      for (const head of reported) if (head.size <= size) told = largerOf(told, await head.note());
+    }
+    const ahead = before?.ahead ?? (size !== null && size > (last?.size ?? 0) ? size : undefined);
+    looked.keep(origin, {
+      heads: heads.length,
+      at: world.now(),
+      facts: isBehind ? null : replay.facts,
+      ...(shown !== undefined && { shown }),
+      ...(told !== undefined && { reported: told }),
+      ...(ahead !== undefined && { ahead }),
+    });
+    if (size !== null) await reports.settle(origin, size);
     return true;
+  }
+
+  /** What an opening has grown to stands in the ledger soon; a platform that keeps it out could tell it differently later. */
+  async function askForHeads(isCurrent: boolean): Promise<void> {
+    for (const [origin, { heads }] of openings) {
+      const { ahead, ...rest } = looked.of(origin) ?? NEVER;
+      if (ahead === undefined) continue;
+      const last = heads.at(-1);
+      if (last !== undefined && last.size >= ahead) {
+        patience.forget(notAnchored(origin));
+        looked.keep(origin, rest);
+      } else if (isCurrent && patience.isOver(notAnchored(origin), anchoredWithinMs())) {
+        const notes = [rest.shown, await last?.note()].filter((note) => note !== undefined);
+        await raise(alarm('opening_not_anchored', origin, `at ${ahead} entries`, notes));
+      }
+    }
   }
 
   return {
@@ -132,8 +152,10 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
     },
     publicKeyOf: (origin) => openings.get(origin)?.publicKey ?? null,
     headsOf: (origin) => openings.get(origin)?.heads ?? [],
-    async round(reach, reports) {
+    seenOf: looked.seenOf,
+    async round(reach, reports, isCurrent) {
       rounds += 1;
+      await askForHeads(isCurrent);
       let unread = 0;
       for (const origin of due(reports)) {
         if (isOver(reach)) break;
@@ -161,20 +183,18 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
       const known: RegisteredOpening[] = [];
       let areAll = true;
       for (const [origin, { heads, closedSeq }] of openings) {
-        const last = looked.get(origin);
+        const last = looked.of(origin);
         if (last?.facts != null && last.heads === heads.length) known.push({ origin, facts: last.facts, closedSeq });
         else areAll = false;
       }
       return { openings: known, areAll };
     },
-    async save() {
-      if (isSaved) return;
-      isSaved = true;
-      await writeDurably(file, JSON.stringify(Object.fromEntries(looked)));
-    },
+    save: looked.save,
   };
 }
 
+const NEVER: Looked = { heads: 0, at: 0, facts: null };
 const isOver = ({ signal }: Reach): boolean => signal?.aborted === true;
 const withheld = (origin: string): string => `opening_withheld ${origin}`;
 const behind = (origin: string): string => `opening_behind ${origin}`;
+const notAnchored = (origin: string): string => `opening_not_anchored ${origin}`;

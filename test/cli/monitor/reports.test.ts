@@ -1,11 +1,14 @@
 /** Heads that others report: what the platform signed and does not show us is an alarm with both notes; what it did not sign is nothing; and the address bears crowds and nonsense. */
 import { request as httpRequest } from 'node:http';
+import type { RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
 import { isFork } from '../../../server/cli/monitor/fork-evidence.ts';
 import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
 import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
+import { REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
+import { headBody } from '../../../server/core/log/head.ts';
 import { REPORT_PATH } from '../../../server/core/log/head-report.ts';
 import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
 import {
@@ -20,10 +23,11 @@ import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { newFolder } from '../../support/folder.ts';
-import { ownKey } from '../../support/golden-change.ts';
-import { goldenBench, runCli, TRUST } from '../../support/golden-judge.ts';
+import { changed, ownKey } from '../../support/golden-change.ts';
+import { goldenBench, runCli, TRUST, WHOLE } from '../../support/golden-judge.ts';
 import type { GoldenLog } from '../../support/golden-log.ts';
 import { idOf } from '../../support/golden-server.ts';
+import { madeLedger } from '../../support/made-ledger.ts';
 import {
   endAt,
   ledger,
@@ -168,6 +172,91 @@ t.test('a head of an opening: held against the ledger’s heads at once, against
   );
   await close();
 });
+
+t.test(
+  'two heads that wait contradict each other at once, whatever we are shown, also when both come in one moment',
+  async (t) => {
+    const { monitor, raised, close } = await openWatching(
+      await serve(t, { openings: 'none' }),
+      await newFolder(t, 'waiting'),
+    );
+    await monitor.round();
+    const opening = (root: Uint8Array) => signed(WHOLE_ORIGIN, between, root);
+    t.equal(await monitor.report(opening(rootAt(whole, between))), 'waiting');
+    t.equal(await monitor.report(opening(FALSE_ROOT)), 'other');
+    const beyond = (fill: number) => signed(LEDGER, 1_000, new Uint8Array(32).fill(fill));
+    t.strictSame((await Promise.all([monitor.report(beyond(1)), monitor.report(beyond(2))])).sort(), [
+      'other',
+      'waiting',
+    ]);
+    t.strictSame(
+      raised.map(({ kind, origin, evidence }) => [kind, origin, evidence]),
+      [
+        ['opening_forked', WHOLE_ORIGIN, [opening(rootAt(whole, between)), opening(FALSE_ROOT)]],
+        ['ledger_forked', LEDGER, [beyond(1), beyond(2)]],
+      ],
+    );
+    await close();
+  },
+);
+
+t.test(
+  'an opening kept out of the ledger and told differently to each: what was shown before is held against it',
+  async (t) => {
+    const size = whole.entries.length;
+    const early = headBody({
+      kind: 'opened',
+      note: signed(WHOLE_ORIGIN, 2, rootAt(whole, 2)),
+      previousSize: 0,
+      consistency: [],
+    });
+    const shortLedger = madeLedger([{ type: 'Head', at: '2026-03-02T00:01:00.000Z', body: early }]);
+    const rewritten = changed({
+      of: WHOLE,
+      says: 'an entry of the platform’s own under another command',
+      steps: [{ at: { type: 'OpeningArchived' }, set: { '/entry/command': 'another' } }],
+      signed: 'own',
+    });
+    const folder = await newFolder(t, 'rewritten');
+    const now = endAt;
+    // a ledger without batches has no room for its acts, either
+    const told = (raised: readonly RaisedAlarm[]) => raised.filter(({ kind }) => !kind.startsWith('register_'));
+    const first = await openWatching(await serve(t, { ledger: shortLedger }), folder, { now });
+    t.equal(await first.monitor.report(whole.checkpoint), 'report_unsigned', 'nothing is known of it yet');
+    await first.monitor.round();
+    t.equal(await first.monitor.report(whole.checkpoint), 'known', 'no head of the ledger, but we were shown it');
+    t.strictSame(told(first.raised), []);
+    t.equal(await first.monitor.report(rewritten.checkpoint), 'other', 'at once, before anything is read again');
+    await first.close();
+    const key = ed25519Verifier(parseVkey(sha256, whole.vkey), verifyEd25519);
+    t.strictSame(told(first.raised)[0]?.evidence, [whole.checkpoint, rewritten.checkpoint]);
+
+    const world = now + REREAD_MS;
+    const second = await openWatching(await serve(t, { ledger: shortLedger, whole: rewritten }), folder, {
+      now: world,
+    });
+    await second.monitor.round();
+    t.match(told(second.raised), [{ kind: 'opening_forked', origin: WHOLE_ORIGIN, detail: `at ${size} entries` }]);
+    const [one = '', other = ''] = told(second.raised)[0]?.evidence ?? [];
+    t.equal(await isFork([one, other], key), true, 'without any report');
+    await second.close();
+
+    const cut = valid('opening-cut-off--still-open');
+    const third = await openWatching(await serve(t, { ledger: shortLedger, whole: cut }), folder, {
+      now: world + REREAD_MS,
+    });
+    for (let n = 0; n < 5; n++) {
+      await third.monitor.round();
+      third.world.advance(PATIENCE_MS);
+    }
+    const kinds = told(third.raised).filter(({ kind }) => kind !== 'ledger_silent');
+    t.match(kinds.map(({ kind, evidence }) => [kind, evidence?.[0]]).sort(), [
+      ['opening_behind', whole.checkpoint],
+      ['opening_not_anchored', whole.checkpoint],
+    ]);
+    await third.close();
+  },
+);
 
 t.test('what the platform did not sign is nothing, whoever reports it, and what it did sign is bounded', async (t) => {
   const { monitor, raised, close } = await openWatching(
