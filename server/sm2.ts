@@ -8,10 +8,10 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import { readSm2PublicKey, SM2_FIELD_BYTES, writeSm2PublicKey } from './core/gm/curve.ts';
+import { readSm2PublicKey, writeSm2PublicKey } from './core/gm/curve.ts';
 import { isSm2Signature, readSm2Signature, writeSm2Signature } from './core/gm/der.ts';
 import { sm2IdentityDigest } from './core/gm/identity.ts';
-import { CertificateError, derChildren, expectTag, readDer, readDerAs, TAG } from './core/pki/der.ts';
+import { readSm2Scalar } from './core/gm/private-key.ts';
 
 /** SM3 of all bytes given: 32 bytes with a buffer of their own. */
 export function sm3(data: Uint8Array): Uint8Array {
@@ -66,7 +66,14 @@ export function sm2PrivateKey(privateKey: KeyObject): Sm2PrivateKey | undefined 
       if (raw === undefined) throw new Error('OpenSSL wrote no SM2 signature');
       return raw;
     },
-    scalar: () => readScalar(key),
+    scalar() {
+      const exported = key.export({ type: 'pkcs8', format: 'der' });
+      try {
+        return readSm2Scalar(exported);
+      } finally {
+        exported.fill(0);
+      }
+    },
   };
 }
 
@@ -75,18 +82,4 @@ export function freshSm2Scalar(): Uint8Array {
   const key = sm2PrivateKey(generateKeyPairSync('ec', { namedCurve: 'SM2' }).privateKey);
   if (key === undefined) throw new Error('OpenSSL made no SM2 key');
   return key.scalar();
-}
-
-/** The private scalar in PKCS#8 (RFC 5208) around ECPrivateKey (RFC 5915). */
-function readScalar(key: KeyObject): Uint8Array {
-  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
-  try {
-    const [, , wrapped] = derChildren(readDerAs(pkcs8, TAG.sequence));
-    const [, scalar] = derChildren(expectTag(readDer(expectTag(wrapped, TAG.octetString).content), TAG.sequence));
-    const { content } = expectTag(scalar, TAG.octetString);
-    if (content.length !== SM2_FIELD_BYTES) throw new CertificateError('der_value', 'a scalar has 32 bytes');
-    return Uint8Array.from(content);
-  } finally {
-    pkcs8.fill(0);
-  }
 }

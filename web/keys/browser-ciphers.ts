@@ -3,6 +3,8 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import type { CHash } from '@noble/hashes/utils.js';
+import { sm3 } from '../../server/core/gm/sm3.ts';
+import { joinBytes } from '../../server/core/log/bytes.ts';
 import { type Pkcs12Crypto, type Pkcs12Digest, Pkcs12Unknown, Pkcs12Unopened } from '../../server/core/pki/pkcs12.ts';
 import { inOwnMemory } from './own-memory.ts';
 
@@ -14,17 +16,30 @@ const WEB_NAMES: Readonly<Partial<Record<Pkcs12Digest, string>>> = {
   sha512: 'SHA-512',
 };
 
+/** SM3 is not among the library's. */
+function hashed(digest: Pkcs12Digest, data: Uint8Array): Uint8Array {
+  return digest === 'sm3' ? sm3(data) : hashNamed(digest)(data);
+}
+
+const SM3_BLOCK_BYTES = 64;
+
+/** RFC 2104 over SM3; the key, derived here, is 32 bytes and so never longer than a block. */
+function hmacSm3(key: Uint8Array, data: Uint8Array): Uint8Array {
+  const padded = (pad: number) => Uint8Array.from({ length: SM3_BLOCK_BYTES }, (_, at) => (key[at] ?? 0) ^ pad);
+  return sm3(joinBytes(padded(0x5c), sm3(joinBytes(padded(0x36), data))));
+}
+
 function hashNamed(digest: Pkcs12Digest): CHash {
   const found = HASHES[digest];
   if (found === undefined) throw new Pkcs12Unknown(`digest ${digest}`);
   return found;
 }
 
-/** For the reader of the core. Knows no SM3 and no SM4: Pkcs12Unknown. */
+/** For the reader of the core. Knows no PBKDF2 by SM3 and no SM4: Pkcs12Unknown. */
 export function browserPkcs12Crypto(subtle: SubtleCrypto): Pkcs12Crypto {
   return {
-    hash: (digest, data) => hashNamed(digest)(data),
-    hmac: (digest, key, data) => hmac(hashNamed(digest), key, data),
+    hash: hashed,
+    hmac: (digest, key, data) => (digest === 'sm3' ? hmacSm3(key, data) : hmac(hashNamed(digest), key, data)),
     async pbkdf2(digest, { password, salt, iterations, bytes }) {
       const hash = WEB_NAMES[digest];
       if (hash === undefined) throw new Pkcs12Unknown(`derivation by ${digest}`);

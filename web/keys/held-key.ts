@@ -1,7 +1,12 @@
-/** A key out of a file, in WebCrypto from then on: it signs and unwraps, and nothing takes it out again. */
+/** A key out of a file, in WebCrypto from then on or, SM2, in this worker's memory: it signs and unwraps, and nothing takes it out again. */
 import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
 import { listingOf } from '../../server/client/key-agent.ts';
+import { readSm2PublicKey } from '../../server/core/gm/curve.ts';
+import { readSm2Scalar } from '../../server/core/gm/private-key.ts';
+import { signSm2, sm2PublicKeyOf } from '../../server/core/gm/signature.ts';
+import { sm3 } from '../../server/core/gm/sm3.ts';
 import type { JwsAlgorithm } from '../../server/core/log/act.ts';
+import { sameBytes } from '../../server/core/log/bytes.ts';
 import type { Sha256 } from '../../server/core/log/hash.ts';
 import { parseCertificate } from '../../server/core/pki/certificate.ts';
 import { CertificateError } from '../../server/core/pki/der.ts';
@@ -9,7 +14,7 @@ import { Pkcs12Unknown, Pkcs12Unopened, readPkcs12 } from '../../server/core/pki
 import { browserPkcs12Crypto } from './browser-ciphers.ts';
 import { KeyFileError } from './key-file-error.ts';
 import { inOwnMemory } from './own-memory.ts';
-import { unwrapperFor } from './unwrap.ts';
+import { sm2Unwrapper, unwrapperFor } from './unwrap.ts';
 
 export type HeldKey = {
   readonly listed: AgentCertificate;
@@ -42,10 +47,9 @@ export async function openKeyFile(
   const held: HeldKey[] = [];
   for (const key of keys) {
     const pair = await pairWith(subtle, key, certificates);
-    const unwrap = pair === null ? null : await unwrapperFor(subtle, pair.alg === 'ES256' ? 'ec' : 'rsa', key);
     key.fill(0);
-    if (pair === null || unwrap === null) throw new KeyFileError('key_of_another_certificate');
-    const { certificate, alg, sign } = pair;
+    if (pair === null) throw new KeyFileError('key_of_another_certificate');
+    const { certificate, alg, sign, unwrap } = pair;
     const chain = certificates.filter((der) => der !== certificate);
     held.push({ listed: listingOf(sha256, { certificate, chain }), certificate, chain, alg, sign, unwrap });
   }
@@ -67,6 +71,7 @@ type Pair = {
   readonly certificate: Uint8Array;
   readonly alg: JwsAlgorithm;
   sign(data: Uint8Array): Promise<Uint8Array>;
+  readonly unwrap: Unwrap;
 };
 
 /** The certificate of a private key: the one whose public key takes its signature. */
@@ -78,15 +83,49 @@ async function pairWith(
   for (const certificate of certificates) {
     const { keyAlgorithm, spki } = parseCertificate(certificate);
     if (keyAlgorithm.oid !== RSA && keyAlgorithm.oid !== EC) continue;
+    const sm2 = readSm2PublicKey(spki);
+    if (sm2 !== undefined) {
+      const pair = pairSm2(sm2, pkcs8);
+      if (pair === null) continue;
+      return { certificate, ...pair };
+    }
     const terms = keyAlgorithm.oid === RSA ? RS256 : ES256;
     const [secret, open] = await importBoth(subtle, terms, pkcs8, spki);
     if (secret === null || open === null) continue;
     const sign = async (data: Uint8Array) => new Uint8Array(await subtle.sign(terms, secret, inOwnMemory(data)));
     const probe = inOwnMemory(spki);
     if (!(await subtle.verify(terms, open, inOwnMemory(await sign(probe)), probe))) continue;
-    return { certificate, alg: terms === RS256 ? 'RS256' : 'ES256', sign };
+    const alg = terms === RS256 ? 'RS256' : 'ES256';
+    const unwrap = await unwrapperFor(subtle, alg === 'ES256' ? 'ec' : 'rsa', pkcs8);
+    return { certificate, alg, sign, unwrap };
   }
   return null;
+}
+
+/** An SM2 key, which WebCrypto does not know: its scalar lies in this worker's memory as long as the page is open, and no message gives it out. */
+function pairSm2(publicKey: Uint8Array, pkcs8: Uint8Array): Omit<Pair, 'certificate'> | null {
+  const scalar = scalarIn(pkcs8);
+  const own = scalar === null ? undefined : sm2PublicKeyOf(scalar);
+  if (scalar === null || own === undefined || !sameBytes(own, publicKey)) {
+    scalar?.fill(0);
+    return null;
+  }
+  const randomBytes = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+  return {
+    alg: 'SM2SM3',
+    sign: async (data) => signSm2(sm3, scalar, data, randomBytes),
+    unwrap: sm2Unwrapper(scalar),
+  };
+}
+
+/** Null for a key that is no elliptic one of 256 bits. */
+function scalarIn(pkcs8: Uint8Array): Uint8Array | null {
+  try {
+    return readSm2Scalar(pkcs8);
+  } catch (fault) {
+    if (fault instanceof CertificateError) return null;
+    throw fault;
+  }
 }
 
 async function importBoth(

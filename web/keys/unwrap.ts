@@ -2,6 +2,9 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Unwrap } from '../../server/client/key-agent.ts';
 import { SealError } from '../../server/client/seal-error.ts';
+import { readSm2Ciphertext } from '../../server/core/gm/der.ts';
+import { decryptSm2 } from '../../server/core/gm/encryption.ts';
+import { sm3 } from '../../server/core/gm/sm3.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { CEK_BYTES } from '../../server/core/seal/commitments.ts';
 import { sharedInfo } from '../../server/core/seal/key-agreement.ts';
@@ -18,7 +21,7 @@ const OAEP_HASHES = { rsa_oaep_sha256: 'SHA-256', rsa_oaep_sha1: 'SHA-1' } as co
  * The unwrapper over a private key (PKCS#8), which it takes into WebCrypto once and for all; null where WebCrypto knows no such key.
  *
  * Throws: when asked, SealError unwrap_failed: another key, or what came out is no content key; KeyFileError key_cannot_unwrap for a way that
- *         WebCrypto does not know: PKCS#1 v1.5 and SM2.
+ *         WebCrypto does not know: PKCS#1 v1.5.
  */
 export async function unwrapperFor(subtle: SubtleCrypto, kind: 'rsa' | 'ec', pkcs8: Uint8Array): Promise<Unwrap> {
   const importRsa = (hash: string) =>
@@ -50,6 +53,17 @@ function unwrapping(unwrap: (recipient: Recipient) => Promise<Uint8Array>): Unwr
     }
     throw new SealError('unwrap_failed');
   };
+}
+
+/** The same with an SM2 key's scalar, over the curve's own arithmetic. */
+export function sm2Unwrapper(scalar: Uint8Array): Unwrap {
+  return unwrapping(async ({ keyTransport, encryptedKey }) => {
+    if (keyTransport !== 'sm2') throw new KeyFileError('key_cannot_unwrap', keyTransport);
+    const ciphertext = readSm2Ciphertext(encryptedKey);
+    const cek = ciphertext === undefined ? undefined : decryptSm2(sm3, scalar, ciphertext);
+    if (cek === undefined) throw new SealError('unwrap_failed');
+    return cek;
+  });
 }
 
 /** RFC 5753 §7.2: ECDH, X9.63 with SHA-256, AES-256 key wrap. */

@@ -1,4 +1,7 @@
 /** Checks the signature of a JWS by a certificate's or a session's key, with the browser's own cryptography. */
+import { readSm2PublicKey } from '../../server/core/gm/curve.ts';
+import { checkSm2 } from '../../server/core/gm/signature.ts';
+import { sm3 } from '../../server/core/gm/sm3.ts';
 import type { JwsAlgorithm, VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { parseCertificate } from '../../server/core/pki/certificate.ts';
 import { inOwnMemory } from './own-memory.ts';
@@ -16,9 +19,13 @@ const TERMS: Readonly<Partial<Record<JwsAlgorithm, Terms>>> = {
   ES256: { name: 'ECDSA', hash: 'SHA-256', namedCurve: 'P-256' },
 };
 
-/** Total: false also for what WebCrypto does not know, SM2 among it. */
+/** Total but for a certificate that is none: CertificateError. */
 export function browserVerifyJws(subtle: SubtleCrypto): VerifyJwsSignature {
   return async ({ alg, key, data, signature }) => {
+    if (alg === 'SM2SM3') {
+      const publicKey = 'jwk' in key ? undefined : readSm2PublicKey(parseCertificate(key.certificate).spki);
+      return publicKey !== undefined && checkSm2(sm3, publicKey, data, signature);
+    }
     const terms = TERMS[alg];
     if (terms === undefined) return false;
     try {
