@@ -12,6 +12,9 @@ import type { SigningKeyring } from './keyring.ts';
 /** A head that was let out, with its signed checkpoint. */
 export type ReleasedHead = GuardedHead & { readonly note: string };
 
+/** A head that was let out; its note is null while the key has not signed it: it was let out, and then the key failed. */
+export type LetOutHead = GuardedHead & { readonly note: string | null };
+
 /** A head that is about to be committed, and the RFC 6962 consistency proof that it grows from the one before it. */
 export type Growth = GuardedHead & { readonly after: GuardedHead; readonly proof: readonly Uint8Array[] };
 
@@ -24,12 +27,16 @@ export type Growth = GuardedHead & { readonly after: GuardedHead; readonly proof
 export type HeadDesk = {
   /** Notes durably that this head is about to be committed. Throws: GuardRefusal, GuardFault. */
   pend(origin: string, kind: LogKind, growth: Growth): Promise<void>;
-  /** Lets out a noted head, durably, and signs it; null when a larger one is out already. Throws: GuardRefusal, GuardFault. */
+  /**
+   * Lets out a noted head, durably, and signs it; null when a larger one is out already.
+   *
+   * Throws: GuardRefusal, GuardFault, KeyError. It may be let out all the same; asked again it is signed.
+   */
   release(origin: string, head: GuardedHead): Promise<ReleasedHead | null>;
   /** Forgets what was noted and not let out: it was rolled back. No signature of it exists. Throws: GuardFault. */
   drop(origin: string): Promise<void>;
   /** The largest head let out; null when none was. */
-  released(origin: string): ReleasedHead | null;
+  released(origin: string): LetOutHead | null;
   /** What is noted and not let out, smallest first. */
   pending(origin: string): readonly GuardedHead[];
   /** Every log that the guard has heard of. */
@@ -44,11 +51,11 @@ export async function openDesk(
   office: Office | null,
 ): Promise<HeadDesk> {
   const guard = await openGuard(dataFolder, office);
-  const released = new Map<string, ReleasedHead>();
+  const signed = new Map<string, ReleasedHead>();
   const signReleased = async (origin: string, head: GuardedHead): Promise<ReleasedHead> => {
-    const signed = { ...head, note: await signHead(origin, head) };
-    if (signed.size > (released.get(origin)?.size ?? 0)) released.set(origin, signed);
-    return signed;
+    const made = { ...head, note: await signHead(origin, head) };
+    if (made.size > (signed.get(origin)?.size ?? 0)) signed.set(origin, made);
+    return made;
   };
   try {
     // Signed again rather than stored: of one head it comes out byte for byte the same.
@@ -75,7 +82,12 @@ export async function openDesk(
       return signReleased(origin, out);
     },
     drop: guard.drop,
-    released: (origin) => released.get(origin) ?? null,
+    released(origin) {
+      const out = guard.released(origin);
+      if (out === null) return null;
+      const last = signed.get(origin);
+      return last?.size === out.size ? last : { ...out, note: null };
+    },
     pending: guard.pending,
     origins: guard.origins,
     close: guard.close,

@@ -3,7 +3,7 @@ import { sameBytes } from '../core/log/bytes.ts';
 import type { LogKind } from '../core/log/origin.ts';
 import type { Office } from './guard-folder.ts';
 import type { GuardedHead } from './guard-journal.ts';
-import { type Growth, type HeadDesk, openDesk, type ReleasedHead } from './head-desk.ts';
+import { type Growth, type HeadDesk, type LetOutHead, openDesk, type ReleasedHead } from './head-desk.ts';
 import { type Keyring, openKeyring } from './keyring.ts';
 
 /**
@@ -34,7 +34,7 @@ export type Signer = Keyring & {
    * Lets out a head whose transaction has committed, durably in the guard, and signs it. It is shown to nobody yet.
    *
    * Returns: the head with its checkpoint, to be stored and then shown; null when a larger one is out already.
-   * Throws:  GuardRefusal, GuardFault.
+   * Throws:  GuardRefusal, GuardFault, KeyError; it may be let out all the same, and settling signs it.
    */
   release(origin: string, size: number, root: Uint8Array): Promise<ReleasedHead | null>;
   /** From here on every reader may be shown this head, whose checkpoint is stored. */
@@ -46,7 +46,7 @@ export type Signer = Keyring & {
    *
    * Shape:   `committed` must be read while the log's row is locked, or a head that is just being committed would be dropped.
    * Returns: the committed head as it is let out now, to be stored and then shown.
-   * Throws:  RestoredBackupError, GuardFault.
+   * Throws:  RestoredBackupError, GuardFault, KeyError.
    */
   settle(origin: string, committed: GuardedHead | null): Promise<ReleasedHead | null>;
   /** Whether nothing is left to settle of a log: the guard has let out just what is committed, and has nothing else noted. */
@@ -56,6 +56,8 @@ export type Signer = Keyring & {
   close(): Promise<void>;
 };
 
+const isSigned = (head: LetOutHead): head is ReleasedHead => head.note !== null;
+
 /** The signer over a desk: it keeps what is shown, and knows when database and guard contradict each other. */
 export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
   const shown = new Map<string, ReleasedHead>();
@@ -64,7 +66,7 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
   };
   for (const origin of desk.origins()) {
     const head = desk.released(origin);
-    if (head !== null) show(origin, head);
+    if (head !== null && isSigned(head)) show(origin, head);
   }
 
   return {
@@ -74,19 +76,23 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
     show,
     released: (origin) => shown.get(origin) ?? null,
     async settle(origin, committed) {
-      let released = desk.released(origin);
+      const out = desk.released(origin);
       const size = committed?.size ?? 0;
-      if (released !== null) {
-        if (size < released.size)
-          throw new RestoredBackupError('database_is_behind', origin, `at ${size}, but ${released.size} was let out`);
-        if (committed !== null && size === released.size && !sameBytes(committed.root, released.root))
+      if (out !== null) {
+        if (size < out.size)
+          throw new RestoredBackupError('database_is_behind', origin, `at ${size}, but ${out.size} was let out`);
+        if (committed !== null && size === out.size && !sameBytes(committed.root, out.root))
           throw new RestoredBackupError('database_differs', origin, `another root at size ${size}`);
       }
-      if (committed !== null && size > (released?.size ?? 0)) {
+      let released: ReleasedHead | null = null;
+      if (committed !== null && size > (out?.size ?? 0)) {
         const noted = desk.pending(origin).find((head) => head.size === size);
         if (noted === undefined || !sameBytes(noted.root, committed.root))
           throw new RestoredBackupError('guard_is_behind', origin, `the database's head at ${size} was never noted`);
         released = await desk.release(origin, noted);
+      } else if (out !== null) {
+        // Let out, and then the key failed: only the signature is lacking.
+        released = isSigned(out) ? out : await desk.release(origin, out);
       }
       // Whatever is still noted is larger than what is committed, or another root: its transaction is gone.
       await desk.drop(origin);
@@ -96,7 +102,7 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
       const released = desk.released(origin);
       if (desk.pending(origin).length > 0) return false;
       if (released === null || committed === null) return released === committed;
-      return released.size === committed.size && sameBytes(released.root, committed.root);
+      return isSigned(released) && released.size === committed.size && sameBytes(released.root, committed.root);
     },
     origins: desk.origins,
     close: desk.close,

@@ -7,7 +7,7 @@ import { fromUtf8 } from '../core/log/utf8.ts';
 import { GuardFault, GuardRefusal } from '../recorder/guard-faults.ts';
 import type { Office } from '../recorder/guard-folder.ts';
 import type { GuardedHead } from '../recorder/guard-journal.ts';
-import type { HeadDesk, ReleasedHead } from '../recorder/head-desk.ts';
+import type { HeadDesk, LetOutHead } from '../recorder/head-desk.ts';
 import { type Keyring, publicKeyring } from '../recorder/keyring.ts';
 import type { World } from '../world.ts';
 import {
@@ -216,7 +216,7 @@ export async function connectSigner(
 
 /** The desk over a line, with what the signer has said of every log; only this line changes it, so it stays true while the line stands. */
 function remoteDesk(line: Line, logs: Type.Static<typeof Opened>): HeadDesk {
-  const released = new Map<string, ReleasedHead>();
+  const released = new Map<string, LetOutHead>();
   const pending = new Map<string, GuardedHead[]>();
   for (const log of logs) {
     if (log.released !== null) released.set(log.origin, { ...headOfWire(log.released), note: log.released.note });
@@ -240,7 +240,7 @@ function remoteDesk(line: Line, logs: Type.Static<typeof Opened>): HeadDesk {
       const out = read(Released, await line.ask({ ask: 'release', origin, ...wireHead(head) }));
       if (out === null) return null;
       const signed = { ...headOfWire(out), note: out.note };
-      if (signed.size > (released.get(origin)?.size ?? 0)) released.set(origin, signed);
+      if (signed.size >= (released.get(origin)?.size ?? 0)) released.set(origin, signed);
       pending.set(
         origin,
         pendingOf(origin).filter(({ size }) => size > signed.size),

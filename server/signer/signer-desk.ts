@@ -5,7 +5,7 @@ import { utf8 } from '../core/log/utf8.ts';
 import { RECEIPT_TYPE } from '../core/seal/receipt.ts';
 import { GuardRefusal } from '../recorder/guard-faults.ts';
 import { checkOffice, guardOf, lastTerm, listJournals } from '../recorder/guard-folder.ts';
-import { type HeadDesk, openDesk, type ReleasedHead } from '../recorder/head-desk.ts';
+import { type HeadDesk, type LetOutHead, openDesk } from '../recorder/head-desk.ts';
 import type { SigningKeyring } from '../recorder/keyring.ts';
 import { ACT_RECEIPT_TYPE } from '../recorder/receipts.ts';
 import { type Answer, headOfWire, jsonOf, type Question, wireHead } from './signer-wire.ts';
@@ -133,7 +133,7 @@ export function createSignerDesk(folder: string, platform: string, keyring: Sign
   };
 }
 
-const wireRelease = (head: ReleasedHead | null) => (head === null ? null : { ...wireHead(head), note: head.note });
+const wireRelease = (head: LetOutHead | null) => (head === null ? null : { ...wireHead(head), note: head.note });
 
 function failureOf(error: unknown): Extract<Answer, { failed: unknown }>['failed'] {
   if (!(error instanceof Error)) return { name: 'Error', code: 'fault', message: String(error) };

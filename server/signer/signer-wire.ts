@@ -82,7 +82,11 @@ export type Answer = Type.Static<typeof Answer>;
 export const LogStanding = Type.Object(
   {
     origin: Origin,
-    released: Type.Union([Type.Object({ size: Size, root: Hash, note: Type.String() }, strict), Type.Null()]),
+    /** The note is null where the key has not signed what was let out. */
+    released: Type.Union([
+      Type.Object({ size: Size, root: Hash, note: Type.Union([Type.String(), Type.Null()]) }, strict),
+      Type.Null(),
+    ]),
     pending: Type.Array(HeadSchema),
   },
   strict,

@@ -6,13 +6,15 @@ import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { emptyRoot, nodeHash } from '../../server/core/log/merkle.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
+import { KeyError } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openGuard } from '../../server/recorder/guard.ts';
 import type { GuardedHead } from '../../server/recorder/guard-journal.ts';
-import type { Growth } from '../../server/recorder/head-desk.ts';
+import { type Growth, openDesk } from '../../server/recorder/head-desk.ts';
+import { openKeyring } from '../../server/recorder/keyring.ts';
 import { openKeys } from '../../server/recorder/keys.ts';
 import { settleAll, settleLog } from '../../server/recorder/settle-log.ts';
-import { openSigner } from '../../server/recorder/signer.ts';
+import { createSigner, openSigner } from '../../server/recorder/signer.ts';
 import { appendEntries, lockHead } from '../../server/store/append.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { readCheckpoint } from '../../server/store/read-log.ts';
@@ -249,6 +251,33 @@ t.test(
     t.strictSame((await appendSome(flaky, signer, origin)).seqs, [2]);
   },
 );
+
+t.test('a key that fails behind the COMMIT contradicts nothing: settling only signs again', async (t) => {
+  const { sql } = await testDb(t);
+  const folder = await dataFolder(t);
+  const keyring = await openKeyring(folder, PLATFORM);
+  let failing = false;
+  const signHead: typeof keyring.signHead = async (...head) => {
+    if (failing) throw new KeyError('key_command_failed', 'the token said nothing');
+    return keyring.signHead(...head);
+  };
+  const desk = await openDesk(folder, { ...keyring, signHead }, null);
+  t.teardown(() => desk.close());
+  const signer = createSigner(keyring, desk);
+  await begin(sql, origin);
+  await appendSome(sql, signer, origin);
+  const first = signer.released(origin);
+  failing = true;
+  await t.rejects(appendSome(sql, signer, origin), { code: 'key_command_failed' });
+  t.strictSame([desk.released(origin)?.size, desk.released(origin)?.note], [2, null], 'let out, and not signed');
+  t.strictSame(signer.released(origin), first, 'nobody is shown it');
+  await t.rejects(settleLog(sql, signer, origin), { code: 'key_command_failed' }, 'the same fault, no other');
+  await t.rejects(signer.settle(origin, { size: 1, root: rootOf(1) }), { code: 'database_is_behind' });
+  failing = false;
+  t.equal((await settleLog(sql, signer, origin))?.size, 2);
+  t.equal(signer.released(origin)?.size, 2);
+  t.strictSame((await appendSome(sql, signer, origin)).seqs, [2]);
+});
 
 t.test('settling waits for a transaction that is still under way and drops nothing of it', async (t) => {
   const { sql } = await testDb(t);
