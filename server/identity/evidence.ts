@@ -1,6 +1,6 @@
 /** Evidence of judgements, kept by content and never changed: who has the digest of a judgement may have its files, and nobody can guess one. */
 import { createHash } from 'node:crypto';
-import { desc, eq } from 'drizzle-orm';
+import { desc, eq, sql as fragment } from 'drizzle-orm';
 import { toBase64Url } from '../core/log/base64.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import { filesOf, type Judgement } from '../core/pki/judgement.ts';
@@ -35,15 +35,23 @@ export type EvidenceFile = {
 
 export const digestOfFile = (content: Uint8Array): string => toBase64Url(sha256(content));
 
-/** Keeps files; one that is there already is kept once. */
+/**
+ * Keeps files; one that is there already is kept once.
+ *
+ * Why: the lock, which any number of keepers hold together: a sweep that finds nothing standing on a certificate must not take it just as a
+ *      judgement of it comes in (`sweep_judgement` in migrations).
+ */
 export async function keepEvidence(db: Db, files: readonly EvidenceFile[], addedAt: number): Promise<void> {
   if (files.length === 0) return;
   const rows = files.map(({ kind, content }) => ({ sha256: digestOfFile(content), kind, content, addedAt }));
-  await db.insert(evidence).values(rows).onConflictDoNothing();
   const asked = files.flatMap(({ content, about }) =>
     about === undefined ? [] : [{ sha256: digestOfFile(content), ...about }],
   );
-  if (asked.length > 0) await db.insert(stapledResponses).values(asked).onConflictDoNothing();
+  await db.transaction(async (tx) => {
+    await tx.execute(fragment`SELECT pg_advisory_xact_lock_shared(hashtext('kaibiao evidence'))`);
+    await tx.insert(evidence).values(rows).onConflictDoNothing();
+    if (asked.length > 0) await tx.insert(stapledResponses).values(asked).onConflictDoNothing();
+  });
 }
 
 /**

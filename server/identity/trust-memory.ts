@@ -19,18 +19,31 @@ const REMEMBERED_LIMIT = 4_096;
  */
 export const PROLONGED_BY_MS = 600_000;
 
+/**
+ * How long a judgement is handed out, ms, from when it was kept as evidence.
+ *
+ * Why: an erasure elsewhere may leave it without anything that stands on it, and only its age then tells the sweep that no act comes any more
+ *      that refers to it: one is swept only once it is older than this and the longest request
+ *      together (two hours, `sweep_judgement` in migrations).
+ */
+export const HANDED_OUT_MS = 1_800_000;
+
 /** A stretch of time, without its ends, ms. */
 export type Stretch = { readonly after: number; readonly before: number };
 
 /** What is judged by: the anchors, and the lists of the moment. */
 export type AtHandNow = { readonly anchors: readonly AnchorVersion[]; readonly crls: readonly StoredCrl[] };
 
-/** An answer, what it was found by, and the stretch in which it stays the same. */
-export type Remembered<Answer> = Stretch & { readonly grounds: AtHandNow; readonly answer: Answer };
+/** An answer, what it was found by, when its evidence was kept, and the stretch in which it stays the same. */
+export type Remembered<Answer> = Stretch & {
+  readonly grounds: AtHandNow;
+  readonly keptAt: number;
+  readonly answer: Answer;
+};
 
 export type Memory<Answer> = {
-  /** What is remembered under this name, if it holds at this instant by these grounds. */
-  find(name: string, grounds: AtHandNow, at: number): Remembered<Answer> | undefined;
+  /** What is remembered under this name, if it holds at this instant by these grounds, and is young enough `now` to be handed out. */
+  find(name: string, grounds: AtHandNow, at: number, now: number): Remembered<Answer> | undefined;
   keep(name: string, remembered: Remembered<Answer>): void;
 };
 
@@ -43,9 +56,10 @@ export function createMemory<Answer>(limit = REMEMBERED_LIMIT): Memory<Answer> {
     if (known.size > limit) known.delete(longestAgo);
   };
   return {
-    find(name, grounds, at) {
+    find(name, grounds, at, now) {
       const found = known.get(name);
       if (found === undefined || found.grounds !== grounds || at <= found.after || at >= found.before) return undefined;
+      if (now - found.keptAt >= HANDED_OUT_MS) return undefined;
       keep(name, found);
       return found;
     },

@@ -73,9 +73,11 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now' | 
     async check(question) {
       const { at, isOnRecord = true, ocsp } = question;
       const grounds = await groundsNow();
+      // Before the evidence is kept, so that it is never handed out for longer than the sweep believes.
+      const now = world.now();
       const name = nameOf(question);
       // A stranger's question is answered by lists alone: what a login brought or was told would show him that there was one.
-      const before = isOnRecord && ocsp === undefined ? found.find(name, grounds, at) : undefined;
+      const before = isOnRecord && ocsp === undefined ? found.find(name, grounds, at, now) : undefined;
       if (before !== undefined) return before.answer;
       const [leaf] = question.certificates;
       const given = readAll(ocsp ?? []);
@@ -90,15 +92,16 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now' | 
       if (!isOnRecord) return { ...rest, judgement: evidence.judgement };
       const stretch = stretchAround(at, question.certificates.map(parseCertificate), grounds, responses);
       const saying = sayingOf(checked);
-      const kept = judged.find(saying, grounds, at);
+      const kept = judged.find(saying, grounds, at, now);
       if (kept !== undefined && !prolongs(kept, stretch)) {
-        found.keep(name, { ...within(kept, stretch), grounds, answer: kept.answer });
+        found.keep(name, { ...kept, ...within(kept, stretch) });
         return kept.answer;
       }
-      await keepEvidence(db, evidence.files, world.now());
+      await keepEvidence(db, evidence.files, now);
       const answer = { ...rest, judgement: evidence.judgement };
-      judged.keep(saying, { ...stretch, grounds, answer });
-      found.keep(name, { ...stretch, grounds, answer });
+      const remembered = { ...stretch, grounds, keptAt: now, answer };
+      judged.keep(saying, remembered);
+      found.keep(name, remembered);
       return answer;
     },
     forget() {

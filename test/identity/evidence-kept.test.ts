@@ -21,7 +21,7 @@ import {
 } from '../../server/identity/evidence.ts';
 import { verifyCertificateSignature } from '../../server/identity/signature.ts';
 import type { TrustQuestion } from '../../server/identity/trust.ts';
-import { createMemory, PROLONGED_BY_MS, prolongs } from '../../server/identity/trust-memory.ts';
+import { createMemory, HANDED_OUT_MS, PROLONGED_BY_MS, prolongs } from '../../server/identity/trust-memory.ts';
 import {
   authority,
   caUsage,
@@ -168,20 +168,41 @@ t.test('a judgement is kept beside another that says the same when it holds much
 t.test('what is remembered has a limit, and ends with its stretch and its grounds', async (t) => {
   const memory = createMemory<string>(2);
   const grounds = { anchors: [], crls: [] };
-  const keep = (name: string) => memory.keep(name, { after: 10, before: 20, grounds, answer: name });
+  const keep = (name: string) => memory.keep(name, { after: 10, before: 20, grounds, keptAt: 0, answer: name });
   for (const name of ['a', 'b']) keep(name);
-  t.equal(memory.find('a', grounds, 15)?.answer, 'a');
+  t.equal(memory.find('a', grounds, 15, 0)?.answer, 'a');
   keep('c');
   t.same(
-    ['a', 'b', 'c'].map((name) => memory.find(name, grounds, 15)?.answer),
+    ['a', 'b', 'c'].map((name) => memory.find(name, grounds, 15, 0)?.answer),
     ['a', undefined, 'c'],
   );
   t.same(
-    [10, 11, 19, 20].map((at) => memory.find('a', grounds, at)?.answer),
+    [10, 11, 19, 20].map((at) => memory.find('a', grounds, at, 0)?.answer),
     [undefined, 'a', 'a', undefined],
   );
-  t.equal(memory.find('a', { anchors: [], crls: [] }, 15), undefined, 'by other grounds');
+  t.equal(memory.find('a', { anchors: [], crls: [] }, 15, 0), undefined, 'by other grounds');
+  t.equal(memory.find('a', grounds, 15, HANDED_OUT_MS - 1)?.answer, 'a');
+  t.equal(memory.find('a', grounds, 15, HANDED_OUT_MS), undefined, 'no longer than a sweep waits for');
 });
+
+t.test(
+  'a judgement is handed out for half an hour, under whatever name it is asked for, and then made anew',
+  async (t) => {
+    const { world } = stage;
+    const root = await believed('Handed Out');
+    const startedAt = world.now();
+    const holder = await holderOf(root);
+    const stranger = await authority('Beside', undefined, dates);
+    const first = accepted(await ask(holder)).judgement;
+    world.advance(HANDED_OUT_MS - 1);
+    t.equal(accepted(await ask(holder)).judgement, first);
+    t.equal(accepted(await ask(holder, [stranger])).judgement, first, 'the same under another name');
+    world.advance(1);
+    t.equal(world.now() - startedAt, HANDED_OUT_MS);
+    t.not(accepted(await ask(holder, [stranger])).judgement, first, 'which does not make it younger');
+    t.not(accepted(await ask(holder)).judgement, first);
+  },
+);
 
 t.test('an answer by OCSP ends with its responder', { skip: !hasOpenssl }, async (t) => {
   const root = await believed('Short Responder');

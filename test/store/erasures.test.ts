@@ -1,4 +1,6 @@
 /** What erasures leave is swept when its time has come: no login of a session that lasts, nothing that something else stands on. */
+import { digestOfFile, keepEvidence } from '../../server/identity/evidence.ts';
+import { HANDED_OUT_MS } from '../../server/identity/trust-memory.ts';
 import { sweepErasures } from '../../server/store/erasures.ts';
 import { testDb } from '../support/database.ts';
 import t from '../support/tap.ts';
@@ -76,6 +78,51 @@ t.test('what something else stands on stays, and is not looked for again', async
     t.equal(await count('evidence'), 0, 'with the last of them the certificate');
   }
 });
+
+t.test('a judgement that a process may still hand out is kept, and one that something received names', async (t) => {
+  const judgement = 'J'.repeat(43);
+  const addedAt = world.now();
+  await superuser`INSERT INTO evidence (sha256, kind, content, added_at) VALUES (${judgement}, 'judgement', '{}', ${addedAt})`;
+  await leave('judgement', judgement);
+  world.advance(4 * HANDED_OUT_MS - 1);
+  t.equal(await sweep(), 0);
+  world.advance(1);
+  await superuser`INSERT INTO intake (opening_id, received_at, kind, content)
+    VALUES ('j', 1, 'Say', ${Buffer.from(`{"who":{"judgement":"${judgement}"}}`)})`;
+  t.equal(await sweep(), 0, 'it waits to be decided');
+  await superuser`UPDATE intake SET decided = true WHERE opening_id = 'j'`;
+  t.equal(await sweep(), 1);
+  t.equal(await count('evidence'), 0);
+});
+
+t.test(
+  'a judgement that comes in while the last of its certificate is swept finds the certificate there',
+  async (t) => {
+    const file = (kind: 'judgement' | 'certificate', text: string) => ({ kind, content: Buffer.from(text) });
+    const certificate = file('certificate', 'the certificate');
+    const named = digestOfFile(certificate.content);
+    const [old, fresh] = ['old', 'fresh'].map((salt) =>
+      file('judgement', `{"certificates":["${named}"],"salt":"${salt}"}`),
+    );
+    if (old === undefined || fresh === undefined) throw new Error('no judgements');
+    await keepEvidence(database.db, [old, certificate], 0);
+    await leave('judgement', digestOfFile(old.content));
+    let sweeping: Promise<number> | undefined;
+    await database.db.transaction(async (tx) => {
+      await keepEvidence(tx, [fresh, certificate], 0);
+      sweeping = sweep();
+      for (let waits = 0; waits === 0; ) {
+        const [row] = await superuser<{ waits: number }[]>`
+        SELECT count(*)::int AS waits FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+        waits = row?.waits ?? 0;
+      }
+    });
+    t.equal(await sweeping, 1);
+    const left = await superuser`SELECT sha256 FROM evidence`;
+    t.same(left.map(({ sha256 }) => sha256).sort(), [named, digestOfFile(fresh.content)].sort());
+  },
+);
 
 t.test('an act of the register gives up its text for its leaf, and for nothing else', async (t) => {
   await superuser`INSERT INTO register_acts (id, opening_id, n, at, received_at, type, disclosure) VALUES ('b', 'b', 0, 1, 1, 'CheckedIn', 'text')`;

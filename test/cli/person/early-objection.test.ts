@@ -127,7 +127,7 @@ t.test('what is erased is gone wherever the platform kept it, and the log still 
     [],
     'nothing of anybody else goes along, and by whose command the objection came to the log',
   );
-  await platform.pass(62 * MINUTE);
+  await platform.pass(122 * MINUTE);
   t.strictSame(await where(ofCertificate), [], 'nor his certificate, in whatever it was wrapped');
   t.strictSame(
     await where(ofCode),
