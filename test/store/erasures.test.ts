@@ -1,4 +1,5 @@
 /** What erasures leave is swept when its time has come: no login of a session that lasts, nothing that something else stands on. */
+import { PHASES } from '../../server/core/opening/phases.ts';
 import { digestOfFile, keepEvidence } from '../../server/identity/evidence.ts';
 import { HANDED_OUT_MS } from '../../server/identity/trust-memory.ts';
 import { sweepErasures } from '../../server/store/erasures.ts';
@@ -45,6 +46,31 @@ t.test('one that waits keeps nothing behind it from going', async (t) => {
   t.same([...(await superuser`SELECT login FROM logins`)], [{ login: 'login-2' }]);
   world.advance(1_000);
   t.equal(await sweep(), 1);
+});
+
+t.test('sessions stay while a bid of their organisation waits in another opening', async (t) => {
+  const [organisation, account] = ['9'.repeat(18), `${'9'.repeat(18)}/2`];
+  await superuser`INSERT INTO accounts (id, credit_code, person_id, organisation, name, kind, created_at)
+    VALUES (${account}, ${organisation}, '2', 'o', 'n', 'bidder', 1)`;
+  await superuser`INSERT INTO sessions (id, account, jkt, cert_sha256, login, created_at, ends_at)
+    VALUES ('of-2', ${account}, 'of-2', 'c', 'login', 1, ${world.now()})`;
+  await superuser`INSERT INTO openings (id, title, phase, deadline_at, opening_at, created_at)
+    VALUES ('other', 'other', 'CheckIn', 10, 10, 1), ('third', 'third', 'Decrypting', 10, 10, 1)`;
+  const lodged = (opening: string, by: string) => superuser`
+    INSERT INTO envelopes (id, opening_id, account, file, sha256, size_bytes, header, lodged_at, statement)
+    VALUES (${opening}, ${opening}, ${by}, ${opening}, ${hash(1)}, 1, '', 1, 'statement')`;
+  await lodged('other', `${organisation}/1`);
+  await lodged('third', '8'.repeat(18));
+  const sessions = () => superuser`SELECT id FROM sessions WHERE account = ${account}`;
+  await leave('sessions', account);
+  for (const phase of [...PHASES.slice(PHASES.indexOf('CheckIn'), PHASES.indexOf('Closed')), 'Postponed']) {
+    await superuser`UPDATE openings SET phase = ${phase} WHERE id = 'other'`;
+    t.equal(await sweep(), 0, phase);
+  }
+  t.equal((await sessions()).length, 1, 'his colleague lodged');
+  await superuser`UPDATE openings SET phase = 'Closed' WHERE id = 'other'`;
+  t.equal(await sweep(), 1, 'and it is closed');
+  t.equal((await sessions()).length, 0, 'what waits of another organisation keeps nothing');
 });
 
 t.test('what something else stands on stays, and is not looked for again', async (t) => {
