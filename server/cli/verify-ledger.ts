@@ -8,9 +8,11 @@ import { openCheckpoint } from '../core/log/checkpoint.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { checkHead, type LedgerHead, readHead } from '../core/log/head.ts';
-import { parseInstant, readInstant } from '../core/log/instant.ts';
+import { parseInstant } from '../core/log/instant.ts';
+import { isAnnouncementSigned } from '../core/log/key-announcement.ts';
 import {
   ACCESS_EVENTS,
+  type KeyAnnouncement,
   LEDGER_EVENTS,
   PLATFORM_KEY_USES,
   type PlatformKey,
@@ -96,14 +98,15 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     return undefined;
   }
 
-  /** A key may only be announced in the place of the one in use, from then on and not before. */
-  function announce({ body, seq, at }: Entry): Refused | undefined {
-    const { key, replaces, from } = body as unknown as { key: PlatformKey; replaces: string; from: string };
+  /** A key may only be announced in the place of the one in use, by that one and by itself, and not for an instant to come. */
+  async function announce({ body, seq, at }: Entry): Promise<Refused | undefined> {
+    const said = body as unknown as KeyAnnouncement;
+    const { key, replaces, from } = said;
     const known = keys.get(key.use) ?? [];
     const isNew = ![...keys.values()].flat().includes(key.publicKey) && isKey(key.publicKey);
-    const fromAt = readInstant(from);
-    if (known.at(-1) !== replaces || !isNew || fromAt === undefined || fromAt < parseInstant(at))
-      return refuse('ledger_key_refused', { seq, detail: key.use });
+    if (known.at(-1) !== replaces || !isNew || from > at) return refuse('ledger_key_refused', { seq, detail: key.use });
+    if (!(await isAnnouncementSigned(platform, said, verifyEd25519)))
+      return refuse('ledger_key_refused', { seq, detail: `${key.use}: not signed by the key before it and by itself` });
     keys.set(key.use, [...known, key.publicKey]);
     return undefined;
   }

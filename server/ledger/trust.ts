@@ -2,9 +2,10 @@
 import { toBase64 } from '../core/log/base64.ts';
 import type { Json, JsonObject } from '../core/log/canonical.ts';
 import { parseEntry } from '../core/log/entry.ts';
-import { formatInstant, parseInstant } from '../core/log/instant.ts';
+import { parseInstant } from '../core/log/instant.ts';
 import type { PlatformKey } from '../core/log/ledger-events.ts';
 import type { TrustChange } from '../core/pki/trust-store.ts';
+import { KeyError } from '../ed25519.ts';
 import type { Who } from '../identity/acts.ts';
 import type { IdentityRefusal } from '../identity/refusals.ts';
 import { decideTrust, keepTrustChange, type TrustStep } from '../identity/trust-changes.ts';
@@ -35,26 +36,35 @@ export const SUCCESSION = 'key-succession';
 /**
  * Announces on the ledger every key that is to follow, or has followed, and does not stand there yet; at each start.
  *
- * Why: heads are signed by the key before as well until that one is taken away, so who trusts it learns of the new one from it.
+ * Throws: KeyError `key_unannounced` for a key in use that nobody announced, or an announcement that verifiers would refuse.
+ * Why:    heads are signed by the key before as well until that one is taken away, so who trusts it learns of the new one from it.
  */
 export async function announceKeys(
   writer: LogWriter,
-  { publicKeys, nextKeys }: Pick<Signer, 'publicKeys' | 'nextKeys'>,
+  signer: Pick<Signer, 'publicKeys' | 'announcements'>,
 ): Promise<void> {
-  const uses = ['openings', 'ledger', 'receipts'] as const;
-  const wanted = [...uses.map((use) => ({ use, publicKey: publicKeys[use] })), ...nextKeys];
   await writer.write(async (tx, _seq, at) => {
     const known = await readKeys(tx, writer.origin);
+    const isListed = (publicKey: string): boolean => known.some((one) => one.publicKey === publicKey);
     const drafts: Draft[] = [];
-    for (const { use, publicKey } of wanted) {
-      const key: PlatformKey = { use, algorithm: 'Ed25519', publicKey: toBase64(publicKey) };
-      if (known.some((one) => one.publicKey === key.publicKey)) continue;
-      const replaces = known.findLast((one) => one.use === use)?.publicKey ?? '';
-      const body = { key, replaces, from: formatInstant(at) };
+    for (const said of signer.announcements) {
+      const { key, replaces, from } = said;
+      if (isListed(key.publicKey)) continue;
+      if (known.findLast(({ use }) => use === key.use)?.publicKey !== replaces)
+        throw new KeyError('key_unannounced', `the key to follow ${key.use} was announced by one that is not in use`);
+      if (parseInstant(from) > at)
+        throw new KeyError('key_unannounced', `the key to follow ${key.use} is of ${from}: one of the clocks is wrong`);
       const withheld = { who: null, source: null, act: null };
-      drafts.push({ type: 'KeyAnnounced', role: 'operator', command: SUCCESSION, body, withheld });
+      drafts.push({ type: 'KeyAnnounced', role: 'operator', command: SUCCESSION, body: said, withheld });
       known.push(key);
     }
+    // Whatever it signed, nobody could tell it from a stranger's.
+    for (const { use, publicKey } of listKeys(signer))
+      if (!isListed(publicKey))
+        throw new KeyError(
+          'key_unannounced',
+          `the key for ${use} is not on the ledger, and the one before it says nothing of it`,
+        );
     return { drafts, answer: null };
   });
 }

@@ -1,8 +1,9 @@
 /** The platform's keys at work: which key signs what, and under which name; it knows nothing of guards and remembers no head. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { toBase64Url } from '../core/log/base64.ts';
+import { toBase64, toBase64Url } from '../core/log/base64.ts';
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { formatCheckpoint } from '../core/log/checkpoint.ts';
+import type { KeyAnnouncement } from '../core/log/ledger-events.ts';
 import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
@@ -20,8 +21,6 @@ export const TOKEN_TYPE = 'at+jwt';
 /** The 32 bytes of each public key. */
 export type PublicKeys = { readonly [Use in KeyUse]: Uint8Array };
 
-/** A key that is to follow another of its use. */
-export type NextKey = { readonly use: KeyUse; readonly publicKey: Uint8Array };
 /** An earlier key of openings, and the logs that began with it. */
 export type EarlierKey = { readonly publicKey: Uint8Array; readonly logs: ReadonlySet<string> };
 
@@ -32,8 +31,8 @@ export type PublicKeyring = {
   readonly receiptJwk: ReceiptJwk;
   /** For the ledger to list. */
   readonly publicKeys: PublicKeys;
-  /** To be announced there. */
-  readonly nextKeys: readonly NextKey[];
+  /** For it to announce: what was signed of each key that followed another or is to, of every use in its order. */
+  readonly announcements: readonly KeyAnnouncement[];
 };
 
 /** What the keys are good for without a guard: everything but heads of logs. Every process of a platform has it. */
@@ -84,6 +83,17 @@ export function publicKeyring(platform: string, publicKeys: PublicKeys, earlierO
   return { keyOf, checkKind, vkeyOf, receiptJwk, publicKeys, tokenPublicKey };
 }
 
+/** What leads to a key, the earliest first; one that was given up and never came into use is not in it. */
+function announcementsTo(publicKey: Uint8Array, announcements: readonly KeyAnnouncement[]): readonly KeyAnnouncement[] {
+  const path: KeyAnnouncement[] = [];
+  for (let key = toBase64(publicKey); ; ) {
+    const said = announcements.find((one) => one.key.publicKey === key);
+    if (said === undefined || path.includes(said)) return path;
+    path.unshift(said);
+    key = said.replaces;
+  }
+}
+
 /** The keyring of these keys. */
 export function createKeyring(platform: string, keys: PlatformKeys): SigningKeyring {
   const { next, earlierLedger, earlierOpenings } = keys.succession;
@@ -113,10 +123,9 @@ export function createKeyring(platform: string, keys: PlatformKeys): SigningKeyr
     vkeyOf,
     receiptJwk,
     publicKeys,
-    nextKeys: KEY_USES.flatMap((use) => {
-      const key = next[use];
-      return key === undefined ? [] : [{ use, publicKey: key.publicBytes }];
-    }),
+    announcements: KEY_USES.flatMap((use) =>
+      announcementsTo(next[use]?.publicBytes ?? publicKeys[use], keys.succession.announcements),
+    ),
     async signHead(origin, { size, root }) {
       const text = formatCheckpoint({ origin, size, root });
       const lines = signersOf(origin, keyOf(origin).use).map(async ({ publicBytes, sign }) => {

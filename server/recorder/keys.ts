@@ -1,8 +1,11 @@
 /** The platform's signing keys: Ed25519, one file each below the data folder, made on the first start and never again. */
 import { sign } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Check } from 'typebox/schema';
+import { type KeyAnnouncement, KeyAnnouncementSchema } from '../core/log/ledger-events.ts';
 import { KeyError, makeSigningKey, readSigningKey } from '../ed25519.ts';
+import { sha256 } from '../hash.ts';
 import { systemWorld } from '../world.ts';
 import { keyFromCommand } from './command-key.ts';
 
@@ -28,6 +31,8 @@ export type Succession = {
   readonly earlierLedger: readonly Key[];
   /** Were in use for openings: each log keeps the key it began with. */
   readonly earlierOpenings: readonly { readonly key: Key; readonly logs: ReadonlySet<string> }[];
+  /** What was signed when each of them was put there, in no order; never taken away. */
+  readonly announcements: readonly KeyAnnouncement[];
 };
 
 export type PlatformKeys = Keys & { readonly succession: Succession };
@@ -84,7 +89,8 @@ async function readIfThere(place: string): Promise<Key | null> {
   return hasFile ? keyFromFile(file) : null;
 }
 
-async function readSuccession(keysFolder: string): Promise<Succession> {
+/** The keys beside those in use, of a folder of keys. Throws: KeyError. */
+export async function readSuccession(keysFolder: string): Promise<Succession> {
   const next: { [Use in KeyUse]?: Key } = {};
   for (const use of KEY_USES) {
     const key = await readIfThere(join(keysFolder, `${use}.next`));
@@ -102,5 +108,24 @@ async function readSuccession(keysFolder: string): Promise<Succession> {
       .filter((line) => line !== '');
     earlierOpenings.push({ key, logs: new Set(logs) });
   }
-  return { next, earlierLedger, earlierOpenings };
+  return { next, earlierLedger, earlierOpenings, announcements: await readAnnouncements(keysFolder) };
+}
+
+const ANNOUNCEMENT = /^(?:openings|ledger|receipts)\.[0-9a-f]{16}\.announcement$/;
+
+/** The name of the file that says which key this one follows. */
+export function announcementFile(use: KeyUse, publicBytes: Uint8Array): string {
+  return `${use}.${Buffer.from(sha256(publicBytes)).toString('hex').slice(0, 16)}.announcement`;
+}
+
+/** Throws: KeyError key_malformed. */
+async function readAnnouncements(keysFolder: string): Promise<KeyAnnouncement[]> {
+  const names = (await readdir(keysFolder)).filter((name) => ANNOUNCEMENT.test(name)).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const said: unknown = JSON.parse(await readFile(join(keysFolder, name), 'utf8'));
+      if (!Check(KeyAnnouncementSchema, said)) throw new KeyError('key_malformed', `${name} announces no key`);
+      return said;
+    }),
+  );
 }

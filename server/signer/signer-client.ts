@@ -191,7 +191,7 @@ export async function connectSigner(
     vkeyOf,
     receiptJwk,
     publicKeys,
-    nextKeys: said.nextKeys.map(({ use, publicKey }) => ({ use, publicKey: fromBase64(publicKey) })),
+    announcements: said.announcements,
     signReceipt: async (payload, typ) => String(await ask({ ask: 'receipt', typ, payload })),
     tokenKey: { publicKey: tokenPublicKey, sign: async (payload) => String(await ask({ ask: 'token', payload })) },
     signManifest: async (text) => fromBase64(String(await ask({ ask: 'manifest', text: fromUtf8(text) }))),

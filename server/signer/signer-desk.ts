@@ -81,12 +81,17 @@ export function createSignerDesk(folder: string, platform: string, keyring: Sign
       case 'hello': {
         const { openings, ledger, receipts } = keyring.publicKeys;
         const publicKeys = { openings: toBase64(openings), ledger: toBase64(ledger), receipts: toBase64(receipts) };
-        const nextKeys = keyring.nextKeys.map(({ use, publicKey }) => ({ use, publicKey: toBase64(publicKey) }));
         const earlier = keyring.earlierKeys.map(({ publicKey, logs }) => ({
           publicKey: toBase64(publicKey),
           logs: [...logs],
         }));
-        return { platform, publicKeys, lastTerm: await lastTerm(folder), nextKeys, earlier };
+        return {
+          platform,
+          publicKeys,
+          lastTerm: await lastTerm(folder),
+          announcements: keyring.announcements,
+          earlier,
+        };
       }
       case 'open':
         return inTurn(() => open(asker, question.term, question.database));

@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { checkCompiled } from '../compiled-check.ts';
 import { fromBase64, toBase64 } from '../core/log/base64.ts';
 import type { Json } from '../core/log/canonical.ts';
+import { KeyAnnouncementSchema } from '../core/log/ledger-events.ts';
 import type { GuardedHead } from '../recorder/guard-journal.ts';
 
 /** A question: a receipt is the longest, and has a fraction of this. */
@@ -97,9 +98,8 @@ export const Hello = Type.Object(
     platform: Type.String(),
     publicKeys: Type.Object({ openings: Hash, ledger: Hash, receipts: Hash }, strict),
     lastTerm: Size,
-    nextKeys: Type.Array(
-      Type.Object({ use: Type.Enum(['openings', 'ledger', 'receipts'] as const), publicKey: Hash }, strict),
-    ),
+    /** Made by `kaibiao keys next` and by nobody who asks: a server cannot have a key of its own announced. */
+    announcements: Type.Array(KeyAnnouncementSchema),
     /** Openings that began under an earlier key. */
     earlier: Type.Array(Type.Object({ publicKey: Hash, logs: Type.Array(Origin) }, strict)),
   },

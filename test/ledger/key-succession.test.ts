@@ -1,6 +1,6 @@
 /** One key follows another, and the drill of a stolen one: who trusts either is not lost, a thief gets no cosigner, and a step that was broken off is done again. */
 import { spawnSync } from 'node:child_process';
-import { readdir, rename } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportLog } from '../../server/cli/export-log.ts';
 import { folderSource } from '../../server/cli/log-source.ts';
@@ -9,12 +9,15 @@ import { verifySource } from '../../server/cli/verify-log.ts';
 import { formatAddCheckpoint } from '../../server/core/log/add-checkpoint.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { isAnnouncementSigned } from '../../server/core/log/key-announcement.ts';
+import type { KeyAnnouncement } from '../../server/core/log/ledger-events.ts';
 import { formatNote, parseNote, parseVkey } from '../../server/core/log/note.ts';
 import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { parsePolicy } from '../../server/core/log/policy-file.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { filesOf } from '../../server/cosign/cosigner-folder.ts';
 import { enrolLog } from '../../server/cosign/enrolled-logs.ts';
+import { makeSigningKey, verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
 import { addNextKey, endEarlier, takeOver } from '../../server/recorder/key-succession.ts';
@@ -43,7 +46,7 @@ function platform(database: TestDatabase, folder: string) {
   const world = steppedWorld();
   const { sql } = database;
   return {
-    stopped: { folder, randomBytes: systemWorld.randomBytes },
+    stopped: { folder, platform: PLATFORM, world: { now: world.now, randomBytes: systemWorld.randomBytes } },
     /** One life of it: begins an opening, takes heads, audits itself. Returns: the vkeys and the ledger's head. */
     async live(openingId: string) {
       const signer = await openSigner(folder, PLATFORM);
@@ -124,11 +127,13 @@ t.test(
       [...KEY_USES],
     );
     t.match(said[1]?.body, { key: { publicKey: next }, replaces: toBase64(parseVkey(sha256, first.ledger).publicKey) });
+    for (const { body } of said)
+      t.ok(await isAnnouncementSigned(PLATFORM, body as unknown as KeyAnnouncement, verifyEd25519), 'by both keys');
     t.equal(signersOf(announced.head.note).length, 2, 'both sign');
     t.equal(announced.vkeyOf('two'), first.vkeyOf('two'), 'openings under the one in use');
 
-    for (const use of KEY_USES) await takeOver(stopped, PLATFORM, use);
-    await t.rejects(takeOver(stopped, PLATFORM, 'ledger'), { code: 'key_missing' });
+    for (const use of KEY_USES) await takeOver(stopped, use);
+    await t.rejects(takeOver(stopped, 'ledger'), { code: 'key_missing' });
     const taken = await live('three');
     t.strictSame(taken.wrong, []);
     t.equal(toBase64(parseVkey(sha256, taken.ledger).publicKey), next);
@@ -168,6 +173,12 @@ t.test(
     await signer.close();
     await addNextKey(stopped, 'openings');
     const keys = join(folder, 'keys');
+    // Killed before anything was signed of it.
+    const said = (await readdir(keys)).find((name) => name.endsWith('.announcement')) ?? '';
+    await rm(join(keys, said));
+    await t.rejects(takeOver(stopped, 'openings'), { code: 'key_unannounced' });
+    await addNextKey(stopped, 'openings');
+    t.ok((await readdir(keys)).includes(said), 'signed of the same key');
     // Killed between the two renames.
     await rename(join(keys, 'openings.key'), join(keys, 'openings.1.key'));
     await t.rejects(openSigner(folder, PLATFORM), { code: 'key_missing' });
@@ -175,21 +186,45 @@ t.test(
     await rename(join(keys, 'openings.1.key'), join(keys, 'openings.key'));
     const again = await live('two');
     t.equal(again.vkeyOf('two'), first.vkeyOf('two'), 'announced only now, so not taken');
-    await takeOver(stopped, PLATFORM, 'openings');
+    await takeOver(stopped, 'openings');
     await rename(join(keys, 'openings.key'), join(keys, 'openings.next.key'));
     await t.rejects(openSigner(folder, PLATFORM), { code: 'key_missing' });
-    await takeOver(stopped, PLATFORM, 'openings');
+    await takeOver(stopped, 'openings');
     const taken = await live('three');
     t.strictSame(taken.wrong, []);
     t.equal(taken.vkeyOf('two'), first.vkeyOf('two'));
     t.not(taken.vkeyOf('three'), first.vkeyOf('three'));
-    t.strictSame((await readdir(keys)).filter((name) => name.startsWith('openings')).sort(), [
+    t.strictSame((await readdir(keys)).filter((name) => /^openings.*(?<!announcement)$/.test(name)).sort(), [
       'openings.1.key',
       'openings.1.logs',
       'openings.key',
     ]);
   },
 );
+
+t.test('a key that the one before it says nothing of is announced by nobody, and signs nothing', async (t) => {
+  const database = await testDb(t);
+  const folder = await dataFolder(t);
+  const { live, stopped } = platform(database, folder);
+  await live('one');
+  const keys = join(folder, 'keys');
+  // Put there by hand, over what was made to follow.
+  await addNextKey(stopped, 'receipts', { compromisedSince: 1 });
+  await rename(join(keys, 'receipts.next.key'), join(keys, 'given-up.key'));
+  await rm(join(keys, 'receipts.key'));
+  await makeSigningKey(join(keys, 'receipts.key'), systemWorld.randomBytes);
+  await t.rejects(live('two'), { code: 'key_unannounced' });
+  t.equal((await entriesOf(database.sql, ledger)).filter(({ type }) => type === 'KeyAnnounced').length, 0);
+  await rename(join(keys, 'given-up.key'), join(keys, 'receipts.key'));
+  t.strictSame((await live('two')).wrong, []);
+  t.match((await entriesOf(database.sql, ledger)).find(({ type }) => type === 'KeyAnnounced')?.body, {
+    key: { use: 'receipts' },
+    compromisedSince: '1970-01-01T00:00:00.001Z',
+  });
+  const clock = { ...stopped, world: { ...stopped.world, now: () => stopped.world.now() + 86_400_000 } };
+  await addNextKey(clock, 'ledger');
+  await t.rejects(live('three'), { code: 'key_unannounced' }, 'verifiers would refuse an announcement from tomorrow');
+});
 
 t.test(
   'the drill: a thief of the ledger’s key gets no cosigner, whoever has a policy sees it, and a new key ends it',
@@ -233,7 +268,7 @@ t.test(
       /^kaibiao\.test\/ledger\n/,
       'who knows the old key goes on',
     );
-    await takeOver(stopped, PLATFORM, 'ledger');
+    await takeOver(stopped, 'ledger');
     const taken = await live('three');
     t.match(await cosign(taken.head.note, taken.head.size), /^kaibiao\.test\/ledger\n/);
     await enrolLog(filesOf(supervisor.folder).logs, taken.ledger);

@@ -9,6 +9,8 @@ import { disclosureDigest } from '../../server/core/log/disclosure.ts';
 import { type Entry, encodeEntry } from '../../server/core/log/entry.ts';
 import { headBody } from '../../server/core/log/head.ts';
 import { formatInstant, parseInstant } from '../../server/core/log/instant.ts';
+import { announcementStatement } from '../../server/core/log/key-announcement.ts';
+import type { KeyAnnouncement } from '../../server/core/log/ledger-events.ts';
 import { consistencyProof, inclusionProof, leafHash, readFromLeaves, rootOf } from '../../server/core/log/merkle.ts';
 import { formatNote, formatVkey, KEY_TYPES, parseVkey, verifierKey } from '../../server/core/log/note.ts';
 import { formatProof } from '../../server/core/log/proof.ts';
@@ -32,7 +34,7 @@ export type Ref = number | { type: string; nth?: number };
  * A value to put somewhere. JSON as it is, but for: `{$from, $of?, $entry?}` what a pointer leads to, in the changed log or another;
  * `{$plusMs}` the instant that stood there, later; `{$digestOf}` the digest of what a pointer leads to; `{$strangersAct}` a person's
  * act with the signature of another key; `{$stranger}` the stranger's public key; `{$dummyAt}` the leaf of the dummy at a place, from
- * the seed in the entry itself.
+ * the seed in the entry itself; `{$announcement}` that the stranger's key follows the true one for openings, as both would have signed it.
  */
 type Value = Json;
 
@@ -176,7 +178,8 @@ function put(root: unknown, pointer: string, value: (before: Json) => Json): voi
 function readValue(value: Value, before: Json, here: Open, log: readonly Open[]): Json {
   if (Array.isArray(value)) return value.map((one: Json) => readValue(one, before, here, log));
   if (!isJsonObject(value)) return value;
-  const { $from, $of, $entry, $plusMs, $digestOf, $strangersAct, $stranger, $dummyAt } = value;
+  const { $from, $of, $entry, $plusMs, $digestOf, $strangersAct, $stranger, $dummyAt, $announcement } = value;
+  if (isJsonObject($announcement)) return announcement($announcement as unknown as Announcing);
   if (typeof $dummyAt === 'number') {
     const seed = fromBase64(String(lookUp(here, '/entry/body/seed')));
     return toBase64(dummyLeaf(sha256, dummyBytes(sha256, seed, $dummyAt)));
@@ -190,6 +193,23 @@ function readValue(value: Value, before: Json, here: Open, log: readonly Open[])
   if ($entry === undefined) return structuredClone(lookUp(from ?? here, $from));
   const among = from === null ? log : openLog(from);
   return structuredClone(lookUp(among[find(among, $entry as unknown as Ref)], $from));
+}
+
+/** What of an announcement is not as it would be: its signatures are of what it says then, but for those that a stranger makes. */
+type Announcing = Partial<KeyAnnouncement> & { forged?: 'replaced' | 'key' };
+
+function announcement({ forged, ...changes }: Announcing): Json {
+  const before = ownKey('kaibiao.test/opening/any');
+  const said = {
+    key: { use: 'openings', algorithm: 'Ed25519', publicKey: toBase64(stranger.publicKey) },
+    replaces: toBase64(before.publicKey),
+    from: '2025-01-01T00:00:00.000Z',
+    ...changes,
+  } as const;
+  const text = announcementStatement('kaibiao.test', said);
+  const by = { replaced: forged === 'replaced' ? stranger : before, key: forged === 'key' ? before : stranger };
+  const signatures = { replaced: toBase64(by.replaced.sign(text)), key: toBase64(by.key.sign(text)) };
+  return { ...said, signatures } as unknown as Json;
 }
 
 /** The act with the signature of a key its login never certified. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
 import { toBase64 } from '../../core/log/base64.ts';
+import { readInstant } from '../../core/log/instant.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
@@ -11,7 +12,7 @@ import { KEY_USES, type Key, type KeyUse, openKeys } from '../../recorder/keys.t
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 
-const options = { command: { type: 'string' } } as const;
+const options = { command: { type: 'string' }, 'compromised-since': { type: 'string' } } as const;
 
 /** Shows the keys of a folder, or takes one of the three steps; each is done when it returns. */
 export async function keys(argv: readonly string[], io: Io): Promise<number> {
@@ -21,9 +22,18 @@ export async function keys(argv: readonly string[], io: Io): Promise<number> {
   if (part === 'show' && place !== undefined && use === undefined) return show(resolve(place), platform, io);
   if (place === undefined || !isUse(use) || rest.length > 0)
     throw new UsageError(`Say what to do, in which folder and with which key: ${KEY_USES.join(', ')}.`);
-  const stopped = { folder: resolve(place), randomBytes: io.world.randomBytes };
-  if (part === 'next') await addNextKey(stopped, use, values.command);
-  else if (part === 'take-over') await takeOver(stopped, platform, use);
+  const stopped = { folder: resolve(place), platform, world: io.world };
+  const since = values['compromised-since'];
+  const compromisedSince = since === undefined ? undefined : readInstant(since);
+  if (since !== undefined && (compromisedSince === undefined || compromisedSince > io.world.now() || part !== 'next'))
+    throw new UsageError(
+      '--compromised-since goes with next, and is an instant that is over: 2026-11-22T08:30:00.000Z.',
+    );
+  if (part === 'next') {
+    const { command: description } = values;
+    const how = { ...(description && { description }), ...(compromisedSince !== undefined && { compromisedSince }) };
+    await addNextKey(stopped, use, how);
+  } else if (part === 'take-over') await takeOver(stopped, use);
   else if (part === 'end') io.out(`${await endEarlier(stopped, use)} ended · 已停用`);
   else throw new UsageError('It is show, next, take-over or end.');
   return show(stopped.folder, platform, io);

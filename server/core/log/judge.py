@@ -478,10 +478,19 @@ class Ledger:
         demand(set(self.keys) == {"openings", "ledger", "receipts"}, "a key is missing")
 
     def KeyAnnounced(self, seq, body, at):
-        key = body["key"]
+        since = {"compromisedSince": str} if "compromisedSince" in body else {}
+        shape(body, f"entry {seq}", key=dict, replaces=str, signatures=dict, **{"from": str}, **since)
+        key = shape(body["key"], f"entry {seq}", use=str, algorithm=str, publicKey=str)
         check_key(unbase64(key["publicKey"]))
         demand(self.keys[key["use"]][-1] == body["replaces"], f"entry {seq}: announced in the place of another key")
-        demand(key["publicKey"] not in sum(self.keys.values(), []) and body["from"] >= at, f"entry {seq}: key")
+        demand(key["publicKey"] not in sum(self.keys.values(), []) and key["algorithm"] == "Ed25519", f"entry {seq}: key")
+        instants = [body.get("compromisedSince", body["from"]), body["from"], at]
+        demand(all(INSTANT.match(each) for each in instants) and instants == sorted(instants), f"entry {seq}: instants")
+        lines = ["kaibiao-key/v1", self.platform, key["use"], key["publicKey"], body["replaces"], body["from"], body.get("compromisedSince", "")]
+        signatures = shape(body["signatures"], f"entry {seq}", replaced=str, key=str)
+        for signer, signature in (body["replaces"], signatures["replaced"]), (key["publicKey"], signatures["key"]):
+            holds = verify_ed25519(unbase64(signer), "".join(f"{line}\n" for line in lines).encode(), unbase64(signature))
+            demand(holds, f"entry {seq}: announced without the key before it, or its own")
         self.keys[key["use"]].append(key["publicKey"])
 
     def TrustProposed(self, seq, body, at):

@@ -8,6 +8,8 @@ const nothing = Type.Object({}, strict);
 const Name = Type.String({ minLength: 1, maxLength: 400 });
 /** base64 of the 32 bytes of an Ed25519 public key. */
 const PublicKeyText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
+/** base64 of the 64 bytes of an Ed25519 signature. */
+const SignatureText = Type.String({ pattern: '^[A-Za-z0-9+/]{86}==$' });
 const RootText = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
 const InstantText = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$' });
 
@@ -20,6 +22,22 @@ export const PlatformKeySchema = Type.Object(
   strict,
 );
 export type PlatformKey = Type.Static<typeof PlatformKeySchema>;
+
+/**
+ * That a key takes the place of another of its use: `from` is when whoever holds the keys said so, and it signed nothing before.
+ * `compromisedSince` is the instant from which others may have had the key that goes; the signatures are those of both keys (key-announcement.ts).
+ */
+export const KeyAnnouncementSchema = Type.Object(
+  {
+    key: PlatformKeySchema,
+    replaces: PublicKeyText,
+    from: InstantText,
+    compromisedSince: Type.Optional(InstantText),
+    signatures: Type.Object({ replaced: SignatureText, key: SignatureText }, strict),
+  },
+  strict,
+);
+export type KeyAnnouncement = Type.Static<typeof KeyAnnouncementSchema>;
 
 type EventRule = { readonly body: Type.TSchema; readonly withheld: readonly string[] };
 
@@ -73,11 +91,8 @@ export const LEDGER_EVENTS = {
     ),
     withheld: [],
   },
-  /** A key takes the place of another from `from` on; the entry itself still stands under the old one. */
-  KeyAnnounced: {
-    body: Type.Object({ key: PlatformKeySchema, replaces: PublicKeyText, from: InstantText }, strict),
-    withheld: person,
-  },
+  /** A key takes the place of another; both signed for it, and the entry itself still stands under the old one. */
+  KeyAnnounced: { body: KeyAnnouncementSchema, withheld: person },
   /** An operator wants to change whom the platform believes; nothing changes by it. A second one may confirm it before `expires`. */
   TrustProposed: {
     body: Type.Object({ change: TrustChange, expires: InstantText }, strict),

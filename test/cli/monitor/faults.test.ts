@@ -223,6 +223,7 @@ t.test('an entry that nobody can read is an alarm and does not end the watch, no
         key: { use: 'ledger', algorithm: 'Ed25519', publicKey: toBase64(publicKey) },
         replaces: toBase64(ownKey('kaibiao.test/ledger').publicKey),
         from: '2026-99-99T00:00:00.000Z',
+        signatures: { replaced: toBase64(new Uint8Array(64)), key: toBase64(new Uint8Array(64)) },
       },
       commit: { who: digest, source: digest, act: digest },
     },
