@@ -30,35 +30,43 @@ export function keepHouse(parts: {
   const { world, database, envelopes, logger } = parts;
   const { sql, db } = database;
   let offsetMs = 0;
-  let running: Promise<void> = Promise.resolve();
   let stopped = false;
-  let cancel: () => void = () => undefined;
 
   async function clean(): Promise<void> {
-    try {
-      offsetMs = await clockOffset(sql, world);
-      await forgetChallenges({ db, world });
-      await forgetTickets({ db, world });
-      await forgetProofs({ db, world });
-      await sweepUploads({ sql, world, parts: envelopes.parts });
-      await sweepErasures({ sql, world });
-    } catch (error) {
-      logger.error({ err: error }, 'the house was not kept');
+    offsetMs = await clockOffset(sql, world);
+    await forgetChallenges({ db, world });
+    await forgetTickets({ db, world });
+    await forgetProofs({ db, world });
+    await sweepUploads({ sql, world, parts: envelopes.parts });
+  }
+  /** Does a piece of work again and again; returns how to end it. */
+  function repeat(work: () => Promise<unknown>, complaint: string): () => Promise<void> {
+    let running: Promise<unknown> = Promise.resolve();
+    let cancel: () => void = () => undefined;
+    function next(delayMs: number): void {
+      if (stopped) return;
+      cancel = world.after(delayMs, () => {
+        running = work()
+          .catch((error: unknown) => logger.error({ err: error }, complaint))
+          .finally(() => next(HOUSEKEEPING_MS));
+      });
     }
+    next(0);
+    return async () => {
+      cancel();
+      await running;
+    };
   }
-  function next(delayMs: number): void {
-    if (stopped) return;
-    cancel = world.after(delayMs, () => {
-      running = clean().finally(() => next(HOUSEKEEPING_MS));
-    });
-  }
-  next(0);
+  const loops = [
+    repeat(clean, 'the house was not kept'),
+    // By itself: it reads whole tables, and the clock and the secrets do not wait for that.
+    repeat(() => sweepErasures({ sql, world, mayGoOn: () => !stopped }), 'what erasures left was not swept'),
+  ];
   return {
     clockOffsetMs: () => offsetMs,
     async stop() {
       stopped = true;
-      cancel();
-      await running;
+      await Promise.all(loops.map((end) => end()));
     },
   };
 }

@@ -2,26 +2,39 @@
 import type { World } from '../world.ts';
 import type { Sql } from './driver.ts';
 
-/** Leftovers that one sweep takes; the rest waits for the next. */
-export const SWEPT_AT_ONCE = 100;
+/** How long the search for one leftover may take, ms: it reads whole tables, and whoever stops waits for it. */
+const SEARCH_LIMIT_MS = 600_000;
 
 /**
  * Sweeps the leftovers whose time has come, oldest first, each in a transaction of its own.
  *
  * Returns: how many went; what still waits for a session to end stays.
+ * Shape:   `mayGoOn` is asked before each.
  * Why:     not within the erasure itself: it reads whole tables, and an erasure holds the lock of its opening's log.
  */
-export async function sweepErasures({ sql, world }: { readonly sql: Sql; readonly world: World }): Promise<number> {
-  for (let swept = 0; ; swept++) {
-    if (swept === SWEPT_AT_ONCE || !(await sweepOne(sql, world))) return swept;
+export async function sweepErasures({
+  sql,
+  world,
+  mayGoOn = () => true,
+}: {
+  readonly sql: Sql;
+  readonly world: World;
+  readonly mayGoOn?: () => boolean;
+}): Promise<number> {
+  let swept = 0;
+  for (let behind = 0; mayGoOn(); swept++) {
+    const last = await sweepOne(sql, world, behind);
+    if (last === null) break;
+    behind = last;
   }
+  return swept;
 }
 
-async function sweepOne(sql: Sql, world: World): Promise<boolean> {
+/** The id of the leftover that went; null when there is none. */
+async function sweepOne(sql: Sql, world: World, behind: number): Promise<number | null> {
   return sql.begin(async (tx) => {
-    // whole tables are read, however long that takes
-    await tx`SET LOCAL statement_timeout = 0`;
-    const [row] = await tx<{ swept: boolean }[]>`SELECT sweep_erasure(${world.now()}) AS swept`;
-    return row?.swept === true;
+    await tx`SELECT set_config('statement_timeout', ${String(SEARCH_LIMIT_MS)}, true)`;
+    const [row] = await tx<{ swept: number | null }[]>`SELECT sweep_erasure(${world.now()}, ${behind}) AS swept`;
+    return row?.swept ?? null;
   });
 }

@@ -42,7 +42,9 @@ t.test('one that waits keeps nothing behind it from going', async (t) => {
   await session('s2', 'login-2', world.now() + 1_000);
   await leave('login', hex(2));
   await leave('login', hex(3));
-  t.equal(await sweep(), 1);
+  await leave('intake', 'o\nc\na');
+  t.equal(await sweepErasures({ sql, world, mayGoOn: () => false }), 0, 'unless it is to end');
+  t.equal(await sweep(), 2);
   t.same([...(await superuser`SELECT login FROM logins`)], [{ login: 'login-2' }]);
   world.advance(1_000);
   t.equal(await sweep(), 1);
