@@ -1,6 +1,6 @@
 /** /openings/<id>/cosignatures: how many outside cosigners this opening asks for, and how far they have countersigned it. */
 import * as Type from 'typebox';
-import { openingOrigin } from '../core/log/origin.ts';
+import { ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
 import { cosignedOpening } from '../ledger/cosigned-openings.ts';
 import { claimants } from '../ledger/cosigner-standings.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
@@ -32,11 +32,13 @@ export function addCosignatures(app: Nouns, { hall, sql, config, cosignersSeen }
       const room = await hall.room(openingId);
       if (room === null) throw new ProblemError('no_such_opening');
       const { cosigners } = room.state();
+      const { platform } = config;
+      const logs = { ledger: ledgerOrigin(platform), origin: openingOrigin(platform, openingId) };
       return {
         quorum: cosigners.quorum,
         cosigners: new Set(cosigners.vkeys).size,
         claiming: claimants(cosignersSeen()).length,
-        cosigned: await cosignedOpening(sql, openingOrigin(config.platform, openingId), cosigners),
+        cosigned: await cosignedOpening(sql, logs, cosigners),
       };
     },
   );

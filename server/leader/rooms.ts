@@ -1,6 +1,8 @@
 /** The ledger and the recorder of the leading process, and what keeps watch over them: opened in their order, or only read. */
+
+import { ledgerOrigin } from '../core/log/origin.ts';
 import { enrolFirst } from '../identity/enrolment.ts';
-import { isCosignedInLedger } from '../ledger/cosigned-openings.ts';
+import { isCosignedIn } from '../ledger/cosigned-openings.ts';
 import { quorumOf } from '../ledger/cosigner-policy.ts';
 import { openLedger } from '../ledger/ledger.ts';
 import { changeTrust, recordOperatorAct } from '../ledger/trust.ts';
@@ -133,7 +135,7 @@ export async function openRooms(parts: LeaderParts, opened: Signer, term: number
     vaultKey: vault.key,
     heartbeatMs: config.heartbeatPeriodMs,
     outageToleranceMs: config.outageToleranceMs,
-    isCosigned: isCosignedInLedger,
+    isCosigned: isCosignedIn(ledgerOrigin(platform)),
     cosigners: quorumOf(cosigners),
     scanning: { periodMs: config.scanPeriodMs, scan },
     onUnfinished: (openingId) =>

@@ -1,11 +1,24 @@
 /** Cosignatures of the ledger's heads as they are stored: put there by the leader, read by every process. */
-import type { Checkpoint } from '../core/log/checkpoint.ts';
-import { addSignatures, parseSignatureLine } from '../core/log/note.ts';
+import { type Checkpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
+import { cosignatureVerifier } from '../core/log/cosignature.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import { addSignatures, parseNote, parseSignatureLine, parseVkey } from '../core/log/note.ts';
+import { utf8 } from '../core/log/utf8.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
+import { verifyEd25519 } from '../ed25519.ts';
+import { sha256 } from '../hash.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
-import { readCheckpoint } from '../store/read-log.ts';
+
+/*
+ * A row by itself says nothing: whoever may write to the database may write rows. What counts is that its line verifies, under a head of the
+ * ledger, each time something hangs on it.
+ */
 
 type AnySql = Sql | TransactionSql;
+type Head = { readonly size: number; readonly note: string };
+
+/** So many heads whose rows are not what they say are passed over in search of a good one; then it is as if there were none. */
+export const BAD_HEADS_LIMIT = 8;
 
 /** Keeps a signature line that was checked; one that is there already stands. */
 export async function storeCosignature(
@@ -16,48 +29,83 @@ export async function storeCosignature(
     VALUES (${row.size}, ${row.vkey}, ${row.line}, ${row.receivedAt}) ON CONFLICT (size, vkey) DO NOTHING`;
 }
 
-/** The largest head that each cosigner signed; of one that never did, nothing. */
-export async function lastSigned(sql: AnySql, vkeys: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const rows = await sql<{ vkey: string; size: number }[]>`
-    SELECT v.vkey, c.size FROM unnest(${[...vkeys]}::text[]) AS v (vkey)
-    JOIN LATERAL (SELECT size FROM cosignatures WHERE vkey = v.vkey ORDER BY size DESC LIMIT 1) c ON true`;
-  return new Map(rows.map(({ vkey, size }) => [vkey, size]));
+/** The largest head of a ledger that each cosigner signed; of one that never did, nothing. */
+export async function lastSigned(
+  sql: AnySql,
+  ledger: string,
+  vkeys: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const signed = new Map<string, number>();
+  for (const vkey of vkeys) {
+    const head = await cosignedHead(sql, ledger, { quorum: 1, vkeys: [vkey] });
+    if (head !== null) signed.set(vkey, head.size);
+  }
+  return signed;
 }
 
-/** The largest head of the ledger that a quorum signed; null when there is none, or the quorum is of nobody. */
-export async function cosignedSize(sql: AnySql, { quorum, vkeys }: Cosigners): Promise<number | null> {
+/** A head with the lines of its cosigners behind it; `by` is how many of those it was asked of they are. */
+export type CosignedHead = Head & { readonly by: number };
+
+/**
+ * The newest head of a ledger that a quorum signed, with its cosignatures: what is stamped, and what others may keep.
+ *
+ * Returns: null when there is none, or the quorum is of nobody.
+ */
+export async function cosignedHead(
+  sql: AnySql,
+  ledger: string,
+  { quorum, vkeys }: Cosigners,
+): Promise<CosignedHead | null> {
   if (quorum === 0) return null;
-  const [row] = await sql<{ size: number }[]>`
-    SELECT size FROM cosignatures WHERE vkey = ANY (${[...new Set(vkeys)]}::text[])
-    GROUP BY size HAVING count(*) >= ${quorum} ORDER BY size DESC LIMIT 1`;
-  return row?.size ?? null;
+  const named = [...new Set(vkeys)];
+  let below = Number.MAX_SAFE_INTEGER;
+  for (let bad = 0; bad <= BAD_HEADS_LIMIT; bad++) {
+    const [head] = await sql<Head[]>`
+      SELECT c.size, k.note FROM (
+        SELECT size FROM cosignatures WHERE vkey = ANY (${named}::text[]) AND size < ${below}
+        GROUP BY size HAVING count(*) >= ${quorum}) c
+      JOIN checkpoints k ON k.origin = ${ledger} AND k.size = c.size ORDER BY c.size DESC LIMIT 1`;
+    if (head === undefined) return null;
+    const lines = isHeadOf(ledger, head) ? await goodLines(sql, head, named) : [];
+    if (lines.length >= quorum) return { size: head.size, note: withLines(head.note, lines), by: lines.length };
+    below = head.size;
+  }
+  return null;
 }
 
 /** A head's note with the lines of these cosigners behind it — null: of all —, as many as have come, in the order of their keys. */
-export async function withCosignatures(
-  sql: AnySql,
-  head: { readonly size: number; readonly note: string },
-  vkeys: readonly string[] | null,
-): Promise<string> {
-  if (vkeys?.length === 0) return head.note;
-  const rows = await sql<{ line: string }[]>`
-    SELECT line FROM cosignatures WHERE size = ${head.size} AND (${vkeys === null} OR vkey = ANY (${[...(vkeys ?? [])]}::text[])) ORDER BY vkey`;
-  return rows.length === 0
-    ? head.note
-    : addSignatures(
-        head.note,
-        rows.map(({ line }) => parseSignatureLine(line)),
-      );
+export async function withCosignatures(sql: AnySql, head: Head, vkeys: readonly string[] | null): Promise<string> {
+  return vkeys?.length === 0 ? head.note : withLines(head.note, await goodLines(sql, head, vkeys));
 }
 
-/** The newest head of a ledger that a quorum signed, with its cosignatures; null when there is none. What is stamped, and what others may keep. */
-export async function cosignedHead(
-  sql: AnySql,
-  origin: string,
-  quorum: Cosigners,
-): Promise<{ readonly size: number; readonly note: string } | null> {
-  const size = await cosignedSize(sql, quorum);
-  const note = size === null ? null : await readCheckpoint(sql, origin, size);
-  if (size === null || note === null) return null;
-  return { size, note: await withCosignatures(sql, { size, note }, quorum.vkeys) };
+function withLines(note: string, lines: readonly string[]): string {
+  return lines.length === 0 ? note : addSignatures(note, lines.map(parseSignatureLine));
+}
+
+/** Whether a checkpoint's note is of the log and the size that it is stored under. */
+function isHeadOf(ledger: string, { size, note }: Head): boolean {
+  const said = parseCheckpoint(parseNote(note).text);
+  return said.origin === ledger && said.size === size;
+}
+
+/** The lines of these cosigners that verify under a head, in the order of their keys. */
+async function goodLines(sql: AnySql, { size, note }: Head, vkeys: readonly string[] | null): Promise<string[]> {
+  const rows = await sql<{ vkey: string; line: string }[]>`
+    SELECT vkey, line FROM cosignatures
+    WHERE size = ${size} AND (${vkeys === null} OR vkey = ANY (${[...(vkeys ?? [])]}::text[])) ORDER BY vkey`;
+  const text = utf8(parseNote(note).text);
+  const lines: string[] = [];
+  for (const { vkey, line } of rows) if (await isGoodLine(vkey, line, text)) lines.push(line);
+  return lines;
+}
+
+async function isGoodLine(vkey: string, line: string, text: Uint8Array): Promise<boolean> {
+  try {
+    const verifier = cosignatureVerifier(parseVkey(sha256, vkey), verifyEd25519);
+    const { name, keyId, signature } = parseSignatureLine(line);
+    return name === verifier.name && keyId === verifier.keyId && (await verifier.verify(text, signature));
+  } catch (fault) {
+    if (!(fault instanceof LogFormatError)) throw fault;
+    return false;
+  }
 }

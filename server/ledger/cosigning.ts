@@ -110,6 +110,7 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     if (remembered) return;
     const sizes = await lastSigned(
       sql,
+      origin,
       colleagues.map(({ cosigner }) => cosigner.vkey),
     );
     for (const colleague of colleagues) colleague.signedSize = sizes.get(colleague.cosigner.vkey) ?? 0;

@@ -4,7 +4,7 @@ import { readClock } from '../store/clock.ts';
 import type { Sql } from '../store/driver.ts';
 import { LogDamagedError, readCheckpoint } from '../store/read-log.ts';
 import type { World } from '../world.ts';
-import { cosignedSize, withCosignatures } from './cosignatures.ts';
+import { cosignedHead, withCosignatures } from './cosignatures.ts';
 import { type CosignerPolicy, quorumOf } from './cosigner-policy.ts';
 
 /** How long a head waits for its quorum before it is shown without one. */
@@ -57,8 +57,8 @@ export async function openPublisher(parts: PublisherParts, origin: string, polic
   return {
     async advance() {
       if (!isHeld) return;
-      const [cosigned, overdue] = await Promise.all([cosignedSize(sql, quorumOf(policy)), overdueSize()]);
-      const size = Math.max(cosigned ?? 0, overdue ?? 0);
+      const [cosigned, overdue] = await Promise.all([cosignedHead(sql, origin, quorumOf(policy)), overdueSize()]);
+      const size = Math.max(cosigned?.size ?? 0, overdue ?? 0);
       // a checkpoint is stored behind its release: of a head that a cosigner signed in between it comes with the next round
       await sql`UPDATE published_head SET size = ${size} WHERE size < ${size}
         AND EXISTS (SELECT FROM checkpoints WHERE origin = ${origin} AND size = ${size})`;

@@ -3,8 +3,8 @@ import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { ed25519Verifier, KEY_TYPES, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
-import { cosignedSize } from '../../server/ledger/cosignatures.ts';
-import { cosignedOpening, isCosignedInLedger } from '../../server/ledger/cosigned-openings.ts';
+import { BAD_HEADS_LIMIT, cosignedHead, lastSigned } from '../../server/ledger/cosignatures.ts';
+import { cosignedOpening, isCosignedIn } from '../../server/ledger/cosigned-openings.ts';
 import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
 import { cosignerPolicyOf, quorumOf } from '../../server/ledger/cosigner-policy.ts';
 import { createCosigning, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
@@ -22,9 +22,9 @@ t.test('a head is signed by all, and what is published carries their lines, whic
   const b = await cosignedLedger(t, 2, 2);
   await b.grow('a');
   const released = b.signer.released(origin);
-  t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), null);
+  t.equal(await signedSize(b), null);
   await b.take();
-  t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), released?.size);
+  t.equal(await signedSize(b), released?.size);
   t.strictSame(
     b.cosigning.standings().map(({ name, signedSize, fault }) => [name, signedSize, fault]),
     [
@@ -105,7 +105,7 @@ t.test(
     ]);
     await b.grow('a');
     b.cosigning.wake();
-    await until(async () => (await cosignedSize(b.sql, quorumOf(b.policy))) !== null);
+    await until(async () => (await signedSize(b)) !== null);
     b.world.advance(COSIGNER_TIMEOUT_MS);
     await b.cosigning.idle();
     t.match(
@@ -169,7 +169,7 @@ t.test(
       t.equal(typeof b.cosigning.standings()[0]?.fault, 'string');
       t.equal(b.alarms.length, 0);
     }
-    t.equal(await cosignedSize(b.sql, quorumOf(b.policy)), null);
+    t.equal(await signedSize(b), null);
   },
 );
 
@@ -214,28 +214,108 @@ t.test(
     const log = openingOrigin(PLATFORM, 'a');
     await b.grow('a');
     const all = quorumOf(b.policy);
-    const asks = (size: number, quorum = all) => isCosignedInLedger(b.sql, { origin: log, size }, quorum);
+    const asks = (size: number, quorum = all) => isCosignedIn(origin)(b.sql, { origin: log, size }, quorum);
     t.equal(await asks(1), false);
     b.lines[1] = async () => new Response('', { status: 500 });
     await b.take();
     t.equal(await asks(1), false, 'one of two');
     t.equal(await asks(1, { ...all, quorum: 1 }), true);
-    t.equal(await cosignedOpening(b.sql, log, all), null, 'two must, one has');
-    t.strictSame(await cosignedOpening(b.sql, log, { ...all, quorum: 1 }), { size: 1, by: 1 });
-    t.equal(await cosignedOpening(b.sql, openingOrigin(PLATFORM, 'b'), { ...all, quorum: 1 }), null, 'another opening');
+    t.equal(await cosignedOpening(b.sql, { ledger: origin, origin: log }, all), null, 'two must, one has');
+    t.strictSame(await cosignedOpening(b.sql, { ledger: origin, origin: log }, { ...all, quorum: 1 }), {
+      size: 1,
+      by: 1,
+    });
+    t.equal(
+      await cosignedOpening(b.sql, { ledger: origin, origin: openingOrigin(PLATFORM, 'b') }, { ...all, quorum: 1 }),
+      null,
+      'another opening',
+    );
     t.equal(await asks(2, { ...all, quorum: 1 }), false, 'an entry it does not have yet');
     t.equal(await asks(1, { quorum: 1, vkeys: [all.vkeys[1] ?? ''] }), false, 'another cosigner than the one it names');
     b.lines[1] = answersOf(b.cosigners[1] ?? absent());
     b.world.advance(LONGEST_PAUSE_MS);
     await b.take();
     t.equal(await asks(1), true);
-    t.strictSame(await cosignedOpening(b.sql, log, all), { size: 1, by: 2 });
-    t.equal(await cosignedOpening(b.sql, log, { quorum: 0, vkeys: [] }), null, 'nobody is asked');
+    t.strictSame(await cosignedOpening(b.sql, { ledger: origin, origin: log }, all), { size: 1, by: 2 });
+    t.equal(
+      await cosignedOpening(b.sql, { ledger: origin, origin: log }, { quorum: 0, vkeys: [] }),
+      null,
+      'nobody is asked',
+    );
     t.equal(
       await asks(1, { quorum: 2, vkeys: [all.vkeys[0] ?? '', all.vkeys[0] ?? ''] }),
       false,
       'one named twice is one',
     );
+  },
+);
+
+t.test('rows that somebody wrote into the database are no cosignatures', async (t) => {
+  const b = await cosignedLedger(t, 2, 2);
+  const all = quorumOf(b.policy);
+  const log = openingOrigin(PLATFORM, 'a');
+  const row = (size: number, vkey: string, line: string) => b.sql`
+    INSERT INTO cosignatures (size, vkey, line, received_at) VALUES (${size}, ${vkey}, ${line}, 0)`;
+  const asks = (size: number) => isCosignedIn(origin)(b.sql, { origin: log, size }, all);
+  await b.grow('a');
+  await b.take();
+  const first = (await cosignedHead(b.sql, origin, all)) ?? absent();
+  t.match(first.note, /cosigner\.test\/0 .*\n.*cosigner\.test\/1 .*\n$/);
+  // of a size that no head has: nothing is taken for signed, and what is shown goes on
+  const publisher = await openPublisher(b, origin, b.policy);
+  for (const vkey of all.vkeys) await row(2 ** 52, vkey, 'x');
+  t.equal(await signedSize(b), first.size);
+  await b.grow('a');
+  const second = b.signer.released(origin) ?? absent();
+  t.equal(await asks(2), false);
+  t.strictSame(await cosignedOpening(b.sql, { ledger: origin, origin: log }, all), { size: 1, by: 2 });
+  const anew = createCosigning(b.parts, origin);
+  anew.wake();
+  await anew.idle();
+  t.equal(await signedSize(b), second.size, 'a process that begins anew asks them all the same');
+  await publisher.advance();
+  t.equal((await createPublishedHead(b.sql, origin, b.policy).of(second)).size, second.size);
+  t.equal(await asks(2), true);
+  // of a head that there is: words, and lines of another head
+  const lines = first.note.split('\n').slice(-3, -1);
+  const writings = [['x', 'x'], lines, [...lines].reverse(), ['', `${lines[1]}\n${lines[1]}`]];
+  while (writings.length < BAD_HEADS_LIMIT) writings.push(['x', 'y']);
+  for (const [n, [one = '', other = '']] of writings.entries()) {
+    await b.grow('a');
+    const head = b.signer.released(origin) ?? absent();
+    await row(head.size, all.vkeys[0] ?? '', one);
+    await row(head.size, all.vkeys[1] ?? '', other);
+    t.equal(await signedSize(b), second.size, `${n + 1} heads with such rows`);
+    t.equal(await asks(n + 3), false);
+    await publisher.advance();
+    t.equal((await createPublishedHead(b.sql, origin, b.policy).of(head)).size, second.size);
+  }
+  t.strictSame([...(await lastSigned(b.sql, origin, all.vkeys)).values()], [second.size, second.size]);
+  await b.grow('a');
+  for (const vkey of all.vkeys) await row(b.signer.released(origin)?.size ?? 0, vkey, 'x');
+  t.equal(await signedSize(b), null, 'one more, and no further head is looked at');
+});
+
+t.test(
+  'a signed head under another size or name, and an index that names another entry, count for nothing',
+  async (t) => {
+    const b = await cosignedLedger(t, 1, 1);
+    const all = quorumOf(b.policy);
+    await b.grow('a');
+    await b.take();
+    const head = (await cosignedHead(b.sql, origin, all)) ?? absent();
+    const line = head.note.trimEnd().split('\n').at(-1) ?? '';
+    const size = head.size + 1_000;
+    await b.sql`INSERT INTO checkpoints (origin, size, note) VALUES (${origin}, ${size}, ${head.note})`;
+    await b.sql`INSERT INTO cosignatures (size, vkey, line, received_at) VALUES (${size}, ${all.vkeys[0] ?? ''}, ${line}, 0)`;
+    t.equal(await signedSize(b), head.size);
+    const log = openingOrigin(PLATFORM, 'a');
+    for (const [n, seq] of [0, head.size - 1, size].entries()) {
+      await b.sql`INSERT INTO ledger_heads (origin, size, ledger_seq) VALUES (${log}, ${10 - n}, ${seq})`;
+      t.equal(await isCosignedIn(origin)(b.sql, { origin: log, size: 10 - n }, all), false);
+    }
+    t.equal(await isCosignedIn(origin)(b.sql, { origin: log, size: 1 }, all), true);
+    t.equal(await cosignedOpening(b.sql, { ledger: origin, origin: log }, all), null);
   },
 );
 
@@ -250,8 +330,8 @@ t.test('a cosigner outside the quorum is asked as well, for the openings that st
   cosigning.wake();
   await cosigning.idle();
   const held = { origin: openingOrigin(PLATFORM, 'a'), size: 1 };
-  t.equal(await isCosignedInLedger(b.sql, held, { quorum: 1, vkeys: [replaced.vkey] }), true);
-  t.equal(await isCosignedInLedger(b.sql, held, { quorum: 2, vkeys: [kept.vkey, replaced.vkey] }), true);
+  t.equal(await isCosignedIn(origin)(b.sql, held, { quorum: 1, vkeys: [replaced.vkey] }), true);
+  t.equal(await isCosignedIn(origin)(b.sql, held, { quorum: 2, vkeys: [kept.vkey, replaced.vkey] }), true);
   t.throws(() => cosignerPolicyOf(utf8(`witness x ${away(3)}\nquorum x\n`)), { code: 'cosigner_policy_refused' });
 });
 
@@ -275,6 +355,10 @@ t.test('the ledger has its heads cosigned in its own rhythm, and stops with it',
   await b.ledger.close();
   await b.ledger.close();
 });
+
+/** The size of the newest head that a quorum signed. */
+const signedSize = async ({ sql, policy }: Pick<Awaited<ReturnType<typeof cosignedLedger>>, 'sql' | 'policy'>) =>
+  (await cosignedHead(sql, origin, quorumOf(policy)))?.size ?? null;
 
 /** A cosigner without an address. */
 const away = (seed: number): string => logKey('away.test', seed, KEY_TYPES.cosignature).vkey;

@@ -8,11 +8,11 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { type Config, readConfig } from '../../config.ts';
 import { formatInstant } from '../../core/log/instant.ts';
-import { openingOrigin } from '../../core/log/origin.ts';
+import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import { parsePolicy, type TlogPolicy } from '../../core/log/policy-file.ts';
 import { utf8 } from '../../core/log/utf8.ts';
 import { sha256 } from '../../hash.ts';
-import { isCosignedInLedger } from '../../ledger/cosigned-openings.ts';
+import { isCosignedIn } from '../../ledger/cosigned-openings.ts';
 import { start } from '../../main.ts';
 import { packageRoot } from '../../root.ts';
 import { withKeyring } from '../../signer/signing.ts';
@@ -155,7 +155,7 @@ async function exportAndVerify(
   try {
     const { sql } = database;
     await untilAnchored(sql, opening);
-    await untilCosigned(sql, opening, policy);
+    await untilCosigned(sql, { ledger: ledgerOrigin(platform), origin: opening }, policy);
     stamped = await untilStamped(sql, opening);
     await untilRevealed(sql);
     const vkey = await (await fetch(`${url}/logs/opening/${openingId}/vkey`)).text();
@@ -197,12 +197,17 @@ async function untilAnchored(sql: Sql, origin: string): Promise<void> {
 }
 
 /** The opening's last head stands under a head of the ledger that all cosigners signed. */
-async function untilCosigned(sql: Sql, origin: string, { witnesses }: TlogPolicy): Promise<void> {
+async function untilCosigned(
+  sql: Sql,
+  { ledger, origin }: { readonly ledger: string; readonly origin: string },
+  { witnesses }: TlogPolicy,
+): Promise<void> {
+  const isCosigned = isCosignedIn(ledger);
   const vkeys = witnesses.map(({ vkey }) => vkey);
   for (let tries = 0; tries < ANCHOR_TRIES; tries++) {
     const [last] = await sql<{ size: number }[]>`SELECT size FROM logs WHERE origin = ${origin}`;
     const quorum = { quorum: vkeys.length, vkeys };
-    if (last !== undefined && (await isCosignedInLedger(sql, { origin, size: last.size }, quorum))) return;
+    if (last !== undefined && (await isCosigned(sql, { origin, size: last.size }, quorum))) return;
     await new Promise<void>((done) => systemWorld.after(ANCHOR_PAUSE_MS, done));
   }
   throw new Error(`the last head of ${origin} was not cosigned`);
