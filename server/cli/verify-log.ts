@@ -115,7 +115,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const roots = keepRoots();
   const watcher = watcherOf(key, vkey, roots, eyes?.onHead);
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
-  const bundle = await readBundle(source, key, options.trust);
+  const bundle = await readBundle(source, key, options);
   if (bundle !== null && 'ok' in bundle) return bundle;
   if (bundle !== null && watcher.kind !== 'opening')
     return refuse('not_a_log_of_this_format', { detail: `${key.name} is of no opening, and a bundle is` });
@@ -252,7 +252,7 @@ async function timestampedOf(
 async function readBundle(
   source: LogSource,
   key: VerifierKey,
-  trust: string | undefined,
+  { trust, policy }: VerifyOptions,
 ): Promise<{ readonly source: BundleSource; readonly manifest: BundleManifest } | Refused | null> {
   const bundle = await source.bundle();
   if (bundle === null) return null;
@@ -260,6 +260,9 @@ async function readBundle(
   if (anchor === null) throw new SourceError('file_missing', 'anchor/vkey');
   // Just the trusted one: it signs the manifest, and whoever added a line of his own to a head could sign another.
   if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
+  // A policy's logs are trusted as well: a line of theirs on the head is not enough for what the manifest says beside it.
+  const { logs } = policy ?? { logs: [] };
+  if (logs.length > 0 && logs.every(({ vkey }) => vkey !== anchor.vkey)) return refuse('policy_of_other_log');
   const ledgerKey = keyOf(anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const terms = { origin: key.name, platform: platformOf(key.name), ledgerKey, verifyEd25519 };

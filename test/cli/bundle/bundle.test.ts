@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { verifySource } from '../../../server/cli/verify-log.ts';
 import { BUNDLE_REASONS } from '../../../server/cli/verify-words.ts';
 import { MANIFEST_FILE, MANIFEST_NOTE_FILE, POLICY_FILE, RECORD_FILE } from '../../../server/core/log/bundle.ts';
-import { utf8 } from '../../../server/core/log/utf8.ts';
-import { bundleOf, ledgerKey, withManifest } from '../../support/golden-bundle.ts';
+import { formatSignatureLine, formatVkey, KEY_TYPES, parseNote, verifierKey } from '../../../server/core/log/note.ts';
+import { parsePolicy, type TlogPolicy } from '../../../server/core/log/policy-file.ts';
+import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
+import { sha256 } from '../../../server/hash.ts';
+import { bundleOf, ledgerKey, nameOf, policyOf, withManifest } from '../../support/golden-bundle.ts';
 import { anchorBy, type Change, changed, ownKey, readChange } from '../../support/golden-change.ts';
 import { goldenFiles, memorySource, TRUST, WHOLE } from '../../support/golden-judge.ts';
 import { filesOf, GOLDEN_FOLDER, type LogFiles, readGolden } from '../../support/golden-log.ts';
@@ -16,7 +19,9 @@ import { steppedWorld } from '../../support/world.ts';
 const shown = new Set<string>();
 
 /** The reason a bundle is refused for, or how far its log is along. */
-async function judge(files: LogFiles, more: { trust?: string; requireComplete?: boolean } = { trust: TRUST }) {
+type Asked = { trust?: string; requireComplete?: boolean; policy?: TlogPolicy };
+
+async function judge(files: LogFiles, more: Asked = { trust: TRUST }) {
   const judged = await verifySource(memorySource(files), { requireAllDisclosures: true, ...more });
   if (!judged.ok) shown.add(judged.reason);
   return judged.ok ? judged.standing : judged.reason;
@@ -109,6 +114,34 @@ t.test('a platform that signs a manifest over something else is found out by wha
   t.equal(await judge(withManifest(whole, 'complete', { key: ownKey('kaibiao.test/opening/x') })), 'bundle_unsigned');
   t.equal(await judge(whole, { trust: readGolden('access').vkey }), 'anchor_other_ledger');
 });
+
+t.test(
+  'whoever adds a line of his own to the anchored head signs no manifest for it, under a trusted key or a policy',
+  async (t) => {
+    const stranger = ownKey('kaibiao.test/opening/any');
+    const name = nameOf(TRUST);
+    const key = verifierKey(sha256, name, KEY_TYPES.ed25519, stranger.publicKey);
+    const note = fromUtf8(whole.get('anchor/checkpoint') ?? new Uint8Array());
+    const signature = stranger.sign(utf8(parseNote(note).text));
+    const own = note + formatSignatureLine({ name, keyId: key.keyId, signature });
+    const proof = fromUtf8(whole.get('anchor/opening.tlog-proof') ?? new Uint8Array()).replace(note, own);
+    const stripped = [...whole].filter(([path]) => !/\.(tsr|pem)$/.test(path));
+    const forged = new Map([
+      ...stripped,
+      ['anchor/vkey', utf8(`${formatVkey(key)}\n`)],
+      ['anchor/checkpoint', utf8(own)],
+      ['anchor/opening.tlog-proof', utf8(proof)],
+    ] as const);
+    const signed = withManifest(new Map([...forged, [POLICY_FILE, utf8(policyOf(forged))]]), 'complete', {
+      key: stranger,
+    });
+    t.equal(await judge(signed, {}), 'valid, complete', 'whole in itself');
+    t.equal(await judge(signed, { trust: TRUST }), 'anchor_other_ledger');
+    const policy = parsePolicy(sha256, utf8(`log ${TRUST}\nquorum none\n`));
+    t.equal(await judge(signed, { policy }), 'policy_of_other_log');
+    t.equal(await judge(whole, { policy }), 'valid, complete');
+  },
+);
 
 t.test('a log that would be refused is refused in a bundle for the same reason', async (t) => {
   const names = readdirSync(join(GOLDEN_FOLDER, 'invalid')).map((file) => file.replace(/\.json$/, ''));
