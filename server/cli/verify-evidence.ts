@@ -9,6 +9,7 @@ import { fromUtf8 } from '../core/log/utf8.ts';
 import type { LodgementCertificates, RosterRow } from '../core/opening/rows.ts';
 import { type Grounds, holdsOn, type Judged, judge } from '../core/pki/judge.ts';
 import { filesOf, type Judgement, JudgementSchema, redoJudgement } from '../core/pki/judgement.ts';
+import { readSubject, type Subject } from '../core/pki/subject.ts';
 import { type AnchorVersion, anchorsAt, believedUntil } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import { digestOfFile, ocspDigest } from '../identity/evidence.ts';
@@ -49,6 +50,8 @@ type Asked = {
   readonly seq: number;
   readonly receivedAt: number;
   readonly judgedWithinMs?: number;
+  /** Whose it must be, as the log names the person; of a field left out nothing is asked. */
+  readonly person: Partial<Record<keyof Subject, unknown>>;
 };
 
 export type EvidenceWatch = {
@@ -78,7 +81,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
   }
 
   /** A judgement that holds at the receipt of its act, with what it stands on; undefined when it is not shown, and need not be. */
-  async function redo({ digest, certSha256, purpose = 'sign', seq, judgedWithinMs = 0, receivedAt }: Asked) {
+  async function redo({ digest, certSha256, purpose = 'sign', seq, judgedWithinMs = 0, receivedAt, person }: Asked) {
     const missing = () => (isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined);
     const differs = (detail: string) => refuse('evidence_differs', { seq, detail });
     const bytes = await fetch(digest);
@@ -96,6 +99,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
     if (!stillStands(redone.grounds, judgement.outcome, receivedAt, judgedWithinMs)) return differs('outcome_differs');
     if (believed !== null && !wasBelieved(redone.grounds, judgement, believed))
       return refuse('anchor_not_believed', { seq, detail: judgement.certificates.at(-1) ?? '' });
+    if (!speaksFor(redone.grounds, person)) return refuse('person_differs', { seq, detail: digest });
     judged += 1;
     return { judgement, lapsedAt: redone.lapsedAt };
   }
@@ -119,10 +123,17 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
     for (const [n, row] of certificates.entries()) {
       const lodged = roster[n];
       if (lodged === undefined) return refuse('evidence_differs', { seq, detail: 'more certificates than bids' });
+      const { creditCode, name } = lodged;
       const common = { seq, receivedAt: parseInstant(lodged.lodgedAt), judgedWithinMs: LODGED_WITHIN_MS };
       for (const asked of [
-        { ...common, digest: row.judgement, certSha256: row.certSha256 },
-        { ...common, digest: row.encryptionJudgement, certSha256: row.encCertSha256, purpose: 'encrypt' as const },
+        { ...common, digest: row.judgement, certSha256: row.certSha256, person: { creditCode, name } },
+        {
+          ...common,
+          digest: row.encryptionJudgement,
+          certSha256: row.encCertSha256,
+          purpose: 'encrypt' as const,
+          person: { creditCode },
+        },
       ]) {
         const { digest } = asked;
         if (digest === null) continue;
@@ -155,13 +166,15 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
         if (refused !== undefined) return refused;
       }
       if (!isJsonObject(who) || typeof who['judgement'] !== 'string') return undefined;
-      // Of an objection from before the roster the entry holds the instant of its entering, not of its receipt.
-      if (type === 'ObjectionRaised' && actor.role !== 'bidder') return undefined;
       const redone = await redo({
         digest: who['judgement'],
         certSha256: who['certSha256'],
         seq,
-        receivedAt: parseInstant(receivedAt ?? at),
+        // Of an objection from before the roster the entry holds the instant of its entering, not of its receipt.
+        ...(type === 'ObjectionRaised' && actor.role !== 'bidder'
+          ? { receivedAt: parseInstant(at), judgedWithinMs: Number.POSITIVE_INFINITY }
+          : { receivedAt: parseInstant(receivedAt ?? at) }),
+        person: { account: who['account'], creditCode: who['creditCode'], name: who['name'] },
       });
       return redone === undefined || 'ok' in redone ? redone : follow(entry, redone);
     },
@@ -191,6 +204,20 @@ function stillStands(grounds: Grounds, outcome: Judged, receivedAt: number, judg
   ];
   if (grounds.at >= earliest && grounds.at <= latest) return true;
   return [receivedAt, earliest, latest].some((at) => judge({ ...grounds, at }, TOOLS)?.outcome === outcome);
+}
+
+/**
+ * Is this the person whom the certificate speaks for, by the anchor's own rule?
+ *
+ * Why: whom an act names is its signer's own word, and the platform's. Otherwise an operator with a good certificate could sign for
+ *      a bidder.
+ */
+function speaksFor({ path, terms }: Grounds, person: Asked['person']): boolean {
+  const [leaf] = path;
+  const read = leaf === undefined ? undefined : readSubject(leaf, terms.rule);
+  if (read === undefined || 'refused' in read) return false;
+  const { subject } = read;
+  return Object.entries(person).every(([field, value]) => subject[field as keyof Subject] === value);
 }
 
 const near = (at: number): number[] => [at, at - JUDGED_NEAR_RECEIPT_MS, at + JUDGED_NEAR_RECEIPT_MS];

@@ -20,15 +20,22 @@ const HOUR_MS = 3_600_000;
 const deadlineAt = now - HOUR_MS;
 const dates = { notBeforeAt: now - 10 * DAY_MS, notAfterAt: now + 10 * DAY_MS };
 const company = organisation(1);
-const subject = [
-  [ATTRIBUTE.organizationIdentifier, company.creditCode],
-  [ATTRIBUTE.organisation, company.organisation],
-  [ATTRIBUTE.commonName, company.name],
-] as const;
+const subjectOf = (of: typeof company) =>
+  [
+    [ATTRIBUTE.organizationIdentifier, of.creditCode],
+    [ATTRIBUTE.organisation, of.organisation],
+    [ATTRIBUTE.commonName, of.name],
+  ] as const;
 const root = await authority('Watched Root', undefined, dates);
 const fallen = await authority('Fallen Root', undefined, dates);
-const person = (issuer = root, notAfterAt = dates.notAfterAt) =>
-  authority('Holder', issuer, { ...dates, notAfterAt, subject, extensions: [basicConstraints(false), signUsage] });
+const holder = (of: typeof company, usage = signUsage, issuer = root, notAfterAt = dates.notAfterAt) =>
+  authority('Holder', issuer, {
+    ...dates,
+    notAfterAt,
+    subject: subjectOf(of),
+    extensions: [basicConstraints(false), usage],
+  });
+const person = (issuer = root, notAfterAt = dates.notAfterAt) => holder(company, signUsage, issuer, notAfterAt);
 const terms = { fromAt: now - 9 * DAY_MS };
 const endedAt = deadlineAt + HOUR_MS / 2;
 await keepChange(sql, addition(root.certificate, terms), terms.fromAt);
@@ -37,7 +44,7 @@ stage.trust.forget();
 
 /** Judges, as when an act came in. Returns: what stands in its `who`. */
 async function judged(of: Awaited<ReturnType<typeof person>>, changes: Partial<TrustQuestion> = {}) {
-  const { certSha256, judgement, lapsedAt, outcome } = accepted(
+  const { certSha256, judgement, lapsedAt, outcome, subject } = accepted(
     await stage.trust.check({
       certificates: [of.certificate.der],
       purpose: 'sign',
@@ -48,7 +55,8 @@ async function judged(of: Awaited<ReturnType<typeof person>>, changes: Partial<T
       ...changes,
     }),
   );
-  return { who: { certSha256, judgement }, lapsedAt, outcome };
+  const { account, creditCode, name } = subject;
+  return { who: { account, creditCode, name, certSha256, judgement }, lapsedAt, outcome };
 }
 type Who = Awaited<ReturnType<typeof judged>>['who'];
 
@@ -96,6 +104,28 @@ t.test('by two clocks: an honest judgement holds although an answer turned betwe
   );
 });
 
+t.test('the certificate speaks for the person whom the log names', async (t) => {
+  const { who } = await judged(await person());
+  const { creditCode } = organisation(2);
+  const account = creditCode;
+  t.equal(await watch(who)(entryOf('DecryptionReceived', now)), 'ok');
+  for (const changed of [{ account }, { creditCode }, { account, creditCode }, { name: 'Another' }])
+    for (const type of ['DecryptionReceived', 'RecordSigned', 'ObjectionRaised'])
+      t.equal(await watch({ ...who, ...changed })(entryOf(type, now)), 'person_differs', type);
+  const { name: _name, ...nameless } = who;
+  t.equal(await watch(who)(entryOf('RecordSigned', now), { who: nameless }), 'person_differs');
+});
+
+t.test('an objection from before the roster was judged before it is entered, however long', async (t) => {
+  const entered = { ...entryOf('ObjectionRaised', now), actor: { role: 'host' as const } };
+  const { who } = await judged(await person(root, now - HOUR_MS), { at: now - 2 * HOUR_MS });
+  t.equal(await watch(who)(entered), 'ok', 'although the certificate has run out since');
+  t.equal(await watch({ ...who, account: organisation(2).creditCode })(entered), 'person_differs');
+  const later = await judged(await person(), { at: now + 2 * JUDGED_NEAR_RECEIPT_MS });
+  const earlier = { ...entered, at: formatInstant(dates.notBeforeAt - DAY_MS) };
+  t.equal(await watch(later.who)(earlier), 'evidence_differs');
+});
+
 t.test('who is not good can have a bid opened, and nothing else', async (t) => {
   const { who, outcome } = await judged(await person(root, now - HOUR_MS));
   t.equal(outcome, 'expired');
@@ -130,11 +160,7 @@ t.test('that a certificate had lapsed before the deadline is decided as its evid
 
 t.test('the certificates behind the bids on the roster were good when they were lodged', async (t) => {
   const signer = await judged(await person(), { at: deadlineAt - HOUR_MS });
-  const sealedTo = await authority('Holder', root, {
-    ...dates,
-    subject,
-    extensions: [basicConstraints(false), keyUsage(['keyEncipherment'])],
-  });
+  const sealedTo = await holder(company, keyUsage(['keyEncipherment']));
   const endsAt = deadlineAt - HOUR_MS / 2;
   const short = await person(root, endsAt - 1_000);
   const encryption = await judged(sealedTo, { at: deadlineAt - HOUR_MS, purpose: 'encrypt' });
@@ -144,23 +170,35 @@ t.test('the certificates behind the bids on the roster were good when they were 
     encCertSha256: encryption.who.certSha256,
     encryptionJudgement: encryption.who.judgement,
   });
+  const theirs = await judged(await holder(organisation(2), keyUsage(['keyEncipherment'])), {
+    at: deadlineAt - HOUR_MS,
+    purpose: 'encrypt',
+  });
   const row = rowOf(signer.who);
-  const see = async (rows: readonly object[], lodgedAt = endsAt) => {
+  const see = async (rows: readonly object[], lodgedAt = endsAt, { creditCode, name } = company) => {
     const evidence = async (name: string) => {
-      for (const { judgement } of [signer.who, encryption.who, late.who, outdated.who]) {
+      for (const { judgement } of [signer.who, encryption.who, theirs.who, late.who, outdated.who]) {
         const file = await readEvidence(sql, judgement, name);
         if (file !== null) return file;
       }
       return null;
     };
     const watching = watchEvidence({ evidence }, { isWhole: true, deadlineAt: () => deadlineAt, believed: null });
-    const roster = [{ lodgedAt: formatInstant(lodgedAt) }];
+    const roster = [{ creditCode, name, lodgedAt: formatInstant(lodgedAt) }];
     return (await watching.see(entryOf('RosterPublished', now), { roster, certificates: rows }))?.reason ?? 'ok';
   };
   const late = await judged(short, { at: endsAt - HOUR_MS });
   const outdated = await judged(short, { at: now });
   t.equal(await see([row]), 'ok');
   t.equal(await see([{ ...row, judgement: null, encryptionJudgement: null }]), 'ok', 'nothing was judged');
+  const another = organisation(2);
+  t.equal(await see([row], endsAt, { ...company, creditCode: another.creditCode }), 'person_differs', 'another bidder');
+  t.equal(await see([row], endsAt, { ...company, name: 'Another' }), 'person_differs', 'by another name');
+  t.equal(
+    await see([{ ...row, encCertSha256: theirs.who.certSha256, encryptionJudgement: theirs.who.judgement }]),
+    'person_differs',
+    'sealed to another bidder',
+  );
   t.equal(await see([row, row]), 'evidence_differs', 'more of them than bids');
   t.equal(await see([{ ...row, judgement: 'A'.repeat(43) }]), 'evidence_missing');
   t.equal(await see([{ ...row, encryptionJudgement: row.judgement }]), 'evidence_differs', 'of another certificate');
