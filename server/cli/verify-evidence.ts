@@ -44,7 +44,7 @@ export type EvidenceTerms = {
 
 /** One judgement and what it must be of. */
 type Asked = {
-  readonly digest: string;
+  readonly digest: unknown;
   readonly certSha256: unknown;
   readonly purpose?: 'sign' | 'encrypt';
   readonly seq: number;
@@ -57,8 +57,8 @@ type Asked = {
 export type EvidenceWatch = {
   /** Judges the certificate behind an entry again, where its judgement is disclosed and the source shows it. */
   see(entry: Entry, values: Record<string, unknown>): Promise<Refused | undefined>;
-  /** How many were judged again. */
-  judged(): number;
+  /** Certificates behind acts and bids that the log names, and of how many their judgement was judged again. */
+  counts(): { readonly named: number; readonly judged: number };
 };
 
 /** Watches the judgements of a log. */
@@ -67,6 +67,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
   const kept = new Map<string, Uint8Array>();
   /** Of each decryption received whether its certificate had lapsed before the deadline; none of which nothing is shown. */
   const lapsed = new Map<string, boolean>();
+  let named = 0;
   let judged = 0;
 
   async function fetch(name: string): Promise<Uint8Array | undefined> {
@@ -82,10 +83,12 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
 
   /** A judgement that holds at the receipt of its act, with what it stands on; undefined when it is not shown, and need not be. */
   async function redo({ digest, certSha256, purpose = 'sign', seq, judgedWithinMs = 0, receivedAt, person }: Asked) {
-    const missing = () => (isWhole ? refuse('evidence_missing', { seq, detail: digest }) : undefined);
+    named += 1;
+    const missing = (detail: string) => (isWhole ? refuse('evidence_missing', { seq, detail }) : undefined);
+    if (typeof digest !== 'string') return missing('no judgement is named');
     const differs = (detail: string) => refuse('evidence_differs', { seq, detail });
     const bytes = await fetch(digest);
-    if (bytes === undefined) return missing();
+    if (bytes === undefined) return missing(digest);
     const judgement = digestOfFile(bytes) === digest ? readJudgement(bytes) : undefined;
     if (judgement === undefined || judgement.certificates[0] !== certSha256 || judgement.purpose !== purpose)
       return differs(digest);
@@ -95,7 +98,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
       if (file !== undefined) files.set(name, file);
     }
     const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
-    if (!redone.ok) return redone.reason === 'file_missing' ? missing() : differs(redone.reason);
+    if (!redone.ok) return redone.reason === 'file_missing' ? missing(digest) : differs(redone.reason);
     if (!stillStands(redone.grounds, judgement.outcome, receivedAt, judgedWithinMs)) return differs('outcome_differs');
     if (believed !== null && !wasBelieved(redone.grounds, judgement, believed))
       return refuse('anchor_not_believed', { seq, detail: judgement.certificates.at(-1) ?? '' });
@@ -120,9 +123,10 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
 
   /** The certificates behind the bids on the roster: good when they were lodged. */
   async function seeLodged(seq: number, roster: readonly RosterRow[], certificates: readonly LodgementCertificates[]) {
+    if (certificates.length !== roster.length)
+      return refuse('evidence_differs', { seq, detail: 'the certificates are not one pair for each bid' });
     for (const [n, row] of certificates.entries()) {
-      const lodged = roster[n];
-      if (lodged === undefined) return refuse('evidence_differs', { seq, detail: 'more certificates than bids' });
+      const lodged = roster[n] as RosterRow;
       const { creditCode, name } = lodged;
       const common = { seq, receivedAt: parseInstant(lodged.lodgedAt), judgedWithinMs: LODGED_WITHIN_MS };
       for (const asked of [
@@ -135,9 +139,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
           person: { creditCode },
         },
       ]) {
-        const { digest } = asked;
-        if (digest === null) continue;
-        const redone = await redo({ ...asked, digest });
+        const redone = await redo(asked);
         if (redone === undefined) continue;
         if ('ok' in redone) return redone;
         const { outcome } = redone.judgement;
@@ -165,7 +167,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
         );
         if (refused !== undefined) return refused;
       }
-      if (!isJsonObject(who) || typeof who['judgement'] !== 'string') return undefined;
+      if (!isJsonObject(who)) return undefined;
       const redone = await redo({
         digest: who['judgement'],
         certSha256: who['certSha256'],
@@ -178,7 +180,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
       });
       return redone === undefined || 'ok' in redone ? redone : follow(entry, redone);
     },
-    judged: () => judged,
+    counts: () => ({ named, judged }),
   };
 }
 

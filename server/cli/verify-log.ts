@@ -47,8 +47,8 @@ export type Verified = {
   /** A log that ends before its terminal entry is valid and still open. */
   readonly standing: 'valid, complete' | 'valid, still open';
   readonly actsChecked: number;
-  /** Certificates behind acts that were judged again by the evidence beside the log. */
-  readonly judged: number;
+  /** Certificates behind acts and bids that the log names to whoever has its disclosures, and how many were judged again by the evidence beside it. */
+  readonly certificates: { readonly named: number; readonly judged: number };
   readonly withheld: number;
   /** Withheld fields whose disclosure is gone for good, each accounted for by an `Erased` entry. */
   readonly erased: number;
@@ -77,6 +77,8 @@ export type VerifyOptions = {
   readonly ledger?: LogSource;
   /** Whether every disclosure must be there: so for a whole export, not for what the public may see. */
   readonly requireAllDisclosures: boolean;
+  /** Of an opening, whether each certificate named must come with what it was judged by; asked for where every disclosure is, when left out. */
+  readonly requireEvidence?: boolean;
   /** Whose countersignatures the ledger's head must carry; where it is absent an opening's own first entry is asked, and refuses nothing. */
   readonly policy?: TlogPolicy;
   /** The roots of time-stamping authorities, of which one must have stamped; where they are absent stamps are judged under their own. */
@@ -124,7 +126,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
   const checkpointNote = await source.checkpoint();
   const tiles = checkTiles(source);
   const evidence = watchEvidence(source, {
-    isWhole: options.requireAllDisclosures === true && watcher.kind === 'opening',
+    isWhole: (options.requireEvidence ?? options.requireAllDisclosures) && watcher.kind === 'opening',
     deadlineAt: watcher.deadlineAt,
     believed: wholeLedger !== null && !('ok' in wholeLedger) ? wholeLedger.believed : null,
   });
@@ -186,7 +188,7 @@ async function judge(source: LogSource, options: VerifyOptions, eyes?: Eyes): Pr
     root: toBase64(log.root),
     standing,
     actsChecked: watcher.actsChecked(),
-    judged: evidence.judged(),
+    certificates: evidence.counts(),
     withheld: log.withheld,
     erased: log.erased.length,
     anchoring,

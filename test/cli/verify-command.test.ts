@@ -79,16 +79,31 @@ t.test('with the ledger at hand a folder is held against all of it, and it is sa
   });
 });
 
+t.test('how many certificates were judged is said where any is named', async (t) => {
+  const { out } = await runCli('verify', await bench.place('valid', WHOLE));
+  const [, judged, named] =
+    / {2}(\d+) of (\d+) certificates behind acts and bids judged again by their evidence\n/.exec(out) ?? [];
+  t.ok(Number(named) > 0);
+  t.equal(judged, named, 'of a whole log all');
+  const whole = await judge('valid', WHOLE);
+  if (!whole.ok) throw new Error(whole.reason);
+  t.notMatch(
+    verdictOf({ ...whole, certificates: { named: 0, judged: 0 } }).join('\n'),
+    /certificates/,
+    'as the public',
+  );
+});
+
 t.test('what was erased is said, and nothing where nothing was', async (t) => {
   const judged = await judge('valid', WHOLE);
   if (!judged.ok) throw new Error(judged.reason);
   t.notMatch(verdictOf(judged).join('\n'), /erased/);
   t.match(
-    verdictOf({ ...judged, erased: 2 })[3],
+    verdictOf({ ...judged, erased: 2 })[4],
     /^ {2}2 fields erased for good, each by an entry that says so and why$/,
   );
   const revealed = verdictOf({ ...judged, batches: { revealed: 3, taken: 5 } });
-  t.equal(revealed[3], '  3 of 5 register batches revealed');
+  t.equal(revealed[4], '  3 of 5 register batches revealed');
 });
 
 t.test('a log from before an erasure is whole beside the newer ledger, which knows more of it', async (t) => {

@@ -116,6 +116,25 @@ t.test('the certificate speaks for the person whom the log names', async (t) => 
   t.equal(await watch(who)(entryOf('RecordSigned', now), { who: nameless }), 'person_differs');
 });
 
+t.test('of a whole log each certificate that is named is judged', async (t) => {
+  const { who } = await judged(await person());
+  const { judgement: _judgement, ...without } = who;
+  const count = async (values: Record<string, unknown>, isWhole: boolean) => {
+    const watching = watchEvidence(
+      { evidence: (name) => readEvidence(sql, who.judgement, name) },
+      { isWhole, deadlineAt: () => deadlineAt, believed: null },
+    );
+    const found = await watching.see(entryOf('RecordSigned', now), values);
+    return { reason: found?.reason ?? 'ok', ...watching.counts() };
+  };
+  t.strictSame(await count({ who }, true), { reason: 'ok', named: 1, judged: 1 });
+  for (const each of [without, { ...who, judgement: null }, { ...who, judgement: 'A'.repeat(43) }]) {
+    t.strictSame(await count({ who: each }, true), { reason: 'evidence_missing', named: 1, judged: 0 });
+    t.strictSame(await count({ who: each }, false), { reason: 'ok', named: 1, judged: 0 }, 'of what the public sees');
+  }
+  t.strictSame(await count({}, true), { reason: 'ok', named: 0, judged: 0 }, 'withheld, or nobody acted');
+});
+
 t.test('an objection from before the roster was judged before it is entered, however long', async (t) => {
   const entered = { ...entryOf('ObjectionRaised', now), actor: { role: 'host' as const } };
   const { who } = await judged(await person(root, now - HOUR_MS), { at: now - 2 * HOUR_MS });
@@ -190,7 +209,9 @@ t.test('the certificates behind the bids on the roster were good when they were 
   const late = await judged(short, { at: endsAt - HOUR_MS });
   const outdated = await judged(short, { at: now });
   t.equal(await see([row]), 'ok');
-  t.equal(await see([{ ...row, judgement: null, encryptionJudgement: null }]), 'ok', 'nothing was judged');
+  for (const nothing of [{ judgement: null }, { encryptionJudgement: null }])
+    t.equal(await see([{ ...row, ...nothing }]), 'evidence_missing', 'nothing was judged');
+  t.equal(await see([]), 'evidence_differs', 'fewer of them than bids');
   const another = organisation(2);
   t.equal(await see([row], endsAt, { ...company, creditCode: another.creditCode }), 'person_differs', 'another bidder');
   t.equal(await see([row], endsAt, { ...company, name: 'Another' }), 'person_differs', 'by another name');

@@ -139,11 +139,16 @@ function sayRefused(judged: Refused, io: Io): number {
 /** What is said of a log that holds, line by line. */
 export function verdictOf(judged: Verified): string[] {
   const { standing, origin, entries, root, actsChecked, withheld, erased, batches, files, anchoring } = judged;
-  const { states, cosigned, timestamped } = judged;
+  const { states, cosigned, timestamped, certificates } = judged;
   return [
     `${standing}: ${origin}`,
     `  ${entries} entries, root ${root}`,
     `  ${actsChecked} acts checked by their signers’ keys, ${withheld} fields withheld`,
+    ...(certificates.named === 0
+      ? []
+      : [
+          `  ${certificates.judged} of ${certificates.named} certificates behind acts and bids judged again by their evidence`,
+        ]),
     ...(erased === 0 ? [] : [`  ${erased} fields erased for good, each by an entry that says so and why`]),
     ...(files === null ? [] : [`  ${files} files, each as the signed manifest lists it`]),
     ...(batches === undefined ? [] : [`  ${batches.revealed} of ${batches.taken} register batches revealed`]),
