@@ -13,8 +13,8 @@ import { LOG_REASONS } from '../core/log/verify.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import type { Anchor, LogSource, StampedNote } from './log-source.ts';
+import type { Believed } from './verify-belief.ts';
 import type { Cosigned } from './verify-cosigned.ts';
-import type { Believed } from './verify-evidence.ts';
 import type { Roots } from './verify-opening.ts';
 import { type Refused, refuse } from './verify-words.ts';
 

@@ -1,37 +1,25 @@
 /** The certificates behind an opening's acts, judged again by the evidence that came with the log, and held against what the log made of them. */
 
 import { Check } from 'typebox/schema';
-import { canonicalise, isJsonObject, type Json, parseCanonical } from '../core/log/canonical.ts';
+import { isJsonObject, parseCanonical } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { LodgementCertificates, RosterRow } from '../core/opening/rows.ts';
-import { type Grounds, holdsOn, type Judged, judge } from '../core/pki/judge.ts';
+import { type Grounds, type Judged, judge } from '../core/pki/judge.ts';
 import { filesOf, type Judgement, JudgementSchema, redoJudgement } from '../core/pki/judgement.ts';
 import { readSubject, type Subject } from '../core/pki/subject.ts';
-import { type AnchorVersion, anchorsAt, believedUntil } from '../core/pki/trust-store.ts';
-import { sha256 } from '../hash.ts';
-import { digestOfFile, ocspDigest } from '../identity/evidence.ts';
+import { digestOfFile } from '../identity/evidence.ts';
 import { lastBefore } from '../identity/open-bids.ts';
-import { verifyCertificateSignature } from '../identity/signature.ts';
 import type { LogSource } from './log-source.ts';
+import { type Believed, JUDGED_NEAR_RECEIPT_MS, type Receipt, TOOLS, wasBelieved } from './verify-belief.ts';
 import { type Refused, refuse } from './verify-words.ts';
 
-/**
- * How far the instant of judging may lie from the receipt, ms, by another clock than the one that dates it; an answer may turn in between.
- *
- * Why: a certificate is judged by the server's clock when an act comes in, and the database dates the receipt a moment later.
- */
-export const JUDGED_NEAR_RECEIPT_MS = 60_000;
-const TOOLS = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
 /** How long before its last byte a bid's certificates may have been judged, ms: before the bytes are carried, which one request may do for so long. */
 const LODGED_WITHIN_MS = 3_600_000;
 /** Files that are kept in memory: one person's certificate and lists are asked for again with each of its acts. */
 const FILES_KEPT = 256;
-
-/** Whom the platform believed, as its ledger says, up to an instant. */
-export type Believed = { readonly versions: readonly AnchorVersion[]; readonly knownUntil: number };
 
 export type EvidenceTerms = {
   /** Whether everything withheld must be there: then so must the evidence. */
@@ -99,8 +87,13 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
     }
     const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
     if (!redone.ok) return redone.reason === 'file_missing' ? missing(digest) : differs(redone.reason);
-    if (!stillStands(redone.grounds, judgement.outcome, receivedAt, judgedWithinMs)) return differs('outcome_differs');
-    if (believed !== null && !wasBelieved(redone.grounds, judgement, believed))
+    const around = {
+      receivedAt,
+      earliest: receivedAt - judgedWithinMs - JUDGED_NEAR_RECEIPT_MS,
+      latest: receivedAt + JUDGED_NEAR_RECEIPT_MS,
+    };
+    if (!stillStands(redone.grounds, judgement.outcome, around)) return differs('outcome_differs');
+    if (believed !== null && !wasBelieved(redone.grounds, judgement, around, believed))
       return refuse('anchor_not_believed', { seq, detail: judgement.certificates.at(-1) ?? '' });
     if (!speaksFor(redone.grounds, person)) return refuse('person_differs', { seq, detail: digest });
     judged += 1;
@@ -199,11 +192,7 @@ const attemptOf = ({ body }: Entry): string => `${body['bidder']} ${body['attemp
  * Why: one judgement serves every act in whose time nothing can turn, so it may be much older than the act; then the same must come
  *      out at its receipt.
  */
-function stillStands(grounds: Grounds, outcome: Judged, receivedAt: number, judgedWithinMs: number): boolean {
-  const [earliest, latest] = [
-    receivedAt - judgedWithinMs - JUDGED_NEAR_RECEIPT_MS,
-    receivedAt + JUDGED_NEAR_RECEIPT_MS,
-  ];
+function stillStands(grounds: Grounds, outcome: Judged, { receivedAt, earliest, latest }: Receipt): boolean {
   if (grounds.at >= earliest && grounds.at <= latest) return true;
   return [receivedAt, earliest, latest].some((at) => judge({ ...grounds, at }, TOOLS)?.outcome === outcome);
 }
@@ -220,30 +209,6 @@ function speaksFor({ path, terms }: Grounds, person: Asked['person']): boolean {
   if (read === undefined || 'refused' in read) return false;
   const { subject } = read;
   return Object.entries(person).every(([field, value]) => subject[field as keyof Subject] === value);
-}
-
-const near = (at: number): number[] => [at, at - JUDGED_NEAR_RECEIPT_MS, at + JUDGED_NEAR_RECEIPT_MS];
-
-/**
- * Does the ledger say that this anchor was believed on these terms, and for as long?
- *
- * Why: of what the ledger says about instants behind its last entry nothing is known. Around a change the clocks may differ, and a
- *      process may trust for seconds (TRUST_CACHE_MS) what another has just ended.
- */
-function wasBelieved(grounds: Grounds, judgement: Judgement, { versions, knownUntil }: Believed): boolean {
-  const { at, asOf, purpose, path } = grounds;
-  if (at > knownUntil) return true;
-  const certSha256 = judgement.certificates.at(-1) ?? '';
-  const isSame = (version: AnchorVersion): boolean =>
-    version.certSha256 === certSha256 &&
-    version.terms.purposes.includes(purpose) &&
-    canonicalise(version.terms as unknown as Json) === canonicalise(judgement.terms as unknown as Json);
-  if (asOf === null) return near(at).some((when) => anchorsAt(versions, when).some(isSame));
-  if (!anchorsAt(versions, asOf).some(isSame)) return false;
-  const until = believedUntil(versions, { certSha256, at: asOf }, (version) =>
-    holdsOn(version, { purpose, path }, TOOLS),
-  );
-  return grounds.believedUntil === (until !== null && until <= at ? until : null);
 }
 
 function readJudgement(bytes: Uint8Array): Judgement | undefined {

@@ -26,8 +26,9 @@ import {
   platformOf,
   type WholeLedger,
 } from './verify-anchoring.ts';
+import type { Believed } from './verify-belief.ts';
 import { type Cosigned, checkCosigned, cosignedByOwnWord } from './verify-cosigned.ts';
-import { type Believed, watchEvidence } from './verify-evidence.ts';
+import { watchEvidence } from './verify-evidence.ts';
 import { watchLedger } from './verify-ledger.ts';
 import { keepRoots, type Roots, watchOpening } from './verify-opening.ts';
 import { checkTiles } from './verify-tiles.ts';

@@ -2,7 +2,7 @@
 import type { Entry } from '../core/log/entry.ts';
 import type { LogProblem } from '../core/log/verify.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
-import type { Believed } from './verify-evidence.ts';
+import type { Believed } from './verify-belief.ts';
 
 export type LogVerdict = { readonly ok: true; readonly complete: boolean } | LogProblem;
 

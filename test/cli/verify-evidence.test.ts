@@ -1,6 +1,7 @@
 /** Certificates behind acts as a verifier judges them again: how near judging and receipt must lie, what an outcome allows, and whom the ledger says was believed. */
 import { basicConstraints, keyUsage } from '../../server/cli/demo/ca.ts';
-import { type EvidenceTerms, JUDGED_NEAR_RECEIPT_MS, watchEvidence } from '../../server/cli/verify-evidence.ts';
+import { JUDGED_NEAR_RECEIPT_MS } from '../../server/cli/verify-belief.ts';
+import { type EvidenceTerms, watchEvidence } from '../../server/cli/verify-evidence.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
@@ -265,6 +266,55 @@ t.test('with the whole ledger: the anchor was believed then, on these terms, and
   t.equal(await see(ended, said(versions), 'DecryptionReceived'), 'ok');
   for (const untilAt of [null, endedAt - 1, endedAt + 1, deadlineAt - 1])
     t.equal(await see(ended, said(changed({ untilAt })), 'DecryptionReceived'), 'anchor_not_believed', `${untilAt}`);
+});
+
+t.test('a judgement from before the end of its CA serves no act behind it', async (t) => {
+  const versions = await readAnchors(stage.db);
+  const { who } = await judged(await person(fallen), { at: endedAt - DAY_MS });
+  const see = (receivedAt: number, knownUntil = now) =>
+    watch(who, { believed: { versions, knownUntil } })(entryOf('NoticeGiven', receivedAt));
+  t.equal(await see(endedAt - 1), 'ok');
+  t.equal(await see(endedAt - 1 + JUDGED_NEAR_RECEIPT_MS), 'ok', 'by another clock');
+  t.equal(await see(endedAt + JUDGED_NEAR_RECEIPT_MS), 'anchor_not_believed');
+  t.equal(await see(now, now - 1), 'ok', 'the ledger says nothing of instants behind its end');
+  t.equal(await see(now, now), 'anchor_not_believed');
+  const changed = versions.map((each) => ({
+    ...each,
+    terms: { ...each.terms, label: 'Later' },
+    fromAt: endedAt - DAY_MS,
+  }));
+  const later = {
+    versions: [...versions.map((each) => ({ ...each, untilAt: endedAt - DAY_MS })), ...changed],
+    knownUntil: now,
+  };
+  t.equal(
+    await watch(who, { believed: later })(entryOf('NoticeGiven', endedAt - 1)),
+    'anchor_not_believed',
+    'nor on terms that were altered',
+  );
+
+  const signer = await judged(await person(fallen), { at: endedAt - DAY_MS });
+  const sealedTo = await judged(await holder(company, keyUsage(['keyEncipherment']), fallen), {
+    at: endedAt - DAY_MS,
+    purpose: 'encrypt',
+  });
+  const { creditCode, name } = company;
+  const carried = endedAt - 1 + HOUR_MS + JUDGED_NEAR_RECEIPT_MS;
+  const lodged = async (lodgedAt: number) => {
+    const evidence = async (digest: string) =>
+      (await readEvidence(sql, signer.who.judgement, digest)) ?? readEvidence(sql, sealedTo.who.judgement, digest);
+    const watching = watchEvidence(
+      { evidence },
+      { isWhole: true, deadlineAt: () => deadlineAt, believed: { versions, knownUntil: carried + 1 } },
+    );
+    const certificates = [
+      { ...signer.who, encCertSha256: sealedTo.who.certSha256, encryptionJudgement: sealedTo.who.judgement },
+    ];
+    const roster = [{ creditCode, name, lodgedAt: formatInstant(lodgedAt) }];
+    return (await watching.see(entryOf('RosterPublished', now), { roster, certificates }))?.reason ?? 'ok';
+  };
+  t.equal(await lodged(carried), 'ok', 'judged before its bytes were carried');
+  t.equal(await lodged(carried + 1), 'anchor_not_believed');
 });
 
 t.test('an outcome that a list decided is decided again', async (t) => {
