@@ -3,12 +3,13 @@ import { basicConstraints, extendedKeyUsage, keyUsage } from '../../server/cli/d
 import { writeExtension } from '../../server/cli/demo/crl.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
-import { CRL_EXTENSION } from '../../server/core/pki/crl.ts';
+import { CRL_EXTENSION, parseCrl, type RevocationReason } from '../../server/core/pki/crl.ts';
 import { EXTENSION } from '../../server/core/pki/extensions.ts';
 import { FILES_LIMIT, filesOf, type Judgement, redoJudgement } from '../../server/core/pki/judgement.ts';
 import { ATTRIBUTE } from '../../server/core/pki/names.ts';
 import { sha256 } from '../../server/hash.ts';
 import { admitSubject } from '../../server/identity/accounts.ts';
+import { checkCertificate } from '../../server/identity/check-certificate.ts';
 import { addCrl, readCrl } from '../../server/identity/crls.ts';
 import { findEncryptionCertificate, registerEncryptionCertificate } from '../../server/identity/encryption.ts';
 import {
@@ -20,7 +21,7 @@ import {
   readResponses,
 } from '../../server/identity/evidence.ts';
 import { verifyCertificateSignature } from '../../server/identity/signature.ts';
-import type { TrustQuestion } from '../../server/identity/trust.ts';
+import { readAnchors, type TrustQuestion } from '../../server/identity/trust.ts';
 import { createMemory, HANDED_OUT_MS, PROLONGED_BY_MS, prolongs } from '../../server/identity/trust-memory.ts';
 import {
   authority,
@@ -115,6 +116,62 @@ t.test('of a CA with more lists than a judgement may name, those that decide are
   t.equal(unlisted.outcome, 'undetermined');
   t.equal((await kept(unlisted.judgement)).crls.length, FILES_LIMIT);
   t.equal(await redo(unlisted.judgement), 'same');
+});
+
+t.test('a hold that a newer list took back condemns nobody, whatever lapsed since', async (t) => {
+  const root = await believed('Holding Root');
+  const between = await authority('Holding Issuing', root, { ...dates, notAfterAt: now - 1_800_000 });
+  const over = (notAfterAt: number, issuer = root) =>
+    authority('Holder', issuer, {
+      ...dates,
+      notAfterAt,
+      subject,
+      extensions: [basicConstraints(false), signUsage],
+    });
+  const endsAt = now - 3_600_000;
+  const [released, caught, corrected] = await Promise.all([
+    over(endsAt - 1_000),
+    over(endsAt - 1_000),
+    over(endsAt - 1_000),
+  ]);
+  const underEnded = await over(dates.notAfterAt, between);
+  const entry = (of: Authority, days: number, reason?: RevocationReason) => ({
+    serial: of.certificate.serial,
+    revokedAt: now - days * DAY_MS,
+    ...(reason && { reason }),
+  });
+  const list = (issuer: Authority, number: number, entries: ReturnType<typeof entry>[]) =>
+    crlDer(issuer, { number, thisUpdateAt: now - (9 - number) * DAY_MS, nextUpdateAt: now + DAY_MS, entries });
+  const lists = [
+    list(root, 1, [entry(released, 8, 'certificateHold'), entry(caught, 8, 'certificateHold'), entry(corrected, 8)]),
+    list(root, 2, []),
+    list(root, 3, [entry(caught, 6, 'keyCompromise')]),
+    list(between, 1, [entry(underEnded, 8, 'certificateHold')]),
+    list(between, 2, []),
+  ].map(parseCrl);
+  const question = (of: Authority, others: readonly Authority[] = []) => ({
+    certificates: [of, ...others].map(({ certificate }) => certificate.der),
+    purpose: 'sign' as const,
+    at: now,
+    lapsed: 'pass' as const,
+    undetermined: 'pass' as const,
+    asOf: now - DAY_MS,
+  });
+  const anchors = await readAnchors(stage.db);
+  const check = (of: Authority, others: readonly Authority[] = []) => {
+    const { outcome, lapsedAt } = accepted(
+      checkCertificate(question(of, others), { anchors, crls: lists, responses: [] }),
+    );
+    return { outcome, lapsedAt };
+  };
+  t.strictSame(check(released), { outcome: 'expired', lapsedAt: endsAt });
+  t.strictSame(check(corrected), { outcome: 'expired', lapsedAt: endsAt }, 'a mistake that was taken back');
+  t.strictSame(
+    check(caught),
+    { outcome: 'expired', lapsedAt: now - 6 * DAY_MS },
+    'by the revocation, not by the hold before',
+  );
+  t.strictSame(check(underEnded, [between]), { outcome: 'ended', lapsedAt: now - 1_800_000 + 1_000 });
 });
 
 t.test('who signs lists beside the path is kept with them', async (t) => {

@@ -102,7 +102,10 @@ function asking(grounds: Grounds, { digest, verifySignature }: JudgeTools): Ask 
 /**
  * When something of the path was revoked, as those lists and responses say by which it is.
  *
- * Why: anybody may carry a response in, and an operator a list: a date counts only where somebody signed it who may.
+ * Returns: nothing unless it is revoked by all of them together.
+ * Why:     anybody may carry a response in, and an operator a list: a date counts only where somebody signed it who may. And what a
+ *          newer list took back, a hold that was released or a mistake, condemns nobody: the date of a list counts only where it
+ *          still condemns beside those that do not.
  */
 function revokedAt(
   path: readonly Certificate[],
@@ -113,18 +116,22 @@ function revokedAt(
   const below = path.slice(0, -1);
   const isRevokedBy = (lists: readonly Crl[], answers: readonly OcspResponse[]): boolean =>
     outcomeOf(ask({ crls: lists, ocsp: { responses: answers, digest }, revocation: 'when_known' })) === 'revoked';
-  const listed = crls.flatMap((crl) => {
-    const dates = below.flatMap(({ issuer, serial }) => crl.entries.get(issuer.key)?.get(serial)?.revokedAt ?? []);
-    if (dates.length === 0) return [];
-    return isRevokedBy(crl.deltaBase === undefined ? [crl] : crls, []) ? dates : [];
-  });
-  const answered = responses.flatMap((response) => {
-    const dates = response.answers.flatMap(({ state, serial }) =>
+  if (!isRevokedBy(crls, responses)) return [];
+  const datesIn = (crl: Crl): number[] =>
+    below.flatMap(({ issuer, serial }) => crl.entries.get(issuer.key)?.get(serial)?.revokedAt ?? []);
+  const datesOf = ({ answers }: OcspResponse): number[] =>
+    answers.flatMap(({ state, serial }) =>
       typeof state === 'object' && below.some((each) => each.serial === serial) ? [state.revokedAt] : [],
     );
-    return dates.length > 0 && isRevokedBy([], [response]) ? dates : [];
-  });
-  return [...listed, ...answered];
+  const condemning = crls.filter(
+    (crl) => datesIn(crl).length > 0 && isRevokedBy(crl.deltaBase === undefined ? [crl] : crls, []),
+  );
+  const answers = responses.filter((response) => datesOf(response).length > 0 && isRevokedBy([], [response]));
+  const others = crls.filter((crl) => !condemning.includes(crl));
+  return [
+    ...condemning.filter((crl) => isRevokedBy([...others, crl], [])).flatMap(datesIn),
+    ...answers.filter((response) => isRevokedBy(others, [response])).flatMap(datesOf),
+  ];
 }
 
 /** Would the path hold on these terms at the instant at which they begin, whatever was revoked? */
