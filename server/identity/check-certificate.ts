@@ -38,6 +38,8 @@ export type CheckedCertificate = {
   readonly outcome: Judged;
   /** When it was revoked or ran out, whichever came first; null of one that has not. */
   readonly lapsedAt: number | null;
+  /** Whether a list or response at hand names the certificate itself as revoked, not only one above it. */
+  readonly isNamedRevoked: boolean;
   /** How each certificate of the path but the anchor stands, in its order; empty of one that has lapsed. */
   readonly revocation: readonly Pick<CertificateStatus, 'status'>[];
   /** What it was judged by, files included: all that somebody needs who judges it again. */
@@ -156,6 +158,7 @@ export function checkCertificate(
     path,
     outcome: standing.outcome,
     lapsedAt: standing.lapsedAt,
+    isNamedRevoked: isNamedIn(parsed.leaf, grounds),
     revocation: standing.revocation.map(({ status }) => ({ status })),
     grounds,
   };
@@ -255,6 +258,14 @@ function filesFor(
     crls: [...new Set([...used, ...naming, ...newest])].slice(0, FILES_LIMIT),
     responses: [...new Set(answers)].slice(0, FILES_LIMIT),
   };
+}
+
+/** Does any of these name the certificate, whoever signed it, and whether or not another takes it back? */
+function isNamedIn({ issuer, serial }: Certificate, { crls, responses }: Pick<Grounds, 'crls' | 'responses'>): boolean {
+  return (
+    crls.some((crl) => crl.entries.get(issuer.key)?.has(serial)) ||
+    responses.some(({ answers }) => answers.some((each) => each.serial === serial && typeof each.state === 'object'))
+  );
 }
 
 function speaksOf(crl: Crl, { issuer }: Certificate): boolean {

@@ -4,6 +4,7 @@ import { and, eq, isNull, lt } from 'drizzle-orm';
 import { checkLogin } from '../core/log/act.ts';
 import { toBase64Url } from '../core/log/base64.ts';
 import { utf8 } from '../core/log/utf8.ts';
+import type { ChainReason } from '../core/pki/chain.ts';
 import { sha256 } from '../hash.ts';
 import { challenges, sessions } from '../store/schema/identity.ts';
 import type { World } from '../world.ts';
@@ -129,8 +130,8 @@ type Signed = { readonly account: string; readonly certSha256: string; readonly 
  *
  * Why: an operator comes in although it cannot be determined whether his certificate was revoked, for when a list is over only he
  *      can bring the next one, and nothing else is taken from him then (acts.ts). A bidder comes in whose certificate, or whose CA,
- *      ended behind the deadline of a bid that waits to be opened, for he needs its challenge; beside that decryption nothing is
- *      taken from him either. Revoked they are out like anybody.
+ *      ended or was revoked behind the deadline of a bid that waits to be opened, for he needs its challenge; beside that decryption
+ *      nothing is taken from him either. Whose own certificate was revoked is out like anybody.
  */
 async function checkForLogin(
   { db, trust }: Pick<LoginDependencies, 'db' | 'trust'>,
@@ -145,7 +146,7 @@ async function checkForLogin(
     const passed = await trust.check({ ...question, undetermined: 'pass' });
     return 'refused' in passed || (await isOperator({ db }, passed.subject.account)) ? passed : trusted;
   }
-  if (!ENDED.includes(trusted.refused)) return trusted;
+  if (!ENDED.includes(trusted.refused) && trusted.detail !== ISSUER_REVOKED) return trusted;
   for (const deadlineAt of await deadlinesWaiting(db, signed, at)) {
     const passed = await trust.check({
       ...question,
@@ -153,7 +154,7 @@ async function checkForLogin(
       undetermined: 'pass',
       asOf: lastBefore(deadlineAt),
     });
-    if ('refused' in passed || passed.outcome === 'revoked') continue;
+    if ('refused' in passed || (passed.outcome === 'revoked' && passed.isNamedRevoked)) continue;
     if (passed.lapsedAt !== null && passed.lapsedAt >= deadlineAt) return passed;
   }
   return trusted;
@@ -161,6 +162,8 @@ async function checkForLogin(
 
 /** As what a certificate is refused that may have been good at a deadline: over itself, or without a CA that is believed. */
 const ENDED: readonly IdentityRefusal[] = ['certificate_expired', 'certificate_not_trusted'];
+/** Why `certificate_revoked` says no more than that something above it was. */
+const ISSUER_REVOKED: ChainReason = 'issuer_revoked';
 
 async function consumeChallenge(
   { db }: { readonly db: Db },

@@ -1,18 +1,22 @@
 /** Login: what a certificate must prove before a session key may act for it, one refusal after another. */
-import { createHmac } from 'node:crypto';
+import { createHmac, sign } from 'node:crypto';
 import { eq } from 'drizzle-orm';
+import { basicConstraints } from '../../server/cli/demo/ca.ts';
 import { fromBase64Url, toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
+import { ATTRIBUTE } from '../../server/core/pki/names.ts';
 import { signByCertificate } from '../../server/core/pki/person-jws.ts';
 import { sha256 } from '../../server/hash.ts';
 import { changeAccount, createOfficial, findAccount } from '../../server/identity/accounts.ts';
 import { thumbprintOf } from '../../server/identity/check-certificate.ts';
+import { addCrl, readCrl } from '../../server/identity/crls.ts';
 import { endSession, forgetChallenges, login, openChallenge, renewToken } from '../../server/identity/login.ts';
 import { readToken } from '../../server/identity/tokens.ts';
 import { TRUST_CACHE_MS } from '../../server/identity/trust.ts';
 import { accounts, challenges } from '../../server/store/schema/identity.ts';
+import { authority, crlDer, DAY_MS, signUsage } from '../core/pki/authority.ts';
 import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 import { addition, keepChange } from '../support/trust.ts';
@@ -325,6 +329,66 @@ t.test('a CA that is trusted no more lets nobody in; what it was trusted for sta
     'certificate_not_trusted',
     'a root is not a person',
   );
+});
+
+t.test('a CA between that was revoked since the deadline lets in who waits for the opening of a bid', async (t) => {
+  const { world, database, trust } = stage;
+  const { sql } = database;
+  const dates = { notBeforeAt: world.now() - DAY_MS, notAfterAt: world.now() + 10 * DAY_MS };
+  const root = await authority('Revoking Root', undefined, dates);
+  t.equal(await keepChange(sql, addition(root.certificate, { fromAt: world.now() }), world.now()), 'ok');
+  trust.forget();
+  const waiting = async (n: number) => {
+    const { creditCode, organisation: name } = organisation(n);
+    const subject = [
+      [ATTRIBUTE.organizationIdentifier, creditCode],
+      [ATTRIBUTE.organisation, name],
+      [ATTRIBUTE.commonName, name],
+    ] as const;
+    const middle = await authority(`Revoked Middle ${n}`, root, dates);
+    const leaf = await authority('Holder', middle, {
+      ...dates,
+      subject,
+      extensions: [basicConstraints(false), signUsage],
+    });
+    const by = {
+      alg: 'ES256' as const,
+      certificate: leaf.certificate.der,
+      chain: [middle.certificate.der],
+      sign: async (data: Uint8Array) =>
+        new Uint8Array(sign('sha256', data, { key: leaf.key, dsaEncoding: 'ieee-p1363' })),
+    };
+    const enter = async () => tryLogin(await signed(await payloadFor({ iss: creditCode }), by));
+    t.equal(await enter(), 'ok', 'before the deadline');
+    return { creditCode, middle, leaf, enter };
+  };
+  const [since, before, itself] = [await waiting(21), await waiting(22), await waiting(23)];
+  world.advance(5_000);
+  const deadlineAt = world.now();
+  world.advance(10_000);
+  const day = { number: 1, thisUpdateAt: world.now() - 1_000, nextUpdateAt: world.now() + DAY_MS };
+  const bring = async (der: Uint8Array) => {
+    accepted(await addCrl(stage, { ...accepted(readCrl(der)), addedBy: 'test' }));
+    trust.forget();
+  };
+  const second = Math.floor(deadlineAt / 1_000) * 1_000;
+  const entries = [
+    { serial: since.middle.certificate.serial, revokedAt: second + 1_000 },
+    { serial: before.middle.certificate.serial, revokedAt: second - 1_000 },
+    { serial: itself.middle.certificate.serial, revokedAt: second + 1_000 },
+  ];
+  await bring(crlDer(root, { ...day, entries }));
+  await bring(
+    crlDer(itself.middle, { ...day, entries: [{ serial: itself.leaf.certificate.serial, revokedAt: second + 2_000 }] }),
+  );
+  t.equal(await since.enter(), 'certificate_revoked', 'no bid of it waits');
+  await sql`INSERT INTO openings ${sql({ id: 'waiting', title: 't', phase: 'Sealed', deadline_at: deadlineAt, opening_at: deadlineAt, created_at: 0 })}`;
+  for (const { creditCode } of [since, before, itself])
+    await sql`INSERT INTO envelopes (id, opening_id, account, file, sha256, size_bytes, header, lodged_at, statement)
+      VALUES (${creditCode}, 'waiting', ${creditCode}, ${creditCode}, ${new Uint8Array(32)}, 6, ${new Uint8Array(1)}, 1, 's')`;
+  t.equal(await since.enter(), 'ok');
+  t.equal(await before.enter(), 'certificate_revoked', 'revoked before the deadline');
+  t.equal(await itself.enter(), 'certificate_revoked', 'whose own certificate was revoked as well');
 });
 
 t.test('the database keeps no nonce, and forgets the old ones', async (t) => {
