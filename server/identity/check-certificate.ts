@@ -1,6 +1,7 @@
 /** What the anchors, lists and responses at hand make of a certificate: one question, with nothing remembered and nothing kept. */
 
 import { toBase64Url } from '../core/log/base64.ts';
+import { STRICT_ALGORITHMS } from '../core/pki/algorithms.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import {
   type Purpose as AnyPurpose,
@@ -14,7 +15,8 @@ import type { Crl } from '../core/pki/crl.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import { conditionsOf, type Grounds, holdsOn, type Judged, judge, outcomeOf } from '../core/pki/judge.ts';
 import { FILES_LIMIT } from '../core/pki/judgement.ts';
-import type { OcspResponse } from '../core/pki/ocsp.ts';
+import { askOcsp, type OcspResponse } from '../core/pki/ocsp.ts';
+import { createSearch } from '../core/pki/search.ts';
 import { readSubject, type Subject, type SubjectRefusal } from '../core/pki/subject.ts';
 import { type AnchorVersion, anchorsAt, believedUntil, type TrustTerms } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
@@ -143,7 +145,7 @@ export function checkCertificate(
   const grounds: Grounds = {
     ...base,
     believedUntil: asOf === null ? null : untilOf(anchor, base, atHand),
-    ...filesFor(path, parsed.intermediates, result, atHand),
+    ...filesFor(path, parsed.intermediates, result, at, atHand),
   };
   const standing = judge(grounds, TOOLS);
   if (standing === undefined) return refused;
@@ -239,6 +241,7 @@ function filesFor(
   path: readonly Certificate[],
   intermediates: readonly Certificate[],
   result: ChainResult,
+  at: number,
   { crls, responses }: AtHand,
 ): Pick<Grounds, 'others' | 'crls' | 'responses'> {
   const below = path.slice(0, -1);
@@ -252,7 +255,9 @@ function filesFor(
   const aside = crls.filter((crl) => others.some((certificate) => speaksOf(crl, certificate)));
   const naming = own.filter((crl) => below.some(({ issuer, serial }) => crl.entries.get(issuer.key)?.has(serial)));
   const newest = [...own, ...aside].toSorted((some, other) => other.thisUpdateAt - some.thisUpdateAt);
-  const answers = result.ok ? states.flatMap((state) => ('ocsp' in state ? [state.ocsp] : [])) : responses;
+  const answers = result.ok
+    ? states.flatMap((state) => ('ocsp' in state ? [state.ocsp] : []))
+    : responses.filter(isOfOurs(path, at));
   return {
     others,
     crls: [...new Set([...used, ...naming, ...newest])].slice(0, FILES_LIMIT),
@@ -266,6 +271,32 @@ function isNamedIn({ issuer, serial }: Certificate, { crls, responses }: Pick<Gr
     crls.some((crl) => crl.entries.get(issuer.key)?.has(serial)) ||
     responses.some(({ answers }) => answers.some((each) => each.serial === serial && typeof each.state === 'object'))
   );
+}
+
+/**
+ * Whether a response speaks of a certificate of the path and is by somebody who may say so, now or at the last instant of its dates.
+ *
+ * Why: anybody may send statements with junk that looks like a response; nothing of it is kept.
+ */
+function isOfOurs(path: readonly Certificate[], at: number): (response: OcspResponse) => boolean {
+  const [leaf] = path;
+  const ends = path.map(({ notAfterAt }) => notAfterAt);
+  const instants = new Set([at, Math.min(at, leaf?.notAfterAt ?? at), Math.min(at, ...ends)]);
+  const search = createSearch({
+    anchors: path.slice(-1),
+    intermediates: path.slice(1, -1),
+    algorithms: STRICT_ALGORITHMS,
+    verifySignature: verifyCertificateSignature,
+  });
+  return (response) =>
+    path.slice(0, -1).some((certificate, index) => {
+      const issuer = path[index + 1] as Certificate;
+      return [...instants].some((when) => {
+        const terms = { certificate, issuer, at: when, digest: ocspDigest, search, isNotRevoked: () => true };
+        const answer = askOcsp(response, terms);
+        return !('unknown' in answer) || answer.unknown === 'ocsp_stale' || answer.unknown === 'ocsp_unknown';
+      });
+    });
 }
 
 function speaksOf(crl: Crl, { issuer }: Certificate): boolean {

@@ -8,7 +8,7 @@ import type { World } from '../world.ts';
 import type { Db } from './database.ts';
 import { type Outcome, refuse } from './refusals.ts';
 import type { Caller } from './tokens.ts';
-import type { Trust, TrustedCertificate } from './trust.ts';
+import type { Trust, TrustedCertificate, TrustQuestion } from './trust.ts';
 
 type Dependencies = { readonly db: Db; readonly world: Pick<World, 'now'>; readonly trust: Trust };
 
@@ -31,9 +31,13 @@ export async function registerEncryptionCertificate(
     readonly ocsp?: readonly Uint8Array[];
   },
 ): Promise<Outcome<{ certSha256: string }>> {
-  const trusted = await checkEncryptionCertificate({ trust }, { ...asked, at: world.now() });
+  const at = world.now();
+  // Nothing is kept of certificates that are somebody else's.
+  const first = await checkEncryptionCertificate({ trust }, { ...asked, at, isOnRecord: false, undetermined: 'pass' });
+  if ('refused' in first) return first;
+  if (first.subject.creditCode !== creditCodeOf(caller.account)) return refuse('certificate_of_other_account');
+  const trusted = await checkEncryptionCertificate({ trust }, { ...asked, at });
   if ('refused' in trusted) return trusted;
-  if (trusted.subject.creditCode !== creditCodeOf(caller.account)) return refuse('certificate_of_other_account');
   const { certSha256, path } = trusted;
   // The path without its anchor: what is needed to judge the certificate again, and nothing a stranger added.
   const chain = path.slice(0, -1).map(({ der }) => toBase64(der));
@@ -73,11 +77,14 @@ export async function listEncryptionCertificates({ db }: Pick<Dependencies, 'db'
 
 async function checkEncryptionCertificate(
   { trust }: Pick<Dependencies, 'trust'>,
-  { x5c, at, ocsp }: { readonly x5c: readonly string[]; readonly at: number; readonly ocsp?: readonly Uint8Array[] },
+  {
+    x5c,
+    ...asked
+  }: { readonly x5c: readonly string[] } & Pick<TrustQuestion, 'at' | 'ocsp' | 'isOnRecord' | 'undetermined'>,
 ): Promise<Outcome<TrustedCertificate>> {
   const certificates = decodeAll(x5c);
   if (certificates === undefined) return refuse('certificate_malformed', 'pem_format');
-  return trust.check({ certificates, purpose: 'encrypt', at, ...(ocsp && { ocsp }) });
+  return trust.check({ certificates, purpose: 'encrypt', ...asked });
 }
 
 function decodeAll(x5c: readonly string[]): Uint8Array[] | undefined {

@@ -87,21 +87,23 @@ export function createTrust({ db, world }: { db: Db; world: Pick<World, 'now' | 
       const crls = grounds.crls.map(({ crl }) => crl);
       const checked = checkCertificate(question, { anchors, crls, responses });
       if ('refused' in checked) return checked;
-      const { grounds: _named, ...rest } = checked;
+      const { grounds: named, ...rest } = checked;
       const evidence = evidenceOf(checked, world.randomBytes(SALT_BYTES));
       if (!isOnRecord) return { ...rest, judgement: evidence.judgement };
       const stretch = stretchAround(at, question.certificates.map(parseCertificate), grounds, responses);
       const saying = sayingOf(checked);
+      // By its own files: what else somebody sends along must neither end a judgement nor seem to prolong it.
+      const own = stretchAround(at, [...named.path, ...named.others], grounds, named.responses);
       const kept = judged.find(saying, grounds, at, now);
-      if (kept !== undefined && !prolongs(kept, stretch)) {
+      if (kept !== undefined && !prolongs(kept, own)) {
         found.keep(name, { ...kept, ...within(kept, stretch) });
         return kept.answer;
       }
       await keepEvidence(db, evidence.files, now);
       const answer = { ...rest, judgement: evidence.judgement };
-      const remembered = { ...stretch, grounds, keptAt: now, answer };
-      judged.keep(saying, remembered);
-      found.keep(name, remembered);
+      const remembered = { grounds, keptAt: now, answer };
+      judged.keep(saying, { ...own, ...remembered });
+      found.keep(name, { ...stretch, ...remembered });
       return answer;
     },
     forget() {

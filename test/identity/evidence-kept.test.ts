@@ -216,6 +216,31 @@ t.test('statements without end leave one judgement', async (t) => {
   t.equal((await judgements()) - before, 1);
 });
 
+t.test('junk that looks like a response leaves nothing behind', { skip: !hasOpenssl }, async (t) => {
+  const root = await believed('Junk Root');
+  const usages = [basicConstraints(false), signUsage, extendedKeyUsage('1.3.6.1.5.5.7.3.9')];
+  const noCheck = rawExtension('1.3.6.1.5.5.7.48.1.5', false, Uint8Array.of(5, 0));
+  const stranger = await authority('Responder', undefined, { ...dates, extensions: [...usages, noCheck] });
+  const holder = await authority('Holder', root, {
+    ...dates,
+    notAfterAt: now - 3_600_000,
+    subject,
+    extensions: [basicConstraints(false), signUsage],
+  });
+  const { response: forged } = await respond({ signer: stranger, of: holder, issuer: root });
+  const before = await judgements();
+  const first = accepted(await ask(holder, [], { ocsp: [forged] }));
+  t.equal(first.outcome, 'expired');
+  t.same((await kept(first.judgement)).ocsp, []);
+  // dated where the server's clock is not yet, it would end each judgement and seem to prolong it
+  for (const n of [1, 2, 3]) {
+    const { response } = await respond({ signer: stranger, of: holder, issuer: root, args: ['-ndays', `${n}`] });
+    const again = accepted(await ask(holder, [], { at: now + n * PROLONGED_BY_MS, ocsp: [response] }));
+    t.equal(again.judgement, first.judgement);
+  }
+  t.equal((await judgements()) - before, 1);
+});
+
 t.test('a judgement is kept beside another that says the same when it holds much longer', async (t) => {
   const stretch = (before: number) => ({ after: 0, before });
   t.notOk(prolongs(stretch(now), stretch(now + PROLONGED_BY_MS - 1)));
@@ -303,6 +328,14 @@ t.test(
         ...(ocsp && { ocsp }),
       });
     t.equal(refusalOf(await register()), 'certificate_undetermined');
+    const others = await judgements();
+    const another = await registerEncryptionCertificate(clocked, {
+      caller: { account: organisation(2).creditCode },
+      x5c: [toBase64(holder.certificate.der)],
+      ocsp: [response],
+    });
+    t.equal(refusalOf(another), 'certificate_of_other_account');
+    t.equal(await judgements(), others, 'nothing is kept of somebody else’s');
     const { certSha256 } = accepted(await register([response]));
     t.equal(refusalOf(await findEncryptionCertificate(stage, { account, certSha256, at: now + 1 })), 'ok');
   },
