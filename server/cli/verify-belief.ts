@@ -56,5 +56,7 @@ export function wasBelieved(
   const until = believedUntil(versions, { certSha256, at: asOf }, (version) =>
     holdsOn(version, { purpose, path }, TOOLS),
   );
-  return grounds.believedUntil === (until !== null && until <= at ? until : null);
+  const ended = until !== null && until <= at ? until : null;
+  const wasMissed = grounds.believedUntil === null && ended !== null && ended > at - JUDGED_NEAR_RECEIPT_MS;
+  return wasMissed || grounds.believedUntil === ended;
 }

@@ -268,6 +268,25 @@ t.test('with the whole ledger: the anchor was believed then, on these terms, and
     t.equal(await see(ended, said(changed({ untilAt })), 'DecryptionReceived'), 'anchor_not_believed', `${untilAt}`);
 });
 
+t.test('the end of a CA that a process had not heard of yet is no lie', async (t) => {
+  const versions = await readAnchors(stage.db);
+  const ranOut = endedAt - HOUR_MS;
+  const between = await authority('Short Middle', root, { ...dates, notAfterAt: ranOut });
+  const leaf = await holder(company, signUsage, between);
+  const certificates = [leaf.certificate.der, between.certificate.der];
+  const { who, outcome } = await judged(leaf, { certificates, at: now, asOf: ranOut });
+  t.equal(outcome, 'ended', 'by the one between; the CA is believed for all that the process knows');
+  const see = (untilAt: number) => {
+    const said = versions.map((each) => ({ ...each, untilAt }));
+    const changes = { deadlineAt: () => ranOut + 1, believed: { versions: said, knownUntil: now } };
+    return watch(who, changes)(entryOf('DecryptionReceived', now, { bidder: 2, attempt: 1 }));
+  };
+  t.equal(await see(now + 1), 'ok', 'it had not ended yet');
+  t.equal(await see(now), 'ok');
+  t.equal(await see(now - JUDGED_NEAR_RECEIPT_MS + 1), 'ok');
+  t.equal(await see(now - JUDGED_NEAR_RECEIPT_MS), 'anchor_not_believed');
+});
+
 t.test('a judgement from before the end of its CA serves no act behind it', async (t) => {
   const versions = await readAnchors(stage.db);
   const { who } = await judged(await person(fallen), { at: endedAt - DAY_MS });
