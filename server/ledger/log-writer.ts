@@ -95,9 +95,14 @@ export async function openLogWriter(
     return { bytes: encodeEntry({ ...entry, commit: digests }), disclosures: made };
   }
 
+  /** Whether all jobs of the last run came to their end: what failed then is the commit or what follows it, not one of them. */
+  let areDone = false;
+
   /** Runs jobs in one commit. Returns: for each its answer and the numbers of its entries. */
   async function run(jobs: readonly Job<unknown>[]): Promise<Written<unknown>[]> {
+    areDone = false;
     const result = await commit({ sql, signer }, [origin], async (tx) => {
+      areDone = false;
       const head = await lockHead(tx, origin);
       const at = await instantFor(tx, head);
       const entries: NewEntry[] = [];
@@ -111,6 +116,7 @@ export async function openLogWriter(
         written.push({ answer, seqs: drafts.map((_, n) => first + n) });
       }
       const appended = entries.length === 0 ? [] : [await appendEntries(tx, head, entries, signer)];
+      areDone = true;
       return { appended, answer: { written, at, size: head.size + entries.length } };
     });
     last = { size: result.size, at: result.at };
@@ -143,8 +149,8 @@ export async function openLogWriter(
         });
       } catch (error) {
         last = null;
-        // One that fails must not fail the others: each is tried by itself, in order.
-        if (group.length === 1) group[0]?.fail(error);
+        // One that fails must not fail the others: each is tried by itself, in order. But what may be committed is not done again.
+        if (group.length === 1 || areDone) for (const { fail } of group) fail(error);
         else for (const { job, done, fail } of group) await run([job]).then(([only]) => done(only as never), fail);
       }
     }

@@ -7,6 +7,7 @@ import { ACCESS_EVENTS, LEDGER_EVENTS } from '../../server/core/log/ledger-event
 import { accessOrigin, ledgerOrigin } from '../../server/core/log/origin.ts';
 import { verifyLog } from '../../server/core/log/verify.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
+import { KeyError } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
 import { openLogWriter } from '../../server/ledger/log-writer.ts';
@@ -226,6 +227,75 @@ t.test('one job that fails takes no other with it', async (t) => {
     ['fulfilled', 'rejected', 'fulfilled', 'rejected'],
   );
   t.equal((await entriesOf(bench, ledger)).length, 3);
+});
+
+t.test('a group that is committed is not written again, whatever fails behind its COMMIT or hides it', async (t) => {
+  const lost = () => Object.assign(new Error('the line was cut'), { code: 'CONNECTION_CLOSED' });
+  const cases = ['stored', 'answered', 'signed', 'undone'] as const;
+  for (const fails of cases) {
+    const bench = await ledgerBench(t);
+    /** What fails, so many times. */
+    let left = 0;
+    const once = (what: typeof fails): boolean => fails === what && left > 0 && left-- > 0;
+    const sql = new Proxy(bench.sql, {
+      apply(target, self, args: unknown[]) {
+        const isStoring = Array.isArray(args[0]) && args[0].join('').includes('INSERT INTO checkpoints');
+        if (isStoring && once('stored')) return Promise.reject(lost());
+        return Reflect.apply(target as unknown as (...all: unknown[]) => unknown, self, args);
+      },
+      get(target, name): unknown {
+        if (name !== 'begin') return Reflect.get(target, name);
+        return async (work: Parameters<typeof target.begin>[1]) => {
+          const done = await target.begin(async (tx) => {
+            const made = await work(tx);
+            if (once('undone')) throw lost();
+            return made;
+          });
+          if (once('answered')) throw lost();
+          return done;
+        };
+      },
+    });
+    const signer: typeof bench.signer = {
+      ...bench.signer,
+      release: async (...head) => {
+        await bench.signer.release(...head);
+        if (once('signed')) throw new KeyError('key_command_failed', 'the token said nothing');
+        return bench.signer.release(...head);
+      },
+      settle: async (...of) => {
+        if (once('signed')) throw new KeyError('key_command_failed', 'the token says nothing still');
+        return bench.signer.settle(...of);
+      },
+    };
+    const genesis = { type: 'X', role: 'platform', command: 'x', body: {}, withheld: {} } as const;
+    const writer = await openLogWriter(
+      { sql, signer, world: bench.world },
+      { origin: ledger, kind: 'ledger', genesis },
+    );
+    const sizeOf = async () =>
+      (await bench.sql<{ size: number }[]>`SELECT size FROM logs WHERE origin = ${ledger}`)[0]?.size;
+    const before = await sizeOf();
+    // While it is under way the two behind it gather into one group.
+    const inFront = writer.write(async () => ({ drafts: [], answer: null }));
+    const group = [1, 2].map((n) => recordOperatorAct(writer, { ...author, command: `c-${n}` }, n));
+    await inFront;
+    left = fails === 'signed' ? 2 : 1;
+    const results = await Promise.allSettled(group);
+    t.equal(left, 0, 'it befell the group');
+    const [first] = results;
+    const isRejected = fails === 'signed' || fails === 'undone';
+    t.ok(
+      results.every(({ status }) => status === (isRejected ? 'rejected' : 'fulfilled')),
+      fails,
+    );
+    if (first?.status === 'rejected')
+      t.match(first.reason, { code: fails === 'signed' ? 'outcome_unknown' : 'CONNECTION_CLOSED' });
+    t.equal(await sizeOf(), (before ?? 0) + (fails === 'undone' ? 0 : 2), 'each stands once, or none');
+    await recordOperatorAct(writer, { ...author, command: 'c-3' }, 3);
+    t.equal(bench.signer.released(ledger)?.size, await sizeOf(), 'and the next lets it out with itself');
+    t.match(await verified(bench, ledger, 'ledger'), { ok: true });
+  }
 });
 
 t.test('batches come in their rhythm, whether or not anyone acted', async (t) => {
