@@ -1,6 +1,5 @@
 /** A key that a command signs with: a PKCS#11 token, a cloud's HSM, OpenSSL; no secret stands in its arguments, and no signature of it is believed unseen. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import * as Type from 'typebox';
@@ -106,14 +105,25 @@ async function runCommand(
   const [program = '', ...args] = command;
   const env: Record<string, string> = { ...environment };
   for (const [name, file] of Object.entries(secrets ?? {})) env[name] = await readSecret(file);
-  const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  // A group of its own: what a wrapper started ends with it.
+  const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const parts: Uint8Array[] = [];
   let length = 0;
   let complaint = '';
-  const cancel = world.after(COMMAND_TIMEOUT_MS, () => child.kill('SIGKILL'));
+  let end: () => void = () => undefined;
+  // Settled at the limit whatever becomes of it: a child of its children may keep the pipes open for ever.
+  const ended = new Promise<readonly [number | null, string | null]>((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code, signal) => done([code, signal]));
+    end = () => {
+      killGroup(child);
+      done([null, 'SIGKILL']);
+    };
+  });
+  const cancel = world.after(COMMAND_TIMEOUT_MS, () => end());
   child.stdout.on('data', (part: Uint8Array) => {
     length += part.length;
-    if (length > OUTPUT_LIMIT_BYTES) child.kill('SIGKILL');
+    if (length > OUTPUT_LIMIT_BYTES) end();
     else parts.push(part);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -122,7 +132,7 @@ async function runCommand(
   // It may end without having read: its exit code says more than the broken pipe.
   child.stdin.on('error', () => undefined).end(bytes);
   try {
-    const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+    const [code, signal] = await ended;
     // It may have ended by itself before it could be ended.
     if (length > OUTPUT_LIMIT_BYTES)
       throw new KeyError('key_command_failed', `${program} printed more than ${OUTPUT_LIMIT_BYTES} bytes`);
@@ -138,6 +148,17 @@ async function runCommand(
   } finally {
     cancel();
   }
+}
+
+/** Ends a command with all that it started, and hears nothing more of it. */
+function killGroup(child: ChildProcessWithoutNullStreams): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    // All of it has ended already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+  for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
 }
 
 /** The first line. Throws: KeyError. */

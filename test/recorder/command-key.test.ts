@@ -12,6 +12,7 @@ import { COMMAND_TIMEOUT_MS, type CommandKeyDescription, commandKey } from '../.
 import { openKeys } from '../../server/recorder/keys.ts';
 import { openSigner } from '../../server/recorder/signer.ts';
 import { systemWorld } from '../../server/world.ts';
+import { until } from '../support/recorder.ts';
 import { dataFolder, PLATFORM } from '../support/signed-log.ts';
 import { softToken } from '../support/soft-hsm.ts';
 import t from '../support/tap.ts';
@@ -110,6 +111,32 @@ t.test('no signature is believed unseen, and no command waited for without end',
   await new Promise((turn) => setImmediate(turn));
   limit();
   await t.rejects(hanging, { code: 'key_command_failed', message: /SIGKILL/ });
+});
+
+t.test('a wrapper whose own child hangs is ended with it, and holds up nobody behind it', async (t) => {
+  const folder = await dataFolder(t);
+  const started = join(folder, 'started');
+  const limits: (() => void)[] = [];
+  const world = {
+    after(_ms: number, act: () => void) {
+      limits.push(act);
+      return () => undefined;
+    },
+  };
+  const key = commandKey(script(`sleep 1000 & echo $! >> ${started}; wait`), world);
+  const hanging = Array.from({ length: 5 }, () => key.sign(message).catch((error: Error) => error.message));
+  const pids = async () => (await readFile(started, 'utf8').catch(() => '')).split('\n').slice(0, -1);
+  await until(async () => (await pids()).length === 4);
+  for (const limit of limits.slice(0, 4)) limit();
+  for (const said of await Promise.all(hanging.slice(0, 4))) t.match(said, /SIGKILL/);
+  await until(async () => (await pids()).length === 5);
+  limits[4]?.();
+  t.match(await hanging[4], /SIGKILL/, 'its turn came');
+  /** Whether nothing is left of it but its number. */
+  const isGone = async (pid: string): Promise<boolean> =>
+    / [ZX] /.test(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ' X '));
+  for (const pid of await pids()) await until(() => isGone(pid));
+  t.pass('nothing that was started still runs');
 });
 
 t.test('a secret comes from a file that nobody else reads, in no argument, and in no complaint', async (t) => {
