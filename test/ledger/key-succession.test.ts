@@ -2,6 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeBackup } from '../../server/cli/backup/make-backup.ts';
+import { restoreBackup } from '../../server/cli/backup/restore-backup.ts';
 import { exportLog } from '../../server/cli/export-log.ts';
 import { folderSource } from '../../server/cli/log-source.ts';
 import { checkCosigned } from '../../server/cli/verify-cosigned.ts';
@@ -21,15 +23,19 @@ import { makeSigningKey, verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
 import { addNextKey, endEarlier, takeOver } from '../../server/recorder/key-succession.ts';
+import { openKeyring } from '../../server/recorder/keyring.ts';
 import { KEY_USES, type Key, openKeys } from '../../server/recorder/keys.ts';
 import { startSelfAudit } from '../../server/recorder/self-audit.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { openSigner } from '../../server/recorder/signer.ts';
 import { packageRoot } from '../../server/root.ts';
+import { openAsOwner } from '../../server/store/connect.ts';
+import type { Sql } from '../../server/store/driver.ts';
 import { consistencyOf } from '../../server/store/read-log.ts';
 import { systemWorld } from '../../server/world.ts';
 import { cosignerBench } from '../support/cosigning.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
+import { newFolder } from '../support/folder.ts';
 import { addOpening } from '../support/ledger.ts';
 import { entriesOf } from '../support/server-log.ts';
 import { appendSome, begin, dataFolder, PLATFORM } from '../support/signed-log.ts';
@@ -104,6 +110,14 @@ function platform(database: TestDatabase, folder: string) {
 const signersOf = (note: string): number[] => parseNote(note).signatures.map(({ keyId }) => keyId);
 const keyId = (vkey: string): number => parseVkey(sha256, vkey).keyId;
 
+/** The database as the owner of its tables. */
+async function ownerOf(t: Parameters<typeof testDb>[0], { appUrl, ownerUrl }: TestDatabase): Promise<Sql> {
+  const settings = { databaseUrl: appUrl, databaseMigrationUrl: ownerUrl, dataFolder: '', databasePoolSize: 2 };
+  const { sql, close } = await openAsOwner(settings, false);
+  t.teardown(close);
+  return sql;
+}
+
 t.test(
   'announced, taken over, ended: each start goes on, and who trusts either key believes the ledger meanwhile',
   async (t) => {
@@ -113,6 +127,14 @@ t.test(
     const first = await live('one');
     t.strictSame(first.wrong, []);
     t.strictSame(signersOf(first.head.note), [keyId(first.ledger)]);
+
+    const backups = await newFolder(t, 'backups');
+    const owner = await ownerOf(t, database);
+    const dataOf = (name: string) => ({ platform: PLATFORM, dataFolder: folder, folder: join(backups, name) });
+    const backUp = async (name: string) =>
+      makeBackup(owner, { ...dataOf(name), publicKeys: (await openKeyring(folder, PLATFORM)).publicKeys });
+    await backUp('first');
+    const before = await openKeyring(folder, PLATFORM);
 
     for (const use of KEY_USES) await addNextKey(stopped, use);
     await t.rejects(addNextKey(stopped, 'ledger'), { code: 'key_twice' });
@@ -150,6 +172,7 @@ t.test(
     t.equal(await judge(t, taken.ledger, first.ledger), 'the trusted key signs its head, too');
     t.equal(await judge(t, first.ledger, taken.ledger), 'the trusted key signs its head, too');
 
+    await backUp('taken');
     t.equal(await endEarlier(stopped, 'ledger'), 1);
     await t.rejects(endEarlier(stopped, 'openings'), { code: 'key_still_signs' });
     const ended = await live('four');
@@ -158,6 +181,22 @@ t.test(
     t.equal(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
     t.match(await judge(t, taken.ledger, first.ledger), /^anchor_other_ledger/);
     t.match(await judge(t, first.ledger, first.ledger), /^checkpoint_unsigned/);
+
+    // Put back with the keys of today: of before the first step, and with openings of either key.
+    const keyring = await openKeyring(folder, PLATFORM);
+    const asked = { signerFolder: join(backups, 'no-guard'), seen: [], isGuardLost: true };
+    for (const name of ['first', 'taken']) {
+      const into = await ownerOf(t, await testDb(t));
+      const restored = await restoreBackup(into, {
+        ...dataOf(name),
+        ...asked,
+        keyring,
+        signerFolder: join(backups, `${name}-guard`),
+      });
+      t.ok(restored.heads.length > 2, name);
+      const again = { ...dataOf(name), ...asked, keyring: before };
+      if (name === 'taken') await t.rejects(restoreBackup(into, again), { code: 'keys_differ' }, 'keys from before it');
+    }
   },
 );
 

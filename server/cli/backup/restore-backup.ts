@@ -8,13 +8,15 @@ import { sameBytes } from '../../core/log/bytes.ts';
 import { openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { appendLeaves, EMPTY_RANGE, leafHash, rangeRoot } from '../../core/log/merkle.ts';
-import { ed25519Verifier, KEY_TYPES, parseNote, verifierKey } from '../../core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, verifierKey } from '../../core/log/note.ts';
 import { kindOfOrigin } from '../../core/log/origin.ts';
 import { syncFolder } from '../../durable-file.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { sha256 } from '../../hash.ts';
 import { listJournals } from '../../recorder/guard-folder.ts';
 import { formatJournal, readJournal, type Watched } from '../../recorder/guard-journal.ts';
+import type { Keyring } from '../../recorder/keyring.ts';
+import type { KeyUse } from '../../recorder/keys.ts';
 import type { Sql, TransactionSql } from '../../store/driver.ts';
 import { migrationsFolder } from '../../store/migrate.ts';
 import { readCheckpoint, streamEntries } from '../../store/read-log.ts';
@@ -28,8 +30,8 @@ export type RestoreRequest = {
   /** Where keys and guard are: the data folder, or that of a signer. */
   readonly signerFolder: string;
   readonly folder: string;
-  /** Of the signing keys at hand. */
-  readonly publicKeys: { readonly openings: Uint8Array; readonly ledger: Uint8Array; readonly receipts: Uint8Array };
+  /** Of the signing keys at hand, those that others followed since the backup among them. */
+  readonly keyring: Pick<Keyring, 'publicKeys' | 'announcements' | 'vkeyOf'>;
   /** Signed checkpoints that others have kept: cosigners, the venue's screen, bidders. Only their sizes count here. */
   readonly seen: readonly string[];
   /** The guard is lost for good: a new one begins with the heads of the backup. */
@@ -58,13 +60,21 @@ export async function restoreBackup(sql: Sql, request: RestoreRequest): Promise<
   return backup;
 }
 
-function checkOrigin(backup: Backup, { platform, publicKeys }: RestoreRequest): void {
+function checkOrigin(backup: Backup, { platform, keyring }: RestoreRequest): void {
   const ours = readMigrationFiles({ migrationsFolder }).map(({ hash }) => hash);
   if (backup.migrations.join() !== ours.join())
     throw new BackupError('backup_of_other_version', `${backup.migrations.length} migrations, here ${ours.length}`);
   if (backup.platform !== platform) throw new BackupError('backup_of_other_platform', backup.platform);
   for (const use of ['openings', 'ledger', 'receipts'] as const)
-    if (backup.publicKeys[use] !== toBase64(publicKeys[use])) throw new BackupError('keys_differ', use);
+    if (!keysUntil(keyring, use).includes(backup.publicKeys[use])) throw new BackupError('keys_differ', use);
+}
+
+/** The key in use and those that it followed, each of which the one behind it took over from; base64. One that is still to come is none of them. */
+function keysUntil({ publicKeys, announcements }: RestoreRequest['keyring'], use: KeyUse): readonly string[] {
+  const inUse = toBase64(publicKeys[use]);
+  const ofUse = announcements.filter(({ key }) => key.use === use);
+  const last = ofUse.findIndex(({ key }) => key.publicKey === inUse);
+  return [...ofUse.slice(0, last + 1).map(({ replaces }) => replaces), inUse];
 }
 
 async function checkFiles({ files, tables }: Backup, folder: string): Promise<void> {
@@ -155,24 +165,28 @@ async function load(tx: TransactionSql, { tables, heads }: Backup, request: Rest
   }
 }
 
-/** Did the platform's key sign this very head? A backup says what it likes of itself. */
+/** Did a key of the platform sign this very head: that of the opening, or one that the ledger has had? A backup says what it likes of itself. */
 async function isSigned(
   tx: TransactionSql,
   { origin, size, root }: Backup['heads'][number],
-  { platform, publicKeys }: RestoreRequest,
+  { platform, keyring }: RestoreRequest,
 ): Promise<boolean> {
   const note = await readCheckpoint(tx, origin, size);
   const kind = kindOfOrigin(platform, origin);
   if (note === null || kind === undefined) return false;
-  const publicKey = kind === 'opening' ? publicKeys.openings : publicKeys.ledger;
-  const key = verifierKey(sha256, origin, KEY_TYPES.ed25519, publicKey);
-  try {
-    const { checkpoint } = await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
-    return checkpoint.size === size && toBase64(checkpoint.root) === root;
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return false;
-    throw fault;
+  const keys =
+    kind === 'opening'
+      ? [parseVkey(sha256, keyring.vkeyOf(origin, kind))]
+      : keysUntil(keyring, 'ledger').map((key) => verifierKey(sha256, origin, KEY_TYPES.ed25519, fromBase64(key)));
+  for (const key of keys) {
+    try {
+      const { checkpoint } = await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
+      if (checkpoint.size === size && toBase64(checkpoint.root) === root) return true;
+    } catch (fault) {
+      if (!(fault instanceof LogFormatError)) throw fault;
+    }
   }
+  return false;
 }
 
 async function putBack({ folder, dataFolder }: RestoreRequest, path: string): Promise<void> {

@@ -3,17 +3,19 @@ import { constants, copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readOwnConfig } from '../../config.ts';
-import type { PublicKeys } from '../../recorder/keyring.ts';
+import type { PublicKeyring } from '../../recorder/keyring.ts';
 import { type SigningConfig, withKeyring } from '../../signer/signing.ts';
 import { openAsOwner } from '../../store/connect.ts';
+import { BackupError } from '../backup/backup-form.ts';
 import { makeBackup } from '../backup/make-backup.ts';
 import { restoreBackup } from '../backup/restore-backup.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { needPositionals } from './options.ts';
 
-const publicKeysOf = (config: SigningConfig, io: Io): Promise<PublicKeys> =>
-  withKeyring(config, io.world, async ({ publicKeys }) => publicKeys);
+/** What is public of the keys at hand, for when nobody is asked any more. */
+const keyringOf = (config: SigningConfig, io: Io): Promise<PublicKeyring> =>
+  withKeyring(config, io.world, async (keyring) => keyring);
 
 /** Takes a backup; with --keys the keys, too, to another folder that is kept elsewhere. */
 export async function backup(argv: readonly string[], io: Io): Promise<number> {
@@ -22,7 +24,7 @@ export async function backup(argv: readonly string[], io: Io): Promise<number> {
   needPositionals(positionals, ['folder']);
   const config = readOwnConfig();
   const { platform, dataFolder } = config;
-  const publicKeys = await publicKeysOf(config, io);
+  const { publicKeys } = await keyringOf(config, io);
   const database = await openAsOwner(config, false);
   try {
     const folder = resolve(positionals[0] ?? '');
@@ -61,7 +63,7 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
     throw new UsageError(
       '--signer says where the signer’s folder is, whose guard must agree; run this where it can be read.',
     );
-  const publicKeys = await publicKeysOf({ platform, signer: null, dataFolder: keys ?? signerFolder }, io);
+  const keyring = await keyringOf({ platform, signer: null, dataFolder: keys ?? signerFolder }, io);
   const database = await openAsOwner(config, true);
   try {
     const restored = await restoreBackup(database.sql, {
@@ -69,7 +71,7 @@ export async function restore(argv: readonly string[], io: Io): Promise<number> 
       dataFolder,
       signerFolder,
       folder: resolve(positionals[0] ?? ''),
-      publicKeys,
+      keyring,
       seen,
       isGuardLost: values['guard-lost'],
     });
@@ -93,8 +95,12 @@ async function copyKeys(from: string, to: string, isMeant: (name: string) => boo
   await mkdir(join(to, 'keys'), { recursive: true, mode: 0o700 });
   for (const name of (await readdir(join(from, 'keys'))).filter(isMeant))
     await copyFile(join(from, 'keys', name), join(to, 'keys', name), constants.COPYFILE_EXCL).catch(
-      (error: NodeJS.ErrnoException) => {
+      async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;
+        // From before a rotation: what is there and what is not would be two sets of keys in one.
+        const [meant, there] = await Promise.all([from, to].map((place) => readFile(join(place, 'keys', name))));
+        if (!there?.equals(meant ?? new Uint8Array()))
+          throw new BackupError('keys_differ', `${to} has another ${name}: keep these keys in a folder of their own`);
       },
     );
   return to;
