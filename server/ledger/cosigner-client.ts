@@ -16,6 +16,8 @@ import type { PolicyCosigner } from './cosigner-policy.ts';
 
 /** How long a cosigner may take to answer. */
 export const COSIGNER_TIMEOUT_MS = 1_000;
+/** How long all that it is asked in one visit may take together: all others wait for it with the next head. */
+export const VISIT_LIMIT_MS = 1_500;
 /** So much of what a cosigner says in words is kept. */
 const SAID_LIMIT_CHARACTERS = 200;
 
@@ -36,11 +38,12 @@ export type Heard =
   | { readonly heard: 'conflict' | 'disproof'; readonly said: string }
   | { readonly heard: 'later'; readonly why: string };
 
-export type CosignerCaller = { readonly fetch: typeof fetch; readonly world: Pick<World, 'after'> };
+export type CosignerCaller = { readonly fetch: typeof fetch; readonly world: Pick<World, 'after' | 'now'> };
 
 /**
  * Asks.
  *
+ * Shape:   `untilAt` is the instant, ms of the world's clock, at which its answer has come or comes too late.
  * Returns: never throws for what the network or the cosigner does.
  * Source:  https://c2sp.org/tlog-witness; 403 for an unknown origin is an older dialect, and so is a 409 that says a size as plain text.
  */
@@ -48,12 +51,16 @@ export async function askCosigner(
   { fetch, world }: CosignerCaller,
   cosigner: PolicyCosigner,
   { note, oldSize, proof }: Asked,
+  untilAt: number,
 ): Promise<Heard> {
-  const answer = await exchange({ fetch, world }, `${cosigner.url}/add-checkpoint`, {
+  const leftMs = Math.min(COSIGNER_TIMEOUT_MS, untilAt - world.now());
+  if (leftMs <= 0) return { heard: 'later', why: `no answer within ${VISIT_LIMIT_MS} ms altogether` };
+  const request = {
     method: 'POST',
     body: formatAddCheckpoint({ oldSize, proof, checkpoint: note }),
     headers: { 'content-type': 'text/plain; charset=utf-8' },
-  });
+  };
+  const answer = await exchange({ fetch, world }, `${cosigner.url}/add-checkpoint`, request, leftMs);
   return 'failed' in answer ? { heard: 'later', why: answer.failed } : heardOf(answer, cosigner, note);
 }
 
@@ -68,7 +75,7 @@ export async function noteShownBy(
   origin: string,
 ): Promise<Uint8Array | null> {
   const hash = createHash('sha256').update(origin).digest('hex');
-  const answer = await exchange(caller, `${cosigner.url}/${hash}/checkpoint`, {});
+  const answer = await exchange(caller, `${cosigner.url}/${hash}/checkpoint`, {}, COSIGNER_TIMEOUT_MS);
   return 'failed' in answer || answer.status !== 200 ? null : answer.body;
 }
 
@@ -79,15 +86,16 @@ async function exchange(
   { fetch, world }: CosignerCaller,
   address: string,
   request: RequestInit,
+  limitMs: number,
 ): Promise<Answer | { readonly failed: string }> {
   const asking = new AbortController();
-  const stop = world.after(COSIGNER_TIMEOUT_MS, () => asking.abort());
+  const stop = world.after(limitMs, () => asking.abort());
   try {
     const answer = await fetch(address, { ...request, redirect: 'error', signal: asking.signal });
     const type = answer.headers.get('content-type')?.split(';')[0]?.trim();
     return { status: answer.status, type, body: await bodyOf(answer) };
   } catch (error) {
-    return { failed: asking.signal.aborted ? `no answer within ${COSIGNER_TIMEOUT_MS} ms` : reasonOf(error) };
+    return { failed: asking.signal.aborted ? `no answer within ${limitMs} ms` : reasonOf(error) };
   } finally {
     stop();
   }

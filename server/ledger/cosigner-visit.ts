@@ -7,7 +7,7 @@ import type { CosignerAlarmCode } from '../recorder/recovery.ts';
 import type { Sql } from '../store/driver.ts';
 import { consistencyOf, readEntries } from '../store/read-log.ts';
 import type { World } from '../world.ts';
-import { askCosigner, type CosignerCaller, type Heard, noteShownBy } from './cosigner-client.ts';
+import { askCosigner, type CosignerCaller, type Heard, noteShownBy, VISIT_LIMIT_MS } from './cosigner-client.ts';
 import type { PolicyCosigner } from './cosigner-policy.ts';
 import { judgeShown } from './shown-head.ts';
 
@@ -43,6 +43,7 @@ export type VisitParts = CosignerCaller & {
 };
 
 type Ask = { readonly origin: string; readonly cosigner: PolicyCosigner; readonly head: ReleasedHead };
+type LimitedAsk = Ask & { readonly untilAt: number };
 
 /**
  * Visits.
@@ -52,8 +53,10 @@ type Ask = { readonly origin: string; readonly cosigner: PolicyCosigner; readonl
  * Why:     no answer by itself is evidence, for a cosigner that is broken, or wants to do harm, may answer anything. So whatever can be a
  *          misunderstanding is asked once more — from the size it says, with a proof built anew —, and then it is asked to show: a note that
  *          our own key signed proves a second history, whoever shows it. All else is a claim, which says something of the cosigner or of us.
+ *          All asking together has one limit of time, beyond which it failed and is spared; what it shows has its own, for it may be evidence.
  */
-export async function visitCosigner(parts: VisitParts, ask: Ask, oldSize: number): Promise<VisitOutcome> {
+export async function visitCosigner(parts: VisitParts, asked: Ask, oldSize: number): Promise<VisitOutcome> {
+  const ask = { ...asked, untilAt: parts.world.now() + VISIT_LIMIT_MS };
   let from = oldSize;
   let heard = await askFrom(parts, ask, from);
   if (heard.heard === 'size' && heard.size <= ask.head.size && heard.size !== from) {
@@ -68,7 +71,7 @@ export async function visitCosigner(parts: VisitParts, ask: Ask, oldSize: number
   const note = await noteShownBy(parts, ask.cosigner, ask.origin);
   const shown = await judgeShown(parts.sql, parts.ledgerVkeys, note);
   if (shown.shown === 'contrary' && note !== null) {
-    const proven = { ...ask, code: shown.code, itsSize: shown.size, said: claim?.said ?? '409' };
+    const proven = { ...asked, code: shown.code, itsSize: shown.size, said: claim?.said ?? '409' };
     return { came: 'proves', claim: proven, itsNote: fromUtf8(note) };
   }
   // it shows that it stands elsewhere in our own history: then it only misled us about where
@@ -79,9 +82,13 @@ export async function visitCosigner(parts: VisitParts, ask: Ask, oldSize: number
   return claim === null ? plainly(parts, ask, from, heard) : { came: 'claims', claim };
 }
 
-async function askFrom(parts: VisitParts, { origin, cosigner, head }: Ask, oldSize: number): Promise<Heard> {
+async function askFrom(
+  parts: VisitParts,
+  { origin, cosigner, head, untilAt }: LimitedAsk,
+  oldSize: number,
+): Promise<Heard> {
   const proof = await consistencyOf(parts.sql, origin, oldSize, head.size);
-  return askCosigner(parts, cosigner, { note: head.note, oldSize, proof });
+  return askCosigner(parts, cosigner, { note: head.note, oldSize, proof }, untilAt);
 }
 
 /**

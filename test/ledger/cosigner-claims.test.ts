@@ -14,6 +14,7 @@ import {
   keepClaim,
   standingAlarms,
 } from '../../server/ledger/cosigner-alarms.ts';
+import { COSIGNER_TIMEOUT_MS, VISIT_LIMIT_MS } from '../../server/ledger/cosigner-client.ts';
 import { NO_COSIGNERS } from '../../server/ledger/cosigner-policy.ts';
 import {
   areCosignersAmiss,
@@ -276,6 +277,31 @@ t.test(
     t.strictSame(b.alarms, []);
   },
 );
+
+t.test('one that takes its time over each of many questions has failed, and is spared', async (t) => {
+  const b = await cosignedLedger(t, 1, 2);
+  await b.grow('a');
+  await b.take();
+  const stands = b.cosigning.standings()[0]?.signedSize ?? 0;
+  await b.grow('a');
+  const own = fromUtf8((await b.cosigners[0]?.cosigner.latest(hashOfOrigin(origin))) ?? absent());
+  const answers = [ahead(stands - 1), new Response('', { status: 409 }), new Response('', { status: 409 })];
+  const beganAt = b.world.now();
+  b.lines[0] = async (body, path) => {
+    b.world.advance(990);
+    return path === ADD ? (answers.shift() ?? honest(b)(body, path)) : new Response(own);
+  };
+  await b.take();
+  t.match(b.cosigning.standings()[0], { fault: /no answer within (510|1500) ms/, claims: null });
+  t.ok(b.world.now() - beganAt <= VISIT_LIMIT_MS + COSIGNER_TIMEOUT_MS);
+  let asked = 0;
+  b.lines[0] = async () => {
+    asked += 1;
+    return null;
+  };
+  await b.take();
+  t.equal(asked, 0, 'left alone for a while');
+});
 
 t.test('a cosignature of a time that cannot be is none', async (t) => {
   const b = await cosignedLedger(t, 1, 1);

@@ -93,6 +93,7 @@ export function networkOf(lines: Line[]): typeof fetch {
     const line = lines[Number(hostname.slice(1, 2))];
     const body = utf8(typeof options.body === 'string' ? options.body : '');
     const answer = await line?.(body, pathname);
+    if (options.signal?.aborted) throw new Error('aborted');
     if (answer !== null && answer !== undefined) return answer;
     return new Promise((_, fail) => {
       options.signal?.addEventListener('abort', () => fail(new Error('aborted')));
