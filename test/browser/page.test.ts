@@ -122,6 +122,12 @@ t.test(
     feed.show(log, sizeAt('Decrypting') + 1);
     await visitor.untilVerified(sizeAt('Decrypting'));
     await page.clock.fastForward(REPORT_PERIOD_MS);
+    await page.locator('.trust-inside:has-text("称所见日志不同，但未予证明")').waitFor();
+    t.equal(await page.locator('.banner-refused').count(), 0, 'its word alone accuses nobody');
+    monitor.say('other', [log.note(3), forked.note(3)]);
+    feed.show(log, sizeAt('Decrypting') + 2);
+    await visitor.untilVerified(sizeAt('Decrypting') + 1);
+    await page.clock.fastForward(REPORT_PERIOD_MS);
     await page.locator('.banner-refused').waitFor();
     t.match(await text(page, '.banner-refused'), /监督端所见日志与本页不同.*127\.0\.0\.1/);
     t.strictSame(visitor.problems, []);

@@ -98,3 +98,9 @@ export async function watch(
     await close();
   }
 }
+
+/** What a monitor says of a head: its verdict, or why it takes none. */
+export async function ask({ report }: Pick<Monitor, 'report'>, note: string): Promise<string> {
+  const said = await report(note);
+  return typeof said === 'string' ? said : said.verdict;
+}

@@ -1,6 +1,6 @@
 /** A monitor's address that only remembers what was reported to it. */
 import { serveReports } from '../../server/cli/monitor/report-server.ts';
-import type { Verdict } from '../../server/core/log/head-report.ts';
+import type { VerdictAnswer } from '../../server/core/log/head-report.ts';
 import { systemWorld } from '../../server/world.ts';
 
 type Teardown = { teardown(act: () => Promise<void>): void };
@@ -9,13 +9,13 @@ export type ReportStub = {
   readonly url: string;
   readonly notes: string[];
   /** What it answers from now on. */
-  say(verdict: Verdict): void;
+  say(verdict: VerdictAnswer['verdict'], evidence?: string[]): void;
 };
 
 export async function reportStub(t: Teardown): Promise<ReportStub> {
   const notes: string[] = [];
-  let said: Verdict = 'known';
-  const take = async (note: string): Promise<Verdict> => {
+  let said: VerdictAnswer = { verdict: 'known' };
+  const take = async (note: string): Promise<VerdictAnswer> => {
     notes.push(note);
     return said;
   };
@@ -24,8 +24,8 @@ export async function reportStub(t: Teardown): Promise<ReportStub> {
   return {
     url: server.url,
     notes,
-    say(verdict) {
-      said = verdict;
+    say(verdict, evidence) {
+      said = { verdict, ...(evidence && { evidence }) };
     },
   };
 }

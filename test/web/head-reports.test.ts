@@ -1,5 +1,10 @@
-/** A page tells monitors what it was shown: once each, at its own moment, again when one was not reached; and another history stays said. */
-import { type HeadReportOptions, REPORT_PERIOD_MS, reportHeads, type Said } from '../../web/opening/head-reports.ts';
+/** A page tells monitors what it was shown: once each, at its own moment, again when one was not reached; another history stays said, and is loud only where it is proven. */
+import {
+  type Answered,
+  type HeadReportOptions,
+  REPORT_PERIOD_MS,
+  reportHeads,
+} from '../../web/opening/head-reports.ts';
 import t from '../support/tap.ts';
 import { steppedWorld } from '../support/world.ts';
 
@@ -11,7 +16,7 @@ function page(random = 0, monitors: readonly string[] | null = [ONE, TWO]) {
   const now = {
     heads: ['pinned', 'first'] as string[],
     monitors,
-    said: (_address: string): Said => 'known',
+    said: (_address: string): Answered => ({ verdict: 'known' }),
     posts: [] as string[],
   };
   const options: HeadReportOptions = {
@@ -22,6 +27,7 @@ function page(random = 0, monitors: readonly string[] | null = [ONE, TWO]) {
       now.posts.push(`${address} ${note}`);
       return now.said(address);
     },
+    isProven: async ([note]) => note === 'proof',
   };
   const reports = reportHeads(options);
   return { now, reports, world, pass: (ms: number) => world.advanceGently(ms) };
@@ -53,13 +59,13 @@ t.test('each head once to each monitor, a new one within the next minute', async
 t.test('who was not reached is told again; who was shown another history stays named', async (t) => {
   const { now, reports, pass } = page();
   now.heads = ['first'];
-  now.said = (address) => (address === ONE ? 'unreached' : 'other');
+  now.said = (address) => (address === ONE ? null : { verdict: 'other', evidence: ['proof', ''] });
   await pass(0);
   t.strictSame(reports.monitors.value, [
     { address: ONE, said: 'unreached' },
     { address: TWO, said: 'other' },
   ]);
-  now.said = () => 'waiting';
+  now.said = () => ({ verdict: 'waiting' });
   now.heads = ['first', 'second'];
   await pass(REPORT_PERIOD_MS);
   t.strictSame(now.posts.slice(2), [`${ONE} first`, `${ONE} second`, `${TWO} second`]);
@@ -67,6 +73,23 @@ t.test('who was not reached is told again; who was shown another history stays n
     { address: ONE, said: 'waiting' },
     { address: TWO, said: 'other' },
   ]);
+  reports.close();
+});
+
+t.test('a monitor that proves nothing only claims; that stays said, and is proven later if it is', async (t) => {
+  const { now, reports, pass } = page(0, [ONE, TWO]);
+  const said = () => reports.monitors.value?.map((line) => line.said);
+  now.said = (address) => ({ verdict: 'other', ...(address === TWO && { evidence: ['word', ''] }) });
+  await pass(0);
+  t.strictSame(said(), ['claims', 'claims']);
+  now.heads = ['second'];
+  now.said = () => ({ verdict: 'known' });
+  await pass(REPORT_PERIOD_MS);
+  t.strictSame(said(), ['claims', 'claims']);
+  now.heads = ['third'];
+  now.said = (address) => ({ verdict: 'other', evidence: [address === ONE ? 'proof' : 'word', ''] });
+  await pass(REPORT_PERIOD_MS);
+  t.strictSame(said(), ['other', 'claims']);
   reports.close();
 });
 

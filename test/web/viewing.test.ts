@@ -59,7 +59,7 @@ function come() {
       readMonitors: async () => ['https://monitor.example'],
       async post(_address, note) {
         server.told.push(note);
-        return 'known';
+        return { verdict: 'known' };
       },
     },
   });

@@ -6,7 +6,7 @@ import { browserWorld } from '../connection/page-world.ts';
 import { type AskTicket, liveSocket } from '../connection/web-socket.ts';
 import { type PinStorage, pinBoard } from '../replica/pin.ts';
 import { browserEd25519 } from '../replica/verify-ed25519.ts';
-import type { Said } from './head-reports.ts';
+import type { Answered } from './head-reports.ts';
 import type { OutsideAnswer } from './outside.ts';
 import { type Viewing, viewOpening } from './viewing.ts';
 
@@ -77,7 +77,7 @@ async function readMonitors(): Promise<readonly string[] | null> {
 }
 
 /** Says nothing of who is here: no cookie, no address of the page. */
-async function postHead(address: string, note: string): Promise<Said> {
+async function postHead(address: string, note: string): Promise<Answered> {
   try {
     const answer = await fetch(address + REPORT_PATH, {
       method: 'POST',
@@ -89,10 +89,10 @@ async function postHead(address: string, note: string): Promise<Said> {
       signal: AbortSignal.timeout(REPORT_LIMIT_MS),
     });
     const said: unknown = answer.ok ? await answer.json() : null;
-    return Check(VerdictAnswer, said) ? said.verdict : 'unreached';
+    return Check(VerdictAnswer, said) ? said : null;
   } catch (fault) {
     // not reached, not in time, no JSON
-    if (fault instanceof TypeError || fault instanceof DOMException || fault instanceof SyntaxError) return 'unreached';
+    if (fault instanceof TypeError || fault instanceof DOMException || fault instanceof SyntaxError) return null;
     throw fault;
   }
 }

@@ -1,4 +1,4 @@
-/** Which monitors this page tells what it was shown, and what they say; loud when one of them was shown another history. */
+/** Which monitors this page tells what it was shown, and what they say; loud when one of them proves that it was shown another history. */
 import type { JSX } from 'preact';
 import { Icon } from '../parts/icon.tsx';
 import type { MonitorLine, Said } from './head-reports.ts';
@@ -8,6 +8,7 @@ const WORDS = {
   known: 'monitorKnown',
   waiting: 'monitorWaiting',
   other: 'monitorOther',
+  claims: 'monitorClaims',
   unreached: 'monitorUnreached',
 } as const satisfies Record<Said, string>;
 

@@ -1,7 +1,8 @@
 /** One viewing of an opening: connection, replica and clock wired together, as signals that the page renders. */
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
+import { type ForkEvidence, isFork } from '../../server/core/log/fork-evidence.ts';
 import type { Sha256 } from '../../server/core/log/hash.ts';
-import type { VerifyEd25519 } from '../../server/core/log/note.ts';
+import { ed25519Verifier, parseVkey, type VerifyEd25519 } from '../../server/core/log/note.ts';
 import type { Phase } from '../../server/core/opening/phases.ts';
 import type { Down } from '../../server/core/wire/down.ts';
 import { type Connection, connect, type LinkState, type OpenSocket } from '../connection/connection.ts';
@@ -84,7 +85,15 @@ export function viewOpening(options: ViewingOptions): Viewing {
     },
   });
   const view = signal<ReplicaView>(replica.view());
-  const reports = reportHeads({ world, heads: () => view.value.heads, ...options.reports });
+  const reports = reportHeads({ world, heads: () => view.value.heads, isProven, ...options.reports });
+
+  /** By the key that this page itself checks the log with. */
+  async function isProven(evidence: ForkEvidence): Promise<boolean> {
+    const { vkey } = view.value;
+    if (vkey === null) return false;
+    const key = parseVkey(options.sha256, vkey);
+    return isFork(options.sha256, evidence, ed25519Verifier(key, options.verifyEd25519));
+  }
 
   function hear(message: Down): void {
     switch (message.kind) {

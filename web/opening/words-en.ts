@@ -189,6 +189,7 @@ export const en: Readonly<Record<Key, string>> = {
   monitorOther: 'A monitor is shown another log than this page',
   monitorOtherHint:
     'The platform signed two histories. The monitor keeps both as evidence. Please keep a picture of this page and tell the supervisor.',
+  monitorClaims: 'claims to be shown another log, and proves nothing',
   monitorUnreached: 'not reached; told again later',
   pinned: 'This browser keeps the head and checks it on your next visit.',
   notPinned: 'This browser keeps nothing, so your next visit cannot be checked against this one.',

@@ -184,6 +184,7 @@ export const zh = {
   monitorWaiting: '已告知，待比对',
   monitorOther: '监督端所见日志与本页不同',
   monitorOtherHint: '平台签署了两份不同的历史，监督端已留存证据。请截图保存本页，并联系行政监督部门。',
+  monitorClaims: '称所见日志不同，但未予证明',
   monitorUnreached: '未能送达，稍后重试',
   pinned: '本浏览器已保存此树头，下次访问时核对。',
   notPinned: '本浏览器不保存数据，关闭页面后无法与下次访问核对。',

@@ -48,11 +48,9 @@ async function reportSeen(person: Person, openingId: string, monitors: readonly 
   await person.receiptKey();
   const pins = [await person.pin(openingId), await person.ledgerPin()];
   const notes = await Promise.all(pins.map(async (pin) => (await pin.keeper())?.note()));
-  return reportHeads(
-    monitors,
-    notes.filter((note) => note !== undefined),
-    io,
-  );
+  const keys = await Promise.all(pins.map((pin) => pin.pinned()));
+  const shown = { notes: notes.filter((note) => note !== undefined), keys: keys.filter((key) => key !== null) };
+  return reportHeads(monitors, shown, io);
 }
 
 async function show(person: Person, state: OpeningState, io: Io): Promise<void> {

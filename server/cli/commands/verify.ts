@@ -8,7 +8,7 @@ import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { folderSource, type LogSource, SourceError, urlSource } from '../log-source.ts';
-import { noting, REPORT_OPTION, readMonitors, reportHeads } from '../report-heads.ts';
+import { keysOf, noting, REPORT_OPTION, readMonitors, reportHeads, type Shown } from '../report-heads.ts';
 import { type Verified, verifySource } from '../verify-log.ts';
 import { verifyReceipt } from '../verify-receipt.ts';
 import { type Refused, refuse } from '../verify-words.ts';
@@ -46,10 +46,10 @@ export async function verify(argv: readonly string[], io: Io): Promise<number> {
   needPositionals(positionals, ['folder | file.zip | address']);
   const [place = ''] = positionals;
   const monitors = readMonitors(values.report);
-  const seen = new Set<string>();
+  const seen: Shown = { notes: new Set(), vkeys: new Set() };
   const code = sayJudged(await judgePlace(place, values, seen, io), values, io);
   // Also of a log that is refused: that it was signed is what matters there.
-  return Math.max(code, await reportHeads(monitors, seen, io));
+  return Math.max(code, await reportHeads(monitors, { notes: seen.notes, keys: keysOf(seen.vkeys) }, io));
 }
 
 function sayJudged(judged: Verified | Refused, values: Pick<Asked, 'ledger'>, io: Io): number {
@@ -71,7 +71,7 @@ type Asked = {
 };
 
 /** `seen` takes every signed head that was shown. */
-async function judgePlace(place: string, asked: Asked, seen: Set<string>, io: Io): Promise<Verified | Refused> {
+async function judgePlace(place: string, asked: Asked, seen: Shown, io: Io): Promise<Verified | Refused> {
   const held: LogSource[] = [];
   const openSource = async (at: string): Promise<LogSource> => {
     const source = await sourceOf(at, io);
@@ -125,7 +125,7 @@ async function verifyReceiptFile(
   io.out(`  stands in entry ${judged.ledgerSeq} of the ledger ${judged.ledger} · 已写入总账`);
   if (trust === undefined)
     io.out('  that ledger key is the file’s own word; name the one you trust with --trust · 总账公钥仅为文件自述');
-  return reportHeads(monitors, judged.ledgerNotes, io);
+  return reportHeads(monitors, { notes: judged.ledgerNotes, keys: keysOf([judged.ledger]) }, io);
 }
 
 function sayRefused(judged: Refused, io: Io): number {

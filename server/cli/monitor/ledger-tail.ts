@@ -2,6 +2,7 @@
 import { sameBytes } from '../../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
+import { type ForkEvidence, isFork, pastOf } from '../../core/log/fork-evidence.ts';
 import { consistencyPlan, type ProofPlan, rangeNodes, rangeRoot, verifyConsistency } from '../../core/log/merkle.ts';
 import { type NoteVerifier, parseNote } from '../../core/log/note.ts';
 import { parseTilePath, TILE_WIDTH } from '../../core/log/tile.ts';
@@ -11,7 +12,6 @@ import type { World } from '../../world.ts';
 import { type LogSource, SourceError } from '../log-source.ts';
 import { assembleFromTiles } from '../person/head.ts';
 import { type Alarm, alarm, refused } from './alarms.ts';
-import { type ForkEvidence, isFork, pastOf } from './fork-evidence.ts';
 import type { KeptLedger } from './kept-ledger.ts';
 import type { Patience } from './patience.ts';
 
@@ -100,8 +100,8 @@ export function tailLedger({ kept, verifier, world, patience, raise }: TailOptio
     const root = rangeRoot(sha256, { size, hashes: await fromTiles(source, plan, head.size) });
     const proof = await fromTiles(source, consistencyPlan(size, head.size), head.size);
     const evidence: ForkEvidence = [note, before, pastOf(size, root, proof)];
-    if (!(await isFork(evidence, verifier))) return notAsSigned(note, 'another root');
-    await raise(alarm('ledger_forked', origin, `at ${size} entries`, evidence.map(String)));
+    if (!(await isFork(sha256, evidence, verifier))) return notAsSigned(note, 'another root');
+    await raise(alarm('ledger_forked', origin, `at ${size} entries`, evidence));
     return 'ledger_forked';
   }
 
@@ -147,7 +147,7 @@ export async function forkWith(
   before: string,
   { note, checkpoint }: { readonly note: string; readonly checkpoint: Checkpoint },
   verifier: NoteVerifier,
-): Promise<string[] | null> {
+): Promise<ForkEvidence | null> {
   const own = kept.roots.at(checkpoint.size);
   const size = kept.size();
   if (own === null || sizeOf(before) !== size || sameBytes(own, checkpoint.root)) return null;
@@ -155,8 +155,8 @@ export async function forkWith(
     checkpoint.size === size
       ? [before, note]
       : [before, note, pastOf(checkpoint.size, own, kept.roots.proof(checkpoint.size, size))];
-  if (!(await isFork(evidence, verifier))) throw new Error('the kept ledger is not what its note signs');
-  return evidence.map(String);
+  if (!(await isFork(sha256, evidence, verifier))) throw new Error('the kept ledger is not what its note signs');
+  return evidence;
 }
 
 /** Of a note that was opened before. */

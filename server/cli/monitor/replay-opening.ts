@@ -5,6 +5,7 @@ import { type Checkpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { openDisclosures } from '../../core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
+import { pastOf } from '../../core/log/fork-evidence.ts';
 import { leafHash } from '../../core/log/merkle.ts';
 import { parseNote } from '../../core/log/note.ts';
 import { sha256 } from '../../hash.ts';
@@ -13,7 +14,6 @@ import { keyOf } from '../verify-anchoring.ts';
 import { verifySource } from '../verify-log.ts';
 import { keepRoots, type Roots } from '../verify-opening.ts';
 import { type Alarm, alarm, refused } from './alarms.ts';
-import { pastOf } from './fork-evidence.ts';
 import { FACT_TYPES, learnFacts, NO_FACTS, type RegisterFacts } from './register-facts.ts';
 
 /** A head of the opening that stands in the ledger, or that somebody was shown. */

@@ -105,8 +105,8 @@ async function answer(take: ReportedHeads['take'], request: IncomingMessage, res
   if (body === null) return send(response, 413, { refused: 'report_too_long' });
   const note = textOrNull(body);
   const said = note === null ? 'report_malformed' : await take(note);
-  if (said in STATUSES) return send(response, STATUSES[said as ReportRefusal], { refused: said });
-  send(response, 200, { verdict: said });
+  if (typeof said === 'string') return send(response, STATUSES[said], { refused: said });
+  send(response, 200, said);
 }
 
 /** The whole body; null when it is longer than a note, or ends before its end. */

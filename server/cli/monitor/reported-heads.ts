@@ -6,7 +6,8 @@ import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
-import type { Verdict } from '../../core/log/head-report.ts';
+import type { ForkEvidence } from '../../core/log/fork-evidence.ts';
+import type { VerdictAnswer } from '../../core/log/head-report.ts';
 import { ed25519Verifier, KEY_TYPES, type NoteVerifier, parseNote, verifierKey } from '../../core/log/note.ts';
 import { kindOfOrigin } from '../../core/log/origin.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
@@ -22,7 +23,7 @@ import type { SeenHead } from './replay-opening.ts';
 export const WAITING_OF_A_LOG = 16;
 /** Logs with heads that wait. */
 export const WAITING_LOGS = 1_024;
-/** Heads whose verdict is remembered. */
+/** Heads that are remembered as known. */
 const REMEMBERED = 16_384;
 
 /** Why a report is not taken: no signed checkpoint at all; signed by no key of the platform; of another platform's log; too many wait. */
@@ -31,7 +32,7 @@ export type ReportRefusal = (typeof REPORT_REFUSALS)[number];
 
 export type ReportedHeads = {
   /** Takes a signed checkpoint. What contradicts is an alarm by then. */
-  take(note: string): Promise<Verdict | ReportRefusal>;
+  take(note: string): Promise<VerdictAnswer | ReportRefusal>;
   /** Compares what can be compared by now; `shownSize` is the size of the ledger as it is shown to us, null when it is not. */
   round(shownSize: number | null): Promise<void>;
   /** Heads of an opening that wait for it to be read. */
@@ -40,6 +41,9 @@ export type ReportedHeads = {
   settle(origin: string, size: number): Promise<void>;
   save(): Promise<void>;
 };
+
+const KNOWN: VerdictAnswer = { verdict: 'known' };
+const WAITING: VerdictAnswer = { verdict: 'waiting' };
 
 type Waiting = { readonly checkpoint: Checkpoint; readonly note: string };
 
@@ -65,17 +69,19 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
   const stored: unknown = JSON.parse((await readOrNull(file)) ?? '[]');
   if (!Check(Type.Array(Type.String()), stored)) throw new KeptLedgerError('kept_damaged', 'reported.json');
   const waiting = new Map<string, Waiting[]>();
-  const verdicts = new Map<string, Verdict>();
+  const known = new Set<string>();
   let isSaved = true;
 
   const keyOf = ({ origin, size, root }: Checkpoint): string => `${origin}\n${size}\n${toBase64(root)}`;
-  function remember(checkpoint: Checkpoint, verdict: Verdict): Verdict {
-    verdicts.set(keyOf(checkpoint), verdict);
-    for (const oldest of verdicts.keys()) {
-      if (verdicts.size <= REMEMBERED) break;
-      verdicts.delete(oldest);
+  /** Only what is known: evidence is put together again, so that it fills no memory. */
+  function remember(checkpoint: Checkpoint, answer: VerdictAnswer): VerdictAnswer {
+    if (answer.verdict !== 'known') return answer;
+    known.add(keyOf(checkpoint));
+    for (const oldest of known) {
+      if (known.size <= REMEMBERED) break;
+      known.delete(oldest);
     }
-    return verdict;
+    return answer;
   }
 
   /** The checkpoint, signed by the ledger's key or one that may sign that opening. */
@@ -104,14 +110,14 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
     return waiting.get(origin)?.find(({ checkpoint }) => checkpoint.size === size && !sameBytes(checkpoint.root, root));
   }
 
-  function wait(checkpoint: Checkpoint, note: string): Verdict | ReportRefusal {
+  function wait(checkpoint: Checkpoint, note: string): VerdictAnswer | ReportRefusal {
     const { origin } = checkpoint;
     const own = waiting.get(origin) ?? [];
-    if (own.some((one) => keyOf(one.checkpoint) === keyOf(checkpoint))) return 'waiting';
+    if (own.some((one) => keyOf(one.checkpoint) === keyOf(checkpoint))) return WAITING;
     if (own.length >= WAITING_OF_A_LOG || (own.length === 0 && waiting.size >= WAITING_LOGS)) return 'reports_full';
     waiting.set(origin, [...own, { checkpoint, note }]);
     isSaved = false;
-    return 'waiting';
+    return WAITING;
   }
 
   function drop(origin: string, left: readonly Waiting[]): void {
@@ -122,45 +128,46 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
   }
 
   /** Returns: null when the copy does not reach so far, or is on its way itself. */
-  async function compareLedger(checkpoint: Checkpoint, note: string): Promise<Verdict | null> {
+  async function compareLedger(checkpoint: Checkpoint, note: string): Promise<VerdictAnswer | null> {
     const before = kept.note();
     const own = kept.roots.at(checkpoint.size);
     if (before === null || own === null) return null;
-    if (sameBytes(own, checkpoint.root)) return 'known';
+    if (sameBytes(own, checkpoint.root)) return KNOWN;
     const evidence = await forkWith(kept, before, { note, checkpoint }, verifier);
     if (evidence === null) return null;
-    await raise(
-      alarm('ledger_forked', checkpoint.origin, `at ${checkpoint.size} entries, as somebody was shown`, evidence),
-    );
-    return 'other';
+    return forked('ledger_forked', checkpoint, 'as somebody was shown', evidence);
   }
 
-  async function compareOpening(checkpoint: Checkpoint, note: string): Promise<Verdict | null> {
+  async function compareOpening(checkpoint: Checkpoint, note: string): Promise<VerdictAnswer | null> {
     const { origin, size, root } = checkpoint;
     const head = [...headsOf(origin), ...seenOf(origin)].find((one) => one.size === size);
     if (head === undefined) return null;
-    if (sameBytes(head.root, root)) return 'known';
-    await raise(
-      alarm('opening_forked', origin, `at ${size} entries, as somebody was shown`, [await head.note(), note]),
-    );
-    return 'other';
+    if (sameBytes(head.root, root)) return KNOWN;
+    return forked('opening_forked', checkpoint, 'as somebody was shown', [await head.note(), note]);
   }
 
-  async function take(note: string): Promise<Verdict | ReportRefusal> {
+  async function forked(
+    kind: 'ledger_forked' | 'opening_forked',
+    { origin, size }: Checkpoint,
+    how: string,
+    evidence: ForkEvidence,
+  ): Promise<VerdictAnswer> {
+    await raise(alarm(kind, origin, `at ${size} entries, ${how}`, evidence));
+    return { verdict: 'other', evidence: [...evidence] };
+  }
+
+  async function take(note: string): Promise<VerdictAnswer | ReportRefusal> {
     const checkpoint = await open(note);
     if (typeof checkpoint === 'string') return checkpoint;
-    const before = verdicts.get(keyOf(checkpoint));
-    if (before !== undefined) return before;
+    if (known.has(keyOf(checkpoint))) return KNOWN;
     const compare = checkpoint.origin === verifier.name ? compareLedger : compareOpening;
-    const verdict = await compare(checkpoint, note);
-    if (verdict !== null) return remember(checkpoint, verdict);
+    const answer = await compare(checkpoint, note);
+    if (answer !== null) return remember(checkpoint, answer);
     // nothing is awaited from here to where it waits itself: two may come in one moment
     const other = contradicting(checkpoint);
     if (other === undefined) return wait(checkpoint, note);
-    const { origin, size } = checkpoint;
-    const kind = origin === verifier.name ? 'ledger_forked' : 'opening_forked';
-    await raise(alarm(kind, origin, `at ${size} entries, as two were shown`, [other.note, note]));
-    return remember(checkpoint, 'other');
+    const kind = checkpoint.origin === verifier.name ? 'ledger_forked' : 'opening_forked';
+    return forked(kind, checkpoint, 'as two were shown', [other.note, note]);
   }
 
   for (const note of stored) {
@@ -174,9 +181,9 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
     async round(shownSize) {
       const left: Waiting[] = [];
       for (const one of waiting.get(verifier.name) ?? []) {
-        const verdict = await compareLedger(one.checkpoint, one.note);
-        if (verdict === null) left.push(one);
-        else remember(one.checkpoint, verdict);
+        const answer = await compareLedger(one.checkpoint, one.note);
+        if (answer === null) left.push(one);
+        else remember(one.checkpoint, answer);
       }
       drop(verifier.name, left);
       const beyond = left.find(({ checkpoint }) => checkpoint.size > (shownSize ?? 0));

@@ -3,11 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogSource } from '../../../server/cli/log-source.ts';
 import type { Alarm } from '../../../server/cli/monitor/alarms.ts';
-import { isFork } from '../../../server/cli/monitor/fork-evidence.ts';
 import { lockKept, openKeptLedger } from '../../../server/cli/monitor/kept-ledger.ts';
 import { GROWTH_LIMIT_MS, tailLedger } from '../../../server/cli/monitor/ledger-tail.ts';
 import { openPatience } from '../../../server/cli/monitor/patience.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
+import { isFork } from '../../../server/core/log/fork-evidence.ts';
 import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
 import { ed25519Verifier, formatNote, formatVkey, KEY_TYPES, verifierKey } from '../../../server/core/log/note.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
@@ -152,9 +152,12 @@ t.test(
     );
     for (const { evidence = [] } of tail.raised) {
       const [note = '', other = '', past = ''] = evidence;
-      t.equal(await isFork([note, other, past], verifier), true);
-      t.equal(await isFork([note, other], verifier), false, 'two sizes alone contradict nothing');
-      t.equal(await isFork([note, log.checkpoint === other ? smaller.checkpoint : other, 'x'], verifier), false);
+      t.equal(await isFork(sha256, [note, other, past], verifier), true);
+      t.equal(await isFork(sha256, [note, other], verifier), false, 'two sizes alone contradict nothing');
+      t.equal(
+        await isFork(sha256, [note, log.checkpoint === other ? smaller.checkpoint : other, 'x'], verifier),
+        false,
+      );
     }
     await tail.close();
   },

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { ALARMS, type RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
-import { isFork } from '../../../server/cli/monitor/fork-evidence.ts';
 import { KeptLedgerError } from '../../../server/cli/monitor/kept-ledger.ts';
 import { MonitorKeyError, openMonitor } from '../../../server/cli/monitor/monitor.ts';
+import { isFork } from '../../../server/core/log/fork-evidence.ts';
 import { ed25519Verifier, parseVkey } from '../../../server/core/log/note.ts';
 import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
@@ -32,7 +32,7 @@ import { steppedWorld } from '../../support/world.ts';
 const convicts = (evidence: readonly string[] | undefined, vkey = TRUST): Promise<boolean> => {
   const [note = '', other = '', past] = evidence ?? [];
   const key = ed25519Verifier(parseVkey(sha256, vkey), verifyEd25519);
-  return isFork(past === undefined ? [note, other] : [note, other, past], key);
+  return isFork(sha256, past === undefined ? [note, other] : [note, other, past], key);
 };
 
 t.test('an honest platform raises none, and a second look reads nothing twice', async (t) => {

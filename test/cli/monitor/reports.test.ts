@@ -1,13 +1,13 @@
 /** Heads that others report: what the platform signed and does not show us is an alarm with both notes; what it did not sign is nothing; and the address bears crowds and nonsense. */
 import { request as httpRequest } from 'node:http';
 import type { RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
-import { isFork } from '../../../server/cli/monitor/fork-evidence.ts';
 import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
 import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
 import { REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
+import { isFork } from '../../../server/core/log/fork-evidence.ts';
 import { headBody } from '../../../server/core/log/head.ts';
 import { REPORT_PATH } from '../../../server/core/log/head-report.ts';
 import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
@@ -29,6 +29,7 @@ import type { GoldenLog } from '../../support/golden-log.ts';
 import { idOf } from '../../support/golden-server.ts';
 import { madeLedger } from '../../support/made-ledger.ts';
 import {
+  ask,
   endAt,
   ledger,
   openWatching,
@@ -74,15 +75,15 @@ t.test(
   async (t) => {
     const folder = await newFolder(t, 'ledger');
     const { monitor, world, raised, close } = await openWatching(await serve(t, { openings: 'none' }), folder);
-    t.equal(await monitor.report(ledger.checkpoint), 'waiting', 'before anything was read');
+    t.equal(await ask(monitor, ledger.checkpoint), 'waiting', 'before anything was read');
     await monitor.round();
-    t.equal(await monitor.report(ledger.checkpoint), 'known');
-    t.equal(await monitor.report(signed(LEDGER, 20, rootAt(ledger, 20))), 'known');
+    t.equal(await ask(monitor, ledger.checkpoint), 'known');
+    t.equal(await ask(monitor, signed(LEDGER, 20, rootAt(ledger, 20))), 'known');
     const other = signed(LEDGER, 20, FALSE_ROOT);
-    t.equal(await monitor.report(other), 'other');
-    t.equal(await monitor.report(other), 'other', 'and again');
+    t.equal(await ask(monitor, other), 'other');
+    t.equal(await ask(monitor, other), 'other', 'and again');
     const sameSize = valid('ledger-told-differently--still-open').checkpoint;
-    t.equal(await monitor.report(sameSize), 'other');
+    t.equal(await ask(monitor, sameSize), 'other');
     t.strictSame(
       raised.map(({ kind, origin, evidence = [] }) => [kind, origin, evidence[0], evidence[1]]),
       [
@@ -93,11 +94,11 @@ t.test(
     const key = ed25519Verifier(parseVkey(sha256, TRUST), verifyEd25519);
     for (const { evidence = [] } of raised) {
       const [one = '', two = '', past] = evidence;
-      t.equal(await isFork(past === undefined ? [one, two] : [one, two, past], key), true);
+      t.equal(await isFork(sha256, past === undefined ? [one, two] : [one, two, past], key), true);
     }
 
     const longer = signed(LEDGER, ledger.entries.length + 1, FALSE_ROOT);
-    t.equal(await monitor.report(longer), 'waiting');
+    t.equal(await ask(monitor, longer), 'waiting');
     const before = raised.length;
     await monitor.round();
     await close();
@@ -126,22 +127,18 @@ t.test('a head of an opening: held against the ledger’s heads at once, against
   const { monitor, world, raised, close } = await openWatching(server, await newFolder(t, 'opening'));
   await monitor.round();
   t.equal(
-    await monitor.report(signed(WHOLE_ORIGIN, whole.entries.length, rootAt(whole, whole.entries.length))),
+    await ask(monitor, signed(WHOLE_ORIGIN, whole.entries.length, rootAt(whole, whole.entries.length))),
     'known',
     'the ledger has a head of that size',
   );
   const fork = signed(WHOLE_ORIGIN, atLedger, FALSE_ROOT);
-  t.equal(await monitor.report(fork), 'other');
+  t.equal(await ask(monitor, fork), 'other');
   t.match(raised, [
     { kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [new RegExp(`\\n${atLedger}\\n`), fork] },
   ]);
-  t.equal(
-    await monitor.report(signed(WHOLE_ORIGIN, between, rootAt(whole, between))),
-    'waiting',
-    'no head of that size',
-  );
+  t.equal(await ask(monitor, signed(WHOLE_ORIGIN, between, rootAt(whole, between))), 'waiting', 'no head of that size');
   const falseOne = signed(WHOLE_ORIGIN, elsewhere, FALSE_ROOT);
-  t.equal(await monitor.report(falseOne), 'waiting');
+  t.equal(await ask(monitor, falseOne), 'waiting');
   world.advance(60_000);
   await monitor.round();
   t.match(raised.slice(1), [
@@ -149,12 +146,12 @@ t.test('a head of an opening: held against the ledger’s heads at once, against
   ]);
   const [, { evidence = [] } = {}] = raised;
   const key = ed25519Verifier(parseVkey(sha256, whole.vkey), verifyEd25519);
-  t.equal(await isFork([evidence[0] ?? '', evidence[1] ?? '', evidence[2] ?? ''], key), true);
+  t.equal(await isFork(sha256, [evidence[0] ?? '', evidence[1] ?? '', evidence[2] ?? ''], key), true);
 
   const longer = signed(WHOLE_ORIGIN, whole.entries.length + 1, FALSE_ROOT);
   const hidden = signed('kaibiao.test/opening/hidden', 1, FALSE_ROOT);
-  t.equal(await monitor.report(longer), 'waiting');
-  t.equal(await monitor.report(hidden), 'waiting');
+  t.equal(await ask(monitor, longer), 'waiting');
+  t.equal(await ask(monitor, hidden), 'waiting');
   for (let n = 0; n < 4; n++) {
     world.advance(PATIENCE_MS);
     await monitor.round();
@@ -182,13 +179,10 @@ t.test(
     );
     await monitor.round();
     const opening = (root: Uint8Array) => signed(WHOLE_ORIGIN, between, root);
-    t.equal(await monitor.report(opening(rootAt(whole, between))), 'waiting');
-    t.equal(await monitor.report(opening(FALSE_ROOT)), 'other');
+    t.equal(await ask(monitor, opening(rootAt(whole, between))), 'waiting');
+    t.equal(await ask(monitor, opening(FALSE_ROOT)), 'other');
     const beyond = (fill: number) => signed(LEDGER, 1_000, new Uint8Array(32).fill(fill));
-    t.strictSame((await Promise.all([monitor.report(beyond(1)), monitor.report(beyond(2))])).sort(), [
-      'other',
-      'waiting',
-    ]);
+    t.strictSame((await Promise.all([ask(monitor, beyond(1)), ask(monitor, beyond(2))])).sort(), ['other', 'waiting']);
     t.strictSame(
       raised.map(({ kind, origin, evidence }) => [kind, origin, evidence]),
       [
@@ -222,11 +216,11 @@ t.test(
     // a ledger without batches has no room for its acts, either
     const told = (raised: readonly RaisedAlarm[]) => raised.filter(({ kind }) => !kind.startsWith('register_'));
     const first = await openWatching(await serve(t, { ledger: shortLedger }), folder, { now });
-    t.equal(await first.monitor.report(whole.checkpoint), 'report_unsigned', 'nothing is known of it yet');
+    t.equal(await ask(first.monitor, whole.checkpoint), 'report_unsigned', 'nothing is known of it yet');
     await first.monitor.round();
-    t.equal(await first.monitor.report(whole.checkpoint), 'known', 'no head of the ledger, but we were shown it');
+    t.equal(await ask(first.monitor, whole.checkpoint), 'known', 'no head of the ledger, but we were shown it');
     t.strictSame(told(first.raised), []);
-    t.equal(await first.monitor.report(rewritten.checkpoint), 'other', 'at once, before anything is read again');
+    t.equal(await ask(first.monitor, rewritten.checkpoint), 'other', 'at once, before anything is read again');
     await first.close();
     const key = ed25519Verifier(parseVkey(sha256, whole.vkey), verifyEd25519);
     t.strictSame(told(first.raised)[0]?.evidence, [whole.checkpoint, rewritten.checkpoint]);
@@ -238,7 +232,7 @@ t.test(
     await second.monitor.round();
     t.match(told(second.raised), [{ kind: 'opening_forked', origin: WHOLE_ORIGIN, detail: `at ${size} entries` }]);
     const [one = '', other = ''] = told(second.raised)[0]?.evidence ?? [];
-    t.equal(await isFork([one, other], key), true, 'without any report');
+    t.equal(await isFork(sha256, [one, other], key), true, 'without any report');
     await second.close();
 
     const cut = valid('opening-cut-off--still-open');
@@ -275,10 +269,10 @@ t.test('what the platform did not sign is nothing, whoever reports it, and what 
     [ledger.checkpoint.replaceAll(LEDGER, 'kaibiao.test/access'), 'report_of_other_log'],
     [whole.checkpoint.replaceAll(WHOLE_ORIGIN, 'kaibiao.test/opening/x'), 'report_unsigned'],
   ] as const)
-    t.equal(await monitor.report(note), said, JSON.stringify(note.slice(0, 60)));
+    t.equal(await ask(monitor, note), said, JSON.stringify(note.slice(0, 60)));
   for (let n = 1; n <= WAITING_OF_A_LOG; n++)
-    t.equal(await monitor.report(signed(LEDGER, 1_000 + n, FALSE_ROOT)), 'waiting');
-  t.equal(await monitor.report(signed(LEDGER, 2_000, FALSE_ROOT)), 'reports_full');
+    t.equal(await ask(monitor, signed(LEDGER, 1_000 + n, FALSE_ROOT)), 'waiting');
+  t.equal(await ask(monitor, signed(LEDGER, 2_000, FALSE_ROOT)), 'reports_full');
   t.strictSame(raised, []);
   await close();
 });
@@ -300,12 +294,18 @@ t.test(
     t.strictSame(stub.notes.sort(), [whole.anchor?.checkpoint, whole.checkpoint].sort(), 'the head it is anchored in');
     stub.say('waiting');
     t.match(await runCli('verify', bundle, '--report', stub.url), { code: 0, out: /it will be compared/ });
-    stub.say('other');
+    const split = signed(WHOLE_ORIGIN, whole.entries.length, FALSE_ROOT);
+    stub.say('other', [whole.checkpoint, split]);
     t.match(await runCli('verify', bundle, '--report', stub.url), {
       code: 1,
       out: /^valid, complete/,
       err: /contradicts/,
     });
+    for (const evidence of [undefined, [whole.checkpoint, whole.checkpoint], ['no note', split]]) {
+      stub.say('other', evidence);
+      const claimed = await runCli('verify', bundle, '--report', stub.url);
+      t.match(claimed, { code: 0, err: /claims another history and proves none/ }, 'a monitor’s word is no proof');
+    }
     stub.notes.length = 0;
     const refused = await place('invalid', 'step_not_lawful--window-closed-before-its-time');
     t.match(await runCli('verify', refused, '--report', stub.url), { code: 1 });
@@ -344,7 +344,7 @@ t.test('the address: any page may post, a little, in plain text', async (t) => {
     async (note) => {
       if (fails) throw new Error('the disk is full');
       taken.push(note);
-      return note === 'bad' ? 'report_malformed' : note === 'unsigned' ? 'report_unsigned' : 'known';
+      return note === 'bad' ? 'report_malformed' : note === 'unsigned' ? 'report_unsigned' : { verdict: 'known' };
     },
     world,
     () => undefined,
