@@ -39,6 +39,10 @@ export const ALARMS = {
     en: 'An opening was sealed and ended, and the ledger took no register batch behind its deadline.',
     zh: '某场开标已封标并完结，但总账在其截止时间之后未收录任何登记批次。',
   },
+  register_facts_withheld: {
+    en: 'An opening was handed over and its counts or its roster, public since the roster, are not shown: its register cannot be held against the batches.',
+    zh: '某场开标已移交，但自公布名单起即应公开的计数或名单未予展示，无法与登记批次核对。',
+  },
   register_acts_too_few: {
     en: 'The batches that an opening could have used held fewer acts than its sealing counts.',
     zh: '某场开标可用的登记批次所含操作，少于其封标所计的数量。',

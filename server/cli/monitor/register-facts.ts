@@ -21,7 +21,7 @@ export const RegisterFacts = Type.Object(
     registerEndsAt: InstantOrNull,
     endedAt: InstantOrNull,
     isHandedOver: Type.Boolean(),
-    /** Receipts, withdrawals and check-ins that are public: so many acts there were at least; null while they are withheld. */
+    /** Receipts, withdrawals and check-ins that are public: so many acts there were at least; null while counts or roster are withheld. */
     leastActs: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
     /** When the bids that stood were received, in order. */
     lodgedAt: Type.Array(Instant),
@@ -66,12 +66,13 @@ export function learnFacts(facts: RegisterFacts, entry: Entry, disclosed: Record
     }
     case 'RosterPublished': {
       const { roster } = disclosed;
-      const rows = fitsField('RosterPublished', 'roster', roster, Check) ? (roster as RosterRow[]) : [];
+      const isShown = fitsField('RosterPublished', 'roster', roster, Check);
+      const rows = isShown ? (roster as RosterRow[]) : [];
       const checkIns = rows.filter(({ checkedIn }) => checkedIn).length;
       // what is of the form and no date is the platform's fault, and none to build on
       const dated = rows.flatMap((row) => readInstant(row.lodgedAt) ?? []);
       const lodgedAt = dated.sort((a, b) => a - b);
-      const leastActs = facts.leastActs === null ? null : facts.leastActs + checkIns;
+      const leastActs = facts.leastActs === null || !isShown ? null : facts.leastActs + checkIns;
       return { ...facts, registerEndsAt: facts.registerEndsAt ?? at, leastActs, lodgedAt };
     }
     case 'TenderFailed':

@@ -19,6 +19,7 @@ export type RegisteredOpening = {
 export type RegisterProblem = {
   readonly kind:
     | 'register_batch_missing'
+    | 'register_facts_withheld'
     | 'register_acts_too_few'
     | 'register_acts_of_nobody'
     | 'register_revealed_early';
@@ -74,6 +75,12 @@ export function watchRegister(): RegisterWatch {
     const isTaken =
       n < seqs.length && ((seqs[n] as number) < closedSeq || (dates[n] as number) <= sealedAt + BATCH_DUE_MS);
     return isTaken ? [] : [{ kind: 'register_batch_missing', origin }];
+  }
+
+  /** Counts and roster are public from the roster on and never erased: without them nothing below could be asked. */
+  function withheldFacts({ origin, facts }: RegisteredOpening): RegisterProblem[] {
+    const { isHandedOver, leastActs } = facts;
+    return isHandedOver && leastActs === null ? [{ kind: 'register_facts_withheld', origin }] : [];
   }
 
   /** All acts of the opening, and of those that lie within it, must have had room; and so those that came late. */
@@ -136,7 +143,11 @@ export function watchRegister(): RegisterWatch {
       revealed.push(n);
     },
     judge(openings, areAll) {
-      const found = openings.flatMap((opening) => [...missingBatch(opening), ...tooFew(opening, openings)]);
+      const found = openings.flatMap((opening) => [
+        ...missingBatch(opening),
+        ...withheldFacts(opening),
+        ...tooFew(opening, openings),
+      ]);
       // a reveal is asked about again until every opening is known
       for (const n of revealed.slice(judgedReveals)) found.push(...ofReveal(n, openings, areAll));
       if (areAll) judgedReveals = revealed.length;

@@ -72,7 +72,13 @@ t.test('one act more than the batches held, in all or behind some instant', asyn
   const late = (at: string) => instead({ lodgedAt: [...first.facts.lodgedAt.slice(0, -1), parseInstant(at)] });
   t.strictSame(judge(late(busy.at(-1)?.at ?? '')), [], 'the batch of then held some');
   t.strictSame(judge(late('2026-03-02T00:14:00.000Z')), ['register_acts_too_few'], 'those behind it held none');
-  t.strictSame(judge(instead({ leastActs: null })), [], 'nothing is known');
+  t.strictSame(
+    judge(instead({ leastActs: null })),
+    ['register_facts_withheld'],
+    'who shows no counts hides what would be asked',
+  );
+  const running = instead({ leastActs: null, isHandedOver: false, endedAt: null });
+  t.notOk(judge(running).includes('register_facts_withheld'), 'before its end they may not be public');
 });
 
 t.test('what is of an instant’s form and none says nothing', async (t) => {
@@ -83,6 +89,19 @@ t.test('what is of an instant’s form and none says nothing', async (t) => {
     learnFacts(NO_FACTS, entry, { roster: roster.map((row) => ({ ...row, lodgedAt })) });
   t.equal(dates('2026-03-02T00:00:00.000Z').lodgedAt.length, 4);
   t.equal(dates('2026-99-99T00:00:00.000Z').lodgedAt.length, 0);
+});
+
+t.test('a platform that serves every entry and not the counts or the roster', async (t) => {
+  for (const [type, field] of [
+    ['BidsSealed', 'counts'],
+    ['RosterPublished', 'roster'],
+  ] as const) {
+    const [seq = ''] = [...whole.entries.entries()].find(([, one]) => one.includes(`"type":"${type}"`)) ?? [];
+    const { [field]: _withheld, ...others } = whole.fields[seq] ?? {};
+    const hiding = { ...whole, fields: { ...whole.fields, [seq]: others } };
+    const server = await goldenServer(t, { openings: [hiding], ledger, pageEntries: 200 });
+    t.strictSame((await watch(server, await newFolder(t, 'hiding'))).kinds, ['register_facts_withheld'], field);
+  }
 });
 
 t.test('acts where no opening could have any', async (t) => {
