@@ -59,6 +59,10 @@ export const ALARMS = {
     en: 'The ledger has heads of an opening whose log is not served, again and again.',
     zh: '总账载有某场开标的树头，但其日志持续不可取得。',
   },
+  opening_unread: {
+    en: 'An opening that the ledger has heads of was due and could not be read for half a day, whatever the reason.',
+    zh: '总账载有其树头的某场开标，半日之内始终未能读取，无论原因为何。',
+  },
   opening_forked: {
     en: 'Two signed heads of an opening contradict each other, or its log is not the one whose head the ledger has.',
     zh: '某场开标的两个已签名树头互相矛盾，或其日志与总账所载树头不是同一份。',

@@ -15,6 +15,8 @@ export const REREAD_MS = 6 * 3_600_000;
 /** So many of those in one round, and so many because of reports. */
 const REREADS_OF_A_ROUND = 2;
 const REPORTED_OF_A_ROUND = 4;
+/** Due for so long and still not read, whatever the reason: time for ten thousand at a second or two each. */
+export const UNREAD_MS = 12 * 3_600_000;
 /** A report does not make an opening be read again sooner. */
 const REPORTED_PAUSE_MS = 60_000;
 /** What the reading of one opening may take: a slow one must not keep us from the others. */
@@ -67,7 +69,7 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
   const openings = new Map<string, Opening>();
   let rounds = 0;
 
-  /** Those to be read now, whom nobody has tried for longest in front. */
+  /** Those to be read now, in the order in which they are tried. */
   function due(reports: ReportedHeads): string[] {
     const now = world.now();
     const [grown, reported, old]: string[][] = [[], [], []];
@@ -78,13 +80,16 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
       else if (reports.of(origin).length > 0 && now - last.at >= REPORTED_PAUSE_MS) reported?.push(origin);
       else if (now - last.at >= REREAD_MS) old?.push(origin);
     }
-    old?.sort((a, b) => (looked.of(a)?.at ?? 0) - (looked.of(b)?.at ?? 0));
+    // One that cannot be read stays due: behind those that were not tried since.
+    const triedAt = (origin: string): number => openings.get(origin)?.tried ?? 0;
+    reported?.sort((a, b) => triedAt(a) - triedAt(b));
+    old?.sort((a, b) => triedAt(a) - triedAt(b) || (looked.of(a)?.at ?? 0) - (looked.of(b)?.at ?? 0));
     const all = [
       ...(grown ?? []),
       ...(reported ?? []).slice(0, REPORTED_OF_A_ROUND),
       ...(old ?? []).slice(0, REREADS_OF_A_ROUND),
     ];
-    return all.sort((a, b) => (openings.get(a)?.tried ?? 0) - (openings.get(b)?.tried ?? 0));
+    return inTurn(all, triedAt);
   }
 
   async function look(origin: string, opening: Opening, source: LogSource, reports: ReportedHeads): Promise<boolean> {
@@ -97,6 +102,7 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
     const replay = await replayOpening(source, origin, known);
     if (!replay.isRead) return false;
     patience.forget(withheld(origin));
+    patience.forget(unread(origin));
     for (const each of replay.found) await raise(each);
     const { size } = replay;
     const last = heads.at(-1);
@@ -156,8 +162,10 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
     async round(reach, reports, isCurrent) {
       rounds += 1;
       await askForHeads(isCurrent);
-      let unread = 0;
-      for (const origin of due(reports)) {
+      let failed = 0;
+      const wanted = due(reports);
+      const stillUnread = new Set(wanted);
+      for (const origin of wanted) {
         if (isOver(reach)) break;
         const opening = openings.get(origin);
         if (opening === undefined) continue;
@@ -171,13 +179,19 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
           budget: { left: OPENING_LIMIT_BYTES },
         });
         const isRead = await look(origin, opening, source, reports).finally(cancel);
-        if (isRead) continue;
+        if (isRead) {
+          stillUnread.delete(origin);
+          continue;
+        }
         // The round itself was over: that says nothing of this opening.
         if (isOver(reach)) break;
-        unread += 1;
+        failed += 1;
         if (patience.isOver(withheld(origin))) await raise(alarm('opening_withheld', origin));
       }
-      return unread;
+      // also those that the round did not come to: whoever keeps us busy with others hides them as well
+      for (const origin of stillUnread)
+        if (patience.isOver(unread(origin), UNREAD_MS)) await raise(alarm('opening_unread', origin));
+      return failed;
     },
     registered() {
       const known: RegisteredOpening[] = [];
@@ -193,8 +207,21 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
   };
 }
 
+/**
+ * By turns one that was never tried and the one that nobody has tried for longest.
+ *
+ * Why: what is new is soon read, and however much is new, half of a round is for the others.
+ */
+export function inTurn(origins: readonly string[], triedAt: (origin: string) => number): string[] {
+  const fresh = origins.filter((origin) => triedAt(origin) === 0);
+  const others = origins.filter((origin) => triedAt(origin) > 0).sort((a, b) => triedAt(a) - triedAt(b));
+  const longer = fresh.length > others.length ? fresh : others;
+  return longer.flatMap((_, n) => [fresh[n], others[n]].filter((origin) => origin !== undefined));
+}
+
 const NEVER: Looked = { heads: 0, at: 0, facts: null };
 const isOver = ({ signal }: Reach): boolean => signal?.aborted === true;
 const withheld = (origin: string): string => `opening_withheld ${origin}`;
+const unread = (origin: string): string => `opening_unread ${origin}`;
 const behind = (origin: string): string => `opening_behind ${origin}`;
 const notAnchored = (origin: string): string => `opening_not_anchored ${origin}`;

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ALARMS_OF_A_KIND, alarm, openAlarms } from '../../../server/cli/monitor/alarms.ts';
 import { openPatience, PATIENCE_LOOKS, PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
-import { OPENING_LIMIT_MS, REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
+import { inTurn, OPENING_LIMIT_MS, REREAD_MS, UNREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { POSTS_OF_A_ROUND, postAlarms, WEBHOOK_LIMIT_MS } from '../../../server/cli/monitor/webhook.ts';
 import { REQUEST_LIMIT_MS, ReachError, reachOut } from '../../../server/cli/reach.ts';
 import { toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
@@ -77,6 +77,35 @@ t.test(
     await watch(server, folder, { now: endAt + PATIENCE_MS });
     server.spoil(`${LOG}/checkpoint`, 503);
     t.match(await watch(server, folder, { now: endAt + 2 * PATIENCE_MS, rounds: 2 }), { kinds: [] }, 'it was back');
+  },
+);
+
+t.test(
+  'however many are new, those that were tried before have their turn; and who is never read is told of',
+  async (t) => {
+    const tried = new Map([
+      ['victim', 3],
+      ['older', 2],
+    ]);
+    const junk = ['a', 'b', 'c', 'd', 'e'];
+    t.strictSame(
+      inTurn([...junk, ...tried.keys()], (origin) => tried.get(origin) ?? 0),
+      ['a', 'older', 'b', 'victim', 'c', 'd', 'e'],
+    );
+    t.strictSame(
+      inTurn([...tried.keys()], (origin) => tried.get(origin) ?? 0),
+      ['older', 'victim'],
+    );
+    const server = await serve(t);
+    const folder = await newFolder(t, 'unread');
+    server.spoil(`${LOG}/checkpoint`, 503);
+    const early = await watch(server, folder, { rounds: 3, stepMs: UNREAD_MS / 2 - 1 });
+    t.strictSame(early.kinds, ['opening_withheld']);
+    t.strictSame((await watch(server, folder, { now: endAt + UNREAD_MS })).kinds, ['opening_unread']);
+    server.spoil(`${LOG}/checkpoint`, null);
+    await watch(server, folder, { now: endAt + UNREAD_MS + 1 });
+    const again = await watch(server, folder, { now: endAt + 4 * UNREAD_MS });
+    t.strictSame(again.kinds, [], 'it was read meanwhile');
   },
 );
 
