@@ -31,6 +31,10 @@ export const ALARMS = {
     en: 'What the ledger serves is not what its own head signs, again and again.',
     zh: '总账所提供的内容与其自身签署的树头持续不符。',
   },
+  key_announced: {
+    en: 'The ledger announces a new key of the platform. Compare it with what the platform says of it elsewhere.',
+    zh: '总账公告了平台的新公钥，请与平台在别处公布的内容核对。',
+  },
   ledger_shown_longer: {
     en: 'Somebody was shown a longer ledger, truly signed, than is shown to us.',
     zh: '有人所见的总账确经签署，却比我方所见的更长。',

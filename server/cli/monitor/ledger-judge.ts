@@ -8,7 +8,7 @@ import type { VerifierKey } from '../../core/log/note.ts';
 import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { watchLedger } from '../verify-ledger.ts';
-import { type Alarm, refused } from './alarms.ts';
+import { type Alarm, alarm, refused } from './alarms.ts';
 
 /** The longest rhythm of batches a server can be set to: whoever names a longer one would never be silent. */
 const LONGEST_PERIOD_MS = 60_000;
@@ -71,6 +71,13 @@ export function judgeLedger(
     }
   }
 
+  /** Whoever can write to the ledger can announce a key: people compare it with what the platform says elsewhere. */
+  function announced({ type, body, seq }: Entry): Alarm[] {
+    if (type !== 'KeyAnnounced') return [];
+    const { use, publicKey } = body['key'] as unknown as PlatformKey;
+    return [{ ...alarm('key_announced', origin, `${use}: ${publicKey} from ${body['from']}`), seq }];
+  }
+
   function learn({ type, body }: Entry): void {
     const keys: readonly PlatformKey[] =
       type === 'LedgerOpened'
@@ -92,7 +99,7 @@ export function judgeLedger(
       const found = [...(problem ? [problem] : []), ...(refusal ? [refused(origin, refusal)] : [])];
       if (refusal !== undefined) return { found };
       learn(entry);
-      return { entry, found };
+      return { entry, found: [...found, ...announced(entry)] };
     },
     finish() {
       const end = watcher.finish();

@@ -7,8 +7,10 @@ import { json } from 'node:stream/consumers';
 import { ALARMS, type RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
 import { KeptLedgerError } from '../../../server/cli/monitor/kept-ledger.ts';
 import { MonitorKeyError, openMonitor } from '../../../server/cli/monitor/monitor.ts';
+import { parseEntry } from '../../../server/core/log/entry.ts';
 import { isFork } from '../../../server/core/log/fork-evidence.ts';
 import { ed25519Verifier, parseVkey } from '../../../server/core/log/note.ts';
+import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { packageRoot } from '../../../server/root.ts';
@@ -103,6 +105,18 @@ t.test('an opening that is not what its heads in the ledger are', async (t) => {
   );
   t.equal(await convicts(forked[1]?.evidence, whole.vkey), true);
   t.strictSame(await kindsOf({ whole: bad('vkey_differs--whole-log-signed-anew-by-a-stranger') }), ['vkey_differs']);
+});
+
+t.test('every key that is announced is told, once, with what it is for', async (t) => {
+  const announcing = valid('ledger-with-a-new-key--still-open');
+  const { seq, body } = parseEntry(utf8(announcing.entries.at(-1) ?? ''));
+  const { use, publicKey } = body['key'] as { use: string; publicKey: string };
+  const folder = await newFolder(t, 'announced');
+  const server = await serve(t, { ledger: announcing, openings: 'none' });
+  t.match((await watch(server, folder)).raised, [
+    { kind: 'key_announced', origin: 'kaibiao.test/ledger', seq, detail: `${use}: ${publicKey} from ${body['from']}` },
+  ]);
+  t.strictSame((await watch(server, folder)).kinds, [], 'judged again, told once');
 });
 
 t.test('what a crash left half written is cut off; what somebody changed is not believed', async (t) => {
