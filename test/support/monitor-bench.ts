@@ -49,14 +49,14 @@ type Watched = Pick<GoldenServer, 'url'> & Partial<Pick<GoldenServer, 'onNever'>
 export async function openWatching(
   server: Watched,
   folder: string,
-  { now = endAt, isFast = false } = {},
+  { now = endAt, isFast = false, trust = TRUST } = {},
 ): Promise<Watching> {
   const raised: RaisedAlarm[] = [];
   const world = steppedWorld(now);
   if (isFast) server.onNever?.(() => world.advance(REQUEST_LIMIT_MS));
   const monitor = await openMonitor({
     url: `${server.url}/logs/ledger`,
-    trust: TRUST,
+    trust,
     folder,
     world,
     fetch,

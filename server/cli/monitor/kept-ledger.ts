@@ -15,10 +15,12 @@ import {
   rangeRoot,
   verifyConsistency,
 } from '../../core/log/merkle.ts';
-import type { NoteVerifier } from '../../core/log/note.ts';
+import { ed25519Verifier, type NoteVerifier } from '../../core/log/note.ts';
+import { verifyEd25519 } from '../../ed25519.ts';
 import { lockFolder, type Release } from '../../folder-lock.ts';
 import { sha256 } from '../../hash.ts';
 import { readOrNull, writeDurably } from '../person/person-folder.ts';
+import { keyOf } from '../verify-anchoring.ts';
 import { keepRoots, type Roots } from '../verify-opening.ts';
 
 /** What is kept is not what was written, belongs to another ledger, or another monitor is at it. */
@@ -88,22 +90,32 @@ export async function lockKept(folder: string): Promise<Release> {
   return release;
 }
 
+export type LedgerKey = {
+  readonly vkey: string;
+  readonly verifier: NoteVerifier;
+  /** Whether the entries that were handed over so far list it among the ledger's keys. */
+  readonly isListed: () => boolean;
+};
+
 /**
  * Opens the copy in a folder that is locked, handing every kept entry to `onEntry` in order.
  *
  * Shape:  `entries` holds each entry behind its length in four bytes; `ledger.json` says how much of it counts, and is replaced
  *         at once: what a crash wrote behind that is cut off.
+ *         One that was kept under another key of that ledger is gone on from, when its entries list the key that is trusted now.
  * Throws: KeptLedgerError.
  */
 export async function openKeptLedger(
   folder: string,
-  vkey: string,
-  verifier: NoteVerifier,
+  { vkey, verifier, isListed }: LedgerKey,
   onEntry: (bytes: Uint8Array) => Promise<void>,
 ): Promise<KeptLedger> {
   const stateFile = join(folder, 'ledger.json');
   let state = readState(await readOrNull(stateFile));
-  if (state !== null && state.vkey !== vkey) throw new KeptLedgerError('kept_of_other_ledger', folder);
+  const other = (): KeptLedgerError => new KeptLedgerError('kept_of_other_ledger', folder);
+  const isFollowed = state !== null && state.vkey !== vkey;
+  const keptBy = state !== null && isFollowed ? verifierOf(state.vkey) : verifier;
+  if (keptBy?.name !== verifier.name) throw other();
   const roots = keepRoots();
   const file = await open(join(folder, 'entries'), 'a+', 0o600);
   /** Reads back what counts from that byte on: what is judged is what is kept. */
@@ -116,8 +128,9 @@ export async function openKeptLedger(
   try {
     if (state !== null) {
       // before anything in it is judged
-      await checkKept(state, await rangeOf(file, state.bytes), verifier);
+      await checkKept(state, await rangeOf(file, state.bytes), keptBy);
       await absorb(0, state.bytes);
+      if (isFollowed && !isListed()) throw other();
     }
     await file.truncate(state?.bytes ?? 0);
   } catch (error) {
@@ -153,7 +166,9 @@ export async function openKeptLedger(
         await flush();
         await file.sync();
         const shown = proof.length === 0 ? {} : { proof: proof.map(toBase64) };
-        const next: State = { v: 1, vkey, size: range.size, bytes: start + added, note, ...shown };
+        // what is approached by parts may still be a head that the key before signed
+        const by = note === state?.note ? state.vkey : vkey;
+        const next: State = { v: 1, vkey: by, size: range.size, bytes: start + added, note, ...shown };
         await writeDurably(stateFile, JSON.stringify(next));
         state = next;
         isKept = true;
@@ -212,6 +227,11 @@ async function rangeOf(file: FileHandle, to: number): Promise<CompactRange> {
   let range = EMPTY_RANGE;
   for await (const bytes of readEntries(file, 0, to)) range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
   return range;
+}
+
+function verifierOf(vkey: string): NoteVerifier | null {
+  const key = keyOf(vkey);
+  return 'ok' in key ? null : ed25519Verifier(key, verifyEd25519);
 }
 
 /** The copy must be what its own checkpoint signs: somebody may have been at it. */

@@ -22,6 +22,8 @@ export type LedgerJudge = {
   periodMs(): number;
   /** Keys (base64) that sign, or signed, heads of openings. */
   openingKeys(): readonly string[];
+  /** The same of the ledger itself. */
+  ledgerKeys(): readonly string[];
 };
 
 /** Judges the ledger of that key; `onHead` is told of every head that holds, and in which entry. */
@@ -32,6 +34,7 @@ export function judgeLedger(
 ): LedgerJudge {
   const origin = key.name;
   const openingKeys: string[] = [];
+  const ledgerKeys: string[] = [];
   let next = 0;
   let lastAt: string | null = null;
   let periodMs = LONGEST_PERIOD_MS;
@@ -85,7 +88,10 @@ export function judgeLedger(
         : type === 'KeyAnnounced'
           ? [body['key'] as unknown as PlatformKey]
           : [];
-    for (const { use, publicKey } of keys) if (use === 'openings') openingKeys.push(publicKey);
+    for (const { use, publicKey } of keys) {
+      if (use === 'openings') openingKeys.push(publicKey);
+      if (use === 'ledger') ledgerKeys.push(publicKey);
+    }
     if (type === 'LedgerOpened') periodMs = Math.min(LONGEST_PERIOD_MS, Number(body['batchPeriodMs']));
   }
 
@@ -107,6 +113,7 @@ export function judgeLedger(
     },
     periodMs: () => periodMs,
     openingKeys: () => openingKeys,
+    ledgerKeys: () => ledgerKeys,
   };
 }
 

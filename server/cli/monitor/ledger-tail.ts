@@ -34,6 +34,8 @@ export type LedgerTail = { look(source: LogSource): Promise<LedgerLook> };
 type TailOptions = {
   readonly kept: KeptLedger;
   readonly verifier: NoteVerifier;
+  /** All keys of the ledger: what one of them signed contradicts what another did. */
+  readonly keys: () => readonly NoteVerifier[];
   readonly world: Pick<World, 'now'>;
   readonly patience: Patience;
   readonly raise: (alarm: Alarm) => Promise<void>;
@@ -45,7 +47,7 @@ type TailOptions = {
  * Why: a head far ahead is approached by parts. Each part is proven to be the beginning of what the head signs, by a consistency
  *      proof from the ledger's own tiles; and until the head is reached, no other one is asked for.
  */
-export function tailLedger({ kept, verifier, world, patience, raise }: TailOptions): LedgerTail {
+export function tailLedger({ kept, verifier, keys, world, patience, raise }: TailOptions): LedgerTail {
   const origin = verifier.name;
 
   async function readHead(source: LogSource): Promise<{ note: string; checkpoint: Checkpoint } | string> {
@@ -100,7 +102,7 @@ export function tailLedger({ kept, verifier, world, patience, raise }: TailOptio
     const root = rangeRoot(sha256, { size, hashes: await fromTiles(source, plan, head.size) });
     const proof = await fromTiles(source, consistencyPlan(size, head.size), head.size);
     const evidence: ForkEvidence = [note, before, pastOf(size, root, proof)];
-    if (!(await isFork(sha256, evidence, verifier))) return notAsSigned(note, 'another root');
+    if (!(await isFork(sha256, evidence, ...keys()))) return notAsSigned(note, 'another root');
     await raise(alarm('ledger_forked', origin, `at ${size} entries`, evidence));
     return 'ledger_forked';
   }
@@ -118,7 +120,7 @@ export function tailLedger({ kept, verifier, world, patience, raise }: TailOptio
       const { note, checkpoint } = read;
       const before = kept.note();
       const signed = before === null ? 0 : sizeOf(before);
-      const forked = before === null ? null : await forkWith(kept, before, { note, checkpoint }, verifier);
+      const forked = before === null ? null : await forkWith(kept, before, { note, checkpoint }, keys());
       if (forked !== null) {
         await raise(alarm('ledger_forked', origin, `at ${checkpoint.size} entries`, forked));
         return { added: 0, unreached: 'ledger_forked', shownSize: checkpoint.size, isWhole: true };
@@ -138,7 +140,7 @@ export function tailLedger({ kept, verifier, world, patience, raise }: TailOptio
 }
 
 /**
- * Whether a head that the key signed contradicts the copy that is kept.
+ * Whether a head that one of the keys signed contradicts the copy that is kept.
  *
  * Returns: the evidence; null when it does not, or it cannot be known yet: it is larger than what is kept, or that is on its way itself.
  */
@@ -146,7 +148,7 @@ export async function forkWith(
   kept: KeptLedger,
   before: string,
   { note, checkpoint }: { readonly note: string; readonly checkpoint: Checkpoint },
-  verifier: NoteVerifier,
+  keys: readonly NoteVerifier[],
 ): Promise<ForkEvidence | null> {
   const own = kept.roots.at(checkpoint.size);
   const size = kept.size();
@@ -155,7 +157,7 @@ export async function forkWith(
     checkpoint.size === size
       ? [before, note]
       : [before, note, pastOf(checkpoint.size, own, kept.roots.proof(checkpoint.size, size))];
-  if (!(await isFork(sha256, evidence, verifier))) throw new Error('the kept ledger is not what its note signs');
+  if (!(await isFork(sha256, evidence, ...keys))) throw new Error('the kept ledger is not what its note signs');
   return evidence;
 }
 

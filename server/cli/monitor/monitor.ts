@@ -1,4 +1,5 @@
 /** Tails a ledger and raises the alarm: the ledger as `kaibiao verify` judges it, each public opening replayed, registers held against batches, and what others were shown. */
+import { toBase64 } from '../../core/log/base64.ts';
 import { formatInstant } from '../../core/log/instant.ts';
 import { ed25519Verifier } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
@@ -14,7 +15,7 @@ import { judgeLedger, noteOfHead } from './ledger-judge.ts';
 import { tailLedger } from './ledger-tail.ts';
 import { openPatience } from './patience.ts';
 import { watchRegister } from './register-watch.ts';
-import { openReports, type ReportedHeads } from './reported-heads.ts';
+import { openReports, type ReportedHeads, verifiersOf } from './reported-heads.ts';
 import { watchOpenings } from './watched-openings.ts';
 
 /** A ledger that has shown nothing new for so many of its batch periods, and a minute, is silent. */
@@ -102,16 +103,20 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
   });
   const judge = judgeLedger(key, platform, openings.note);
   const register = watchRegister();
-  const kept = await openKeptLedger(folder, trust, verifier, async (bytes) => {
+  const publicKey = toBase64(key.publicKey);
+  const isListed = (): boolean => judge.ledgerKeys().includes(publicKey);
+  const keys = () => verifiersOf(origin, [...new Set([publicKey, ...judge.ledgerKeys()])]);
+  const kept = await openKeptLedger(folder, { vkey: trust, verifier, isListed }, async (bytes) => {
     const { entry, found } = await judge.take(bytes);
     for (const each of found) await raise(each);
     if (entry !== undefined) register.take(entry);
   });
-  const tail = tailLedger({ kept, verifier, world, patience, raise });
+  const tail = tailLedger({ kept, verifier, keys, world, patience, raise });
   const reports = await openReports({
     folder,
     platform,
     verifier,
+    keys,
     kept,
     patience,
     raise,

@@ -51,6 +51,8 @@ export type ReportOptions = {
   readonly folder: string;
   readonly platform: string;
   readonly verifier: NoteVerifier;
+  /** All keys of the ledger, the trusted one among them. */
+  readonly keys: () => readonly NoteVerifier[];
   readonly kept: KeptLedger;
   readonly patience: Patience;
   readonly raise: (alarm: Alarm) => Promise<void>;
@@ -64,7 +66,7 @@ export type ReportOptions = {
 
 /** Opens the reports of a folder, `reported.json`. Throws: KeptLedgerError kept_damaged. */
 export async function openReports(options: ReportOptions): Promise<ReportedHeads> {
-  const { folder, platform, verifier, kept, patience, raise, keysOf, headsOf, seenOf } = options;
+  const { folder, platform, verifier, keys, kept, patience, raise, keysOf, headsOf, seenOf } = options;
   const file = join(folder, 'reported.json');
   const stored: unknown = JSON.parse((await readOrNull(file)) ?? '[]');
   if (!Check(Type.Array(Type.String()), stored)) throw new KeptLedgerError('kept_damaged', 'reported.json');
@@ -95,7 +97,7 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
     }
     const kind = kindOfOrigin(platform, claimed.origin);
     if (kind !== 'ledger' && kind !== 'opening') return 'report_of_other_log';
-    for (const key of kind === 'ledger' ? [verifier] : verifiersOf(claimed.origin, keysOf(claimed.origin))) {
+    for (const key of kind === 'ledger' ? keys() : verifiersOf(claimed.origin, keysOf(claimed.origin))) {
       try {
         return (await openCheckpoint(note, key)).checkpoint;
       } catch (fault) {
@@ -133,7 +135,7 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
     const own = kept.roots.at(checkpoint.size);
     if (before === null || own === null) return null;
     if (sameBytes(own, checkpoint.root)) return KNOWN;
-    const evidence = await forkWith(kept, before, { note, checkpoint }, verifier);
+    const evidence = await forkWith(kept, before, { note, checkpoint }, keys());
     if (evidence === null) return null;
     return forked('ledger_forked', checkpoint, 'as somebody was shown', evidence);
   }
@@ -224,7 +226,8 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
   };
 }
 
-function verifiersOf(origin: string, publicKeys: readonly string[]): NoteVerifier[] {
+/** Those public keys (base64), as they sign heads of that log. */
+export function verifiersOf(origin: string, publicKeys: readonly string[]): NoteVerifier[] {
   return publicKeys.map((text) =>
     ed25519Verifier(verifierKey(sha256, origin, KEY_TYPES.ed25519, fromBase64(text)), verifyEd25519),
   );

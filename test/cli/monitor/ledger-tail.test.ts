@@ -61,12 +61,18 @@ async function openTail(folder: string, world = steppedWorld()) {
   const raised: Alarm[] = [];
   const kept = await openKeptLedger(
     folder,
-    vkey,
-    verifier,
+    { vkey, verifier, isListed: () => false },
     async (bytes) => void seen.push(Buffer.from(bytes).toString()),
   );
   const patience = await openPatience(folder, world.now);
-  const tail = tailLedger({ kept, verifier, world, patience, raise: async (alarm) => void raised.push(alarm) });
+  const tail = tailLedger({
+    kept,
+    verifier,
+    keys: () => [verifier],
+    world,
+    patience,
+    raise: async (alarm) => void raised.push(alarm),
+  });
   const tick = () => world.advance(GROWTH_LIMIT_MS);
   return {
     kept,
@@ -173,7 +179,11 @@ t.test('what is kept of a part is held against its proof at the next start', asy
   bytes[10] = (bytes[10] ?? 0) ^ 1;
   await writeFile(file, bytes);
   const seen: unknown[] = [];
-  const opening = openKeptLedger(folder, vkey, verifier, async (entry) => void seen.push(entry));
+  const opening = openKeptLedger(
+    folder,
+    { vkey, verifier, isListed: () => false },
+    async (entry) => void seen.push(entry),
+  );
   await t.rejects(opening, { code: 'kept_damaged' });
   t.strictSame(seen, [], 'nothing of it was judged');
 });

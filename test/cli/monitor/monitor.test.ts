@@ -1,4 +1,5 @@
 /** The monitor against honest and dishonest platforms of golden logs: each kind of lie is found by its name, once, and across restarts. */
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,17 +8,31 @@ import { json } from 'node:stream/consumers';
 import { ALARMS, type RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
 import { KeptLedgerError } from '../../../server/cli/monitor/kept-ledger.ts';
 import { MonitorKeyError, openMonitor } from '../../../server/cli/monitor/monitor.ts';
+import { toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
 import { isFork } from '../../../server/core/log/fork-evidence.ts';
-import { ed25519Verifier, parseVkey } from '../../../server/core/log/note.ts';
+import { announcementStatement } from '../../../server/core/log/key-announcement.ts';
+import {
+  ed25519Verifier,
+  formatNote,
+  formatVkey,
+  KEY_TYPES,
+  parseNote,
+  parseVkey,
+  verifierKey,
+} from '../../../server/core/log/note.ts';
+import { batchBody } from '../../../server/core/log/register-batch.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { packageRoot } from '../../../server/root.ts';
 import { newFolder } from '../../support/folder.ts';
+import { ownKey } from '../../support/golden-change.ts';
 import { runCli, TRUST } from '../../support/golden-judge.ts';
-import { readGolden } from '../../support/golden-log.ts';
+import { type GoldenLog, readGolden } from '../../support/golden-log.ts';
+import { type MadeEntry, madeLedger } from '../../support/made-ledger.ts';
 import {
+  ask,
   bad,
   endAt,
   ledger,
@@ -117,6 +132,57 @@ t.test('every key that is announced is told, once, with what it is for', async (
     { kind: 'key_announced', origin: 'kaibiao.test/ledger', seq, detail: `${use}: ${publicKey} from ${body['from']}` },
   ]);
   t.strictSame((await watch(server, folder)).kinds, [], 'judged again, told once');
+});
+
+t.test('when one ledger key follows another, the monitor goes on with the new one from what it kept', async (t) => {
+  const LEDGER = 'kaibiao.test/ledger';
+  const [before, next] = [ownKey(LEDGER), generateKeyPairSync('ed25519')];
+  const publicKey = next.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+  const newKey = verifierKey(sha256, LEDGER, KEY_TYPES.ed25519, new Uint8Array(publicKey));
+  const signAnew = (log: GoldenLog): GoldenLog => {
+    const { text } = parseNote(log.checkpoint);
+    const signature = new Uint8Array(sign(null, utf8(text), next.privateKey));
+    const checkpoint = formatNote(text, [{ name: LEDGER, keyId: newKey.keyId, signature }]);
+    return { ...log, vkey: formatVkey(newKey), checkpoint };
+  };
+  const said = {
+    key: { use: 'ledger', algorithm: 'Ed25519', publicKey: toBase64(newKey.publicKey) },
+    replaces: toBase64(before.publicKey),
+    from: '2026-03-02T00:30:00.000Z',
+  } as const;
+  const text = announcementStatement('kaibiao.test', said);
+  const signatures = {
+    replaced: toBase64(before.sign(text)),
+    key: toBase64(new Uint8Array(sign(null, text, next.privateKey))),
+  };
+  const announced: MadeEntry = {
+    type: 'KeyAnnounced',
+    at: '2026-03-02T01:00:00.000Z',
+    actor: { role: 'operator' },
+    body: { ...said, signatures },
+    commit: Object.fromEntries(['who', 'source', 'act'].map((name) => [name, toBase64Url(new Uint8Array(32))])),
+  };
+  const batch = (fill: number): MadeEntry => ({
+    type: 'RegisterBatch',
+    at: '2026-03-02T01:01:00.000Z',
+    body: batchBody(new Uint8Array(32).fill(fill)),
+  });
+  const folder = await newFolder(t, 'followed');
+  const early = madeLedger([announced]);
+  t.match(await watch(await serve(t, { ledger: early, openings: 'none' }), folder), { kinds: ['key_announced'] });
+  const stranger = formatVkey(
+    verifierKey(sha256, LEDGER, KEY_TYPES.ed25519, ownKey('kaibiao.test/opening/x').publicKey),
+  );
+  const later = await serve(t, { ledger: signAnew(madeLedger([announced, batch(1)])), openings: 'none' });
+  await t.rejects(watch(later, folder, { trust: stranger }), { code: 'kept_of_other_ledger' }, 'of no key it lists');
+  const trust = formatVkey(newKey);
+  t.match(await watch(later, folder, { trust }), { size: 3, added: 1, kinds: [] });
+  t.match(await watch(later, folder, { trust }), { size: 3, added: 0, kinds: [] }, 'and again');
+  const { monitor, raised, close } = await openWatching(later, folder, { trust });
+  const fork = madeLedger([announced, batch(2)]).checkpoint;
+  t.equal(await ask(monitor, fork), 'other', 'also what the key before signed');
+  t.match(raised, [{ kind: 'ledger_forked', evidence: [/\n3\n/, fork] }]);
+  await close();
 });
 
 t.test('what a crash left half written is cut off; what somebody changed is not believed', async (t) => {
