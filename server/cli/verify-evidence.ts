@@ -152,6 +152,8 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
       )
         return refuse('certificate_decided_otherwise', { seq });
       const { who, roster, certificates } = values;
+      if (type === 'RosterPublished' && isWhole && !Array.isArray(certificates))
+        return refuse('evidence_missing', { seq, detail: 'no certificates of the bids' });
       if (type === 'RosterPublished' && Array.isArray(roster) && Array.isArray(certificates)) {
         const refused = await seeLodged(
           seq,

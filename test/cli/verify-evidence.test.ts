@@ -213,6 +213,16 @@ t.test('the certificates behind the bids on the roster were good when they were 
   for (const nothing of [{ judgement: null }, { encryptionJudgement: null }])
     t.equal(await see([{ ...row, ...nothing }]), 'evidence_missing', 'nothing was judged');
   t.equal(await see([]), 'evidence_differs', 'fewer of them than bids');
+  const bare = watchEvidence(
+    { evidence: () => Promise.resolve(null) },
+    { isWhole: true, deadlineAt: () => deadlineAt, believed: null },
+  );
+  t.equal(
+    (await bare.see(entryOf('RosterPublished', now), { roster: [] }))?.reason,
+    'evidence_missing',
+    'no such field',
+  );
+
   const another = organisation(2);
   t.equal(await see([row], endsAt, { ...company, creditCode: another.creditCode }), 'person_differs', 'another bidder');
   t.equal(await see([row], endsAt, { ...company, name: 'Another' }), 'person_differs', 'by another name');

@@ -129,6 +129,9 @@ t.test('evidence that is changed, missing or of another outcome is seen', async 
     return redone.ok ? 'same' : redone.reason;
   };
   t.equal(told({}), 'same');
+  const { others: _others, ...older } = judged;
+  t.ok(redoJudgement(older, (name) => files.get(name), tools).ok, 'as before there were any');
+  t.strictSame(filesOf(older), filesOf(judged));
   for (const outcome of ['undetermined', 'revoked', 'expired', 'ended'])
     t.equal(told({ outcome }), 'outcome_differs', outcome);
   t.equal(told({ lapsedAt: judged.at }), 'outcome_differs', 'when it lapsed is part of what comes out');

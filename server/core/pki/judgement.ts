@@ -37,8 +37,8 @@ export const JudgementSchema = Type.Object(
     lapsedAt: InstantOrNull,
     /** From the person's certificate to the anchor. */
     certificates: Type.Array(DigestText, { minItems: 1, maxItems: CERTIFICATES_LIMIT + 1 }),
-    /** Certificates that are not on the path, of those who sign lists. */
-    others: Type.Array(DigestText, { maxItems: CERTIFICATES_LIMIT }),
+    /** Certificates that are not on the path, of those who sign lists; judgements from before there were any leave it out. */
+    others: Type.Optional(Type.Array(DigestText, { maxItems: CERTIFICATES_LIMIT })),
     /** Of the anchor, at `asOf`, else at `at`; the ledger says them too. */
     terms: TrustTerms,
     crls: Type.Array(DigestText, { maxItems: FILES_LIMIT }),
@@ -86,7 +86,7 @@ export function encodeJudgement(sha256: Sha256, judgement: Judgement): { bytes: 
 }
 
 /** Every file that a judgement stands on. */
-export function filesOf({ certificates, others, crls, ocsp }: Judgement): string[] {
+export function filesOf({ certificates, others = [], crls, ocsp }: Judgement): string[] {
   return [...certificates, ...others, ...crls, ...ocsp];
 }
 
@@ -142,7 +142,7 @@ function groundsOf(judgement: Judgement, files: ReadonlyMap<string, Uint8Array>)
       asOf,
       believedUntil: until,
       path: read(judgement.certificates, parseCertificate),
-      others: read(judgement.others, parseCertificate),
+      others: read(judgement.others ?? [], parseCertificate),
       crls: read(judgement.crls, parseCrl),
       responses: read(judgement.ocsp, parseOcspResponse),
     };

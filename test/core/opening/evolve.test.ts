@@ -140,6 +140,19 @@ t.test('an entry that is no event of the catalogue, or not of its shape', async 
   t.throws(() => read({ commit: { ...entry.commit, price: digest('p') } }), corrupt(/withholds/));
 });
 
+t.test('a roster from before its certificates were named is read, and nothing less of it', async (t) => {
+  const line = reach('RosterPublished').lines.find(({ entry }) => entry.type === 'RosterPublished') as Line;
+  const { certificates: _certificates, ...commit } = line.entry.commit;
+  const { certificates: _values, ...disclosed } = line.disclosed as Record<string, unknown>;
+  const read = (of: object) => readEvent({ ...line.entry, commit: of as typeof commit }, disclosed);
+  t.match(read(commit), {
+    type: 'RosterPublished',
+    fields: { certificates: { known: false }, roster: { known: true } },
+  });
+  const { roster: _roster, ...less } = commit;
+  t.throws(() => read(less), corrupt(/withholds/));
+});
+
 t.test('what is learnt later has its shape, and other fields change nothing', async (t) => {
   const { state } = reach('RosterPublished');
   t.throws(() => learn(state, 'BidsSealed', 'lodgements', [{}]), corrupt(/no such lodgements/));
