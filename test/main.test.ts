@@ -200,7 +200,8 @@ t.test('heads are cosigned, all processes show the same, and a proven fork stops
   const named = `witness a ${a.vkey} ${a.url}\nwitness b ${b.vkey} ${b.url}\n`;
   await writeFile(policyFile, `${named}group both all a b\nquorum both\n`);
   const policy = { KAIBIAO_COSIGNER_POLICY: policyFile, KAIBIAO_HEAD_PERIOD_MS: '100' };
-  const config = configFor(db, data, { ...policy, KAIBIAO_REGISTER_BATCH_PERIOD_MS: '200' });
+  // a head a second: a cosigner takes 300 in a minute (CHECKPOINTS_PER_MINUTE), and this may take one
+  const config = configFor(db, data, { ...policy, KAIBIAO_REGISTER_BATCH_PERIOD_MS: '1000' });
   type Running = Awaited<ReturnType<typeof serve>>;
   const ready = async ({ get }: Running) => (await (await get('/readyz')).json()) as Record<string, unknown>;
   const shown = async ({ get }: Running) => {
