@@ -2,11 +2,11 @@
 import { type ReadonlySignal, useSignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { Found } from '../connection/ask-again.ts';
+import { PlainTop } from '../opening/plain-top.tsx';
 import { PHASE_WORDS } from '../opening/term-words.ts';
 import { say as sayOfOpening } from '../opening/words.ts';
 import { countdownOf, dayText, dayTimeText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
-import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { Message } from '../parts/message.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
 import { GROUPS, type Group, grouped, type ListedOpening, nextOf, type OpeningList } from './openings.ts';
@@ -26,14 +26,7 @@ export function Page({ found, now }: PageParts): JSX.Element {
   const present = found.value;
   return (
     <>
-      <a class="skip" href="#main">
-        {sayOfOpening('skip')}
-      </a>
-      <div class="top">
-        <p class="product">{sayOfOpening('product')}</p>
-        <p class="lobby-word">{say('lobby')}</p>
-        <LanguageSwitch label={sayOfOpening('language')} />
-      </div>
+      <PlainTop word={say('lobby')} />
       {typeof present === 'object' ? (
         <Openings list={present} now={now} />
       ) : (

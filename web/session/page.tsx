@@ -1,11 +1,11 @@
 /** The page of a session: its lots side by side, each by its own verified log, and what is said in the room they share. */
 import { type ReadonlySignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
+import { PlainTop } from '../opening/plain-top.tsx';
 import type { Viewing } from '../opening/viewing.ts';
 import { say as sayOfOpening } from '../opening/words.ts';
 import { dayText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
-import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { Message } from '../parts/message.tsx';
 import { Section } from '../parts/section.tsx';
 import { chatOf } from './chat.ts';
@@ -30,14 +30,7 @@ export function Page({ sessionId, finding, viewingOf }: PageParts): JSX.Element 
   });
   return (
     <>
-      <a class="skip" href="#main">
-        {sayOfOpening('skip')}
-      </a>
-      <div class="top">
-        <p class="product">{sayOfOpening('product')}</p>
-        <p class="session-word">{say('session')}</p>
-        <LanguageSwitch label={sayOfOpening('language')} />
-      </div>
+      <PlainTop word={say('session')} />
       {typeof found === 'object' ? (
         <Lots found={found} viewingOf={viewingOf} />
       ) : (
