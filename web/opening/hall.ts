@@ -32,6 +32,7 @@ export type Hall = {
   report(fault: unknown): void;
 };
 
+/** Opens the page's hall as the public. Shape: `openingId` as in the address. */
 export function openHall(openingId: string): Hall {
   const viewing = signal(viewHere(openingId));
   const seat = signal<Seat | null>(null);

@@ -42,6 +42,7 @@ export type Outbox = {
   close(): void;
 };
 
+/** An empty outbox, of one person from log-in to log-out. */
 export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
   const sent = signal<readonly Sent[]>([]);
   let isClosed = false;
