@@ -40,7 +40,7 @@ const Body = Type.Object(
 );
 type Sent = Type.Static<typeof Body>;
 
-const Query = Type.Object({ before: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,15}$' })) }, strict);
+const Query = Type.Object({ before: Type.Optional(OpeningId) }, strict);
 const Listed = Type.Object({
   openingId: Type.String(),
   title: Type.String(),
@@ -99,7 +99,7 @@ export function addOpenings(app: Nouns, dependencies: Dependencies): void {
     {
       schema: {
         tags,
-        summary: 'Published openings, the newest first',
+        summary: `Published openings, the newest first, ${PAGE_LIMIT} in one answer; \`before\`: those behind this one`,
         querystring: Query,
         response: { 200: Type.Object({ openings: Type.Array(Listed), now: Type.Integer() }) },
       },
@@ -108,8 +108,9 @@ export function addOpenings(app: Nouns, dependencies: Dependencies): void {
       const { query } = request;
       reply.header('vary', 'accept');
       if (wantsPage(request)) return sendPage(dependencies, reply, 'lobby');
-      const before = query.before === undefined ? null : Number(query.before);
-      return { openings: await listOpenings(sql, before, PAGE_LIMIT), now: world.now() };
+      const openings = await listOpenings(sql, query.before ?? null, PAGE_LIMIT);
+      if (openings === null) throw new ProblemError('no_such_opening');
+      return { openings, now: world.now() };
     },
   );
 

@@ -37,6 +37,26 @@ t.test('an opening at a glance says what stands in clear on its log', async (t) 
   );
 });
 
+t.test('openings created in one instant are all listed, page by page, each once', async (t) => {
+  const { superuser } = bench.stage.database;
+  const count = 205;
+  await superuser`INSERT INTO openings (id, title, phase, deadline_at, opening_at, created_at)
+    SELECT 'crowd-' || n, 'crowd', 'Scheduled', 1, 1, 1 FROM generate_series(1, ${count}) n`;
+  t.teardown(() => superuser`DELETE FROM openings WHERE title = 'crowd'`);
+  const found: string[] = [];
+  const lengths: number[] = [];
+  for (let before = ''; lengths.length < 5; before = `?before=${found[found.length - 1]}`) {
+    const { openings } = (await bench.ask(null, { url: `/openings${before}` })).json();
+    found.push(...openings.map((o: { openingId: string }) => o.openingId));
+    lengths.push(openings.length);
+    if (openings.length < 100) break;
+  }
+  t.strictSame(lengths, [100, 100, count + 1 - 200]);
+  t.equal(new Set(found).size, count + 1);
+  t.equal(found[0], OPENING_ID, 'the newest first');
+  t.equal(problemIn(await bench.ask(null, { url: '/openings?before=nobody' })), '404 no_such_opening');
+});
+
 t.test('a command is answered with its entry and a proof that anyone can check', async (t) => {
   const answer = await bench.command(host, 'host', 'ProposeAbort', { reason: '演练终止' });
   t.equal(answer.statusCode, 200, answer.body);

@@ -14,6 +14,10 @@ const Answer = Type.Object({ openings: Type.Array(Listed), now: Type.Integer() }
 export type ListedOpening = Type.Static<typeof Listed>;
 export type OpeningList = Type.Static<typeof Answer>;
 
+const Lobby = Type.Object({ ...Answer.properties, isCut: Type.Boolean() });
+/** The list as far as it was asked for; `isCut` when there are more behind it. */
+export type LobbyList = Type.Static<typeof Lobby>;
+
 /** Openings of one answer of the server: a shorter answer is the last. */
 export const PAGE_LIMIT = 100;
 /** Answers that are asked for, one after the other: some two months of a large centre. */
@@ -29,6 +33,30 @@ export function nextOf(openings: readonly ListedOpening[], now: number | null): 
 /** The server's answer; null when it is none of ours. */
 export function readOpenings(answer: unknown): OpeningList | null {
   return Check(Answer, answer) ? answer : null;
+}
+
+/** What `askAllPages` gave; null when it gave nothing. */
+export function readLobby(answer: unknown): LobbyList | null {
+  return Check(Lobby, answer) ? answer : null;
+}
+
+/**
+ * All openings, page by page: the newest are not the next to be opened.
+ *
+ * Shape:   `askPage` gives the page behind an opening, or the first for null; null for an answer that is none of ours.
+ * Returns: null when one of the pages did not come; the time is the last page's.
+ */
+export async function askAllPages(
+  askPage: (before: string | null) => Promise<OpeningList | null>,
+): Promise<LobbyList | null> {
+  const openings: ListedOpening[] = [];
+  for (let pages = 1; ; pages++) {
+    const page = await askPage(openings[openings.length - 1]?.openingId ?? null);
+    if (page === null) return null;
+    openings.push(...page.openings);
+    const isLast = page.openings.length < PAGE_LIMIT;
+    if (isLast || pages === PAGES_LIMIT) return { openings, now: page.now, isCut: !isLast };
+  }
 }
 
 export const GROUPS = ['running', 'coming', 'over'] as const;

@@ -3,17 +3,29 @@ import { type ReadonlySignal, useSignal, useSignalEffect } from '@preact/signals
 import type { JSX } from 'preact';
 import type { Found } from '../connection/ask-again.ts';
 import { PlainTop } from '../opening/plain-top.tsx';
-import { PHASE_WORDS } from '../opening/term-words.ts';
+import { PHASE_WORDS, ROLE_WORDS } from '../opening/term-words.ts';
 import { say as sayOfOpening } from '../opening/words.ts';
+import { Icon } from '../parts/icon.tsx';
 import { countdownOf, dayText, dayTimeText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Message } from '../parts/message.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
-import { GROUPS, type Group, grouped, type ListedOpening, nextOf, type OpeningList } from './openings.ts';
+import { dutyOf, LOBBY_ROLES } from './duties.ts';
+import {
+  GROUPS,
+  type Group,
+  grouped,
+  type ListedOpening,
+  type LobbyList,
+  nextOf,
+  PAGE_LIMIT,
+  PAGES_LIMIT,
+} from './openings.ts';
+import { chooseRole, lookingAs } from './role.ts';
 import { say } from './words.ts';
 
 export type PageParts = {
-  readonly found: ReadonlySignal<Found<OpeningList>>;
+  readonly found: ReadonlySignal<Found<LobbyList>>;
   /** The server's now, whole seconds; null before it is known. */
   readonly now: ReadonlySignal<number | null>;
 };
@@ -38,7 +50,7 @@ export function Page({ found, now }: PageParts): JSX.Element {
   );
 }
 
-function Openings({ list, now }: { list: OpeningList; now: PageParts['now'] }): JSX.Element {
+function Openings({ list, now }: { list: LobbyList; now: PageParts['now'] }): JSX.Element {
   const search = useSignal('');
   const groups = grouped(list.openings, search.value);
   const next = nextOf(list.openings, now.value);
@@ -46,7 +58,7 @@ function Openings({ list, now }: { list: OpeningList; now: PageParts['now'] }): 
     <main id="main" tabIndex={-1}>
       <h1 class="unseen">{say('lobby')}</h1>
       <Clock next={next} now={now} />
-      <p class="lobby-search">
+      <div class="lobby-search">
         <label class="unseen" for="search">
           {say('search')}
         </label>
@@ -59,12 +71,34 @@ function Openings({ list, now }: { list: OpeningList; now: PageParts['now'] }): 
             search.value = currentTarget.value;
           }}
         />
-      </p>
+        <RoleChoice />
+      </div>
+      {list.isCut ? (
+        <p class="banner tone-warn" role="status">
+          <Icon name="warning" /> <span>{say('isCut', { n: PAGE_LIMIT * PAGES_LIMIT })}</span>
+        </p>
+      ) : null}
       {GROUPS.map((group) => (
         <Part key={group} group={group} openings={groups[group]} now={now} />
       ))}
       <p class="label">{say('words')}</p>
     </main>
+  );
+}
+
+/** As whom somebody looks at the list, so that it says what they have to do: a wish, which gives no right. */
+function RoleChoice(): JSX.Element {
+  return (
+    <label class="lobby-role">
+      <span class="label">{say('lookingAs')}</span>
+      <select id="role" value={lookingAs.value} onChange={({ currentTarget }) => chooseRole(currentTarget.value)}>
+        {LOBBY_ROLES.map((role) => (
+          <option key={role} value={role}>
+            {ROLE_WORDS[language.value][role]}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -100,6 +134,8 @@ function Clock({ next, now }: { next: ListedOpening | undefined; now: PageParts[
 
 function Part(props: { group: Group; openings: readonly ListedOpening[]; now: PageParts['now'] }): JSX.Element {
   const { group, openings, now } = props;
+  const role = lookingAs.value;
+  const hasDuties = role !== 'public' && group !== 'over';
   if (openings.length === 0) return <EmptySection id={group} title={say(group)} words={say(`none_${group}`)} />;
   return (
     <Section id={group} title={say(group)} aside={<span class="number">{openings.length}</span>}>
@@ -111,6 +147,7 @@ function Part(props: { group: Group; openings: readonly ListedOpening[]; now: Pa
               <th scope="col">{say('phase')}</th>
               <th scope="col">{say('time')}</th>
               {group === 'coming' ? <th scope="col">{say('until')}</th> : null}
+              {hasDuties ? <th scope="col">{say('duty')}</th> : null}
             </tr>
           </thead>
           <tbody>
@@ -132,12 +169,29 @@ function Part(props: { group: Group; openings: readonly ListedOpening[]; now: Pa
                     </span>
                   </td>
                 ) : null}
+                {hasDuties ? (
+                  <td data-label={say('duty')}>
+                    <Duty phase={phase} />
+                  </td>
+                ) : null}
               </tr>
             ))}
           </tbody>
         </table>
       </div>
     </Section>
+  );
+}
+
+/** What whoever looks has to do now in an opening of this phase. */
+function Duty({ phase }: { phase: ListedOpening['phase'] }): JSX.Element {
+  const duty = dutyOf(lookingAs.value, phase);
+  return duty === null ? (
+    <span class="label">{say('duty_none')}</span>
+  ) : (
+    <span class="duty">
+      <Icon name="arrow" /> {say(`duty_${duty}`)}
+    </span>
   );
 }
 

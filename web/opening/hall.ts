@@ -32,9 +32,9 @@ export type Hall = {
   report(fault: unknown): void;
 };
 
-/** Opens the page's hall as the public. Shape: `openingId` as in the address. */
-export function openHall(openingId: string): Hall {
-  const viewing = signal(viewHere(openingId));
+/** Opens the page's hall as the public. Shape: `openingId` as in the address; `view` begins a viewing, by default with the browser's own parts. */
+export function openHall(openingId: string, view: typeof viewHere = viewHere): Hall {
+  const viewing = signal(view(openingId));
   const seat = signal<Seat | null>(null);
   const personPart = signal<PersonPart | null>(null);
   const isAsking = signal(false);
@@ -51,7 +51,7 @@ export function openHall(openingId: string): Hall {
     wanted = next;
     const before = viewing.peek();
     const shownSize = before.view.peek().state?.size ?? 0;
-    const fresh = viewHere(openingId, next?.askTicket ?? null);
+    const fresh = view(openingId, next?.askTicket ?? null);
     const stop = effect(() => {
       const { state, standing } = fresh.view.value;
       const hasAsMuch = state !== null && state.size >= shownSize;
@@ -74,7 +74,7 @@ export function openHall(openingId: string): Hall {
     wanted = null;
     const before = viewing.peek();
     seat.value = null;
-    viewing.value = viewHere(openingId);
+    viewing.value = view(openingId);
     before.close();
   }
 

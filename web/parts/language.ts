@@ -1,5 +1,6 @@
 /** The language of a page: Chinese first, English second; chosen by its reader and remembered by the browser. */
 import { signal } from '@preact/signals';
+import { keepText, keptText } from './kept-text.ts';
 
 export const LANGUAGES = ['zh-CN', 'en'] as const;
 export type Language = (typeof LANGUAGES)[number];
@@ -12,24 +13,10 @@ function isLanguage(text: unknown): text is Language {
   return LANGUAGES.some((known) => known === text);
 }
 
-/** A private window may refuse its storage; the page then simply begins in Chinese. */
-function stored(): string | null {
-  try {
-    return localStorage.getItem(KEY);
-  } catch (fault) {
-    if (fault instanceof DOMException) return null;
-    throw fault;
-  }
-}
-
-const initial = stored();
+const initial = keptText(KEY);
 export const language = signal<Language>(isLanguage(initial) ? initial : 'zh-CN');
 
 export function chooseLanguage(chosen: Language): void {
   language.value = chosen;
-  try {
-    localStorage.setItem(KEY, chosen);
-  } catch (fault) {
-    if (!(fault instanceof DOMException)) throw fault;
-  }
+  keepText(KEY, chosen);
 }

@@ -1,0 +1,115 @@
+/** Who is shown what while somebody logs in, turns to another role or leaves in the middle of loading: nobody’s view outlives them. */
+import { signal } from '@preact/signals';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { openHall } from '../../web/opening/hall.ts';
+import type { Viewing } from '../../web/opening/viewing.ts';
+import type { Seat } from '../../web/person/seat.ts';
+import t from '../support/tap.ts';
+
+/** A page whose viewings load when they are told to. */
+function stage() {
+  const begun: { load(size: number): void; refuse(): void; closed: boolean; as: unknown; viewing: Viewing }[] = [];
+  const hall = openHall('lot-1', (_openingId, askTicket = null) => {
+    const view = signal<unknown>({ state: null, standing: { kind: 'empty' }, entries: [] });
+    const one = {
+      load: (size: number) => {
+        view.value = { state: { size }, standing: { kind: 'verified' }, entries: [] };
+      },
+      refuse: () => {
+        view.value = { state: null, standing: { kind: 'refused' }, entries: [] };
+      },
+      closed: false,
+      as: askTicket,
+      viewing: {
+        view,
+        fault: signal(null),
+        link: signal({ kind: 'connecting' }),
+        now: signal(null),
+        close: () => {
+          one.closed = true;
+        },
+      } as unknown as Viewing,
+    };
+    begun.push(one);
+    return one.viewing;
+  });
+  /** Whose view is on the page. */
+  const shown = () => begun.findIndex(({ viewing }) => viewing === hall.viewing.value);
+  const open = () => begun.flatMap(({ closed }, n) => (closed ? [] : [n]));
+  return { hall, begun, shown, open };
+}
+
+/** Somebody with a ticket of each role. */
+function somebody(name: string, role: PersonRole = 'host'): Seat {
+  const seat = {
+    name,
+    role,
+    roles: ['host', 'witness'],
+    askTicket: async () => `${name} ${role}`,
+    inRole: (other: PersonRole) => somebody(name, other),
+    leave: async () => undefined,
+  };
+  return seat as unknown as Seat;
+}
+const settled = () => new Promise((done) => setImmediate(done));
+
+t.test('what the public sees stays until the person’s own view shows as much', async (t) => {
+  const { hall, begun, shown, open } = stage();
+  begun[0]?.load(10);
+  hall.sit(somebody('a'));
+  begun[1]?.load(9);
+  t.strictSame([shown(), hall.seat.value], [0, null], 'nine entries are less than ten');
+  begun[1]?.load(10);
+  t.strictSame([shown(), hall.seat.value?.name], [1, 'a']);
+  await settled();
+  t.strictSame(open(), [1], 'the one before it is closed');
+});
+
+t.test('who turns to another role in the middle of loading is shown that one, and the first never', async (t) => {
+  const { hall, begun, shown, open } = stage();
+  begun[0]?.load(10);
+  hall.sit(somebody('a'));
+  hall.turnTo('witness');
+  t.strictSame(open(), [0, 2], 'the first is given up');
+  begun[1]?.load(50);
+  t.equal(shown(), 0, 'and shows nothing when it comes after all');
+  begun[2]?.load(10);
+  t.strictSame([shown(), hall.seat.value?.role], [2, 'witness']);
+  hall.turnTo('witness');
+  t.equal(begun.length, 3, 'the same role again is no other');
+  await settled();
+  t.strictSame(open(), [2]);
+});
+
+t.test('who leaves in the middle of loading leaves nothing: the public again, whatever comes later', async (t) => {
+  const { hall, begun, shown, open } = stage();
+  begun[0]?.load(10);
+  hall.sit(somebody('a'));
+  await hall.leave();
+  t.strictSame([shown(), hall.seat.value], [2, null]);
+  begun[1]?.load(50);
+  t.strictSame([shown(), hall.seat.value], [2, null]);
+  t.strictSame(open(), [2]);
+  hall.turnTo('witness');
+  t.equal(begun.length, 3, 'nobody turns to nothing');
+});
+
+t.test('somebody else who logs in before the first is shown takes their place', async (t) => {
+  const { hall, begun, shown, open } = stage();
+  begun[0]?.load(10);
+  hall.sit(somebody('a'));
+  hall.sit(somebody('b'));
+  begun[1]?.load(10);
+  begun[2]?.load(10);
+  t.strictSame([shown(), hall.seat.value?.name], [2, 'b']);
+  await settled();
+  t.strictSame(open(), [2]);
+});
+
+t.test('a view that is over before it shows as much is shown all the same, with its reason', async (t) => {
+  const { hall, begun, shown } = stage();
+  begun[0]?.load(10);
+  hall.sit(somebody('a'));
+  begun[1]?.refuse();
+  t.equal(shown(), 1);
+});
