@@ -1,5 +1,7 @@
 /** A PostgreSQL of a test's own, that it may kill and start again, with a line to it that it may cut. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, SUPERUSER, startCluster } from '../../server/store/cluster.ts';
 import { makeDatabase } from '../../server/store/connect.ts';
 import { openPool, type Sql } from '../../server/store/driver.ts';
@@ -38,6 +40,8 @@ export async function ownPostgres(t: Teardown, folder: string): Promise<OwnPostg
     url: `postgres://${place.user}@localhost:${place.port}/${DATABASE}?host=${encodeURIComponent(line.place.host)}`,
     async killAndStart() {
       process.kill(cluster.pid, 'SIGKILL');
+      // It dies a moment later, and until then looks alive to whoever starts it: that one would adopt a dying cluster.
+      while (existsSync(`/proc/${cluster.pid}/cwd`)) await sleep(5);
       cluster = await startCluster({ folder: files });
       started.push(cluster);
       // its socket lies elsewhere after each start
