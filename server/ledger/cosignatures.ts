@@ -1,18 +1,17 @@
 /** Cosignatures of the ledger's heads as they are stored: put there by the leader, read by every process. */
 import { type Checkpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
-import { cosignatureVerifier } from '../core/log/cosignature.ts';
-import { LogFormatError } from '../core/log/error.ts';
-import { addSignatures, parseNote, parseSignatureLine, parseVkey } from '../core/log/note.ts';
-import { utf8 } from '../core/log/utf8.ts';
+import { addSignatures, parseNote, parseSignatureLine } from '../core/log/note.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
 import { verifyEd25519 } from '../ed25519.ts';
-import { sha256 } from '../hash.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
+import { createGoodLines } from './good-lines.ts';
 
 /*
  * A row by itself says nothing: whoever may write to the database may write rows. What counts is that its line verifies, under a head of the
- * ledger, each time something hangs on it.
+ * ledger, each time something hangs on it; these very bytes are verified once.
  */
+
+const isGoodLine = createGoodLines(verifyEd25519);
 
 type AnySql = Sql | TransactionSql;
 type Head = { readonly size: number; readonly note: string };
@@ -93,19 +92,8 @@ async function goodLines(sql: AnySql, { size, note }: Head, vkeys: readonly stri
   const rows = await sql<{ vkey: string; line: string }[]>`
     SELECT vkey, line FROM cosignatures
     WHERE size = ${size} AND (${vkeys === null} OR vkey = ANY (${[...(vkeys ?? [])]}::text[])) ORDER BY vkey`;
-  const text = utf8(parseNote(note).text);
+  const { text } = parseNote(note);
   const lines: string[] = [];
   for (const { vkey, line } of rows) if (await isGoodLine(vkey, line, text)) lines.push(line);
   return lines;
-}
-
-async function isGoodLine(vkey: string, line: string, text: Uint8Array): Promise<boolean> {
-  try {
-    const verifier = cosignatureVerifier(parseVkey(sha256, vkey), verifyEd25519);
-    const { name, keyId, signature } = parseSignatureLine(line);
-    return name === verifier.name && keyId === verifier.keyId && (await verifier.verify(text, signature));
-  } catch (fault) {
-    if (!(fault instanceof LogFormatError)) throw fault;
-    return false;
-  }
 }
