@@ -43,7 +43,7 @@ function places(among: typeof files, pattern: RegExp, part: 'code' | 'bare' | 't
 /** The rooms from the bottom up; a room may import from its own level and below. */
 const LEVELS = [
   ['core'],
-  ['client'],
+  ['client', 'verify'],
   [
     'world',
     'hash',
@@ -100,7 +100,7 @@ t.test('every room of the server has its place', async (t) => {
 t.test('arrows point down only', async (t) => {
   const upward = imports.filter(({ from, to }) => {
     if (from.startsWith('test/')) return false;
-    if (from.startsWith('web/')) return !to.startsWith('web/') && !['core', 'client'].includes(roomOf(to));
+    if (from.startsWith('web/')) return !to.startsWith('web/') && !['core', 'client', 'verify'].includes(roomOf(to));
     return !to.startsWith('server/') || levelOf(roomOf(to)) > levelOf(roomOf(from));
   });
   t.strictSame(
@@ -173,12 +173,17 @@ t.test('the core imports only itself, typebox, canonicalize and @noble', async (
   t.strictSame(outside, []);
 });
 
-t.test('a person’s client needs nothing but the core, so that it runs in a browser', async (t) => {
-  const needed = [...neededBy(files.map(({ path }) => path).filter((path) => path.startsWith('server/client/')))];
-  t.ok(needed.includes('server/client/session.ts'));
-  t.strictSame([...new Set(needed.map(roomOf))].sort(), ['client', 'core']);
-  const client = files.filter(({ path }) => path.startsWith('server/client/'));
-  t.strictSame(places(client, /\bfrom 'node:|\bprocess\b\s*[.[]|\bBuffer\b\s*[.(]/, 'code'), []);
+t.test('a person’s client and the verifier need nothing but the core, so that they run in a browser', async (t) => {
+  for (const [room, one] of [
+    ['client', 'server/client/session.ts'],
+    ['verify', 'server/verify/log.ts'],
+  ] as const) {
+    const own = files.filter(({ path }) => path.startsWith(`server/${room}/`));
+    const needed = [...neededBy(own.map(({ path }) => path))];
+    t.ok(needed.includes(one));
+    t.strictSame([...new Set(needed.map(roomOf))].sort(), [room, 'core'].sort());
+    t.strictSame(places(own, /\bfrom 'node:|\bprocess\b\s*[.[]|\bBuffer\b\s*[.(]/, 'code'), []);
+  }
 });
 
 t.test('the core knows neither time nor chance nor the machine it runs on', async (t) => {

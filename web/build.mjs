@@ -15,7 +15,7 @@ const stamp = join(out, '.built');
 function isCurrent() {
   if (!existsSync(stamp)) return false;
   const builtAtMs = statSync(stamp).mtimeMs;
-  const sources = ['web', 'server/core', 'server/client']
+  const sources = ['web', 'server/core', 'server/client', 'server/verify']
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).map((entry) => ({
         isFile: entry.isFile(),

@@ -23,8 +23,9 @@ import {
   type StoredDisclosure,
 } from '../store/read-log.ts';
 import { findStamps, type StoredTimestamp } from '../store/timestamps.ts';
-import { EVIDENCE_FOLDER, filesBelow, isListed, isOfBundle, STAMPS_LIMIT, stampPaths } from './log-source.ts';
-import { formatPem } from './pem-file.ts';
+import { formatPem } from '../verify/pem-file.ts';
+import { EVIDENCE_FOLDER, isListed, isOfBundle, STAMPS_LIMIT, stampPaths } from '../verify/source.ts';
+import { filesBelow } from './log-source.ts';
 
 /** Entries whose disclosures are read at a time. */
 const DISCLOSURE_BATCH = 500;

@@ -6,11 +6,11 @@ import { ANSWER_LIMIT_BYTES, REPORT_PATH, VerdictAnswer } from '../core/log/head
 import { ed25519Verifier, type NoteVerifier, parseNote } from '../core/log/note.ts';
 import { verifyEd25519 } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
+import { keyOf } from '../verify/anchoring.ts';
+import type { LogSource } from '../verify/source.ts';
 import { EXIT, UsageError } from './exit.ts';
 import type { Io } from './io.ts';
-import type { LogSource } from './log-source.ts';
 import { ReachError, reachOut } from './reach.ts';
-import { keyOf } from './verify-anchoring.ts';
 
 /** The option of every command that is shown heads; it may stand more than once. */
 export const REPORT_OPTION = { report: { type: 'string', multiple: true } } as const;
@@ -92,7 +92,7 @@ export type Shown = { readonly notes: Set<string>; readonly vkeys: Set<string> }
 /** Keys in verifier form; what is none is left out. */
 export function keysOf(vkeys: Iterable<string>): NoteVerifier[] {
   return [...vkeys].flatMap((vkey) => {
-    const key = keyOf(vkey);
+    const key = keyOf(sha256, vkey);
     return 'ok' in key ? [] : [ed25519Verifier(key, verifyEd25519)];
   });
 }

@@ -8,15 +8,16 @@ import {
   type VerifyJwsSignature,
 } from '../core/log/act.ts';
 import type { Json } from '../core/log/canonical.ts';
+import type { CheckLogin } from '../core/log/known-logins.ts';
 import { COMMANDS, type CommandType } from '../core/opening/commands.ts';
 import { REGISTER_COMMANDS, type RegisterCommandType } from '../core/opening/register.ts';
 import type { Judged } from '../core/pki/judge.ts';
+import { lastBefore } from '../core/pki/judgement.ts';
 import { TRUST_ACTS } from '../core/pki/trust-store.ts';
 import { sha256 } from '../hash.ts';
 import type { Db } from './database.ts';
-import type { CheckLogin } from './known-logins.ts';
 import { isLiving } from './login.ts';
-import { lastBefore, wasUsedBefore } from './open-bids.ts';
+import { wasUsedBefore } from './open-bids.ts';
 import type { ReadSession } from './read-sessions.ts';
 import { type Outcome, refuse } from './refusals.ts';
 import type { Caller } from './tokens.ts';

@@ -23,11 +23,6 @@ const WAITING = [
 /** An account and the certificate in its name, by their ids. */
 type Holder = { readonly account: string; readonly certSha256: string };
 
-/** The last instant at which a certificate behind a bid must have been good: one that ends with the deadline has not lapsed before it. */
-export function lastBefore(deadlineAt: number): number {
-  return deadlineAt - 1;
-}
-
 /**
  * The deadlines behind which a bid of this account's organisation waits, the latest first, each later than a login by this certificate.
  *

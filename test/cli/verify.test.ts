@@ -4,7 +4,7 @@ import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderSource } from '../../server/cli/log-source.ts';
 import { verifySource } from '../../server/cli/verify-log.ts';
-import { VERIFY_REASONS } from '../../server/cli/verify-words.ts';
+import { VERIFY_REASONS } from '../../server/verify/words.ts';
 import { type Change, readChange } from '../support/golden-change.ts';
 import { goldenBench, judge, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { disclosuresOf, GOLDEN_FOLDER, type GoldenLog, readGolden } from '../support/golden-log.ts';
@@ -37,11 +37,11 @@ t.test('every reason of this program has a log that is refused for it', async (t
   const shown = new Set(invalid.map(reasonOf));
   // By address only: see verify-address.test.ts.
   shown.add('source_unreadable');
-  // See verify-trust.test.ts and verify-cosigned.test.ts.
+  // See test/verify/trust.test.ts and cosigned.test.ts.
   shown.add('ledger_trust_refused');
   // See person/renewal.test.ts, which has an export with its evidence.
   for (const reason of ['evidence_missing', 'evidence_differs']) shown.add(reason);
-  // See verify-evidence.test.ts.
+  // See test/verify/evidence.test.ts.
   for (const reason of ['certificate_not_good', 'certificate_decided_otherwise', 'anchor_not_believed'])
     shown.add(reason);
   for (const reason of ['policy_of_other_log', 'policy_needs_ledger', 'cosignature_bad', 'cosigners_too_few'])

@@ -1,6 +1,5 @@
 /** The operator's hand on trust, over HTTP: CAs on their terms and to their end, revocation lists, and what becomes of people by them. */
 import type { DemoCa, Issued } from '../../server/cli/demo/ca.ts';
-import { isTrustEntry, watchTrust } from '../../server/cli/verify-trust.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { type Entry, parseEntry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
@@ -21,6 +20,7 @@ import { PLATFORM_SUBJECT } from '../../server/http/operator.ts';
 import { createOfficial } from '../../server/identity/accounts.ts';
 import { TRUST_CACHE_MS } from '../../server/identity/trust.ts';
 import { readTrustStore } from '../../server/identity/trust-changes.ts';
+import { isTrustEntry, watchTrust } from '../../server/verify/trust.ts';
 import { VERSION } from '../../server/version.ts';
 import { accountOf, logIn, organisation, type Person, person, sessionKey, signerOf } from '../identity/stage.ts';
 import { testCa } from '../support/ca.ts';
@@ -404,7 +404,7 @@ t.test('an act that is sent again does nothing again, and gets its first answer'
 });
 
 t.test('the ledger alone says whom the platform believes at any instant', async (t) => {
-  const watch = watchTrust();
+  const watch = watchTrust(sha256);
   const enrolled = await stage.database.sql<{ change: string; fromAt: number }[]>`
     SELECT change, from_at AS "fromAt" FROM trust_changes WHERE seq < 0 ORDER BY seq`;
   for (const [n, { change, fromAt }] of enrolled.entries())

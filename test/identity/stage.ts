@@ -6,6 +6,7 @@ import type { JwsAlgorithm, SessionJwk } from '../../server/core/log/act.ts';
 import { sessionThumbprint } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
+import { KNOWN_LOGINS_LIMIT, rememberLogins } from '../../server/core/log/known-logins.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { type CertificateSigner, type SessionSigner, signLogin, signProof } from '../../server/core/pki/person-jws.ts';
@@ -13,7 +14,6 @@ import { sha256 } from '../../server/hash.ts';
 import { createFirstOperator, createOfficial } from '../../server/identity/accounts.ts';
 import type { ActDependencies } from '../../server/identity/acts.ts';
 import { createProofMemory } from '../../server/identity/dpop.ts';
-import { KNOWN_LOGINS_LIMIT, rememberLogins } from '../../server/identity/known-logins.ts';
 import {
   type Challenge,
   type Login,

@@ -6,8 +6,7 @@ import { makeBackup } from '../../server/cli/backup/make-backup.ts';
 import { restoreBackup } from '../../server/cli/backup/restore-backup.ts';
 import { exportLog } from '../../server/cli/export-log.ts';
 import { folderSource } from '../../server/cli/log-source.ts';
-import { checkCosigned } from '../../server/cli/verify-cosigned.ts';
-import { verifySource } from '../../server/cli/verify-log.ts';
+import { nodeTools, verifySource } from '../../server/cli/verify-log.ts';
 import { formatAddCheckpoint } from '../../server/core/log/add-checkpoint.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
@@ -32,6 +31,7 @@ import { packageRoot } from '../../server/root.ts';
 import { openAsOwner } from '../../server/store/connect.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { consistencyOf } from '../../server/store/read-log.ts';
+import { checkCosigned } from '../../server/verify/cosigned.ts';
 import { systemWorld } from '../../server/world.ts';
 import { cosignerBench } from '../support/cosigning.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
@@ -286,7 +286,7 @@ t.test(
       return answer.status === 200 ? note + answer.body : String(answer.status);
     };
     const seen = await cosign(before.head.note, before.head.size);
-    t.match(await checkCosigned(seen, before.ledger, policy), { words: /^cosigned by 1 of 1/ });
+    t.match(await checkCosigned(nodeTools, seen, before.ledger, policy), { words: /^cosigned by 1 of 1/ });
 
     // The thief signs another history: another root at the size that is out, and a larger tree.
     const { ledger: stolen } = await openKeys(folder, false);
@@ -297,7 +297,11 @@ t.test(
     const body = utf8(formatAddCheckpoint({ oldSize: signedSize, proof: [new Uint8Array(32)], checkpoint: larger }));
     t.equal((await supervisor.cosigner.addCheckpoint(body)).status, 422, 'growth that is none');
     for (const fork of [sameSize, larger])
-      t.match(await checkCosigned(fork, before.ledger, policy), { reason: 'cosigners_too_few' }, 'named by the policy');
+      t.match(
+        await checkCosigned(nodeTools, fork, before.ledger, policy),
+        { reason: 'cosigners_too_few' },
+        'named by the policy',
+      );
 
     // The way back: a new key, known to the cosigner before the old one is ended.
     await addNextKey(stopped, 'ledger');
@@ -318,10 +322,10 @@ t.test(
       sha256,
       utf8(`log ${taken.ledger}\nwitness s ${supervisor.vkey}\ngroup g all s\nquorum g\n`),
     );
-    t.match(await checkCosigned(recovered, taken.ledger, later), { words: /^cosigned by 1 of 1/ });
+    t.match(await checkCosigned(nodeTools, recovered, taken.ledger, later), { words: /^cosigned by 1 of 1/ });
     t.match(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
     // What the stolen key signs counts no more for whoever trusts the new one.
-    t.match(await checkCosigned(await forge(ended.head.size + 9), before.ledger, later), {
+    t.match(await checkCosigned(nodeTools, await forge(ended.head.size + 9), before.ledger, later), {
       reason: 'policy_of_other_log',
     });
   },

@@ -1,10 +1,11 @@
 /** Reveals of register batches: only what can harm nobody, once, in steps, and as any reader can check. */
 
-import { watchBatches } from '../../server/cli/verify-batches.ts';
 import { ledgerOrigin } from '../../server/core/log/origin.ts';
 import { readReveal } from '../../server/core/log/register-reveal.ts';
+import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
 import { REVEALS_PER_ROUND } from '../../server/ledger/register-reveals.ts';
+import { watchBatches } from '../../server/verify/batches.ts';
 import {
   addActs,
   addOpening,
@@ -31,7 +32,7 @@ async function revealAll(bench: LedgerBench): Promise<number[]> {
 
 /** Which batches the ledger reveals, as a reader of it alone sees; every reveal holds. */
 async function revealed(bench: LedgerBench): Promise<number[]> {
-  const watch = watchBatches();
+  const watch = watchBatches(sha256);
   const batches: number[] = [];
   const found: number[] = [];
   for (const { type, body, seq } of await entriesOf(bench, ledger)) {

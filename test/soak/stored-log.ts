@@ -1,7 +1,6 @@
 /** A log as it stands in the database, whole: read for the checks at the end, and verified by the code of `kaibiao verify`. */
 
-import type { LogSource } from '../../server/cli/log-source.ts';
-import { type Refused, type Verified, verifySource } from '../../server/cli/verify-log.ts';
+import { verifySource } from '../../server/cli/verify-log.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
 import { readDisclosure } from '../../server/core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../../server/core/log/entry.ts';
@@ -11,6 +10,9 @@ import { fromUtf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { readDisclosures, readTile, streamEntries } from '../../server/store/read-log.ts';
+import type { Verified } from '../../server/verify/log.ts';
+import type { LogSource } from '../../server/verify/source.ts';
+import type { Refused } from '../../server/verify/words.ts';
 
 export type StoredLog = {
   readonly origin: string;

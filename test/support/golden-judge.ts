@@ -2,9 +2,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Io } from '../../server/cli/io.ts';
-import { exportSource, type LogSource } from '../../server/cli/log-source.ts';
 import { main } from '../../server/cli/main.ts';
-import { type Refused, type Verified, verifySource } from '../../server/cli/verify-log.ts';
+import { verifySource } from '../../server/cli/verify-log.ts';
+import type { Verified } from '../../server/verify/log.ts';
+import { exportSource, type LogSource } from '../../server/verify/source.ts';
+import type { Refused } from '../../server/verify/words.ts';
 import { systemWorld } from '../../server/world.ts';
 import { newFolder } from './folder.ts';
 import { type Change, changedFiles, readChange } from './golden-change.ts';

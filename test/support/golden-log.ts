@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ANCHOR_FILES, EVIDENCE_FOLDER, folderSource } from '../../server/cli/log-source.ts';
+import { folderSource } from '../../server/cli/log-source.ts';
 import { fromBase64, fromBase64Url, toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
@@ -22,6 +22,7 @@ import {
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
 import { packageRoot } from '../../server/root.ts';
+import { ANCHOR_FILES, EVIDENCE_FOLDER } from '../../server/verify/source.ts';
 
 export const GOLDEN_FOLDER = join(packageRoot, 'test/golden/logs');
 

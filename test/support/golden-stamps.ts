@@ -1,12 +1,12 @@
 /** Time-stamps over the anchors of golden logs, by authorities made for it. */
 import { basicConstraints, timeStampingUsage } from '../../server/cli/demo/ca.ts';
 import { answerTimestamp, type TsaAnswer } from '../../server/cli/demo/time-stamping.ts';
-import { stampPaths } from '../../server/cli/log-source.ts';
-import { formatPem } from '../../server/cli/pem-file.ts';
 import { parseInstant } from '../../server/core/log/instant.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { NONCE_BYTES, writeTimestampRequest } from '../../server/core/timestamp/request.ts';
 import { sha256 } from '../../server/hash.ts';
+import { formatPem } from '../../server/verify/pem-file.ts';
+import { stampPaths } from '../../server/verify/source.ts';
 import { type Authority, authority, crlDer, DAY_MS, signUsage } from '../core/pki/authority.ts';
 import type { LogFiles } from './golden-log.ts';
 

@@ -8,8 +8,8 @@ import { sha256 } from '../../hash.ts';
 import type { Keyring } from '../../recorder/keyring.ts';
 import type { Sql } from '../../store/driver.ts';
 import { readEntries } from '../../store/read-log.ts';
+import { type LogSource, SourceError } from '../../verify/source.ts';
 import { committedHead, ExportError, type Exported } from '../export-log.ts';
-import { type LogSource, SourceError } from '../log-source.ts';
 import { openZip, writeZip } from './stored-zip.ts';
 import { writeBundle } from './write-bundle.ts';
 

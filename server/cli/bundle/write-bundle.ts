@@ -17,9 +17,10 @@ import { KEY_TYPES, parseNote, signNote, verifierKey } from '../../core/log/note
 import { formatPolicy } from '../../core/log/policy-file.ts';
 import { sha256 } from '../../hash.ts';
 import type { Sql } from '../../store/driver.ts';
+import type { Verified } from '../../verify/log.ts';
 import { ExportError, type Exported, type ExportRequest, exportLog } from '../export-log.ts';
 import { filesBelow, folderSource } from '../log-source.ts';
-import { type Verified, verifySource } from '../verify-log.ts';
+import { verifySource } from '../verify-log.ts';
 
 /** The platform's ledger key, which signs manifests under a name of their own. */
 export type BundleSigner = {

@@ -1,5 +1,6 @@
 /** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
 import { ApiError } from '../../client/transport.ts';
+import type { ReceiptFile } from '../../verify/receipt-file.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { proveReceiptKey, proveRegistered } from '../person/ledger.ts';
@@ -7,7 +8,6 @@ import { lodge, readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';
 import { withdraw } from '../person/withdraw.ts';
 import { showProgress } from '../progress.ts';
-import type { ReceiptFile } from '../receipt-file.ts';
 import { enter, parsePerson } from './options.ts';
 
 /** A batch is taken every ten seconds by default, every minute at most. */

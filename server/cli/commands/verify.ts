@@ -4,14 +4,15 @@ import { parseArgs } from 'node:util';
 import { parsePolicy } from '../../core/log/policy-file.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { sha256 } from '../../hash.ts';
+import type { Verified } from '../../verify/log.ts';
+import { type LogSource, SourceError } from '../../verify/source.ts';
+import { type Refused, refuse } from '../../verify/words.ts';
 import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { folderSource, type LogSource, SourceError, urlSource } from '../log-source.ts';
+import { folderSource, urlSource } from '../log-source.ts';
 import { keysOf, noting, REPORT_OPTION, readMonitors, reportHeads, type Shown } from '../report-heads.ts';
-import { type Verified, verifySource } from '../verify-log.ts';
-import { verifyReceipt } from '../verify-receipt.ts';
-import { type Refused, refuse } from '../verify-words.ts';
+import { verifyReceipt, verifySource } from '../verify-log.ts';
 import { needPositionals } from './options.ts';
 
 const options = {

@@ -19,9 +19,9 @@ import { ed25519Verifier, type NoteVerifier } from '../../core/log/note.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { lockFolder, type Release } from '../../folder-lock.ts';
 import { sha256 } from '../../hash.ts';
+import { keyOf } from '../../verify/anchoring.ts';
+import { keepRoots, type Roots } from '../../verify/roots.ts';
 import { readOrNull, writeDurably } from '../person/person-folder.ts';
-import { keyOf } from '../verify-anchoring.ts';
-import { keepRoots, type Roots } from '../verify-opening.ts';
 
 /** What is kept is not what was written, belongs to another ledger, or another monitor is at it. */
 export class KeptLedgerError extends Error {
@@ -116,7 +116,7 @@ export async function openKeptLedger(
   const isFollowed = state !== null && state.vkey !== vkey;
   const keptBy = state !== null && isFollowed ? verifierOf(state.vkey) : verifier;
   if (keptBy?.name !== verifier.name) throw other();
-  const roots = keepRoots();
+  const roots = keepRoots(sha256);
   const file = await open(join(folder, 'entries'), 'a+', 0o600);
   /** Reads back what counts from that byte on: what is judged is what is kept. */
   async function absorb(from: number, to: number): Promise<void> {
@@ -230,7 +230,7 @@ async function rangeOf(file: FileHandle, to: number): Promise<CompactRange> {
 }
 
 function verifierOf(vkey: string): NoteVerifier | null {
-  const key = keyOf(vkey);
+  const key = keyOf(sha256, vkey);
   return 'ok' in key ? null : ed25519Verifier(key, verifyEd25519);
 }
 

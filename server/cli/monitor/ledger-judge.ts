@@ -6,8 +6,8 @@ import { type LedgerHead, readHead } from '../../core/log/head.ts';
 import type { PlatformKey } from '../../core/log/ledger-events.ts';
 import type { VerifierKey } from '../../core/log/note.ts';
 import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
-import { verifyEd25519 } from '../../ed25519.ts';
-import { watchLedger } from '../verify-ledger.ts';
+import { watchLedger } from '../../verify/ledger.ts';
+import { nodeTools } from '../verify-log.ts';
 import { type Alarm, alarm, refused } from './alarms.ts';
 
 /** The longest rhythm of batches a server can be set to: whoever names a longer one would never be silent. */
@@ -42,7 +42,7 @@ export function judgeLedger(
     platform,
     kind: 'ledger',
     publicKey: toBase64(key.publicKey),
-    verifyEd25519,
+    tools: nodeTools,
     onHead: (head, publicKey) => onHead(head, publicKey, next - 1),
   });
   const problemOf = (reason: LogReason, seq: number, detail?: string): Alarm =>

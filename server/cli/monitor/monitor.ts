@@ -5,10 +5,11 @@ import { ed25519Verifier } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import type { Release } from '../../folder-lock.ts';
+import { sha256 } from '../../hash.ts';
+import { keyOf } from '../../verify/anchoring.ts';
 import type { World } from '../../world.ts';
 import { urlSource } from '../log-source.ts';
 import type { Reach } from '../reach.ts';
-import { keyOf } from '../verify-anchoring.ts';
 import { type ALARMS, type Alarm, type AlarmBook, alarm, openAlarms, type RaisedAlarm } from './alarms.ts';
 import { lockKept, openKeptLedger } from './kept-ledger.ts';
 import { judgeLedger, noteOfHead } from './ledger-judge.ts';
@@ -79,7 +80,7 @@ export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
 
 async function openLocked(options: MonitorOptions, release: Release): Promise<Monitor> {
   const { url, trust, folder, world, onAlarm } = options;
-  const key = keyOf(trust);
+  const key = keyOf(sha256, trust);
   if ('ok' in key) throw new MonitorKeyError(key.detail);
   const platform = key.name.replace(/\/ledger$/u, '');
   if (ledgerOrigin(platform) !== key.name) throw new MonitorKeyError(`${key.name} is no ledger`);

@@ -9,10 +9,10 @@ import { pastOf } from '../../core/log/fork-evidence.ts';
 import { leafHash } from '../../core/log/merkle.ts';
 import { parseNote } from '../../core/log/note.ts';
 import { sha256 } from '../../hash.ts';
-import { type LogSource, SourceError } from '../log-source.ts';
-import { keyOf } from '../verify-anchoring.ts';
+import { keyOf } from '../../verify/anchoring.ts';
+import { keepRoots, type Roots } from '../../verify/roots.ts';
+import { type LogSource, SourceError } from '../../verify/source.ts';
 import { verifySource } from '../verify-log.ts';
-import { keepRoots, type Roots } from '../verify-opening.ts';
 import { type Alarm, alarm, refused } from './alarms.ts';
 import { FACT_TYPES, learnFacts, NO_FACTS, type RegisterFacts } from './register-facts.ts';
 
@@ -77,7 +77,7 @@ async function replay(source: LogSource, origin: string, known: KnownOpening): P
     found.push(alarm('opening_forked', origin, `at ${foreign.size} entries`, evidence));
   }
   if (!judged.ok) return { isRead: true, found, note, size: null, facts: null };
-  const key = keyOf(await eyes.source.vkey());
+  const key = keyOf(sha256, await eyes.source.vkey());
   if ('ok' in key || toBase64(key.publicKey) !== publicKey) found.push(alarm('opening_key_differs', origin));
   const isBehind = judged.entries < (heads.at(-1)?.size ?? 0);
   if (isClosed && !isBehind && judged.standing !== 'valid, complete') found.push(alarm('opening_end_differs', origin));
@@ -103,7 +103,7 @@ function checkpointOf(note: string): Checkpoint | null {
 
 /** The roots of whatever entries a source gives under that note, as far as it does. */
 async function rootsOf(source: LogSource, note: string): Promise<Roots> {
-  const roots = keepRoots();
+  const roots = keepRoots(sha256);
   try {
     const size = checkpointOf(note)?.size ?? 0;
     for await (const bytes of source.entries(size)) roots.add(leafHash(sha256, bytes));
@@ -115,7 +115,7 @@ async function rootsOf(source: LogSource, note: string): Promise<Roots> {
 
 /** The source, seen while a verifier reads it: key and checkpoint once, the root of every size, and what is said of the register. */
 function watchReading(source: LogSource) {
-  const roots = keepRoots();
+  const roots = keepRoots(sha256);
   const telling: Uint8Array[] = [];
   let vkey: Promise<string> | null = null;
   let checkpoint: Promise<string> | null = null;

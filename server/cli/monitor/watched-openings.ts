@@ -1,7 +1,8 @@
 /** Watches the openings that a ledger has heads of: each is replayed when it grew, when somebody was shown a head of it, and again now and then. */
 import type { LedgerHead } from '../../core/log/head.ts';
+import type { LogSource } from '../../verify/source.ts';
 import type { World } from '../../world.ts';
-import { type LogSource, urlSource } from '../log-source.ts';
+import { urlSource } from '../log-source.ts';
 import type { Reach } from '../reach.ts';
 import { type Alarm, alarm } from './alarms.ts';
 import { type Looked, largerOf, openKeptOpenings } from './kept-openings.ts';

@@ -2,12 +2,10 @@
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import type { Api } from '../../client/api.ts';
-import { fromBase64 } from '../../core/log/base64.ts';
 import type { Json } from '../../core/log/canonical.ts';
 import { openCheckpoint } from '../../core/log/checkpoint.ts';
-import { type Entry, parseEntry } from '../../core/log/entry.ts';
+import { parseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
-import { LEDGER_EVENTS } from '../../core/log/ledger-events.ts';
 import { inclusionPlan, leafHash, verifyInclusion } from '../../core/log/merkle.ts';
 import { formatProof, parseProof } from '../../core/log/proof.ts';
 import { readRegisterProof, verifyRegisterProof } from '../../core/log/register-proof.ts';
@@ -16,11 +14,11 @@ import { fromUtf8 } from '../../core/log/utf8.ts';
 import { DigestText, OpeningId } from '../../core/opening/details.ts';
 import { CreditCode } from '../../core/opening/rows.ts';
 import { sha256 } from '../../hash.ts';
+import { listedReceiptKey, type ReceiptKey } from '../../verify/receipt-key.ts';
 import { assembleFromTiles, proofFromTiles } from './head.ts';
 import type { LogPin } from './log-pin.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
-import { type ReceiptKey, receiptKeyOf } from './receipt.ts';
 
 const LEDGER = 'ledger';
 
@@ -73,20 +71,13 @@ export async function proveReceiptKey(api: Api, pin: LogPin): Promise<ProvenRece
       throw new PersonError('log_not_genuine', 'the ledger’s first entry is not on it');
     const keeper = await pin.trust(vkey);
     await keeper.accept(note, proofFromTiles(readFile));
-    const key = listedReceiptKey(parseEntry(first), pin.origin);
+    const key = listedReceiptKey(sha256, parseEntry(first), pin.origin);
     if (key === null) throw new PersonError('log_not_genuine', 'the ledger’s first entry lists no receipt key');
     return { key, ledger: vkey, entry: fromUtf8(first), proof: formatProof({ index: 0, hashes, checkpoint: note }) };
   } catch (fault) {
     if (fault instanceof LogFormatError) throw new PersonError('log_not_genuine', fault.code);
     throw fault;
   }
-}
-
-/** The key for receipts of a ledger's first entry; null when the entry is none, or lists none. */
-export function listedReceiptKey({ type, log, body }: Entry, origin: string): ReceiptKey | null {
-  if (type !== 'LedgerOpened' || log !== origin || !Check(LEDGER_EVENTS.LedgerOpened.body, body)) return null;
-  const listed = body.keys.find(({ use }) => use === 'receipts');
-  return listed === undefined ? null : receiptKeyOf(fromBase64(listed.publicKey));
 }
 
 /**

@@ -7,12 +7,12 @@ import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { sha256 } from '../../hash.ts';
+import type { ReceiptKey } from '../../verify/receipt-key.ts';
 import type { World } from '../../world.ts';
 import { findReceiptKey } from './ledger.ts';
 import { createLogCopy, type LogCopy } from './log-copy.ts';
 import { type LogPin, openLogPin } from './log-pin.ts';
 import { openPersonFolder, type PersonFolder } from './person-folder.ts';
-import type { ReceiptKey } from './receipt.ts';
 import { makeSessionKey } from './session-key.ts';
 
 export type PersonOptions = {

@@ -1,23 +1,11 @@
 /** The platform's receipts as a person checks them: signature by the key the ledger lists, then word for word against what was sent. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { compactVerify, errors } from 'jose';
-import { toBase64Url } from '../../core/log/base64.ts';
-import { canonicalise, isJsonObject, type Json, type JsonObject } from '../../core/log/canonical.ts';
-import { utf8 } from '../../core/log/utf8.ts';
+import type { JsonObject } from '../../core/log/canonical.ts';
 import { isReceiptPayload, RECEIPT_TYPE, type ReceiptPayload } from '../../core/seal/receipt.ts';
 import { findDifference } from '../../core/seal/statement.ts';
-import { sha256 } from '../../hash.ts';
+import { verifyEd25519 } from '../../ed25519.ts';
 import { ACT_RECEIPT_TYPE } from '../../recorder/receipts.ts';
+import { openReceiptJws, type ReceiptKey } from '../../verify/receipt-key.ts';
 import { PersonError } from './person-error.ts';
-
-/** The platform's Ed25519 key for receipts; `kid` is its RFC 7638 thumbprint. */
-export type ReceiptKey = { readonly kid: string; readonly publicKey: KeyObject };
-
-/** The key from its 32 bytes, as the ledger lists it. */
-export function receiptKeyOf(bytes: Uint8Array): ReceiptKey {
-  const jwk = { crv: 'Ed25519', kty: 'OKP', x: toBase64Url(bytes) };
-  return { kid: toBase64Url(sha256(utf8(canonicalise(jwk)))), publicKey: createPublicKey({ key: jwk, format: 'jwk' }) };
-}
 
 /**
  * The payload of a receipt of this type.
@@ -25,13 +13,8 @@ export function receiptKeyOf(bytes: Uint8Array): ReceiptKey {
  * Throws: PersonError receipt_not_genuine.
  */
 export async function openReceipt(text: string, typ: string, key: ReceiptKey): Promise<JsonObject> {
-  try {
-    const { payload, protectedHeader } = await compactVerify(text, key.publicKey, { algorithms: ['EdDSA'] });
-    const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)) as Json;
-    if (protectedHeader.typ === typ && protectedHeader.kid === key.kid && isJsonObject(value)) return value;
-  } catch (error) {
-    if (!(error instanceof errors.JOSEError || error instanceof SyntaxError || error instanceof TypeError)) throw error;
-  }
+  const payload = await openReceiptJws(verifyEd25519, text, typ, key);
+  if (payload !== null) return payload;
   throw new PersonError('receipt_not_genuine');
 }
 

@@ -151,3 +151,8 @@ function groundsOf(judgement: Judgement, files: ReadonlyMap<string, Uint8Array>)
     throw error;
   }
 }
+
+/** The last instant at which a certificate behind a bid must have been good: one that ends with the deadline has not lapsed before it. */
+export function lastBefore(deadlineAt: number): number {
+  return deadlineAt - 1;
+}

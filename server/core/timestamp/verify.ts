@@ -14,6 +14,9 @@ import { nonceNumber } from './request.ts';
 import { TimestampError } from './timestamp-error.ts';
 import { parseTimestampResponse, type SigningCertificate, type TimestampToken } from './token.ts';
 
+/** How far the time of a token may lie from that of who asked for it, its accuracy aside: one of the two clocks is wrong then. */
+export const CLOCK_LIMIT_MS = 60_000;
+
 /** Why a time-stamp is refused, in the order in which it is looked at. */
 export const TIMESTAMP_REASONS = {
   malformed: { en: 'The response is not one that RFC 3161 describes.', zh: '应答不符合 RFC 3161。' },

@@ -6,7 +6,7 @@ import { CertificateError } from '../../core/pki/der.ts';
 import { isOver } from '../../core/pki/path.ts';
 import { NONCE_BYTES, writeTimestampRequest } from '../../core/timestamp/request.ts';
 import { RESPONSE_LIMIT_BYTES } from '../../core/timestamp/token.ts';
-import { type TimestampResult, verifyTimestamp } from '../../core/timestamp/verify.ts';
+import { CLOCK_LIMIT_MS, type TimestampResult, verifyTimestamp } from '../../core/timestamp/verify.ts';
 import { digestByOid, sha256 } from '../../hash.ts';
 import { verifyCertificateSignature } from '../../identity/signature.ts';
 import type { World } from '../../world.ts';
@@ -14,8 +14,6 @@ import type { Authority } from './authorities.ts';
 
 /** How long an authority, or a place of lists, may take to answer. */
 export const ANSWER_LIMIT_MS = 10_000;
-/** How far the time of a token may lie from our own, its accuracy aside: one of the two clocks is wrong then. */
-export const CLOCK_LIMIT_MS = 60_000;
 /** A list that is fetched has no more; an authority's own CA has few certificates. */
 export const LIST_LIMIT_BYTES = 8_388_608;
 /** Places of lists that are asked for one path. */

@@ -2,12 +2,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifySource } from '../../../server/cli/verify-log.ts';
-import { BUNDLE_REASONS } from '../../../server/cli/verify-words.ts';
 import { MANIFEST_FILE, MANIFEST_NOTE_FILE, POLICY_FILE, RECORD_FILE } from '../../../server/core/log/bundle.ts';
 import { formatSignatureLine, formatVkey, KEY_TYPES, parseNote, verifierKey } from '../../../server/core/log/note.ts';
 import { parsePolicy, type TlogPolicy } from '../../../server/core/log/policy-file.ts';
 import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { sha256 } from '../../../server/hash.ts';
+import { BUNDLE_REASONS } from '../../../server/verify/words.ts';
 import { bundleOf, ledgerKey, nameOf, policyOf, withManifest } from '../../support/golden-bundle.ts';
 import { anchorBy, type Change, changed, ownKey, readChange } from '../../support/golden-change.ts';
 import { goldenFiles, memorySource, TRUST, WHOLE } from '../../support/golden-judge.ts';

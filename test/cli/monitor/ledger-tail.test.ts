@@ -1,7 +1,6 @@
 /** A ledger far ahead is taken by parts: each proven to be its beginning, kept across a stop, and finished before another head is asked for. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LogSource } from '../../../server/cli/log-source.ts';
 import type { Alarm } from '../../../server/cli/monitor/alarms.ts';
 import { lockKept, openKeptLedger } from '../../../server/cli/monitor/kept-ledger.ts';
 import { GROWTH_LIMIT_MS, tailLedger } from '../../../server/cli/monitor/ledger-tail.ts';
@@ -13,6 +12,7 @@ import { ed25519Verifier, formatNote, formatVkey, KEY_TYPES, verifierKey } from 
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
+import type { LogSource } from '../../../server/verify/source.ts';
 import { newFolder } from '../../support/folder.ts';
 import { ownKey } from '../../support/golden-change.ts';
 import { memorySource } from '../../support/golden-judge.ts';

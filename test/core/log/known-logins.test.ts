@@ -1,9 +1,9 @@
 /** Remembered logins: the same text is checked once, a refused one each time, and the memory has an end. */
-import type { CheckedLogin } from '../../server/core/log/act.ts';
-import { sha256 } from '../../server/hash.ts';
-import { type CheckLogin, KNOWN_LOGINS_LIMIT, rememberLogins } from '../../server/identity/known-logins.ts';
-import { verifyJwsSignature } from '../../server/identity/signature.ts';
-import t from '../support/tap.ts';
+import type { CheckedLogin } from '../../../server/core/log/act.ts';
+import { type CheckLogin, KNOWN_LOGINS_LIMIT, rememberLogins } from '../../../server/core/log/known-logins.ts';
+import { sha256 } from '../../../server/hash.ts';
+import { verifyJwsSignature } from '../../../server/identity/signature.ts';
+import t from '../../support/tap.ts';
 
 const GOOD = { ok: true, account: 'a' } as CheckedLogin;
 

@@ -1,7 +1,6 @@
 /** Certificates behind acts as a verifier judges them again: how near judging and receipt must lie, what an outcome allows, and whom the ledger says was believed. */
 import { basicConstraints, keyUsage } from '../../server/cli/demo/ca.ts';
-import { JUDGED_NEAR_RECEIPT_MS } from '../../server/cli/verify-belief.ts';
-import { type EvidenceTerms, watchEvidence } from '../../server/cli/verify-evidence.ts';
+import { nodeTools } from '../../server/cli/verify-log.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
@@ -9,6 +8,8 @@ import { ATTRIBUTE } from '../../server/core/pki/names.ts';
 import { addCrl, readCrl } from '../../server/identity/crls.ts';
 import { readEvidence } from '../../server/identity/evidence.ts';
 import { readAnchors, type TrustQuestion } from '../../server/identity/trust.ts';
+import { JUDGED_NEAR_RECEIPT_MS } from '../../server/verify/belief.ts';
+import { type EvidenceTerms, watchEvidence } from '../../server/verify/evidence.ts';
 import { authority, crlDer, DAY_MS, signUsage } from '../core/pki/authority.ts';
 import { accepted, organisation, setStage } from '../identity/stage.ts';
 import t from '../support/tap.ts';
@@ -77,6 +78,7 @@ const entryOf = (type: string, receivedAt: number, body: JsonObject = {}): Entry
 function watch(who: Who, changes: Partial<EvidenceTerms> = {}) {
   const evidence = (name: string) => readEvidence(sql, who.judgement, name);
   const watching = watchEvidence(
+    nodeTools,
     { evidence },
     { isWhole: true, deadlineAt: () => deadlineAt, believed: null, ...changes },
   );
@@ -122,6 +124,7 @@ t.test('of a whole log each certificate that is named is judged', async (t) => {
   const { judgement: _judgement, ...without } = who;
   const count = async (values: Record<string, unknown>, isWhole: boolean) => {
     const watching = watchEvidence(
+      nodeTools,
       { evidence: (name) => readEvidence(sql, who.judgement, name) },
       { isWhole, deadlineAt: () => deadlineAt, believed: null },
     );
@@ -203,7 +206,11 @@ t.test('the certificates behind the bids on the roster were good when they were 
       }
       return null;
     };
-    const watching = watchEvidence({ evidence }, { isWhole: true, deadlineAt: () => deadlineAt, believed: null });
+    const watching = watchEvidence(
+      nodeTools,
+      { evidence },
+      { isWhole: true, deadlineAt: () => deadlineAt, believed: null },
+    );
     const roster = [{ creditCode, name, lodgedAt: formatInstant(lodgedAt) }];
     return (await watching.see(entryOf('RosterPublished', now), { roster, certificates: rows }))?.reason ?? 'ok';
   };
@@ -214,6 +221,7 @@ t.test('the certificates behind the bids on the roster were good when they were 
     t.equal(await see([{ ...row, ...nothing }]), 'evidence_missing', 'nothing was judged');
   t.equal(await see([]), 'evidence_differs', 'fewer of them than bids');
   const bare = watchEvidence(
+    nodeTools,
     { evidence: () => Promise.resolve(null) },
     { isWhole: true, deadlineAt: () => deadlineAt, believed: null },
   );
@@ -333,6 +341,7 @@ t.test('a judgement from before the end of its CA serves no act behind it', asyn
     const evidence = async (digest: string) =>
       (await readEvidence(sql, signer.who.judgement, digest)) ?? readEvidence(sql, sealedTo.who.judgement, digest);
     const watching = watchEvidence(
+      nodeTools,
       { evidence },
       { isWhole: true, deadlineAt: () => deadlineAt, believed: { versions, knownUntil: carried + 1 } },
     );

@@ -5,12 +5,10 @@ import { utf8 } from '../core/log/utf8.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import type { Name } from '../core/pki/names.ts';
-import { type TimestampResult, verifyTimestamp } from '../core/timestamp/verify.ts';
-import { digestByOid, sha256 } from '../hash.ts';
-import { verifyCertificateSignature } from '../identity/signature.ts';
-import { CLOCK_LIMIT_MS } from '../ledger/timestamps/ask-authority.ts';
-import type { Stamp, StampedNote } from './log-source.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import { CLOCK_LIMIT_MS, type TimestampResult, verifyTimestamp } from '../core/timestamp/verify.ts';
+import type { Stamp, StampedNote } from './source.ts';
+import type { VerifyTools } from './tools.ts';
+import { type Refused, refuse } from './words.ts';
 
 type Held = Extract<TimestampResult, { ok: true }>;
 
@@ -32,11 +30,15 @@ export type Stamped = { readonly ok: true; readonly words: string };
  *          authority of the given roots is among them.
  * Why:     a stamp of an authority that nobody here believes proves nothing, and spoils nothing either: a platform asks several.
  */
-export function checkStamps({ note, stamps }: StampedNote, { roots, writtenAt }: StampTerms): Stamped | Refused {
-  const imprint = sha256(utf8(note));
+export function checkStamps(
+  tools: VerifyTools,
+  { note, stamps }: StampedNote,
+  { roots, writtenAt }: StampTerms,
+): Stamped | Refused {
+  const imprint = tools.sha256(utf8(note));
   const counted: { readonly held: Held; readonly words: string }[] = [];
   for (const stamp of stamps) {
-    const judged = judge(stamp, imprint, roots);
+    const judged = judge(tools, stamp, imprint, roots);
     if (!judged.ok)
       return refuse('timestamp_refused', { detail: `${stamp.name}: ${judged.reason} ${judged.detail ?? ''}`.trim() });
     const { held, isTrusted } = judged;
@@ -44,7 +46,7 @@ export function checkStamps({ note, stamps }: StampedNote, { roots, writtenAt }:
       return refuse('timestamp_before_entry', {
         detail: `${stamp.name}: ${formatInstant(held.at)}, and the ledger’s entry says ${formatInstant(writtenAt)}`,
       });
-    if (roots === null || isTrusted) counted.push({ held, words: wordsOf(held) });
+    if (roots === null || isTrusted) counted.push({ held, words: wordsOf(tools, held) });
   }
   if (counted.length === 0)
     return refuse('timestamp_missing', { detail: `${stamps.length} stamps, none under a given root` });
@@ -59,7 +61,12 @@ type Judged =
   | Extract<TimestampResult, { ok: false }>;
 
 /** By the given roots; where the path leads to none of them, by the root that came with the stamp, which is then not believed. */
-function judge({ response, path, crls }: Stamp, imprint: Uint8Array, roots: readonly Certificate[] | null): Judged {
+function judge(
+  { digestByOid, verifyCertificateSignature }: VerifyTools,
+  { response, path, crls }: Stamp,
+  imprint: Uint8Array,
+  roots: readonly Certificate[] | null,
+): Judged {
   const own = readPath(path);
   if (own === null) return { ok: false, reason: 'chain_refused', detail: 'its chain cannot be read' };
   const question = {
@@ -86,7 +93,7 @@ function readPath(path: readonly Uint8Array[]): Certificate[] | null {
   }
 }
 
-function wordsOf({ at, accuracyMs, path, revocation }: Held): string {
+function wordsOf({ sha256 }: VerifyTools, { at, accuracyMs, path, revocation }: Held): string {
   const [signer] = path;
   const root = path.at(-1);
   if (signer === undefined || root === undefined) throw new Error('a path that holds has both its ends');

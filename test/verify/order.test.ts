@@ -1,10 +1,10 @@
 /** Signatures are checked while later entries are read: whatever is wrong further on, the first thing wrong is what is said; and the roots they are held against. */
 import fc from 'fast-check';
-import { type LogSource, SourceError } from '../../server/cli/log-source.ts';
 import { verifySource } from '../../server/cli/verify-log.ts';
-import { keepRoots } from '../../server/cli/verify-opening.ts';
 import { leafHash, rootOf } from '../../server/core/log/merkle.ts';
 import { sha256 } from '../../server/hash.ts';
+import { keepRoots } from '../../server/verify/roots.ts';
+import { type LogSource, SourceError } from '../../server/verify/source.ts';
 import { goldenFiles, judge, memorySource } from '../support/golden-judge.ts';
 import t from '../support/tap.ts';
 
@@ -59,7 +59,7 @@ t.test('a forged act is found although the log ends right behind it, and before 
 t.test('the root of every size, asked for in any order while the log grows', async (t) => {
   const leaves = Array.from({ length: 200 }, (_, n) => leafHash(sha256, Uint8Array.of(n)));
   const rootAt = (size: number) => rootOf(sha256, leaves.slice(0, size));
-  const roots = keepRoots();
+  const roots = keepRoots(sha256);
   t.strictSame(roots.at(0), rootAt(0));
   t.equal(roots.at(1), null);
   for (const [n, leaf] of leaves.entries()) {

@@ -1,6 +1,7 @@
 /** The certificates behind an opening's acts, judged again by the evidence that came with the log, and held against what the log made of them. */
 
 import { Check } from 'typebox/schema';
+import { toBase64Url } from '../core/log/base64.ts';
 import { isJsonObject, parseCanonical } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
@@ -8,13 +9,12 @@ import { parseInstant } from '../core/log/instant.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { LodgementCertificates, RosterRow } from '../core/opening/rows.ts';
 import { type Grounds, type Judged, judge } from '../core/pki/judge.ts';
-import { filesOf, type Judgement, JudgementSchema, redoJudgement } from '../core/pki/judgement.ts';
+import { filesOf, type Judgement, JudgementSchema, lastBefore, redoJudgement } from '../core/pki/judgement.ts';
 import { readSubject, type Subject } from '../core/pki/subject.ts';
-import { digestOfFile } from '../identity/evidence.ts';
-import { lastBefore } from '../identity/open-bids.ts';
-import type { LogSource } from './log-source.ts';
-import { type Believed, JUDGED_NEAR_RECEIPT_MS, type Receipt, TOOLS, wasBelieved } from './verify-belief.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import { type Believed, JUDGED_NEAR_RECEIPT_MS, judgingTools, type Receipt, wasBelieved } from './belief.ts';
+import type { LogSource } from './source.ts';
+import type { VerifyTools } from './tools.ts';
+import { type Refused, refuse } from './words.ts';
 
 /** How long before its last byte a bid's certificates may have been judged, ms: before the bytes are carried, which one request may do for so long. */
 const LODGED_WITHIN_MS = 3_600_000;
@@ -50,7 +50,12 @@ export type EvidenceWatch = {
 };
 
 /** Watches the judgements of a log. */
-export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: EvidenceTerms): EvidenceWatch {
+export function watchEvidence(
+  verifyTools: VerifyTools,
+  source: Pick<LogSource, 'evidence'>,
+  terms: EvidenceTerms,
+): EvidenceWatch {
+  const tools = judgingTools(verifyTools);
   const { isWhole, believed } = terms;
   const kept = new Map<string, Uint8Array>();
   /** Of each decryption received whether its certificate had lapsed before the deadline; none of which nothing is shown. */
@@ -77,7 +82,7 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
     const differs = (detail: string) => refuse('evidence_differs', { seq, detail });
     const bytes = await fetch(digest);
     if (bytes === undefined) return missing(digest);
-    const judgement = digestOfFile(bytes) === digest ? readJudgement(bytes) : undefined;
+    const judgement = toBase64Url(tools.sha256(bytes)) === digest ? readJudgement(bytes) : undefined;
     if (judgement === undefined || judgement.certificates[0] !== certSha256 || judgement.purpose !== purpose)
       return differs(digest);
     const files = new Map<string, Uint8Array>();
@@ -85,15 +90,15 @@ export function watchEvidence(source: Pick<LogSource, 'evidence'>, terms: Eviden
       const file = await fetch(name);
       if (file !== undefined) files.set(name, file);
     }
-    const redone = redoJudgement(judgement, (name) => files.get(name), TOOLS);
+    const redone = redoJudgement(judgement, (name) => files.get(name), tools);
     if (!redone.ok) return redone.reason === 'file_missing' ? missing(digest) : differs(redone.reason);
     const around = {
       receivedAt,
       earliest: receivedAt - judgedWithinMs - JUDGED_NEAR_RECEIPT_MS,
       latest: receivedAt + JUDGED_NEAR_RECEIPT_MS,
     };
-    if (!stillStands(redone.grounds, judgement.outcome, around)) return differs('outcome_differs');
-    if (believed !== null && !wasBelieved(redone.grounds, judgement, around, believed))
+    if (!stillStands(tools, redone.grounds, judgement.outcome, around)) return differs('outcome_differs');
+    if (believed !== null && !wasBelieved(tools, redone.grounds, judgement, around, believed))
       return refuse('anchor_not_believed', { seq, detail: judgement.certificates.at(-1) ?? '' });
     if (!speaksFor(redone.grounds, person)) return refuse('person_differs', { seq, detail: digest });
     judged += 1;
@@ -196,9 +201,14 @@ const attemptOf = ({ body }: Entry): string => `${body['bidder']} ${body['attemp
  * Why: one judgement serves every act in whose time nothing can turn, so it may be much older than the act; then the same must come
  *      out at its receipt.
  */
-function stillStands(grounds: Grounds, outcome: Judged, { receivedAt, earliest, latest }: Receipt): boolean {
+function stillStands(
+  tools: ReturnType<typeof judgingTools>,
+  grounds: Grounds,
+  outcome: Judged,
+  { receivedAt, earliest, latest }: Receipt,
+): boolean {
   if (grounds.at >= earliest && grounds.at <= latest) return true;
-  return [receivedAt, earliest, latest].some((at) => judge({ ...grounds, at }, TOOLS)?.outcome === outcome);
+  return [receivedAt, earliest, latest].some((at) => judge({ ...grounds, at }, tools)?.outcome === outcome);
 }
 
 /**

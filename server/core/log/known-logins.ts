@@ -1,5 +1,5 @@
 /** Logins that were found good, so that each act of a session costs the check of one signature and not of two. */
-import { type CheckedLogin, checkLogin } from '../core/log/act.ts';
+import { type CheckedLogin, checkLogin } from './act.ts';
 
 export type CheckLogin = typeof checkLogin;
 

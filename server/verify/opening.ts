@@ -1,5 +1,4 @@
 /** One opening's log, entry by entry: every act by its person's key and for this entry alone, every event by the opening's own rules. */
-import { checkCompiled } from '../compiled-check.ts';
 import {
   ACT_REASONS,
   type CheckedAct,
@@ -12,26 +11,16 @@ import { fromBase64, toBase64Url } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
 import { canonicalise, isJsonObject, type Json } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
-import { HASH_BYTES } from '../core/log/hash.ts';
 import { parseInstant } from '../core/log/instant.ts';
-import {
-  appendLeaves,
-  type CompactRange,
-  consistencyProof,
-  EMPTY_RANGE,
-  type NodeId,
-  rangeNodes,
-  rangeRoot,
-} from '../core/log/merkle.ts';
+import { rememberLogins } from '../core/log/known-logins.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { createAudit } from '../core/opening/audit.ts';
 import { isEventType } from '../core/opening/read-event.ts';
-import { sha256 } from '../hash.ts';
-import { rememberLogins } from '../identity/known-logins.ts';
-import { createJwsVerifier } from '../identity/signature.ts';
+import type { Roots } from './roots.ts';
 import { signedTypesOf } from './signed-types.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import type { VerifyTools } from './tools.ts';
 import type { Watcher } from './watcher.ts';
+import { type Refused, refuse } from './words.ts';
 
 const CREDIT_CODE_CHARACTERS = 18;
 /** Acts whose signatures are being checked while later entries are read: enough for every core, and little memory. */
@@ -39,67 +28,13 @@ const UNDER_WAY = 256;
 /** Keys remembered: those of so many devices are read once. */
 const KEYS_KEPT = 4_096;
 
-/** The root of every size so far: what an act says its signer had seen is held against it. */
-export type Roots = {
-  add(leaf: Uint8Array): void;
-  /** Null for a size that was not reached yet. */
-  at(size: number): Uint8Array | null;
-  /** What a longer log's root is computed from. */
-  range(): CompactRange;
-  /** The consistency proof between two sizes. Asserts: both were reached. */
-  proof(oldSize: number, size: number): Uint8Array[];
+export type OpeningWatch = {
+  readonly platform: string;
+  readonly openingId: string;
+  /** The key the log is shown with. */
+  readonly vkey: string;
+  readonly roots: Roots;
 };
-
-/**
- * Keeps the hashes of all complete subtrees, 64 bytes an entry; a root is folded of them when it is asked for.
- *
- * Why: most sizes are never asked for, and the one that was asked for last is asked for again by whoever acted at the same time.
- */
-export function keepRoots(): Roots {
-  let range: CompactRange = EMPTY_RANGE;
-  const levels: Hashes[] = [];
-  let last: { readonly size: number; readonly root: Uint8Array } | null = null;
-  const keep = ({ level }: NodeId, hash: Uint8Array): void => {
-    levels[level] ??= keepHashes();
-    levels[level].push(hash);
-  };
-  return {
-    add(leaf) {
-      range = appendLeaves(sha256, range, [leaf], keep);
-    },
-    at(size) {
-      if (size > range.size) return null;
-      if (last?.size !== size) {
-        const hashes = rangeNodes(size).map(({ level, index }) => (levels[level] as Hashes).at(index));
-        last = { size, root: rangeRoot(sha256, { size, hashes }) };
-      }
-      return last.root;
-    },
-    range: () => range,
-    proof: (oldSize, size) =>
-      consistencyProof(sha256, (level, index) => (levels[level] as Hashes).at(index), oldSize, size),
-  };
-}
-
-type Hashes = { push(hash: Uint8Array): void; at(index: number): Uint8Array };
-
-/** Hashes one behind the other, in one block that doubles. */
-function keepHashes(): Hashes {
-  let kept = new Uint8Array(HASH_BYTES * 64);
-  let length = 0;
-  return {
-    push(hash) {
-      if (length === kept.length) {
-        const larger = new Uint8Array(kept.length * 2);
-        larger.set(kept);
-        kept = larger;
-      }
-      kept.set(hash, length);
-      length += HASH_BYTES;
-    },
-    at: (index) => kept.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES),
-  };
-}
 
 /** An entry whose act is being checked. */
 type UnderWay = {
@@ -118,8 +53,11 @@ type UnderWay = {
  *        for this very command, and was given by somebody who had seen this very log. Signatures are checked by other threads while
  *        later entries are read; before anything is said of an entry, everything is known of those in front of it.
  */
-export function watchOpening(platform: string, openingId: string, vkey: string, roots: Roots): Watcher {
-  const audit = createAudit(sha256, checkCompiled);
+export function watchOpening(
+  { sha256, checkShape, createJwsVerifier }: VerifyTools,
+  { platform, openingId, vkey, roots }: OpeningWatch,
+): Watcher {
+  const audit = createAudit(sha256, checkShape);
   const verifySignature = createJwsVerifier(KEYS_KEPT);
   const readLogin = rememberLogins();
   const used = new Set<string>();
@@ -195,6 +133,7 @@ export function watchOpening(platform: string, openingId: string, vkey: string, 
       return { ok: false, reason: first.code, words: first.words, ...where };
     },
     actsChecked: () => acts,
+    state: () => audit.finish().state,
     cosigners: () => audit.finish().state?.cosigners ?? null,
     deadlineAt() {
       const { state } = audit.finish();

@@ -7,6 +7,7 @@ import { isJsonObject, type JsonObject } from '../core/log/canonical.ts';
 import { openCheckpoint } from '../core/log/checkpoint.ts';
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
+import type { Sha256 } from '../core/log/hash.ts';
 import { checkHead, type LedgerHead, readHead } from '../core/log/head.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { isAnnouncementSigned } from '../core/log/key-announcement.ts';
@@ -18,20 +19,21 @@ import {
   type PlatformKey,
   type PlatformKeyUse,
 } from '../core/log/ledger-events.ts';
-import { ed25519Verifier, KEY_TYPES, type VerifyEd25519, verifierKey } from '../core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin } from '../core/log/origin.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import { parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
-import { sha256 } from '../hash.ts';
-import { verifyJwsSignature } from '../identity/signature.ts';
-import { watchBatches } from './verify-batches.ts';
-import { isProposed, isTrustEntry, saysWhatWasSigned, watchTrust } from './verify-trust.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import { watchBatches } from './batches.ts';
+import type { VerifyTools } from './tools.ts';
+import { isProposed, isTrustEntry, saysWhatWasSigned, watchTrust } from './trust.ts';
 import type { Watcher } from './watcher.ts';
+import { type Refused, refuse } from './words.ts';
 
 /** Operators' acts concern no opening; their JWS names this instead of one. */
 const PLATFORM_SUBJECT = 'platform';
+/** Operators are few. */
+const KEYS_KEPT = 64;
 /** What a person must have signed for an entry. */
 const SIGNED: Readonly<Record<string, readonly string[]>> = {
   OperatorActed: ['LetIn', 'DisableAccount', 'EnableAccount', 'AddCrl'],
@@ -51,18 +53,20 @@ export type LedgerWatchOptions = {
   readonly kind: 'ledger' | 'access';
   /** The 32 bytes of the key the log is shown with, base64. */
   readonly publicKey: string;
-  readonly verifyEd25519: VerifyEd25519;
+  readonly tools: VerifyTools;
   /** Told of every head that holds, with the key (base64) it is signed by. */
   readonly onHead?: (head: LedgerHead, publicKey: string) => void;
 };
 
 /** Watches the ledger or the access log. It keeps one head for each log, one root for each batch, and no entry. */
-export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }: LedgerWatchOptions): Watcher {
+export function watchLedger({ platform, kind, publicKey, tools, onHead }: LedgerWatchOptions): Watcher {
+  const { sha256, verifyEd25519 } = tools;
+  const verifySignature = tools.createJwsVerifier(KEYS_KEPT);
   const standing = new Map<string, Standing>();
   const keys = new Map<PlatformKeyUse, string[]>();
   const used = new Set<string>();
-  const batches = watchBatches();
-  const trust = watchTrust();
+  const batches = watchBatches(sha256);
+  const trust = watchTrust(sha256);
   let knownUntil = 0;
   const genesisType = kind === 'ledger' ? 'LedgerOpened' : 'AccessLogOpened';
   const catalogue: Readonly<Record<string, EventRule>> = kind === 'ledger' ? LEDGER_EVENTS : ACCESS_EVENTS;
@@ -91,7 +95,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     for (const use of PLATFORM_KEY_USES) {
       const ofUse = listed.filter((key) => key.use === use);
       const [only] = ofUse;
-      if (only === undefined || ofUse.length > 1 || !isKey(only.publicKey))
+      if (only === undefined || ofUse.length > 1 || !isKey(sha256, only.publicKey))
         return refuse('ledger_key_refused', { seq, detail: use });
       keys.set(use, [only.publicKey]);
     }
@@ -103,7 +107,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     const said = body as unknown as KeyAnnouncement;
     const { key, replaces, from } = said;
     const known = keys.get(key.use) ?? [];
-    const isNew = ![...keys.values()].flat().includes(key.publicKey) && isKey(key.publicKey);
+    const isNew = ![...keys.values()].flat().includes(key.publicKey) && isKey(sha256, key.publicKey);
     if (known.at(-1) !== replaces || !isNew || from > at) return refuse('ledger_key_refused', { seq, detail: key.use });
     if (!(await isAnnouncementSigned(platform, said, verifyEd25519)))
       return refuse('ledger_key_refused', { seq, detail: `${key.use}: not signed by the key before it and by itself` });
@@ -129,7 +133,7 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     // A log keeps the key it began with, whatever is announced for later ones.
     const use = kindOfHead === 'opening' ? 'openings' : 'ledger';
     const candidates = before === undefined ? [...(keys.get(use) ?? [])].reverse() : [before.publicKey];
-    const signer = await signerOf(head, candidates, verifyEd25519);
+    const signer = await signerOf(tools, head, candidates);
     if (signer === undefined) return refuse('ledger_head_unsigned', { seq, detail: origin });
     standing.set(origin, { head: { ...head, note: '', consistency: [] }, publicKey: signer });
     onHead?.(head, signer);
@@ -147,12 +151,12 @@ export function watchLedger({ platform, kind, publicKey, verifyEd25519, onHead }
     if (person === undefined || (isTrustEntry(entry.type) && person.login !== undefined))
       return refuse('person_unsigned', { seq });
     const expected = { platform, openingId: PLATFORM_SUBJECT, command: entry.command, types };
-    const checked = await checkAct(person, expected, verifyJwsSignature, sha256);
+    const checked = await checkAct(person, expected, verifySignature, sha256);
     if (!checked.ok) return { ok: false, reason: checked.reason, words: ACT_REASONS[checked.reason], seq };
     const { who } = values;
     const isOther = isJsonObject(who) && who['account'] === checked.account && who['certSha256'] === checked.certSha256;
     if (Object.hasOwn(values, 'who') && !(isOther && isNamedSo(who, person))) return refuse('person_differs', { seq });
-    if (!saysTheSame(entry, values, person.data, checked.payload.type))
+    if (!saysTheSame(sha256, entry, values, person.data, checked.payload.type))
       return { ok: false, reason: 'act_data_differs', words: ACT_REASONS.act_data_differs, seq };
     const signed = person.act.slice(0, person.act.lastIndexOf('.'));
     if (used.has(signed)) return refuse('act_repeated', { seq });
@@ -218,7 +222,7 @@ function isNamedSo(who: unknown, { act, login }: PersonAct): boolean {
 }
 
 /** Can this be enrolled: 32 bytes, and no point of small order? */
-function isKey(publicKey: string): boolean {
+function isKey(sha256: Sha256, publicKey: string): boolean {
   try {
     verifierKey(sha256, 'key', KEY_TYPES.ed25519, fromBase64(publicKey));
     return true;
@@ -230,9 +234,9 @@ function isKey(publicKey: string): boolean {
 
 /** Which of these keys signed the head under its log's name. */
 async function signerOf(
+  { sha256, verifyEd25519 }: VerifyTools,
   { note, checkpoint }: LedgerHead,
   candidates: readonly string[],
-  verifyEd25519: VerifyEd25519,
 ): Promise<string | undefined> {
   for (const publicKey of candidates) {
     const key = verifierKey(sha256, checkpoint.origin, KEY_TYPES.ed25519, fromBase64(publicKey));
@@ -247,7 +251,13 @@ async function signerOf(
 }
 
 /** Does the entry say what its person signed, as far as its withheld values are shown? */
-function saysTheSame(entry: Entry, values: Record<string, unknown>, data: unknown, signed: unknown): boolean {
+function saysTheSame(
+  sha256: Sha256,
+  entry: Entry,
+  values: Record<string, unknown>,
+  data: unknown,
+  signed: unknown,
+): boolean {
   if (!isJsonObject(data)) return false;
   if (entry.type === 'OperatorActed') {
     const { what } = values;
@@ -259,12 +269,12 @@ function saysTheSame(entry: Entry, values: Record<string, unknown>, data: unknow
     }
     if (signed === 'AddCrl') return isJsonObject(what) && what['addCrl'] === data['crlSha256'];
     const [leaf] = Array.isArray(x5c) ? x5c : [];
-    return isJsonObject(what) && what['kind'] === data['kind'] && what['certSha256'] === thumbprintOf(leaf);
+    return isJsonObject(what) && what['kind'] === data['kind'] && what['certSha256'] === thumbprintOf(sha256, leaf);
   }
-  return !isTrustEntry(entry.type) || saysWhatWasSigned(entry, data);
+  return !isTrustEntry(entry.type) || saysWhatWasSigned(sha256, entry, data);
 }
 
-function thumbprintOf(certificate: unknown): string | undefined {
+function thumbprintOf(sha256: Sha256, certificate: unknown): string | undefined {
   if (typeof certificate !== 'string') return undefined;
   try {
     const der = fromBase64(certificate);

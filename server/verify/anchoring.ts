@@ -4,22 +4,22 @@ import { sameBytes } from '../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../core/log/checkpoint.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { demand, LogFormatError } from '../core/log/error.ts';
+import type { Sha256 } from '../core/log/hash.ts';
 import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
 import { leafHash } from '../core/log/merkle.ts';
 import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { verifyProof } from '../core/log/proof.ts';
 import { LOG_REASONS } from '../core/log/verify.ts';
-import { verifyEd25519 } from '../ed25519.ts';
-import { sha256 } from '../hash.ts';
-import type { Anchor, LogSource, StampedNote } from './log-source.ts';
-import type { Believed } from './verify-belief.ts';
-import type { Cosigned } from './verify-cosigned.ts';
-import type { Roots } from './verify-opening.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import type { Believed } from './belief.ts';
+import type { Cosigned } from './cosigned.ts';
+import type { Roots } from './roots.ts';
+import type { Anchor, LogSource, StampedNote } from './source.ts';
+import type { VerifyTools } from './tools.ts';
+import { type Refused, refuse } from './words.ts';
 
 /** A log's own key. Returns: a refusal in the words of its fault. */
-export function keyOf(vkey: string): VerifierKey | Refused {
+export function keyOf(sha256: Sha256, vkey: string): VerifierKey | Refused {
   try {
     const key = parseVkey(sha256, vkey);
     // only a log's own key is asked for, never a cosigner's
@@ -32,25 +32,37 @@ export function keyOf(vkey: string): VerifierKey | Refused {
   }
 }
 
+/** What a log is tied to. `own_key`: to nothing that came from elsewhere; `ledger_beside`: to a ledger whose key nobody here vouches for. */
+export type AnchoringKind =
+  | 'own_key'
+  | 'ledger_beside'
+  | 'trusted_key'
+  | 'trusted_ledger'
+  | 'whole_ledger'
+  | 'whole_ledger_beside';
+export type Anchoring = { readonly kind: AnchoringKind; readonly words: string };
+
 const OWN_KEY_ONLY = 'consistent with its own key only';
+const OWN_KEY: Anchoring = { kind: 'own_key', words: OWN_KEY_ONLY };
 
 /** The ledger is what others are anchored in; it is trusted itself, or it is not. One key signs the access log, too, under its name. */
 export async function platformAnchoring(
+  tools: VerifyTools,
   key: VerifierKey,
   vkey: string,
   checkpointNote: string,
   trust: string | undefined,
-): Promise<string | Refused> {
-  if (trust === undefined) return OWN_KEY_ONLY;
-  if (vkey === trust) return 'its key is the trusted one';
-  const trusted = keyOf(trust);
+): Promise<Anchoring | Refused> {
+  if (trust === undefined) return OWN_KEY;
+  if (vkey === trust) return { kind: 'trusted_key', words: 'its key is the trusted one' };
+  const trusted = keyOf(tools.sha256, trust);
   const isLedgers =
     !('ok' in trusted) &&
     trusted.name === ledgerOrigin(platformOf(key.name)) &&
     sameBytes(trusted.publicKey, key.publicKey);
-  if (isLedgers) return 'its key is that of the trusted ledger';
-  return (await isSignedBy(trust, checkpointNote, key.name))
-    ? 'the trusted key signs its head, too'
+  if (isLedgers) return { kind: 'trusted_key', words: 'its key is that of the trusted ledger' };
+  return (await isSignedBy(tools, trust, checkpointNote, key.name))
+    ? { kind: 'trusted_key', words: 'the trusted key signs its head, too' }
     : refuse('anchor_other_ledger');
 }
 
@@ -59,8 +71,13 @@ export async function platformAnchoring(
  *
  * Why: while one key follows another both sign, and who trusts either may believe the log that came with the other.
  */
-export async function isSignedBy(ledgerVkey: string, note: string, name?: string): Promise<boolean> {
-  const trusted = keyOf(ledgerVkey);
+export async function isSignedBy(
+  { sha256, verifyEd25519 }: VerifyTools,
+  ledgerVkey: string,
+  note: string,
+  name?: string,
+): Promise<boolean> {
+  const trusted = keyOf(sha256, ledgerVkey);
   if (
     'ok' in trusted ||
     (name !== undefined && trusted.name !== ledgerOrigin(platformOf(name)) && trusted.name !== name)
@@ -108,27 +125,36 @@ export type LedgersHead = Checkpoint & {
 
 /** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
 export async function anchoringOf(
+  tools: VerifyTools,
   source: LogSource,
   log: Judged,
   ledger: WholeLedger | Refused | null,
   trust: string | undefined,
-): Promise<string | Refused> {
+): Promise<Anchoring | Refused> {
   const anchor = await source.anchor();
   if (anchor !== null) {
-    const refused = await checkAnchor(anchor, log, trust);
+    const refused = await checkAnchor(tools, anchor, log, trust);
     if (refused !== undefined) return refused;
   }
   if (ledger !== null) return 'ok' in ledger ? ledger : wholeAnchoring(ledger, log, trust);
-  if (anchor === null) return trust === undefined ? OWN_KEY_ONLY : refuse('anchor_missing');
-  if (trust === undefined) return `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}`;
-  return 'anchored in the trusted ledger; a second log of this opening can be excluded only with the whole ledger';
+  if (anchor === null) return trust === undefined ? OWN_KEY : refuse('anchor_missing');
+  if (trust === undefined)
+    return { kind: 'ledger_beside', words: `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}` };
+  const limit = 'a second log of this opening can be excluded only with the whole ledger';
+  return { kind: 'trusted_ledger', words: `anchored in the trusted ledger; ${limit}` };
 }
 
 /** The anchor that came with a log: the ledger's key, an entry proven to stand on it, and in it this log's head, signed by this log's key. */
-async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefined): Promise<Refused | undefined> {
-  if (trust !== undefined && anchor.vkey !== trust && !(await isSignedBy(trust, anchor.checkpoint)))
+async function checkAnchor(
+  tools: VerifyTools,
+  anchor: Anchor,
+  log: Judged,
+  trust: string | undefined,
+): Promise<Refused | undefined> {
+  const { sha256, verifyEd25519 } = tools;
+  if (trust !== undefined && anchor.vkey !== trust && !(await isSignedBy(tools, trust, anchor.checkpoint)))
     return refuse('anchor_other_ledger');
-  const ledgerKey = keyOf(anchor.vkey);
+  const ledgerKey = keyOf(sha256, anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const { name } = log.key;
   if (ledgerKey.name !== ledgerOrigin(platformOf(name))) return refuse('anchor_other_ledger');
@@ -145,7 +171,7 @@ async function checkAnchor(anchor: Anchor, log: Judged, trust: string | undefine
   if (!isSameHead(head.checkpoint, log.checkpoint)) return refuse('anchor_other_head');
   if (log.isComplete !== (head.kind === 'closed'))
     return refuse('anchor_other_head', { detail: `the ledger holds it as ${head.kind}` });
-  return (await isSigned(head, log.key)) ? undefined : refuse('ledger_head_unsigned');
+  return (await isSigned(tools, head, log.key)) ? undefined : refuse('ledger_head_unsigned');
 }
 
 /** The head of a ledger's entry; undefined when the entry is another, or of another log or place. */
@@ -159,7 +185,7 @@ function headOf(bytes: Uint8Array, ledger: string, index: number): LedgerHead | 
   }
 }
 
-async function isSigned({ note }: LedgerHead, key: VerifierKey): Promise<boolean> {
+async function isSigned({ verifyEd25519 }: VerifyTools, { note }: LedgerHead, key: VerifierKey): Promise<boolean> {
   try {
     await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
     return true;
@@ -192,7 +218,7 @@ function wholeAnchoring(
   { entries, heads }: WholeLedger,
   { key, checkpoint, isComplete, roots }: Judged,
   trust: string | undefined,
-): string | Refused {
+): Anchoring | Refused {
   const all = heads.at(-1);
   if (all === undefined) return refuse('anchor_missing');
   const shown = isComplete ? withoutErasures(heads, checkpoint.size) : heads;
@@ -211,7 +237,8 @@ function wholeAnchoring(
   const part = isLast ? 'anchored' : `its first ${last.size} entries anchored`;
   const later = all.size - last.size;
   const since = later === 0 ? '' : `; erased since: ${later} entries came behind its end, where nothing else may stand`;
-  return `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening${since}`;
+  const words = `${part} in ${whose}, which was read whole (${entries} entries): it knows no second log of this opening${since}`;
+  return { kind: trust === undefined ? 'whole_ledger_beside' : 'whole_ledger', words };
 }
 
 /**

@@ -2,7 +2,8 @@
 import type { Entry } from '../core/log/entry.ts';
 import type { LogProblem } from '../core/log/verify.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
-import type { Believed } from './verify-belief.ts';
+import type { OpeningState } from '../core/opening/state.ts';
+import type { Believed } from './belief.ts';
 
 export type LogVerdict = { readonly ok: true; readonly complete: boolean } | LogProblem;
 
@@ -27,4 +28,6 @@ export type Watcher = {
   record?(): Uint8Array | null;
   /** Of an opening only: the cosigners that its first entry names; null before it has been seen. */
   cosigners?(): Cosigners | null;
+  /** Of an opening only: what its entries so far come to; null before the first. */
+  state?(): OpeningState | null;
 };

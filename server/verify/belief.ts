@@ -4,9 +4,7 @@ import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { type Grounds, holdsOn } from '../core/pki/judge.ts';
 import type { Judgement } from '../core/pki/judgement.ts';
 import { type AnchorVersion, anchorsAt, believedUntil } from '../core/pki/trust-store.ts';
-import { sha256 } from '../hash.ts';
-import { ocspDigest } from '../identity/evidence.ts';
-import { verifyCertificateSignature } from '../identity/signature.ts';
+import type { VerifyTools } from './tools.ts';
 
 /**
  * How far the instant of judging may lie from the receipt, ms, by another clock than the one that dates it; an answer may turn in between.
@@ -15,7 +13,9 @@ import { verifyCertificateSignature } from '../identity/signature.ts';
  */
 export const JUDGED_NEAR_RECEIPT_MS = 60_000;
 /** What a judgement is judged again with. */
-export const TOOLS = { sha256, digest: ocspDigest, verifySignature: verifyCertificateSignature };
+export function judgingTools({ sha256, digestByOid, verifyCertificateSignature }: VerifyTools) {
+  return { sha256, digest: digestByOid, verifySignature: verifyCertificateSignature };
+}
 
 /** Whom the platform believed, as its ledger says, up to an instant. */
 export type Believed = { readonly versions: readonly AnchorVersion[]; readonly knownUntil: number };
@@ -32,6 +32,7 @@ export type Receipt = { readonly receivedAt: number; readonly earliest: number; 
  *      would serve for good under a CA that has ended since.
  */
 export function wasBelieved(
+  tools: ReturnType<typeof judgingTools>,
   grounds: Grounds,
   judgement: Judgement,
   { receivedAt, earliest, latest }: Receipt,
@@ -54,7 +55,7 @@ export function wasBelieved(
   if (at > knownUntil) return true;
   if (!anchorsAt(versions, asOf).some(isSame)) return false;
   const until = believedUntil(versions, { certSha256, at: asOf }, (version) =>
-    holdsOn(version, { purpose, path }, TOOLS),
+    holdsOn(version, { purpose, path }, tools),
   );
   const ended = until !== null && until <= at ? until : null;
   const wasMissed = grounds.believedUntil === null && ended !== null && ended > at - JUDGED_NEAR_RECEIPT_MS;

@@ -2,15 +2,17 @@
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SourceError, urlSource } from '../../server/cli/log-source.ts';
-import { formatPem, readPem } from '../../server/cli/pem-file.ts';
-import { type VerifyOptions, verifySource } from '../../server/cli/verify-log.ts';
-import { checkStamps } from '../../server/cli/verify-timestamps.ts';
-import { STAMP_REASONS } from '../../server/cli/verify-words.ts';
+import { urlSource } from '../../server/cli/log-source.ts';
+import { nodeTools, verifySource } from '../../server/cli/verify-log.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
-import { CLOCK_LIMIT_MS } from '../../server/ledger/timestamps/ask-authority.ts';
+import { CLOCK_LIMIT_MS } from '../../server/core/timestamp/verify.ts';
+import type { VerifyOptions } from '../../server/verify/log.ts';
+import { formatPem, readPem } from '../../server/verify/pem-file.ts';
+import { SourceError } from '../../server/verify/source.ts';
+import { checkStamps } from '../../server/verify/timestamps.ts';
+import { STAMP_REASONS } from '../../server/verify/words.ts';
 import { DAY_MS } from '../core/pki/authority.ts';
 import { goldenBench, goldenFiles, memorySource, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { type LogFiles, readGolden, writeFiles } from '../support/golden-log.ts';
@@ -130,7 +132,7 @@ t.test('whoever holds the platform’s keys flips what he likes in a stamp: it n
   const say = async (files: LogFiles) => {
     const found = await memorySource(files).timestamps();
     if (found === null) throw new Error('no stamp');
-    return checkStamps(found, { roots, writtenAt: at });
+    return checkStamps(nodeTools, found, { roots, writtenAt: at });
   };
   const honest = await say(stamped);
   if (!honest.ok) throw new Error(honest.reason);

@@ -8,22 +8,15 @@ import {
   POLICY_FILE,
   parseManifest,
   RECORD_FILE,
-} from '../../core/log/bundle.ts';
-import { sameBytes } from '../../core/log/bytes.ts';
-import type { Checkpoint } from '../../core/log/checkpoint.ts';
-import { LogFormatError } from '../../core/log/error.ts';
-import {
-  ed25519Verifier,
-  KEY_TYPES,
-  openNote,
-  type VerifierKey,
-  type VerifyEd25519,
-  verifierKey,
-} from '../../core/log/note.ts';
-import { utf8 } from '../../core/log/utf8.ts';
-import { sha256 } from '../../hash.ts';
-import type { BundleSource } from '../log-source.ts';
-import { type Refused, refuse } from '../verify-words.ts';
+} from '../core/log/bundle.ts';
+import { sameBytes } from '../core/log/bytes.ts';
+import type { Checkpoint } from '../core/log/checkpoint.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import { ed25519Verifier, KEY_TYPES, openNote, type VerifierKey, verifierKey } from '../core/log/note.ts';
+import { utf8 } from '../core/log/utf8.ts';
+import type { BundleSource } from './source.ts';
+import type { VerifyTools } from './tools.ts';
+import { type Refused, refuse } from './words.ts';
 
 /** Longest file of a bundle: the disclosures of one entry may have so many bytes, and a revocation list half of them. */
 export const BUNDLED_FILE_LIMIT_BYTES = 67_108_864;
@@ -34,7 +27,7 @@ export type BundleTerms = {
   readonly platform: string;
   /** The key of the ledger: the one that is trusted, or the one that came with the bundle. */
   readonly ledgerKey: VerifierKey;
-  readonly verifyEd25519: VerifyEd25519;
+  readonly tools: VerifyTools;
 };
 
 /**
@@ -52,12 +45,13 @@ export async function checkManifest(source: BundleSource, terms: BundleTerms): P
   }
   if (manifest.origin !== terms.origin) return refuse('bundle_of_other_log', { detail: manifest.origin });
   if (!(await isSigned(source, terms))) return refuse('bundle_unsigned');
-  const problem = (await beside(source, manifest)) ?? (await differing(source, manifest));
+  const problem = (await beside(source, manifest)) ?? (await differing(terms.tools, source, manifest));
   return problem ?? manifest;
 }
 
 async function isSigned({ manifest, note }: BundleSource, terms: BundleTerms): Promise<boolean> {
-  const { origin, platform, ledgerKey, verifyEd25519 } = terms;
+  const { origin, platform, ledgerKey, tools } = terms;
+  const { sha256, verifyEd25519 } = tools;
   const key = verifierKey(sha256, bundleKeyName(platform), KEY_TYPES.ed25519, ledgerKey.publicKey);
   try {
     const { text } = await openNote(note, [ed25519Verifier(key, verifyEd25519)]);
@@ -76,7 +70,11 @@ async function beside(source: BundleSource, { files }: BundleManifest): Promise<
   return undefined;
 }
 
-async function differing(source: BundleSource, { files }: BundleManifest): Promise<Refused | undefined> {
+async function differing(
+  { sha256 }: VerifyTools,
+  source: BundleSource,
+  { files }: BundleManifest,
+): Promise<Refused | undefined> {
   for (const file of files) {
     const bytes = await source.read(file.path, BUNDLED_FILE_LIMIT_BYTES);
     if (bytes === null) return refuse('file_missing', { detail: file.path });

@@ -6,10 +6,9 @@ import { openNote } from '../core/log/note.ts';
 import { formatPolicy, isQuorate, type PolicyWitness, parsePolicy, type TlogPolicy } from '../core/log/policy-file.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
-import { verifyEd25519 } from '../ed25519.ts';
-import { sha256 } from '../hash.ts';
-import { isSignedBy } from './verify-anchoring.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import { isSignedBy } from './anchoring.ts';
+import type { VerifyTools } from './tools.ts';
+import { type Refused, refuse } from './words.ts';
 
 /** The end of the year 9999, beyond which an instant has no RFC 3339 form. */
 const LAST_SECOND = 253_402_300_799;
@@ -27,14 +26,19 @@ export type Cosigned = { readonly ok: true; readonly isReached: boolean; readonl
  *          cosigner it knows, too few of them.
  * Why:     each key counts once: a line that stands twice is one signature, and so is a key under two names, which no policy file may hold.
  */
-export async function checkCosigned(note: string, vkey: string, policy: TlogPolicy): Promise<Cosigned | Refused> {
+export async function checkCosigned(
+  tools: VerifyTools,
+  note: string,
+  vkey: string,
+  policy: TlogPolicy,
+): Promise<Cosigned | Refused> {
   const { logs, witnesses, quorum } = policy;
-  const listed = await Promise.all(logs.map((log) => log.vkey === vkey || isSignedBy(log.vkey, note)));
+  const listed = await Promise.all(logs.map((log) => log.vkey === vkey || isSignedBy(tools, log.vkey, note)));
   if (logs.length > 0 && !listed.includes(true)) return refuse('policy_of_other_log');
   const signedAt = new Map<PolicyWitness, number>();
   for (const witness of witnesses) {
     try {
-      const { signatures } = await openNote(note, [cosignatureVerifier(witness.key, verifyEd25519)]);
+      const { signatures } = await openNote(note, [cosignatureVerifier(witness.key, tools.verifyEd25519)]);
       const [line] = signatures;
       if (line === undefined) continue;
       const { timeSeconds } = parseCosignature(line.signature);
@@ -63,13 +67,14 @@ export async function checkCosigned(note: string, vkey: string, policy: TlogPoli
  *          the platform named them, so they prove nothing against it, and one that was replaced since signs no later head.
  */
 export async function cosignedByOwnWord(
+  tools: VerifyTools,
   anchor: { readonly checkpoint: string; readonly vkey: string },
   cosigners: Cosigners,
 ): Promise<Cosigned | Refused | null> {
   if (cosigners.quorum === 0) return null;
   let policy: TlogPolicy;
   try {
-    policy = parsePolicy(sha256, utf8(formatPolicy(anchor.vkey, cosigners)));
+    policy = parsePolicy(tools.sha256, utf8(formatPolicy(anchor.vkey, cosigners)));
   } catch (fault) {
     if (!(fault instanceof LogFormatError)) throw fault;
     return {
@@ -78,7 +83,7 @@ export async function cosignedByOwnWord(
       words: `its first entry names cosigners that no policy can hold: ${fault.message}`,
     };
   }
-  const judged = await checkCosigned(anchor.checkpoint, anchor.vkey, policy);
+  const judged = await checkCosigned(tools, anchor.checkpoint, anchor.vkey, policy);
   if (judged.ok) return { ...judged, words: `${judged.words}; ${OWN_WORD}` };
   if (judged.reason !== 'cosigners_too_few') return judged;
   return { ok: true, isReached: false, words: `not cosigned as its first entry asks: ${judged.detail}; ${OWN_WORD}` };

@@ -2,17 +2,21 @@
 import { sameBytes } from '../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint } from '../core/log/checkpoint.ts';
 import { LogFormatError } from '../core/log/error.ts';
+import type { Sha256 } from '../core/log/hash.ts';
 import { appendLeaves, EMPTY_RANGE, rangeRoot } from '../core/log/merkle.ts';
 import { ed25519Verifier } from '../core/log/note.ts';
-import { verifyEd25519 } from '../ed25519.ts';
-import { sha256 } from '../hash.ts';
-import type { StampedNote } from './log-source.ts';
-import { type Covered, keyOf, type LedgersHead } from './verify-anchoring.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import { type Covered, keyOf, type LedgersHead } from './anchoring.ts';
+import type { StampedNote } from './source.ts';
+import type { VerifyTools } from './tools.ts';
+import { type Refused, refuse } from './words.ts';
 
 /** The head that a note says, signed by this ledger; null for any other text. */
-export async function openedBy(note: string, vkey: string): Promise<Checkpoint | null> {
-  const key = keyOf(vkey);
+export async function openedBy(
+  { sha256, verifyEd25519 }: VerifyTools,
+  note: string,
+  vkey: string,
+): Promise<Checkpoint | null> {
+  const key = keyOf(sha256, vkey);
   if ('ok' in key) return null;
   try {
     return (await openCheckpoint(note, ed25519Verifier(key, verifyEd25519))).checkpoint;
@@ -43,7 +47,7 @@ export type Marks = {
 };
 
 /** Keeps the roots of a ledger at the sizes of these heads as its leaves come by. */
-export function markRoots(heads: readonly (Checkpoint | null)[]): Marks {
+export function markRoots(sha256: Sha256, heads: readonly (Checkpoint | null)[]): Marks {
   const sizes = new Set(heads.flatMap((head) => head?.size ?? []));
   const largest = Math.max(0, ...sizes);
   const roots = new Map<number, Uint8Array>();

@@ -2,6 +2,7 @@
 
 import { canonicalise, isJsonObject, type Json } from '../core/log/canonical.ts';
 import type { Entry } from '../core/log/entry.ts';
+import type { Sha256 } from '../core/log/hash.ts';
 import { parseInstant, readInstant } from '../core/log/instant.ts';
 import {
   type AnchorVersion,
@@ -15,8 +16,7 @@ import {
   type TrustPerson,
   whyNotConfirmed,
 } from '../core/pki/trust-store.ts';
-import { sha256 } from '../hash.ts';
-import { type Refused, refuse } from './verify-words.ts';
+import { type Refused, refuse } from './words.ts';
 
 export type TrustWatch = {
   /** Takes an entry of an operator in, with who stands behind it where that is shown. */
@@ -26,7 +26,7 @@ export type TrustWatch = {
 };
 
 /** Watches the changes of trust, by the rule that the server decides by. It keeps the open proposals and the anchors. */
-export function watchTrust(): TrustWatch {
+export function watchTrust(sha256: Sha256): TrustWatch {
   const open = new Map<number, OpenProposal>();
   let store: readonly AnchorVersion[] = [];
   /** Once an operator has done anything, no configuration names anchors any more. */
@@ -100,7 +100,11 @@ export function isProposed({ type, body }: Entry): boolean {
 }
 
 /** Did its person sign what the entry of a step says? */
-export function saysWhatWasSigned({ type, body }: Entry, data: Readonly<Record<string, unknown>>): boolean {
+export function saysWhatWasSigned(
+  sha256: Sha256,
+  { type, body }: Entry,
+  data: Readonly<Record<string, unknown>>,
+): boolean {
   if (type === 'TrustProposed') return isSame(body['change'], data['change']);
   if (type === 'TrustProposalWithdrawn') return body['proposal'] === data['proposal'];
   const signed = digestOfChange(sha256, body['change'] as unknown as TrustChange);

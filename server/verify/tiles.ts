@@ -1,8 +1,9 @@
 /** Published hash tiles held against the leaf hashes as they come, in memory of one tile a level. */
+import { sameBytes } from '../core/log/bytes.ts';
+import type { Sha256 } from '../core/log/hash.ts';
 import { rootOf } from '../core/log/merkle.ts';
 import { encodeHashTile, formatTilePath, TILE_WIDTH } from '../core/log/tile.ts';
-import { sha256 } from '../hash.ts';
-import type { LogSource } from './log-source.ts';
+import type { LogSource } from './source.ts';
 
 export type TileCheck = {
   /** The next leaf hash. Throws: what the source throws. */
@@ -18,14 +19,14 @@ type Level = { index: number; hashes: Uint8Array[] };
  *
  * Why: what differs is told at the end only: that an entry was changed is the better reason, and is known later.
  */
-export function checkTiles(source: Pick<LogSource, 'hashTile'>): TileCheck {
+export function checkTiles(source: Pick<LogSource, 'hashTile'>, sha256: Sha256): TileCheck {
   const levels: Level[] = [];
   let differing: string | null = null;
 
   async function compare(level: number, { index, hashes }: Level): Promise<void> {
     const tile = { kind: 'hashes', level, index, width: hashes.length } as const;
     const published = await source.hashTile(tile);
-    if (!Buffer.from(encodeHashTile(hashes)).equals(published)) differing ??= formatTilePath(tile);
+    if (!sameBytes(encodeHashTile(hashes), published)) differing ??= formatTilePath(tile);
   }
 
   async function push(level: number, hash: Uint8Array): Promise<void> {

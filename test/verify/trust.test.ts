@@ -1,12 +1,12 @@
 /** Changes of trust as a verifier of the ledger takes them: every way in which two people did not agree in time on one thing. */
 import { createDemoCa } from '../../server/cli/demo/ca.ts';
-import { isProposed, saysWhatWasSigned, watchTrust } from '../../server/cli/verify-trust.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { Entry } from '../../server/core/log/entry.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { digestOfChange, expiryOf } from '../../server/core/pki/trust-store.ts';
 import { sha256 } from '../../server/hash.ts';
+import { isProposed, saysWhatWasSigned, watchTrust } from '../../server/verify/trust.ts';
 import t from '../support/tap.ts';
 import { addition } from '../support/trust.ts';
 
@@ -34,7 +34,7 @@ const first = entryOf(1, 'TrustChanged', { proposal: null, change: json, from: f
 
 /** What the last of these comes to: `ok`, or the detail of the refusal. */
 function say(...entries: Entry[]): string {
-  const watch = watchTrust();
+  const watch = watchTrust(sha256);
   const results = entries.map((entry) => watch.take(entry, {}));
   const last = results.pop();
   if (results.some((result) => result !== undefined)) throw new Error('refused too early');
@@ -87,7 +87,7 @@ t.test('the configuration names CAs before anything an operator did, and never a
 
 t.test('who stands behind the steps, where it is shown: two people, and people they are', async (t) => {
   const by = (proposer: JsonObject | undefined, other: JsonObject | undefined) => {
-    const watch = watchTrust();
+    const watch = watchTrust(sha256);
     const begun = watch.take(proposed, proposer === undefined ? {} : { who: proposer });
     const ended = begun ?? watch.take(confirmed(), other === undefined ? {} : { who: other });
     return ended?.detail ?? 'ok';
@@ -102,7 +102,7 @@ t.test('who stands behind the steps, where it is shown: two people, and people t
   const company = { account: '91110000600037341L', name: '公司' };
   t.equal(by(company, other), 'operator_names_nobody');
   t.equal(by(one, company), 'operator_names_nobody');
-  const watch = watchTrust();
+  const watch = watchTrust(sha256);
   watch.take(proposed, {});
   const withdrawn = entryOf(7, 'TrustProposalWithdrawn', { proposal: 5 });
   t.match(watch.take(withdrawn, { who: company }), { detail: 'operator_names_nobody' });
@@ -123,10 +123,10 @@ t.test('a date that no calendar has is a finding', async (t) => {
 
 t.test('an entry must say what its person signed', async (t) => {
   const changeSha256 = digestOfChange(sha256, change);
-  t.ok(saysWhatWasSigned(proposed, { change: json }));
-  t.notOk(saysWhatWasSigned(proposed, { change: { ...json, reason: 'x' } }));
-  t.ok(saysWhatWasSigned(confirmed(), { proposal: 5, changeSha256 }));
-  t.notOk(saysWhatWasSigned(confirmed(), { proposal: 4, changeSha256 }));
-  t.notOk(saysWhatWasSigned(confirmed({ change: { ...json, reason: 'x' } }), { proposal: 5, changeSha256 }));
-  t.notOk(saysWhatWasSigned(entryOf(7, 'TrustProposalWithdrawn', { proposal: 5 }), { proposal: 6 }));
+  t.ok(saysWhatWasSigned(sha256, proposed, { change: json }));
+  t.notOk(saysWhatWasSigned(sha256, proposed, { change: { ...json, reason: 'x' } }));
+  t.ok(saysWhatWasSigned(sha256, confirmed(), { proposal: 5, changeSha256 }));
+  t.notOk(saysWhatWasSigned(sha256, confirmed(), { proposal: 4, changeSha256 }));
+  t.notOk(saysWhatWasSigned(sha256, confirmed({ change: { ...json, reason: 'x' } }), { proposal: 5, changeSha256 }));
+  t.notOk(saysWhatWasSigned(sha256, entryOf(7, 'TrustProposalWithdrawn', { proposal: 5 }), { proposal: 6 }));
 });

@@ -1,12 +1,12 @@
 /** No single byte of an export can change unnoticed; hash tiles are held against the leaves as they come. */
 import fc from 'fast-check';
-import type { LogSource } from '../../server/cli/log-source.ts';
 import { verifySource } from '../../server/cli/verify-log.ts';
-import { keepRoots } from '../../server/cli/verify-opening.ts';
-import { checkTiles } from '../../server/cli/verify-tiles.ts';
 import { readFromLeaves, rootOf } from '../../server/core/log/merkle.ts';
 import { encodeHashTile, formatTilePath, type HashTile, tileNodes, tilesOf } from '../../server/core/log/tile.ts';
 import { sha256 } from '../../server/hash.ts';
+import { keepRoots } from '../../server/verify/roots.ts';
+import type { LogSource } from '../../server/verify/source.ts';
+import { checkTiles } from '../../server/verify/tiles.ts';
 import { memorySource, TRUST } from '../support/golden-judge.ts';
 import { filesOf, type LogFiles, readGolden } from '../support/golden-log.ts';
 import t from '../support/tap.ts';
@@ -87,7 +87,7 @@ t.test('tiles of three levels are asked for once each, in any size of log', asyn
         return published(tile);
       },
     };
-    const tiles = checkTiles(source);
+    const tiles = checkTiles(source, sha256);
     for (const leaf of leaves.slice(0, size)) await tiles.add(leaf);
     t.equal(await tiles.finish(), null, `${size}`);
     t.strictSame(asked.sort(), [...tilesOf(size)].map(formatTilePath).sort(), `${size}`);
@@ -96,19 +96,22 @@ t.test('tiles of three levels are asked for once each, in any size of log', asyn
 
 t.test('a tile that differs is named, the first of them', async (t) => {
   const wrong = ['tile/1/000', 'tile/0/256.p/208'];
-  const tiles = checkTiles({
-    async hashTile(tile) {
-      const bytes = published(tile);
-      if (wrong.includes(formatTilePath(tile))) bytes[9] = (bytes[9] ?? 0) ^ 1;
-      return bytes;
+  const tiles = checkTiles(
+    {
+      async hashTile(tile) {
+        const bytes = published(tile);
+        if (wrong.includes(formatTilePath(tile))) bytes[9] = (bytes[9] ?? 0) ^ 1;
+        return bytes;
+      },
     },
-  });
+    sha256,
+  );
   for (const leaf of leaves.slice(0, 65_744)) await tiles.add(leaf);
   t.equal(await tiles.finish(), 'tile/1/000');
 });
 
 t.test('the roots of every size are kept, and of no size beyond', async (t) => {
-  const roots = keepRoots();
+  const roots = keepRoots(sha256);
   t.strictSame(roots.at(0), rootOf(sha256, []));
   t.equal(roots.at(1), null);
   for (const leaf of leaves.slice(0, 300)) roots.add(leaf);

@@ -1,13 +1,12 @@
 /** The register batches of a ledger and their reveals: each root is kept until the end, for a reveal may come years after its batch. */
 import type { JsonObject } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
+import { HASH_BYTES, type Sha256 } from '../core/log/hash.ts';
 import { readBatch } from '../core/log/register-batch.ts';
 import { checkReveal, type Reveal, readReveal } from '../core/log/register-reveal.ts';
-import { sha256 } from '../hash.ts';
-import { type Refused, refuse } from './verify-words.ts';
 import type { BatchCount } from './watcher.ts';
+import { type Refused, refuse } from './words.ts';
 
-const HASH_BYTES = 32;
 const FIRST_CAPACITY = 64;
 
 export type BatchWatch = {
@@ -17,7 +16,7 @@ export type BatchWatch = {
 };
 
 /** Watches batches and reveals. It keeps 41 bytes for each batch: a year of them is some 130 MB. */
-export function watchBatches(): BatchWatch {
+export function watchBatches(sha256: Sha256): BatchWatch {
   let seqs = new Float64Array(FIRST_CAPACITY);
   let roots = new Uint8Array(FIRST_CAPACITY * HASH_BYTES);
   let isRevealed = new Uint8Array(FIRST_CAPACITY);

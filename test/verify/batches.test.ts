@@ -1,8 +1,8 @@
 /** The batches a verifier keeps: found again among many, each revealed once. */
 
-import { watchBatches } from '../../server/cli/verify-batches.ts';
 import { batchBody, batchLeaves, batchRoot } from '../../server/core/log/register-batch.ts';
 import { revealBody } from '../../server/core/log/register-reveal.ts';
+import { watchBatches } from '../../server/verify/batches.ts';
 import { saltOf, sha256 } from '../support/log-fixtures.ts';
 import t from '../support/tap.ts';
 
@@ -11,7 +11,7 @@ const bodyOf = (n: number) => batchBody(batchRoot(sha256, batchLeaves(sha256, sa
 const revealOf = (n: number, batch: number) => revealBody({ batch, seed: saltOf(n), acts });
 
 t.test('a batch is found by its entry, however many were taken', async (t) => {
-  const watch = watchBatches();
+  const watch = watchBatches(sha256);
   const bodies = [1, 2, 3].map(bodyOf);
   const count = 200;
   for (let n = 0; n < count; n++) t.equal(watch.takeBatch(bodies[n % 3] ?? {}, 3 * n + 1), undefined);
@@ -29,7 +29,7 @@ t.test('a batch is found by its entry, however many were taken', async (t) => {
 });
 
 t.test('an act left out of a reveal, or at another place, does not have the root', async (t) => {
-  const watch = watchBatches();
+  const watch = watchBatches(sha256);
   t.equal(watch.takeBatch(bodyOf(1), 1), undefined);
   const seed = saltOf(1);
   t.match(watch.takeReveal(revealBody({ batch: 1, seed, acts: new Map() }), 2), { reason: 'ledger_reveal_differs' });
@@ -39,7 +39,7 @@ t.test('an act left out of a reveal, or at another place, does not have the root
 });
 
 t.test('what is neither batch nor reveal', async (t) => {
-  const watch = watchBatches();
+  const watch = watchBatches(sha256);
   t.match(watch.takeBatch({}, 1), { reason: 'ledger_batch_malformed', seq: 1 });
   t.match(watch.takeReveal({}, 2), { reason: 'ledger_reveal_malformed', seq: 2 });
   t.match(watch.takeReveal(revealOf(1, 1), 2), { reason: 'ledger_reveal_of_no_batch' }, 'none was taken');

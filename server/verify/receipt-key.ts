@@ -1,0 +1,58 @@
+/** The platform's key for receipts: where the ledger lists it, and what it signed (RFC 7515, EdDSA of RFC 8037). */
+import { Check } from 'typebox/schema';
+import { fromBase64, fromBase64Url, toBase64Url } from '../core/log/base64.ts';
+import { canonicalise, isJsonObject, type Json, type JsonObject } from '../core/log/canonical.ts';
+import type { Entry } from '../core/log/entry.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import type { Sha256 } from '../core/log/hash.ts';
+import { LEDGER_EVENTS } from '../core/log/ledger-events.ts';
+import type { VerifyEd25519 } from '../core/log/note.ts';
+import { fromUtf8, utf8 } from '../core/log/utf8.ts';
+
+/** The 32 bytes of an Ed25519 key; `kid` is its RFC 7638 thumbprint. */
+export type ReceiptKey = { readonly kid: string; readonly publicKey: Uint8Array };
+
+const SIGNATURE_BYTES = 64;
+
+/** The key from its 32 bytes. */
+export function receiptKeyOf(sha256: Sha256, publicKey: Uint8Array): ReceiptKey {
+  const jwk = { crv: 'Ed25519', kty: 'OKP', x: toBase64Url(publicKey) };
+  return { kid: toBase64Url(sha256(utf8(canonicalise(jwk)))), publicKey };
+}
+
+/** The key for receipts of a ledger's first entry; null when the entry is none, or lists none. */
+export function listedReceiptKey(sha256: Sha256, { type, log, body }: Entry, origin: string): ReceiptKey | null {
+  if (type !== 'LedgerOpened' || log !== origin || !Check(LEDGER_EVENTS.LedgerOpened.body, body)) return null;
+  const listed = body.keys.find(({ use }) => use === 'receipts');
+  return listed === undefined ? null : receiptKeyOf(sha256, fromBase64(listed.publicKey));
+}
+
+/**
+ * The payload of a receipt: a compact JWS of this type by this key.
+ *
+ * Returns: null for any other text, a header that asks for more (`crit`), another key or a signature that does not hold.
+ */
+export async function openReceiptJws(
+  verifyEd25519: VerifyEd25519,
+  text: string,
+  typ: string,
+  { kid, publicKey }: ReceiptKey,
+): Promise<JsonObject | null> {
+  const [head = '', body = '', sign = '', ...more] = text.split('.');
+  if (more.length > 0) return null;
+  try {
+    const header = objectOf(head);
+    const signature = fromBase64Url(sign);
+    const isOurs = header?.['alg'] === 'EdDSA' && header['typ'] === typ && header['kid'] === kid;
+    if (!isOurs || Object.hasOwn(header, 'crit') || signature.length !== SIGNATURE_BYTES) return null;
+    return (await verifyEd25519(publicKey, utf8(`${head}.${body}`), signature)) ? objectOf(body) : null;
+  } catch (fault) {
+    if (fault instanceof LogFormatError || fault instanceof SyntaxError) return null;
+    throw fault;
+  }
+}
+
+function objectOf(part: string): JsonObject | null {
+  const value = JSON.parse(fromUtf8(fromBase64Url(part))) as Json;
+  return isJsonObject(value) ? value : null;
+}
