@@ -73,7 +73,7 @@ async function enter(visitor: Visitor, file: string | string[], password: string
 async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<string, string>> = {}): Promise<string> {
   const done = await page.locator('.sent li').count();
   const button = page.locator(`#mine .offers button:text-is("${name}")`);
-  if (!(await button.isVisible())) await page.locator('#mine summary').click();
+  if (!(await button.isVisible())) await page.locator('#mine .exceptional summary').click();
   await button.click();
   for (const [field, value] of Object.entries(fill)) {
     const input = page.locator(`dialog [name=${field}]`);
@@ -172,7 +172,7 @@ t.test('the host runs the opening by its buttons, of which only lawful ones are 
   t.equal(await page.locator('#mine button:text-is("唱标")').count(), 0);
   await doAct(atHost, '公布投标人名单');
   await doAct(atHost, '开启解密时限');
-  await page.locator('#mine summary').click();
+  await page.locator('#mine .exceptional summary').click();
   await page.click('#mine button:text-is("延长解密时限")');
   await page.fill('dialog [name=extraMs]', '0');
   await page.click('dialog button[type=submit]');

@@ -4,6 +4,7 @@ import type { JSX, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { POINT_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
 import { language } from '../parts/language.ts';
+import { instantOf } from '../parts/moment.ts';
 import { type Field, nameKey, type Offer, whyKey } from './act-rows.ts';
 import { Dialog } from './dialog.tsx';
 import { say } from './words.ts';
@@ -11,10 +12,14 @@ import type { Key } from './words-zh.ts';
 
 /** The longest reason or text, characters: what the command's schema takes. */
 const TEXT_LIMIT = 2_000;
+/** The longest name, characters. */
+const LINE_LIMIT = 200;
 const MINUTES = { min: 1, max: 120 } as const;
 
 export function ActDialog(props: {
   readonly offer: Offer;
+  /** What is filled in already, by name. */
+  readonly preset?: Readonly<Record<string, string>>;
   readonly onGo: (data: JsonObject) => void;
   readonly onClose: () => void;
 }): JSX.Element {
@@ -59,7 +64,7 @@ export function ActDialog(props: {
         {offer.fields.map((field) => (
           <div class="field" key={field.name}>
             <label for={`act-${field.name}`}>{say(field.name as Key)}</label>
-            <Input field={field} fault={faults.value[field.name] ?? null} />
+            <Input field={field} fault={faults.value[field.name] ?? null} preset={props.preset?.[field.name]} />
             <span id={`act-${field.name}-fault`} class="field-fault" role="alert">
               {faults.value[field.name] ?? ''}
             </span>
@@ -79,19 +84,24 @@ export function ActDialog(props: {
   );
 }
 
-function Input({ field, fault }: { field: Field; fault: string | null }): JSX.Element {
+function Input(props: { field: Field; fault: string | null; preset: string | undefined }): JSX.Element {
+  const { field, fault, preset } = props;
   const { name, kind } = field;
   const common = { id: `act-${name}`, name, 'aria-invalid': fault !== null, 'aria-describedby': `act-${name}-fault` };
   switch (kind) {
     case 'text':
-      return <textarea {...common} rows={4} maxLength={TEXT_LIMIT} />;
+      return <textarea {...common} rows={4} maxLength={TEXT_LIMIT} defaultValue={preset} />;
+    case 'line':
+      return <input {...common} type="text" maxLength={LINE_LIMIT} defaultValue={preset} />;
+    case 'moment':
+      return <input {...common} type="datetime-local" defaultValue={preset} />;
     case 'file':
       return <input {...common} type="file" accept=".json,application/json" />;
     case 'minutes':
       return <input {...common} type="number" inputMode="numeric" {...MINUTES} />;
     case 'choice':
       return (
-        <select {...common}>
+        <select {...common} defaultValue={preset}>
           <option value="">{say('choose')}</option>
           {field.options.map((option) => (
             <option key={option} value={option}>
@@ -113,6 +123,7 @@ async function textOf(value: FormDataEntryValue | null): Promise<string> {
 
 /** A number is its own words. */
 function optionWords(name: string, option: string): string {
+  if (name === 'to' && option === 'all') return say('to_all');
   const words: Readonly<Record<string, string>> =
     name === 'verdict' ? VERDICT_WORDS[language.value] : POINT_WORDS[language.value];
   return words[option] ?? option;
@@ -125,5 +136,6 @@ function faultOf({ name, kind }: Field, value: string): string | null {
     const isFit = Number.isInteger(minutes) && minutes >= MINUTES.min && minutes <= MINUTES.max;
     return value.trim() !== '' && isFit ? null : say('minutesWrong');
   }
+  if (kind === 'moment') return instantOf(value) === null ? say('momentWrong') : null;
   return value.trim() === '' && name !== 'note' ? say('fieldEmpty') : null;
 }

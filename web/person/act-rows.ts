@@ -11,11 +11,14 @@ import {
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, isGivenUp, numberOf, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 import { isDone } from '../../server/core/opening/steps/window.ts';
+import { instantOf } from '../parts/moment.ts';
 import type { Key } from './words-zh.ts';
 
 /** What the person fills in. `options` are values of a choice, in the order shown. */
 export type Field =
-  | { readonly name: string; readonly kind: 'text' }
+  | { readonly name: string; readonly kind: 'text' | 'line' }
+  /** A moment by Beijing's clock, as `2026-03-02T09:00`. */
+  | { readonly name: string; readonly kind: 'moment' }
   | { readonly name: string; readonly kind: 'minutes' }
   /** Its text is the value. */
   | { readonly name: string; readonly kind: 'file' }
@@ -32,7 +35,12 @@ export type Offer = {
 };
 
 /** What an act is about, seen from one person: the state, and the number the roster gave them. */
-export type Standpoint = { readonly state: OpeningState; readonly bidder: number | null; readonly creditCode: string };
+export type Standpoint = {
+  readonly state: OpeningState;
+  readonly role: PersonRole;
+  readonly bidder: number | null;
+  readonly creditCode: string;
+};
 type Shape = {
   readonly fields: readonly Field[];
   readonly fixed?: JsonObject;
@@ -81,12 +89,24 @@ function objections(standpoint: Standpoint, status: 'open' | 'answered', isOwn: 
     .map(({ objection }) => String(objection));
 }
 
+/** The bidders who are, or are not, silenced. */
+function muting({ bids }: OpeningState, isMuted: boolean, fields: readonly Field[]): Shape | null {
+  const found = bids.filter(({ muted }) => muted === isMuted).map(({ bidder }) => String(bidder));
+  return found.length === 0 ? null : { fields: [choice('bidder', found), ...fields] };
+}
+
 /** The acts of this page, in the order in which an opening comes to them. */
 const SHAPES = {
   PublishOpening: plain,
   CheckIn: plain,
   RaiseEarlyObjection: text,
   PostponeOpening: reason,
+  RescheduleOpening: () => ({
+    fields: [
+      { name: 'deadlineAt', kind: 'moment' },
+      { name: 'place', kind: 'line' },
+    ],
+  }),
   PublishRoster: plain,
   AcknowledgePoint: ({ state }) => {
     const open = state.policy.witnessPoints.filter((point) => !state.points.includes(point));
@@ -110,7 +130,7 @@ const SHAPES = {
   GiveRuling: ({ state }) => {
     const open = state.bids
       .filter((bid) => bid.proposal !== null && !isDecrypted(bid) && !isGivenUp(bid))
-      .filter((bid) => verdictOf(bid) === null || bid.contestOpen)
+      .filter((bid) => verdictOf(bid) === null || verdictOf(bid) === 'unknown')
       .map(({ bidder }) => String(bidder));
     return open.length === 0
       ? null
@@ -122,6 +142,8 @@ const SHAPES = {
       ? null
       : { fields: [{ name: 'reason', kind: 'text' }] };
   },
+  DeclareFailed: reason,
+  VoidDrawing: reason,
   OpenRemedy: ({ state }) => (state.policy.remedy === 'none' ? null : { fields: [] }),
   AnnouncePrices: plain,
   StartQuoteRound: ({ state }) => (state.policy.quoteRounds === undefined ? null : { fields: [] }),
@@ -145,7 +167,22 @@ const SHAPES = {
   RequestSuspension: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
   ResumeOpening: ({ state }) => (state.suspended === null ? null : { fields: [{ name: 'reason', kind: 'text' }] }),
   ConfirmResume: ({ state }) => (state.suspended?.resumeProposed === true ? { fields: [] } : null),
+  ProposeAbort: reason,
+  ConfirmAbort: ({ state, role }) =>
+    state.abortProposedBy === null || state.abortProposedBy === role ? null : { fields: [] },
   GiveNotice: text,
+  AcknowledgeNotice: ({ state, role }) => {
+    const open = state.notices.filter(({ acknowledgedBy }) => !acknowledgedBy.includes(role));
+    return role === 'bidder' || open.length === 0
+      ? null
+      : { fields: [choice('notice', open.map(({ notice }) => String(notice)).reverse())] };
+  },
+  Say: ({ state, role }) => {
+    const threads = role === 'host' ? state.bids.map(({ bidder }) => String(bidder)) : [];
+    return role === 'bidder' ? null : { fields: [choice('to', ['all', ...threads]), { name: 'text', kind: 'text' }] };
+  },
+  Mute: ({ state }) => muting(state, false, [{ name: 'reason', kind: 'text' }]),
+  Unmute: ({ state }) => muting(state, true, []),
 } as const satisfies Partial<Record<CommandType | RegisterCommandType, Shaping>>;
 
 export type ActType = keyof typeof SHAPES;
@@ -162,7 +199,13 @@ const EXCEPTIONAL: ReadonlySet<ActType> = new Set([
   'OpenReview',
   'SuspendOpening',
   'RequestSuspension',
+  'ProposeAbort',
+  'VoidDrawing',
   'GiveNotice',
+  'AcknowledgeNotice',
+  'Say',
+  'Mute',
+  'Unmute',
 ]);
 export const isExceptional = (type: ActType): boolean => EXCEPTIONAL.has(type);
 
@@ -176,7 +219,7 @@ export function offersFor(role: PersonRole, state: OpeningState, creditCode: str
   const bidder = role === 'bidder' ? numberOf(state, creditCode) : null;
   return ACT_TYPES.filter((type) => isAllowed(type, role, state)).flatMap((type) => {
     const shaping: Shaping = SHAPES[type];
-    const shape = shaping({ state, bidder, creditCode });
+    const shape = shaping({ state, role, bidder, creditCode });
     if (shape === null) return [];
     const { fields, fixed = {}, about = [] } = shape;
     return [{ type, fields, about, data: (filled) => ({ ...fixed, ...dataOf(fields, filled) }) }];
@@ -194,14 +237,18 @@ function isAllowed(type: ActType, role: PersonRole, state: OpeningState): boolea
 }
 
 const MS_A_MINUTE = 60_000;
-const NUMBERS: ReadonlySet<string> = new Set(['bidder', 'objection']);
+const NUMBERS: ReadonlySet<string> = new Set(['bidder', 'objection', 'notice', 'to']);
+
+/** `all` stays a word; a chosen number is one. */
+const numbered = (value: string): Json => (/^[0-9]+$/.test(value) ? Number(value) : value);
 
 function dataOf(fields: readonly Field[], filled: Readonly<Record<string, string>>): JsonObject {
   const data: Record<string, Json> = {};
   for (const { name, kind } of fields) {
     const value = (filled[name] ?? '').normalize('NFC');
     if (kind === 'minutes') data[name] = Number(value) * MS_A_MINUTE;
-    else data[name] = NUMBERS.has(name) ? Number(value) : value;
+    else if (kind === 'moment') data[name] = instantOf(value) ?? value;
+    else data[name] = NUMBERS.has(name) ? numbered(value) : value;
   }
   return data;
 }

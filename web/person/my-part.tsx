@@ -4,6 +4,8 @@ import type { JSX } from 'preact';
 import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { BlockedSteps } from '../conduct/blocked-steps.tsx';
+import { isOfficial, type Standing, standingAt } from '../conduct/standing.ts';
 import { KeyFileError } from '../keys/key-file-error.ts';
 import { ROLE_WORDS } from '../opening/term-words.ts';
 import { Icon, type IconName } from '../parts/icon.tsx';
@@ -12,7 +14,7 @@ import { Section } from '../parts/section.tsx';
 import type { ReplicaView } from '../replica/replica.ts';
 import { ActDialog } from './act-dialog.tsx';
 import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
-import { type Outbox, type Sent, type SentState, standingOf } from './outbox.ts';
+import { type Outbox, type Sent, type SentState, standingOf as standingOfAnswer } from './outbox.ts';
 import { headSeenIn, type Seat } from './seat.ts';
 import { say } from './words.ts';
 import { en } from './words-en.ts';
@@ -22,13 +24,15 @@ export function MyPart(props: {
   readonly seat: Seat;
   readonly view: ReplicaView;
   readonly state: OpeningState;
+  /** The server's, ms. */
+  readonly now: number;
   readonly onFault: (fault: unknown) => void;
 }): JSX.Element {
-  const { seat, view, state } = props;
+  const { seat, view, state, now } = props;
   const { outbox } = seat;
   const chosen = useSignal<Offer | null>(null);
   const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
-  const offers = isTrusted ? offersFor(seat.role, state, seat.creditCode) : [];
+  const { offers, blocked } = isTrusted ? standingOf(seat, state, now) : NOTHING;
   // what is still on its way is not offered once more
   const onTheWay = new Set(outbox.sent.value.filter(({ state }) => PENDING.has(state.kind)).map(({ type }) => type));
   const common = offers.filter(({ type }) => !isExceptional(type) && !onTheWay.has(type));
@@ -54,6 +58,7 @@ export function MyPart(props: {
           <Offers offers={exceptional} onChoose={choose} />
         </details>
       )}
+      <BlockedSteps blocked={blocked} />
       <p class="label">{say('notYetHere')}</p>
       <Sends outbox={outbox} view={view} />
       {offer === null ? null : (
@@ -70,6 +75,14 @@ export function MyPart(props: {
       )}
     </Section>
   );
+}
+
+const NOTHING: Standing = { offers: [], blocked: [] };
+
+/** Of officials by all the rules; of whoever bids by phase and role, for the rest hangs on the register. */
+function standingOf({ role, creditCode }: Seat, state: OpeningState, now: number): Standing {
+  if (isOfficial(role)) return standingAt({ role, state, creditCode, now });
+  return { offers: offersFor(role, state, creditCode), blocked: [] };
 }
 
 /** What this page's own checks, or a key, say no to. */
@@ -154,7 +167,7 @@ function sentWords({ state }: Sent, view: ReplicaView): SentWords {
       return { tone: 'bad', icon: 'cross', words: say('out_refused', { why }), receipt: null };
     }
     case 'accepted': {
-      const standing = standingOf(state.answer, view.entries);
+      const standing = standingOfAnswer(state.answer, view.entries);
       if (standing.kind === 'received')
         return {
           tone: 'good',

@@ -43,7 +43,14 @@ export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFa
     <>
       {isAsking ? <LoginDialog openingId={viewing.openingId} now={now} onSeat={onSeat} onClose={onClose} /> : null}
       {seat === null || view.state === null ? null : (
-        <MyPart key={`${seat.creditCode} ${seat.role}`} seat={seat} view={view} state={view.state} onFault={onFault} />
+        <MyPart
+          key={`${seat.creditCode} ${seat.role}`}
+          seat={seat}
+          view={view}
+          state={view.state}
+          now={viewing.now.value ?? now()}
+          onFault={onFault}
+        />
       )}
     </>
   );

@@ -1,0 +1,183 @@
+/** What a host, a tenderer, a witness or a supervisor is offered, held against the rules of the server in every phase; and why the rest is not there. */
+import type { CommandData, CommandType } from '../../server/core/opening/commands.ts';
+import { WITNESS_POINTS } from '../../server/core/opening/policy.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { standingAt } from '../../web/conduct/standing.ts';
+import { instantOf, momentOf } from '../../web/parts/moment.ts';
+import type { ActType, Field, Offer } from '../../web/person/act-rows.ts';
+import { BLIND, DRAW, decryptNow, REMEDY, reach, recordNow, ruleAlike, STANDS } from '../support/opening-phases.ts';
+import { bidder, clock, host, MINUTE, type Script, witness } from '../support/opening-script.ts';
+import t from '../support/tap.ts';
+
+const ROLES = ['host', 'tenderer', 'witness', 'supervisor'] as const satisfies readonly PersonRole[];
+const at = (s: Script, role: PersonRole = 'host', now = s.now) =>
+  standingAt({ role, state: s.state, creditCode: '', now });
+const offered = (s: Script, role: PersonRole = 'host') => at(s, role).offers.map(({ type }) => type);
+const why = (s: Script, type: ActType, role: PersonRole = 'host') =>
+  at(s, role).blocked.find((one) => one.type === type)?.code;
+
+/** Words for everything an act asks for, with each option of its first choice. */
+function fillings({ fields }: Offer): Record<string, string>[] {
+  const of = ({ kind }: Field): string =>
+    ({ text: '理由', line: '2 号厅', moment: '2026-04-01T09:00', minutes: '1', file: '', choice: '' })[kind];
+  const base = Object.fromEntries(
+    fields.map((field) => [field.name, field.kind === 'choice' ? (field.options[0] ?? '') : of(field)]),
+  );
+  const choices = fields.flatMap((field) => (field.kind === 'choice' ? [field] : []));
+  if (choices.length === 0) return [base];
+  return choices.flatMap(({ name, options }) => options.map((option) => ({ ...base, [name]: option })));
+}
+
+t.test('no act is offered that the rules refuse, in any phase, to anyone who conducts or oversees', async (t) => {
+  let asked = 0;
+  for (const phase of STANDS) {
+    const s = reach(phase);
+    for (const role of ROLES)
+      for (const offer of at(s, role).offers)
+        for (const filled of fillings(offer)) {
+          asked++;
+          const type = offer.type as CommandType;
+          const refused = s.refusal(type, offer.data(filled) as CommandData<typeof type>, { role });
+          if (refused !== undefined) t.fail(`${type} by ${role} in ${phase}: ${refused} ${JSON.stringify(filled)}`);
+        }
+  }
+  t.ok(asked > 200, `${asked} acts asked`);
+});
+
+t.test('the next step of the course is always offered to whom it belongs', async (t) => {
+  for (const [phase, role, type] of [
+    ['Draft', 'host', 'PublishOpening'],
+    ['Postponed', 'host', 'RescheduleOpening'],
+    ['Sealed', 'host', 'PublishRoster'],
+    ['RosterPublished', 'host', 'OpenWindow'],
+    ['Decrypting', 'host', 'ExtendWindow'],
+    ['Attribution', 'host', 'GiveRuling'],
+    ['Attribution', 'witness', 'GiveRuling'],
+    ['Announcing', 'host', 'IssueRecord'],
+    ['Closed', 'host', 'HandOver'],
+    ['Closed', 'host', 'OpenReview'],
+    ['ReviewMeeting', 'host', 'HandOver'],
+    ['Drawing', 'witness', 'VoidDrawing'],
+  ] as const)
+    t.ok(offered(reach(phase), role).includes(type), `${type} in ${phase}`);
+  t.notOk(offered(reach('Drawing'), 'host').includes('VoidDrawing'), 'no host’s to declare void');
+});
+
+t.test('a step that cannot be taken yet says what stands in its way', async (t) => {
+  const s = reach('Attribution', { policy: { witnessPoints: [...WITNESS_POINTS] } });
+  t.equal(why(s, 'AnnouncePrices'), 'rulings_missing');
+  ruleAlike(ruleAlike(s, 3, 'deemed_revoked'), 4, 'unknown');
+  t.ok(offered(s).includes('AnnouncePrices'), 'unknown holds nobody back');
+  s.go('AnnouncePrices', {}, host).go('IssueRecord', { note: '' }, host);
+  t.equal(why(s, 'ProposeClose'), 'points_unacknowledged');
+  t.equal(why(s, 'AttestClose', 'witness'), 'points_unacknowledged');
+  for (const point of WITNESS_POINTS) s.go('AcknowledgePoint', { point, note: '' }, witness);
+  t.equal(why(s, 'ProposeClose'), 'verdict_unknown');
+  const ruling = at(s).offers.find(({ type }) => type === 'GiveRuling');
+  t.strictSame(
+    ruling?.fields.find(({ name }) => name === 'bidder'),
+    { name: 'bidder', kind: 'choice', options: ['4'] },
+    'what was ruled unknown may be ruled again',
+  );
+  ruleAlike(s, 4, 'deemed_revoked').go('IssueRecord', { note: '' }, host);
+  s.go('AcknowledgePoint', { point: 'record', note: '' }, witness);
+  t.equal(why(s, 'ProposeClose'), 'confirmations_running');
+  s.go('RaiseObjection', { text: '异议' }, bidder(1));
+  t.equal(why(s, 'ProposeClose'), 'objections_open');
+  s.go('AnswerObjection', { objection: 1, text: '答复' }, host);
+  t.equal(why(s, 'ProposeClose'), 'record_outdated');
+  s.go('IssueRecord', { note: '' }, host).go('AcknowledgePoint', { point: 'record', note: '' }, witness);
+  for (const number of [1, 2, 3, 4]) s.go('SignRecord', recordNow(s), bidder(number));
+  t.ok(offered(s).includes('ProposeClose'));
+  t.equal(why(s, 'AttestClose', 'witness'), 'close_not_proposed');
+  s.go('ProposeClose', {}, host);
+  t.ok(offered(s, 'witness').includes('AttestClose'));
+});
+
+t.test(
+  'the window: no early end while somebody still decrypts, no extension beyond the policy or its end',
+  async (t) => {
+    const s = reach('Decrypting', { policy: { maxExtensionMs: 2 * MINUTE } });
+    t.equal(why(s, 'EndWindowEarly'), 'window_running');
+    s.go('ExtendWindow', { extraMs: 2 * MINUTE, reason: '网络' }, host);
+    t.notOk(offered(s).includes('ExtendWindow'), 'the policy’s minutes are used up');
+    for (const number of [1, 2, 3, 4]) decryptNow(s, number);
+    t.ok(offered(s).includes('EndWindowEarly'));
+    const end = s.state.window?.closesAt ?? 0;
+    t.ok(at(s, 'host', end - 1).offers.some(({ type }) => type === 'EndWindowEarly'));
+    t.notOk(
+      at(s, 'host', end).offers.some(({ type }) => type === 'EndWindowEarly'),
+      'at its very end the window is over',
+    );
+  },
+);
+
+t.test('suspended, only the ways out are left, each to whom it belongs', async (t) => {
+  const s = reach('Decrypting').go('SuspendOpening', { reason: '停电' }, host);
+  t.ok(offered(s).includes('ResumeOpening'));
+  t.notOk(offered(s).includes('ExtendWindow'));
+  t.equal(why(s, 'EndWindowEarly'), 'opening_is_suspended');
+  const ordered = reach('Decrypting').go('SuspendOpening', { reason: '责令' }, { role: 'supervisor' });
+  t.notOk(offered(ordered).includes('ResumeOpening'));
+  t.equal(why(ordered, 'ResumeOpening'), 'suspended_by_supervisor');
+  t.ok(offered(ordered, 'supervisor').includes('ResumeOpening'));
+});
+
+t.test('drawing, opening key and remedy are offered where the policy promised them, and nowhere else', async (t) => {
+  t.notOk(offered(reach('RosterPublished')).includes('StartDrawing'));
+  const drawing = reach('RosterPublished', { policy: { draw: DRAW } });
+  t.ok(offered(drawing).includes('StartDrawing'));
+  t.equal(why(drawing, 'OpenWindow'), 'draw_not_done');
+  t.ok(offered(reach('Attribution', { policy: { remedy: REMEDY } })).includes('OpenRemedy'));
+  t.equal(why(reach('Attribution'), 'OpenRemedy'), undefined, 'no word of what was never promised');
+  t.equal(why(reach('Draft', { policy: BLIND }), 'PublishOpening'), 'opening_key_not_dealt');
+});
+
+t.test('a ruling names nobody’s fault that is not theirs: such a verdict is no option', async (t) => {
+  const s = reach('Decrypting');
+  for (const number of [1, 2]) decryptNow(s, number);
+  s.go(
+    'RecordScan',
+    {
+      damaged: [
+        { bidder: 3, failure: 'stored_bytes_differ' },
+        { bidder: 4, failure: 'stored_bytes_differ' },
+      ],
+      atSealing: null,
+    },
+    { role: 'platform' },
+  );
+  s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
+  const ruling = at(s).offers.find(({ type }) => type === 'GiveRuling');
+  const verdicts = ruling?.fields.find(({ name }) => name === 'verdict');
+  t.strictSame(verdicts?.kind === 'choice' && verdicts.options, ['deemed_withdrawn', 'unknown']);
+});
+
+t.test('tenderer and host end an opening together, neither alone', async (t) => {
+  const s = reach('Sealed').go('ProposeAbort', { reason: '项目取消' }, host);
+  t.notOk(offered(s).includes('ConfirmAbort'));
+  t.ok(offered(s, 'tenderer').includes('ConfirmAbort'));
+});
+
+t.test('who is muted can be unmuted, and nobody twice', async (t) => {
+  const s = reach('RosterPublished').go('Mute', { bidder: 2, reason: '扰乱秩序' }, host);
+  const options = (type: ActType) => {
+    const field = at(s).offers.find((one) => one.type === type)?.fields[0];
+    return field?.kind === 'choice' ? field.options : null;
+  };
+  t.strictSame(options('Mute'), ['1', '3', '4']);
+  t.strictSame(options('Unmute'), ['2']);
+  t.strictSame(options('Say'), ['all', '1', '2', '3', '4']);
+  const say = at(s).offers.find(({ type }) => type === 'Say');
+  t.strictSame(say?.data({ to: '2', text: '请稍候' }), { to: 2, text: '请稍候' });
+  t.strictSame(say?.data({ to: 'all', text: '请稍候' }), { to: 'all', text: '请稍候' });
+});
+
+t.test('a moment is Beijing’s, there and back, and no moment is none', async (t) => {
+  t.equal(instantOf('2026-03-02T09:00'), '2026-03-02T01:00:00.000Z');
+  t.equal(instantOf('2026-03-02T00:30:05'), '2026-03-01T16:30:05.000Z');
+  t.equal(momentOf(Date.parse('2026-03-02T01:00:00.000Z')), '2026-03-02T09:00');
+  t.equal(momentOf(Date.parse('2026-03-01T16:30:05.000Z')), '2026-03-02T00:30:05');
+  for (const none of ['', '2026-02-30T09:00', '2026-03-02', '2026-03-02T25:00', 'tomorrow'])
+    t.equal(instantOf(none), null, none);
+});
