@@ -14,6 +14,7 @@ import { enrolLog } from '../server/cosign/enrolled-logs.ts';
 import { readSigningKey, verifyEd25519 } from '../server/ed25519.ts';
 import { sha256 } from '../server/hash.ts';
 import { createLogger } from '../server/http/diagnostics.ts';
+import { claimFolder } from '../server/ledger/cosigner-alarms.ts';
 import { start } from '../server/main.ts';
 import { openKeyring } from '../server/recorder/keyring.ts';
 import { RECOVERY } from '../server/recorder/recovery.ts';
@@ -272,7 +273,8 @@ t.test('heads are cosigned, all processes show the same, and a proven fork stops
   const kept = JSON.parse(await readFile(join(data, 'cosigner-alarms', evidence), 'utf8'));
   t.match(kept, { code: 'cosigner_is_ahead', cosigner: { name: 'b' }, isProven: true, itsSize: 1_000_000 });
   t.ok(kept.itsNote.startsWith(note), 'our signature on it');
-  t.equal((await readdir(join(data, 'cosigner-claims'))).length, 1, 'and what was written before it was asked about');
+  const claims = claimFolder(data, kept.cosigner.vkey);
+  t.equal((await readdir(claims)).length, 1, 'and what was written before it was asked about');
   t.ok(leader.lines.join('').includes(RECOVERY.cosigner_is_ahead.en), 'the way back');
 
   await leader.server.close();

@@ -2,21 +2,26 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toBase64Url } from '../core/log/base64.ts';
+import { toHex } from '../core/log/bytes.ts';
 import { formatInstant } from '../core/log/instant.ts';
+import { utf8 } from '../core/log/utf8.ts';
 import { syncFolder, writeOnce } from '../durable-file.ts';
+import { sha256 } from '../hash.ts';
 import { COSIGNER_ALARM_CODES } from '../recorder/recovery.ts';
 import type { World } from '../world.ts';
 import type { CosignerClaim } from './cosigner-visit.ts';
 import type { CosignerAlarm } from './cosigning.ts';
 
 const NAME_BYTES = 12;
-/** Claims that are kept word for word; a cosigner that signs and claims in turn must not fill the disk. */
+const KEY_NAME_DIGITS = 32;
+/** Claims of one cosigner that are kept word for word: one that signs and claims in turn must fill neither the disk nor the others' room. */
 export const KEPT_CLAIMS_LIMIT = 1_000;
 
 /** Where the evidence lies that nothing may be signed; whoever has settled it with the supervisors moves the files away. */
 export const alarmFolder = (dataFolder: string): string => join(dataFolder, 'cosigner-alarms');
-/** Where claims lie that nobody has shown anything of: they stop nothing. */
-export const claimFolder = (dataFolder: string): string => join(dataFolder, 'cosigner-claims');
+/** Where claims lie that nobody has shown anything of, those of each cosigner's key by themselves: they stop nothing. */
+export const claimFolder = (dataFolder: string, vkey: string): string =>
+  join(dataFolder, 'cosigner-claims', toHex(sha256(utf8(vkey))).slice(0, KEY_NAME_DIGITS));
 
 type Writing = { readonly dataFolder: string; readonly world: Pick<World, 'now' | 'randomBytes'> };
 
@@ -27,9 +32,11 @@ export function whyStopped({ code, cosigner, head, itsSize, itsNote, by }: Cosig
     : `${code}: ${cosigner.name} shows size ${itsSize} with our signature, which is not of our ${head.size} entries`;
 }
 
-/** Keeps a claim: what we asked to have signed, and the answer. Returns: once it is durable; nothing is written beyond the limit. */
+/** Keeps a claim: what we asked to have signed, and the answer. Returns: once it is durable; nothing is written beyond its cosigner's limit. */
 export async function keepClaim(writing: Writing, claim: CosignerClaim): Promise<void> {
-  const folder = await folderAt(claimFolder(writing.dataFolder));
+  const folder = claimFolder(writing.dataFolder, claim.cosigner.vkey);
+  await folderAt(dirname(folder));
+  await folderAt(folder);
   if ((await readdir(folder)).length >= KEPT_CLAIMS_LIMIT) return;
   await write(writing, folder, contentOf(claim));
 }

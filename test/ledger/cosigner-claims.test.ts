@@ -333,7 +333,7 @@ t.test('a cosigner whose clock stands before the head was made', async (t) => {
 });
 
 t.test('evidence is kept in words and bytes, and found again by whoever begins to lead', async (t) => {
-  const b = await cosignedLedger(t, 1, 1);
+  const b = await cosignedLedger(t, 1, 2);
   const folder = await dataFolder(t);
   const writing = { dataFolder: folder, world: b.parts.world };
   t.strictSame(await standingAlarms(folder), []);
@@ -346,16 +346,22 @@ t.test('evidence is kept in words and bytes, and found again by whoever begins t
   };
   await keepClaim(writing, claim);
   t.strictSame(await standingAlarms(folder), [], 'a claim stops nobody');
-  const [name = ''] = await readdir(claimFolder(folder));
-  t.match(JSON.parse(await readFile(join(claimFolder(folder), name), 'utf8')), {
+  const claims = claimFolder(folder, claim.cosigner.vkey);
+  const [name = ''] = await readdir(claims);
+  t.match(JSON.parse(await readFile(join(claims, name), 'utf8')), {
     code: 'cosigner_is_ahead',
     asked: claim.head.note,
     itsSize: 300,
     cosigner: { name: 'w0' },
   });
-  for (let n = 1; n < KEPT_CLAIMS_LIMIT; n++) await writeFile(join(claimFolder(folder), `${n}`), '');
-  await keepClaim(writing, claim);
-  t.equal((await readdir(claimFolder(folder))).length, KEPT_CLAIMS_LIMIT, 'and not one more');
+  for (let n = 2; n < KEPT_CLAIMS_LIMIT; n++) await writeFile(join(claims, `${n}`), '');
+  for (let n = 0; n < 2; n++) {
+    await keepClaim(writing, claim);
+    t.equal((await readdir(claims)).length, KEPT_CLAIMS_LIMIT, 'as many as the limit says, and not one more');
+  }
+  const other = { ...claim, cosigner: b.policy.cosigners[1] ?? absent() };
+  await keepClaim(writing, other);
+  t.equal((await readdir(claimFolder(folder, other.cosigner.vkey))).length, 1, 'another cosigner has its own room');
   await keepAlarm(writing, { ...claim, itsNote: ROGUE.note(300), by: ['w0'] });
   await keepAlarm(writing, { ...claim, itsNote: null, by: ['w0', 'w1'] });
   const reasons = await standingAlarms(folder);

@@ -1,6 +1,7 @@
 /** `kaibiao monitor`: a supervisor's watch over a platform's ledger; alarms go out as JSON lines, to a webhook, and as the exit code. */
 import { parseArgs } from 'node:util';
 import { REPORT_PATH } from '../../core/log/head-report.ts';
+import { readList, readProxy } from '../../setting.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { openMonitor, type Round } from '../monitor/monitor.ts';
@@ -19,6 +20,7 @@ const options = {
   period: { type: 'string' },
   webhook: { type: 'string' },
   listen: { type: 'string' },
+  'trust-proxy': { type: 'string' },
 } as const;
 
 /** Watches until it is told to stop, or looks once. Returns: 1 when the folder holds any alarm, of this run or an earlier one. */
@@ -33,6 +35,8 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
   if (webhook !== undefined && !/^https?:\/\//u.test(webhook)) throw new UsageError('--webhook takes an address.');
   const periodMs = readPeriod(values.period);
   const listen = readListen(values.listen);
+  const proxies = readProxies(values['trust-proxy']);
+  if (proxies.length > 0 && listen === null) throw new UsageError('--trust-proxy goes with --listen.');
   if (listen !== null && values.once)
     throw new UsageError('--listen needs a monitor that stays; it does not go with --once.');
   const stop = stopSignal(io);
@@ -51,7 +55,7 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
   let server: ReportServer | null = null;
   try {
     if (listen !== null) {
-      server = await serveReports(listen, opened.report, io.world, (error) =>
+      server = await serveReports({ ...listen, proxies }, opened.report, io.world, (error) =>
         io.err(`cannot take a report · 无法接收树头: ${error instanceof Error ? error.message : String(error)}`),
       );
       io.err(`heads are reported at · 树头报送地址: ${server.url}${REPORT_PATH}`);
@@ -94,6 +98,15 @@ function readListen(text: string | undefined): { host: string; port: number } | 
   const port = Number(digits);
   if (host === undefined || port > 65_535) throw new UsageError('--listen takes <host>:<port>, as 127.0.0.1:8800.');
   return { host, port };
+}
+
+/** Addresses and networks, with commas between. Throws: UsageError. */
+function readProxies(text = ''): string[] {
+  try {
+    return readList(text, readProxy);
+  } catch (error) {
+    throw new UsageError(`--trust-proxy ${error instanceof Error ? error.message : String(error)}.`);
+  }
 }
 
 /** SIGINT and SIGTERM end a round under way, and the wait behind it. */

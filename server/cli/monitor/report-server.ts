@@ -4,19 +4,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { LogFormatError } from '../../core/log/error.ts';
 import { REPORT_PATH } from '../../core/log/head-report.ts';
 import { NOTE_LIMIT_BYTES } from '../../core/log/note.ts';
-import { networkOf } from '../../http/limits.ts';
 import { readLimited } from '../../limited-body.ts';
 import { textOfBytes } from '../../native-text.ts';
 import type { World } from '../../world.ts';
+import { allowReports, askersBehind } from './report-askers.ts';
 import type { ReportedHeads, ReportRefusal } from './reported-heads.ts';
 
 /** Requests in hand at one time; the next is told to come again. */
 export const REQUEST_LIMIT = 64;
-/** Reports a minute from one address: a hall of a thousand pages, each once a minute. */
-export const REPORTS_OF_AN_ADDRESS = 1_200;
-/** Addresses counted apart in one minute; whoever comes beyond shares one count with his like. */
-const ADDRESSES_LIMIT = 10_000;
-const MINUTE_MS = 60_000;
 const CONNECTION_LIMIT = 1_024;
 const HEADER_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -27,6 +22,9 @@ const STATUSES = {
   report_of_other_log: 404,
   reports_full: 503,
 } as const satisfies Record<ReportRefusal, number>;
+
+/** What is refused for what it is; that too many wait, or that we fail, is nobody's who asks. */
+const OF_THE_ASKER: ReadonlySet<number> = new Set([400, 403, 404, 413, 415]);
 
 /** Any page may report: nothing is read of who asks, no cookie is looked at, and the answer holds nothing of anybody's. */
 const ANYBODY = {
@@ -42,6 +40,9 @@ const PREFLIGHT = {
   'access-control-max-age': '86400',
 } as const;
 
+/** Where it listens; `proxies` (see `readProxy`) may say whom they speak for. */
+export type ReportAddress = { readonly host: string; readonly port: number; readonly proxies?: readonly string[] };
+
 export type ReportServer = {
   /** Without a closing slash. */
   readonly url: string;
@@ -55,22 +56,28 @@ export type ReportServer = {
  * Throws:  what the port says.
  */
 export async function serveReports(
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, proxies = [] }: ReportAddress,
   take: ReportedHeads['take'],
   world: Pick<World, 'now'>,
   onFault: (error: unknown) => void,
 ): Promise<ReportServer> {
-  const count = countAddresses(world);
+  const allowance = allowReports(world);
+  const askerOf = askersBehind(proxies);
   let inHand = 0;
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS },
     (request, response) => {
-      if (inHand >= REQUEST_LIMIT || !count(networkOf(request.socket.remoteAddress ?? ''))) {
+      const asker = askerOf(request);
+      if (inHand >= REQUEST_LIMIT || !allowance.take(asker)) {
         request.resume();
-        return send(response, 429, { refused: 'too_many_reports' }, { 'retry-after': '60' });
+        send(response, 429, { refused: 'too_many_reports' }, { 'retry-after': '60' });
+        return;
       }
       inHand += 1;
       answer(take, request, response)
+        .then((status) => {
+          if (OF_THE_ASKER.has(status)) allowance.refuse(asker);
+        })
         .catch((error: unknown) => {
           onFault(error);
           send(response, 500, { refused: 'monitor_fault' });
@@ -86,27 +93,30 @@ export async function serveReports(
   return { url: urlOf(server, host), close: () => stop(server) };
 }
 
-async function answer(take: ReportedHeads['take'], request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Answers. Returns: the status. */
+async function answer(
+  take: ReportedHeads['take'],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<number> {
   const { method, url } = request;
-  if (url !== REPORT_PATH || (method !== 'POST' && method !== 'OPTIONS')) {
+  const unread = (status: number, refused: string): number => {
     request.resume();
-    return send(response, 404, { refused: 'no_such_address' });
-  }
+    return send(response, status, { refused });
+  };
+  if (url !== REPORT_PATH || (method !== 'POST' && method !== 'OPTIONS')) return unread(404, 'no_such_address');
   if (method === 'OPTIONS') {
     request.resume();
     response.writeHead(204, PREFLIGHT).end();
-    return;
+    return 204;
   }
-  if (!/^text\/plain\b/iu.test(request.headers['content-type'] ?? '')) {
-    request.resume();
-    return send(response, 415, { refused: 'report_not_text' });
-  }
+  if (!/^text\/plain\b/iu.test(request.headers['content-type'] ?? '')) return unread(415, 'report_not_text');
   const body = await bodyOf(request);
   if (body === null) return send(response, 413, { refused: 'report_too_long' });
   const note = textOrNull(body);
   const said = note === null ? 'report_malformed' : await take(note);
   if (typeof said === 'string') return send(response, STATUSES[said], { refused: said });
-  send(response, 200, said);
+  return send(response, 200, said);
 }
 
 /** The whole body; null when it is longer than a note, or ends before its end. */
@@ -125,25 +135,9 @@ function textOrNull(bytes: Uint8Array): string | null {
   }
 }
 
-/** Counts reports by address and minute. Returns: whether one more may be taken. */
-function countAddresses({ now }: Pick<World, 'now'>): (address: string) => boolean {
-  let minute = Number.NaN;
-  let counts = new Map<string, number>();
-  return (address) => {
-    const present = Math.floor(now() / MINUTE_MS);
-    if (present !== minute) {
-      minute = present;
-      counts = new Map();
-    }
-    const key = counts.has(address) || counts.size < ADDRESSES_LIMIT ? address : 'everyone else';
-    const number = (counts.get(key) ?? 0) + 1;
-    counts.set(key, number);
-    return number <= REPORTS_OF_AN_ADDRESS;
-  };
-}
-
-function send(response: ServerResponse, status: number, said: object, more: Record<string, string> = {}): void {
+function send(response: ServerResponse, status: number, said: object, more: Record<string, string> = {}): number {
   response.writeHead(status, { ...ANYBODY, 'content-type': 'application/json', ...more }).end(JSON.stringify(said));
+  return status;
 }
 
 function urlOf(server: Server, host: string): string {

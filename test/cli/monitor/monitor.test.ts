@@ -265,6 +265,10 @@ t.test('on the command line: JSON lines, a webhook that takes each alarm once, t
   t.match(await runCli(...args.slice(0, 4), '--once'), { code: 2 }, 'no folder');
   for (const period of ['0', '3601', 'x', '01'])
     t.match(await runCli(...args, '--period', period), { code: 2 }, `period ${period}`);
+  const listening = [...args.filter((arg) => arg !== '--once'), '--listen', '127.0.0.1:0'];
+  for (const proxy of ['nobody', '10.0.0.0/33', '127.0.0.1,'])
+    t.match(await runCli(...listening, '--trust-proxy', proxy), { code: 2 }, `proxy ${proxy}`);
+  t.match(await runCli(...args, '--trust-proxy', '127.0.0.1'), { code: 2 }, 'nobody is heard');
 });
 
 t.test('the monitor’s page names every alarm of its own, in this order', async (t) => {

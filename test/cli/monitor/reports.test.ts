@@ -2,7 +2,8 @@
 import { request as httpRequest } from 'node:http';
 import type { RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
 import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
-import { REPORTS_OF_AN_ADDRESS, serveReports } from '../../../server/cli/monitor/report-server.ts';
+import { REFUSED_OF_AN_ADDRESS } from '../../../server/cli/monitor/report-askers.ts';
+import { serveReports } from '../../../server/cli/monitor/report-server.ts';
 import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
 import { REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
@@ -340,7 +341,7 @@ t.test('the address: any page may post, a little, in plain text', async (t) => {
   const taken: string[] = [];
   let fails = false;
   const server = await serveReports(
-    { host: '127.0.0.1', port: 0 },
+    { host: '127.0.0.1', port: 0, proxies: ['127.0.0.1'] },
     async (note) => {
       if (fails) throw new Error('the disk is full');
       taken.push(note);
@@ -377,11 +378,21 @@ t.test('the address: any page may post, a little, in plain text', async (t) => {
   t.strictSame(await said(post('x')), [500, '*']);
   fails = false;
   world.advance(60_000);
-  for (let n = 0; n < REPORTS_OF_AN_ADDRESS; n += 50)
-    await Promise.all(Array.from({ length: 50 }, async () => (await post('x')).arrayBuffer()));
-  t.equal((await post('x')).status, 429, 'one more in this minute');
+  const from = async (address: string, body: string) => {
+    const headers = { 'content-type': 'text/plain', 'x-forwarded-for': address };
+    const { status } = await fetch(`${server.url}${REPORT_PATH}`, { method: 'POST', headers, body });
+    return status;
+  };
+  for (let n = 0; n < REFUSED_OF_AN_ADDRESS; n++)
+    t.equal(await from('192.0.2.1', n % 2 ? 'bad' : 'unsigned'), n % 2 ? 400 : 403);
+  t.equal(await from('192.0.2.1', 'x'), 429, 'one more in this minute');
+  t.equal(await from('192.0.2.2', 'x'), 200, 'another behind the same proxy');
+  fails = true;
+  for (let n = 0; n <= REFUSED_OF_AN_ADDRESS; n++)
+    t.equal(await from('192.0.2.3', 'x'), 500, 'our fault, and not counted');
+  fails = false;
   world.advance(60_000);
-  t.equal((await post('x')).status, 200);
+  t.equal(await from('192.0.2.1', 'x'), 200);
 });
 
 function postBytes(url: string, body: Buffer): Promise<number | undefined> {
