@@ -5,7 +5,7 @@ import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CEK_BYTES, cekCommit } from '../core/seal/commitments.ts';
 import { profileOf } from '../core/seal/content-cipher.ts';
 import type { EnvelopeHeader } from '../core/seal/envelope.ts';
-import { isAddressedTo, type Recipient } from '../core/seal/recipient-info.ts';
+import { isAddressedTo, LAYER_KEY_TRANSPORT, type Recipient } from '../core/seal/recipient-info.ts';
 import { sha256 } from '../hash.ts';
 import { failed, type JudgedContent, judgeContent, type OpenFailure, type Promised } from './judgement.ts';
 import type { EnvelopeScan } from './scan-envelope.ts';
@@ -21,9 +21,6 @@ export type Layer = {
   /** Erases the inner content key; what was judged stays. */
   erase(): void;
 };
-
-/** The one padding of the inner layer: the opening key is made by our own tool, no device limits it. */
-export const LAYER_KEY_TRANSPORT = 'rsa_oaep_sha256';
 
 /**
  * The second layer of one bid; undefined where neither bid nor opening has one.

@@ -7,6 +7,7 @@ import { benchFanout } from './fanout/fanout.ts';
 import { benchLedger } from './ledger/ledger.ts';
 import type { Figures } from './measure.ts';
 import { benchOutside } from './outside.ts';
+import { benchPages } from './pages/pages.ts';
 import { benchRush } from './rush/rush.ts';
 import { benchVerify } from './verify/verify.ts';
 
@@ -17,6 +18,7 @@ const BENCHES = {
   fanout: benchFanout,
   ledger: benchLedger,
   outside: benchOutside,
+  pages: benchPages,
   rush: benchRush,
   verify: benchVerify,
 } as const;

@@ -2,13 +2,14 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { signLodgement } from '../../server/cli/seal/lodge-statement.ts';
 import { sealBid } from '../../server/cli/seal/seal.ts';
 import { unwrapWith } from '../../server/cli/seal/wrap.ts';
+import { signLodgement } from '../../server/client/lodge-statement.ts';
 import { fromBase64Url, toBase64 } from '../../server/core/log/base64.ts';
 import { fromUtf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { isReceiptPayload, type ReceiptPayload } from '../../server/core/seal/receipt.ts';
+import { sha256 } from '../../server/hash.ts';
 import { organisation } from '../identity/stage.ts';
 import { type Answer, type Bench, OPENING_ID } from './bench.ts';
 
@@ -68,7 +69,7 @@ export async function bidderWithKeys(bench: Bench, folder: string, index: number
         },
         { creditCode: person.account, promises, ...(replaces === undefined ? {} : { replaces }) },
         person.signer,
-        { nowAt: world.now(), randomBytes: world.randomBytes },
+        { nowAt: world.now(), randomBytes: world.randomBytes, sha256 },
       );
     },
   };

@@ -2,9 +2,10 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nodeSealing } from '../../server/cli/seal/node-sealing.ts';
 import { type DealtOpeningKey, type DealtSecret, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
-import { writeLayer } from '../../server/cli/seal/seal-layer.ts';
 import type { NamedKey } from '../../server/cli/seal/seal-secret.ts';
+import { writeLayer } from '../../server/client/seal-layer.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { openingListDisclosure } from '../../server/core/seal/commitments.ts';
 import { PROFILE_CIPHERS, type SealProfile } from '../../server/core/seal/content-cipher.ts';
@@ -82,9 +83,12 @@ export async function innerEnvelope(
   profile: SealProfile = 'kaibiao-seal-1',
 ) {
   const cipher = PROFILE_CIPHERS[profile];
-  const layer = writeLayer({ certificate, keyTransport: 'rsa_oaep_sha256', cipher, cek, randomBytes });
+  const layer = await writeLayer(
+    { certificate, keyTransport: 'rsa_oaep_sha256', cipher, cek },
+    nodeSealing(randomBytes),
+  );
   const bytes = await collect(layer.seal(archive.length, once(archive)));
-  return { bytes, promises: { openingCertSha256: toBase64Url(sha256(certificate)), ...layer.promises() } };
+  return { bytes, promises: { openingCertSha256: toBase64Url(sha256(certificate)), ...(await layer.promises()) } };
 }
 
 /** Stores a bidder's layer around any bytes, with what an honest tool promises of both. */
@@ -96,7 +100,10 @@ export async function storeLayered(
 ): Promise<StoredBid> {
   const { certificate } = BIDDER;
   const cipher = PROFILE_CIPHERS[profile];
-  const outer = writeLayer({ certificate, keyTransport: 'rsa_oaep_sha256', cipher, cek: CEK, randomBytes });
+  const outer = await writeLayer(
+    { certificate, keyTransport: 'rsa_oaep_sha256', cipher, cek: CEK },
+    nodeSealing(randomBytes),
+  );
   const envelope = await collect(outer.seal(inner.length, once(inner)));
   const path = join(folder, `layered-${toBase64Url(sha256(envelope)).slice(0, 12)}`);
   await writeFile(path, envelope);
@@ -111,7 +118,7 @@ export async function storeLayered(
       envelopeSha256: toBase64Url(sha256(envelope)),
       envelopeBytes: envelope.length,
       recipientInfosSha256: toBase64Url(sha256(reader.header()?.recipientInfos ?? new Uint8Array(0))),
-      ...outer.promises(),
+      ...(await outer.promises()),
       openingListCommit: openingListDisclosure(sha256, INNER_CEK, LIST).digest,
       profile,
       layer,

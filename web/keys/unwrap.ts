@@ -1,20 +1,15 @@
 /** Unwraps a content key with a private key in WebCrypto: RSA with OAEP, and P-256 by agreement. */
-import { sha256 } from '@noble/hashes/sha2.js';
 import type { Unwrap } from '../../server/client/key-agent.ts';
 import { SealError } from '../../server/client/seal-error.ts';
 import { readSm2Ciphertext } from '../../server/core/gm/der.ts';
 import { decryptSm2 } from '../../server/core/gm/encryption.ts';
 import { sm3 } from '../../server/core/gm/sm3.ts';
-import { joinBytes } from '../../server/core/log/bytes.ts';
 import { CEK_BYTES } from '../../server/core/seal/commitments.ts';
-import { sharedInfo } from '../../server/core/seal/key-agreement.ts';
 import type { Recipient } from '../../server/core/seal/recipient-info.ts';
+import { agreeOnKey, P256 } from './agreed-key.ts';
 import { KeyFileError } from './key-file-error.ts';
 import { inOwnMemory } from './own-memory.ts';
 
-const KDF_COUNTER = Uint8Array.of(0, 0, 0, 1);
-const SHARED_BITS = 256;
-const P256 = { name: 'ECDH', namedCurve: 'P-256' } as const;
 const OAEP_HASHES = { rsa_oaep_sha256: 'SHA-256', rsa_oaep_sha1: 'SHA-1' } as const;
 
 /**
@@ -66,7 +61,7 @@ export function sm2Unwrapper(scalar: Uint8Array): Unwrap {
   });
 }
 
-/** RFC 5753 §7.2: ECDH, X9.63 with SHA-256, AES-256 key wrap. */
+/** RFC 5753 §3.1: a key agreed on, and under it AES-256 key wrap. */
 async function agree(
   subtle: SubtleCrypto,
   key: CryptoKey,
@@ -74,11 +69,7 @@ async function agree(
   encryptedKey: Uint8Array,
 ): Promise<Uint8Array> {
   const open = await subtle.importKey('raw', inOwnMemory(ephemeralKey), P256, false, []);
-  const secret = new Uint8Array(await subtle.deriveBits({ name: 'ECDH', public: open }, key, SHARED_BITS));
-  const wrapping = inOwnMemory(sha256(joinBytes(secret, KDF_COUNTER, sharedInfo())));
-  secret.fill(0);
-  const kek = await subtle.importKey('raw', wrapping, 'AES-KW', false, ['unwrapKey']);
-  wrapping.fill(0);
+  const kek = await agreeOnKey(subtle, key, open, 'unwrapKey');
   const cek = await subtle.unwrapKey('raw', inOwnMemory(encryptedKey), kek, 'AES-KW', 'AES-GCM', true, ['encrypt']);
   return new Uint8Array(await subtle.exportKey('raw', cek));
 }

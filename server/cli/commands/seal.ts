@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Check } from 'typebox/schema';
 import { pickCertificate } from '../../client/key-agent.ts';
+import { chooseKeyTransport } from '../../client/key-transport.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { type OpeningList, OpeningListSchema } from '../../core/seal/opening-list.ts';
 import { VERSION } from '../../version.ts';
@@ -13,7 +14,6 @@ import { showProgress } from '../progress.ts';
 import { innerKeyFile } from '../seal/inner-key.ts';
 import { sealBid } from '../seal/seal.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
-import { chooseKeyTransport } from '../seal/wrap.ts';
 import { KEY_OPTIONS, openKeys, readJsonFile, readPadding, readProfile } from './options.ts';
 
 const options = {

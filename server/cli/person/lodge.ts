@@ -4,6 +4,7 @@ import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type AgentCertificate, KeyAgentError, pickCertificate } from '../../client/key-agent.ts';
+import { type BidPromises, type OpeningTerms, signLodgement } from '../../client/lodge-statement.ts';
 import { ApiError } from '../../client/transport.ts';
 import { fromBase64Url } from '../../core/log/base64.ts';
 import type { Json } from '../../core/log/canonical.ts';
@@ -14,8 +15,7 @@ import type { ReceiptPayload } from '../../core/seal/receipt.ts';
 import { payloadSha256 } from '../../core/seal/statement.ts';
 import { sha256 } from '../../hash.ts';
 import { countBytes, type Progress } from '../progress.ts';
-import { adoptEnvelope, type BidPromises } from '../seal/adopt.ts';
-import { type OpeningTerms, signLodgement } from '../seal/lodge-statement.ts';
+import { adoptEnvelope } from '../seal/adopt.ts';
 import { dealtWindowKid, openingCertificateOf } from './holding.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
@@ -140,7 +140,7 @@ async function signBid(
     terms,
     { creditCode: person.creditCode, promises, ...(replaces !== null && { replaces }) },
     person.signer,
-    { nowAt: person.world.now(), randomBytes: person.world.randomBytes },
+    { nowAt: person.world.now(), randomBytes: person.world.randomBytes, sha256 },
   );
   const named = windowKid === null ? {} : { windowKid };
   const bid: KeptBid = { bidId: payload.bidId, statement, envelope, receipt: null, actId: null, logVkey, ...named };

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { type CertificatesAnswer, checkCertificates } from '../../client/api.ts';
 import { type AgentCertificate, type KeyAgent, KeyAgentError } from '../../client/key-agent.ts';
+import { chooseKeyTransport } from '../../client/key-transport.ts';
 import { SealError } from '../../client/seal-error.ts';
 import { ApiError, type Transport } from '../../client/transport.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
@@ -14,7 +15,7 @@ import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { VERSION } from '../../version.ts';
 import type { World } from '../../world.ts';
 import { toolFacts } from '../seal/tool-facts.ts';
-import { chooseKeyTransport, wrapTo } from '../seal/wrap.ts';
+import { wrapTo } from '../seal/wrap.ts';
 import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { readOpening } from './read-opening.ts';

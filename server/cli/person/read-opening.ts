@@ -1,8 +1,8 @@
 /** What an opening says by its own log: fetched to its newest head, checked to the root, folded here; never the server's word. */
 
+import type { OpeningTerms } from '../../client/lodge-statement.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
-import type { OpeningTerms } from '../seal/lodge-statement.ts';
 import type { Person, PersonLog } from './person.ts';
 import { PersonError } from './person-error.ts';
 

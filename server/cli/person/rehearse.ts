@@ -1,11 +1,12 @@
 /** Rehearsing the decryption with one's own nonce: nothing of the platform's is ever unwrapped here, so it can be no oracle. */
 
 import { pickCertificate } from '../../client/key-agent.ts';
+import { chooseKeyTransport } from '../../client/key-transport.ts';
 import { SealError } from '../../client/seal-error.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { CEK_BYTES } from '../../core/seal/commitments.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
-import { chooseKeyTransport, wrapTo } from '../seal/wrap.ts';
+import { wrapTo } from '../seal/wrap.ts';
 import { registerAct } from './check-in.ts';
 import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';

@@ -1,35 +1,20 @@
 /** What a bidder keeps and promises of a sealed bid, computed from the finished envelope. */
 import { stat } from 'node:fs/promises';
 import type { Unwrap } from '../../client/key-agent.ts';
+import type { BidPromises } from '../../client/lodge-statement.ts';
 import { SealError } from '../../client/seal-error.ts';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { parseCertificate } from '../../core/pki/certificate.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';
 import { profileOf } from '../../core/seal/content-cipher.ts';
 import type { EnvelopeHeader } from '../../core/seal/envelope.ts';
-import type { LodgementPayload } from '../../core/seal/lodgement.ts';
 import type { OpeningList } from '../../core/seal/opening-list.ts';
-import { isAddressedTo, type Recipient } from '../../core/seal/recipient-info.ts';
+import { isAddressedTo, LAYER_KEY_TRANSPORT, type Recipient } from '../../core/seal/recipient-info.ts';
 import { sha256 } from '../../hash.ts';
-import { LAYER_KEY_TRANSPORT } from '../../vault/layer-key.ts';
 import { type EnvelopeScan, scanEnvelope } from '../../vault/scan-envelope.ts';
 import { readChunks } from '../../vault/vault-folder.ts';
 import { countBytes } from '../progress.ts';
 import { readInnerKey } from './inner-key.ts';
-
-/** The promises of seal-format §2. */
-export type BidPromises = Pick<
-  LodgementPayload,
-  | 'envelopeSha256'
-  | 'envelopeBytes'
-  | 'recipientInfosSha256'
-  | 'encCertSha256'
-  | 'openingListCommit'
-  | 'cekCommit'
-  | 'contentCommit'
-  | 'layer'
-  | 'profile'
->;
 
 /**
  * Opens an envelope with its bidder's key and computes what a lodgement promises of it.

@@ -3,10 +3,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { crc32, createDeflateRaw } from 'node:zlib';
+import { checkDocumentName } from '../../client/document-name.ts';
 import { SealError } from '../../client/seal-error.ts';
-import { utf8 } from '../../core/log/utf8.ts';
-import { ArchiveError } from '../../core/seal/archive-error.ts';
-import { FLAG_UTF8, readName } from '../../core/seal/archive-records.ts';
 import { type PlannedEntry, planArchive } from '../../core/seal/archive-writing.ts';
 import { countBytes } from '../progress.ts';
 
@@ -40,7 +38,7 @@ export async function prepareArchive(
   const allBytes = sizes.reduce((sum, size) => sum + size, 0);
   let before = 0;
   for (const file of files) {
-    checkName(file.name);
+    checkDocumentName(file.name);
     const source = countBytes(readBytes(file), (done) => progress?.(before + done, allBytes));
     const entry = await measure(file.name, source, compress);
     before += entry.bytes;
@@ -57,16 +55,6 @@ export async function prepareArchive(
       yield plan.ending;
     },
   };
-}
-
-function checkName(name: string): void {
-  try {
-    const isNormal = name.normalize('NFC') === name && !name.endsWith('/');
-    if (isNormal && readName(utf8(name), FLAG_UTF8) === name) return;
-  } catch (error) {
-    if (!(error instanceof ArchiveError)) throw error;
-  }
-  throw new SealError('name_not_allowed');
 }
 
 async function measure(name: string, source: AsyncIterable<Uint8Array>, compress: boolean): Promise<PlannedEntry> {

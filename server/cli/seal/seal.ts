@@ -2,22 +2,20 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Unwrap } from '../../client/key-agent.ts';
+import type { BidPromises } from '../../client/lodge-statement.ts';
+import { type EarlyPromises, sealEnvelope } from '../../client/seal-envelope.ts';
 import { SealError } from '../../client/seal-error.ts';
-import { toBase64Url } from '../../core/log/base64.ts';
 import { canonicalise, type Json } from '../../core/log/canonical.ts';
 import { utf8 } from '../../core/log/utf8.ts';
-import { CEK_BYTES, openingListDisclosure } from '../../core/seal/commitments.ts';
-import { PROFILE_CIPHERS, type SealProfile } from '../../core/seal/content-cipher.ts';
+import type { SealProfile } from '../../core/seal/content-cipher.ts';
 import { OPENING_LIST_NAME, type OpeningList, readOpeningList } from '../../core/seal/opening-list.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
-import { sha256 } from '../../hash.ts';
-import { LAYER_KEY_TRANSPORT } from '../../vault/layer-key.ts';
 import { writeAll } from '../../vault/vault-folder.ts';
 import { countBytes, type Progress } from '../progress.ts';
-import { adoptEnvelope, type BidPromises } from './adopt.ts';
+import { adoptEnvelope } from './adopt.ts';
 import { type ArchiveSource, prepareArchive, type SourceFile } from './archive-source.ts';
 import { innerKeyFile, keepInnerKey } from './inner-key.ts';
-import { writeLayer } from './seal-layer.ts';
+import { nodeSealing } from './node-sealing.ts';
 import { TOOL_FACTS_NAME } from './tool-facts.ts';
 
 export type SealRequest = {
@@ -86,51 +84,20 @@ export async function sealBid(request: SealRequest): Promise<BidPromises> {
   }
 }
 
-type Written = Pick<BidPromises, 'cekCommit' | 'contentCommit' | 'openingListCommit' | 'layer'>;
-
 /** Writes the envelope. Returns: the promises by the plaintext as it went in, for comparison with what comes out. */
-async function writeSealed(path: string, archive: ArchiveSource, request: SealRequest): Promise<Written> {
-  const {
-    certificate,
-    keyTransport,
-    profile = 'kaibiao-seal-1',
-    openingList,
-    openingCertificate,
-    randomBytes,
-    progress,
-  } = request;
-  const cipher = PROFILE_CIPHERS[profile];
+async function writeSealed(path: string, archive: ArchiveSource, request: SealRequest): Promise<EarlyPromises> {
+  const { profile = 'kaibiao-seal-1', randomBytes, progress } = request;
   const { archiveBytes } = archive;
   const read = () => countBytes(archive.read(), (done) => progress?.(SEAL_STEPS.seal, done, archiveBytes));
-  const cek = randomBytes(CEK_BYTES);
-  const innerCek = openingCertificate === undefined ? undefined : randomBytes(CEK_BYTES);
+  const sealed = await sealEnvelope({ ...request, profile, archive: { archiveBytes, read } }, nodeSealing(randomBytes));
   const file = await open(path, 'wx', 0o600);
   try {
-    const outer = writeLayer({ certificate, keyTransport, cipher, cek, randomBytes });
-    const promised = openingListDisclosure(sha256, innerCek ?? cek, openingList).digest;
-    if (innerCek === undefined || openingCertificate === undefined) {
-      for await (const bytes of outer.seal(archiveBytes, read())) await writeAll(file, bytes);
-      await file.sync();
-      return { ...outer.promises(), openingListCommit: promised };
-    }
-    const inner = writeLayer({
-      certificate: openingCertificate,
-      keyTransport: LAYER_KEY_TRANSPORT,
-      cipher,
-      cek: innerCek,
-      randomBytes,
-    });
-    const innerBytes = inner.sealedBytes(archiveBytes);
-    const sealed = outer.seal(innerBytes, inner.seal(archiveBytes, read()));
-    for await (const bytes of sealed) await writeAll(file, bytes);
+    for await (const bytes of sealed.bytes()) await writeAll(file, bytes);
     await file.sync();
-    await keepInnerKey(path, innerCek, request);
-    const openingCertSha256 = toBase64Url(sha256(openingCertificate));
-    const layer = { openingCertSha256, ...inner.promises() };
-    return { ...outer.promises(), openingListCommit: promised, layer };
+    if (sealed.innerCek !== undefined) await keepInnerKey(path, sealed.innerCek, request);
+    return await sealed.promises();
   } finally {
-    cek.fill(0);
-    innerCek?.fill(0);
+    sealed.erase();
     await file.close();
   }
 }

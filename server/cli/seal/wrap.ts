@@ -21,15 +21,10 @@ import { readSm2Ciphertext, writeSm2Ciphertext } from '../../core/gm/der.ts';
 import { decryptSm2, encryptSm2 } from '../../core/gm/encryption.ts';
 import { toBase64Url } from '../../core/log/base64.ts';
 import { joinBytes } from '../../core/log/bytes.ts';
-import { type Certificate, parseCertificate } from '../../core/pki/certificate.ts';
+import { parseCertificate } from '../../core/pki/certificate.ts';
 import { CEK_BYTES } from '../../core/seal/commitments.ts';
 import { P256_POINT_BYTES, sharedInfo } from '../../core/seal/key-agreement.ts';
-import {
-  type KeyTransport,
-  keyTransportsFor,
-  type Recipient,
-  type RsaTransport,
-} from '../../core/seal/recipient-info.ts';
+import type { KeyTransport, Recipient, RsaTransport } from '../../core/seal/recipient-info.ts';
 import { freshSm2Scalar, sm2PrivateKey, sm3 } from '../../sm2.ts';
 
 const OAEP_HASHES = { rsa_oaep_sha256: 'sha256', rsa_oaep_sha1: 'sha1' } as const;
@@ -37,18 +32,6 @@ const OAEP_HASHES = { rsa_oaep_sha256: 'sha256', rsa_oaep_sha1: 'sha1' } as cons
 const KEY_WRAP_IV = new Uint8Array(8).fill(0xa6);
 const KEY_WRAP = 'id-aes256-wrap';
 const KDF_COUNTER = Uint8Array.of(0, 0, 0, 1);
-
-/**
- * How to send a content key to a certificate.
- *
- * Throws: SealError transport_not_for_key: the one asked for is for keys of another kind, or there is none for this kind.
- */
-export function chooseKeyTransport(certificate: Certificate, asked?: KeyTransport): KeyTransport {
-  const fitting = keyTransportsFor(certificate);
-  const chosen = asked === undefined ? fitting[0] : fitting.find((transport) => transport === asked);
-  if (chosen === undefined) throw new SealError('transport_not_for_key', asked);
-  return chosen;
-}
 
 /** The RecipientInfo of `cek` wrapped to a certificate (DER), named by issuer and serial number. */
 export function wrapTo(certificate: Uint8Array, keyTransport: KeyTransport, cek: Uint8Array): Recipient {

@@ -33,6 +33,12 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
+/** The bytes of lower- or upper-case hex. Asserts: whole pairs of hex digits. */
+export function fromHex(text: string): Uint8Array {
+  if (!/^(?:[0-9a-f]{2})*$/i.test(text)) throw new RangeError('not hex');
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
 /** A number as four big-endian bytes. Asserts: an integer in [0, 2^32). */
 export function uint32Bytes(value: number): Uint8Array {
   if (!Number.isInteger(value) || value < 0 || value > 0xffffffff)

@@ -31,7 +31,7 @@ export function cekCommit(sha256: Sha256, cek: Uint8Array): string {
  * Why: a bare hash of a short form could be guessed before the opening.
  */
 export function startContentCommit(sha256: Sha256, startHmac: StartHmac, cek: Uint8Array) {
-  const key = derive(sha256, 'bid-content-v1\0', cek);
+  const key = contentCommitKey(sha256, cek);
   const hmac = startHmac(key);
   key.fill(0);
   return {
@@ -39,6 +39,11 @@ export function startContentCommit(sha256: Sha256, startHmac: StartHmac, cek: Ui
     /** The promise, base64url. */
     digest: (): string => toBase64Url(hmac.digest()),
   };
+}
+
+/** The key of the content's promise, which the caller erases: for whoever computes the HMAC elsewhere, or later. */
+export function contentCommitKey(sha256: Sha256, cek: Uint8Array): Uint8Array {
+  return derive(sha256, 'bid-content-v1\0', cek);
 }
 
 /**

@@ -14,6 +14,8 @@ export type RsaTransport = (typeof RSA_TRANSPORTS)[number];
 /** The ways a content key travels to its recipient; CMS calls `ecdh_p256` not transport but agreement. */
 export const KEY_TRANSPORTS = [...RSA_TRANSPORTS, 'ecdh_p256', 'sm2'] as const;
 export type KeyTransport = (typeof KEY_TRANSPORTS)[number];
+/** The one padding of the inner layer: the opening key is made by our own tool, no device limits it. */
+export const LAYER_KEY_TRANSPORT = 'rsa_oaep_sha256' satisfies KeyTransport;
 
 /** A content key on its way; `ephemeralKey` is the sealing tool's, for this one envelope. */
 export type WrappedKey =

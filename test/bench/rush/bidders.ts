@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { makeSessionKey } from '../../../server/cli/person/session-key.ts';
-import type { BidPromises } from '../../../server/cli/seal/adopt.ts';
 import { signerOf } from '../../../server/cli/seal/held-key.ts';
-import { type OpeningTerms, signLodgement } from '../../../server/cli/seal/lodge-statement.ts';
 import { sealBid } from '../../../server/cli/seal/seal.ts';
 import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
 import { decryptBid, type KeptLodgement } from '../../../server/client/decrypt-statement.ts';
+import { type BidPromises, type OpeningTerms, signLodgement } from '../../../server/client/lodge-statement.ts';
 import { logIn, type Session } from '../../../server/client/session.ts';
 import type { Transport } from '../../../server/client/transport.ts';
 import { fromBase64, fromBase64Url, toBase64 } from '../../../server/core/log/base64.ts';
@@ -123,7 +122,11 @@ async function lodge(): Promise<void> {
     const about = terms[bid.opening] as OpeningTerms;
     const { creditCode } = bid.person.holder;
     const lodgement = { creditCode, promises: bid.promises };
-    const { statement } = await signLodgement(about, lodgement, bid.signer, { nowAt: systemWorld.now(), randomBytes });
+    const { statement } = await signLodgement(about, lodgement, bid.signer, {
+      nowAt: systemWorld.now(),
+      randomBytes,
+      sha256,
+    });
     const { size: sizeBytes } = await stat(bid.envelope);
     const open = () => Readable.toWeb(createReadStream(bid.envelope)) as ReadableStream<Uint8Array>;
     const answer = await api.sendBid(about.openingId, { statement, sizeBytes, open });

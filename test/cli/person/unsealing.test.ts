@@ -12,10 +12,11 @@ import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';
 import { answerRecord } from '../../../server/cli/person/record.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
-import { signLodgement } from '../../../server/cli/seal/lodge-statement.ts';
-import { writeLayer } from '../../../server/cli/seal/seal-layer.ts';
+import { nodeSealing } from '../../../server/cli/seal/node-sealing.ts';
 import { sealSecret } from '../../../server/cli/seal/seal-secret.ts';
 import { pickCertificate } from '../../../server/client/key-agent.ts';
+import { signLodgement } from '../../../server/client/lodge-statement.ts';
+import { writeLayer } from '../../../server/client/seal-layer.ts';
 import { toBase64Url } from '../../../server/core/log/base64.ts';
 import { openingOrigin } from '../../../server/core/log/origin.ts';
 import { numberOf } from '../../../server/core/opening/state.ts';
@@ -67,9 +68,10 @@ async function lodgeBroken(bidder: Person, spoil: (inner: Uint8Array) => Uint8Ar
   const list = listOf(bidder.creditCode, '5000000.00');
   const [cek, innerCek, archive] = [randomBytes(32), randomBytes(32), archiveOf(list)];
   const keyTransport = 'rsa_oaep_sha256';
-  const inner = writeLayer({ certificate: openingCertificate, keyTransport, cek: innerCek, randomBytes });
+  const means = nodeSealing(randomBytes);
+  const inner = await writeLayer({ certificate: openingCertificate, keyTransport, cek: innerCek }, means);
   const innerBytes = spoil(await collect(inner.seal(archive.length, once(archive))));
-  const outer = writeLayer({ certificate: certificate.der, keyTransport, cek, randomBytes });
+  const outer = await writeLayer({ certificate: certificate.der, keyTransport, cek }, means);
   const bytes = await collect(outer.seal(innerBytes.length, once(innerBytes)));
   const reader = startEnvelope();
   reader.push(bytes);
@@ -79,11 +81,11 @@ async function lodgeBroken(bidder: Person, spoil: (inner: Uint8Array) => Uint8Ar
     recipientInfosSha256: toBase64Url(sha256(reader.header()?.recipientInfos ?? new Uint8Array(0))),
     encCertSha256: certSha256,
     openingListCommit: openingListDisclosure(sha256, innerCek, list).digest,
-    ...outer.promises(),
+    ...(await outer.promises()),
     profile: 'kaibiao-seal-1' as const,
-    layer: { openingCertSha256: toBase64Url(sha256(openingCertificate)), ...inner.promises() },
+    layer: { openingCertSha256: toBase64Url(sha256(openingCertificate)), ...(await inner.promises()) },
   };
-  const outside = { nowAt: world.now(), randomBytes };
+  const outside = { nowAt: world.now(), randomBytes, sha256 };
   const bid = { creditCode: bidder.creditCode, promises };
   const { statement, payload } = await signLodgement(terms, bid, bidder.signer, outside);
   await bidder.api.registerEncryptionCertificate(x5c);

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { adoptEnvelope } from '../../../server/cli/seal/adopt.ts';
 import { signerOf } from '../../../server/cli/seal/held-key.ts';
-import { type OpeningTerms, signLodgement } from '../../../server/cli/seal/lodge-statement.ts';
 import { unwrapWith } from '../../../server/cli/seal/wrap.ts';
 import {
   type Challenge,
@@ -10,6 +9,7 @@ import {
   decryptBid,
   type KeptLodgement,
 } from '../../../server/client/decrypt-statement.ts';
+import { type OpeningTerms, signLodgement } from '../../../server/client/lodge-statement.ts';
 import { checkAct } from '../../../server/core/log/act.ts';
 import { fromBase64Url, toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import type { Json, JsonObject } from '../../../server/core/log/canonical.ts';
@@ -57,7 +57,7 @@ const check = (act: string) => checkAct({ act }, EXPECTED, verifyJwsSignature, s
 async function lodge(): Promise<{ statement: string; payload: LodgementPayload }> {
   const { promises } = await adoptEnvelope(ENVELOPE, BIDDER.certificate, unwrapWith(BIDDER.privateKey));
   const bid = { creditCode: CREDIT_CODE, promises };
-  return signLodgement(TERMS, bid, signer, { nowAt: DEADLINE_AT - 86_400_500, randomBytes });
+  return signLodgement(TERMS, bid, signer, { nowAt: DEADLINE_AT - 86_400_500, randomBytes, sha256 });
 }
 
 function receiptFor(payload: LodgementPayload): ReceiptPayload {
@@ -163,7 +163,7 @@ t.test('each algorithm a CA key signs with is accepted', async (t) => {
   const { promises } = await adoptEnvelope(ENVELOPE, BIDDER.certificate, unwrapWith(BIDDER.privateKey));
   for (const by of [signerOf(BIDDER, 'RS256'), signerOf(BIDDER, 'PS256')]) {
     const bid = { creditCode: CREDIT_CODE, promises, replaces: toBase64Url(randomBytes(16)) };
-    const { statement, payload } = await signLodgement(TERMS, bid, by, { nowAt: DEADLINE_AT, randomBytes });
+    const { statement, payload } = await signLodgement(TERMS, bid, by, { nowAt: DEADLINE_AT, randomBytes, sha256 });
     t.match(await check(statement), { ok: true, payload: { replaces: bid.replaces } });
     t.ok(isLodgementPayload(payload));
   }

@@ -1,0 +1,13 @@
+/** Bench `pages`: what the pages cost in a real browser; a file beside this one for each figure. */
+import type { Figures } from '../measure.ts';
+import { benchBrowserSeal } from './browser-seal.ts';
+
+/** Each measures by itself, one after another. */
+const PARTS: readonly ((isSmall: boolean) => Promise<Figures>)[] = [benchBrowserSeal];
+
+export async function benchPages(): Promise<Figures> {
+  const isSmall = process.argv.includes('--small');
+  const figures: Record<string, number> = {};
+  for (const part of PARTS) Object.assign(figures, await part(isSmall));
+  return figures;
+}

@@ -1,0 +1,55 @@
+/** A bid's documents as one stored ZIP archive that is itself a Blob: headers in memory, documents where they lie. */
+import { checkDocumentName } from '../../server/client/document-name.ts';
+import { SealError } from '../../server/client/seal-error.ts';
+import { planArchive } from '../../server/core/seal/archive-writing.ts';
+import { crc32Of } from './crc32-stream.ts';
+import { PIECE_BYTES, piecesOf } from './pieces.ts';
+
+/** A file to seal, with its name in the archive. */
+export type SourceDocument = { readonly name: string; readonly content: Blob };
+
+export type ArchiveBlob = {
+  readonly archiveBytes: number;
+  /** The archive, first byte to last. Throws: SealError document_changed. */
+  read(): AsyncGenerator<Uint8Array>;
+};
+
+/**
+ * Prepares an archive of `documents` in their order.
+ *
+ * Throws: SealError name_not_allowed, document_changed.
+ * Why:    as at the command line every document is read twice, first for its CRC; and stored, for deflating what mostly is compressed
+ *         already would be the slowest of the works here.
+ */
+export async function prepareArchiveBlob(
+  documents: readonly SourceDocument[],
+  progress: (doneBytes: number) => void = () => undefined,
+): Promise<ArchiveBlob> {
+  let done = 0;
+  const entries = [];
+  for (const { name, content } of documents) {
+    checkDocumentName(name);
+    let crc32 = 0;
+    for await (const piece of readable(content)) {
+      crc32 = crc32Of(piece, crc32);
+      done += piece.length;
+      progress(done);
+    }
+    entries.push({ name, method: 'stored', bytes: content.size, storedBytes: content.size, crc32 } as const);
+  }
+  const { localHeaders, ending, archiveBytes } = planArchive(entries);
+  const parts = documents.flatMap(({ content }, n) => [localHeaders[n] as Uint8Array<ArrayBuffer>, content]);
+  const archive = new Blob([...parts, ending as Uint8Array<ArrayBuffer>]);
+  if (archive.size !== archiveBytes) throw new SealError('document_changed');
+  return { archiveBytes, read: () => readable(archive) };
+}
+
+/** A file that was changed or went away since it was chosen gives a DOMException instead of its bytes. */
+async function* readable(content: Blob): AsyncGenerator<Uint8Array> {
+  try {
+    yield* piecesOf(content, PIECE_BYTES);
+  } catch (fault) {
+    if (fault instanceof DOMException) throw new SealError('document_changed');
+    throw fault;
+  }
+}
