@@ -141,6 +141,17 @@ t.test('a cosigner runs without database, framework and platform', async (t) => 
   t.strictSame([...new Set(packages.filter((name) => !name.startsWith('node:')))].sort(), []);
 });
 
+t.test('the native binding is loaded by the agent alone', async (t) => {
+  t.strictSame(
+    places(
+      files.filter(({ path }) => !path.startsWith('test/')),
+      /\b(from|import)\b.*'koffi'/,
+      'code',
+    ).map((place) => place.replace(/:.*/, '')),
+    ['server/cli/agent/cryptoki.ts'],
+  );
+});
+
 t.test('the cosigner is small enough to be read in one sitting', async (t) => {
   const own = files.filter(({ path }) => path.startsWith('server/cosign/'));
   const lines = own.flatMap(({ text }) => text.split('\n').filter((line) => !/^\s*($|\/\*|\*|\/\/)/.test(line)));

@@ -10,6 +10,7 @@ import type { Words } from '../core/log/words.ts';
 import { CorruptLogError } from '../core/opening/corrupt-log.ts';
 import { sayContentProblem, sayEnvelopeProblem } from '../core/seal/problem-words.ts';
 import { PROBLEMS, type ProblemCode } from '../http/errors.ts';
+import { TOKEN_FAULTS, TokenError } from './agent/token-error.ts';
 import { BACKUP_ERRORS, BackupError } from './backup/backup-form.ts';
 import { EXPORT_ERRORS, ExportError } from './export-log.ts';
 import { HeadError } from './person/head.ts';
@@ -40,6 +41,7 @@ const CLIENT_ERRORS = {
 export async function describe(error: unknown): Promise<string[]> {
   if (error instanceof ConfigError) return [`${error.code}: ${error.message}`];
   if (error instanceof SealError) return lines(error.code, SEAL_ERRORS[error.code], detailOf(error));
+  if (error instanceof TokenError) return lines(error.code, TOKEN_FAULTS[error.code], error.detail || undefined);
   if (error instanceof ExportError) return lines(error.code, EXPORT_ERRORS[error.code], error.message);
   if (error instanceof BackupError) return lines(error.code, BACKUP_ERRORS[error.code], error.message);
   if (error instanceof PersonError) return lines(error.code, PERSON_ERRORS[error.code], error.detail);

@@ -10,6 +10,8 @@ export type Io = {
   readonly fetch: typeof fetch;
   /** Asks for a secret; it is neither shown nor kept. Throws: UsageError when nobody is there to answer. */
   askSecret(question: string): Promise<string>;
+  /** Whether somebody says yes before `signal` takes the question back; missing where nobody is there to be asked. */
+  agrees?(question: string, signal: AbortSignal): Promise<boolean>;
 };
 
 /** The process's own. */
@@ -20,4 +22,8 @@ export const processIo: Io = {
   world: systemWorld,
   fetch: (...request) => fetch(...request),
   askSecret: async (question) => (await import('./secret-prompt.ts')).askSecret(question),
+  ...(process.stdin.isTTY && {
+    agrees: async (question: string, signal: AbortSignal) =>
+      (await import('./secret-prompt.ts')).askYes(question, signal),
+  }),
 };

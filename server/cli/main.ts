@@ -137,6 +137,12 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     zh: '签到。',
     load: async () => (await import('./commands/attend.ts')).attend,
   },
+  agent: {
+    usage: `--module <PKCS#11 library> --origin <platform> … [--token <label>] [--port <port>]`,
+    en: 'Lets the pages of a platform use the token in this computer, and asks before each use.',
+    zh: '本机密钥代理：让平台网页使用插在本机的密钥介质，每次使用前询问。',
+    load: async () => (await import('./commands/agent.ts')).agent,
+  },
   preflight: {
     usage: `[<opening>] [--padding oaep-sha256|oaep-sha1|v1.5|ecdh|sm2] ${PERSON_USAGE}`,
     en: 'Checks before the day what could fail on it: certificates, revocation, key, clock, tool; says what to do about each.',

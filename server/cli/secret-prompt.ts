@@ -1,4 +1,5 @@
-/** Asks for a secret on the terminal without showing it; from a pipe it takes the first line. */
+/** Asks on the terminal: for a secret, without showing it (from a pipe it takes the first line), and whether somebody agrees. */
+import { createInterface } from 'node:readline';
 import { UsageError } from './exit.ts';
 
 const ENTER: readonly string[] = ['\r', '\n', '\u0004'];
@@ -17,7 +18,8 @@ async function askTerminal(input: NodeJS.ReadStream, question: string): Promise<
   input.setEncoding('utf8');
   let typed: string[] = [];
   try {
-    for await (const chunk of input) {
+    // ended by hand: whoever is asked once may be asked again
+    for await (const chunk of input.iterator({ destroyOnReturn: false })) {
       for (const key of String(chunk)) {
         if (key === INTERRUPT) throw new UsageError('interrupted');
         if (ENTER.includes(key)) return typed.join('');
@@ -43,4 +45,18 @@ async function readLine(input: NodeJS.ReadStream): Promise<string> {
   if (line === '')
     throw new UsageError('a passphrase is needed: --passphrase-file, a terminal, or the first line of standard input');
   return line;
+}
+
+/** Whether somebody types y. Returns: false for anything else, and when `signal` takes the question back. */
+export function askYes(question: string, signal: AbortSignal): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((answer) => {
+    const end = (isYes: boolean): void => {
+      answer(isYes);
+      lines.close();
+    };
+    lines.once('close', () => answer(false));
+    signal.addEventListener('abort', () => end(false), { once: true });
+    lines.question(question, (text) => end(/^y$/i.test(text.trim())));
+  });
 }

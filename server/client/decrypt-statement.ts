@@ -24,7 +24,7 @@ import {
 } from '../core/seal/decryption.ts';
 import { isLodgementPayload, type LodgementPayload } from '../core/seal/lodgement.ts';
 import type { ReceiptPayload } from '../core/seal/receipt.ts';
-import { readRecipientInfos } from '../core/seal/recipient-info.ts';
+import { type Recipient, readRecipientInfos } from '../core/seal/recipient-info.ts';
 import { payloadSha256, RANDOM_ID_BYTES } from '../core/seal/statement.ts';
 import type { Unwrap } from './key-agent.ts';
 import { SealError } from './seal-error.ts';
@@ -87,16 +87,9 @@ export async function decryptBid(
   means: DecryptionMeans,
 ): Promise<Decryption> {
   const { sha256 } = means;
-  const lodged = await readOwnLodgement(kept, means);
-  if (payloadSha256(sha256, lodged) !== kept.receipt.statementSha256) throw new SealError('receipt_not_for_this_bid');
-  const { windowKey, headSeen } = await proveWindow(sha256, kept.logKey, challenge.window, lodged);
-  if (kept.windowKid !== null && windowKeyId(sha256, windowKey) !== kept.windowKid)
-    throw new SealError('window_not_proven', 'not_the_dealt_key');
-  if (means.nowAt < parseInstant(lodged.deadlineAt)) throw new SealError('before_deadline');
-  const recipientInfosSha256 = toBase64Url(sha256(challenge.recipientInfos));
-  if (recipientInfosSha256 !== lodged.recipientInfosSha256) throw new SealError('header_differs');
+  const { lodged, windowKey, headSeen, recipient, recipientInfosSha256 } = await proveUnwrap(kept, challenge, means);
 
-  const cek = await means.unwrap(readRecipientInfos(challenge.recipientInfos));
+  const cek = await means.unwrap(recipient);
   try {
     if (cekCommit(sha256, cek) !== lodged.cekCommit) throw new SealError('wrong_key');
     const jwe = await sealKey(sha256, cek, windowKey, { jti: challenge.jti, envelopeSha256: lodged.envelopeSha256 });
@@ -127,16 +120,50 @@ export async function decryptBid(
   }
 }
 
+/** What is proven before a key is used. */
+export type ProvenUnwrap = {
+  readonly lodged: LodgementPayload;
+  /** Certificates of who signed the lodgement, DER, the leaf first. */
+  readonly certificates: readonly Uint8Array[];
+  readonly windowKey: WindowKey;
+  readonly headSeen: DecryptionPayload['headSeen'];
+  readonly recipient: Recipient;
+  readonly recipientInfosSha256: string;
+};
+
+/**
+ * Whether a key may be used for a challenge; whoever holds a key asks this first, wherever the key lies.
+ *
+ * Throws: SealError not_our_lodgement, receipt_not_for_this_bid, window_not_proven, before_deadline, header_differs; EnvelopeError.
+ */
+export async function proveUnwrap(
+  kept: KeptLodgement,
+  challenge: Challenge,
+  means: Pick<DecryptionMeans, 'sha256' | 'verifySignature' | 'nowAt'>,
+): Promise<ProvenUnwrap> {
+  const { sha256 } = means;
+  const { lodged, certificates } = await readOwnLodgement(kept, means);
+  if (payloadSha256(sha256, lodged) !== kept.receipt.statementSha256) throw new SealError('receipt_not_for_this_bid');
+  const { windowKey, headSeen } = await proveWindow(sha256, kept.logKey, challenge.window, lodged);
+  if (kept.windowKid !== null && windowKeyId(sha256, windowKey) !== kept.windowKid)
+    throw new SealError('window_not_proven', 'not_the_dealt_key');
+  if (means.nowAt < parseInstant(lodged.deadlineAt)) throw new SealError('before_deadline');
+  const recipientInfosSha256 = toBase64Url(sha256(challenge.recipientInfos));
+  if (recipientInfosSha256 !== lodged.recipientInfosSha256) throw new SealError('header_differs');
+  const recipient = readRecipientInfos(challenge.recipientInfos);
+  return { lodged, certificates, windowKey, headSeen, recipient, recipientInfosSha256 };
+}
+
 /** The promises this bidder signed, its own signature checked: a file from elsewhere could name another deadline. */
 async function readOwnLodgement(
   { statement, receipt }: KeptLodgement,
-  { sha256, verifySignature }: DecryptionMeans,
-): Promise<LodgementPayload> {
+  { sha256, verifySignature }: Pick<DecryptionMeans, 'sha256' | 'verifySignature'>,
+): Promise<{ readonly lodged: LodgementPayload; readonly certificates: readonly Uint8Array[] }> {
   const expected = { platform: receipt.iss, openingId: receipt.openingId, command: '', types: ['LodgeBid'] };
   const act = await checkAct({ act: statement }, expected, verifySignature, sha256);
   if (!act.ok) throw new SealError('not_our_lodgement', act.reason);
   if (!isLodgementPayload(act.payload) || act.payload.iss !== receipt.aud) throw new SealError('not_our_lodgement');
-  return act.payload;
+  return { lodged: act.payload, certificates: act.certificates };
 }
 
 /** The window key on the log, and the head under which it was proven. Throws: SealError window_not_proven. */

@@ -4,10 +4,29 @@ import type { Sha256 } from '../core/log/hash.ts';
 import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import type { KeyUsage } from '../core/pki/extensions.ts';
 import type { CertificateSigner } from '../core/pki/person-jws.ts';
+import type { ReceiptPayload } from '../core/seal/receipt.ts';
 import type { Recipient } from '../core/seal/recipient-info.ts';
 
-/** Unwraps a content key wherever the private key lies. The 32 bytes are the caller's to erase. */
-export type Unwrap = (recipient: Recipient) => Promise<Uint8Array>;
+/**
+ * Unwraps a content key wherever the private key lies. The 32 bytes are the caller's to erase.
+ *
+ * Shape: `evidence` is what a holder in another process asks for before it lets the key be used; one in this process needs none, for
+ *        decryptBid has checked it here.
+ */
+export type Unwrap = (recipient: Recipient, evidence?: UnwrapEvidence) => Promise<Uint8Array>;
+
+/** A bidder's own lodgement, and the challenge with its proof that the window was opened (seal-format §3). */
+export type UnwrapEvidence = {
+  readonly statement: string;
+  readonly receipt: ReceiptPayload;
+  readonly logVkey: string;
+  readonly windowKid: string | null;
+  /** Exact leaf text of WindowOpened, and its `.tlog-proof`. */
+  readonly entry: string;
+  readonly proof: string;
+  readonly jti: string;
+  readonly recipientInfos: Uint8Array;
+};
 
 export type AgentCertificate = {
   readonly certSha256: string;

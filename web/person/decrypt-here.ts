@@ -71,21 +71,23 @@ export async function prepareDecryption(
   const receipt = payloadOf(kept.receipt);
   if (!isReceiptPayload(receipt)) throw new KeyFileError('bid_file_malformed', 'no receipt');
   const { subtle } = crypto;
+  const { vkey } = view;
+  const { jti, window } = challenge;
+  const windowKid = kept.windowKid ?? null;
+  const recipientInfos = fromBase64(challenge.recipientInfos);
+  const unwrap = unwrapper(lodged.encCertSha256);
+  const evidence = { statement: kept.statement, receipt, logVkey: vkey, windowKid, ...window, jti, recipientInfos };
   const { statement, jwe } = await decryptBid(
     {
       statement: kept.statement,
       receipt,
-      logKey: ed25519Verifier(parseVkey(sha256, view.vkey), browserEd25519(subtle)),
-      windowKid: kept.windowKid ?? null,
+      logKey: ed25519Verifier(parseVkey(sha256, vkey), browserEd25519(subtle)),
+      windowKid,
     },
-    {
-      window: { entry: utf8(challenge.window.entry), proof: challenge.window.proof },
-      jti: challenge.jti,
-      recipientInfos: fromBase64(challenge.recipientInfos),
-    },
+    { window: { entry: utf8(window.entry), proof: window.proof }, jti, recipientInfos },
     {
       sha256,
-      unwrap: unwrapper(lodged.encCertSha256),
+      unwrap: (recipient) => unwrap(recipient, evidence),
       signer,
       verifySignature: browserVerifyJws(subtle),
       nowAt: Date.now(),

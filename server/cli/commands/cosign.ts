@@ -5,6 +5,7 @@ import { serveCosigner } from '../../cosign/cosigner-server.ts';
 import { enrolLog } from '../../cosign/enrolled-logs.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { portOf } from './port.ts';
 
 const options = {
   name: { type: 'string' },
@@ -46,10 +47,4 @@ async function serve(folder: string, host: string, port: number, io: Io): Promis
   });
   await server.close();
   return EXIT.done;
-}
-
-function portOf(text: string): number {
-  const port = /^(0|[1-9][0-9]{0,4})$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port <= 65_535)) throw new UsageError(`--port ${text} is no port.`);
-  return port;
 }

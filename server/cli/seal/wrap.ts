@@ -68,10 +68,35 @@ function agreeAndWrap(publicKey: KeyObject, cek: Uint8Array): { ephemeralKey: Ui
 
 /** The key that wraps the content key. Source: RFC 5753 §7.2, X9.63 with SHA-256. */
 function agree(privateKey: KeyObject, publicKey: KeyObject): Uint8Array {
-  const secret = diffieHellman({ privateKey, publicKey });
+  return wrappingKeyOf(diffieHellman({ privateKey, publicKey }));
+}
+
+/** Erases the secret. */
+function wrappingKeyOf(secret: Uint8Array): Uint8Array {
   const key = createHash('sha256').update(secret).update(KDF_COUNTER).update(sharedInfo()).digest();
   secret.fill(0);
   return key;
+}
+
+/**
+ * Unwraps with the secret that another place, a token, has agreed upon; erases it.
+ *
+ * Throws: SealError unwrap_failed.
+ */
+export function unwrapAgreed(secret: Uint8Array, encryptedKey: Uint8Array): Uint8Array {
+  try {
+    return unwrapUnder(wrappingKeyOf(secret), encryptedKey);
+  } catch {
+    // the tag of the wrapped key does not fit, which OpenSSL says in words of its own
+    throw new SealError('unwrap_failed');
+  }
+}
+
+/** Erases the wrapping key. */
+function unwrapUnder(wrappingKey: Uint8Array, encryptedKey: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv(KEY_WRAP, wrappingKey, KEY_WRAP_IV);
+  wrappingKey.fill(0);
+  return Buffer.concat([decipher.update(encryptedKey), decipher.final()]);
 }
 
 /** An uncompressed point: what ends the DER of its SubjectPublicKeyInfo. */
@@ -145,8 +170,5 @@ function agreeAndUnwrap(
   const half = (P256_POINT_BYTES - 1) / 2;
   const [x, y] = [ephemeralKey.subarray(1, 1 + half), ephemeralKey.subarray(1 + half)].map(toBase64Url);
   const publicKey = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y } as JsonWebKey, format: 'jwk' });
-  const wrappingKey = agree(privateKey, publicKey);
-  const decipher = createDecipheriv(KEY_WRAP, wrappingKey, KEY_WRAP_IV);
-  wrappingKey.fill(0);
-  return Buffer.concat([decipher.update(encryptedKey), decipher.final()]);
+  return unwrapUnder(agree(privateKey, publicKey), encryptedKey);
 }

@@ -12,7 +12,8 @@ export type CertificateSigner = {
   readonly certificate: Uint8Array;
   /** DER of the certificates above it, the anchor not needed. */
   readonly chain: readonly Uint8Array[];
-  sign(data: Uint8Array): Promise<Uint8Array>;
+  /** `shown` is what the signed bytes name by its digest only: a holder that asks its person shows it. */
+  sign(data: Uint8Array, shown?: Json): Promise<Uint8Array>;
 };
 
 /** The session key: P-256, its private half usually non-extractable in WebCrypto; signs ES256 as r‖s. */
@@ -68,7 +69,8 @@ export function signAct(sha256: Sha256, session: SessionSigner, act: ActTerms): 
 
 /** The same act by the CA key itself: step-up. */
 export function signStepUp(sha256: Sha256, signer: CertificateSigner, act: ActTerms): Promise<string> {
-  return signByCertificate(sha256, signer, 'act+jws', actPayload(sha256, act));
+  const shows = { ...signer, sign: (bytes: Uint8Array) => signer.sign(bytes, act.data) };
+  return signByCertificate(sha256, shows, 'act+jws', actPayload(sha256, act));
 }
 
 /** A statement such as bid-lodgement+jws, whose payload its own format fixes, by the CA key. */

@@ -1,0 +1,207 @@
+/** What a page asks to have signed, read and put into words: the agent signs nothing that it cannot read and show. */
+import * as Type from 'typebox';
+import { Check } from 'typebox/schema';
+import type { AgentRefusal, SignRequest } from '../../client/agent-protocol.ts';
+import { bodySha256, type JwsAlgorithm } from '../../core/log/act.ts';
+import { fromBase64, fromBase64Url, toBase64Url } from '../../core/log/base64.ts';
+import { sameBytes } from '../../core/log/bytes.ts';
+import { canonicalise, isJsonObject, type Json, type JsonObject } from '../../core/log/canonical.ts';
+import { LogFormatError } from '../../core/log/error.ts';
+import { fromUtf8 } from '../../core/log/utf8.ts';
+import type { Words } from '../../core/log/words.ts';
+import { BACKUP_TYPE, DECRYPTION_TYPE, isDecryptionPayload } from '../../core/seal/decryption.ts';
+import { isLodgementPayload, LODGEMENT_TYPE } from '../../core/seal/lodgement.ts';
+import { sha256 } from '../../hash.ts';
+
+/** What a person sees before they agree. */
+export type Shown = {
+  readonly title: Words;
+  readonly rows: readonly { readonly label: Words; readonly text: string }[];
+};
+
+const closed = { additionalProperties: false } as const;
+const Text = Type.String({ minLength: 1, maxLength: 256 });
+const Seconds = Type.Integer({ minimum: 0 });
+const LoginSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    iss: Text,
+    aud: Text,
+    origin: Text,
+    nonce: Text,
+    purpose: Type.Literal('login'),
+    iat: Seconds,
+    session: Type.Object({ jwk: Type.Record(Type.String(), Type.String()), jkt: Text }, closed),
+  },
+  closed,
+);
+const ActSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    iss: Text,
+    aud: Text,
+    openingId: Text,
+    command: Text,
+    type: Text,
+    bodySha256: Text,
+    headSeen: Type.Object({ size: Type.Integer({ minimum: 0 }), root: Text }, closed),
+    iat: Seconds,
+  },
+  closed,
+);
+
+const LABELS = {
+  platform: { en: 'Platform', zh: '平台' },
+  page: { en: 'Page', zh: '网页' },
+  account: { en: 'Account', zh: '账户' },
+  opening: { en: 'Opening', zh: '开标编号' },
+  command: { en: 'Act', zh: '操作' },
+  data: { en: 'What it says', zh: '内容' },
+  lot: { en: 'Lot', zh: '标段' },
+  bid: { en: 'Bid', zh: '投标编号' },
+  envelope: { en: 'Envelope (SHA-256)', zh: '信封摘要（SHA-256）' },
+  deadline: { en: 'Bid deadline', zh: '投标截止时间' },
+  logKey: { en: 'Key of the log', zh: '日志公钥' },
+} as const satisfies Record<string, Words>;
+
+/**
+ * Reads a signing input.
+ *
+ * Shape:   `key` is the certificate, DER, whose key is to sign; `origin` of the page that asks.
+ * Returns: what to show, or why it is not signed.
+ * Why:     header and payload must be the RFC 8785 text of what is shown: nothing else can stand in the signed bytes. A login names the page
+ *          that it is for, so one platform's page cannot have a login for another signed.
+ */
+export function readToSign(
+  { input, data }: SignRequest,
+  key: { readonly certificate: Uint8Array; readonly alg: JwsAlgorithm },
+  origin: string,
+): { readonly shown: Shown } | { readonly refused: AgentRefusal } {
+  const [header, payload, more] = input.split('.').map(readPart);
+  if (!header || !payload || more !== undefined || !isHeaderOf(header, key)) return { refused: 'agent_not_shown' };
+  switch (header['typ']) {
+    case 'login+jws':
+      if (!Check(LoginSchema, payload) || data !== null) return { refused: 'agent_not_shown' };
+      if (payload.origin !== origin) return { refused: 'agent_other_origin' };
+      return {
+        shown: {
+          title: { en: 'Log in', zh: '登录' },
+          rows: rows({ page: payload.origin, platform: payload.aud, account: payload.iss }),
+        },
+      };
+    case 'act+jws': {
+      const isShown = Check(ActSchema, payload) && data !== null && digestOf(data) === payload.bodySha256;
+      if (!isShown) return { refused: 'agent_not_shown' };
+      const { aud, openingId, type, iss } = payload;
+      return {
+        shown: {
+          title: { en: 'Sign an act', zh: '签署操作' },
+          rows: rows({ command: type, opening: openingId, platform: aud, account: iss, data: JSON.stringify(data) }),
+        },
+      };
+    }
+    case LODGEMENT_TYPE: {
+      if (!isLodgementPayload(payload) || data !== null) return { refused: 'agent_not_shown' };
+      const { aud, openingId, lotId, deadlineAt, envelopeSha256, iss } = payload;
+      return {
+        shown: {
+          title: { en: 'Lodge a bid', zh: '递交投标文件' },
+          rows: rows({
+            opening: openingId,
+            lot: lotId,
+            deadline: deadlineAt,
+            envelope: envelopeSha256,
+            platform: aud,
+            account: iss,
+          }),
+        },
+      };
+    }
+    case DECRYPTION_TYPE:
+    case BACKUP_TYPE: {
+      if (!isDecryptionPayload(payload) || data !== null) return { refused: 'agent_not_shown' };
+      const { aud, openingId, lotId, bidId, iss } = payload;
+      return {
+        shown: {
+          title: { en: 'Hand in the key of a bid', zh: '提交投标文件解密结果' },
+          rows: rows({ opening: openingId, lot: lotId, bid: bidId, platform: aud, account: iss }),
+        },
+      };
+    }
+    default:
+      return { refused: 'agent_not_shown' };
+  }
+}
+
+/** What is shown before a content key is unwrapped. */
+export function shownUnwrap(proven: {
+  readonly aud: string;
+  readonly openingId: string;
+  readonly lotId: string;
+  readonly bidId: string;
+  readonly deadlineAt: string;
+  readonly logVkey: string;
+}): Shown {
+  const { aud, openingId, lotId, bidId, deadlineAt, logVkey } = proven;
+  return {
+    title: { en: 'Decrypt a bid', zh: '解密投标文件' },
+    rows: rows({
+      opening: openingId,
+      lot: lotId,
+      bid: bidId,
+      deadline: deadlineAt,
+      logKey: logVkey,
+      platform: aud,
+    }),
+  };
+}
+
+function rows(texts: Partial<Record<keyof typeof LABELS, string>>): Shown['rows'] {
+  return Object.entries(texts).map(([name, text]) => ({ label: LABELS[name as keyof typeof LABELS], text }));
+}
+
+/** A part in its one form. */
+function readPart(part: string): JsonObject | null {
+  try {
+    const text = fromUtf8(fromBase64Url(part));
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) && canonicalise(value) === text ? value : null;
+  } catch (fault) {
+    if (fault instanceof SyntaxError || fault instanceof LogFormatError) return null;
+    throw fault;
+  }
+}
+
+function isHeaderOf(
+  header: JsonObject,
+  { certificate, alg }: { readonly certificate: Uint8Array; readonly alg: JwsAlgorithm },
+): boolean {
+  const names = Object.keys(header).sort().join(' ');
+  const x5c = header['x5c'];
+  const [leaf] = Array.isArray(x5c) ? (x5c as Json[]) : [];
+  return (
+    names === 'alg typ x5c x5t#S256' &&
+    header['alg'] === alg &&
+    header['x5t#S256'] === toBase64Url(sha256(certificate)) &&
+    typeof leaf === 'string' &&
+    isBase64Of(leaf, certificate)
+  );
+}
+
+function isBase64Of(text: string, bytes: Uint8Array): boolean {
+  try {
+    return sameBytes(fromBase64(text), bytes);
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return false;
+    throw fault;
+  }
+}
+
+function digestOf(data: Readonly<Record<string, unknown>>): string | null {
+  try {
+    return bodySha256(sha256, data as JsonObject);
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return null;
+    throw fault;
+  }
+}
