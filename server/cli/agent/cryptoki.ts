@@ -131,7 +131,7 @@ export async function loadCryptoki(modulePath: string): Promise<Cryptoki> {
     const list: unknown[] = [null];
     const got: unknown = library.func('C_GetFunctionList', ulong, [koffi.out('void **')])(list);
     if (Number(got) !== 0) throw new CryptokiError('C_GetFunctionList', Number(got));
-    pointers = koffi.decode(list[0], version, koffi.array('void *', FUNCTIONS));
+    pointers = koffi.decode(list[0], version, koffi.array('void *', FUNCTIONS)) as unknown[];
   } catch (fault) {
     throw new TokenError('module_unusable', fault instanceof Error ? fault.message : String(fault));
   }
@@ -155,9 +155,8 @@ export async function loadCryptoki(modulePath: string): Promise<Cryptoki> {
   });
   const ulongBytes = koffi.sizeof(ulong);
 
-  type Types = Parameters<typeof koffi.proto>[1];
-  function bind(name: CallName, types: Types): (...values: unknown[]) => void {
-    const proto = koffi.proto(ulong, types as never);
+  function bind(name: CallName, types: readonly Type[]): (...values: unknown[]) => void {
+    const proto = koffi.proto(ulong, types);
     return (...values) => {
       const result = Number(koffi.call(pointers[PLACE[name]], proto, ...values));
       if (result !== 0) throw new CryptokiError(name, result);
@@ -168,24 +167,24 @@ export async function loadCryptoki(modulePath: string): Promise<Cryptoki> {
   const mechanisms = koffi.pointer(mechanism);
   const templates = koffi.pointer(attribute);
   const call = {
-    initialize: bind('C_Initialize', [koffi.pointer(initArguments)] as never),
-    finalize: bind('C_Finalize', ['void *'] as never),
-    slotList: bind('C_GetSlotList', ['uint8_t', handles, count] as never),
-    tokenInfo: bind('C_GetTokenInfo', [ulong, 'void *'] as never),
-    mechanismList: bind('C_GetMechanismList', [ulong, handles, count] as never),
-    openSession: bind('C_OpenSession', [ulong, ulong, 'void *', 'void *', koffi.out(koffi.pointer(ulong))] as never),
-    closeSession: bind('C_CloseSession', [ulong] as never),
-    login: bind('C_Login', [ulong, ulong, 'void *', ulong] as never),
-    destroy: bind('C_DestroyObject', [ulong, ulong] as never),
-    attributeValue: bind('C_GetAttributeValue', [ulong, ulong, koffi.inout(templates), ulong] as never),
-    findInit: bind('C_FindObjectsInit', [ulong, templates, ulong] as never),
-    find: bind('C_FindObjects', [ulong, handles, ulong, koffi.out(koffi.pointer(ulong))] as never),
-    findFinal: bind('C_FindObjectsFinal', [ulong] as never),
-    decryptInit: bind('C_DecryptInit', [ulong, mechanisms, ulong] as never),
-    decrypt: bind('C_Decrypt', [ulong, 'void *', ulong, 'void *', count] as never),
-    signInit: bind('C_SignInit', [ulong, mechanisms, ulong] as never),
-    sign: bind('C_Sign', [ulong, 'void *', ulong, 'void *', count] as never),
-    derive: bind('C_DeriveKey', [ulong, mechanisms, ulong, templates, ulong, koffi.out(koffi.pointer(ulong))] as never),
+    initialize: bind('C_Initialize', [koffi.pointer(initArguments)]),
+    finalize: bind('C_Finalize', ['void *']),
+    slotList: bind('C_GetSlotList', ['uint8_t', handles, count]),
+    tokenInfo: bind('C_GetTokenInfo', [ulong, 'void *']),
+    mechanismList: bind('C_GetMechanismList', [ulong, handles, count]),
+    openSession: bind('C_OpenSession', [ulong, ulong, 'void *', 'void *', koffi.out(koffi.pointer(ulong))]),
+    closeSession: bind('C_CloseSession', [ulong]),
+    login: bind('C_Login', [ulong, ulong, 'void *', ulong]),
+    destroy: bind('C_DestroyObject', [ulong, ulong]),
+    attributeValue: bind('C_GetAttributeValue', [ulong, ulong, koffi.inout(templates), ulong]),
+    findInit: bind('C_FindObjectsInit', [ulong, templates, ulong]),
+    find: bind('C_FindObjects', [ulong, handles, ulong, koffi.out(koffi.pointer(ulong))]),
+    findFinal: bind('C_FindObjectsFinal', [ulong]),
+    decryptInit: bind('C_DecryptInit', [ulong, mechanisms, ulong]),
+    decrypt: bind('C_Decrypt', [ulong, 'void *', ulong, 'void *', count]),
+    signInit: bind('C_SignInit', [ulong, mechanisms, ulong]),
+    sign: bind('C_Sign', [ulong, 'void *', ulong, 'void *', count]),
+    derive: bind('C_DeriveKey', [ulong, mechanisms, ulong, templates, ulong, koffi.out(koffi.pointer(ulong))]),
   };
 
   const readHandles = (memory: Buffer, number: number): Handle[] =>
@@ -289,10 +288,29 @@ export async function loadCryptoki(modulePath: string): Promise<Cryptoki> {
   return cryptoki;
 }
 
+/** What of koffi is used here. Its own types are not asked for: where this optional package is missing, everything else still compiles. */
+type Koffi = {
+  load(path: string): { func(name: string, result: Type, types: readonly Type[]): (...values: unknown[]) => unknown };
+  struct(members: Readonly<Record<string, Type>>): Type;
+  pack(members: Readonly<Record<string, Type>>): Type;
+  pointer(type: Type): Type;
+  array(type: Type, length: number): Type;
+  out(type: Type): Type;
+  inout(type: Type): Type;
+  proto(result: Type, types: readonly Type[]): Type;
+  sizeof(type: Type): number;
+  as(value: unknown, type: Type): unknown;
+  call(pointer: unknown, type: Type, ...values: unknown[]): unknown;
+  decode(memory: unknown, offset: number, type: Type): unknown;
+};
+type Type = string | { readonly size?: number };
+
+const BINDING: string = 'koffi';
+
 /** Throws: TokenError binding_missing. */
-async function loadBinding() {
+async function loadBinding(): Promise<Koffi> {
   try {
-    return (await import('koffi')).default;
+    return ((await import(BINDING)) as { default: Koffi }).default;
   } catch (fault) {
     throw new TokenError('binding_missing', fault instanceof Error ? fault.message : String(fault));
   }

@@ -445,5 +445,8 @@ t.test('it starts only with a module, with pages to serve, and where somebody ca
     askSecret: () => Promise.reject(new Error('nobody is asked')),
     agrees: async () => false,
   });
-  t.match({ code, err: err.join('\n') }, { code: 1, err: /^module_unusable[\s\S]*--module[\s\S]*处理器/ });
+  t.match(
+    { code, err: err.join('\n') },
+    { code: 1, err: /^(module_unusable[\s\S]*--module|binding_missing[\s\S]*npm install)[\s\S]*(处理器|证书文件)/ },
+  );
 });
