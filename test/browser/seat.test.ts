@@ -72,7 +72,7 @@ async function enter(visitor: Visitor, file: string | string[], password: string
 /** Chooses an act, fills it in, signs it, and waits for what becomes of it. */
 async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<string, string>> = {}): Promise<string> {
   const done = await page.locator('.sent li').count();
-  const button = page.locator(`#mine .offers button:text-is("${name}")`);
+  const button = page.locator(`:is(#mine .offers, .desk) button:text-is("${name}")`);
   if (!(await button.isVisible())) await page.locator('#mine .exceptional summary').click();
   await button.click();
   for (const [field, value] of Object.entries(fill)) {
@@ -210,6 +210,11 @@ t.test('the host announces', async (t) => {
   await page.locator('#mine button:text-is("唱标")').waitFor();
   await doAct(atHost, '唱标');
   t.match(await page.textContent('#prices'), /12,680,000\.00/);
+  await page.click('#reader button');
+  t.match(await page.textContent('.reader-row'), /1 号.*12,680,000\.00.*壹仟贰佰陆拾捌万元整/s);
+  await picture(atHost, 'host-reader');
+  await page.keyboard.press('Escape');
+  await page.locator('.reader').waitFor({ state: 'detached' });
   await doAct(atHost, '生成开标记录', { note: '' });
   await picture(atHost, 'host-record');
 });
@@ -217,7 +222,7 @@ t.test('the host announces', async (t) => {
 t.test('the bidder objects and signs the record on the page, with the key of the certificate', async (t) => {
   const words = '唱标 <100> 有误';
   t.match(await doAct(atBidder, '提出异议', { text: words }), /已写入见证日志/);
-  await doAct(atHost, '答复异议', { objection: '1', text: '以开标一览表为准' });
+  await doAct(atHost, '答复', { text: '以开标一览表为准' });
   await atBidder.page.locator('#objections >> text=以开标一览表为准').waitFor();
   t.match(await atBidder.page.textContent('#objections'), /唱标 <100> 有误/);
   await doAct(atHost, '生成开标记录', { note: '含异议及答复' });

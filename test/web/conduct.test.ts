@@ -2,12 +2,16 @@
 import type { CommandData, CommandType } from '../../server/core/opening/commands.ts';
 import { WITNESS_POINTS } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
-import { standingAt } from '../../web/conduct/standing.ts';
+import { spokenText } from '../../web/conduct/reader.tsx';
+import { narrowed, standingAt } from '../../web/conduct/standing.ts';
+import { threadsOf } from '../../web/conduct/threads.ts';
 import { instantOf, momentOf } from '../../web/parts/moment.ts';
 import type { ActType, Field, Offer } from '../../web/person/act-rows.ts';
+import type { HeldEntry } from '../../web/replica/replica.ts';
 import { BLIND, DRAW, decryptNow, REMEDY, reach, recordNow, ruleAlike, STANDS } from '../support/opening-phases.ts';
 import { bidder, clock, host, MINUTE, type Script, witness } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
+import { tell } from './story.ts';
 
 const ROLES = ['host', 'tenderer', 'witness', 'supervisor'] as const satisfies readonly PersonRole[];
 const at = (s: Script, role: PersonRole = 'host', now = s.now) =>
@@ -171,6 +175,64 @@ t.test('who is muted can be unmuted, and nobody twice', async (t) => {
   const say = at(s).offers.find(({ type }) => type === 'Say');
   t.strictSame(say?.data({ to: '2', text: '请稍候' }), { to: 2, text: '请稍候' });
   t.strictSame(say?.data({ to: 'all', text: '请稍候' }), { to: 'all', text: '请稍候' });
+});
+
+/** What a page holds of a script. */
+const heldOf = (script: Script): HeldEntry[] =>
+  script.lines.map(({ entry, event }) => ({ entry, event, text: '', phase: 'Draft' }));
+
+t.test('the chat: the public room first, then who waits longest for an answer, then the others', async (t) => {
+  const s = reach('RosterPublished');
+  t.strictSame(threadsOf(heldOf(s)), [{ key: 'all', lines: [], isUnanswered: false }]);
+  s.go('Say', { text: '各位好 <100>', to: 'all' }, host).go('Say', { text: '问一', to: 'host' }, bidder(4));
+  s.clockTo(s.now + MINUTE).go('Say', { text: '问二', to: 'host' }, bidder(3));
+  s.go('Say', { text: '问三', to: 'host' }, bidder(1)).go('Say', { text: '答三', to: 1 }, host);
+  s.go('Say', { text: '公开问', to: 'all' }, bidder(2));
+  const threads = threadsOf(heldOf(s));
+  t.strictSame(
+    threads.map(({ key, isUnanswered, lines }) => [key, isUnanswered, lines.map(({ by, text }) => `${by} ${text}`)]),
+    [
+      ['all', false, ['officials 各位好 <100>', '2 公开问']],
+      [4, true, ['4 问一']],
+      [3, true, ['3 问二']],
+      [1, false, ['1 问三', 'host 答三']],
+    ],
+  );
+});
+
+t.test('a ruling on one bid offers the verdicts that this one may get', async (t) => {
+  const s = reach('Decrypting');
+  for (const number of [1, 2]) decryptNow(s, number);
+  const damaged = [{ bidder: 3, failure: 'stored_bytes_differ' as const }];
+  s.go('RecordScan', { damaged, atSealing: null }, { role: 'platform' });
+  s.clockTo(s.state.window?.closesAt ?? 0).go('CloseWindow', {}, clock);
+  const stand = { role: 'host', state: s.state, creditCode: '', now: s.now } as const;
+  const ruling = at(s).offers.find(({ type }) => type === 'GiveRuling');
+  const verdictsOf = (bidder: string) => {
+    const field = ruling && narrowed(stand, ruling, 'bidder', bidder)?.fields.find(({ name }) => name === 'verdict');
+    return field?.kind === 'choice' ? field.options : null;
+  };
+  t.strictSame(verdictsOf('3'), ['deemed_withdrawn', 'unknown']);
+  t.strictSame(verdictsOf('4'), ['deemed_revoked', 'deemed_withdrawn', 'unknown']);
+  t.equal(verdictsOf('1'), null, 'it is open');
+});
+
+t.test('what is read aloud of a row is figures in words and every fact that is there', async (t) => {
+  const { state } = tell('Announced');
+  const rows = state.prices?.known === true ? state.prices.value : [];
+  const row = rows.find(({ quote }) => quote.amount === '12005000.05');
+  t.match(
+    row && spokenText(row),
+    /^[0-9]号投标人，兰州新区中川市政工程股份有限公司。报价，壹仟贰佰万伍仟元零伍分。工期，180 日历天。质量，合格 <100>。项目负责人，赵晓燕。$/,
+  );
+  if (row === undefined) return;
+  const rate = {
+    ...row,
+    manager: '',
+    quote: { ...row.quote, kind: 'rate' as const, amount: '3.5', unit: '%', inWords: '' },
+  };
+  t.match(spokenText(rate), /报价，3\.5%。/);
+  t.notMatch(spokenText(rate), /项目负责人/);
 });
 
 t.test('a moment is Beijing’s, there and back, and no moment is none', async (t) => {

@@ -149,6 +149,15 @@ function judged(
   return isEmpty ? { offer: null, code } : { offer: { ...offer, fields }, code: null };
 }
 
+/** The offer with one of its choices made, its others narrowed to what the rules then allow; null where none is left. */
+export function narrowed(stand: Stand, offer: Offer, name: string, option: string): Offer | null {
+  const fields = offer.fields.map((field): Field => {
+    const isMade = field.kind === 'choice' && field.name === name;
+    return isMade ? { ...field, options: field.options.filter((one) => one === option) } : field;
+  });
+  return judged(stand, { ...offer, fields }, factsOf(stand)).offer;
+}
+
 /** Every way to choose. */
 function combined(choices: readonly Extract<Field, { kind: 'choice' }>[]): Readonly<Record<string, string>>[] {
   return choices.reduce<Readonly<Record<string, string>>[]>(

@@ -46,7 +46,7 @@ const missing = (holders: readonly number[] | undefined): string =>
   holders === undefined ? '' : `; missing: holder ${holders.join(', ')}`;
 
 /** What the proposal was judged by (Order No. 20, Art. 31), so that it can be contested. */
-function evidence(found: Evidence): string {
+export function evidenceEn(found: Evidence): string {
   const said = [
     found.damagedInStorage ? 'damaged in the platform’s storage' : '',
     found.actReceived ? 'a decryption was received' : 'no decryption was received',
@@ -123,7 +123,7 @@ export const sentencesEn: Sentences = {
       : `${body.why === 'all_received' ? 'Every decryption is received' : 'All have decrypted'}; the window ended early at ${time(body.effectiveAt)}`) +
     shares(body.sharesBy),
   AttributionProposed: ({ body }) =>
-    `The bid of bidder ${body.bidder} was not opened; proposed: ${verdicts[body.verdict]}. Evidence: ${evidence(body.evidence)}`,
+    `The bid of bidder ${body.bidder} was not opened; proposed: ${verdicts[body.verdict]}. Evidence: ${evidenceEn(body.evidence)}`,
   RulingGiven: ({ body }) => `${by[body.by]} ruled on bid ${body.bidder}: ${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) =>
     `Bidder ${body.bidder} revoked its bid after the deadline; the bid bond may be kept (Art. 35 of the Regulations)`,

@@ -28,7 +28,7 @@ function quoted(fields: LoggedEvent['fields']): string {
 }
 
 /** 建议所依据的证据（20号令第三十一条），供投标人质疑。 */
-function evidence(found: Evidence): string {
+export function evidenceZh(found: Evidence): string {
   const said = [
     found.damagedInStorage ? '平台存储受损' : '',
     found.actReceived ? '已收到解密' : '未收到解密',
@@ -113,7 +113,7 @@ export const sentencesZh: Sentences = {
       : `${body.why === 'all_received' ? '全部解密均已收到' : '全部解密完成'}，解密时限于 ${time(body.effectiveAt)} 提前结束`) +
     shares(body.sharesBy),
   AttributionProposed: ({ body }) =>
-    `${body.bidder} 号投标未能打开，系统建议：${verdicts[body.verdict]}。依据：${evidence(body.evidence)}`,
+    `${body.bidder} 号投标未能打开，系统建议：${verdicts[body.verdict]}。依据：${evidenceZh(body.evidence)}`,
   RulingGiven: ({ body }) => `${by[body.by]}认定 ${body.bidder} 号投标：${verdicts[body.verdict]}`,
   BidRevoked: ({ body }) => `${body.bidder} 号投标人在截止后撤销投标，投标保证金可不予退还（条例第三十五条）`,
   RulingContested: ({ body }) => `${body.bidder} 号投标人对认定提出争议`,

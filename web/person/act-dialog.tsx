@@ -87,6 +87,8 @@ export function ActDialog(props: {
 function Input(props: { field: Field; fault: string | null; preset: string | undefined }): JSX.Element {
   const { field, fault, preset } = props;
   const { name, kind } = field;
+  // what there is no choice about is chosen
+  const only = field.kind === 'choice' && field.options.length === 1 ? field.options[0] : undefined;
   const common = { id: `act-${name}`, name, 'aria-invalid': fault !== null, 'aria-describedby': `act-${name}-fault` };
   switch (kind) {
     case 'text':
@@ -101,10 +103,10 @@ function Input(props: { field: Field; fault: string | null; preset: string | und
       return <input {...common} type="number" inputMode="numeric" {...MINUTES} />;
     case 'choice':
       return (
-        <select {...common} defaultValue={preset}>
+        <select {...common}>
           <option value="">{say('choose')}</option>
           {field.options.map((option) => (
-            <option key={option} value={option}>
+            <option key={option} value={option} selected={option === (preset ?? only)}>
               {optionWords(name, option)}
             </option>
           ))}

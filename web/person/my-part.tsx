@@ -5,6 +5,7 @@ import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { BlockedSteps } from '../conduct/blocked-steps.tsx';
+import { Desks, hasDesk } from '../conduct/desks.tsx';
 import { isOfficial, type Standing, standingAt } from '../conduct/standing.ts';
 import { KeyFileError } from '../keys/key-file-error.ts';
 import { ROLE_WORDS } from '../opening/term-words.ts';
@@ -30,17 +31,20 @@ export function MyPart(props: {
 }): JSX.Element {
   const { seat, view, state, now } = props;
   const { outbox } = seat;
-  const chosen = useSignal<Offer | null>(null);
+  const chosen = useSignal<{ readonly offer: Offer; readonly preset: Readonly<Record<string, string>> } | null>(null);
   const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
   const { offers, blocked } = isTrusted ? standingOf(seat, state, now) : NOTHING;
   // what is still on its way is not offered once more
   const onTheWay = new Set(outbox.sent.value.filter(({ state }) => PENDING.has(state.kind)).map(({ type }) => type));
-  const common = offers.filter(({ type }) => !isExceptional(type) && !onTheWay.has(type));
-  const exceptional = offers.filter(({ type }) => isExceptional(type) && !onTheWay.has(type));
-  const choose = (offer: Offer): void => {
-    chosen.value = offer;
+  // messages may follow each other
+  const free = offers.filter(({ type }) => type === 'Say' || !onTheWay.has(type));
+  const listed = free.filter((offer) => !isOfficial(seat.role) || !hasDesk(offer));
+  const common = listed.filter(({ type }) => !isExceptional(type));
+  const exceptional = listed.filter(({ type }) => isExceptional(type));
+  const choose = (offer: Offer, preset: Readonly<Record<string, string>> = {}): void => {
+    chosen.value = { offer, preset };
   };
-  const offer = chosen.value;
+  const open = chosen.value;
 
   async function give({ type }: Offer, data: JsonObject): Promise<SentState> {
     if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) });
@@ -48,7 +52,13 @@ export function MyPart(props: {
     return outbox.take(type, seat.newId(), prepare, refusedHere);
   }
 
-  return (
+  /** Whether it was taken. */
+  async function saySo(data: JsonObject): Promise<boolean> {
+    const { kind } = await outbox.give(seat, { type: 'Say', data, headSeen: headSeenIn(view) });
+    return kind === 'accepted';
+  }
+
+  const mine = (
     <Section id="mine" title={say('mine')} aside={ROLE_WORDS[language.value][seat.role]}>
       <p class="section-words">{say('mineWords')}</p>
       {common.length === 0 ? <p class="empty">{say('nothingNow')}</p> : <Offers offers={common} onChoose={choose} />}
@@ -61,19 +71,28 @@ export function MyPart(props: {
       <BlockedSteps blocked={blocked} />
       <p class="label">{say('notYetHere')}</p>
       <Sends outbox={outbox} view={view} />
-      {offer === null ? null : (
+      {open === null ? null : (
         <ActDialog
-          offer={offer}
+          offer={open.offer}
+          preset={open.preset}
           onClose={() => {
             chosen.value = null;
           }}
           onGo={(data) => {
             chosen.value = null;
-            give(offer, data).catch(props.onFault);
+            give(open.offer, data).catch(props.onFault);
           }}
         />
       )}
     </Section>
+  );
+  if (!isOfficial(seat.role)) return mine;
+  const stand = { role: seat.role, state, creditCode: seat.creditCode, now };
+  return (
+    <>
+      {mine}
+      <Desks stand={stand} offers={free} entries={view.entries} onChoose={choose} onSay={saySo} />
+    </>
   );
 }
 
