@@ -40,8 +40,8 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   monitor: {
     usage:
-      '<…/logs/ledger> --trust <ledger vkey> --folder <kept> [--once | --listen <host:port> [--trust-proxy <addresses>]] [--period <seconds>] [--webhook <address>]',
-    en: 'Watches a platform’s ledger and its openings from outside; exit code 1 once there is any alarm.',
+      '<…/logs/ledger> --trust <ledger vkey> --folder <kept> [--once | --listen <host:port> [--trust-proxy <addresses>]] [--period <seconds>] [--webhook <address>] | --folder <kept> --list | --folder <kept> --acknowledge <alarm> … --by <name> --because <words>',
+    en: 'Watches a platform’s ledger and its openings from outside; exit code 1 as long as an alarm stands.',
     zh: '在平台之外监视其总账与各场开标；一有警报，退出码即为 1。',
     load: async () => (await import('./commands/monitor.ts')).monitor,
   },

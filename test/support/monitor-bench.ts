@@ -93,6 +93,7 @@ export async function watch(
       raised: told,
       kinds: told.map(({ kind }) => kind),
       count: monitor.alarms.count(),
+      standing: await monitor.alarms.standing(),
     };
   } finally {
     await close();

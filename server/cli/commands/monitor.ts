@@ -7,6 +7,7 @@ import type { Io } from '../io.ts';
 import { openMonitor, type Round } from '../monitor/monitor.ts';
 import { type ReportServer, serveReports } from '../monitor/report-server.ts';
 import { postAlarms } from '../monitor/webhook.ts';
+import { acknowledgeAlarms, listAlarms } from './monitor-alarms.ts';
 import { needPositionals } from './options.ts';
 
 const PERIOD_MS = 10_000;
@@ -21,11 +22,26 @@ const options = {
   webhook: { type: 'string' },
   listen: { type: 'string' },
   'trust-proxy': { type: 'string' },
+  list: { type: 'boolean', default: false },
+  acknowledge: { type: 'string', multiple: true },
+  by: { type: 'string' },
+  because: { type: 'string' },
 } as const;
 
-/** Watches until it is told to stop, or looks once. Returns: 1 when the folder holds any alarm, of this run or an earlier one. */
+/**
+ * Watches until it is told to stop, or looks once; or shows the alarms of a folder, or keeps who acknowledged them.
+ *
+ * Returns: 1 when the folder holds an alarm, of this run or an earlier one, that nobody has acknowledged.
+ */
 export async function monitor(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+  const ids = values.acknowledge;
+  if (values.list || ids !== undefined) {
+    needPositionals(positionals, []);
+    if (values.folder === undefined) throw new UsageError('It takes --folder <kept>.');
+    if (ids === undefined) return listAlarms(values.folder, io);
+    return acknowledgeAlarms(values.folder, ids, { by: values.by, because: values.because }, io);
+  }
   needPositionals(positionals, ['ledger address']);
   const [url = ''] = positionals;
   const { trust, folder, webhook } = values;
@@ -67,7 +83,9 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
         io.err(`The webhook did not take an alarm; it is sent again. · 警报未能送达，将重试：${webhook}`);
       if (values.once || (await stop.within(periodMs))) {
         // Once and unreached is not well: nothing was looked at.
-        return opened.alarms.count() > 0 || (values.once && round.unreached !== null) ? EXIT.refused : EXIT.done;
+        return (await opened.alarms.standing()) > 0 || (values.once && round.unreached !== null)
+          ? EXIT.refused
+          : EXIT.done;
       }
     }
   } finally {

@@ -1,12 +1,4 @@
-/** What a monitor raises the alarm about: each kind with its words, kept durably, told once, and never forgotten by itself. */
-import { appendFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
-import { formatInstant } from '../../core/log/instant.ts';
-import { readOrNull, writeDurably } from '../person/person-folder.ts';
-import { KeptLedgerError } from './kept-ledger.ts';
-
+/** What a monitor raises the alarm about: each kind with its words, and which are only to be known. */
 type Words = { readonly en: string; readonly zh: string };
 
 /** Kinds of the monitor's own. All reasons of `kaibiao verify` are kinds of alarm as well, by their own names. */
@@ -34,6 +26,10 @@ export const ALARMS = {
   key_announced: {
     en: 'The ledger announces a new key of the platform. Compare it with what the platform says of it elsewhere.',
     zh: '总账公告了平台的新公钥，请与平台在别处公布的内容核对。',
+  },
+  key_compromised: {
+    en: 'The ledger says since when others may have had a key of the platform: what it signed since counts only with its cosignatures.',
+    zh: '总账声明平台的某一密钥自所述时刻起可能已为他人掌握：其后由它签署的内容须有联署方可采信。',
   },
   ledger_shown_longer: {
     en: 'Somebody was shown a longer ledger, truly signed, than is shown to us.',
@@ -97,6 +93,9 @@ export const ALARMS = {
   },
 } as const satisfies Record<string, Words>;
 
+/** Kinds that accuse nobody: told once like an alarm, and all is well behind them. */
+export const NOTICES: readonly string[] = ['key_announced'] satisfies readonly (keyof typeof ALARMS)[];
+
 export type Alarm = {
   /** A key of ALARMS or a reason of `kaibiao verify`. */
   readonly kind: string;
@@ -105,99 +104,16 @@ export type Alarm = {
   readonly origin: string;
   readonly seq?: number;
   readonly detail?: string;
+  /** Of what may pass: since when it lasts, RFC 3339. When it comes back behind an acknowledgement, it is another alarm. */
+  readonly since?: string;
   /** Signed notes, word for word; of a fork see ForkEvidence. */
   readonly evidence?: readonly string[];
 };
-/** As it is kept and printed: with the instant it was raised, RFC 3339. */
-export type RaisedAlarm = Alarm & { readonly at: string };
+/** Raises an alarm; of what may pass it is told the thing that patience knows it by. */
+export type Raise = (alarm: Alarm, thing?: string) => Promise<void>;
 
-export type AlarmBook = {
-  /** Keeps an alarm unless it is known, or enough of its kind are. Returns: as it was kept, or null. */
-  raise(alarm: Alarm): Promise<RaisedAlarm | null>;
-  /** How many there are, of this run and those before. */
-  count(): number;
-  /** Posts what was not posted yet, in order, so many at most. Returns: false when one was not taken. */
-  deliver(post: (alarm: RaisedAlarm) => Promise<boolean>, most: number): Promise<boolean>;
-};
-
-const keyOf = ({ kind, origin, seq, detail }: Alarm): string =>
-  JSON.stringify([kind, origin, seq ?? null, detail ?? null]);
-
-/** Alarms of one kind about one log that are kept: the first tell enough, and whoever is watched must not fill our disk. */
-export const ALARMS_OF_A_KIND = 100;
-
-/**
- * Opens the alarms of a folder: one JSON line each in `alarms.jsonl`; how many were posted stands in `delivered`.
- *
- * Throws: KeptLedgerError kept_damaged.
- */
-export async function openAlarms(folder: string, now: () => number): Promise<AlarmBook> {
-  const file = join(folder, 'alarms.jsonl');
-  const deliveredFile = join(folder, 'delivered');
-  const text = (await readOrNull(file)) ?? '';
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  // A last line that a crash cut off is left out: its alarm is raised again.
-  if (whole !== text) await writeDurably(file, whole);
-  const kept = readLines(whole);
-  const known = new Set(kept.map(keyOf));
-  const ofAKind = new Map<string, number>();
-  const count = ({ kind, origin }: Alarm): number => {
-    const key = JSON.stringify([kind, origin]);
-    const number = (ofAKind.get(key) ?? 0) + 1;
-    ofAKind.set(key, number);
-    return number;
-  };
-  for (const alarm of kept) count(alarm);
-  let delivered = readDelivered(await readOrNull(deliveredFile), kept.length);
-  // One at a time: a round and a report may find the same thing in one moment.
-  let last: Promise<unknown> = Promise.resolve();
-  async function raiseNext(alarm: Alarm): Promise<RaisedAlarm | null> {
-    const key = keyOf(alarm);
-    if (known.has(key)) return null;
-    known.add(key);
-    if (count(alarm) > ALARMS_OF_A_KIND) return null;
-    const raised = { at: formatInstant(now()), ...alarm };
-    await appendFile(file, `${JSON.stringify(raised)}\n`, { flush: true });
-    kept.push(raised);
-    return raised;
-  }
-  return {
-    raise(alarm) {
-      const next = last.then(() => raiseNext(alarm));
-      last = Promise.allSettled([next]);
-      return next;
-    },
-    count: () => kept.length,
-    async deliver(post, most) {
-      for (const alarm of kept.slice(delivered, delivered + most)) {
-        if (!(await post(alarm))) return false;
-        delivered += 1;
-        await writeDurably(deliveredFile, String(delivered));
-      }
-      return true;
-    },
-  };
-}
-
-/** How many of them were posted. Throws: KeptLedgerError kept_damaged when that cannot be. */
-function readDelivered(text: string | null, kept: number): number {
-  const delivered = /^(0|[1-9][0-9]{0,15})$/.test(text ?? '0') ? Number(text ?? '0') : Number.NaN;
-  if (!(delivered >= 0)) throw new KeptLedgerError('kept_damaged', 'delivered');
-  return Math.min(delivered, kept);
-}
-
-const Line = Type.Object({ at: Type.String(), kind: Type.String(), origin: Type.String() });
-
-function readLines(text: string): RaisedAlarm[] {
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const value: unknown = JSON.parse(line);
-      if (!Check(Line, value)) throw new KeptLedgerError('kept_damaged', 'alarms.jsonl');
-      return value as RaisedAlarm;
-    });
-}
+/** As it is kept and printed: with the instant it was raised, RFC 3339, and by what it can be acknowledged. */
+export type RaisedAlarm = Alarm & { readonly at: string; readonly id: string; readonly level: 'alarm' | 'notice' };
 
 export function alarm(kind: keyof typeof ALARMS, origin: string, detail?: string, evidence?: readonly string[]): Alarm {
   const more = { ...(detail !== undefined && { detail }), ...(evidence && { evidence }) };

@@ -3,7 +3,7 @@ import { toBase64 } from '../../core/log/base64.ts';
 import { type Entry, parseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { type LedgerHead, readHead } from '../../core/log/head.ts';
-import type { PlatformKey } from '../../core/log/ledger-events.ts';
+import type { KeyAnnouncement, PlatformKey } from '../../core/log/ledger-events.ts';
 import type { VerifierKey } from '../../core/log/note.ts';
 import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
 import { watchLedger } from '../../verify/ledger.ts';
@@ -74,11 +74,17 @@ export function judgeLedger(
     }
   }
 
-  /** Whoever can write to the ledger can announce a key: people compare it with what the platform says elsewhere. */
+  /**
+   * A key that follows another, signed by both: all is well, and people compare it with what the platform says elsewhere, for whoever has
+   * the keys can announce one. Any other announcement is refused as `ledger_key_refused`. That others may have had the one that goes is
+   * what nobody may overlook.
+   */
   function announced({ type, body, seq }: Entry): Alarm[] {
     if (type !== 'KeyAnnounced') return [];
-    const { use, publicKey } = body['key'] as unknown as PlatformKey;
-    return [{ ...alarm('key_announced', origin, `${use}: ${publicKey} from ${body['from']}`), seq }];
+    const { key, replaces, from, compromisedSince } = body as unknown as KeyAnnouncement;
+    const notice = { ...alarm('key_announced', origin, `${key.use}: ${key.publicKey} from ${from}`), seq };
+    if (compromisedSince === undefined) return [notice];
+    return [notice, { ...alarm('key_compromised', origin, `${key.use}: ${replaces} since ${compromisedSince}`), seq }];
   }
 
   function learn({ type, body }: Entry): void {

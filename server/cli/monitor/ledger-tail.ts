@@ -11,7 +11,7 @@ import { sha256 } from '../../hash.ts';
 import { type LogSource, SourceError } from '../../verify/source.ts';
 import type { World } from '../../world.ts';
 import { assembleFromTiles } from '../person/head.ts';
-import { type Alarm, alarm, refused } from './alarms.ts';
+import { alarm, type Raise, refused } from './alarms.ts';
 import type { KeptLedger } from './kept-ledger.ts';
 import type { Patience } from './patience.ts';
 
@@ -38,7 +38,7 @@ type TailOptions = {
   readonly keys: () => readonly NoteVerifier[];
   readonly world: Pick<World, 'now'>;
   readonly patience: Patience;
-  readonly raise: (alarm: Alarm) => Promise<void>;
+  readonly raise: Raise;
 };
 
 /**
@@ -50,15 +50,27 @@ type TailOptions = {
 export function tailLedger({ kept, verifier, keys, world, patience, raise }: TailOptions): LedgerTail {
   const origin = verifier.name;
 
+  /** Raises what was found again and again, and lasts. */
+  async function raiseLasting(
+    kind: 'ledger_withheld' | 'ledger_not_as_signed' | 'ledger_shrank',
+    evidence: readonly string[],
+  ): Promise<void> {
+    if (patience.isOver(kind)) await raise(alarm(kind, origin, undefined, evidence), kind);
+  }
+
   async function readHead(source: LogSource): Promise<{ note: string; checkpoint: Checkpoint } | string> {
     try {
       const note = await source.checkpoint();
-      return { note, checkpoint: (await openCheckpoint(note, verifier)).checkpoint };
+      const { checkpoint } = await openCheckpoint(note, verifier);
+      patience.forget(HEAD_REFUSED);
+      return { note, checkpoint };
     } catch (fault) {
       if (fault instanceof SourceError) return fault.message;
       if (!(fault instanceof LogFormatError)) throw fault;
       const reason: LogReason = CHECKPOINT_REASONS[fault.code] ?? 'checkpoint_malformed';
-      await raise(refused(origin, { reason, words: LOG_REASONS[reason] }));
+      // an alarm at once; how long it lasts is counted all the same
+      patience.isOver(HEAD_REFUSED);
+      await raise(refused(origin, { reason, words: LOG_REASONS[reason] }), HEAD_REFUSED);
       return reason;
     }
   }
@@ -88,7 +100,7 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       await growth.drop();
       if (fault instanceof LogFormatError) return notAsSigned(note, fault.message);
       if (!(fault instanceof SourceError)) throw fault;
-      if (patience.isOver('ledger_withheld')) await raise(alarm('ledger_withheld', origin, undefined, [note]));
+      await raiseLasting('ledger_withheld', [note]);
       return fault.message;
     }
   }
@@ -108,7 +120,7 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
   }
 
   async function notAsSigned(note: string, why: string): Promise<string> {
-    if (patience.isOver('ledger_not_as_signed')) await raise(alarm('ledger_not_as_signed', origin, undefined, [note]));
+    await raiseLasting('ledger_not_as_signed', [note]);
     return `ledger_not_as_signed: ${why}`;
   }
 
@@ -126,8 +138,7 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
         return { added: 0, unreached: 'ledger_forked', shownSize: checkpoint.size, isWhole: true };
       }
       if (checkpoint.size >= signed) patience.forget('ledger_shrank');
-      else if (patience.isOver('ledger_shrank'))
-        await raise(alarm('ledger_shrank', origin, undefined, before === null ? [note] : [before, note]));
+      else await raiseLasting('ledger_shrank', before === null ? [note] : [before, note]);
       let unreached: string | null = null;
       if (before !== null && size < signed)
         unreached = await grow(source, before, parseCheckpoint(parseNote(before).text));
@@ -175,6 +186,7 @@ function fromTiles(source: LogSource, plan: ProofPlan, size: number): Promise<Ui
   return assembleFromTiles(read, plan, size);
 }
 
+const HEAD_REFUSED = 'head_refused';
 const CHECKPOINT_REASONS: Readonly<Record<string, LogReason>> = {
   note_unsigned: 'checkpoint_unsigned',
   note_signature_bad: 'checkpoint_signature_bad',

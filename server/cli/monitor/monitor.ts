@@ -10,7 +10,8 @@ import { keyOf } from '../../verify/anchoring.ts';
 import type { World } from '../../world.ts';
 import { urlSource } from '../log-source.ts';
 import type { Reach } from '../reach.ts';
-import { type ALARMS, type Alarm, type AlarmBook, alarm, openAlarms, type RaisedAlarm } from './alarms.ts';
+import { type AlarmBook, openAlarms } from './alarm-book.ts';
+import { type ALARMS, type Alarm, alarm, type Raise, type RaisedAlarm } from './alarms.ts';
 import { lockKept, openKeptLedger } from './kept-ledger.ts';
 import { judgeLedger, noteOfHead } from './ledger-judge.ts';
 import { tailLedger } from './ledger-tail.ts';
@@ -88,8 +89,9 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
   const verifier = ed25519Verifier(key, verifyEd25519);
   const alarms = await openAlarms(folder, world.now);
   const patience = await openPatience(folder, world.now);
-  const raise = async (one: Alarm): Promise<void> => {
-    const raised = await alarms.raise(one);
+  const raise: Raise = async (one, thing) => {
+    const since = thing === undefined ? null : patience.since(thing);
+    const raised = await alarms.raise(since === null ? one : { ...one, since: formatInstant(since) });
     if (raised !== null) onAlarm(raised);
   };
   const noteAt = async (seq: number): Promise<string> => noteOfHead(await kept.entry(seq));

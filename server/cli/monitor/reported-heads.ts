@@ -13,7 +13,7 @@ import { kindOfOrigin } from '../../core/log/origin.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { sha256 } from '../../hash.ts';
 import { readOrNull, writeDurably } from '../person/person-folder.ts';
-import { type Alarm, alarm } from './alarms.ts';
+import { alarm, type Raise } from './alarms.ts';
 import { type KeptLedger, KeptLedgerError } from './kept-ledger.ts';
 import { forkWith } from './ledger-tail.ts';
 import type { Patience } from './patience.ts';
@@ -55,7 +55,7 @@ export type ReportOptions = {
   readonly keys: () => readonly NoteVerifier[];
   readonly kept: KeptLedger;
   readonly patience: Patience;
-  readonly raise: (alarm: Alarm) => Promise<void>;
+  readonly raise: Raise;
   /** Public keys (base64) that may sign heads of that opening. */
   readonly keysOf: (origin: string) => readonly string[];
   /** Heads of that opening in the ledger; none when it knows no such opening. */
@@ -191,19 +191,17 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
       const beyond = left.find(({ checkpoint }) => checkpoint.size > (shownSize ?? 0));
       if (beyond === undefined) patience.forget('ledger_shown_longer');
       else if (shownSize !== null && patience.isOver('ledger_shown_longer'))
-        await raise(alarm('ledger_shown_longer', verifier.name, undefined, [kept.note() ?? '', beyond.note]));
+        await raise(
+          alarm('ledger_shown_longer', verifier.name, undefined, [kept.note() ?? '', beyond.note]),
+          'ledger_shown_longer',
+        );
       for (const [origin, heads] of waiting) {
         const thing = `opening_not_in_ledger ${origin}`;
         if (origin === verifier.name || headsOf(origin).length > 0) patience.forget(thing);
-        else if (patience.isOver(thing))
-          await raise(
-            alarm(
-              'opening_not_in_ledger',
-              origin,
-              undefined,
-              heads.map(({ note }) => note),
-            ),
-          );
+        else if (patience.isOver(thing)) {
+          const notes = heads.map(({ note }) => note);
+          await raise(alarm('opening_not_in_ledger', origin, undefined, notes), thing);
+        }
       }
     },
     of: (origin) =>
@@ -216,7 +214,8 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
       const thing = `opening_shown_longer ${origin}`;
       const [longer] = left;
       if (longer === undefined) patience.forget(thing);
-      else if (patience.isOver(thing)) await raise(alarm('opening_shown_longer', origin, undefined, [longer.note]));
+      else if (patience.isOver(thing))
+        await raise(alarm('opening_shown_longer', origin, undefined, [longer.note]), thing);
     },
     async save() {
       if (isSaved) return;

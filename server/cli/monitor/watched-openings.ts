@@ -4,7 +4,7 @@ import type { LogSource } from '../../verify/source.ts';
 import type { World } from '../../world.ts';
 import { urlSource } from '../log-source.ts';
 import type { Reach } from '../reach.ts';
-import { type Alarm, alarm } from './alarms.ts';
+import { alarm, type Raise } from './alarms.ts';
 import { type Looked, largerOf, openKeptOpenings } from './kept-openings.ts';
 import type { Patience } from './patience.ts';
 import type { RegisteredOpening } from './register-watch.ts';
@@ -56,7 +56,7 @@ type WatchOptions = {
   readonly folder: string;
   readonly world: Pick<World, 'now' | 'after'>;
   readonly patience: Patience;
-  readonly raise: (alarm: Alarm) => Promise<void>;
+  readonly raise: Raise;
   /** The note of the head in that entry of the ledger. */
   readonly noteAt: (seq: number) => Promise<string>;
   /** By when the ledger has a head of what an opening has grown to, ms. */
@@ -111,7 +111,7 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
     const isBehind = size !== null && longest !== undefined && size < longest.size;
     if (!isBehind) patience.forget(behind(origin));
     else if (patience.isOver(behind(origin)))
-      await raise(alarm('opening_behind', origin, undefined, [await longest.note()]));
+      await raise(alarm('opening_behind', origin, undefined, [await longest.note()]), behind(origin));
     let { shown, reported: told } = before ?? {};
     // what contradicts is an alarm with both notes; what it contradicts is what we go on from
     if (replay.found.length === 0 && size !== null) {
@@ -142,7 +142,7 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
         looked.keep(origin, rest);
       } else if (isCurrent && patience.isOver(notAnchored(origin), anchoredWithinMs())) {
         const notes = [rest.shown, await last?.note()].filter((note) => note !== undefined);
-        await raise(alarm('opening_not_anchored', origin, `at ${ahead} entries`, notes));
+        await raise(alarm('opening_not_anchored', origin, `at ${ahead} entries`, notes), notAnchored(origin));
       }
     }
   }
@@ -187,11 +187,11 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
         // The round itself was over: that says nothing of this opening.
         if (isOver(reach)) break;
         failed += 1;
-        if (patience.isOver(withheld(origin))) await raise(alarm('opening_withheld', origin));
+        if (patience.isOver(withheld(origin))) await raise(alarm('opening_withheld', origin), withheld(origin));
       }
       // also those that the round did not come to: whoever keeps us busy with others hides them as well
       for (const origin of stillUnread)
-        if (patience.isOver(unread(origin), UNREAD_MS)) await raise(alarm('opening_unread', origin));
+        if (patience.isOver(unread(origin), UNREAD_MS)) await raise(alarm('opening_unread', origin), unread(origin));
       return failed;
     },
     registered() {

@@ -1,6 +1,6 @@
 /** Posts alarms to a supervisor's own address: each in turn until it is taken, in bounded time, and nowhere else. */
 import { type Reach, ReachError, reachOut } from '../reach.ts';
-import type { AlarmBook } from './alarms.ts';
+import type { AlarmBook } from './alarm-book.ts';
 
 /** How long one post may take. */
 export const WEBHOOK_LIMIT_MS = 10_000;

@@ -1,7 +1,8 @@
 /** The monitor before a platform that hides, hangs or wavers: what may pass by itself is no alarm, what lasts is one, and nothing holds the monitor up. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ALARMS_OF_A_KIND, alarm, openAlarms } from '../../../server/cli/monitor/alarms.ts';
+import { openAlarms } from '../../../server/cli/monitor/alarm-book.ts';
+import { alarm } from '../../../server/cli/monitor/alarms.ts';
 import { openPatience, PATIENCE_LOOKS, PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { inTurn, OPENING_LIMIT_MS, REREAD_MS, UNREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { POSTS_OF_A_ROUND, postAlarms, WEBHOOK_LIMIT_MS } from '../../../server/cli/monitor/webhook.ts';
@@ -263,19 +264,6 @@ t.test('an entry that nobody can read is an alarm and does not end the watch, no
   t.equal(first.size, 2);
   t.match(first.raised, [{ seq: 1, kind: /^(entry_malformed|ledger_key_refused)$/ }]);
   t.match(await watch(server, folder), { size: 2, kinds: [] }, 'judged again, told once');
-});
-
-t.test('whoever is watched does not fill the disk with alarms', async (t) => {
-  const folder = await newFolder(t, 'many');
-  await openWatching(await serve(t, { openings: 'none' }), folder).then(({ close }) => close());
-  const alarms = await openAlarms(folder, () => endAt);
-  const raise = (n: number, origin: string) => alarms.raise(alarm('opening_forked', origin, `at ${n} entries`));
-  for (let n = 0; n <= ALARMS_OF_A_KIND; n++) await raise(n, 'a');
-  t.equal(alarms.count(), ALARMS_OF_A_KIND);
-  t.not(await raise(0, 'b'), null, 'of another log');
-  t.equal(await (await openAlarms(folder, () => endAt)).raise(alarm('opening_forked', 'a', 'more')), null);
-  const [one, two] = await Promise.all([raise(1, 'c'), raise(1, 'c')]);
-  t.strictSame([one === null, two === null], [false, true], 'at one moment, too');
 });
 
 t.test('a webhook is asked in bounded time, for so many, and goes nowhere else', async (t) => {

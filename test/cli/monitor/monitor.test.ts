@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { BECAUSE_LIMIT_CHARACTERS, BY_LIMIT_CHARACTERS } from '../../../server/cli/commands/monitor-alarms.ts';
 import { ALARMS, type RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
 import { KeptLedgerError } from '../../../server/cli/monitor/kept-ledger.ts';
 import { MonitorKeyError, openMonitor } from '../../../server/cli/monitor/monitor.ts';
@@ -122,16 +123,19 @@ t.test('an opening that is not what its heads in the ledger are', async (t) => {
   t.strictSame(await kindsOf({ whole: bad('vkey_differs--whole-log-signed-anew-by-a-stranger') }), ['vkey_differs']);
 });
 
-t.test('every key that is announced is told, once, with what it is for', async (t) => {
+t.test('every key that is announced is told, once, with what it is for, and is no alarm', async (t) => {
   const announcing = valid('ledger-with-a-new-key--still-open');
   const { seq, body } = parseEntry(utf8(announcing.entries.at(-1) ?? ''));
   const { use, publicKey } = body['key'] as { use: string; publicKey: string };
   const folder = await newFolder(t, 'announced');
   const server = await serve(t, { ledger: announcing, openings: 'none' });
-  t.match((await watch(server, folder)).raised, [
+  const told = await watch(server, folder);
+  t.match(told.raised, [
     { kind: 'key_announced', origin: 'kaibiao.test/ledger', seq, detail: `${use}: ${publicKey} from ${body['from']}` },
   ]);
-  t.strictSame((await watch(server, folder)).kinds, [], 'judged again, told once');
+  t.match(told.raised, [{ level: 'notice' }]);
+  t.equal(told.standing, 0);
+  t.match(await watch(server, folder), { kinds: [], standing: 0 }, 'judged again, told once');
 });
 
 t.test('when one ledger key follows another, the monitor goes on with the new one from what it kept', async (t) => {
@@ -145,23 +149,27 @@ t.test('when one ledger key follows another, the monitor goes on with the new on
     const checkpoint = formatNote(text, [{ name: LEDGER, keyId: newKey.keyId, signature }]);
     return { ...log, vkey: formatVkey(newKey), checkpoint };
   };
-  const said = {
-    key: { use: 'ledger', algorithm: 'Ed25519', publicKey: toBase64(newKey.publicKey) },
-    replaces: toBase64(before.publicKey),
-    from: '2026-03-02T00:30:00.000Z',
-  } as const;
-  const text = announcementStatement('kaibiao.test', said);
-  const signatures = {
-    replaced: toBase64(before.sign(text)),
-    key: toBase64(new Uint8Array(sign(null, text, next.privateKey))),
+  const announcement = (more: { compromisedSince?: string } = {}): MadeEntry => {
+    const said = {
+      key: { use: 'ledger', algorithm: 'Ed25519', publicKey: toBase64(newKey.publicKey) },
+      replaces: toBase64(before.publicKey),
+      from: '2026-03-02T00:30:00.000Z',
+      ...more,
+    } as const;
+    const text = announcementStatement('kaibiao.test', said);
+    const signatures = {
+      replaced: toBase64(before.sign(text)),
+      key: toBase64(new Uint8Array(sign(null, text, next.privateKey))),
+    };
+    return {
+      type: 'KeyAnnounced',
+      at: '2026-03-02T01:00:00.000Z',
+      actor: { role: 'operator' },
+      body: { ...said, signatures },
+      commit: Object.fromEntries(['who', 'source', 'act'].map((name) => [name, toBase64Url(new Uint8Array(32))])),
+    };
   };
-  const announced: MadeEntry = {
-    type: 'KeyAnnounced',
-    at: '2026-03-02T01:00:00.000Z',
-    actor: { role: 'operator' },
-    body: { ...said, signatures },
-    commit: Object.fromEntries(['who', 'source', 'act'].map((name) => [name, toBase64Url(new Uint8Array(32))])),
-  };
+  const announced = announcement();
   const batch = (fill: number): MadeEntry => ({
     type: 'RegisterBatch',
     at: '2026-03-02T01:01:00.000Z',
@@ -169,7 +177,27 @@ t.test('when one ledger key follows another, the monitor goes on with the new on
   });
   const folder = await newFolder(t, 'followed');
   const early = madeLedger([announced]);
-  t.match(await watch(await serve(t, { ledger: early, openings: 'none' }), folder), { kinds: ['key_announced'] });
+  const server = await serve(t, { ledger: early, openings: 'none' });
+  t.match(await watch(server, folder), { kinds: ['key_announced'], standing: 0 });
+  const once = ['monitor', `${server.url}/logs/ledger`, '--trust', TRUST, '--folder', folder, '--once'];
+  t.match(await runCli(...once), { code: 0, out: '' }, 'all is well behind it');
+  const compromisedSince = '2026-03-02T00:10:00.000Z';
+  const stolen = madeLedger([announcement({ compromisedSince })]);
+  t.match(
+    await watch(await serve(t, { ledger: stolen, openings: 'none' }), await newFolder(t, 'stolen')),
+    {
+      raised: [
+        { kind: 'key_announced', level: 'notice' },
+        {
+          kind: 'key_compromised',
+          level: 'alarm',
+          detail: `ledger: ${toBase64(before.publicKey)} since ${compromisedSince}`,
+        },
+      ],
+      standing: 1,
+    },
+    'that others may have had it is an alarm',
+  );
   const stranger = formatVkey(
     verifierKey(sha256, LEDGER, KEY_TYPES.ed25519, ownKey('kaibiao.test/opening/x').publicKey),
   );
@@ -228,7 +256,7 @@ t.test('on the command line: JSON lines, a webhook that takes each alarm once, t
   t.teardown(() => new Promise<void>((done) => hook.close(() => done())));
   const webhook = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/alarm`;
   const lies = { ledger: bad('ledger_head_refused--opened-twice'), whole: bad('roster_differs--one-bidder-left-out') };
-  const server = await serve(t, lies);
+  const server = await serve(t, { ...lies, openings: 'all' });
   const args = [
     'monitor',
     `${server.url}/logs/ledger`,
@@ -261,6 +289,47 @@ t.test('on the command line: JSON lines, a webhook that takes each alarm once, t
   );
   await runCli(...args);
   t.equal(posted.length, alarms.length, 'each once');
+
+  const [of, ...rest] = [alarms[0] as RaisedAlarm, ...alarms.slice(1)];
+  const list = async () => {
+    const { code, out } = await runCli('monitor', '--folder', folder, '--list');
+    return {
+      code,
+      listed: out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    };
+  };
+  t.match(await list(), { code: 1, listed: alarms.map((alarm) => ({ ...alarm, acknowledged: null })) });
+  const by = ['--by', '监督一处 赵', '--because', '已核实：演示数据'];
+  const acknowledge = (...words: string[]) =>
+    runCli(
+      'monitor',
+      '--folder',
+      folder,
+      ...words.slice(0, -by.length).flatMap((id) => ['--acknowledge', id]),
+      ...words.slice(-by.length),
+    );
+  t.match(await acknowledge(of.id, 'nonsense', ...by), { code: 1, err: /^alarm_unknown: .*nonsense/ });
+  t.match(await acknowledge(of.id, ...by), { code: 0, err: new RegExp(`^${rest.length} alarms still stand`) });
+  t.match(await runCli(...args), { code: rest.length > 0 ? 1 : 0 }, 'the others stand');
+  t.match(await acknowledge(...rest.map(({ id }) => id), of.id, ...by), { code: 0, err: /^0 alarms/ });
+  t.match(await runCli(...args), { code: 0, out: '' }, 'all is dealt with, and judged again');
+  const after = await list();
+  t.match(after, { code: 0, listed: alarms.map(() => ({ acknowledged: { by: by[1], because: by[3], at: /Z$/ } })) });
+  t.equal(after.listed.length, alarms.length, 'nothing is forgotten');
+  for (const wrong of [
+    ['--list'],
+    ['--folder', folder, '--acknowledge', of.id, '--by', 'x'],
+    ['--folder', folder, '--acknowledge', of.id, '--because', 'x'],
+    ['--folder', folder, '--acknowledge', of.id, '--because', 'x', '--by', ' '],
+    ['--folder', folder, '--acknowledge', of.id, '--because', 'x', '--by', 'x'.repeat(BY_LIMIT_CHARACTERS + 1)],
+    ['--folder', folder, '--acknowledge', of.id, '--by', 'x', '--because', 'x'.repeat(BECAUSE_LIMIT_CHARACTERS + 1)],
+    ['--folder', join(folder, 'nowhere'), '--list'],
+    ['http://x.example/logs/ledger', '--folder', folder, '--list'],
+  ])
+    t.match(await runCli('monitor', ...wrong), { code: 2 }, wrong.slice(0, 5).join(' '));
   t.match(await runCli('monitor', 'http://x.example/', '--trust', TRUST, '--folder', folder), { code: 2 });
   t.match(await runCli(...args.slice(0, 4), '--once'), { code: 2 }, 'no folder');
   for (const period of ['0', '3601', 'x', '01'])
