@@ -11,6 +11,16 @@ export const OPENING_LIST_NAME = 'opening-list.json';
 export const OPENING_LIST_LIMIT_BYTES = 262_144;
 export const OPENING_LIST_VERSION = 1;
 
+export const COLUMN_TITLE_LIMIT = 100;
+export const COLUMN_TEXT_LIMIT = 2_000;
+
+/** Why: Type.Record asks nothing of a name but a pattern, and one in which a line break stands does not match it at all. */
+const Columns = Type.Unsafe<Record<string, string>>({
+  type: 'object',
+  propertyNames: Type.String({ minLength: 1, maxLength: COLUMN_TITLE_LIMIT }),
+  additionalProperties: Type.String({ maxLength: COLUMN_TEXT_LIMIT }),
+});
+
 /** `quote.inWords` 大写 is carried as the bidder wrote it: words prevail over figures (87号令59), people compare them. */
 export const OpeningListSchema = Type.Object(
   {
@@ -23,7 +33,7 @@ export const OpeningListSchema = Type.Object(
     quality: Type.String({ maxLength: 200 }),
     manager: Type.String({ maxLength: 200 }),
     /** Whatever else the tender asks for, column title to text. */
-    columns: Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.String({ maxLength: 2_000 })),
+    columns: Columns,
   },
   { additionalProperties: false },
 );

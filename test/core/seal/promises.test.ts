@@ -13,7 +13,12 @@ import {
   readSealedKeyHeader,
 } from '../../../server/core/seal/decryption.ts';
 import { checkLodgement, isLodgementPayload, type LodgementPayload } from '../../../server/core/seal/lodgement.ts';
-import { OPENING_LIST_LIMIT_BYTES, readOpeningList } from '../../../server/core/seal/opening-list.ts';
+import {
+  COLUMN_TEXT_LIMIT,
+  COLUMN_TITLE_LIMIT,
+  OPENING_LIST_LIMIT_BYTES,
+  readOpeningList,
+} from '../../../server/core/seal/opening-list.ts';
 import { isReceiptPayload, type ReceiptPayload } from '../../../server/core/seal/receipt.ts';
 import { payloadSha256 } from '../../../server/core/seal/statement.ts';
 import { sha256 } from '../../../server/hash.ts';
@@ -138,6 +143,10 @@ t.test('an opening list has its members and no others, and money is decimal text
     { ...LIST, more: 1 },
     { ...LIST, creditCode: '1' },
     { ...LIST, columns: { a: 1 } },
+    { ...LIST, columns: { 'a\nb': 1 } },
+    { ...LIST, columns: { '': 'x' } },
+    { ...LIST, columns: { ['x'.repeat(COLUMN_TITLE_LIMIT + 1)]: 'x' } },
+    { ...LIST, columns: { x: 'x'.repeat(COLUMN_TEXT_LIMIT + 1) } },
     { ...LIST, quote: { ...LIST.quote, kind: 'guess' } },
     ...['', '1,000', '01', '1.', '-1', '1e6', '1.0000001', '１'].map((amount) => ({
       ...LIST,
@@ -146,6 +155,8 @@ t.test('an opening list has its members and no others, and money is decimal text
   ];
   for (const list of wrong) t.strictSame(readOpeningList(utf8(canonicalise(list))), { problem: 'not_in_form' });
   // What the words say is compared by people, never here.
+  const edge = { ...LIST, columns: { ['x'.repeat(COLUMN_TITLE_LIMIT)]: 'x'.repeat(COLUMN_TEXT_LIMIT), 'a\nb': '' } };
+  t.strictSame(readOpeningList(utf8(canonicalise(edge))), { list: edge });
   const words = { ...LIST, quote: { ...LIST.quote, inWords: '壹元整' } };
   t.strictSame(readOpeningList(utf8(canonicalise(words))), { list: words });
 });
