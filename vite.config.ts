@@ -1,7 +1,7 @@
 /** Builds the pages: each web/<page>/index.html becomes dist/web/<page>/index.html, with its scripts under dist/web/assets. */
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 const web = resolve(import.meta.dirname, 'web');
 const server = 'http://127.0.0.1:8600';
@@ -9,8 +9,25 @@ const pages = readdirSync(web, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && existsSync(resolve(web, entry.name, 'index.html')))
   .map((entry) => [entry.name, resolve(web, entry.name, 'index.html')]);
 
+/**
+ * Gives the curves a copy of the hashes of their own.
+ *
+ * Why: every page needs SHA-256 at once, and one file holds SHA-512 as well: shared with the curves, which only some browsers ever
+ *      fetch, all of it would be part of every page.
+ */
+const hashesOfCurves: Plugin = {
+  name: 'hashes-of-curves',
+  enforce: 'pre',
+  async resolveId(source, importer) {
+    if (source !== '@noble/hashes/sha2.js' || !importer?.includes('/@noble/curves/')) return null;
+    const found = await this.resolve(source, importer, { skipSelf: true });
+    return found === null ? null : `${found.id}?of=curves`;
+  },
+};
+
 export default defineConfig({
   root: web,
+  plugins: [hashesOfCurves],
   appType: 'mpa',
   logLevel: 'warn',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
@@ -22,8 +39,12 @@ export default defineConfig({
     cssTarget: 'chrome80',
     // Nothing inline: the policy of the pages allows scripts and fonts from their own origin only.
     assetsInlineLimit: 0,
+    // Every browser that the pages run in knows modulepreload.
+    modulePreload: { polyfill: false },
     rolldownOptions: { input: Object.fromEntries(pages) },
   },
+  // The whole check knows every keyword and format of JSON Schema; the pages know those of the core.
+  resolve: { alias: { 'typebox/schema': resolve(web, 'parts/schema-check.ts') } },
   worker: { format: 'es' },
   server: {
     // The dev server gives the pages; everything else comes from the server beside it (web/dev.mjs starts both).

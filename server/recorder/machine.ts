@@ -1,7 +1,8 @@
 /** What the clock and the platform ask of an opening, and which of it ends a stretch of time. */
 import { nextAlarm, runningUntil } from '../core/opening/alarms.ts';
-import type { CommandData, CommandType, DecryptionFailure } from '../core/opening/commands.ts';
+import type { CommandData, CommandType } from '../core/opening/commands.ts';
 import type { LoggedEvent } from '../core/opening/events.ts';
+import type { DecryptionFailure } from '../core/opening/findings.ts';
 import type { RefusalCode } from '../core/opening/refusals.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 

@@ -1,5 +1,5 @@
 /** Sees to it that every received decryption, in a blind window once its key is given, and later every second layer, is verified by the vault and what it found recorded, however often either fails. */
-import type { DecryptionFailure } from '../core/opening/commands.ts';
+import type { DecryptionFailure } from '../core/opening/findings.ts';
 import { halfOpenBids, isKeyGiven, isWindowBlind } from '../core/opening/layer.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { nextAttempt } from '../core/opening/steps/window.ts';

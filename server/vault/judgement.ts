@@ -1,5 +1,5 @@
 /** What is judged of an envelope against its promises, check by check, and whose each failure is (seal-format §3); it reads nothing itself. */
-import { DECRYPTION_FAULTS, type DecryptionFailure } from '../core/opening/commands.ts';
+import { DECRYPTION_FAULTS, type DecryptionFailure } from '../core/opening/findings.ts';
 import { profileOf } from '../core/seal/content-cipher.ts';
 import type { LodgementPayload } from '../core/seal/lodgement.ts';
 import type { OpenedList } from './content.ts';

@@ -2,7 +2,7 @@
 import { fromBase64Url } from '../core/log/base64.ts';
 import type { Json } from '../core/log/canonical.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
-import { STORAGE_FAILURES, type StorageFailure } from '../core/opening/commands.ts';
+import { STORAGE_FAILURES, type StorageFailure } from '../core/opening/findings.ts';
 import { isLodgementPayload } from '../core/seal/lodgement.ts';
 import { envelopesOf } from '../store/bids.ts';
 import type { Sql } from '../store/driver.ts';

@@ -35,7 +35,7 @@ import { openBrowser } from '../support/browser.ts';
 import { until } from '../support/recorder.ts';
 import { LOT } from '../support/roadworks.ts';
 import t from '../support/tap.ts';
-import { type Visitor, visit } from './visitor.ts';
+import { speak, type Visitor, visit } from './visitor.ts';
 
 // A whole opening on a busy machine.
 t.setTimeout(180_000);
@@ -129,8 +129,8 @@ async function picture(name: string): Promise<void> {
   const folder = process.env['SCREENSHOT_FOLDER'];
   if (folder === undefined) return;
   await mkdir(folder, { recursive: true });
-  for (const language of ['en', 'zh-CN']) {
-    await page.click(`.language [lang=${language}]`);
+  for (const language of ['en', 'zh-CN'] as const) {
+    await speak(page, language);
     await page.screenshot({ path: join(folder, `${name}.${language}.png`), fullPage: true });
   }
 }
@@ -261,7 +261,7 @@ t.test('who comes late sees the same: the same root, computed from the same entr
   await platform.passUntil(OPENING, 'Attribution');
   const late = await visit(browser, address, { locale: 'en-GB' });
   const size = await upToDate(early, late);
-  await late.page.click('.language [lang=en]');
+  await speak(late.page, 'en');
   t.equal(await late.phase(), 'Attribution');
   t.equal(await rootShown(late.page), await rootShown(page));
   t.strictSame(await serverHead(), { size, root: await rootShown(late.page) });
@@ -348,7 +348,7 @@ t.test('to the record and the archive', async (t) => {
 });
 
 t.test('read again in English, after a reload, by keyboard: landmarks, focus, and no problem was met', async (t) => {
-  await page.click('.language [lang=en]');
+  await speak(page, 'en');
   await page.reload();
   const size = await upToDate(early);
   t.equal(await early.phase(), 'Archived');

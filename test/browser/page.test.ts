@@ -10,7 +10,7 @@ import t from '../support/tap.ts';
 import { makeLog } from '../web/made-log.ts';
 import { CHAPTERS, type Chapter, tell } from '../web/story.ts';
 import { startFeed } from './feed-server.ts';
-import { type Visitor, visit } from './visitor.ts';
+import { speak, type Visitor, visit } from './visitor.ts';
 
 // Does nothing when the built pages are current.
 await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
@@ -142,7 +142,7 @@ t.test('the language is switched and remembered', async (t) => {
   await page.locator('.now-name').waitFor();
   t.equal(await page.getAttribute('html', 'lang'), 'zh-CN');
   t.match(await page.title(), /^唱标 · 河西走廊/);
-  await page.click('.language [lang=en]');
+  await speak(page, 'en');
   t.equal(await page.getAttribute('html', 'lang'), 'en');
   t.match(await page.title(), /^Announcement · 河西走廊/);
   t.match(await text(page, '#prices'), /Over the ceiling price/);
@@ -261,8 +261,8 @@ t.test('every chapter fits a phone, in both languages, and prints', async (t) =>
     const visitor = await visit(browser, address(feed), { viewport: { width: 390, height: 844 } });
     const { page } = visitor;
     await visitor.untilVerified(sizeAt(chapter) - 1);
-    for (const language of ['zh-CN', 'en']) {
-      await page.click(`.language [lang=${language}]`);
+    for (const language of ['zh-CN', 'en'] as const) {
+      await speak(page, language);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       t.equal(width, 390, `${chapter} in ${language} does not scroll sideways`);
     }

@@ -62,7 +62,15 @@ export async function visit(
       await page.locator(`.trust-head:has-text("第 ${seq} 条"), .trust-head:has-text("entry ${seq},")`).waitFor({
         timeout: 15_000,
       });
+      // What tells of the entries is fetched beside them.
+      await page.locator('#feed').waitFor();
     },
     close: () => context.close(),
   };
+}
+
+/** Chooses a language and waits until the page speaks it: its words may have to be fetched. */
+export async function speak(page: Page, language: 'zh-CN' | 'en'): Promise<void> {
+  await page.click(`.language [lang=${language}]`);
+  await page.locator(`html[lang=${language}]`).waitFor();
 }

@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { dealWindowKey } from '../../server/cli/seal/opening-key.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
-import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { isWindowBlind, shareKeyOf } from '../../server/core/opening/layer.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { blindKeyOf, lookAtOpeningKey } from '../../server/recorder/layer-facts.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { demoCreditCode } from '../../server/cli/demo/ca.ts';
 import { type DealtOpeningKey, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
-import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { isDecrypted } from '../../server/core/opening/state.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
 import { sha256 } from '../../server/hash.ts';

@@ -8,7 +8,7 @@ import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
 import { parseNote } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
-import { DECRYPTION_FAILURES, type DecryptionFailure } from '../../server/core/opening/commands.ts';
+import { DECRYPTION_FAILURES, type DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { PHASES } from '../../server/core/opening/phases.ts';
 import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';

@@ -4,7 +4,7 @@ import type { Json } from '../../server/core/log/canonical.ts';
 import { makeDisclosure } from '../../server/core/log/disclosure.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
-import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { isWindowBlind } from '../../server/core/opening/layer.ts';
 import {
   type Bid,

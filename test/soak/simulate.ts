@@ -1,7 +1,7 @@
 /** A simulation: many openings in one platform, a network and a platform that fail at drawn moments, and everything watched all along. */
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { ledgerOrigin } from '../../server/core/log/origin.ts';
-import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { isDecrypted } from '../../server/core/opening/state.ts';
 import { digestText } from '../../server/hash.ts';
 import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';

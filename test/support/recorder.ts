@@ -6,7 +6,7 @@ import { toBase64 } from '../../server/core/log/base64.ts';
 import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { formatInstant } from '../../server/core/log/instant.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
-import type { DecryptionFailure } from '../../server/core/opening/commands.ts';
+import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { wrapTo } from '../../server/cli/seal/wrap.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
-import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../server/core/opening/commands.ts';
+import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';
 import { packageRoot } from '../../server/root.ts';
 import { materialise } from '../../server/vault/materialise.ts';

@@ -8,7 +8,7 @@ import { joinBytes } from '../../server/core/log/bytes.ts';
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { readDisclosure } from '../../server/core/log/disclosure.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
-import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../server/core/opening/commands.ts';
+import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { cekCommit } from '../../server/core/seal/commitments.ts';
 import { startEnvelope } from '../../server/core/seal/envelope.ts';
 import { writeEnvelope } from '../../server/core/seal/envelope-writing.ts';

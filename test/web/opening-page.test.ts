@@ -14,6 +14,7 @@ import { sentenceOf } from '../../web/opening/sentences.ts';
 import { en } from '../../web/opening/words-en.ts';
 import { zh } from '../../web/opening/words-zh.ts';
 import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
+import { fetchWords } from '../../web/parts/language.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
 import { BLIND, DRAW, decryptNow, giveShares, reach, unsealNow } from '../support/opening-phases.ts';
 import {
@@ -29,6 +30,9 @@ import {
 } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { CAST, type Chapter, SILENT, tell, WRONG_KEY } from './story.ts';
+
+// English comes for who reads it.
+await fetchWords('en');
 
 const chapter = (name: Chapter) => tell(name).state;
 const heldOf = (script: Script): HeldEntry[] =>

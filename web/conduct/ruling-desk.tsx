@@ -1,6 +1,6 @@
 /** The bids that did not open: what the log holds of each, what is proposed, what host and witness have ruled, and the way to rule. */
 import type { JSX } from 'preact';
-import type { Verdict } from '../../server/core/opening/commands.ts';
+import type { Verdict } from '../../server/core/opening/findings.ts';
 import { type Bid, isDecrypted, isGivenUp, verdictOf } from '../../server/core/opening/state.ts';
 import { evidenceText } from '../opening/sentences.ts';
 import { FAILURE_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';

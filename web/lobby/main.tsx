@@ -6,15 +6,13 @@ import '../parts/pieces.css';
 import '../opening/opening.css';
 import './lobby.css';
 import { signal } from '@preact/signals';
-import { render } from 'preact';
 import { askAgain, type Found } from '../connection/ask-again.ts';
 import { browserWorld } from '../connection/page-world.ts';
 import { serverClock } from '../connection/server-clock.ts';
+import { showPage } from '../parts/show-page.ts';
 import { askAllPages, type LobbyList, type OpeningList, readLobby, readOpenings } from './openings.ts';
 import { Page } from './page.tsx';
 
-const place = document.getElementById('page');
-if (place === null) throw new Error('the page has no place for its content');
 const found = signal<Found<LobbyList>>('asking');
 const now = signal<number | null>(null);
 const clock = serverClock(browserWorld.monotonicNow);
@@ -50,6 +48,4 @@ askAgain(
     tick();
   },
 );
-render(<Page found={found} now={now} />, place);
-// Behind the first picture: only machines without a Chinese font of their own ever fetch a slice of it.
-void import('../parts/font.css');
+showPage(() => <Page found={found} now={now} />);

@@ -1,5 +1,5 @@
 /** Where one bid stands, in the one word its tile on the status board shows. */
-import type { Verdict } from '../../server/core/opening/commands.ts';
+import type { Verdict } from '../../server/core/opening/findings.ts';
 import { isHalfOpen, isWindowBlind } from '../../server/core/opening/layer.ts';
 import {
   type Bid,

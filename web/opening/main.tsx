@@ -4,8 +4,9 @@ import '../parts/tokens.css';
 import '../parts/base.css';
 import '../parts/pieces.css';
 import './opening.css';
-import { render } from 'preact';
 import { Message } from '../parts/message.tsx';
+import { showPage } from '../parts/show-page.ts';
+import { fetchDetails } from './details-arriving.ts';
 import { openHall } from './hall.ts';
 import { Page } from './page.tsx';
 import { say } from './words.ts';
@@ -15,18 +16,15 @@ function openingIdOf(path: string): string | null {
   return /^\/openings\/([a-z0-9][a-z0-9-]{0,62}[a-z0-9])\/?$/.exec(path)?.[1] ?? null;
 }
 
-const place = document.getElementById('page');
-if (place === null) throw new Error('the page has no place for its content');
 const openingId = openingIdOf(location.pathname);
-render(
-  openingId === null ? (
+const hall = openingId === null ? null : openHall(openingId);
+if (hall !== null) fetchDetails().catch(hall.fail);
+showPage(() =>
+  hall === null ? (
     <main id="main" class="blank">
       <Message title={say('noId')} words={say('noIdWords')} />
     </main>
   ) : (
-    <Page hall={openHall(openingId)} />
+    <Page hall={hall} />
   ),
-  place,
 );
-// Behind the first picture: only machines without a Chinese font of their own ever fetch a slice of it.
-void import('../parts/font.css');

@@ -6,17 +6,13 @@ import { language } from '../parts/language.ts';
 import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { Message } from '../parts/message.tsx';
 import { Board } from './board.tsx';
-import { Feed } from './feed.tsx';
+import { detailParts } from './details-arriving.ts';
 import type { Hall } from './hall.ts';
 import { LinkBar, LinkWord } from './link-state.tsx';
 import { Masthead, RehearsalBanner, SuspendedBanner } from './masthead.tsx';
 import { MonitorBanner } from './monitor-lines.tsx';
-import { NoticeColumn } from './notice-column.tsx';
 import { NowBand } from './now-band.tsx';
-import { Objections } from './objections.tsx';
 import { PhaseBar } from './phase-bar.tsx';
-import { Prices } from './prices.tsx';
-import { RecordPart } from './record.tsx';
 import { Roster } from './roster.tsx';
 import { SeatBox } from './seat-box.tsx';
 import { PHASE_WORDS } from './term-words.ts';
@@ -71,6 +67,7 @@ function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): 
   const { hall, viewing, state } = props;
   const Person = hall.personPart.value;
   const { entries } = viewing.view.value;
+  const details = detailParts.value;
   return (
     <main id="main" tabIndex={-1}>
       {state.profile === 'rehearsal' ? <RehearsalBanner /> : null}
@@ -91,15 +88,24 @@ function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): 
               onFault={hall.report}
             />
           )}
-          {state.prices === null ? <Board state={state} /> : <Prices state={state} />}
-          {state.prices === null ? <Prices state={state} /> : <Board state={state} />}
+          {state.prices === null ? <Board state={state} /> : null}
+          {details === null ? null : <details.Prices state={state} />}
+          {state.prices === null ? null : <Board state={state} />}
           <Roster state={state} />
-          <RecordPart state={state} />
-          <Objections state={state} />
+          {details === null ? null : (
+            <>
+              <details.RecordPart state={state} />
+              <details.Objections state={state} />
+            </>
+          )}
         </div>
         <div class="column-side">
-          <NoticeColumn entries={entries} />
-          <Feed entries={entries} />
+          {details === null ? null : (
+            <>
+              <details.NoticeColumn entries={entries} />
+              <details.Feed entries={entries} />
+            </>
+          )}
         </div>
       </div>
     </main>

@@ -1,6 +1,7 @@
 /** What a person may do on the page of an opening: for each act what it asks of them, and what of the state goes with it. */
 import type { Json, JsonObject } from '../../server/core/log/canonical.ts';
-import { COMMANDS, type CommandType, OPEN_WHILE_SUSPENDED, VERDICTS } from '../../server/core/opening/commands.ts';
+import { COMMANDS, type CommandType, OPEN_WHILE_SUSPENDED } from '../../server/core/opening/commands.ts';
+import { VERDICTS } from '../../server/core/opening/findings.ts';
 import { isWindowBlind } from '../../server/core/opening/layer.ts';
 import { phaseCell } from '../../server/core/opening/phases.ts';
 import {

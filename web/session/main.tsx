@@ -6,10 +6,10 @@ import '../parts/pieces.css';
 import '../opening/opening.css';
 import './session.css';
 import { signal } from '@preact/signals';
-import { render } from 'preact';
 import { browserWorld } from '../connection/page-world.ts';
 import { viewHere } from '../opening/browser-viewing.ts';
 import type { Viewing } from '../opening/viewing.ts';
+import { showPage } from '../parts/show-page.ts';
 import { type Finding, followLots } from './lots.ts';
 import { Page } from './page.tsx';
 
@@ -18,8 +18,6 @@ function sessionIdOf(path: string): string {
   return /^\/sessions\/([^/]+)/.exec(path)?.[1] ?? '';
 }
 
-const place = document.getElementById('page');
-if (place === null) throw new Error('the page has no place for its content');
 const sessionId = sessionIdOf(location.pathname);
 const finding = signal<Finding>('asking');
 const viewings = new Map<string, Viewing>();
@@ -41,6 +39,4 @@ followLots(browserWorld, ask, (present) => {
   if (typeof present === 'object') for (const { openingId } of present.openings) viewingOf(openingId);
   finding.value = present;
 });
-render(<Page sessionId={sessionId} finding={finding} viewingOf={viewingOf} />, place);
-// Behind the first picture: only machines without a Chinese font of their own ever fetch a slice of it.
-void import('../parts/font.css');
+showPage(() => <Page sessionId={sessionId} finding={finding} viewingOf={viewingOf} />);

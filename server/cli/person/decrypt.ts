@@ -11,7 +11,7 @@ import { type Entry, tryParseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { parseProof } from '../../core/log/proof.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
-import type { DecryptionFailure } from '../../core/opening/commands.ts';
+import type { DecryptionFailure } from '../../core/opening/findings.ts';
 import { isWindowBlind } from '../../core/opening/layer.ts';
 import { numberOf, type OpeningState } from '../../core/opening/state.ts';
 import { cekCommit } from '../../core/seal/commitments.ts';

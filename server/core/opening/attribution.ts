@@ -1,6 +1,7 @@
 // Whose failure it is that a bid did not open: the engine's proposal from what stands on the log (20号令31); people rule.
-import { DECRYPTION_FAULTS, type DecryptionFailure, STORAGE_FAILURES, type Verdict } from './commands.ts';
+
 import type { Evidence } from './events.ts';
+import { DECRYPTION_FAULTS, type DecryptionFailure, STORAGE_FAILURES, type Verdict } from './findings.ts';
 import { type Bid, isDamaged, isDecrypted, type OpeningState } from './state.ts';
 
 /** The evidence on the log about one undecrypted bid at the end of the window. */

@@ -1,6 +1,5 @@
 // The catalogue of what can happen in an opening: each event's body in clear, and its withheld fields with who may see them and from when.
 import * as Type from 'typebox';
-import { ATTEMPTS, AtSealingSchema, DamagedSchema, DECRYPTION_FAILURES, VerdictSchema } from './commands.ts';
 import { CorrectionSchema, EffectSchema } from './correction.ts';
 import {
   BidderNumber,
@@ -28,6 +27,7 @@ import {
   toThoseInTheRoom,
   withRoster,
 } from './field-rules.ts';
+import { ATTEMPTS, AtSealingSchema, DamagedSchema, DECRYPTION_FAILURES, VerdictSchema } from './findings.ts';
 import { LAYER_EVENTS, ShareKeySchema } from './layer-events.ts';
 import { MoneyText, PolicySchema, PROFILE_NAMES, WITNESS_POINTS } from './policy.ts';
 import { QUOTE_EVENTS } from './quote-events.ts';

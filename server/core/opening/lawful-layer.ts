@@ -1,8 +1,8 @@
 // Whether the rules allowed an event of a key held in shares, for a reader who has only the log: times, turns and parties; digests are the audit's.
 import { formatInstant } from '../log/instant.ts';
-import { DECRYPTION_FAULTS } from './commands.ts';
 import type { LoggedEvent } from './events.ts';
 import type { LayerEvent } from './evolve-layer.ts';
+import { DECRYPTION_FAULTS } from './findings.ts';
 import {
   isHalfOpen,
   isKeyGiven,

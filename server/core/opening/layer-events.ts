@@ -1,9 +1,9 @@
 // What can happen where a key is held in shares, of a second layer or of a blind window: keys offered, the opening key dealt and acknowledged, shares given back, each bid's layer opened or not.
 import * as Type from 'typebox';
-import { DECRYPTION_FAILURES } from './commands.ts';
 import { BidderNumber, DigestText, InstantText, WindowKeySchema } from './details.ts';
 import { SealedText } from './drawing-events.ts';
 import { type FieldRules, person, toOversight } from './field-rules.ts';
+import { DECRYPTION_FAILURES } from './findings.ts';
 import { CertificateText, DealtShareSchema, HOLDING_ROLES, HolderNumber, WrappedKeyText } from './layer-commands.ts';
 
 const strict = { additionalProperties: false } as const;

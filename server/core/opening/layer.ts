@@ -1,8 +1,8 @@
 // A key held in shares, of a second layer 招标人解密 or of a blind window, as it stands: who holds shares of it, what was dealt to them, and who has given its share back.
 import type { Static } from 'typebox';
-import type { DecryptionFailure } from './commands.ts';
 import type { WindowKeySchema } from './details.ts';
 import type { Knowable } from './events.ts';
+import type { DecryptionFailure } from './findings.ts';
 import type { HoldingRole } from './layer-commands.ts';
 import type { LayerRules, Policy } from './policy.ts';
 import { type Bid, isDecrypted, isUndecided, type OpeningState } from './state.ts';

@@ -1,11 +1,12 @@
 // What an opening is at one point of its log, as one viewer may know it: the result of folding `evolve` over the entries.
-import type { DecryptionFailure, StorageFailure, Verdict } from './commands.ts';
+
 import type { StandingCorrection } from './correction.ts';
 import type { Cosigners } from './cosigners.ts';
 import type { Details } from './details.ts';
 import type { Drawing } from './drawing.ts';
 import type { StandingErasure } from './erasure-events.ts';
 import type { EventBody, Evidence, Knowable } from './events.ts';
+import type { DecryptionFailure, StorageFailure, Verdict } from './findings.ts';
 import type { Layer } from './layer.ts';
 import type { Notice } from './notices.ts';
 import type { Phase } from './phases.ts';

@@ -1,7 +1,7 @@
 /** Whose failure it was: the evidence table line by line, two people's ruling, contest and failure of the whole tender. */
 import { proposeVerdict } from '../../../server/core/opening/attribution.ts';
-import { DECRYPTION_FAILURES, DECRYPTION_FAULTS } from '../../../server/core/opening/commands.ts';
 import type { Evidence } from '../../../server/core/opening/events.ts';
+import { DECRYPTION_FAILURES, DECRYPTION_FAULTS } from '../../../server/core/opening/findings.ts';
 import { bidOf, verdictOf } from '../../../server/core/opening/state.ts';
 import { MAX_CONTESTS } from '../../../server/core/opening/steps/attribution.ts';
 import { DECRYPTED, decryptNow, reach, ruleAlike, SILENT, WRONG_KEY } from '../../support/opening-phases.ts';

@@ -2,7 +2,7 @@
 
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm } from '../../../server/core/opening/alarms.ts';
-import { DECRYPTION_FAULTS } from '../../../server/core/opening/commands.ts';
+import { DECRYPTION_FAULTS } from '../../../server/core/opening/findings.ts';
 import { isWindowBlind, shareKeyOf } from '../../../server/core/opening/layer.ts';
 import type { LayerRules } from '../../../server/core/opening/policy.ts';
 import { outcomeOf } from '../../../server/core/opening/state.ts';

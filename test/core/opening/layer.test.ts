@@ -3,7 +3,7 @@
 import { Check } from 'typebox/schema';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm, runningUntil } from '../../../server/core/opening/alarms.ts';
-import { DECRYPTION_FAULTS } from '../../../server/core/opening/commands.ts';
+import { DECRYPTION_FAULTS } from '../../../server/core/opening/findings.ts';
 import { MAX_OFFERS } from '../../../server/core/opening/layer-commands.ts';
 import {
   areLawfulLayerRules,

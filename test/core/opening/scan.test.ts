@@ -1,6 +1,6 @@
 /** The scan of the stored envelopes on the log: when it may stand there, that it says nothing twice, and that damage is never the bidder's. */
 import { evidenceOf, isOthersFault, proposeVerdict } from '../../../server/core/opening/attribution.ts';
-import { STORAGE_FAILURES } from '../../../server/core/opening/commands.ts';
+import { STORAGE_FAILURES } from '../../../server/core/opening/findings.ts';
 import { isDamaged } from '../../../server/core/opening/state.ts';
 import { audit, body, forge } from '../../support/opening-forgery.ts';
 import { decryptNow, playTo, reach, SILENT, WRONG_KEY } from '../../support/opening-phases.ts';

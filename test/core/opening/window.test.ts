@@ -1,7 +1,7 @@
 /** The decryption window, half-open to the millisecond: what is received in it counts, and its end waits for all of that. */
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm } from '../../../server/core/opening/alarms.ts';
-import { DECRYPTION_FAILURES, DECRYPTION_FAULTS } from '../../../server/core/opening/commands.ts';
+import { DECRYPTION_FAILURES, DECRYPTION_FAULTS } from '../../../server/core/opening/findings.ts';
 import { MAX_DECRYPTION_ATTEMPTS, standingOf } from '../../../server/core/opening/steps/window.ts';
 import { digest } from '../../support/opening-people.ts';
 import { decryptNow, reach, SILENT, WINDOW_AT } from '../../support/opening-phases.ts';

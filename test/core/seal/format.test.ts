@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalise } from '../../../server/core/log/canonical.ts';
-import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../../server/core/opening/commands.ts';
+import { DECRYPTION_FAULTS, type DecryptionFailure } from '../../../server/core/opening/findings.ts';
 import { parseCertificate } from '../../../server/core/pki/certificate.ts';
 import { ARCHIVE_ENTRIES_LIMIT } from '../../../server/core/seal/archive.ts';
 import { isDecryptionPayload, SEALED_KEY_LIMIT_CHARACTERS } from '../../../server/core/seal/decryption.ts';

@@ -2,10 +2,11 @@
 import { canonicalise } from '../../log/canonical.ts';
 import { formatInstant } from '../../log/instant.ts';
 import { evidenceOf, proposeVerdict } from '../attribution.ts';
-import { type CommandData, DECRYPTION_FAULTS, type DecryptionFailure } from '../commands.ts';
+import type { CommandData } from '../commands.ts';
 import { needed, type Step } from '../decision.ts';
 import type { NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
+import { DECRYPTION_FAULTS, type DecryptionFailure } from '../findings.ts';
 import {
   blindRules,
   isHalfOpen,

@@ -1,9 +1,9 @@
 // The decryption window: opened by the host, half-open [opensAt, closesAt), ended by the clock once every act in it is decided; a blind one before anything in it is.
 import { formatInstant } from '../../log/instant.ts';
-import { DECRYPTION_FAULTS } from '../commands.ts';
 import { needed, type Step } from '../decision.ts';
 import type { EventBody, NewEvent } from '../events.ts';
 import type { Facts } from '../facts.ts';
+import { DECRYPTION_FAULTS } from '../findings.ts';
 import { blindRules, isKeyGiven, isWindowBlind, shareDealtTo } from '../layer.ts';
 import { refuse } from '../refusals.ts';
 import { type Bid, bidOf, isDecrypted, isGivenUp, isUndecided, type OpeningState } from '../state.ts';
