@@ -29,6 +29,7 @@ export class KeyError extends Error {
     | 'key_twice'
     | 'key_still_signs'
     | 'key_unannounced'
+    | 'key_compromised'
     | 'key_command_failed'
     | 'key_signature_bad';
   constructor(code: KeyError['code'], message: string) {

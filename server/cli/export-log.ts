@@ -4,6 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { canonicalise, isJsonObject } from '../core/log/canonical.ts';
 import { readDisclosure } from '../core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
+import { LINKS_LIMIT } from '../core/log/key-links.ts';
+import type { KeyAnnouncement } from '../core/log/ledger-events.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
@@ -16,15 +18,17 @@ import { withCosignatures } from '../ledger/cosignatures.ts';
 import type { Sql } from '../store/driver.ts';
 import {
   proofOf,
+  proofsOf,
   readCheckpoint,
   readDisclosures,
   readEntries,
+  readKeyAnnouncements,
   readTile,
   type StoredDisclosure,
 } from '../store/read-log.ts';
 import { findStamps, type StoredTimestamp } from '../store/timestamps.ts';
 import { formatPem } from '../verify/pem-file.ts';
-import { EVIDENCE_FOLDER, isListed, isOfBundle, STAMPS_LIMIT, stampPaths } from '../verify/source.ts';
+import { EVIDENCE_FOLDER, isListed, isOfBundle, linkPaths, STAMPS_LIMIT, stampPaths } from '../verify/source.ts';
 import { filesBelow } from './log-source.ts';
 
 /** Entries whose disclosures are read at a time. */
@@ -204,6 +208,8 @@ async function writeLog(
   if (counted?.disclosures !== disclosures || counted.entries !== head.size)
     throw new ExportError('export_not_whole', `${origin} has other numbers in the database`);
   const anchored = ledger !== null && (await writeAnchor(sql, { origin, size: head.size }, ledger, write));
+  const access = /^(.+)\/access$/u.exec(origin)?.[1];
+  if (ledger === null && access !== undefined) await writeLinksOf(sql, ledgerOrigin(access), write);
   return { size: head.size, disclosures, erased, anchored };
 }
 
@@ -302,6 +308,7 @@ async function writeAnchor(
   if (checkpoint === null || found.ledgerSeq >= checkpoint.size) return false;
   const [entry] = await readEntries(sql, ledger.origin, found.ledgerSeq, found.ledgerSeq + 1);
   if (entry === undefined) return false;
+  await writeLinks(sql, ledger.origin, checkpoint, write);
   await write('anchor/vkey', `${ledger.vkey}\n`);
   await write('anchor/checkpoint', checkpoint.note);
   await write('anchor/head.json', entry.bytes);
@@ -316,6 +323,31 @@ async function writeAnchor(
     if (crls.length > 0) await write(paths.crls, formatPem('X509 CRL', splitElements(crls)));
   }
   return true;
+}
+
+/** How the ledger's keys followed one another up to that head of it, each link with its proof: for whoever trusts an earlier one. */
+async function writeLinks(sql: Sql, ledger: string, { size, note }: SignedHead, write: Write): Promise<void> {
+  const links = (await readKeyAnnouncements(sql, ledger)).filter(
+    ({ seq, bytes }) => seq < size && announcesLedgerKey(parseEntry(bytes)),
+  );
+  const last = links.slice(-LINKS_LIMIT);
+  const seqs = last.map(({ seq }) => seq);
+  const proofs = seqs.length === 0 ? [] : await proofsOf(sql, ledger, seqs, size, note);
+  for (const [n, { bytes }] of last.entries()) {
+    const paths = linkPaths(n + 1);
+    await write(paths.entry, bytes);
+    await write(paths.proof, proofs[n] as string);
+  }
+}
+
+/** The same of the access log, which has no anchor: under the newest head of the ledger. */
+async function writeLinksOf(sql: Sql, ledger: string, write: Write): Promise<void> {
+  const head = await committedHead(sql, ledger);
+  if (head !== null) await writeLinks(sql, ledger, head, write);
+}
+
+function announcesLedgerKey({ type, body }: Entry): boolean {
+  return type === 'KeyAnnounced' && (body as unknown as KeyAnnouncement).key.use === 'ledger';
 }
 
 /**

@@ -92,6 +92,7 @@ export function urlSource(url: string, reach: Reach = systemReach): LogSource {
     },
     evidence: () => Promise.resolve(null),
     anchor: () => Promise.resolve(null),
+    links: () => Promise.resolve([]),
     timestamps: () =>
       opening === null ? Promise.resolve(null) : fetchStamp(reach, `${opening[1]}/openings/${opening[2]}`),
     unlisted: () => Promise.resolve(null),

@@ -15,7 +15,7 @@ import { type Also, type LogWriter, openLogWriter } from './log-writer.ts';
 import { openPublisher } from './published-head.ts';
 import { createRegisterBatches } from './register-batches.ts';
 import { createRegisterReveals } from './register-reveals.ts';
-import { announceKeys, listKeys, showKeys } from './trust.ts';
+import { announceKeys, listKeys, provingVkeys, showKeys } from './trust.ts';
 
 export type LedgerDependencies = {
   readonly database: Pick<Database, 'sql' | 'listen'>;
@@ -93,7 +93,8 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   };
   // Before anything is appended: what is released now is what was shown so far.
   const publisher = await openPublisher({ sql, world, signer }, writer.origin, asked.policy);
-  await announceKeys(writer, signer);
+  const heads = createHeads({ sql, signer, platform }, writer);
+  await announceKeys(writer, signer, heads.take);
   const accessWriter = await openLogWriter(writerDependencies, {
     origin: accessOrigin(platform),
     kind: 'access',
@@ -108,11 +109,10 @@ export async function openLedger(dependencies: LedgerDependencies): Promise<Ledg
   await showKeys(sql, accessWriter, signer);
   await rebuildReads(sql, accessWriter.origin, signer.released(accessWriter.origin)?.size ?? 0);
   const batches = createRegisterBatches({ sql, world, signer }, writer);
-  const heads = createHeads({ sql, signer, platform }, writer);
   const stopListening = await listen(database, (origin) => heads.note(origin), heads.noteGap);
 
   const reveals = createRegisterReveals(sql, writer);
-  const ledgerVkeys = [signer.vkeyOf(writer.origin, 'ledger')];
+  const ledgerVkeys = await provingVkeys(sql, writer.origin);
   const cosigning = createCosigning(
     { sql, signer, world, ledgerVkeys, onSigned: publisher.advance, onFault: dependencies.onFault, ...asked },
     writer.origin,

@@ -1,17 +1,19 @@
 /** What the ledger says of the platform itself: its keys, whom it trusts, and what its operators did by hand. */
-import { toBase64 } from '../core/log/base64.ts';
+import { fromBase64, toBase64 } from '../core/log/base64.ts';
 import type { Json, JsonObject } from '../core/log/canonical.ts';
 import { parseEntry } from '../core/log/entry.ts';
 import { parseInstant } from '../core/log/instant.ts';
-import type { PlatformKey } from '../core/log/ledger-events.ts';
+import type { KeyAnnouncement, PlatformKey } from '../core/log/ledger-events.ts';
+import { formatVkey, KEY_TYPES, verifierKey } from '../core/log/note.ts';
 import type { TrustChange } from '../core/pki/trust-store.ts';
 import { KeyError } from '../ed25519.ts';
+import { sha256 } from '../hash.ts';
 import type { Who } from '../identity/acts.ts';
 import type { IdentityRefusal } from '../identity/refusals.ts';
 import { decideTrust, keepTrustChange, type TrustStep } from '../identity/trust-changes.ts';
 import type { Signer } from '../recorder/signer.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
-import { readCheckpoint } from '../store/read-log.ts';
+import { readCheckpoint, readKeyAnnouncements } from '../store/read-log.ts';
 import type { Also, Draft, LogWriter } from './log-writer.ts';
 
 /** The person behind an entry; nobody when the platform did it by its configuration. */
@@ -33,40 +35,65 @@ export function listKeys(signer: Pick<Signer, 'publicKeys'>): PlatformKey[] {
 /** What stands in the place of a command's id where whoever holds the keys' folder has put another key there. */
 export const SUCCESSION = 'key-succession';
 
+type Announcing = Pick<Signer, 'publicKeys' | 'announcements'>;
+
 /**
  * Announces on the ledger every key that is to follow, or has followed, and does not stand there yet; at each start.
  *
- * Throws: KeyError `key_unannounced` for a key in use that nobody announced, or an announcement that verifiers would refuse.
+ * Shape:  `takeHeads` brings every log that has begun onto the ledger; asked for before a key is said to be known to others, for no log may
+ *         begin under such a key any more.
+ * Throws: KeyError `key_unannounced` for a key in use that nobody announced, or an announcement that verifiers would refuse; nothing is
+ *         signed then.
  * Why:    heads are signed by the key before as well until that one is taken away, so who trusts it learns of the new one from it.
  */
 export async function announceKeys(
   writer: LogWriter,
-  signer: Pick<Signer, 'publicKeys' | 'announcements'>,
+  signer: Announcing,
+  takeHeads: () => Promise<void>,
 ): Promise<void> {
+  const { answer: isCompromised } = await writer.write(async (tx, _seq, at) => {
+    const found = await findUnannounced(tx, writer.origin, signer, at);
+    return { drafts: [], answer: found.some(({ compromisedSince }) => compromisedSince !== undefined) };
+  });
+  if (isCompromised) await takeHeads();
   await writer.write(async (tx, _seq, at) => {
-    const known = await readKeys(tx, writer.origin);
-    const isListed = (publicKey: string): boolean => known.some((one) => one.publicKey === publicKey);
-    const drafts: Draft[] = [];
-    for (const said of signer.announcements) {
-      const { key, replaces, from } = said;
-      if (isListed(key.publicKey)) continue;
-      if (known.findLast(({ use }) => use === key.use)?.publicKey !== replaces)
-        throw new KeyError('key_unannounced', `the key to follow ${key.use} was announced by one that is not in use`);
-      if (parseInstant(from) > at)
-        throw new KeyError('key_unannounced', `the key to follow ${key.use} is of ${from}: one of the clocks is wrong`);
-      const withheld = { who: null, source: null, act: null };
-      drafts.push({ type: 'KeyAnnounced', role: 'operator', command: SUCCESSION, body: said, withheld });
-      known.push(key);
-    }
-    // Whatever it signed, nobody could tell it from a stranger's.
-    for (const { use, publicKey } of listKeys(signer))
-      if (!isListed(publicKey))
-        throw new KeyError(
-          'key_unannounced',
-          `the key for ${use} is not on the ledger, and the one before it says nothing of it`,
-        );
+    const found = await findUnannounced(tx, writer.origin, signer, at);
+    const withheld = { who: null, source: null, act: null };
+    const drafts = found.map(
+      (said): Draft => ({ type: 'KeyAnnounced', role: 'operator', command: SUCCESSION, body: said, withheld }),
+    );
     return { drafts, answer: null };
   });
+}
+
+/** What was signed of keys and does not stand on the ledger yet, in its order. Throws: KeyError key_unannounced. */
+async function findUnannounced(
+  tx: TransactionSql,
+  ledger: string,
+  signer: Announcing,
+  at: number,
+): Promise<KeyAnnouncement[]> {
+  const known: PlatformKey[] = await readKeys(tx, ledger);
+  const isListed = (publicKey: string): boolean => known.some((one) => one.publicKey === publicKey);
+  const found: KeyAnnouncement[] = [];
+  for (const said of signer.announcements) {
+    const { key, replaces, from } = said;
+    if (isListed(key.publicKey)) continue;
+    if (known.findLast(({ use }) => use === key.use)?.publicKey !== replaces)
+      throw new KeyError('key_unannounced', `the key to follow ${key.use} was announced by one that is not in use`);
+    if (parseInstant(from) > at)
+      throw new KeyError('key_unannounced', `the key to follow ${key.use} is of ${from}: one of the clocks is wrong`);
+    found.push(said);
+    known.push(key);
+  }
+  // Whatever it signed, nobody could tell it from a stranger's.
+  for (const { use, publicKey } of listKeys(signer))
+    if (!isListed(publicKey))
+      throw new KeyError(
+        'key_unannounced',
+        `the key for ${use} is not on the ledger, and the one before it says nothing of it`,
+      );
+  return found;
 }
 
 /**
@@ -84,16 +111,37 @@ export async function showKeys(sql: Sql, writer: LogWriter, signer: Pick<Signer,
   await writer.write(async () => ({ drafts: [draft], answer: null }));
 }
 
+/** A key that the ledger lists. `compromisedSince`: when it was replaced, others may have had it from then on (RFC 3339); null otherwise. */
+type ListedKey = PlatformKey & { readonly compromisedSince: string | null };
+
 /** The keys that the ledger lists: those it began with, then those that were announced. */
-async function readKeys(tx: TransactionSql, origin: string): Promise<PlatformKey[]> {
-  const rows = await tx<{ bytes: Uint8Array }[]>`
-    SELECT bytes FROM entries WHERE origin = ${origin}
-    AND (seq = 0 OR position(convert_to('"type":"KeyAnnounced"', 'UTF8') IN bytes) > 0) ORDER BY seq`;
-  return rows.flatMap(({ bytes }) => {
+async function readKeys(tx: Sql | TransactionSql, origin: string): Promise<ListedKey[]> {
+  const [genesis] = await tx<{ bytes: Uint8Array }[]>`SELECT bytes FROM entries WHERE origin = ${origin} AND seq = 0`;
+  if (genesis === undefined) return [];
+  const keys = parseEntry(genesis.bytes).body['keys'] as unknown as PlatformKey[];
+  const said = (await readKeyAnnouncements(tx, origin)).flatMap(({ bytes }) => {
     const { type, body } = parseEntry(bytes);
-    if (type === 'LedgerOpened') return body['keys'] as unknown as PlatformKey[];
-    return type === 'KeyAnnounced' ? [body['key'] as unknown as PlatformKey] : [];
+    return type === 'KeyAnnounced' ? [body as unknown as KeyAnnouncement] : [];
   });
+  return [...keys, ...said.map(({ key }) => key)].map((key) => ({
+    ...key,
+    compromisedSince:
+      said.find(({ replaces, compromisedSince }) => replaces === key.publicKey && compromisedSince !== undefined)
+        ?.compromisedSince ?? null,
+  }));
+}
+
+/**
+ * The vkeys under which a signed head of the ledger proves what the platform said: every key the ledger lists for itself, the ended and the
+ * announced ones too, but those that others may have had.
+ *
+ * Why: what such a key signed may be its thief's; whoever shows it claims something and proves nothing, and must not stop the platform.
+ */
+export async function provingVkeys(sql: Sql, ledger: string): Promise<string[]> {
+  const keys = await readKeys(sql, ledger);
+  return keys
+    .filter(({ use, compromisedSince }) => use === 'ledger' && compromisedSince === null)
+    .map(({ publicKey }) => formatVkey(verifierKey(sha256, ledger, KEY_TYPES.ed25519, fromBase64(publicKey))));
 }
 
 const personOf = ({ who, source, act }: Author) => ({ who, source, act });

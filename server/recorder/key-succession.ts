@@ -117,6 +117,21 @@ export async function takeOver({ folder, platform, world }: Stopped, use: KeyUse
 }
 
 /**
+ * Replaces a key that others may have had, in one step: the next start announces the new key, and nothing begins under the old one any more.
+ *
+ * Throws: as `addNextKey` and `takeOver`. Broken off between the two it stops every start (`key_compromised`) until the key is taken over.
+ * Why:    verifiers refuse a log that begins under a key after the ledger has said so of it, and a head that no other key stands for.
+ */
+export async function replaceCompromised(
+  stopped: Stopped,
+  use: KeyUse,
+  how: NextKey & { readonly compromisedSince: number },
+): Promise<void> {
+  await addNextKey(stopped, use, how);
+  await takeOver(stopped, use);
+}
+
+/**
  * Ends the earlier keys of a use: they sign nothing any more, and their files are removed.
  *
  * Returns: how many.

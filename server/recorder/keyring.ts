@@ -7,6 +7,7 @@ import type { KeyAnnouncement } from '../core/log/ledger-events.ts';
 import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
+import { KeyError } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import { hasGuard } from './guard-folder.ts';
 import type { GuardedHead } from './guard-journal.ts';
@@ -146,5 +147,21 @@ export function createKeyring(platform: string, keys: PlatformKeys): SigningKeyr
  * Throws: KeyError.
  */
 export async function openKeyring(folder: string, platform: string): Promise<SigningKeyring> {
-  return createKeyring(platform, await openKeys(folder, !(await hasGuard(folder))));
+  const keys = await openKeys(folder, !(await hasGuard(folder)));
+  checkNoneCompromised(keys);
+  return createKeyring(platform, keys);
+}
+
+/** Throws: KeyError key_compromised for a key in use that was given up as known to others, and is not taken over from yet. */
+function checkNoneCompromised({ succession, ...keys }: PlatformKeys): void {
+  for (const use of KEY_USES) {
+    const next = succession.next[use];
+    if (next === undefined) continue;
+    const said = succession.announcements.find(
+      ({ key, replaces }) =>
+        key.publicKey === toBase64(next.publicBytes) && replaces === toBase64(keys[use].publicBytes),
+    );
+    if (said?.compromisedSince !== undefined)
+      throw new KeyError('key_compromised', `others may have the key for ${use}: say \`keys take-over\` first`);
+  }
 }

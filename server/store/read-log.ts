@@ -55,6 +55,18 @@ export async function readEntries(sql: AnySql, origin: string, from: number, to:
   return [...rows];
 }
 
+/**
+ * The entries of a ledger that may announce a key, in order: that their bytes hold the words is all that is known of them.
+ *
+ * Why: a few among millions, found by the index `entries_key_announced`, whose condition stands here word for word.
+ */
+export async function readKeyAnnouncements(sql: AnySql, ledger: string): Promise<StoredEntry[]> {
+  const rows = await sql<StoredEntry[]>`
+    SELECT seq, bytes FROM entries WHERE origin = ${ledger}
+    AND position('\\x2274797065223a224b6579416e6e6f756e63656422'::bytea IN bytes) > 0 ORDER BY seq`;
+  return [...rows];
+}
+
 /** The entries [from, to) one by one, in memory that does not grow with them. Throws: as `readEntries`. */
 export async function* streamEntries(
   sql: AnySql,

@@ -6,15 +6,17 @@ import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { demand, LogFormatError } from '../core/log/error.ts';
 import type { Sha256 } from '../core/log/hash.ts';
 import { isSameHead, type LedgerHead, readHead } from '../core/log/head.ts';
+import type { KeyLink } from '../core/log/key-links.ts';
 import { leafHash } from '../core/log/merkle.ts';
-import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, type VerifierKey, verifierKey } from '../core/log/note.ts';
+import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, type VerifierKey } from '../core/log/note.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { verifyProof } from '../core/log/proof.ts';
 import { LOG_REASONS } from '../core/log/verify.ts';
 import type { Believed } from './belief.ts';
 import type { Cosigned } from './cosigned.ts';
 import type { Roots } from './roots.ts';
-import type { Anchor, LogSource, StampedNote } from './source.ts';
+import type { Anchor, StampedNote } from './source.ts';
+import { believedBy, type HeadShown, type Vouch } from './succession.ts';
 import type { VerifyTools } from './tools.ts';
 import { type Refused, refuse } from './words.ts';
 
@@ -48,49 +50,18 @@ const OWN_KEY: Anchoring = { kind: 'own_key', words: OWN_KEY_ONLY };
 /** The ledger is what others are anchored in; it is trusted itself, or it is not. One key signs the access log, too, under its name. */
 export async function platformAnchoring(
   tools: VerifyTools,
-  key: VerifierKey,
-  vkey: string,
-  checkpointNote: string,
+  shown: HeadShown,
   trust: string | undefined,
+  vouch: Vouch,
 ): Promise<Anchoring | Refused> {
   if (trust === undefined) return OWN_KEY;
-  if (vkey === trust) return { kind: 'trusted_key', words: 'its key is the trusted one' };
-  const trusted = keyOf(tools.sha256, trust);
-  const isLedgers =
-    !('ok' in trusted) &&
-    trusted.name === ledgerOrigin(platformOf(key.name)) &&
-    sameBytes(trusted.publicKey, key.publicKey);
-  if (isLedgers) return { kind: 'trusted_key', words: 'its key is that of the trusted ledger' };
-  return (await isSignedBy(tools, trust, checkpointNote, key.name))
-    ? { kind: 'trusted_key', words: 'the trusted key signs its head, too' }
-    : refuse('anchor_other_ledger');
-}
-
-/**
- * Does a ledger's key sign this head, under the name of its log, beside the one the log came with?
- *
- * Why: while one key follows another both sign, and who trusts either may believe the log that came with the other.
- */
-export async function isSignedBy(
-  { sha256, verifyEd25519 }: VerifyTools,
-  ledgerVkey: string,
-  note: string,
-  name?: string,
-): Promise<boolean> {
-  const trusted = keyOf(sha256, ledgerVkey);
-  if (
-    'ok' in trusted ||
-    (name !== undefined && trusted.name !== ledgerOrigin(platformOf(name)) && trusted.name !== name)
-  )
-    return false;
-  const key = verifierKey(sha256, name ?? trusted.name, KEY_TYPES.ed25519, trusted.publicKey);
-  try {
-    await openCheckpoint(note, ed25519Verifier(key, verifyEd25519));
-    return true;
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return false;
-    throw fault;
-  }
+  const believed = await believedBy(tools, trust, shown, vouch);
+  if ('ok' in believed) return believed;
+  const { how, words } = believed;
+  const by = (said: string): Anchoring => ({ kind: 'trusted_key', words: said });
+  if (how === 'followed') return by(`its key ${words}`);
+  if (how === 'beside') return by(`the trusted key signs its head, too${words}`);
+  return by(`its key is ${shown.vkey === trust ? 'the trusted one' : 'that of the trusted ledger'}${words}`);
 }
 
 /** What of a log is known once it has been verified itself. */
@@ -109,6 +80,8 @@ export type WholeLedger = {
   readonly heads: readonly LedgersHead[];
   /** The entries of the log that the note a server has a stamp of covers; null where it has none, or it is of more than was read. */
   readonly stamped: Covered | Refused | null;
+  /** How its keys followed one another. */
+  readonly links: readonly KeyLink[];
   /** Whom the platform believed, as far as it says. */
   readonly believed: Believed | null;
 };
@@ -123,37 +96,41 @@ export type LedgersHead = Checkpoint & {
   readonly publicKey: string;
 };
 
+/** What ties a log to a ledger: its anchor, the links that are known of the ledger's keys, the whole ledger where it was read. */
+export type Ties = {
+  readonly anchor: Anchor | null;
+  readonly links: readonly KeyLink[];
+  readonly ledger: WholeLedger | Refused | null;
+  /** Whether others stand for the anchor's head. */
+  readonly vouch: Vouch;
+};
+
 /** How far the log is tied to a ledger that is trusted from elsewhere, in words; or why the tie does not hold. */
 export async function anchoringOf(
   tools: VerifyTools,
-  source: LogSource,
   log: Judged,
-  ledger: WholeLedger | Refused | null,
+  { anchor, links, ledger, vouch }: Ties,
   trust: string | undefined,
 ): Promise<Anchoring | Refused> {
-  const anchor = await source.anchor();
-  if (anchor !== null) {
-    const refused = await checkAnchor(tools, anchor, log, trust);
-    if (refused !== undefined) return refused;
+  let whose = 'the trusted ledger';
+  if (anchor !== null && trust !== undefined) {
+    const believed = await believedBy(tools, trust, { vkey: anchor.vkey, note: anchor.checkpoint, links }, vouch);
+    if ('ok' in believed) return believed;
+    if (believed.words !== '') whose = `a ledger whose key ${believed.words.replace(/^, /u, 'is trusted, ')}`;
   }
+  const refused = anchor && (await checkAnchor(tools, anchor, log));
+  if (refused) return refused;
   if (ledger !== null) return 'ok' in ledger ? ledger : wholeAnchoring(ledger, log, trust);
   if (anchor === null) return trust === undefined ? OWN_KEY : refuse('anchor_missing');
   if (trust === undefined)
     return { kind: 'ledger_beside', words: `anchored in a ledger whose key came with it: ${OWN_KEY_ONLY}` };
   const limit = 'a second log of this opening can be excluded only with the whole ledger';
-  return { kind: 'trusted_ledger', words: `anchored in the trusted ledger; ${limit}` };
+  return { kind: 'trusted_ledger', words: `anchored in ${whose}; ${limit}` };
 }
 
 /** The anchor that came with a log: the ledger's key, an entry proven to stand on it, and in it this log's head, signed by this log's key. */
-async function checkAnchor(
-  tools: VerifyTools,
-  anchor: Anchor,
-  log: Judged,
-  trust: string | undefined,
-): Promise<Refused | undefined> {
+async function checkAnchor(tools: VerifyTools, anchor: Anchor, log: Judged): Promise<Refused | undefined> {
   const { sha256, verifyEd25519 } = tools;
-  if (trust !== undefined && anchor.vkey !== trust && !(await isSignedBy(tools, trust, anchor.checkpoint)))
-    return refuse('anchor_other_ledger');
   const ledgerKey = keyOf(sha256, anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const { name } = log.key;

@@ -6,7 +6,7 @@ import { openNote } from '../core/log/note.ts';
 import { formatPolicy, isQuorate, type PolicyWitness, parsePolicy, type TlogPolicy } from '../core/log/policy-file.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
-import { isSignedBy } from './anchoring.ts';
+import { type HeadShown, tieOf } from './succession.ts';
 import type { VerifyTools } from './tools.ts';
 import { type Refused, refuse } from './words.ts';
 
@@ -21,20 +21,22 @@ export type Cosigned = { readonly ok: true; readonly isReached: boolean; readonl
 /**
  * Holds a ledger's signed head against a policy.
  *
- * Shape:   `vkey` is the ledger's; the note's own signature is checked elsewhere.
+ * Shape:   the note's own signature is checked elsewhere.
  * Returns: in words who signed and when, oldest signature in front; or the refusal: a log the policy does not list, a bad line of a
  *          cosigner it knows, too few of them.
  * Why:     each key counts once: a line that stands twice is one signature, and so is a key under two names, which no policy file may hold.
  */
 export async function checkCosigned(
   tools: VerifyTools,
-  note: string,
-  vkey: string,
+  shown: HeadShown,
   policy: TlogPolicy,
 ): Promise<Cosigned | Refused> {
+  const { note } = shown;
   const { logs, witnesses, quorum } = policy;
-  const listed = await Promise.all(logs.map((log) => log.vkey === vkey || isSignedBy(tools, log.vkey, note)));
-  if (logs.length > 0 && !listed.includes(true)) return refuse('policy_of_other_log');
+  const ties = await Promise.all(logs.map((log) => tieOf(tools, log.vkey, shown)));
+  // What rests on a key that others may have had is as good as the cosigners who stand for the head, and no better.
+  const isListed = ties.some((tie) => tie !== null && (tie.compromisedSince === null || quorum !== null));
+  if (logs.length > 0 && !isListed) return refuse('policy_of_other_log');
   const signedAt = new Map<PolicyWitness, number>();
   for (const witness of witnesses) {
     try {
@@ -60,6 +62,16 @@ export async function checkCosigned(
   return { ok: true, isReached: true, words: `cosigned by ${counted}: ${who.join(', ')}` };
 }
 
+/** Whether as many cosigners of a policy stand for a head as it asks for, whichever logs it lists; one that asks for nobody has nobody. */
+export async function isVouchedFor(
+  tools: VerifyTools,
+  shown: HeadShown,
+  policy: TlogPolicy | undefined,
+): Promise<boolean> {
+  const judged = policy === undefined ? null : await checkCosigned(tools, shown, { ...policy, logs: [] });
+  return judged?.ok === true && judged.isReached;
+}
+
 /**
  * Holds the head an opening is anchored in against the cosigners of its own first entry, where nobody gave a policy.
  *
@@ -68,7 +80,7 @@ export async function checkCosigned(
  */
 export async function cosignedByOwnWord(
   tools: VerifyTools,
-  anchor: { readonly checkpoint: string; readonly vkey: string },
+  anchor: HeadShown,
   cosigners: Cosigners,
 ): Promise<Cosigned | Refused | null> {
   if (cosigners.quorum === 0) return null;
@@ -83,7 +95,7 @@ export async function cosignedByOwnWord(
       words: `its first entry names cosigners that no policy can hold: ${fault.message}`,
     };
   }
-  const judged = await checkCosigned(tools, anchor.checkpoint, anchor.vkey, policy);
+  const judged = await checkCosigned(tools, anchor, policy);
   if (judged.ok) return { ...judged, words: `${judged.words}; ${OWN_WORD}` };
   if (judged.reason !== 'cosigners_too_few') return judged;
   return { ok: true, isReached: false, words: `not cosigned as its first entry asks: ${judged.detail}; ${OWN_WORD}` };

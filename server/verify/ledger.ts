@@ -11,6 +11,7 @@ import type { Sha256 } from '../core/log/hash.ts';
 import { checkHead, type LedgerHead, readHead } from '../core/log/head.ts';
 import { parseInstant } from '../core/log/instant.ts';
 import { isAnnouncementSigned } from '../core/log/key-announcement.ts';
+import { isStrong, type KeyLink } from '../core/log/key-links.ts';
 import {
   ACCESS_EVENTS,
   type KeyAnnouncement,
@@ -64,6 +65,9 @@ export function watchLedger({ platform, kind, publicKey, tools, onHead }: Ledger
   const verifySignature = tools.createJwsVerifier(KEYS_KEPT);
   const standing = new Map<string, Standing>();
   const keys = new Map<PlatformKeyUse, string[]>();
+  /** Keys that were replaced because others may have had them: no log begins under one any more. */
+  const compromised = new Set<string>();
+  const links: KeyLink[] = [];
   const used = new Set<string>();
   const batches = watchBatches(sha256);
   const trust = watchTrust(sha256);
@@ -95,7 +99,7 @@ export function watchLedger({ platform, kind, publicKey, tools, onHead }: Ledger
     for (const use of PLATFORM_KEY_USES) {
       const ofUse = listed.filter((key) => key.use === use);
       const [only] = ofUse;
-      if (only === undefined || ofUse.length > 1 || !isKey(sha256, only.publicKey))
+      if (only === undefined || ofUse.length > 1 || !isStrong(sha256, only.publicKey))
         return refuse('ledger_key_refused', { seq, detail: use });
       keys.set(use, [only.publicKey]);
     }
@@ -105,13 +109,15 @@ export function watchLedger({ platform, kind, publicKey, tools, onHead }: Ledger
   /** A key may only be announced in the place of the one in use, by that one and by itself, and not for an instant to come. */
   async function announce({ body, seq, at }: Entry): Promise<Refused | undefined> {
     const said = body as unknown as KeyAnnouncement;
-    const { key, replaces, from } = said;
+    const { key, replaces, from, compromisedSince } = said;
     const known = keys.get(key.use) ?? [];
-    const isNew = ![...keys.values()].flat().includes(key.publicKey) && isKey(sha256, key.publicKey);
+    const isNew = ![...keys.values()].flat().includes(key.publicKey) && isStrong(sha256, key.publicKey);
     if (known.at(-1) !== replaces || !isNew || from > at) return refuse('ledger_key_refused', { seq, detail: key.use });
     if (!(await isAnnouncementSigned(platform, said, verifyEd25519)))
       return refuse('ledger_key_refused', { seq, detail: `${key.use}: not signed by the key before it and by itself` });
     keys.set(key.use, [...known, key.publicKey]);
+    if (compromisedSince !== undefined) compromised.add(replaces);
+    if (key.use === 'ledger') links.push({ seq, said });
     return undefined;
   }
 
@@ -135,6 +141,8 @@ export function watchLedger({ platform, kind, publicKey, tools, onHead }: Ledger
     const candidates = before === undefined ? [...(keys.get(use) ?? [])].reverse() : [before.publicKey];
     const signer = await signerOf(tools, head, candidates);
     if (signer === undefined) return refuse('ledger_head_unsigned', { seq, detail: origin });
+    if (before === undefined && compromised.has(signer))
+      return refuse('ledger_key_compromised', { seq, detail: origin });
     standing.set(origin, { head: { ...head, note: '', consistency: [] }, publicKey: signer });
     onHead?.(head, signer);
     return undefined;
@@ -202,6 +210,7 @@ export function watchLedger({ platform, kind, publicKey, tools, onHead }: Ledger
     ...(kind === 'ledger' && {
       batchCount: batches.count,
       believed: () => ({ versions: trust.store(), knownUntil }),
+      links: () => links,
     }),
   };
 }
@@ -217,17 +226,6 @@ function isNamedSo(who: unknown, { act, login }: PersonAct): boolean {
     return attributes.some(({ value }) => value.normalize('NFC').trim().endsWith(name));
   } catch (fault) {
     if (fault instanceof CertificateError || fault instanceof LogFormatError) return false;
-    throw fault;
-  }
-}
-
-/** Can this be enrolled: 32 bytes, and no point of small order? */
-function isKey(sha256: Sha256, publicKey: string): boolean {
-  try {
-    verifierKey(sha256, 'key', KEY_TYPES.ed25519, fromBase64(publicKey));
-    return true;
-  } catch (fault) {
-    if (fault instanceof LogFormatError) return false;
     throw fault;
   }
 }

@@ -5,6 +5,7 @@ import { parseCheckpoint } from '../core/log/checkpoint.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import type { LedgerHead } from '../core/log/head.ts';
 import { parseInstant } from '../core/log/instant.ts';
+import type { KeyLink } from '../core/log/key-links.ts';
 import { parseNote, type VerifierKey } from '../core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../core/log/origin.ts';
 import { formatPolicy, type TlogPolicy } from '../core/log/policy-file.ts';
@@ -24,18 +25,22 @@ import {
 } from './anchoring.ts';
 import type { Believed } from './belief.ts';
 import { checkContents, checkManifest } from './bundle.ts';
-import { type Cosigned, checkCosigned, cosignedByOwnWord } from './cosigned.ts';
+import { type Cosigned, checkCosigned, cosignedByOwnWord, isVouchedFor } from './cosigned.ts';
 import { watchEvidence } from './evidence.ts';
 import { watchLedger } from './ledger.ts';
 import { coveredBy, markRoots, openedBy } from './marks.ts';
 import { watchOpening } from './opening.ts';
 import { keepRoots, type Roots } from './roots.ts';
 import { type Anchor, type BundleSource, type LogSource, SourceError } from './source.ts';
+import { believedBy, type HeadShown, linksBeside, tieOf, underOwnLedger } from './succession.ts';
 import { checkTiles } from './tiles.ts';
 import { checkStamps, type Stamped } from './timestamps.ts';
 import type { VerifyTools } from './tools.ts';
 import type { BatchCount, Watcher } from './watcher.ts';
 import { type Refused, refuse } from './words.ts';
+
+/** No line of the trusted key's own on a head: only that it is the key, or that links lead from it to the key. */
+const BY_LINKS_ONLY = false;
 
 export type Verified = {
   readonly ok: true;
@@ -72,6 +77,7 @@ export type Verified = {
   /** Of a ledger only. */
   readonly batches?: BatchCount;
   readonly believed?: Believed;
+  readonly links?: readonly KeyLink[];
 };
 
 export type VerifyOptions = {
@@ -135,7 +141,10 @@ async function judge(
   const roots = options.roots ?? keepRoots(sha256);
   const watcher = watcherOf(tools, key, vkey, roots, eyes?.onHead);
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
-  const bundle = await readBundle(tools, source, key, options);
+  const anchor = watcher.kind === 'opening' ? await source.anchor() : null;
+  const beside = await besideOf(tools, source, { kind: watcher.kind, key, anchor });
+  if ('ok' in beside) return beside;
+  const bundle = await readBundle(tools, source, key, { anchor, links: beside, options });
   if (bundle !== null && 'ok' in bundle) return bundle;
   if (bundle !== null && watcher.kind !== 'opening')
     return refuse('not_a_log_of_this_format', { detail: `${key.name} is of no opening, and a bundle is` });
@@ -178,7 +187,6 @@ async function judge(
   const tile = await tiles.finish();
   if (tile !== null) return refuse('tile_differs', { detail: tile });
   const record = watcher.record?.() ?? null;
-  const anchor = watcher.kind === 'opening' ? await source.anchor() : null;
   const cosigners = watcher.cosigners?.() ?? null;
   if (bundle !== null && anchor !== null && cosigners !== null) {
     const policy = formatPolicy(anchor.vkey, cosigners);
@@ -188,13 +196,16 @@ async function judge(
   }
   if (options.requireComplete === true && !judged.complete) return refuse('log_still_open');
   const standing = judged.complete ? 'valid, complete' : 'valid, still open';
+  const links = watcher.links?.() ?? longer(beside, wholeLedger);
+  const own = { vkey: anchor?.vkey ?? vkey, note: anchor?.checkpoint ?? checkpointNote, links };
+  const vouch = () => isVouchedFor(tools, own, options.policy);
   const shown = { key, checkpoint: log, isComplete: judged.complete, roots };
   const anchoring =
     watcher.kind === 'opening'
-      ? await anchoringOf(tools, source, shown, wholeLedger, options.trust)
-      : await platformAnchoring(tools, key, vkey, checkpointNote, options.trust);
+      ? await anchoringOf(tools, shown, { anchor, links, ledger: wholeLedger, vouch }, options.trust)
+      : await platformAnchoring(tools, own, options.trust, vouch);
   if ('ok' in anchoring) return anchoring;
-  const head = { kind: watcher.kind, vkey, checkpointNote, wholeLedger, anchor };
+  const head = { kind: watcher.kind, own, wholeLedger, anchor };
   const cosigned = await cosignedOf(tools, options, head, cosigners);
   if (cosigned !== null && !cosigned.ok) return cosigned;
   const timestamped = watcher.kind === 'opening' ? await timestampedOf(tools, source, options, head) : null;
@@ -225,14 +236,15 @@ async function judge(
     state: watcher.state?.() ?? null,
     ...(watcher.batchCount && { batches: watcher.batchCount() }),
     ...(watcher.believed && { believed: watcher.believed() }),
+    ...(watcher.links && { links: watcher.links() }),
   };
 }
 
 /** What is held against policy and stamps: the ledger's own head, the whole ledger that was read, or the head the log is anchored in. */
-type HeadShown = {
+type HeadJudged = {
   readonly kind: Verified['kind'];
-  readonly vkey: string;
-  readonly checkpointNote: string;
+  /** The anchor's, or the log's own where it has none. */
+  readonly own: HeadShown;
   readonly wholeLedger: WholeLedger | Refused | null;
   readonly anchor: Anchor | null;
 };
@@ -241,13 +253,12 @@ type HeadShown = {
 async function cosignedOf(
   tools: VerifyTools,
   { policy }: VerifyOptions,
-  { kind, vkey, checkpointNote, wholeLedger, anchor }: HeadShown,
+  { kind, own, wholeLedger, anchor }: HeadJudged,
   cosigners: Cosigners | null,
 ): Promise<Cosigned | Refused | null> {
   if (policy === undefined)
-    return anchor === null || cosigners === null ? null : cosignedByOwnWord(tools, anchor, cosigners);
-  if (kind === 'ledger') return checkCosigned(tools, checkpointNote, vkey, policy);
-  if (anchor !== null) return checkCosigned(tools, anchor.checkpoint, anchor.vkey, policy);
+    return anchor === null || cosigners === null ? null : cosignedByOwnWord(tools, own, cosigners);
+  if (kind === 'ledger' || anchor !== null) return checkCosigned(tools, own, policy);
   if (wholeLedger === null || 'ok' in wholeLedger) return refuse('policy_needs_ledger');
   return wholeLedger.cosigned ?? refuse('policy_needs_ledger');
 }
@@ -257,7 +268,7 @@ async function timestampedOf(
   tools: VerifyTools,
   source: LogSource,
   { stampRoots }: VerifyOptions,
-  { anchor, wholeLedger }: HeadShown,
+  { anchor, wholeLedger }: HeadJudged,
 ): Promise<Stamped | Refused | null> {
   const roots = stampRoots ?? null;
   if (anchor !== null) {
@@ -274,22 +285,47 @@ async function timestampedOf(
   return judged.ok ? { ...judged, words: `its first ${covered.entries} entries ${judged.words}` } : judged;
 }
 
+/** The links that came beside a log, checked: of an opening under its anchor, of the access log under a head of the ledger; the ledger has its own. */
+async function besideOf(
+  tools: VerifyTools,
+  source: LogSource,
+  { kind, key, anchor }: { readonly kind: Verified['kind']; readonly key: VerifierKey; readonly anchor: Anchor | null },
+): Promise<readonly KeyLink[] | Refused> {
+  const shown = await source.links();
+  return linksBeside(tools, shown, kind === 'access' ? underOwnLedger(tools.sha256, key, shown) : anchor);
+}
+
+/** Of what the whole ledger and what came beside the log say of the same keys, that which goes on further. */
+function longer(beside: readonly KeyLink[], ledger: WholeLedger | Refused | null): readonly KeyLink[] {
+  const whole = ledger === null || 'ok' in ledger ? [] : ledger.links;
+  return (whole.at(-1)?.seq ?? -1) > (beside.at(-1)?.seq ?? -1) ? whole : beside;
+}
+
+type BundleTies = {
+  readonly anchor: Anchor | null;
+  readonly links: readonly KeyLink[];
+  readonly options: VerifyOptions;
+};
+
 /** The source's bundle with its files checked; null where it is none. Its manifest is signed by the ledger's key, whoever trusts that. */
 async function readBundle(
   tools: VerifyTools,
   source: LogSource,
   key: VerifierKey,
-  { trust, policy }: VerifyOptions,
+  { anchor, links, options: { trust, policy } }: BundleTies,
 ): Promise<{ readonly source: BundleSource; readonly manifest: BundleManifest } | Refused | null> {
   const bundle = await source.bundle();
   if (bundle === null) return null;
-  const anchor = await source.anchor();
   if (anchor === null) throw new SourceError('file_missing', 'anchor/vkey');
-  // Just the trusted one: it signs the manifest, and whoever added a line of his own to a head could sign another.
-  if (trust !== undefined && anchor.vkey !== trust) return refuse('anchor_other_ledger');
+  const head = { vkey: anchor.vkey, note: anchor.checkpoint, links };
+  const vouch = () => isVouchedFor(tools, head, policy);
+  // Just the trusted one or one that follows it: it signs the manifest, and whoever added a line of his own to a head could sign another.
+  const believed = trust === undefined ? null : await believedBy(tools, trust, head, vouch, BY_LINKS_ONLY);
+  if (believed !== null && 'ok' in believed) return believed;
   // A policy's logs are trusted as well: a line of theirs on the head is not enough for what the manifest says beside it.
   const { logs } = policy ?? { logs: [] };
-  if (logs.length > 0 && logs.every(({ vkey }) => vkey !== anchor.vkey)) return refuse('policy_of_other_log');
+  const listed = await Promise.all(logs.map(({ vkey }) => tieOf(tools, vkey, head, BY_LINKS_ONLY)));
+  if (logs.length > 0 && listed.every((tie) => tie === null)) return refuse('policy_of_other_log');
   const ledgerKey = keyOf(tools.sha256, anchor.vkey);
   if ('ok' in ledgerKey) return ledgerKey;
   const terms = { origin: key.name, platform: platformOf(key.name), ledgerKey, tools };
@@ -389,6 +425,7 @@ async function readWholeLedger(
         ? null
         : { ok: true, isReached: judged.states.includes('cosigned'), words: judged.cosigned },
     stamped: found === null ? null : coveredBy(found, stamped, heads, marks),
+    links: judged.links ?? [],
     believed: judged.believed ?? null,
   };
 }

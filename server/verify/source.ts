@@ -11,6 +11,7 @@ import { DISCLOSURE_LIMIT_CHARACTERS } from '../core/log/disclosure.ts';
 import { ENTRY_LIMIT_BYTES } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { HASH_BYTES } from '../core/log/hash.ts';
+import { LINKS_LIMIT, type ShownLink } from '../core/log/key-links.ts';
 import { NOTE_LIMIT_BYTES } from '../core/log/note.ts';
 import {
   bundlesOf,
@@ -76,6 +77,8 @@ export type LogSource = {
   anchor(): Promise<Anchor | null>;
   /** The time-stamps that came with the anchor, or that the server has of the log's newest stamped head; null when there is none. */
   timestamps(): Promise<StampedNote | null>;
+  /** How the ledger's keys followed one another, as it came beside the log; none where nothing did. */
+  links(): Promise<readonly ShownLink[]>;
   /** The first file that has no place in a log of this size; null when there is none, or none could be found out. */
   unlisted(size: number): Promise<string | null>;
   /** The manifest of a bundle with all its files; null where the source is none. */
@@ -158,7 +161,7 @@ async function* bundles(read: ReadFile, size: number, from: number): AsyncGenera
 export function tiled(
   name: string,
   read: ReadFile,
-  rest: Pick<LogSource, 'disclosuresFor' | 'evidence' | 'anchor' | 'timestamps' | 'unlisted' | 'bundle' | 'ledger'>,
+  rest: Omit<LogSource, 'name' | 'vkey' | 'checkpoint' | 'entries' | 'hashTile' | 'close'>,
 ): LogSource {
   return {
     name,
@@ -208,6 +211,11 @@ export function exportSource(
       if (stamps.length === 0) return null;
       return { note: await text(read, 'anchor/checkpoint', NOTE_LIMIT_BYTES), stamps };
     },
+    async links() {
+      const links: ShownLink[] = [];
+      for (let n = 1; n <= LINKS_LIMIT; n++) links.push(...(await readLinkFiles(read, n, links.length)));
+      return links;
+    },
     async unlisted(size) {
       const isBundle = (await read(MANIFEST_FILE, MANIFEST_LIMIT_BYTES)) !== null;
       for await (const { path, isFile } of list())
@@ -252,6 +260,21 @@ async function readStamp(read: ReadFile, n: number, before: number): Promise<Sta
   return [{ name: paths.response, response, path, crls: crls === null ? [] : elements('X509 CRL', paths.crls, crls) }];
 }
 
+/** The files of a link in an export: the ledger's entry that announces a key, and the proof that it stands there. */
+export const linkPaths = (n: number) => ({ entry: `keys/${n}.json`, proof: `keys/${n}.tlog-proof` });
+
+/** The n-th link; none where there is none of that number. Throws: SourceError for half a link, and a gap before one. */
+async function readLinkFiles(read: ReadFile, n: number, before: number): Promise<ShownLink[]> {
+  const paths = linkPaths(n);
+  const entry = await read(paths.entry, ENTRY_LIMIT_BYTES);
+  if (entry === null) {
+    if ((await read(paths.proof, PROOF_LIMIT_BYTES)) !== null) throw new SourceError('file_missing', paths.entry);
+    return [];
+  }
+  if (before !== n - 1) throw new SourceError('file_missing', linkPaths(n - 1).entry);
+  return [{ entry, proof: await text(read, paths.proof, PROOF_LIMIT_BYTES) }];
+}
+
 /** What certificates were judged by, each file under its digest. */
 export const EVIDENCE_FOLDER = 'evidence';
 export const ANCHOR_FILES = ['anchor/vkey', 'anchor/checkpoint', 'anchor/head.json', 'anchor/opening.tlog-proof'];
@@ -260,6 +283,7 @@ export const ANCHOR_FILES = ['anchor/vkey', 'anchor/checkpoint', 'anchor/head.js
 export function isListed(path: string, size: number | null): boolean {
   if (path === 'checkpoint' || path === 'vkey' || ANCHOR_FILES.includes(path)) return true;
   if (/^evidence\/[A-Za-z0-9_-]{43}$/.test(path) || /^anchor\/[1-9]\.(?:tsr|pem|crl\.pem)$/.test(path)) return true;
+  if (/^keys\/[1-9][0-9]?\.(?:json|tlog-proof)$/.test(path)) return true;
   const disclosures = /^disclosures\/(0|[1-9][0-9]{0,15})\.json$/.exec(path);
   if (disclosures !== null) return size === null || Number(disclosures[1]) < size;
   try {

@@ -1,5 +1,6 @@
 /** What looks at a log beyond the log itself: one for openings, one for the ledger and the access log. */
 import type { Entry } from '../core/log/entry.ts';
+import type { KeyLink } from '../core/log/key-links.ts';
 import type { LogProblem } from '../core/log/verify.ts';
 import type { Cosigners } from '../core/opening/cosigners.ts';
 import type { OpeningState } from '../core/opening/state.ts';
@@ -24,6 +25,8 @@ export type Watcher = {
   deadlineAt?(): number | null;
   /** Of a ledger only: whom the platform believed, as far as its entries say. */
   believed?(): Believed;
+  /** Of a ledger only: how its own keys followed one another so far. */
+  links?(): readonly KeyLink[];
   /** Of an opening only: its last record in RFC 8785 form, whose SHA-256 bidders sign; null while there is none, or none is disclosed. */
   record?(): Uint8Array | null;
   /** Of an opening only: the cosigners that its first entry names; null before it has been seen. */

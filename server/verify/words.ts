@@ -41,6 +41,14 @@ export const VERIFY_REASONS = {
     en: 'The log is anchored in another ledger than the trusted one.',
     zh: '本日志锚定于另一总账，而非受信任的总账。',
   },
+  anchor_links_bad: {
+    en: 'What is shown to lead from one key of the ledger to the next does not.',
+    zh: '所附的总账密钥更替材料不能证明密钥的前后承接。',
+  },
+  trust_key_compromised: {
+    en: 'The trusted key, or one that follows it, may be known to others, as the ledger itself says: trust the present one, or give a policy whose cosigners stand for this head.',
+    zh: '总账自述受信任的密钥（或其后续密钥）可能已泄露：请改信任现行密钥，或提供有足够联署的规则。',
+  },
   anchor_proof_bad: {
     en: 'The proof that the head stands in the ledger does not hold.',
     zh: '树头在总账中的证明不成立。',
@@ -77,6 +85,10 @@ export const VERIFY_REASONS = {
   ledger_key_refused: {
     en: 'A key is announced in the place of one that was not in use, or that is none.',
     zh: '公告的密钥所替换的并非在用密钥，或密钥本身无效。',
+  },
+  ledger_key_compromised: {
+    en: 'A log begins under a key that was replaced before, because others may have had it.',
+    zh: '日志以此前因可能泄露而被替换的密钥起始。',
   },
   evidence_missing: {
     en: 'What the certificate behind an entry was judged by is missing.',

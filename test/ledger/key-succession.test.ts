@@ -12,8 +12,8 @@ import { toBase64 } from '../../server/core/log/base64.ts';
 import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { isAnnouncementSigned } from '../../server/core/log/key-announcement.ts';
 import type { KeyAnnouncement } from '../../server/core/log/ledger-events.ts';
-import { formatNote, parseNote, parseVkey } from '../../server/core/log/note.ts';
-import { ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
+import { formatNote, formatVkey, KEY_TYPES, parseNote, parseVkey, verifierKey } from '../../server/core/log/note.ts';
+import { accessOrigin, ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { parsePolicy } from '../../server/core/log/policy-file.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { filesOf } from '../../server/cosign/cosigner-folder.ts';
@@ -21,7 +21,9 @@ import { enrolLog } from '../../server/cosign/enrolled-logs.ts';
 import { makeSigningKey, verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { openLedger } from '../../server/ledger/ledger.ts';
-import { addNextKey, endEarlier, takeOver } from '../../server/recorder/key-succession.ts';
+import { judgeShown } from '../../server/ledger/shown-head.ts';
+import { provingVkeys } from '../../server/ledger/trust.ts';
+import { addNextKey, endEarlier, replaceCompromised, takeOver } from '../../server/recorder/key-succession.ts';
 import { openKeyring } from '../../server/recorder/keyring.ts';
 import { KEY_USES, type Key, openKeys } from '../../server/recorder/keys.ts';
 import { startSelfAudit } from '../../server/recorder/self-audit.ts';
@@ -99,12 +101,35 @@ function platform(database: TestDatabase, folder: string) {
     async judge(t: Test, shown: string, trust: string): Promise<string> {
       const out = join(await dataFolder(t), 'out');
       await exportLog(sql, { origin: ledger, vkey: shown, folder: out, ledger: null });
-      const judged = await verifySource(folderSource(out), { requireAllDisclosures: true, trust });
-      const other = spawnSync('python3', [JUDGE, '--trust', trust, out], { encoding: 'utf8' });
-      t.equal(other.status === 0, judged.ok, `judge.py agrees: ${other.stdout}`);
-      return judged.ok ? judged.anchoring : `${judged.reason} ${judged.detail ?? ''}`.trim();
+      return judgeFolder(t, out, trust);
+    },
+    /** The same of the access log, which that key signs as well. */
+    async judgeAccess(t: Test, { publicKey }: { publicKey: Uint8Array }, trust: string): Promise<string> {
+      const out = join(await dataFolder(t), 'out');
+      const vkey = formatVkey(verifierKey(sha256, accessOrigin(PLATFORM), KEY_TYPES.ed25519, publicKey));
+      await exportLog(sql, { origin: accessOrigin(PLATFORM), vkey, folder: out, ledger: null });
+      return judgeFolder(t, out, trust);
+    },
+    /** Begins an opening that the ledger hears nothing of yet. */
+    async beginOnly(openingId: string): Promise<void> {
+      const signer = await openSigner(folder, PLATFORM);
+      try {
+        await settleAll(sql, signer);
+        await addOpening(sql, openingId);
+        await begin(sql, openingOf(openingId));
+        await appendSome(sql, signer, openingOf(openingId));
+      } finally {
+        await signer.close();
+      }
     },
   };
+}
+
+async function judgeFolder(t: Test, out: string, trust: string): Promise<string> {
+  const judged = await verifySource(folderSource(out), { requireAllDisclosures: true, trust });
+  const other = spawnSync('python3', [JUDGE, '--trust', trust, out], { encoding: 'utf8' });
+  t.equal(other.status === 0, judged.ok, `judge.py agrees: ${other.stdout}`);
+  return judged.ok ? judged.anchoring : `${judged.reason} ${judged.detail ?? ''}`.trim();
 }
 
 const signersOf = (note: string): number[] => parseNote(note).signatures.map(({ keyId }) => keyId);
@@ -123,7 +148,7 @@ t.test(
   async (t) => {
     const database = await testDb(t);
     const folder = await dataFolder(t);
-    const { live, judge, stopped } = platform(database, folder);
+    const { live, judge, judgeAccess, stopped } = platform(database, folder);
     const first = await live('one');
     t.strictSame(first.wrong, []);
     t.strictSame(signersOf(first.head.note), [keyId(first.ledger)]);
@@ -179,8 +204,18 @@ t.test(
     t.strictSame(ended.wrong, [], 'the self-audit knows heads from before');
     t.strictSame(signersOf(ended.head.note), [keyId(taken.ledger)]);
     t.equal(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
-    t.match(await judge(t, taken.ledger, first.ledger), /^anchor_other_ledger/);
+    t.equal(await judge(t, taken.ledger, first.ledger), 'its key follows the trusted one by 1 link on the ledger');
     t.match(await judge(t, first.ledger, first.ledger), /^checkpoint_unsigned/);
+    const present = parseVkey(sha256, taken.ledger);
+    t.equal(await judgeAccess(t, present, taken.ledger), 'its key is that of the trusted ledger');
+    t.equal(
+      await judgeAccess(t, present, first.ledger),
+      'the trusted key signs its head, too',
+      'it did not grow since',
+    );
+
+    // What a key signed that has ended since is proof against us all the same.
+    t.strictSame(await provingVkeys(database.sql, ledger), [first.ledger, taken.ledger]);
 
     // Put back with the keys of today: of before the first step, and with openings of either key.
     const keyring = await openKeyring(folder, PLATFORM);
@@ -286,7 +321,9 @@ t.test(
       return answer.status === 200 ? note + answer.body : String(answer.status);
     };
     const seen = await cosign(before.head.note, before.head.size);
-    t.match(await checkCosigned(nodeTools, seen, before.ledger, policy), { words: /^cosigned by 1 of 1/ });
+    t.match(await checkCosigned(nodeTools, { note: seen, vkey: before.ledger, links: [] }, policy), {
+      words: /^cosigned by 1 of 1/,
+    });
 
     // The thief signs another history: another root at the size that is out, and a larger tree.
     const { ledger: stolen } = await openKeys(folder, false);
@@ -298,22 +335,20 @@ t.test(
     t.equal((await supervisor.cosigner.addCheckpoint(body)).status, 422, 'growth that is none');
     for (const fork of [sameSize, larger])
       t.match(
-        await checkCosigned(nodeTools, fork, before.ledger, policy),
+        await checkCosigned(nodeTools, { note: fork, vkey: before.ledger, links: [] }, policy),
         { reason: 'cosigners_too_few' },
         'named by the policy',
       );
 
     // The way back: a new key, known to the cosigner before the old one is ended.
-    await addNextKey(stopped, 'ledger');
-    const announced = await live('two');
+    await replaceCompromised(stopped, 'ledger', { compromisedSince: stopped.world.now() });
+    const taken = await live('two');
     t.match(
-      await cosign(announced.head.note, announced.head.size),
+      await cosign(taken.head.note, taken.head.size),
       /^kaibiao\.test\/ledger\n/,
       'who knows the old key goes on',
     );
-    await takeOver(stopped, 'ledger');
-    const taken = await live('three');
-    t.match(await cosign(taken.head.note, taken.head.size), /^kaibiao\.test\/ledger\n/);
+    t.match(await judge(t, taken.ledger, before.ledger), /^trust_key_compromised/, 'while it still signs beside');
     await enrolLog(filesOf(supervisor.folder).logs, taken.ledger);
     t.equal(await endEarlier(stopped, 'ledger'), 1);
     const ended = await live('four');
@@ -322,12 +357,53 @@ t.test(
       sha256,
       utf8(`log ${taken.ledger}\nwitness s ${supervisor.vkey}\ngroup g all s\nquorum g\n`),
     );
-    t.match(await checkCosigned(nodeTools, recovered, taken.ledger, later), { words: /^cosigned by 1 of 1/ });
-    t.match(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
-    // What the stolen key signs counts no more for whoever trusts the new one.
-    t.match(await checkCosigned(nodeTools, await forge(ended.head.size + 9), before.ledger, later), {
-      reason: 'policy_of_other_log',
+    t.match(await checkCosigned(nodeTools, { note: recovered, vkey: taken.ledger, links: [] }, later), {
+      words: /^cosigned by 1 of 1/,
     });
+    t.match(await judge(t, taken.ledger, taken.ledger), 'its key is the trusted one');
+    t.match(
+      await judge(t, taken.ledger, before.ledger),
+      /^trust_key_compromised/,
+      'the thief could announce his own so',
+    );
+    // What it signs is a claim, and its thief stops no platform by it.
+    t.strictSame(await provingVkeys(database.sql, ledger), [taken.ledger]);
+    const contrary = utf8(await forge(before.head.size));
+    t.match(await judgeShown(database.sql, [before.ledger, taken.ledger], contrary), { shown: 'contrary' });
+    t.match(await judgeShown(database.sql, await provingVkeys(database.sql, ledger), contrary), { shown: 'nothing' });
+    // What the stolen key signs counts no more for whoever trusts the new one.
+    t.match(
+      await checkCosigned(nodeTools, { note: await forge(ended.head.size + 9), vkey: before.ledger, links: [] }, later),
+      {
+        reason: 'policy_of_other_log',
+      },
+    );
+  },
+);
+
+t.test(
+  'a key of openings that others may have had: what began under it stands on the ledger first, and nothing begins under it any more',
+  async (t) => {
+    const database = await testDb(t);
+    const folder = await dataFolder(t);
+    const { live, judge, beginOnly, stopped } = platform(database, folder);
+    const first = await live('one');
+    await beginOnly('late');
+    const since = stopped.world.now();
+    // Broken off before the key is taken over.
+    await addNextKey(stopped, 'openings', { compromisedSince: since });
+    await t.rejects(openSigner(folder, PLATFORM), { code: 'key_compromised' });
+    await takeOver(stopped, 'openings');
+    const second = await live('two');
+    t.strictSame(second.wrong, []);
+    t.equal(second.vkeyOf('late').split('+')[2], first.vkeyOf('one').split('+')[2], 'begun, so it keeps its key');
+    t.not(second.vkeyOf('two').split('+')[2], first.vkeyOf('one').split('+')[2]);
+    const told = (await entriesOf(database.sql, ledger)).map(({ type, body }) => [type, body['kind'], body['origin']]);
+    const at = (wanted: readonly unknown[]) => told.findIndex((one) => one.join() === wanted.join());
+    const announced = told.findIndex(([type]) => type === 'KeyAnnounced');
+    t.ok(at(['Head', 'opened', openingOf('late')]) < announced, 'first the log, then the word on its key');
+    t.ok(at(['Head', 'opened', openingOf('two')]) > announced);
+    t.equal(await judge(t, first.ledger, first.ledger), 'its key is the trusted one', 'and everybody finds it so');
   },
 );
 

@@ -67,6 +67,7 @@ export function verifyStored(sql: Sql, log: StoredLog, vkey: string): Promise<Ve
     },
     disclosuresFor: async (seq) => log.disclosures.get(seq) ?? [],
     anchor: async () => null,
+    links: () => Promise.resolve([]),
     timestamps: async () => null,
     unlisted: async () => null,
     bundle: async () => null,

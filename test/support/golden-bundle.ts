@@ -45,10 +45,15 @@ export function withManifest(files: LogFiles, standing: BundleManifest['standing
 }
 
 /** The bundle of a log: its files, its last record, its policy, its manifest. */
-export function bundleOf(files: LogFiles, record: Uint8Array | null, standing: BundleManifest['standing']): LogFiles {
+export function bundleOf(
+  files: LogFiles,
+  record: Uint8Array | null,
+  standing: BundleManifest['standing'],
+  key: SigningKey = ledgerKey,
+): LogFiles {
   const policy = utf8(policyOf(files));
   const more: [string, Uint8Array][] = record === null ? [] : [[RECORD_FILE, record]];
-  return withManifest(new Map([...files, ...more, [POLICY_FILE, policy]]), standing);
+  return withManifest(new Map([...files, ...more, [POLICY_FILE, policy]]), standing, { key });
 }
 
 /** The policy that the first entry of a log makes. */

@@ -87,7 +87,7 @@ export type Change = {
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const HASHES_OF_STRANGER = 0x5a;
 
-function signingKey(seed: Uint8Array) {
+export function signingKey(seed: Uint8Array) {
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   return {

@@ -11,6 +11,7 @@ import t from '../support/tap.ts';
 
 const log = numberedLog();
 const { vkey } = log.signer;
+const of = (note: string, key: string) => ({ note, vkey: key, links: [] });
 
 t.test('who signed is counted once, by the policy\u2019s own keys', async (t) => {
   const [one, two] = [await cosignerBench(t, { name: 'one.test' }), await cosignerBench(t, { name: 'two.test' })];
@@ -20,42 +21,42 @@ t.test('who signed is counted once, by the policy\u2019s own keys', async (t) =>
     parsePolicy(sha256, utf8(`${head}witness one ${one.vkey}\nwitness two ${two.vkey}\n${rule}\n`));
   const both = policy('group g all one two\nquorum g');
   const note = log.note(5);
-  t.match(await checkCosigned(nodeTools, note + first + second, vkey, both), {
+  t.match(await checkCosigned(nodeTools, of(note + first + second, vkey), both), {
     isReached: true,
     words: /^cosigned by 2 of 2: .*one at 2026-.*, two at 2026-/,
   });
-  t.match(await checkCosigned(nodeTools, note + first, vkey, both), {
+  t.match(await checkCosigned(nodeTools, of(note + first, vkey), both), {
     reason: 'cosigners_too_few',
     detail: /^1 of 2, one at/,
   });
-  t.match(await checkCosigned(nodeTools, note + first + first, vkey, both), {
+  t.match(await checkCosigned(nodeTools, of(note + first + first, vkey), both), {
     reason: 'cosigners_too_few',
     detail: /^1 of 2/,
   });
-  t.match(await checkCosigned(nodeTools, note, vkey, both), { reason: 'cosigners_too_few', detail: '0 of 2' });
-  t.match(await checkCosigned(nodeTools, note + first, vkey, policy('group g any one two\nquorum g')), {
+  t.match(await checkCosigned(nodeTools, of(note, vkey), both), { reason: 'cosigners_too_few', detail: '0 of 2' });
+  t.match(await checkCosigned(nodeTools, of(note + first, vkey), policy('group g any one two\nquorum g')), {
     words: /^cosigned by 1 of 2/,
   });
-  t.match(await checkCosigned(nodeTools, note, vkey, policy('quorum none')), {
+  t.match(await checkCosigned(nodeTools, of(note, vkey), policy('quorum none')), {
     isReached: false,
     words: /asks for no cosigners; 0 of 2/,
   });
   const other = log.note(6);
-  t.match(await checkCosigned(nodeTools, other + first + second, vkey, both), {
+  t.match(await checkCosigned(nodeTools, of(other + first + second, vkey), both), {
     reason: 'cosignature_bad',
     detail: 'one',
   });
   const stranger = await cosignerBench(t, { name: 'three.test' });
   const foreign = (await stranger.cosigner.addCheckpoint(log.ask(0, 5))).body;
-  t.match(await checkCosigned(nodeTools, note + foreign, vkey, both), {
+  t.match(await checkCosigned(nodeTools, of(note + foreign, vkey), both), {
     reason: 'cosigners_too_few',
     detail: '0 of 2',
   });
   const ofOther = numberedLog('main', 0, 22);
-  t.match(await checkCosigned(nodeTools, ofOther.note(5), ofOther.signer.vkey, both), {
+  t.match(await checkCosigned(nodeTools, of(ofOther.note(5), ofOther.signer.vkey), both), {
     reason: 'policy_of_other_log',
   });
-  t.match(await checkCosigned(nodeTools, note + first + second, TRUST, policy('quorum one', '')), {
+  t.match(await checkCosigned(nodeTools, of(note + first + second, TRUST), policy('quorum one', '')), {
     words: /^cosigned by 2 of 2/,
   });
 });
@@ -69,7 +70,7 @@ t.test(
     const note = log.note(5);
     const vkeys = [one.vkey, two.vkey, one.vkey];
     const say = (checkpoint: string, quorum: number, keys: readonly string[] = vkeys) =>
-      cosignedByOwnWord(nodeTools, { checkpoint, vkey }, { quorum, vkeys: keys });
+      cosignedByOwnWord(nodeTools, { note: checkpoint, vkey, links: [] }, { quorum, vkeys: keys });
     t.match(await say(note + first + second, 2), {
       isReached: true,
       words: /^cosigned by 2 of 2: cosigner1 at .*, cosigner2 at .*; these cosigners are the log’s own word/,

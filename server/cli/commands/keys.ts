@@ -7,7 +7,7 @@ import { readInstant } from '../../core/log/instant.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
 import { sha256 } from '../../hash.ts';
-import { addNextKey, endEarlier, takeOver } from '../../recorder/key-succession.ts';
+import { addNextKey, endEarlier, replaceCompromised, takeOver } from '../../recorder/key-succession.ts';
 import { KEY_USES, type Key, type KeyUse, openKeys } from '../../recorder/keys.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -31,8 +31,9 @@ export async function keys(argv: readonly string[], io: Io): Promise<number> {
     );
   if (part === 'next') {
     const { command: description } = values;
-    const how = { ...(description && { description }), ...(compromisedSince !== undefined && { compromisedSince }) };
-    await addNextKey(stopped, use, how);
+    const how = description === undefined ? {} : { description };
+    if (compromisedSince === undefined) await addNextKey(stopped, use, how);
+    else await replaceCompromised(stopped, use, { ...how, compromisedSince });
   } else if (part === 'take-over') await takeOver(stopped, use);
   else if (part === 'end') io.out(`${await endEarlier(stopped, use)} ended · 已停用`);
   else throw new UsageError('It is show, next, take-over or end.');

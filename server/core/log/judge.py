@@ -109,6 +109,10 @@ def parse_vkey(vkey, kind=LOG):
     return name, data[1:]
 
 
+def vkey_of(name, key):
+    return f"{name}+{key_id(name, key).hex()}+{base64.b64encode(bytes([LOG]) + key).decode()}"
+
+
 def check_key(key):
     y = int.from_bytes(key, "little") % 2**255
     demand(len(key) == 32 and y not in SMALL_ORDER and y < 2**255 - 19, "a weak key")
@@ -173,15 +177,32 @@ def read_policy(path):
     return logs, cosigners, groups, quorum
 
 
-def check_cosigned(note, vkey, policy):
-    """Returns: who signed, in words."""
-    logs, cosigners, groups, quorum = policy
-    demand(not logs or vkey in logs, "the policy lists another ledger")
+def signers_of(note, policy):
+    """Who of the policy signed, and whether that is its quorum; of one that asks for nobody, None."""
+    _, cosigners, groups, quorum = policy
     signed = {name for name, key in cosigners.items() if is_cosigned(note, *key)}
     def holds(name):
         least, members = groups.get(name, (1, [name]))
         return sum(each in signed if each in cosigners else holds(each) for each in members) >= least
-    demand(quorum is None or holds(quorum), f"cosigned by {len(signed)} of {len(cosigners)}: too few")
+    return signed, None if quorum is None else holds(quorum)
+
+
+def is_vouched(note, policy):
+    return signers_of(note, policy)[1] is True
+
+
+def check_cosigned(note, vkey, policy, links, beside=True):
+    """Returns: who signed, in words."""
+    logs, cosigners, _, quorum = policy
+    signed, enough = signers_of(note, policy)
+    def is_listed(log):
+        try:
+            check_trusted(log, vkey, note, links, quorum is not None, beside)
+            return True
+        except Refused:
+            return False
+    demand(not logs or any(is_listed(log) for log in logs), "the policy lists another ledger")
+    demand(enough is not False, f"cosigned by {len(signed)} of {len(cosigners)}: too few")
     return f", cosigned by {len(signed)} of {len(cosigners)}"
 
 
@@ -372,17 +393,26 @@ def judge(folder, trust, public, policy):
     listed |= {path for path, _, _ in tiles_of("entries", size)} | set(check_tiles(folder, leaves))
     if ledger:
         ledger.finish()
-        check_trusted(trust, read_line(folder, "vkey"), note)
-    anchored = check_cosigned(note, read_line(folder, "vkey"), policy) if ledger and policy else ""
+    elif kind == "access":
+        links, paths = read_links(folder, vkey_of(f"{platform}/ledger", key), None)
+        listed |= paths
+    if kind != "opening":
+        links = ledger.links if ledger else links
+        check_trusted(trust, read_line(folder, "vkey"), note, links, policy and is_vouched(note, policy))
+    anchored = check_cosigned(note, read_line(folder, "vkey"), policy, links) if ledger and policy else ""
     if os.path.isdir(os.path.join(folder, "anchor")):
         listed |= {f"anchor/{each}" for each in ("vkey", "checkpoint", "head.json", "opening.tlog-proof")}
-        check_anchor(folder, note, (name, key), size, trust, has_ended)
+        vkey, ledger_note = read_line(folder, "anchor/vkey"), read(folder, "anchor/checkpoint")
+        links, paths = read_links(folder, vkey, ledger_note)
+        listed |= paths
+        check_anchor(folder, note, (name, key), size, has_ended)
+        is_bundle = "manifest.json" in os.listdir(folder)  # whoever signs a head beside us could sign a manifest of his own
+        check_trusted(trust, vkey, ledger_note, links, policy and is_vouched(ledger_note, policy), not is_bundle)
         anchored = ", anchored" if trust else ", anchored in a ledger whose key came with it"
-        anchored += check_cosigned(read(folder, "anchor/checkpoint"), read_line(folder, "anchor/vkey"), policy) if policy else ""
-    demand(anchored or ledger or not (trust or policy), "not in the ledger")
+        anchored += check_cosigned(ledger_note, vkey, policy, links, not is_bundle) if policy else ""
+    demand(anchored or ledger or not (policy or trust and kind == "opening"), "not in the ledger")
     found = {os.path.relpath(os.path.join(path, each), folder) for path, _, files in os.walk(folder) for each in files}
     if "manifest.json" in found:
-        demand(trust in (None, read_line(folder, "anchor/vkey")), "a bundle of another ledger key")
         listed |= check_manifest(folder, found, (name, size, base64.b64encode(root).decode(), has_ended))
     # time-stamps are openssl's to judge: openssl ts -verify -data anchor/checkpoint -in anchor/1.tsr -CAfile <roots>
     listed |= {each for each in found if anchored and re.fullmatch(r"anchor/[1-9]\.(tsr|pem|crl\.pem)", each)}
@@ -415,27 +445,55 @@ def check_manifest(folder, found, head):
     return {"manifest.json", "manifest.note", *({"record.json", "policy.txt"} & found)}
 
 
-def check_trusted(trust, vkey, note):
-    """The trusted key is the ledger's, or signs this head beside it: while one key follows another, both do."""
-    if trust not in (None, vkey):
-        open_checkpoint(note, *parse_vkey(trust))
+def check_trusted(trust, vkey, note, links, vouched, beside=True):
+    """The trusted key is the ledger's, or signs this head beside it, or links lead from it; one that others may have had, only where cosigners stand for the head."""
+    if trust is None:
+        return
+    name, trusted = parse_vkey(trust)
+    shown_name, shown = parse_vkey(vkey)
+    demand(name in (shown_name, re.sub(r"/access\Z", "/ledger", shown_name)), "another ledger is trusted")
+    trusted, shown = (base64.b64encode(each).decode() for each in (trusted, shown))
+    lost = {link["replaces"] for link in links if "compromisedSince" in link}
+    way = [trusted]
+    for link in links:
+        if link["replaces"] == way[-1] and way[-1] != shown:
+            way.append(link["key"]["publicKey"])
+    if trusted == shown:
+        way = [trusted]
+    elif beside and (trusted not in lost or way[-1] != shown) and is_signed(note, shown_name, unbase64(trusted)):
+        way = [trusted]
+    else:
+        demand(way[-1] == shown, "not signed by the trusted key, nor does a way lead from it")
+    demand(vouched or not lost & set(way), "others may have had the trusted key, or one on the way from it")
 
 
-def check_anchor(folder, note, log_key, size, trust, has_ended):
+def is_signed(note, name, key):
+    try:
+        return bool(open_note(note, name, key))
+    except Refused:
+        return False
+
+
+def read_proof(data):
+    """A C2SP tlog-proof: index, hashes, and the note word for word."""
+    magic, _, rest = data.decode("utf-8").partition("\n")
+    proof, _, checkpoint = rest.partition("\n\n")
+    index, *hashes = proof.split("\n")
+    demand(magic == "c2sp.org/tlog-proof@v1" and index.startswith("index ") and NUMBER.match(index[6:]), "a proof is malformed")
+    return int(index[6:]), [unbase64(each) for each in hashes], checkpoint.encode()
+
+
+def check_anchor(folder, note, log_key, size, has_ended):
     vkey = read_line(folder, "anchor/vkey")
     head, checkpoint = read(folder, "anchor/head.json"), read(folder, "anchor/checkpoint")
-    magic, _, rest = read(folder, "anchor/opening.tlog-proof").decode("utf-8").partition("\n")
-    proof, _, checkpoint_in_proof = rest.partition("\n\n")
-    index, *hashes = proof.split("\n")
-    demand(magic == "c2sp.org/tlog-proof@v1" and index.startswith("index ") and NUMBER.match(index[6:]), "the anchor's proof is malformed")
-    demand(checkpoint_in_proof.encode() == checkpoint, "the anchor's proof has another checkpoint")
-    check_trusted(trust, vkey, checkpoint)
+    index, hashes, checkpoint_in_proof = read_proof(read(folder, "anchor/opening.tlog-proof"))
+    demand(checkpoint_in_proof == checkpoint, "the anchor's proof has another checkpoint")
     ledger_size, ledger_root = open_checkpoint(checkpoint, *parse_vkey(vkey))
-    check_inclusion(int(index[6:]), ledger_size, leaf_hash(head), [unbase64(each) for each in hashes], ledger_root)
+    check_inclusion(index, ledger_size, leaf_hash(head), hashes, ledger_root)
     entry = shape(canonical(head), "the anchor's head", **MEMBERS)
     body = shape(entry["body"], "the anchor's head", **HEAD)
     demand(entry["type"] == "Head" and body["checkpoint"].encode() == note and body["size"] == size, "the anchor is another head")
-    demand(entry["log"] == parse_vkey(vkey)[0] and entry["seq"] == int(index[6:]), "the anchor is of another ledger")
+    demand(entry["log"] == parse_vkey(vkey)[0] and entry["seq"] == index, "the anchor is of another ledger")
     demand((body["kind"] == "closed") == has_ended, "the anchor and the log disagree on whether it has ended")
 
 
@@ -452,12 +510,53 @@ def batch_root(seed, acts):
     return root_of(leaves), has_dummy
 
 
+def check_announcement(body, platform, what, at):
+    """That a key of this platform follows another, as both have signed. Returns: the key."""
+    since = {"compromisedSince": str} if "compromisedSince" in body else {}
+    shape(body, what, key=dict, replaces=str, signatures=dict, **{"from": str}, **since)
+    key = shape(body["key"], what, use=str, algorithm=str, publicKey=str)
+    demand(key["algorithm"] == "Ed25519", f"{what}: key")
+    instants = [body.get("compromisedSince", body["from"]), body["from"], at]
+    demand(all(INSTANT.match(each) for each in instants) and instants == sorted(instants), f"{what}: instants")
+    lines = ["kaibiao-key/v1", platform, key["use"], key["publicKey"], body["replaces"], body["from"], body.get("compromisedSince", "")]
+    signatures = shape(body["signatures"], what, replaced=str, key=str)
+    for signer, signature in (body["replaces"], signatures["replaced"]), (key["publicKey"], signatures["key"]):
+        check_key(unbase64(signer))
+        holds = verify_ed25519(unbase64(signer), "".join(f"{line}\n" for line in lines).encode(), unbase64(signature))
+        demand(holds, f"{what}: announced without the key before it, or its own")
+    return key
+
+
+def read_links(folder, vkey, note):
+    """How the ledger's keys followed one another, as it came beside a log, each proven under that head (none: under the first's own). Returns: links, paths."""
+    links, paths, last = [], set(), -1
+    while os.path.exists(os.path.join(folder, f"keys/{len(links) + 1}.json")) and len(links) < 99:
+        path = f"keys/{len(links) + 1}"
+        entry, (index, hashes, head) = canonical(read(folder, f"{path}.json")), read_proof(read(folder, f"{path}.tlog-proof"))
+        name, key = parse_vkey(vkey)
+        note = note or head
+        demand(head == note, f"{path}: under another head")
+        size, root = open_checkpoint(head, name, key)
+        check_inclusion(index, size, leaf_hash(read(folder, f"{path}.json")), hashes, root)
+        shape(entry, path, **MEMBERS)
+        demand(entry["log"] == name and entry["seq"] == index > last and entry["type"] == "KeyAnnounced", f"{path}: out of order, or of another ledger")
+        announced = check_announcement(entry["body"], name.rsplit("/", 1)[0], path, entry["at"])
+        used = [each for link in links for each in (link["replaces"], link["key"]["publicKey"])]
+        demand(announced["use"] == "ledger" and announced["publicKey"] not in [*used, entry["body"]["replaces"]], f"{path}: key")
+        demand(not links or links[-1]["key"]["publicKey"] == entry["body"]["replaces"], f"{path}: follows another key")
+        links.append(entry["body"])
+        paths |= {f"{path}.json", f"{path}.tlog-proof"}
+        last = index
+    return links, paths
+
+
 class Ledger:
     """What the ledger says of other logs, held against itself; section 5."""
 
     def __init__(self, platform, key):
         self.platform, self.key = platform, base64.b64encode(key).decode()
         self.keys, self.heads, self.batches, self.revealed, self.proposals = {}, {}, {}, set(), {}
+        self.links, self.compromised = [], set()
 
     def take(self, seq, entry):
         body, kind = entry["body"], entry["type"]
@@ -478,19 +577,11 @@ class Ledger:
         demand(set(self.keys) == {"openings", "ledger", "receipts"}, "a key is missing")
 
     def KeyAnnounced(self, seq, body, at):
-        since = {"compromisedSince": str} if "compromisedSince" in body else {}
-        shape(body, f"entry {seq}", key=dict, replaces=str, signatures=dict, **{"from": str}, **since)
-        key = shape(body["key"], f"entry {seq}", use=str, algorithm=str, publicKey=str)
-        check_key(unbase64(key["publicKey"]))
+        key = check_announcement(body, self.platform, f"entry {seq}", at)
         demand(self.keys[key["use"]][-1] == body["replaces"], f"entry {seq}: announced in the place of another key")
-        demand(key["publicKey"] not in sum(self.keys.values(), []) and key["algorithm"] == "Ed25519", f"entry {seq}: key")
-        instants = [body.get("compromisedSince", body["from"]), body["from"], at]
-        demand(all(INSTANT.match(each) for each in instants) and instants == sorted(instants), f"entry {seq}: instants")
-        lines = ["kaibiao-key/v1", self.platform, key["use"], key["publicKey"], body["replaces"], body["from"], body.get("compromisedSince", "")]
-        signatures = shape(body["signatures"], f"entry {seq}", replaced=str, key=str)
-        for signer, signature in (body["replaces"], signatures["replaced"]), (key["publicKey"], signatures["key"]):
-            holds = verify_ed25519(unbase64(signer), "".join(f"{line}\n" for line in lines).encode(), unbase64(signature))
-            demand(holds, f"entry {seq}: announced without the key before it, or its own")
+        demand(key["publicKey"] not in sum(self.keys.values(), []), f"entry {seq}: key")
+        self.compromised |= {body["replaces"]} if "compromisedSince" in body else set()
+        self.links += [body] if key["use"] == "ledger" else []
         self.keys[key["use"]].append(key["publicKey"])
 
     def TrustProposed(self, seq, body, at):
@@ -547,6 +638,7 @@ class Ledger:
                 why = refused
         else:
             raise Refused(f"entry {seq}: {why}")
+        demand(before or candidate not in self.compromised, f"entry {seq}: {origin} begins under a key that others may have had")
         self.heads[origin] = {"kind": body["kind"], "size": size, "root": root, "key": candidate}
 
     def finish(self):

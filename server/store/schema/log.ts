@@ -53,6 +53,10 @@ export const entries = pgTable(
     check('entries_seq', sql`${t.seq} >= 0`),
     check('entries_bytes', sql`octet_length(${t.bytes}) BETWEEN 1 AND 65535`),
     check('entries_leaf_hash', sql`octet_length(${t.leafHash}) = 32`),
+    // "type":"KeyAnnounced", asked for by store/read-log.ts in these very words
+    index('entries_key_announced')
+      .on(t.origin, t.seq)
+      .where(sql`position('\\x2274797065223a224b6579416e6e6f756e63656422'::bytea IN ${t.bytes}) > 0`),
   ],
 );
 
