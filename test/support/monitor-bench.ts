@@ -3,10 +3,14 @@ import type { RaisedAlarm } from '../../server/cli/monitor/alarms.ts';
 import { type Monitor, openMonitor, type Round } from '../../server/cli/monitor/monitor.ts';
 import { PATIENCE_MS } from '../../server/cli/monitor/patience.ts';
 import { REQUEST_LIMIT_MS } from '../../server/cli/reach.ts';
+import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { parseInstant } from '../../server/core/log/instant.ts';
+import { leafHash, rootOf } from '../../server/core/log/merkle.ts';
+import { formatNote, KEY_TYPES, verifierKey } from '../../server/core/log/note.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
-import { changed, readChange } from './golden-change.ts';
+import { sha256 } from '../../server/hash.ts';
+import { changed, ownKey, readChange } from './golden-change.ts';
 import { TRUST, WHOLE } from './golden-judge.ts';
 import { type GoldenLog, readGolden } from './golden-log.ts';
 import { type GoldenServer, goldenServer, idOf } from './golden-server.ts';
@@ -43,13 +47,21 @@ export type Watching = {
   close(): Promise<void>;
 };
 
+export type WatchingOptions = {
+  readonly now?: number;
+  readonly isFast?: boolean;
+  readonly trust?: string;
+  /** In the place of `fetch`. */
+  readonly ask?: typeof fetch;
+};
+
 type Watched = Pick<GoldenServer, 'url'> & Partial<Pick<GoldenServer, 'onNever'>>;
 
 /** Opens a monitor; `isFast`: what is never answered takes the longest time a request may, at once. */
 export async function openWatching(
   server: Watched,
   folder: string,
-  { now = endAt, isFast = false, trust = TRUST } = {},
+  { now = endAt, isFast = false, trust = TRUST, ask = fetch }: WatchingOptions = {},
 ): Promise<Watching> {
   const raised: RaisedAlarm[] = [];
   const world = steppedWorld(now);
@@ -59,7 +71,7 @@ export async function openWatching(
     trust,
     folder,
     world,
-    fetch,
+    fetch: ask,
     onAlarm: (alarm) => raised.push(alarm),
   });
   return { monitor, world, raised, close: () => monitor.close() };
@@ -74,7 +86,7 @@ export async function watch(
     stepMs = STEP_MS,
     isSilenceTold = false,
     ...options
-  }: Parameters<typeof openWatching>[2] & { rounds?: number; stepMs?: number; isSilenceTold?: boolean } = {},
+  }: WatchingOptions & { rounds?: number; stepMs?: number; isSilenceTold?: boolean } = {},
 ) {
   const { monitor, world, raised, close } = await openWatching(server, folder, options);
   try {
@@ -99,6 +111,23 @@ export async function watch(
     await close();
   }
 }
+
+/** A head that the platform truly signs. */
+export function signed(origin: string, size: number, root: Uint8Array): string {
+  const key = ownKey(origin);
+  const text = formatCheckpoint({ origin, size, root });
+  const { keyId } = verifierKey(sha256, origin, KEY_TYPES.ed25519, key.publicKey);
+  return formatNote(text, [{ name: origin, keyId, signature: key.sign(utf8(text)) }]);
+}
+
+/** The root that a golden log had at that size. */
+export const rootAt = (log: GoldenLog, size: number): Uint8Array =>
+  rootOf(
+    sha256,
+    log.entries.slice(0, size).map((text) => leafHash(sha256, utf8(text))),
+  );
+/** Of nothing that any log here ever held. */
+export const FALSE_ROOT = new Uint8Array(32).fill(7);
 
 /** What a monitor says of a head: its verdict, or why it takes none. */
 export async function ask({ report }: Pick<Monitor, 'report'>, note: string): Promise<string> {

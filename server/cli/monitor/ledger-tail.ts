@@ -25,8 +25,8 @@ export type LedgerLook = {
   readonly unreached: string | null;
   /** The size that was shown; null when no head was, or none to believe. */
   readonly shownSize: number | null;
-  /** Whether everything is kept that was ever signed before us. */
-  readonly isWhole: boolean;
+  /** Whether what is kept is all that was ever signed before us, the head of this look included: then nothing hides in what we could not read. */
+  readonly isCurrent: boolean;
 };
 
 export type LedgerTail = { look(source: LogSource): Promise<LedgerLook> };
@@ -128,14 +128,14 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
     async look(source) {
       const size = kept.size();
       const read = await readHead(source);
-      if (typeof read === 'string') return { added: 0, unreached: read, shownSize: null, isWhole: false };
+      if (typeof read === 'string') return { added: 0, unreached: read, shownSize: null, isCurrent: false };
       const { note, checkpoint } = read;
       const before = kept.note();
       const signed = before === null ? 0 : sizeOf(before);
       const forked = before === null ? null : await forkWith(kept, before, { note, checkpoint }, keys());
       if (forked !== null) {
         await raise(alarm('ledger_forked', origin, `at ${checkpoint.size} entries`, forked));
-        return { added: 0, unreached: 'ledger_forked', shownSize: checkpoint.size, isWhole: true };
+        return { added: 0, unreached: 'ledger_forked', shownSize: checkpoint.size, isCurrent: false };
       }
       if (checkpoint.size >= signed) patience.forget('ledger_shrank');
       else await raiseLasting('ledger_shrank', before === null ? [note] : [before, note]);
@@ -145,7 +145,8 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       else if (checkpoint.size > size) unreached = await grow(source, note, checkpoint);
       const after = kept.note();
       const isWhole = after !== null && sizeOf(after) === kept.size();
-      return { added: kept.size() - size, unreached, shownSize: checkpoint.size, isWhole };
+      const isCurrent = unreached === null && isWhole && kept.size() >= checkpoint.size;
+      return { added: kept.size() - size, unreached, shownSize: checkpoint.size, isCurrent };
     },
   };
 }

@@ -125,6 +125,7 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
     raise,
     headsOf: openings.headsOf,
     seenOf: openings.seenOf,
+    anchoredWithinMs: silentMs,
     keysOf(opening) {
       const own = openings.publicKeyOf(opening);
       return own === null ? judge.openingKeys() : [own];
@@ -158,12 +159,13 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
       const signals = options.signal === undefined ? [late.signal] : [late.signal, options.signal];
       const reach: Reach = { world, fetch: options.fetch, signal: AbortSignal.any(signals) };
       try {
-        const { added, unreached, shownSize, isWhole } = await tail.look(urlSource(url, reach));
-        if (added > 0 && isWhole) for (const each of judge.finish()) await raise(each);
+        const told = reports.of(origin);
+        const { added, unreached, shownSize, isCurrent } = await tail.look(urlSource(url, reach));
+        if (added > 0 && isCurrent) for (const each of judge.finish()) await raise(each);
         await listen(added);
-        await reports.round(shownSize);
+        await reports.round({ shownSize, isCurrent, told });
         // A platform that is away altogether is one alarm, not one for each opening.
-        const unread = shownSize === null ? 0 : await openings.round(reach, reports, isWhole);
+        const unread = shownSize === null ? 0 : await openings.round(reach, reports, isCurrent);
         await holdRegister();
         return { size: kept.size(), added, unreached: unreached ?? (unread > 0 ? `${unread} openings` : null) };
       } finally {

@@ -127,7 +127,7 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
       ...(told !== undefined && { reported: told }),
       ...(ahead !== undefined && { ahead }),
     });
-    if (size !== null) await reports.settle(origin, size);
+    if (size !== null) await reports.settle(size, reported);
     return true;
   }
 

@@ -12,6 +12,7 @@ import { formatTilePath } from '../../../server/core/log/tile.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { newFolder } from '../../support/folder.ts';
 import { ownKey } from '../../support/golden-change.ts';
+import { filesOf, readGolden } from '../../support/golden-log.ts';
 import { idOf } from '../../support/golden-server.ts';
 import { madeLedger } from '../../support/made-ledger.ts';
 import { bad, endAt, ledger, openWatching, serve, valid, watch, whole } from '../../support/monitor-bench.ts';
@@ -139,6 +140,16 @@ t.test('a ledger whose files are missing is called that, not a fork', async (t) 
   differing.spoil('/logs/ledger/checkpoint', utf8(valid('ledger-told-differently--still-open').checkpoint));
   const wrong = await watch(differing, own, { rounds: 3 });
   t.strictSame(wrong.kinds, ['ledger_not_as_signed'], 'one head alone convicts nobody');
+});
+
+t.test('what an opening has grown to while the ledger could not be read is not called left out of it', async (t) => {
+  const folder = await newFolder(t, 'unread-ledger');
+  const early = { ledger: valid('ledger-cut-off--still-open'), whole: readGolden('still-open') };
+  t.match(await watch(await serve(t, early), folder), { kinds: [] });
+  const server = await serve(t);
+  for (const path of filesOf(ledger).keys()) if (path.startsWith('tile/')) server.spoil(`/logs/ledger/${path}`, 502);
+  const said = await watch(server, folder, { rounds: 5, stepMs: PATIENCE_MS });
+  t.strictSame(said.kinds, ['ledger_withheld']);
 });
 
 t.test(

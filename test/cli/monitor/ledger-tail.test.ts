@@ -93,7 +93,7 @@ t.test('a part at a time, across stops, until the head is reached; then the next
   const folder = await newFolder(t, 'parts');
   const log = logOf(700);
   const first = await openTail(folder);
-  t.match(await first.look(log), { added: 256, unreached: null, shownSize: 700, isWhole: false });
+  t.match(await first.look(log), { added: 256, unreached: null, shownSize: 700, isCurrent: false });
   t.equal(first.kept.note(), log.checkpoint);
   await first.close();
   const second = await openTail(folder);
@@ -101,11 +101,11 @@ t.test('a part at a time, across stops, until the head is reached; then the next
   t.strictSame(second.seen, log.entries.slice(0, 256), 'judged again from what is kept');
   // a server has the partial tiles of every size
   const both = memorySource(new Map([...filesOf(log), ...filesOf(logOf(800))]));
-  t.match(await second.lookAt(slowly(both, second.tick)), { added: 256, shownSize: 800, isWhole: false });
+  t.match(await second.lookAt(slowly(both, second.tick)), { added: 256, shownSize: 800, isCurrent: false });
   t.equal(second.kept.note(), log.checkpoint, 'the head that was begun');
-  t.match(await second.look(log), { added: 188, isWhole: true });
+  t.match(await second.look(log), { added: 188, isCurrent: true });
   t.strictSame(second.seen, log.entries);
-  t.match(await second.look(logOf(800), false), { added: 100, isWhole: true });
+  t.match(await second.look(logOf(800), false), { added: 100, isCurrent: true });
   t.strictSame(second.raised, []);
   t.equal(Buffer.from((await second.kept.entry(799)) as Uint8Array).toString(), 'entry 799');
   await second.close();

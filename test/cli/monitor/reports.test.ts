@@ -1,41 +1,35 @@
 /** Heads that others report: what the platform signed and does not show us is an alarm with both notes; what it did not sign is nothing; and the address bears crowds and nonsense. */
 import { request as httpRequest } from 'node:http';
 import type { RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
+import type { Monitor } from '../../../server/cli/monitor/monitor.ts';
 import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { REFUSED_OF_AN_ADDRESS } from '../../../server/cli/monitor/report-askers.ts';
 import { serveReports } from '../../../server/cli/monitor/report-server.ts';
-import { WAITING_OF_A_LOG } from '../../../server/cli/monitor/reported-heads.ts';
 import { REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
-import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
 import { isFork } from '../../../server/core/log/fork-evidence.ts';
 import { headBody } from '../../../server/core/log/head.ts';
 import { REPORT_PATH } from '../../../server/core/log/head-report.ts';
-import { leafHash, rootOf } from '../../../server/core/log/merkle.ts';
-import {
-  ed25519Verifier,
-  formatNote,
-  KEY_TYPES,
-  NOTE_LIMIT_BYTES,
-  parseVkey,
-  verifierKey,
-} from '../../../server/core/log/note.ts';
+import { ed25519Verifier, NOTE_LIMIT_BYTES, parseVkey } from '../../../server/core/log/note.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../../server/ed25519.ts';
 import { sha256 } from '../../../server/hash.ts';
 import { newFolder } from '../../support/folder.ts';
-import { changed, ownKey } from '../../support/golden-change.ts';
+import { changed } from '../../support/golden-change.ts';
 import { goldenBench, runCli, TRUST, WHOLE } from '../../support/golden-judge.ts';
-import type { GoldenLog } from '../../support/golden-log.ts';
+import { filesOf } from '../../support/golden-log.ts';
 import { idOf } from '../../support/golden-server.ts';
 import { madeLedger } from '../../support/made-ledger.ts';
 import {
   ask,
   endAt,
+  FALSE_ROOT,
   ledger,
   openWatching,
+  rootAt,
   STEP_MS,
   serve,
+  signed,
   valid,
   WHOLE_ORIGIN,
   whole,
@@ -54,22 +48,6 @@ const atLedger = Math.max(...sizes.filter((size) => size < whole.entries.length)
 const [between = 0, elsewhere = 0] = whole.entries
   .map((_, n) => n + 1)
   .filter((size) => size > 1 && !sizes.includes(size));
-
-/** A head that the platform truly signs. */
-function signed(origin: string, size: number, root: Uint8Array): string {
-  const key = ownKey(origin);
-  const text = formatCheckpoint({ origin, size, root });
-  const { keyId } = verifierKey(sha256, origin, KEY_TYPES.ed25519, key.publicKey);
-  return formatNote(text, [{ name: origin, keyId, signature: key.sign(utf8(text)) }]);
-}
-
-/** The root that a golden log had at that size. */
-const rootAt = (log: GoldenLog, size: number): Uint8Array =>
-  rootOf(
-    sha256,
-    log.entries.slice(0, size).map((text) => leafHash(sha256, utf8(text))),
-  );
-const FALSE_ROOT = new Uint8Array(32).fill(7);
 
 t.test(
   'a head of the ledger: known, or an alarm whose evidence convicts, or one that waits for us to get there',
@@ -253,7 +231,66 @@ t.test(
   },
 );
 
-t.test('what the platform did not sign is nothing, whoever reports it, and what it did sign is bounded', async (t) => {
+t.test('what is reported while an opening is being read is held against it the next time', async (t) => {
+  const server = await serve(t);
+  const watching: { monitor?: Monitor } = {};
+  const said: string[] = [];
+  const falseOne = signed(WHOLE_ORIGIN, elsewhere, FALSE_ROOT);
+  // whoever serves the log chooses how long that takes
+  const holdingBack: typeof fetch = async (address, request) => {
+    const isMeanwhile = String(address).includes(`/openings/${idOf(whole)}/entries`) && said.length === 0;
+    if (isMeanwhile && watching.monitor !== undefined) said.push(await ask(watching.monitor, falseOne));
+    return fetch(address, request);
+  };
+  const { monitor, world, raised, close } = await openWatching(server, await newFolder(t, 'meanwhile'), {
+    ask: holdingBack,
+  });
+  watching.monitor = monitor;
+  await monitor.round();
+  t.strictSame(said, ['waiting']);
+  t.strictSame(raised, []);
+  world.advance(60_000);
+  await monitor.round();
+  t.match(raised, [{ kind: 'opening_forked', origin: WHOLE_ORIGIN, evidence: [whole.checkpoint, falseOne, /./] }]);
+  await close();
+});
+
+t.test('an opening that is not in the ledger as far as we could read it is no lie of the platform', async (t) => {
+  const hidden = signed('kaibiao.test/opening/hidden', 1, FALSE_ROOT);
+  const cut = valid('ledger-cut-off--still-open');
+  const tiles = [...filesOf(ledger).keys()].filter((path) => path.startsWith('tile/'));
+  for (const [what, spoilt] of [
+    ['not reached', ['checkpoint']],
+    ['its files missing', tiles],
+  ] as const) {
+    const folder = await newFolder(t, 'unread');
+    const early = await openWatching(await serve(t, { ledger: cut, openings: 'none' }), folder);
+    await early.monitor.round();
+    await early.close();
+    const server = await serve(t, { openings: 'none' });
+    for (const path of spoilt) server.spoil(`/logs/ledger/${path}`, 503);
+    const { monitor, world, raised, close } = await openWatching(server, folder);
+    t.equal(await ask(monitor, hidden), 'waiting');
+    for (let n = 0; n < 5; n++) {
+      await monitor.round();
+      world.advance(PATIENCE_MS);
+    }
+    const others = raised.filter(({ origin, kind }) => origin === LEDGER && kind !== 'ledger_silent');
+    t.strictSame(
+      others.map(({ kind }) => kind),
+      what === 'not reached' ? [] : ['ledger_withheld'],
+      what,
+    );
+    t.strictSame(
+      raised.filter(({ kind }) => kind === 'opening_not_in_ledger'),
+      [],
+      what,
+    );
+    await close();
+  }
+});
+
+t.test('what the platform did not sign is nothing, whoever reports it', async (t) => {
   const { monitor, raised, close } = await openWatching(
     await serve(t, { openings: 'none' }),
     await newFolder(t, 'junk'),
@@ -271,9 +308,6 @@ t.test('what the platform did not sign is nothing, whoever reports it, and what 
     [whole.checkpoint.replaceAll(WHOLE_ORIGIN, 'kaibiao.test/opening/x'), 'report_unsigned'],
   ] as const)
     t.equal(await ask(monitor, note), said, JSON.stringify(note.slice(0, 60)));
-  for (let n = 1; n <= WAITING_OF_A_LOG; n++)
-    t.equal(await ask(monitor, signed(LEDGER, 1_000 + n, FALSE_ROOT)), 'waiting');
-  t.equal(await ask(monitor, signed(LEDGER, 2_000, FALSE_ROOT)), 'reports_full');
   t.strictSame(raised, []);
   await close();
 });
