@@ -70,7 +70,14 @@ export async function startFeed(
   const http: Server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const wantsPage = request.headers.accept?.includes('text/html') === true;
-    const page = /^\/openings\/[^/]+$/.test(path);
+    const page = /^\/(?:opening|session)s\/[^/]+$/.test(path);
+    if (path.startsWith('/sessions/') && !wantsPage) {
+      const openings = [{ openingId: OPENING_ID, lot: { code: 'L1', name: '一标段' } }];
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ title: '上午场', openings }));
+      return;
+    }
     if (page && !wantsPage) {
       const isKnown = path === `/openings/${OPENING_ID}`;
       response.writeHead(isKnown ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
@@ -90,7 +97,7 @@ export async function startFeed(
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ monitors }));
       return;
     }
-    const file = page ? 'opening/index.html' : path.slice(1);
+    const file = page ? `${path.slice(1, path.indexOf('s/'))}/index.html` : path.slice(1);
     readFile(join(PAGES, file)).then(
       (content) => {
         const type = TYPES[extname(file)] ?? 'application/octet-stream';

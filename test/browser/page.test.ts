@@ -130,6 +130,24 @@ t.test(
     await page.clock.fastForward(REPORT_PERIOD_MS);
     await page.locator('.banner-refused').waitFor();
     t.match(await text(page, '.banner-refused'), /监督端所见日志与本页不同.*127\.0\.0\.1/);
+
+    // the page of a session does the same for each of its lots
+    monitor.say('known');
+    monitor.notes.length = 0;
+    await page.goto(`${feed.url}/sessions/one`);
+    await page.locator('#lots td .tone-good').waitFor();
+    await page.clock.fastForward(REPORT_PERIOD_MS);
+    await page.locator('#lots:has-text("所见日志与本页一致")').waitFor();
+    t.strictSame(monitor.notes, [log.note(sizeAt('Decrypting') + 2)]);
+    t.equal(await page.locator('.banner-refused').count(), 0);
+    monitor.say('other', [log.note(3), forked.note(3)]);
+    feed.show(log, sizeAt('Decrypting') + 3);
+    await page.locator(`#lots td:has-text("${sizeAt('Decrypting') + 3}")`).waitFor();
+    await page.clock.fastForward(REPORT_PERIOD_MS);
+    await page.locator('.banner-refused').waitFor();
+    t.match(await text(page, '#lots td .tone-bad'), /监督端所见日志与本页不同/);
+    if (process.env['SCREENSHOT_FOLDER'] !== undefined)
+      await page.screenshot({ path: `${process.env['SCREENSHOT_FOLDER']}/session-forked.png`, fullPage: true });
     t.strictSame(visitor.problems, []);
     await visitor.close();
   },

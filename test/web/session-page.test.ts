@@ -1,7 +1,9 @@
 /** What the session's page derives before it draws anything: one chat out of several logs, and which lots there are. */
 import { ASK_AGAIN_MS } from '../../web/connection/ask-again.ts';
+import type { MonitorLine, Said } from '../../web/opening/head-reports.ts';
 import { chatOf, type LotLog, SAID_AGAIN_MS } from '../../web/session/chat.ts';
 import { type Finding, followLots } from '../../web/session/lots.ts';
+import { gravestOf } from '../../web/session/monitors.ts';
 import { en } from '../../web/session/words-en.ts';
 import { zh } from '../../web/session/words-zh.ts';
 import { reach } from '../support/opening-phases.ts';
@@ -75,6 +77,23 @@ t.test('what this viewer may not read is a line without its text', async (t) => 
     event: { ...held.event, fields: { ...held.event.fields, text: { known: false } } } as typeof held.event,
   }));
   t.match(chatOf([{ openingId: 'lot-1', entries }]), [{ text: null, by: { role: 'host' } }]);
+});
+
+t.test('of each monitor the gravest word that it said of any lot', async (t) => {
+  const line = (said: Said | null, address = 'a'): MonitorLine => ({ address, said });
+  t.equal(gravestOf([]), null);
+  t.equal(gravestOf([null, null]), null, 'nobody knows yet whom the platform names');
+  t.strictSame(gravestOf([[], null]), [], 'it names nobody');
+  const order = [null, 'known', 'waiting', 'unreached', 'claims', 'other'] as const;
+  for (const [n, said] of order.entries())
+    for (const less of order.slice(0, n + 1)) {
+      t.strictSame(gravestOf([[line(less)], [line(said)]]), [line(said)], `${said} after ${less}`);
+      t.strictSame(gravestOf([[line(said)], null, [line(less)]]), [line(said)], `${less} after ${said}`);
+    }
+  t.strictSame(gravestOf([[line('known'), line('other', 'b')], [line('waiting')]]), [
+    line('waiting'),
+    line('other', 'b'),
+  ]);
 });
 
 const ANSWER = { title: '上午场', openings: [{ openingId: 'lot-1', lot: { code: 'L1', name: '一标段' } }] };

@@ -59,6 +59,12 @@ function Trust({ viewing }: { viewing: Viewing }): JSX.Element {
         <Icon name="cross" /> {say('refused', { why: language.value === 'en' ? standing.words.en : standing.words.zh })}
       </span>
     );
+  if (viewing.monitors.value?.some(({ said }) => said === 'other'))
+    return (
+      <span class="tone-bad" role="alert">
+        <Icon name="cross" /> {say('forked')}
+      </span>
+    );
   if (viewing.fault.value !== null) return <Warning words={say('pageFault')} />;
   if (viewing.isMissing.value) return <Warning words={say('missing')} />;
   if (link.kind === 'stopped') return <Warning words={say('stopped')} />;

@@ -1,6 +1,7 @@
 /** The page of a session: its lots side by side, each by its own verified log, and what is said in the room they share. */
 import { type ReadonlySignal, useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
+import { MonitorBanner, MonitorLines } from '../opening/monitor-lines.tsx';
 import { PlainTop } from '../opening/plain-top.tsx';
 import type { Viewing } from '../opening/viewing.ts';
 import { say as sayOfOpening } from '../opening/words.ts';
@@ -12,6 +13,7 @@ import { chatOf } from './chat.ts';
 import { ChatPart } from './chat-part.tsx';
 import { LotRow } from './lot-row.tsx';
 import type { Finding, SessionLots } from './lots.ts';
+import { gravestOf } from './monitors.ts';
 import { say } from './words.ts';
 
 export type PageParts = {
@@ -47,6 +49,7 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
   const chat = chatOf(
     viewed.map(({ lot, viewing }) => ({ openingId: lot.openingId, entries: viewing.view.value.entries })),
   );
+  const monitors = gravestOf(viewed.map(({ viewing }) => viewing.monitors.value));
   const lotNames = new Map(found.openings.map(({ openingId, lot }) => [openingId, lot.name]));
   return (
     <main id="main" tabIndex={-1}>
@@ -54,6 +57,7 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
         <h1>{found.title}</h1>
         <ServerTime viewings={viewed.map(({ viewing }) => viewing)} />
       </header>
+      <MonitorBanner monitors={monitors} />
       <div class="columns">
         <div class="column-main">
           <Section id="lots" title={say('lots')} aside={<span class="number">{found.openings.length}</span>}>
@@ -74,6 +78,9 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
                 </tbody>
               </table>
             </div>
+            <dl class="fields">
+              <MonitorLines monitors={monitors} />
+            </dl>
           </Section>
         </div>
         <div class="column-side">

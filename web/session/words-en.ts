@@ -22,6 +22,7 @@ export const en: Readonly<Record<Key, string>> = {
   unverified: 'checking',
   missing: 'This lot cannot be had',
   refused: 'The log cannot be trusted: {why}',
+  forked: 'A monitor is shown another log',
   offline: 'Disconnected, trying again',
   stopped: 'The server ended this connection; please load again',
   pageFault: 'This page has failed at this lot; please load again',

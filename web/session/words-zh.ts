@@ -20,6 +20,7 @@ export const zh = {
   unverified: '核对中',
   missing: '取不到此标段',
   refused: '日志不可信：{why}',
+  forked: '监督端所见日志与本页不同',
   offline: '连接中断，正在重连',
   stopped: '服务器已断开，请重新载入',
   pageFault: '本页在此标段上出错，请重新载入',
