@@ -9,6 +9,7 @@ import { reportStub } from '../support/report-stub.ts';
 import t from '../support/tap.ts';
 import { makeLog } from '../web/made-log.ts';
 import { CHAPTERS, type Chapter, tell } from '../web/story.ts';
+import { violations } from './axe.ts';
 import { startFeed } from './feed-server.ts';
 import { speak, type Visitor, visit } from './visitor.ts';
 
@@ -273,21 +274,37 @@ t.test('by keyboard alone', async (t) => {
   await visitor.close();
 });
 
-t.test('every chapter fits a phone, in both languages, and prints', async (t) => {
-  for (const chapter of ['CheckIn', 'Suspended', 'Announced', 'Archived'] as const) {
-    const feed = await serve(t, chapter);
-    const visitor = await visit(browser, address(feed), { viewport: { width: 390, height: 844 } });
-    const { page } = visitor;
-    await visitor.untilVerified(sizeAt(chapter) - 1);
-    for (const language of ['zh-CN', 'en'] as const) {
-      await speak(page, language);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      t.equal(width, 390, `${chapter} in ${language} does not scroll sideways`);
+t.test(
+  'every chapter fits a phone and everybody’s reach, in both languages, by day and by night, and prints',
+  async (t) => {
+    for (const chapter of ['CheckIn', 'Suspended', 'Announced', 'Archived'] as const) {
+      const feed = await serve(t, chapter);
+      const visitor = await visit(browser, address(feed), { viewport: { width: 390, height: 844 } });
+      const { page } = visitor;
+      await visitor.untilVerified(sizeAt(chapter) - 1);
+      for (const language of ['zh-CN', 'en'] as const) {
+        await speak(page, language);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        t.equal(width, 390, `${chapter} in ${language} does not scroll sideways`);
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme });
+          t.strictSame(await violations(page), [], `${chapter} in ${language}, ${colorScheme}`);
+        }
+      }
+      await page.emulateMedia({ media: 'print' });
+      t.equal(await page.locator('.language').isVisible(), false);
+      t.ok(await page.locator('#feed').isVisible());
+      t.strictSame(visitor.problems, []);
+      await visitor.close();
     }
-    await page.emulateMedia({ media: 'print' });
-    t.equal(await page.locator('.language').isVisible(), false);
-    t.ok(await page.locator('#feed').isVisible());
-    t.strictSame(visitor.problems, []);
-    await visitor.close();
-  }
+  },
+);
+
+t.test('what is out of somebody’s reach would be found', async (t) => {
+  const feed = await serve(t, 'CheckIn');
+  const visitor = await visit(browser, address(feed));
+  await visitor.untilVerified(sizeAt('CheckIn') - 1);
+  await visitor.page.evaluate(() => document.querySelector('#main')?.append(document.createElement('button')));
+  t.match(await violations(visitor.page), [/^button-name/]);
+  await visitor.close();
 });
