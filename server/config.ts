@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { AGENT_PORT } from './client/agent-protocol.ts';
 import {
   count,
   readDatabaseUrl,
@@ -192,6 +193,14 @@ export const SETTINGS = {
   }),
 
   // People
+  agentPort: count({
+    variable: 'KAIBIAO_AGENT_PORT',
+    unit: 'port',
+    fallback: AGENT_PORT,
+    least: 1,
+    most: 65_535,
+    why: 'Where pages look for `kaibiao agent` on 127.0.0.1 of whoever is in front of them; their policy allows that one address beside the platform’s own.',
+  }),
   cosignerPolicy: text({
     variable: 'KAIBIAO_COSIGNER_POLICY',
     shape: 'a tlog-policy file',

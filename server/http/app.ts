@@ -6,6 +6,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import websocket from '@fastify/websocket';
 import { type FastifyBaseLogger, type FastifyError, fastify, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import { agentOrigin } from '../client/agent-protocol.ts';
 import { REPORT_PATH } from '../core/log/head-report.ts';
 import { UP_LIMIT_BYTES } from '../core/wire/up.ts';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
@@ -63,10 +64,14 @@ export const PAGE_POLICY = {
   'trusted-types': ['kaibiao-worker'],
 };
 
-/** The policy where pages report the heads they were shown to monitors: to these addresses and to nobody else. */
-export function pagePolicy(monitors: readonly string[]): typeof PAGE_POLICY {
-  const addresses = monitors.map((monitor) => monitor + REPORT_PATH);
-  return { ...PAGE_POLICY, 'connect-src': [...PAGE_POLICY['connect-src'], ...addresses] };
+/** The policy with those whom pages ask beside their own platform: monitors, told of the heads that were shown, and the key agent on the same computer. Nobody else. */
+export function pagePolicy(config: {
+  readonly monitors: readonly string[];
+  readonly agentPort: number;
+}): typeof PAGE_POLICY {
+  const addresses = config.monitors.map((monitor) => monitor + REPORT_PATH);
+  const connect = [...PAGE_POLICY['connect-src'], ...addresses, agentOrigin(config.agentPort)];
+  return { ...PAGE_POLICY, 'connect-src': connect };
 }
 
 /** The API's own description brings its page with it: it may style itself inline, and still loads nothing foreign. */
@@ -128,7 +133,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
   });
 
   await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: pagePolicy(config.monitors) },
+    contentSecurityPolicy: { useDefaults: false, directives: pagePolicy(config) },
     // Over plain http a browser ignores it; behind TLS it is the proxy's origin that counts.
     strictTransportSecurity: config.publicOrigin?.startsWith('https:') === true,
     xFrameOptions: { action: 'deny' },

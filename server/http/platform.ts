@@ -15,10 +15,12 @@ const Platform = Type.Object({
   access: Log,
   /** Addresses that pages report the heads they were shown to. */
   monitors: Type.Array(Type.String()),
+  /** Where pages look for the key agent on the same computer. */
+  agentPort: Type.Integer(),
 });
 
 export function addPlatform(app: Nouns, { config, signer, world }: Dependencies): void {
-  const { platform, bidLimitBytes, isProduction, monitors } = config;
+  const { platform, bidLimitBytes, isProduction, monitors, agentPort } = config;
   const ledger = ledgerOrigin(platform);
   const access = accessOrigin(platform);
   app.get(
@@ -33,6 +35,7 @@ export function addPlatform(app: Nouns, { config, signer, world }: Dependencies)
       ledger: { origin: ledger, vkey: signer.vkeyOf(ledger, 'ledger') },
       access: { origin: access, vkey: signer.vkeyOf(access, 'access') },
       monitors,
+      agentPort,
     }),
   );
 }

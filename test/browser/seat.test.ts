@@ -12,14 +12,17 @@ import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
 import { newFolder } from '../support/folder.ts';
+import { freePort } from '../support/server-process.ts';
 import t from '../support/tap.ts';
+import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
 import { type Visitor, visit } from './visitor.ts';
 
 t.setTimeout(180_000);
 // Does nothing when the built pages are current.
 await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
 
-const platform = await startPlatform(t);
+const agentPort = await freePort();
+const platform = await startPlatform(t, { KAIBIAO_AGENT_PORT: String(agentPort) });
 const browser = await openBrowser();
 t.teardown(() => browser.close());
 const folder = await newFolder(t, 'key-files');
@@ -69,6 +72,28 @@ async function enter(visitor: Visitor, file: string | string[], password: string
   await page.click('dialog button[type=submit]');
 }
 
+type Judge = Pick<typeof t, 'match'>;
+
+/** Logs in with the token behind the agent: the code that its window shows, typed wrongly first. */
+async function enterByToken(t: Judge, { codes, asked }: TokenAgent): Promise<void> {
+  const { page } = atBidder;
+  await page.click('.log-in');
+  await page.check('dialog input[value=token]');
+  await picture(atBidder, 'log-in-token');
+  await page.click('dialog button[type=submit]');
+  const code = page.locator('dialog input[name=code]');
+  await code.waitFor();
+  const shown = codes.at(-1) ?? '';
+  await code.fill(shown === '000000' ? '000001' : '000000');
+  await page.click('dialog button[type=submit]');
+  await page.locator('.field-fault:has-text("配对码不正确")').waitFor();
+  await picture(atBidder, 'log-in-token-code');
+  await code.fill(shown);
+  await page.click('dialog button[type=submit]');
+  await page.locator('.seat-name').waitFor();
+  t.match(asked, [{ origin, shown: { title: { en: 'Log in' } } }], 'one yes for the log-in');
+}
+
 /** Chooses an act, fills it in, signs it, and waits for what becomes of it. */
 async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<string, string>> = {}): Promise<string> {
   const done = await page.locator('.sent li').count();
@@ -96,11 +121,17 @@ await platform.draft(OPENING, 20 * MINUTE);
 const pair = await Promise.all(
   (['sign', 'encrypt'] as const).map((usage) => platform.ca.issue({ holder: holderOf(0), usage, key: 'p256' })),
 );
+const { origin } = new URL(platform.url);
+const agent = await startTokenAgent(t, { issued: pair, origins: [origin], port: agentPort, world: platform.world });
+// Not skipped in silence: this line says what is not tested.
+if (typeof agent === 'string') process.stderr.write(`\n  !! NO BIDDER WITH A PKCS#11 TOKEN: ${agent}\n\n`);
 const files = await Promise.all(pair.map((issued, n) => keyFile(issued, `bidder-${n}`)));
 const bidder = await platform.enter(heldKeyAgent(pair.map(heldKey)), 'bidder');
 const [atHost, atBidder, atWitness] = [
   await visit(browser, address, { expected: { problems: /status of 4/ } }),
-  await visit(browser, address, { expected: { problems: /status of 4/ } }),
+  await visit(browser, address, {
+    expected: { problems: /status of 4/, ...(typeof agent !== 'string' && { elsewhere: agent.url }) },
+  }),
   await visit(browser, address),
 ];
 
@@ -196,9 +227,21 @@ t.test(
     );
     await page.click('.seat button');
     await page.locator('.log-in').waitFor();
-    await enter(atBidder, files, PASSWORDS.p256);
+    if (typeof agent === 'string') await enter(atBidder, files, PASSWORDS.p256);
+    else await enterByToken(t, agent);
     await page.locator('.seat:has-text("投标人")').waitFor();
+    if (typeof agent !== 'string') {
+      agent.answer(false);
+      t.match(await doAct(atBidder, '解密投标文件', { bidFile }), /已在代理中拒绝/, 'nothing without a yes');
+      agent.answer(true);
+    }
     t.match(await doAct(atBidder, '解密投标文件', { bidFile }), /已写入见证日志/);
+    if (typeof agent !== 'string')
+      t.match(
+        agent.asked.slice(-2).map(({ shown }) => shown.title.en),
+        ['Decrypt a bid', 'Hand in the key of a bid'],
+        'both uses of the token were asked for',
+      );
     await page.locator('.tile.tone-good').waitFor();
     t.match(await outcomeOf(bidder, OPENING), { outcome: 'decrypted' });
   },

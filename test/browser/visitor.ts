@@ -15,7 +15,11 @@ export type Visitor = {
 };
 
 /** What a test may want to be wrong: a cut connection is reported by the browser as an error. */
-export type Expected = { readonly problems?: RegExp };
+export type Expected = {
+  readonly problems?: RegExp;
+  /** Whom the page may ask besides its own server. */
+  readonly elsewhere?: string;
+};
 
 /** Opens the page of an opening. */
 export async function visit(
@@ -38,8 +42,8 @@ export async function visit(
   });
   page.on('pageerror', (error) => note(`fault: ${error.message}`));
   page.on('request', (request) => {
-    if (!request.url().startsWith(address.url) && !request.url().startsWith('data:'))
-      note(`elsewhere: ${request.url()}`);
+    const known = [address.url, 'data:', ...(expected?.elsewhere === undefined ? [] : [`${expected.elsewhere}/`])];
+    if (!known.some((start) => request.url().startsWith(start))) note(`elsewhere: ${request.url()}`);
   });
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (violation) => {

@@ -26,7 +26,7 @@ async function appWith(t: { teardown(act: () => Promise<void>): void }, changes:
 }
 
 const POLICY =
-  "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data: blob:;font-src 'self';connect-src 'self';media-src 'self' blob:;worker-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none';require-trusted-types-for 'script';trusted-types kaibiao-worker";
+  "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data: blob:;font-src 'self';connect-src 'self' http://127.0.0.1:8617;media-src 'self' blob:;worker-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none';require-trusted-types-for 'script';trusted-types kaibiao-worker";
 
 t.test('every answer carries the strict policy, also a 404', async (t) => {
   for (const url of ['/healthz', '/openings', '/nowhere']) {
@@ -48,12 +48,19 @@ t.test(
     const monitors = ['https://monitor.example', 'http://127.0.0.1:8800/watch'];
     const { app } = await appWith(t, { config: { ...bench.dependencies.config, monitors } });
     const { headers } = await app.inject({ url: '/healthz' });
-    const addresses = "connect-src 'self' https://monitor.example/heads http://127.0.0.1:8800/watch/heads;";
-    t.equal(headers['content-security-policy'], POLICY.replace("connect-src 'self';", addresses));
+    const addresses = "connect-src 'self' https://monitor.example/heads http://127.0.0.1:8800/watch/heads ";
+    t.equal(headers['content-security-policy'], POLICY.replace("connect-src 'self' ", addresses));
     t.strictSame((await app.inject({ url: '/platform' })).json().monitors, monitors);
     t.strictSame((await bench.ask(null, { url: '/platform' })).json().monitors, []);
   },
 );
+
+t.test('pages may ask the key agent of this computer at one port, which the platform names', async (t) => {
+  const { app } = await appWith(t, { config: { ...bench.dependencies.config, agentPort: 9000 } });
+  const { headers } = await app.inject({ url: '/healthz' });
+  t.equal(headers['content-security-policy'], POLICY.replace(':8617', ':9000'));
+  t.equal((await app.inject({ url: '/platform' })).json().agentPort, 9000);
+});
 
 t.test('the API describes itself under /docs, with a policy of its own and nothing foreign', async (t) => {
   const page = await bench.ask(null, { url: '/docs/' });

@@ -1,6 +1,7 @@
 /** What the person who is logged in can do now, and what became of what they did. */
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { AgentProblemError } from '../../server/client/agent-keys.ts';
 import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
@@ -47,7 +48,7 @@ export function MyPart(props: {
   const open = chosen.value;
 
   async function give({ type }: Offer, data: JsonObject): Promise<SentState> {
-    if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) });
+    if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) }, refusedHere);
     const prepare = () => seat.prepareDecryption(view, String(data['bidFile'] ?? ''));
     return outbox.take(type, seat.newId(), prepare, refusedHere);
   }
@@ -107,6 +108,7 @@ function standingOf({ role, creditCode }: Seat, state: OpeningState, now: number
 /** What this page's own checks, or a key, say no to. */
 function refusedHere(fault: unknown): Extract<SentState, { kind: 'refused' }> | null {
   if (fault instanceof SealError) return { kind: 'refused', code: fault.code, words: SEAL_ERRORS[fault.code] };
+  if (fault instanceof AgentProblemError) return { kind: 'refused', code: fault.code, words: fault.words };
   if (!(fault instanceof KeyFileError)) return null;
   return { kind: 'refused', code: fault.code, words: { zh: zh[fault.code], en: en[fault.code] } };
 }

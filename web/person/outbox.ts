@@ -36,6 +36,7 @@ export type Outbox = {
   give(
     seat: Pick<Seat, 'newId' | 'sign' | 'send'>,
     act: { type: ActType; data: JsonObject; headSeen: HeadSeen },
+    readFault?: (fault: unknown) => Refused | null,
   ): Promise<SentState>;
   /** The same of anything: `prepare` signs once, what it gives sends, however often. `readFault` says what of its faults is a refusal. */
   take(type: ActType, id: string, prepare: Prepare, readFault?: (fault: unknown) => Refused | null): Promise<SentState>;
@@ -84,12 +85,13 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
   return {
     sent,
     take,
-    give(seat, { type, data, headSeen }) {
+    give(seat, { type, data, headSeen }, readFault) {
       const id = seat.newId();
-      return take(type, id, async () => {
+      const prepare: Prepare = async () => {
         const signed = await seat.sign({ id, type, data, headSeen });
         return () => seat.send(signed);
-      });
+      };
+      return take(type, id, prepare, readFault);
     },
     close() {
       isClosed = true;

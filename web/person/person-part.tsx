@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ApiError } from '../../server/client/transport.ts';
 import type { Viewing } from '../opening/viewing.ts';
+import { AgentAsks } from './agent-asks.tsx';
 import { LoginDialog } from './login-dialog.tsx';
 import { MyPart } from './my-part.tsx';
 import './person.css';
@@ -41,6 +42,7 @@ export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFa
   }, [phase, seat, onSeat, onFault]);
   return (
     <>
+      {isAsking ? null : <AgentAsks />}
       {isAsking ? <LoginDialog openingId={viewing.openingId} now={now} onSeat={onSeat} onClose={onClose} /> : null}
       {seat === null || view.state === null ? null : (
         <MyPart

@@ -1,12 +1,12 @@
 /** Logs a person in on this page: keys into a worker, a session by challenge, and the roles they hold in the opening. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { type AgentCertificate, KeyAgentError, pickCertificate } from '../../server/client/key-agent.ts';
+import { type AgentCertificate, KeyAgentError, pickCertificate, type Unwrap } from '../../server/client/key-agent.ts';
 import { logIn, type Session } from '../../server/client/session.ts';
-import { ApiError, type ClientWorld } from '../../server/client/transport.ts';
+import { ApiError, type ClientWorld, callJson } from '../../server/client/transport.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../server/core/pki/subject.ts';
-import { type KeyRoom, openKeyRoom, type UsableKey } from '../keys/key-room.ts';
+import type { SeatKeys } from '../keys/seat-keys.ts';
 import { makeSessionKey } from '../keys/session-key.ts';
 import { prepareDecryption } from './decrypt-here.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
@@ -23,6 +23,14 @@ export class SeatError extends Error {
   }
 }
 
+/** Where this platform's pages look for the agent on the same computer. Throws: ApiError. */
+export async function agentPort(): Promise<number> {
+  const transport = { origin: location.origin, world: clientWorld(() => Date.now()), fetch: fetchHere };
+  return (await callJson<{ readonly agentPort: number }>(transport, { method: 'GET', path: '/platform' })).agentPort;
+}
+
+const fetchHere = (...request: Parameters<typeof fetch>): Promise<Response> => fetch(...request);
+
 /** What a client may ask of this page; `now` is the server's as the page knows it, so that a computer whose clock is wrong or set does no harm. */
 function clientWorld(now: () => number): ClientWorld {
   return {
@@ -38,25 +46,24 @@ function clientWorld(now: () => number): ClientWorld {
 /**
  * Logs in.
  *
- * Throws: KeyFileError of the files; SeatError: page_not_secure where the browser gives no WebCrypto, which is on plain http;
- *         no_such_key where no valid certificate of the files may sign, several_keys where more than one may; ApiError.
+ * Shape:  `openKeys` opens the keys; they are closed with the seat, or when there is none.
+ * Throws: SeatError: page_not_secure where the browser gives no WebCrypto, which is on plain http; no_such_key where no valid certificate
+ *         may sign, several_keys where more than one may; ApiError; whatever the keys throw.
  */
 export async function takeSeat(asked: {
   readonly openingId: string;
-  readonly files: readonly Blob[];
-  readonly password: string;
+  readonly openKeys: () => Promise<SeatKeys>;
   readonly now: () => number;
 }): Promise<Seat> {
   const subtle = (globalThis.crypto as Crypto | undefined)?.subtle;
   if (subtle === undefined) throw new SeatError('page_not_secure');
   const world = clientWorld(asked.now);
-  const room = openKeyRoom(sha256);
+  const keys = await asked.openKeys();
   try {
-    const keys: UsableKey[] = [];
-    for (const file of asked.files) keys.push(...(await room.open(file, asked.password)));
-    const { listed, signer } = await signingKey(keys, world.now());
+    const listed = await signingKey(keys, world.now());
+    const signer = await keys.signer(listed.certSha256);
     const session = await logIn({
-      transport: { origin: location.origin, world, fetch: (...request) => fetch(...request) },
+      transport: { origin: location.origin, world, fetch: fetchHere },
       sha256,
       makeSessionKey: () => makeSessionKey(subtle),
       world,
@@ -64,11 +71,11 @@ export async function takeSeat(asked: {
     });
     const roles = await rolesOf(session, asked.openingId);
     return seatOf(
-      { openingId: asked.openingId, session, room, roles, listed, signer, outbox: createOutbox(world) },
+      { openingId: asked.openingId, session, keys, roles, listed, signer, outbox: createOutbox(world) },
       roles[0] ?? 'public',
     );
   } catch (fault) {
-    room.close();
+    keys.close();
     throw fault;
   }
 }
@@ -92,16 +99,9 @@ async function endQuietly(session: Session): Promise<void> {
   }
 }
 
-async function signingKey(keys: readonly UsableKey[], at: number): Promise<UsableKey> {
+async function signingKey(keys: SeatKeys, at: number): Promise<AgentCertificate> {
   try {
-    const picked = await pickCertificate(
-      { listCertificates: async () => keys.map(({ listed }) => listed) },
-      'sign',
-      at,
-    );
-    const found = keys.find(({ listed }) => listed === picked);
-    if (found === undefined) throw new Error('picked a key that is not there');
-    return found;
+    return await pickCertificate(keys, 'sign', at);
   } catch (fault) {
     if (fault instanceof KeyAgentError)
       throw new SeatError(fault.code === 'several_keys' ? 'several_keys' : 'no_such_key');
@@ -120,7 +120,7 @@ const NO_SEAT_ANY_MORE: ReadonlySet<string> = new Set([
 type Taken = {
   readonly openingId: string;
   readonly session: Session;
-  readonly room: KeyRoom;
+  readonly keys: SeatKeys;
   readonly roles: readonly PersonRole[];
   readonly listed: AgentCertificate;
   readonly signer: CertificateSigner;
@@ -128,7 +128,7 @@ type Taken = {
 };
 
 function seatOf(taken: Taken, role: PersonRole): Seat {
-  const { openingId, session, room, roles, listed, signer, outbox } = taken;
+  const { openingId, session, keys, roles, listed, signer, outbox } = taken;
   const read = readSubject(listed.certificate, PLAIN_SUBJECT_RULE);
   const { name, organisation, creditCode } =
     'refused' in read ? { name: session.account, organisation: '', creditCode: session.account } : read.subject;
@@ -159,7 +159,10 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
     send: (signed) => session.api.sendCommand(openingId, signed),
     async prepareDecryption(view, bidFile) {
       const headSeen = headSeenIn(view);
-      const unwrapper = (certSha256: string) => room.unwrapper(certSha256);
+      const unwrapper =
+        (certSha256: string): Unwrap =>
+        async (recipient, evidence) =>
+          (await keys.unwrapper(certSha256))(recipient, evidence);
       function acknowledge(kid: string): void {
         const id = session.newId();
         const data = { kid };
@@ -189,7 +192,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
     inRole: (other) => seatOf(taken, other),
     async leave() {
       outbox.close();
-      room.close();
+      keys.close();
       await endQuietly(session);
     },
   };

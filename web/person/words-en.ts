@@ -6,6 +6,14 @@ export const en: Readonly<Record<Key, string>> = {
   logInTitle: 'Log in with your certificate',
   logInWords:
     'Choose your certificate file (.pfx or .p12) and type its password. The private key is used in a worker of this page only, never sent to the platform, and gone when the page is closed.',
+  keyFrom: 'Where your key is',
+  keyInFile: 'Certificate file',
+  keyInToken: 'Token (agent on this computer)',
+  tokenWords:
+    'Plug the token in and run kaibiao agent on this computer, then log in. Where the browser asks whether this page may reach this computer, allow it. Each use of the token is asked for in the agent’s window, and the PIN is typed there only.',
+  pairingCode: 'Pairing code',
+  pairingHint: 'The six digits in the agent’s window',
+  atAgent: 'Confirm in the agent’s window; it shows {digits}',
   files: 'Certificate file',
   filesHint: 'Several files may be chosen at once',
   password: 'Password of the file',
@@ -17,7 +25,7 @@ export const en: Readonly<Record<Key, string>> = {
   key_cannot_unwrap: 'The browser does not know this certificate’s way of decrypting: use the command line.',
   bid_file_malformed: 'Not the file that lodging has kept (bids/….json).',
   page_not_secure: 'A browser signs only on pages that come by https: please use the https address.',
-  no_such_key: 'There is no valid signing certificate in the file.',
+  no_such_key: 'There is no valid signing certificate.',
   several_keys: 'There is more than one signing certificate: choose only the one to use.',
   unreachable: 'The platform does not answer. Check the network and try again.',
   otherFault: 'Something went wrong: {code}',

@@ -5,6 +5,14 @@ export const zh = {
   logInTitle: '用数字证书登录',
   logInWords:
     '选择本人的证书文件（.pfx 或 .p12）并输入密码。私钥只在本页的独立线程中使用，不会发送到平台；关闭页面即清除。',
+  keyFrom: '私钥在哪里',
+  keyInFile: '证书文件',
+  keyInToken: '密钥介质（本机代理）',
+  tokenWords:
+    '请先插入介质并在本机运行 kaibiao agent，再点“登录”。浏览器询问是否允许访问本机时请允许。每次使用介质都会在代理窗口询问，PIN 只在代理窗口输入。',
+  pairingCode: '配对码',
+  pairingHint: '代理窗口显示的六位数字',
+  atAgent: '请到代理窗口确认，核对校验码 {digits}',
   files: '证书文件',
   filesHint: '可一次选择多个文件',
   password: '证书密码',
@@ -16,8 +24,8 @@ export const zh = {
   key_cannot_unwrap: '浏览器不支持该证书的解密方式，请使用命令行工具。',
   bid_file_malformed: '不是递交时保存的凭据文件（bids/….json）。',
   page_not_secure: '浏览器只在 https 页面上提供密码功能，请改用 https 网址。',
-  no_such_key: '文件中没有在有效期内的签名证书。',
-  several_keys: '文件中有多张签名证书，请只选择要使用的一张。',
+  no_such_key: '没有在有效期内的签名证书。',
+  several_keys: '有多张签名证书，请只选择要使用的一张。',
   unreachable: '平台没有应答，请检查网络后重试。',
   otherFault: '出现错误：{code}',
 

@@ -80,8 +80,8 @@ export function heldKey({ certificatePem, chainPem, privateKeyPem }: Issued) {
   return openPem({ certificates: certificatePem + chainPem, privateKey: privateKeyPem });
 }
 
-/** Starts a platform that goes with the test. */
-export async function startPlatform(t: Teardown): Promise<Platform> {
+/** Starts a platform that goes with the test; `settings` by their variables, beside those that it has in any case. */
+export async function startPlatform(t: Teardown, settings: Readonly<Record<string, string>> = {}): Promise<Platform> {
   const world = jumpingWorld(START);
   const db = await testDb(t);
   const folder = await newFolder(t, 'platform');
@@ -101,6 +101,7 @@ export async function startPlatform(t: Teardown): Promise<Platform> {
     KAIBIAO_VAULT_WORKERS: '1',
     KAIBIAO_FIRST_ANCHORS: anchors,
     KAIBIAO_FIRST_OPERATOR: operatorFile,
+    ...settings,
   });
   const diagnostics: string[] = [];
   const logger = createLogger('fatal', { write: (line: string) => void diagnostics.push(line) });
