@@ -111,6 +111,9 @@ const TOKEN_FLAGS_AT = 96;
 const LABEL_BYTES = 32;
 const NULL_KDF = 1;
 
+/** Libraries that stay as long as this process. */
+const LOADED = new Set<unknown>();
+
 /**
  * Loads a module: the library that a token's maker gives with it.
  *
@@ -127,7 +130,10 @@ export async function loadCryptoki(modulePath: string): Promise<Cryptoki> {
   const struct = process.platform === 'win32' ? koffi.pack : koffi.struct;
   const version = process.platform === 'win32' ? 2 : koffi.sizeof('void *');
   try {
-    const library = koffi.load(modulePath);
+    // its own OpenSSL, not the one inside Node.js, whose functions have the same names
+    const library = koffi.load(modulePath, { deep: true });
+    // a library whose handle is collected is unloaded, and what is called after that is anything
+    LOADED.add(library);
     const list: unknown[] = [null];
     const got: unknown = library.func('C_GetFunctionList', ulong, [koffi.out('void **')])(list);
     if (Number(got) !== 0) throw new CryptokiError('C_GetFunctionList', Number(got));
@@ -290,7 +296,10 @@ export async function loadCryptoki(modulePath: string): Promise<Cryptoki> {
 
 /** What of koffi is used here. Its own types are not asked for: where this optional package is missing, everything else still compiles. */
 type Koffi = {
-  load(path: string): { func(name: string, result: Type, types: readonly Type[]): (...values: unknown[]) => unknown };
+  load(
+    path: string,
+    options: { readonly deep: boolean },
+  ): { func(name: string, result: Type, types: readonly Type[]): (...values: unknown[]) => unknown };
   struct(members: Readonly<Record<string, Type>>): Type;
   pack(members: Readonly<Record<string, Type>>): Type;
   pointer(type: Type): Type;

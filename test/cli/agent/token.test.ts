@@ -1,6 +1,8 @@
 /** A person's token by PKCS#11, SoftHSM2 in this process: what its keys sign and unwrap, and how it says what is wrong. */
 import { verify, X509Certificate } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { CK, type Cryptoki, CryptokiError, loadCryptoki } from '../../../server/cli/agent/cryptoki.ts';
 import { openToken, type Token } from '../../../server/cli/agent/token.ts';
 import { TokenError } from '../../../server/cli/agent/token-error.ts';
@@ -89,6 +91,20 @@ if (typeof without === 'string' || typeof made === 'string') {
     t.equal(asked, 2);
     t.equal(token.algorithmOf(der(rsa)), 'RS256');
     t.equal(token.algorithmOf(der(p256)), 'ES256');
+    token.close();
+  });
+
+  t.test('a module stays loaded when memory is tidied up', async (t) => {
+    setFlagsFromString('--expose-gc');
+    const collect: unknown = runInNewContext('gc');
+    if (typeof collect !== 'function') throw new Error('no collector');
+    const token = opened();
+    for (let n = 0; n < 3; n++) {
+      collect();
+      // finalizers run in a turn of their own
+      await new Promise((turn) => setImmediate(turn));
+      t.equal((await token.sign(der(p256), data)).length, 64);
+    }
     token.close();
   });
 
