@@ -12,7 +12,7 @@ import type { SigningKeyring } from './keyring.ts';
 /** A head that was let out, with its signed checkpoint. */
 export type ReleasedHead = GuardedHead & { readonly note: string };
 
-/** A head that was let out; its note is null while the key has not signed it: it was let out, and then the key failed. */
+/** A head that was let out; its note is null while this desk has not signed it: it was let out before, or the key failed. */
 export type LetOutHead = GuardedHead & { readonly note: string | null };
 
 /** A head that is about to be committed, and the RFC 6962 consistency proof that it grows from the one before it. */
@@ -44,7 +44,13 @@ export type HeadDesk = {
   close(): Promise<void>;
 };
 
-/** The desk of a data folder: for this process alone, or for the term of an office (see `openGuard`). Throws: GuardFault. */
+/**
+ * The desk of a data folder: for this process alone, or for the term of an office (see `openGuard`).
+ *
+ * Throws: GuardFault.
+ * Why:    nothing is signed here: what was let out before has its note where it is shown, or is asked for again, and of one head it comes out
+ *         byte for byte the same. A token that takes its time over each signature must not keep some hundreds of logs from a new leader.
+ */
 export async function openDesk(
   dataFolder: string,
   { signHead, checkKind }: Pick<SigningKeyring, 'signHead' | 'checkKind'>,
@@ -57,17 +63,6 @@ export async function openDesk(
     if (made.size > (signed.get(origin)?.size ?? 0)) signed.set(origin, made);
     return made;
   };
-  try {
-    // Signed again rather than stored: of one head it comes out byte for byte the same.
-    for (const origin of guard.origins()) {
-      const head = guard.released(origin);
-      if (head !== null) await signReleased(origin, head);
-    }
-  } catch (error) {
-    await guard.close();
-    throw error;
-  }
-
   return {
     async pend(origin, kind, { size, root, after, proof }) {
       checkKind(origin, kind);

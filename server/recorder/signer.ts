@@ -1,6 +1,11 @@
 /** Signs heads of logs and receipts for those who append: what may be shown of a log, and how database and guard are brought to agree. */
 import { sameBytes } from '../core/log/bytes.ts';
+import { openCheckpoint } from '../core/log/checkpoint.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import { ed25519Verifier, parseNote, parseVkey } from '../core/log/note.ts';
 import type { LogKind } from '../core/log/origin.ts';
+import { verifyEd25519 } from '../ed25519.ts';
+import { sha256 } from '../hash.ts';
 import type { Office } from './guard-folder.ts';
 import type { GuardedHead } from './guard-journal.ts';
 import { type Growth, type HeadDesk, type LetOutHead, openDesk, type ReleasedHead } from './head-desk.ts';
@@ -37,6 +42,13 @@ export type Signer = Keyring & {
    * Throws:  GuardRefusal, GuardFault, KeyError; it may be let out all the same, and settling signs it.
    */
   release(origin: string, size: number, root: Uint8Array): Promise<ReleasedHead | null>;
+  /**
+   * Shows the head of an opening that was let out before, by the checkpoint that was stored of it: no key is asked.
+   *
+   * Returns: whether it is that: `committed` is what the guard let out last, nothing else is noted, and this log's own key signed the note.
+   * Why:     the note comes from the database, which is not believed.
+   */
+  takeUp(origin: string, committed: GuardedHead, note: string): Promise<boolean>;
   /** From here on every reader may be shown this head, whose checkpoint is stored. */
   show(origin: string, head: ReleasedHead): void;
   /** The largest head shown, which is all that any reader may see; null when there is none. */
@@ -49,13 +61,14 @@ export type Signer = Keyring & {
    * Throws:  RestoredBackupError, GuardFault, KeyError.
    */
   settle(origin: string, committed: GuardedHead | null): Promise<ReleasedHead | null>;
-  /** Whether nothing is left to settle of a log: the guard has let out just what is committed, and has nothing else noted. */
+  /** Whether nothing is left to settle of a log: what is committed is shown, the guard has let out just that, and has nothing else noted. */
   isSettled(origin: string, committed: GuardedHead | null): boolean;
   /** Every log the guard has heard of. */
   origins(): readonly string[];
   close(): Promise<void>;
 };
 
+const isSame = (a: GuardedHead, b: GuardedHead): boolean => a.size === b.size && sameBytes(a.root, b.root);
 const isSigned = (head: LetOutHead): head is ReleasedHead => head.note !== null;
 
 /** The signer over a desk: it keeps what is shown, and knows when database and guard contradict each other. */
@@ -64,9 +77,13 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
   const show = (origin: string, head: ReleasedHead): void => {
     if (head.size > (shown.get(origin)?.size ?? 0)) shown.set(origin, head);
   };
-  for (const origin of desk.origins()) {
-    const head = desk.released(origin);
-    if (head !== null && isSigned(head)) show(origin, head);
+  /** Whether the guard has let out just what is committed, and has nothing else noted. */
+  function agrees(origin: string, committed: GuardedHead | null): boolean {
+    const out = desk.released(origin);
+    return (
+      desk.pending(origin).length === 0 &&
+      (out === null || committed === null ? out === committed : isSame(out, committed))
+    );
   }
 
   return {
@@ -98,11 +115,25 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
       await desk.drop(origin);
       return released;
     },
+    async takeUp(origin, committed, note) {
+      if (!agrees(origin, committed)) return false;
+      try {
+        const key = ed25519Verifier(parseVkey(sha256, keyring.vkeyOf(origin, 'opening')), verifyEd25519);
+        const { checkpoint } = await openCheckpoint(note, key);
+        // A stranger's line beside it would go on into the ledger.
+        if (!isSame(checkpoint, committed) || parseNote(note).signatures.length !== 1) return false;
+      } catch (fault) {
+        if (fault instanceof LogFormatError) return false;
+        throw fault;
+      }
+      const { size, root } = committed;
+      show(origin, { size, root, note });
+      return true;
+    },
     isSettled(origin, committed) {
-      const released = desk.released(origin);
-      if (desk.pending(origin).length > 0) return false;
-      if (released === null || committed === null) return released === committed;
-      return isSigned(released) && released.size === committed.size && sameBytes(released.root, committed.root);
+      if (!agrees(origin, committed)) return false;
+      const out = shown.get(origin);
+      return committed === null || (out !== undefined && isSame(out, committed));
     },
     origins: desk.origins,
     close: desk.close,

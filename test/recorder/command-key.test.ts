@@ -55,7 +55,7 @@ async function signsHeads(t: Parameters<typeof dataFolder>[0], description: Comm
   const head = await signer.release(ledger, 1, root);
   await signer.close();
   const again = await openSigner(folder, PLATFORM);
-  const isSame = again.released(ledger)?.note === head?.note;
+  const isSame = (await again.release(ledger, 1, root))?.note === head?.note;
   await again.close();
   const vkey = again.vkeyOf(ledger, 'ledger');
   const { checkpoint } = await openCheckpoint(

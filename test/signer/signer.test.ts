@@ -1,5 +1,5 @@
 /** The signer over its socket: whoever asks, and however, gets one history of each log; receipts, tokens and manifests each for themselves. */
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
@@ -10,14 +10,16 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
+import { openKeys } from '../../server/recorder/keys.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { createSigner } from '../../server/recorder/signer.ts';
 import { connectSigner, type SignerClient } from '../../server/signer/signer-client.ts';
 import { serveSigner } from '../../server/signer/signer-server.ts';
 import { lineReader, QUESTION_LIMIT_BYTES } from '../../server/signer/signer-wire.ts';
+import { appendEntries, lockHead } from '../../server/store/append.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
-import { appendSome, begin, dataFolder, PLATFORM } from '../support/signed-log.ts';
+import { appendSome, begin, dataFolder, entryAt, PLATFORM } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
 
 const origin = openingOrigin(PLATFORM, 'a');
@@ -80,7 +82,7 @@ t.test('appends over the socket as in one process, and a restart of both goes on
   t.equal(two.keyring.vkeyOf(origin, 'opening'), one.keyring.vkeyOf(origin, 'opening'));
   const again = createSigner(two.keyring, await two.open(office(2), ignore));
   await settleAll(sql, again);
-  t.strictSame(again.released(origin), signer.released(origin), 'the same note, signed anew');
+  t.strictSame(again.released(origin), signer.released(origin), 'the same note, as it was stored');
   t.strictSame((await appendSome(sql, again, origin)).seqs, [6]);
 });
 
@@ -110,8 +112,8 @@ t.test(
     const later = await thief.open(office(2), ignore);
     t.strictSame(
       later.released(origin),
-      { ...desk.released(origin), root: grown(3).root },
-      'another term knows the same history',
+      { size: 2, root: grown(3).root, note: null },
+      'another term knows the same history, and has signed nothing of it',
     );
     await t.rejects(later.pend(origin, 'opening', { size: 1, root: rootOf(4), after: nothing, proof: [] }), {
       code: 'smaller_size',
@@ -136,7 +138,7 @@ t.test('no term that a thief makes up wipes the guard, ends the office or keeps 
   t.strictSame(await readdir(join(folder, 'guard')), ['journal.1.db-1']);
   t.ok(await desk.release(origin, { size: 1, root: rootOf(1) }), 'who was in office still is');
   const next = await one.open(office(2), ignore);
-  t.strictSame(next.released(origin), desk.released(origin));
+  t.strictSame(next.released(origin), { ...desk.released(origin), note: null });
   await t.rejects(next.pend(origin, 'opening', { size: 1, root: rootOf(2), after: nothing, proof: [] }), {
     code: 'second_root',
   });
@@ -237,4 +239,104 @@ t.test('lines come in any pieces; one of the limit is read, one byte more is not
   t.strictSame(read, ['ab', '', 'cdef', 'g', 'hi']);
   t.throws(() => take(Buffer.from('12345')), { code: 'signer_wire_malformed' });
   t.end();
+});
+
+/** Signs by a file of its own, and counts: one byte more in `count` for each. OpenSSL signs a file, not a stream. */
+const COUNTING =
+  'printf x >> "$COUNT"; f=$(mktemp) && cat > "$f" && openssl pkeyutl -sign -rawin -inkey "$KEY" -in "$f"; s=$?; rm -f "$f"; exit $s';
+
+/** The key of that use as one that a command signs with, as a token's would be. Returns: how often it has signed. */
+async function asCommand(folder: string, use: 'openings'): Promise<() => Promise<number>> {
+  const keys = join(folder, 'keys');
+  const [key, count] = [join(folder, `${use}.pem`), join(folder, `${use}.count`)];
+  const { publicBytes } = (await openKeys(folder, false))[use];
+  await rename(join(keys, `${use}.key`), key);
+  await writeFile(count, '');
+  const description = {
+    publicKey: Buffer.from(publicBytes).toString('base64'),
+    command: ['/bin/sh', '-c', COUNTING],
+    environment: { PATH: '/usr/local/bin:/usr/bin:/bin', KEY: key, COUNT: count },
+  };
+  await writeFile(join(keys, `${use}.json`), JSON.stringify(description), { mode: 0o600 });
+  return async () => (await stat(count)).size;
+}
+
+t.test(
+  'a start asks the key of openings for nothing, however many there are; what was under way for, once each',
+  async (t) => {
+    const OPENINGS = 300;
+    const { sql } = await testDb(t);
+    const first = await served(t);
+    const one = await client(t, first.socket);
+    const signer = createSigner(one.keyring, await one.open(office(1), ignore));
+    const origins = Array.from({ length: OPENINGS }, (_, n) => openingOrigin(PLATFORM, `of-${n}`));
+    for (let n = 0; n < OPENINGS; n += 20)
+      await Promise.all(
+        origins.slice(n, n + 20).map(async (each) => {
+          await begin(sql, each);
+          await appendSome(sql, signer, each);
+        }),
+      );
+    // Killed behind the COMMIT: noted, committed, and not let out.
+    const late = origins.slice(0, 6);
+    for (const each of late)
+      await sql.begin(async (tx) => {
+        const head = await lockHead(tx, each);
+        await appendEntries(tx, head, [entryAt(each, head.size)], signer);
+      });
+    await first.close();
+    const signatures = await asCommand(first.folder, 'openings');
+
+    const second = await served(t, first.folder);
+    const two = await client(t, second.socket);
+    const desk = await two.open(office(2), ignore);
+    t.equal(await signatures(), 0, 'to begin a term');
+    const again = createSigner(two.keyring, desk);
+    await settleAll(sql, again);
+    t.equal(await signatures(), late.length);
+    for (const each of late) t.equal(again.released(each)?.size, 2);
+    for (const each of origins.slice(6)) t.strictSame(again.released(each), signer.released(each));
+    await settleAll(sql, again);
+    t.equal(await signatures(), late.length, 'settled, so nothing is left to sign');
+    t.strictSame((await appendSome(sql, again, origins[7] ?? '')).seqs, [1]);
+    t.equal(await signatures(), late.length + 1);
+    await second.close();
+
+    const third = await served(t, first.folder);
+    const three = await client(t, third.socket);
+    const last = createSigner(three.keyring, await three.open(office(3), ignore));
+    await settleAll(sql, last);
+    t.equal(await signatures(), late.length + 1, 'a start with nothing under way');
+    t.strictSame(last.released(late[0] ?? ''), again.released(late[0] ?? ''));
+  },
+);
+
+t.test('a stored checkpoint that is not the log’s own is taken up for none: the key is asked', async (t) => {
+  const { sql } = await testDb(t);
+  const first = await served(t);
+  const one = await client(t, first.socket);
+  const signer = createSigner(one.keyring, await one.open(office(1), ignore));
+  await begin(sql, origin);
+  await appendSome(sql, signer, origin);
+  const head = signer.released(origin) ?? { size: 0, root: rootOf(0), note: '' };
+  const two = createSigner(one.keyring, await one.open(office(2), ignore));
+  const other = openingOrigin(PLATFORM, 'b');
+  const of = (text: string) => head.note.replace(origin, text);
+  t.notOk(await two.takeUp(origin, { ...head, root: rootOf(9) }, head.note), 'another root than was let out');
+  t.notOk(await two.takeUp(origin, { ...head, size: 2 }, head.note), 'another size');
+  t.notOk(await two.takeUp(other, head, of(other)), 'a log that nothing was let out of');
+  // Two good lines, of which one is a stranger's.
+  const beside = `${head.note}${head.note.split('\n').at(-2)?.replace(origin, other)}\n`;
+  const wrong = [of(other), head.note.replace('\n1\n', '\n2\n'), `${head.note}x`, '', head.note.slice(0, -3), beside];
+  for (const note of wrong) t.notOk(await two.takeUp(origin, head, note), JSON.stringify(note.slice(-40)));
+  t.equal(two.released(origin), null, 'nobody was shown any of it');
+  t.ok(await two.takeUp(origin, head, head.note));
+  t.strictSame(two.released(origin), { size: head.size, root: head.root, note: head.note });
+  await two.pend(origin, 'opening', {
+    size: 2,
+    root: nodeHash(sha256, head.root, rootOf(5)),
+    after: head,
+    proof: [rootOf(5)],
+  });
+  t.notOk(await two.takeUp(origin, head, head.note), 'while a head is under way');
 });
