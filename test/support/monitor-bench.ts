@@ -53,6 +53,7 @@ export type WatchingOptions = {
   readonly trust?: string;
   /** In the place of `fetch`. */
   readonly ask?: typeof fetch;
+  readonly signal?: AbortSignal;
 };
 
 type Watched = Pick<GoldenServer, 'url'> & Partial<Pick<GoldenServer, 'onNever'>>;
@@ -61,7 +62,7 @@ type Watched = Pick<GoldenServer, 'url'> & Partial<Pick<GoldenServer, 'onNever'>
 export async function openWatching(
   server: Watched,
   folder: string,
-  { now = endAt, isFast = false, trust = TRUST, ask = fetch }: WatchingOptions = {},
+  { now = endAt, isFast = false, trust = TRUST, ask = fetch, signal }: WatchingOptions = {},
 ): Promise<Watching> {
   const raised: RaisedAlarm[] = [];
   const world = steppedWorld(now);
@@ -72,6 +73,7 @@ export async function openWatching(
     folder,
     world,
     fetch: ask,
+    ...(signal && { signal }),
     onAlarm: (alarm) => raised.push(alarm),
   });
   return { monitor, world, raised, close: () => monitor.close() };

@@ -70,3 +70,8 @@ async function needFolder(folder: string): Promise<void> {
   });
   if (found?.isDirectory() !== true) throw new UsageError(`No monitor keeps anything in ${folder}.`);
 }
+
+/** Whether an alarm of that folder stands; also before there is any such folder. */
+export async function standsIn(folder: string): Promise<boolean> {
+  return standingAmong(await readAlarms(folder), await readAcknowledgements(folder)).length > 0;
+}

@@ -4,10 +4,11 @@ import { REPORT_PATH } from '../../core/log/head-report.ts';
 import { readList, readProxy } from '../../setting.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { MonitorStopped } from '../monitor/kept-ledger.ts';
 import { openMonitor, type Round } from '../monitor/monitor.ts';
 import { type ReportServer, serveReports } from '../monitor/report-server.ts';
 import { postAlarms } from '../monitor/webhook.ts';
-import { acknowledgeAlarms, listAlarms } from './monitor-alarms.ts';
+import { acknowledgeAlarms, listAlarms, standsIn } from './monitor-alarms.ts';
 import { needPositionals } from './options.ts';
 
 const PERIOD_MS = 10_000;
@@ -66,8 +67,10 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
     onAlarm: (alarm) => io.out(JSON.stringify(alarm)),
   }).catch((error: unknown) => {
     stop.end();
+    if (error instanceof MonitorStopped) return null;
     throw error;
   });
+  if (opened === null) return (await standsIn(folder)) ? EXIT.refused : EXIT.done;
   let server: ReportServer | null = null;
   try {
     if (listen !== null) {
@@ -77,10 +80,16 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
       io.err(`heads are reported at · 树头报送地址: ${server.url}${REPORT_PATH}`);
     }
     for (;;) {
-      const round = await opened.round();
+      const round = await opened.round().catch((error: unknown) => {
+        if (error instanceof MonitorStopped) return null;
+        throw error;
+      });
+      if (round === null) return (await opened.alarms.standing()) > 0 ? EXIT.refused : EXIT.done;
       say(round, io);
       if (webhook !== undefined && !(await postAlarms(opened.alarms, webhook, io)))
         io.err(`The webhook did not take an alarm; it is sent again. · 警报未能送达，将重试：${webhook}`);
+      // one that is far ahead is taken by parts, and those are one look
+      if (round.isBehind && !stop.signal.aborted) continue;
       if (values.once || (await stop.within(periodMs))) {
         // Once and unreached is not well: nothing was looked at.
         return (await opened.alarms.standing()) > 0 || (values.once && round.unreached !== null)

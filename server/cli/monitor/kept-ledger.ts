@@ -22,6 +22,7 @@ import { sha256 } from '../../hash.ts';
 import { keyOf } from '../../verify/anchoring.ts';
 import { keepRoots, type Roots } from '../../verify/roots.ts';
 import { readOrNull, writeDurably } from '../person/person-folder.ts';
+import { openJudged } from './judged-note.ts';
 
 /** What is kept is not what was written, belongs to another ledger, or another monitor is at it. */
 export class KeptLedgerError extends Error {
@@ -50,6 +51,10 @@ type State = Type.Static<typeof State>;
 
 /** Written and read at a time. */
 const BLOCK_BYTES = 2 ** 20;
+/** Between two of so many entries others have their turn, and it can be stopped: a reveal takes some 15 ms to judge. */
+const TURN_ENTRIES = 32;
+/** How often what was judged is kept on the way. */
+const JUDGED_ENTRIES = 4_096;
 
 export type KeptLedger = {
   size(): number;
@@ -71,7 +76,7 @@ export type Growth = {
   bytes(): number;
   /**
    * Keeps them under a note of their size, or of a larger one with the proof from theirs to it; durable when it returns, and
-   * every entry has been handed to `onEntry`.
+   * every entry has been judged. Throws: MonitorStopped when it was stopped meanwhile: they are kept, and the rest is judged at the next start.
    */
   keep(note: string, proof: readonly Uint8Array[]): Promise<void>;
   /** Leaves them out, unless they are kept. */
@@ -97,18 +102,31 @@ export type LedgerKey = {
   readonly isListed: () => boolean;
 };
 
+export type EntryJudge = {
+  /** Takes the next entry; `isProven`: it held when it was judged before. Returns: whether it holds. */
+  take(bytes: Uint8Array, isProven: boolean): Promise<boolean>;
+  /** Ends the judging of however many entries. */
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** It was told to stop while it judged; the next start goes on there. */
+export class MonitorStopped extends Error {
+  override readonly name = 'MonitorStopped';
+}
+
 /**
- * Opens the copy in a folder that is locked, handing every kept entry to `onEntry` in order.
+ * Opens the copy in a folder that is locked, handing every kept entry to the judge in order.
  *
  * Shape:  `entries` holds each entry behind its length in four bytes; `ledger.json` says how much of it counts, and is replaced
  *         at once: what a crash wrote behind that is cut off.
  *         One that was kept under another key of that ledger is gone on from, when its entries list the key that is trusted now.
- * Throws: KeptLedgerError.
+ *         `judged.json` says how far it was judged: these very entries need not be proven again.
+ * Throws: KeptLedgerError, MonitorStopped.
  */
 export async function openKeptLedger(
   folder: string,
   { vkey, verifier, isListed }: LedgerKey,
-  onEntry: (bytes: Uint8Array) => Promise<void>,
+  { take, signal }: EntryJudge,
 ): Promise<KeptLedger> {
   const stateFile = join(folder, 'ledger.json');
   let state = readState(await readOrNull(stateFile));
@@ -118,17 +136,30 @@ export async function openKeptLedger(
   if (keptBy?.name !== verifier.name) throw other();
   const roots = keepRoots(sha256);
   const file = await open(join(folder, 'entries'), 'a+', 0o600);
+  const judged = await openJudged(folder);
   /** Reads back what counts from that byte on: what is judged is what is kept. */
   async function absorb(from: number, to: number): Promise<void> {
-    for await (const bytes of readEntries(file, from, to)) {
-      roots.add(leafHash(sha256, bytes));
-      await onEntry(bytes);
+    let seq = roots.range().size;
+    try {
+      for await (const bytes of readEntries(file, from, to)) {
+        if (seq % TURN_ENTRIES === 0) await new Promise((turn) => setImmediate(turn));
+        if (signal?.aborted === true) throw new MonitorStopped();
+        if (seq % JUDGED_ENTRIES === 0) await judged.save(roots.at);
+        roots.add(leafHash(sha256, bytes));
+        judged.add(seq, await take(bytes, judged.held(seq)));
+        seq += 1;
+      }
+    } finally {
+      await judged.save(roots.at);
     }
   }
   try {
-    if (state !== null) {
+    if (state === null) judged.match(() => null);
+    else {
       // before anything in it is judged
-      await checkKept(state, await rangeOf(file, state.bytes), keptBy);
+      const { range, rootAt } = await rangeOf(file, state.bytes, judged.size(), signal);
+      await checkKept(state, range, keptBy);
+      judged.match(rootAt);
       await absorb(0, state.bytes);
       if (isFollowed && !isListed()) throw other();
     }
@@ -223,10 +254,16 @@ async function* readEntries(file: FileHandle, from: number, to: number): AsyncGe
   }
 }
 
-async function rangeOf(file: FileHandle, to: number): Promise<CompactRange> {
+/** What the kept entries hash to, and the root of one size among them. */
+async function rangeOf(file: FileHandle, to: number, size: number, signal?: AbortSignal) {
   let range = EMPTY_RANGE;
-  for await (const bytes of readEntries(file, 0, to)) range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
-  return range;
+  let past = size === 0 ? EMPTY_RANGE : null;
+  for await (const bytes of readEntries(file, 0, to)) {
+    if (signal?.aborted === true) throw new MonitorStopped();
+    range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
+    if (range.size === size) past = range;
+  }
+  return { range, rootAt: () => (past === null ? null : rangeRoot(sha256, past)) };
 }
 
 function verifierOf(vkey: string): NoteVerifier | null {

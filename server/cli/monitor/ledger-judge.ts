@@ -14,8 +14,8 @@ import { type Alarm, alarm, refused } from './alarms.ts';
 const LONGEST_PERIOD_MS = 60_000;
 
 export type LedgerJudge = {
-  /** The next entry. Returns: what is wrong with it, as alarms; and the entry when nothing is. */
-  take(bytes: Uint8Array): Promise<{ readonly entry?: Entry; readonly found: readonly Alarm[] }>;
+  /** The next entry; `isProven`: it held when it was judged before. Returns: what is wrong with it, as alarms; and the entry when nothing is. */
+  take(bytes: Uint8Array, isProven: boolean): Promise<{ readonly entry?: Entry; readonly found: readonly Alarm[] }>;
   /** What must be so at the end of whatever was taken. */
   finish(): readonly Alarm[];
   /** How often a batch comes, ms. */
@@ -31,18 +31,21 @@ export function judgeLedger(
   key: VerifierKey,
   platform: string,
   onHead: (head: LedgerHead, publicKey: string, seq: number) => void,
+  tools = nodeTools,
 ): LedgerJudge {
   const origin = key.name;
   const openingKeys: string[] = [];
   const ledgerKeys: string[] = [];
   let next = 0;
+  let wasProven = false;
   let lastAt: string | null = null;
   let periodMs = LONGEST_PERIOD_MS;
   const watcher = watchLedger({
     platform,
     kind: 'ledger',
     publicKey: toBase64(key.publicKey),
-    tools: nodeTools,
+    tools,
+    isProven: () => wasProven,
     onHead: (head, publicKey) => onHead(head, publicKey, next - 1),
   });
   const problemOf = (reason: LogReason, seq: number, detail?: string): Alarm =>
@@ -102,9 +105,10 @@ export function judgeLedger(
   }
 
   return {
-    async take(bytes) {
+    async take(bytes, isProven) {
       const seq = next;
       next += 1;
+      wasProven = isProven;
       const { entry, problem } = read(bytes, seq);
       if (entry === undefined) return { found: problem === undefined ? [] : [problem] };
       const refusal = await see(entry);

@@ -15,7 +15,8 @@ import { alarm, type Raise, refused } from './alarms.ts';
 import type { KeptLedger } from './kept-ledger.ts';
 import type { Patience } from './patience.ts';
 
-/** Entries taken in one look: behind so many bytes or so long the rest waits for the next. */
+/** Entries taken in one look: behind so many, so many bytes or so long the rest waits for the next. To judge them all takes a minute where each is a reveal. */
+export const GROWTH_LIMIT_ENTRIES = 4_096;
 export const GROWTH_LIMIT_BYTES = 64 * 2 ** 20;
 export const GROWTH_LIMIT_MS = 60_000;
 
@@ -82,7 +83,8 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       const endsAt = world.now() + GROWTH_LIMIT_MS;
       for await (const entry of source.entries(head.size, kept.size())) {
         await growth.add(entry);
-        const isEnough = growth.bytes() >= GROWTH_LIMIT_BYTES || world.now() >= endsAt;
+        const added = growth.range().size - kept.size();
+        const isEnough = added >= GROWTH_LIMIT_ENTRIES || growth.bytes() >= GROWTH_LIMIT_BYTES || world.now() >= endsAt;
         if (isEnough && growth.range().size % TILE_WIDTH === 0) break;
       }
       const range = growth.range();

@@ -45,10 +45,12 @@ export type Round = {
   readonly added: number;
   /** Why the ledger, or so many openings, could not be read this time; null when all could. That is no alarm by itself. */
   readonly unreached: string | null;
+  /** Whether the ledger goes on behind what could be taken in one look. */
+  readonly isBehind: boolean;
 };
 
 export type Monitor = {
-  /** Looks once. Throws: only for faults of the monitor's own disk. */
+  /** Looks once. Throws: for faults of the monitor's own disk; MonitorStopped when it was told to stop while it judged. */
   round(): Promise<Round>;
   readonly alarms: AlarmBook;
   /** Takes a head that somebody was shown; between and during rounds. */
@@ -65,9 +67,9 @@ export class MonitorKeyError extends Error {
 /**
  * Opens a monitor, going on from what its folder holds.
  *
- * Throws: MonitorKeyError, KeptLedgerError.
- * Why:    the kept entries are judged again at each start, which takes a minute for some hundred thousand: so there is no state of
- *         judgement to store, and none to be wrong.
+ * Throws: MonitorKeyError, KeptLedgerError, MonitorStopped.
+ * Why:    the kept entries are gone through at each start, and there is no state of judgement to store; what was once proven of them,
+ *         which takes nearly all the time, is not proven again (`judged.json`).
  */
 export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
   const release = await lockKept(options.folder);
@@ -109,11 +111,13 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
   const publicKey = toBase64(key.publicKey);
   const isListed = (): boolean => judge.ledgerKeys().includes(publicKey);
   const keys = () => verifiersOf(origin, [...new Set([publicKey, ...judge.ledgerKeys()])]);
-  const kept = await openKeptLedger(folder, { vkey: trust, verifier, isListed }, async (bytes) => {
-    const { entry, found } = await judge.take(bytes);
+  async function take(bytes: Uint8Array, isProven: boolean): Promise<boolean> {
+    const { entry, found } = await judge.take(bytes, isProven);
     for (const each of found) await raise(each);
     if (entry !== undefined) register.take(entry);
-  });
+    return entry !== undefined;
+  }
+  const kept = await openKeptLedger(folder, { vkey: trust, verifier, isListed }, { take, signal: options.signal });
   const tail = tailLedger({ kept, verifier, keys, world, patience, raise });
   const reports = await openReports({
     folder,
@@ -167,7 +171,12 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
         // A platform that is away altogether is one alarm, not one for each opening.
         const unread = shownSize === null ? 0 : await openings.round(reach, reports, isCurrent);
         await holdRegister();
-        return { size: kept.size(), added, unreached: unreached ?? (unread > 0 ? `${unread} openings` : null) };
+        return {
+          size: kept.size(),
+          added,
+          unreached: unreached ?? (unread > 0 ? `${unread} openings` : null),
+          isBehind: added > 0 && unreached === null && !isCurrent,
+        };
       } finally {
         cancel();
         await patience.save();

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Alarm } from '../../../server/cli/monitor/alarms.ts';
 import { lockKept, openKeptLedger } from '../../../server/cli/monitor/kept-ledger.ts';
-import { GROWTH_LIMIT_MS, tailLedger } from '../../../server/cli/monitor/ledger-tail.ts';
+import { GROWTH_LIMIT_ENTRIES, GROWTH_LIMIT_MS, tailLedger } from '../../../server/cli/monitor/ledger-tail.ts';
 import { openPatience } from '../../../server/cli/monitor/patience.ts';
 import { formatCheckpoint } from '../../../server/core/log/checkpoint.ts';
 import { isFork } from '../../../server/core/log/fork-evidence.ts';
@@ -62,7 +62,7 @@ async function openTail(folder: string, world = steppedWorld()) {
   const kept = await openKeptLedger(
     folder,
     { vkey, verifier, isListed: () => false },
-    async (bytes) => void seen.push(Buffer.from(bytes).toString()),
+    { take: async (bytes) => seen.push(Buffer.from(bytes).toString()) > 0 },
   );
   const patience = await openPatience(folder, world.now);
   const tail = tailLedger({
@@ -109,6 +109,17 @@ t.test('a part at a time, across stops, until the head is reached; then the next
   t.strictSame(second.raised, []);
   t.equal(Buffer.from((await second.kept.entry(799)) as Uint8Array).toString(), 'entry 799');
   await second.close();
+});
+
+t.test('however fast they come, no more are taken in one look than can be judged in it', async (t) => {
+  const tail = await openTail(await newFolder(t, 'many'));
+  const log = logOf(GROWTH_LIMIT_ENTRIES + 300);
+  t.match(await tail.look(log, false), { added: GROWTH_LIMIT_ENTRIES, isCurrent: false });
+  t.match(await tail.look(log, false), { added: 300, isCurrent: true });
+  const whole = await openTail(await newFolder(t, 'as many'));
+  t.match(await whole.look(logOf(GROWTH_LIMIT_ENTRIES), false), { added: GROWTH_LIMIT_ENTRIES, isCurrent: true });
+  await tail.close();
+  await whole.close();
 });
 
 t.test(
@@ -182,7 +193,7 @@ t.test('what is kept of a part is held against its proof at the next start', asy
   const opening = openKeptLedger(
     folder,
     { vkey, verifier, isListed: () => false },
-    async (entry) => void seen.push(entry),
+    { take: async (entry) => seen.push(entry) > 0 },
   );
   await t.rejects(opening, { code: 'kept_damaged' });
   t.strictSame(seen, [], 'nothing of it was judged');

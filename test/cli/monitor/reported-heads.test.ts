@@ -29,7 +29,11 @@ async function openBench(t: Test) {
   const world = steppedWorld();
   const verifier = ed25519Verifier(parseVkey(sha256, TRUST), verifyEd25519);
   const release = await lockKept(folder);
-  const kept = await openKeptLedger(folder, { vkey: TRUST, verifier, isListed: () => false }, async () => undefined);
+  const kept = await openKeptLedger(
+    folder,
+    { vkey: TRUST, verifier, isListed: () => false },
+    { take: async () => true },
+  );
   t.teardown(async () => {
     await kept.close();
     await release();
