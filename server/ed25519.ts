@@ -31,7 +31,8 @@ export class KeyError extends Error {
     | 'key_unannounced'
     | 'key_compromised'
     | 'key_command_failed'
-    | 'key_signature_bad';
+    | 'key_signature_bad'
+    | 'keys_changed';
   constructor(code: KeyError['code'], message: string) {
     super(`${code}: ${message}`);
     this.name = 'KeyError';

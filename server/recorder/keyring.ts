@@ -1,5 +1,6 @@
 /** The platform's keys at work: which key signs what, and under which name; it knows nothing of guards and remembers no head. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { toBase64, toBase64Url } from '../core/log/base64.ts';
 import { canonicalise, type Json } from '../core/log/canonical.ts';
 import { formatCheckpoint } from '../core/log/checkpoint.ts';
@@ -53,6 +54,28 @@ export type SigningKeyring = Keyring & {
   /** Which openings began under earlier keys. */
   readonly earlierKeys: readonly EarlierKey[];
 };
+
+/** What a process knows of the platform's keys, and names to everybody for as long as it runs. */
+export type KnownKeys = Pick<PublicKeyring, 'publicKeys' | 'announcements'> & {
+  readonly earlierKeys: readonly EarlierKey[];
+};
+
+/**
+ * Whether whoever signs has the keys that this process began with.
+ *
+ * Throws: KeyError `keys_changed`.
+ * Why:    a log says in its first entry which key signs it, and the ledger which keys there are. Written by a process that has not
+ *         heard of a step from one key to another, they name a key that signs nothing, and no verifier ever accepts that log.
+ */
+export function needSameKeys(began: KnownKeys, now: KnownKeys): void {
+  const known = ({ publicKeys, announcements, earlierKeys }: KnownKeys): KnownKeys => ({
+    publicKeys,
+    announcements,
+    earlierKeys,
+  });
+  if (isDeepStrictEqual(known(began), known(now))) return;
+  throw new KeyError('keys_changed', 'the keys that sign are not those this process began with: start it again');
+}
 
 /** The public half of a keyring, with what names its keys. */
 export function publicKeyring(platform: string, publicKeys: PublicKeys, earlierOpenings: readonly EarlierKey[]) {

@@ -8,7 +8,7 @@ import { GuardFault, GuardRefusal } from '../recorder/guard-faults.ts';
 import type { Office } from '../recorder/guard-folder.ts';
 import type { GuardedHead } from '../recorder/guard-journal.ts';
 import type { HeadDesk, LetOutHead } from '../recorder/head-desk.ts';
-import { type Keyring, publicKeyring } from '../recorder/keyring.ts';
+import { type Keyring, type KnownKeys, needSameKeys, publicKeyring } from '../recorder/keyring.ts';
 import type { World } from '../world.ts';
 import {
   ANSWER_LIMIT_BYTES,
@@ -141,57 +141,76 @@ export type SignerClient = {
    *
    * Shape:  `onLost` is told when the line is cut, and again whenever something is asked after that: then the term is over, and the
    *         next one begins with what the signer says.
-   * Throws: SignerError; GuardFault `guard_in_use` for a term that is over.
+   * Throws: SignerError; KeyError `keys_changed`; GuardFault `guard_in_use` for a term that is over.
    */
   open(office: Office, onLost: () => void): Promise<HeadDesk>;
   close(): void;
 };
 
+/** What a signer says of its keys. */
+const keysOf = ({ publicKeys, earlier, announcements }: Type.Static<typeof Hello>): KnownKeys => ({
+  publicKeys: {
+    openings: fromBase64(publicKeys.openings),
+    ledger: fromBase64(publicKeys.ledger),
+    receipts: fromBase64(publicKeys.receipts),
+  },
+  announcements,
+  earlierKeys: earlier.map(({ publicKey, logs }) => ({ publicKey: fromBase64(publicKey), logs: new Set(logs) })),
+});
+
 /**
  * Connects to a signer.
  *
- * Throws: SignerError signer_unreachable, signer_of_other_platform.
- * Why:    what is not about heads goes over a line that is opened again when it was cut: a receipt or a token needs no term.
+ * Throws: SignerError signer_unreachable, signer_of_other_platform. Whatever is asked later also: KeyError `keys_changed` when a
+ *         signer answers that has other keys than the one of the beginning.
+ * Why:    what is not about heads goes over a line that is opened again when it was cut: a receipt or a token needs no term. A signer
+ *         reads its keys when it starts, so they are looked at on each line once, before anything is signed over it.
  */
 export async function connectSigner(
   socket: string,
   platform: string,
   world: Pick<World, 'after'>,
 ): Promise<SignerClient> {
-  let common = await openLine(socket, world, () => undefined);
-  const hello = async (): Promise<Type.Static<typeof Hello>> => {
-    const said = read(Hello, await ask({ ask: 'hello' }));
+  const sayHello = async (line: Line): Promise<Type.Static<typeof Hello>> => {
+    const said = read(Hello, await line.ask({ ask: 'hello' }));
     if (said.platform !== platform)
       throw new SignerError('signer_of_other_platform', `the signer at ${socket} is of ${said.platform}`);
     return said;
   };
+  /** A line on which `begin` has found what it needs. */
+  async function openWith<T>(onLost: () => void, begin: (line: Line) => Promise<T>): Promise<{ line: Line; found: T }> {
+    const line = await openLine(socket, world, onLost);
+    try {
+      return { line, found: await begin(line) };
+    } catch (error) {
+      line.close();
+      throw error;
+    }
+  }
+  const begun = await openWith(() => undefined, sayHello);
+  const known = keysOf(begun.found);
+  const { publicKeys, announcements, earlierKeys } = known;
+  const needKnown = async (line: Line): Promise<void> => needSameKeys(known, keysOf(await sayHello(line)));
+
+  let common = begun.line;
   let reopening: Promise<Line> | null = null;
   async function ask(question: Asked): Promise<unknown> {
     if (common.isLost()) {
-      reopening ??= openLine(socket, world, () => undefined).finally(() => {
-        reopening = null;
-      });
+      reopening ??= openWith(() => undefined, needKnown)
+        .then(({ line }) => line)
+        .finally(() => {
+          reopening = null;
+        });
       common = await reopening;
     }
     return common.ask(question);
   }
-
-  const said = await hello();
-  const publicKeys = {
-    openings: fromBase64(said.publicKeys.openings),
-    ledger: fromBase64(said.publicKeys.ledger),
-    receipts: fromBase64(said.publicKeys.receipts),
-  };
-  const earlier = said.earlier.map(({ publicKey, logs }) => ({
-    publicKey: fromBase64(publicKey),
-    logs: new Set(logs),
-  }));
-  const { vkeyOf, receiptJwk, tokenPublicKey } = publicKeyring(platform, publicKeys, earlier);
+  const { vkeyOf, receiptJwk, tokenPublicKey } = publicKeyring(platform, publicKeys, earlierKeys);
   const keyring: Keyring = {
     vkeyOf,
     receiptJwk,
     publicKeys,
-    announcements: said.announcements,
+    announcements,
     signReceipt: async (payload, typ) => String(await ask({ ask: 'receipt', typ, payload })),
     tokenKey: { publicKey: tokenPublicKey, sign: async (payload) => String(await ask({ ask: 'token', payload })) },
     signManifest: async (text) => fromBase64(String(await ask({ ask: 'manifest', text: fromUtf8(text) }))),
@@ -199,16 +218,13 @@ export async function connectSigner(
 
   return {
     keyring,
-    lastTerm: async () => (await hello()).lastTerm,
+    lastTerm: async () => read(Hello, await ask({ ask: 'hello' })).lastTerm,
     async open({ term, database }, onLost) {
-      const line = await openLine(socket, world, onLost);
-      try {
-        const logs = read(Opened, await line.ask({ ask: 'open', term, database }));
-        return remoteDesk(line, logs);
-      } catch (error) {
-        line.close();
-        throw error;
-      }
+      const { line, found } = await openWith(onLost, async (opened) => {
+        await needKnown(opened);
+        return read(Opened, await opened.ask({ ask: 'open', term, database }));
+      });
+      return remoteDesk(line, found);
     },
     close: () => common.close(),
   };

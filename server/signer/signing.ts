@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { Office } from '../recorder/guard-folder.ts';
 import { lastTerm } from '../recorder/guard-folder.ts';
 import { openDesk } from '../recorder/head-desk.ts';
-import { createKeyring, type Keyring, openKeyring } from '../recorder/keyring.ts';
+import { createKeyring, type Keyring, needSameKeys, openKeyring, type SigningKeyring } from '../recorder/keyring.ts';
 import { openKeys } from '../recorder/keys.ts';
 import { createSigner, type Signer } from '../recorder/signer.ts';
 import type { World } from '../world.ts';
@@ -20,6 +20,11 @@ export type Signing = {
   close(): void;
 };
 
+/** The keys as they lie in the data folder now; none is made. Throws: KeyError. */
+async function readKeyring({ platform, dataFolder }: SigningConfig): Promise<SigningKeyring> {
+  return createKeyring(platform, await openKeys(dataFolder, false));
+}
+
 /** Opens the platform's signing. In this process the keys are made on the first start. Throws: KeyError, SignerError. */
 export async function openSigning(config: SigningConfig, world: Pick<World, 'after'>): Promise<Signing> {
   const { dataFolder, platform } = config;
@@ -32,7 +37,17 @@ export async function openSigning(config: SigningConfig, world: Pick<World, 'aft
   return {
     keyring,
     lastTerm: () => lastTerm(dataFolder),
-    open: async (office) => createSigner(keyring, await openDesk(dataFolder, keyring, office)),
+    async open(office) {
+      const desk = await openDesk(dataFolder, keyring, office);
+      try {
+        // From here on the guard is locked, and nobody can change them (recorder/key-succession.ts).
+        needSameKeys(keyring, await readKeyring(config));
+      } catch (error) {
+        await desk.close();
+        throw error;
+      }
+      return createSigner(keyring, desk);
+    },
     close: () => undefined,
   };
 }
@@ -48,7 +63,7 @@ export async function withKeyring<T>(
   world: Pick<World, 'after'>,
   work: (keyring: Keyring) => Promise<T>,
 ): Promise<T> {
-  if (config.signer === null) return work(createKeyring(config.platform, await openKeys(config.dataFolder, false)));
+  if (config.signer === null) return work(await readKeyring(config));
   const client = await connectSigner(config.signer, config.platform, world);
   try {
     return await work(client.keyring);

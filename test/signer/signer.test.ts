@@ -4,19 +4,23 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
 import { manifestStatement } from '../../server/core/log/bundle.ts';
+import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { emptyRoot, nodeHash } from '../../server/core/log/merkle.ts';
+import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
-import { openKeys } from '../../server/recorder/keys.ts';
+import { addNextKey, takeOver } from '../../server/recorder/key-succession.ts';
+import { KEY_USES, openKeys } from '../../server/recorder/keys.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { createSigner } from '../../server/recorder/signer.ts';
 import { connectSigner, type SignerClient } from '../../server/signer/signer-client.ts';
 import { serveSigner } from '../../server/signer/signer-server.ts';
 import { lineReader, QUESTION_LIMIT_BYTES } from '../../server/signer/signer-wire.ts';
 import { appendEntries, lockHead } from '../../server/store/append.ts';
+import { openSigning } from '../../server/signer/signing.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
 import { appendSome, begin, dataFolder, entryAt, PLATFORM } from '../support/signed-log.ts';
@@ -197,6 +201,61 @@ t.test('a signer that is away: said at once, and found again without a restart',
   await t.rejects(one.keyring.tokenKey.sign({}), { code: /signer_(lost|unreachable)/ });
   await served(t, folder);
   t.ok(await one.keyring.tokenKey.sign({}), 'the line for what needs no term is opened again');
+});
+
+t.test('keys that changed meanwhile: who began with others leads no more, and gets nothing signed', async (t) => {
+  const first = await served(t);
+  const { folder } = first;
+  const stopped = { folder, platform: PLATFORM, world: systemWorld };
+  const began = openingOrigin(PLATFORM, 'b');
+  for (const use of KEY_USES) {
+    const running = use === 'openings' ? first : await served(t, folder);
+    const one = await client(t, running.socket);
+    const term = (await one.lastTerm()) + 1;
+    const desk = await one.open(office(term), ignore);
+    if (use === 'openings') {
+      await desk.pend(origin, 'opening', { size: 1, root: rootOf(1), after: nothing, proof: [] });
+      await desk.release(origin, { size: 1, root: rootOf(1) });
+    }
+    const step = async (change: () => Promise<void>): Promise<void> => {
+      await running.close();
+      await change();
+      const again = await served(t, folder);
+      await t.rejects(one.open(office(term + 1), ignore), { code: 'keys_changed' }, use);
+      await t.rejects(one.keyring.signReceipt({ v: 1 }, 'bid-receipt+jws'), { code: 'keys_changed' });
+      await t.rejects(one.keyring.tokenKey.sign({}), { code: 'keys_changed' });
+      await t.rejects(one.lastTerm(), { code: 'keys_changed' });
+      const fresh = await client(t, again.socket);
+      t.equal(await fresh.lastTerm(), term, 'the term was not even begun');
+      t.equal(fresh.keyring.vkeyOf(origin, 'opening'), one.keyring.vkeyOf(origin, 'opening'));
+      await again.close();
+    };
+    // To come it signs nothing alone, and yet the ledger must hear of it before it does.
+    await step(() => addNextKey(stopped, use));
+    await step(() => takeOver(stopped, use));
+  }
+  const now = await client(t, (await served(t, folder)).socket);
+  const desk = await now.open(office(9), ignore);
+  await desk.pend(began, 'opening', { size: 1, root: rootOf(2), after: nothing, proof: [] });
+  const note = (await desk.release(began, { size: 1, root: rootOf(2) }))?.note ?? '';
+  const verifier = ed25519Verifier(parseVkey(sha256, now.keyring.vkeyOf(began, 'opening')), verifyEd25519);
+  t.equal(
+    (await openCheckpoint(note, verifier)).checkpoint.size,
+    1,
+    'who began with the new ones signs with what it names',
+  );
+});
+
+t.test('in one process, too: keys that were changed while nobody led are not signed with', async (t) => {
+  const config = { dataFolder: await dataFolder(t), platform: PLATFORM, signer: null };
+  const signing = await openSigning(config, systemWorld);
+  await (await signing.open(office(1), ignore)).close();
+  await (await signing.open(office(2), ignore)).close();
+  const stopped = { folder: config.dataFolder, platform: PLATFORM, world: systemWorld };
+  await addNextKey(stopped, 'openings');
+  await t.rejects(signing.open(office(3), ignore), { code: 'keys_changed' });
+  const again = await openSigning(config, systemWorld);
+  await (await again.open(office(4), ignore)).close();
 });
 
 t.test(
