@@ -1,6 +1,7 @@
 /** The guard's journal as text: one checked line for each write, and what all of them together say of each log. */
 import { createHash } from 'node:crypto';
 import { fromBase64, toBase64 } from '../core/log/base64.ts';
+import { sameBytes } from '../core/log/bytes.ts';
 import { HASH_BYTES } from '../core/log/hash.ts';
 import { GuardFault } from './guard-faults.ts';
 
@@ -14,6 +15,8 @@ const CHECK_CHARACTERS = 16;
 export type Note =
   | readonly ['pending', string, number, string]
   | readonly ['released', string, number, string]
+  | readonly ['dropped', string, number, string]
+  /** All that was noted of it: as earlier versions wrote. */
   | readonly ['dropped', string];
 
 /** What is known of one log: the head that was let out, and the signed ones that may or may not have been committed. */
@@ -49,11 +52,16 @@ export function apply(watched: Map<string, Watched>, note: Note): void {
   const [what, origin] = note;
   const log = watched.get(origin) ?? { released: null, pending: new Map() };
   watched.set(origin, log);
-  if (what === 'dropped') {
+  if (note.length === 2) {
     log.pending.clear();
     return;
   }
   const head = headOf(note[2], note[3]);
+  if (what === 'dropped') {
+    const noted = log.pending.get(head.size);
+    if (noted !== undefined && sameBytes(noted.root, head.root)) log.pending.delete(head.size);
+    return;
+  }
   if (what === 'pending') {
     log.pending.set(head.size, head);
     return;

@@ -45,8 +45,8 @@ export type Guard = {
   pend(origin: string, head: GuardedHead, after: GuardedHead): Promise<void>;
   /** Notes durably that a noted head is committed; a smaller one than is out changes nothing. Throws: GuardRefusal, GuardFault. */
   release(origin: string, head: GuardedHead): Promise<void>;
-  /** Forgets what was noted and not let out: it was rolled back. Throws: GuardFault. */
-  drop(origin: string): Promise<void>;
+  /** Forgets, at once and then durably, these of the heads that are noted and not let out: they were rolled back. Throws: GuardFault. */
+  drop(origin: string, heads: readonly GuardedHead[]): Promise<void>;
   /** The largest head let out; null when none was. */
   released(origin: string): GuardedHead | null;
   pending(origin: string): readonly GuardedHead[];
@@ -204,12 +204,14 @@ export async function openGuard(
       if (!isSame(noted, head)) throw refuse('second_root');
       await note(['released', origin, head.size, toBase64(head.root)]);
     },
-    async drop(origin) {
-      const log = watched.get(origin);
-      if (log === undefined || log.pending.size === 0) return;
-      const made: Note = ['dropped', origin];
-      apply(watched, made);
-      await note(made);
+    async drop(origin, heads) {
+      const pending = watched.get(origin)?.pending;
+      const gone = heads.flatMap((head): Note[] => {
+        const noted = pending?.get(head.size);
+        return noted !== undefined && isSame(noted, head) ? [['dropped', origin, head.size, toBase64(head.root)]] : [];
+      });
+      for (const made of gone) apply(watched, made);
+      await Promise.all(gone.map(note));
     },
     released: (origin) => watched.get(origin)?.released ?? null,
     pending: (origin) => [...(watched.get(origin)?.pending.values() ?? [])],

@@ -33,8 +33,13 @@ export type HeadDesk = {
    * Throws: GuardRefusal, GuardFault, KeyError. It may be let out all the same; asked again it is signed.
    */
   release(origin: string, head: GuardedHead): Promise<ReleasedHead | null>;
-  /** Forgets what was noted and not let out: it was rolled back. No signature of it exists. Throws: GuardFault. */
-  drop(origin: string): Promise<void>;
+  /**
+   * Forgets these heads, which were noted and not let out: they were rolled back. No signature of them exists.
+   *
+   * Throws: GuardFault.
+   * Why:    by name. Whoever says so may be late, and what was noted meanwhile is on its way to its COMMIT.
+   */
+  drop(origin: string, heads: readonly GuardedHead[]): Promise<void>;
   /** The largest head let out; null when none was. */
   released(origin: string): LetOutHead | null;
   /** What is noted and not let out, smallest first. */

@@ -101,19 +101,22 @@ export function createSigner(keyring: Keyring, desk: HeadDesk): Signer {
         if (committed !== null && size === out.size && !sameBytes(committed.root, out.root))
           throw new RestoredBackupError('database_differs', origin, `another root at size ${size}`);
       }
-      let released: ReleasedHead | null = null;
-      if (committed !== null && size > (out?.size ?? 0)) {
-        const noted = desk.pending(origin).find((head) => head.size === size);
-        if (noted === undefined || !sameBytes(noted.root, committed.root))
-          throw new RestoredBackupError('guard_is_behind', origin, `the database's head at ${size} was never noted`);
-        released = await desk.release(origin, noted);
-      } else if (out !== null) {
-        // Let out, and then the key failed: only the signature is lacking.
-        released = isSigned(out) ? out : await desk.release(origin, out);
-      }
-      // Whatever is still noted is larger than what is committed, or another root: its transaction is gone.
-      await desk.drop(origin);
-      return released;
+      const noted = desk.pending(origin);
+      const isCommitted = (head: GuardedHead): boolean =>
+        committed !== null && head.size === size && sameBytes(head.root, committed.root);
+      const isGrown = size > (out?.size ?? 0);
+      if (isGrown && !noted.some(isCommitted))
+        throw new RestoredBackupError('guard_is_behind', origin, `the database's head at ${size} was never noted`);
+      // Larger than what is committed, or another root: its transaction is gone. Said by name and before anything is waited for: the
+      // lock under which this is known may be lost while a slow key signs, and the next round then notes heads of its own.
+      const dropping = desk.drop(
+        origin,
+        noted.filter((head) => head.size >= size && !isCommitted(head)),
+      );
+      if (isGrown && committed !== null) return (await Promise.all([desk.release(origin, committed), dropping]))[0];
+      // Let out, and then the key failed: only the signature is lacking.
+      const signing = out === null || isSigned(out) ? out : desk.release(origin, out);
+      return (await Promise.all([signing, dropping]))[0];
     },
     async takeUp(origin, committed, note) {
       if (!agrees(origin, committed)) return false;

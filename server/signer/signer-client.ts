@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { fromBase64, toBase64 } from '../core/log/base64.ts';
+import { sameBytes } from '../core/log/bytes.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import { GuardFault, GuardRefusal } from '../recorder/guard-faults.ts';
 import type { Office } from '../recorder/guard-folder.ts';
@@ -263,9 +264,16 @@ function remoteDesk(line: Line, logs: Type.Static<typeof Opened>): HeadDesk {
       );
       return signed;
     },
-    async drop(origin) {
-      await line.ask({ ask: 'drop', origin });
-      pending.set(origin, []);
+    async drop(origin, heads) {
+      if (heads.length === 0) return;
+      // Forgotten before the answer, as there: what is noted again meanwhile stays.
+      const isGone = ({ size, root }: GuardedHead): boolean =>
+        heads.some((head) => head.size === size && sameBytes(head.root, root));
+      pending.set(
+        origin,
+        pendingOf(origin).filter((noted) => !isGone(noted)),
+      );
+      await line.ask({ ask: 'drop', origin, heads: heads.map(wireHead) });
     },
     released: (origin) => released.get(origin) ?? null,
     pending: pendingOf,

@@ -105,7 +105,7 @@ export function createSignerDesk(folder: string, platform: string, keyring: Sign
       case 'release':
         return wireRelease(await deskOf(asker).release(question.origin, headOfWire(question)));
       case 'drop':
-        await deskOf(asker).drop(question.origin);
+        await deskOf(asker).drop(question.origin, question.heads.map(headOfWire));
         return null;
       case 'receipt':
         if (!RECEIPT_TYPES.includes(question.typ))

@@ -8,6 +8,8 @@ import type { GuardedHead } from '../recorder/guard-journal.ts';
 
 /** A question: a receipt is the longest, and has a fraction of this. */
 export const QUESTION_LIMIT_BYTES = 65_536;
+/** Heads of one log that are forgotten at once: one round notes one, and what is noted is settled before the next. */
+export const DROP_LIMIT = 256;
 /** An answer: that to `open` has every log, some hundred bytes each. */
 export const ANSWER_LIMIT_BYTES = 268_435_456;
 
@@ -48,7 +50,10 @@ const Question = Type.Union([
     strict,
   ),
   Type.Object({ id, ask: Type.Literal('release'), origin: Origin, size: Size, root: Hash }, strict),
-  Type.Object({ id, ask: Type.Literal('drop'), origin: Origin }, strict),
+  Type.Object(
+    { id, ask: Type.Literal('drop'), origin: Origin, heads: Type.Array(HeadSchema, { maxItems: DROP_LIMIT }) },
+    strict,
+  ),
   Type.Object({ id, ask: Type.Literal('receipt'), typ: Type.String(), payload: Type.Unknown() }, strict),
   Type.Object({ id, ask: Type.Literal('token'), payload: Type.Unknown() }, strict),
   Type.Object({ id, ask: Type.Literal('manifest'), text: Type.String() }, strict),

@@ -8,7 +8,7 @@ import { sha256 } from '../../server/hash.ts';
 import { type Guard, openGuard } from '../../server/recorder/guard.ts';
 import { GuardRefusal } from '../../server/recorder/guard-faults.ts';
 import { hasGuard, LOCK_RETRY_MS, lastTerm, TERM_LIMIT, TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
-import type { GuardedHead } from '../../server/recorder/guard-journal.ts';
+import { formatLine, type GuardedHead, type Note, readJournal } from '../../server/recorder/guard-journal.ts';
 import { until } from '../support/recorder.ts';
 import { crashImage, dataFolder } from '../support/signed-log.ts';
 import t from '../support/tap.ts';
@@ -109,10 +109,28 @@ t.test('a dropped head leaves its size free for another root', async (t) => {
   const guard = await opened(t);
   await grow(guard, 1);
   await guard.pend(log, head(2), head(1));
-  await guard.drop(log);
+  await guard.drop(log, [head(2)]);
   await guard.pend(log, head(2, 9), head(1));
+  await guard.drop(log, [head(2), head(1), head(3)]);
+  t.strictSame(guard.pending(log), [head(2, 9)], 'a late word about another head drops nothing');
   await guard.release(log, head(2, 9));
-  t.strictSame(guard.released(log), head(2, 9));
+  await guard.drop(log, [head(2, 9)]);
+  t.strictSame(guard.released(log), head(2, 9), 'what is out is never dropped');
+});
+
+t.test('a journal of an earlier version, which dropped all that was noted, is read as before', (t) => {
+  const root = Buffer.from(rootOf(1)).toString('base64');
+  const text = (notes: readonly Note[]): Uint8Array => Buffer.from(`kaibiao guard journal v1\n${formatLine(notes)}`);
+  const noted: Note[] = [1, 2].map((size) => ['pending', log, size, root]);
+  const pendingOf = (last: Note): number[] => [
+    ...(readJournal(text([...noted, last]))
+      .get(log)
+      ?.pending.keys() ?? []),
+  ];
+  t.strictSame(pendingOf(['dropped', log]), []);
+  t.strictSame(pendingOf(['dropped', log, 2, root]), [1]);
+  t.strictSame(pendingOf(['dropped', log, 2, Buffer.from(rootOf(2)).toString('base64')]), [1, 2]);
+  t.end();
 });
 
 t.test('after a crash the journal says the same, also of what was only noted', async (t) => {
@@ -246,7 +264,7 @@ t.test(
     await second.release(log, head(4));
     // It goes on.
     await first.pend(log, head(4, 9), head(3));
-    await first.drop(log);
+    await first.drop(log, [head(4, 9)]);
     for (const n of [1, 3, 4]) await t.rejects(term(n), { code: 'guard_in_use' }, `term ${n} was taken before`);
     await t.rejects(term(5, 'db-2'), { code: 'guard_in_use' }, 'another database has no part in it');
     await t.rejects(openGuard(folder), { code: 'guard_in_use' });
@@ -367,7 +385,7 @@ t.test('whatever is asked in whatever order: sizes let out only grow, and a rest
       size: fc.integer({ min: 1, max: 6 }),
       root: fc.integer({ min: 1, max: 3 }),
     }),
-    fc.record({ do: fc.constant('drop' as const) }),
+    fc.record({ do: fc.constant('drop' as const), count: fc.integer({ min: 1, max: 3 }) }),
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
@@ -382,7 +400,7 @@ t.test('whatever is asked in whatever order: sizes let out only grow, and a rest
             ? guard.pend(log, head(s.size, s.root), after)
             : s.do === 'release'
               ? guard.release(log, head(s.size, s.root))
-              : guard.drop(log);
+              : guard.drop(log, guard.pending(log).slice(-s.count));
         await asked.catch((error: unknown) => {
           if (!(error instanceof GuardRefusal)) throw error;
         });

@@ -12,8 +12,10 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
+import { openDesk } from '../../server/recorder/head-desk.ts';
 import { addNextKey, takeOver } from '../../server/recorder/key-succession.ts';
 import { KEY_USES, openKeys } from '../../server/recorder/keys.ts';
+import { openKeyring, type SigningKeyring } from '../../server/recorder/keyring.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
 import { createSigner } from '../../server/recorder/signer.ts';
 import { connectSigner, type SignerClient } from '../../server/signer/signer-client.ts';
@@ -24,6 +26,7 @@ import { openSigning } from '../../server/signer/signing.ts';
 import { systemWorld } from '../../server/world.ts';
 import { testDb } from '../support/database.ts';
 import { appendSome, begin, dataFolder, entryAt, PLATFORM } from '../support/signed-log.ts';
+import { until } from '../support/recorder.ts';
 import t from '../support/tap.ts';
 
 const origin = openingOrigin(PLATFORM, 'a');
@@ -106,7 +109,7 @@ t.test(
     await desk.pend(origin, 'opening', { size: 1, root: leaf, after: nothing, proof: [] });
     await desk.release(origin, { size: 1, root: leaf });
     await desk.pend(origin, 'opening', grown(2));
-    await desk.drop(origin);
+    await desk.drop(origin, [grown(2)]);
     await desk.pend(origin, 'opening', grown(3));
     t.ok(await desk.release(origin, grown(3)), 'of the one that was dropped nothing was signed');
     await t.rejects(desk.release(origin, grown(2)), { name: 'GuardRefusal', code: 'second_root' });
@@ -146,6 +149,47 @@ t.test('no term that a thief makes up wipes the guard, ends the office or keeps 
   await t.rejects(next.pend(origin, 'opening', { size: 1, root: rootOf(2), after: nothing, proof: [] }), {
     code: 'second_root',
   });
+});
+
+t.test('a settle that lost its lock while a slow key signed forgets nothing that was noted since', async (t) => {
+  const folder = await dataFolder(t);
+  const keyring = await openKeyring(folder, PLATFORM);
+  const held: (() => void)[] = [];
+  let isSlow = false;
+  const signHead: SigningKeyring['signHead'] = async (...head) => {
+    if (isSlow) await new Promise<void>((go) => held.push(go));
+    return keyring.signHead(...head);
+  };
+  const desk = await openDesk(folder, { signHead, checkKind: keyring.checkKind }, null);
+  t.teardown(() => desk.close());
+  const signer = createSigner(keyring, desk);
+  const one = { size: 1, root: rootOf(1) };
+  const two = { size: 2, root: nodeHash(sha256, one.root, rootOf(2)) };
+  const three = { size: 3, root: nodeHash(sha256, two.root, rootOf(3)) };
+  await signer.pend(origin, 'opening', { ...one, after: nothing, proof: [] });
+  await signer.release(origin, 1, one.root);
+  await signer.pend(origin, 'opening', { ...two, after: one, proof: [rootOf(2)] });
+  isSlow = true;
+  const lost = signer.settle(origin, two);
+  await until(() => held.length === 1);
+  isSlow = false;
+  t.equal((await signer.settle(origin, two))?.size, 2, 'the next one settles and lets it out');
+  await signer.pend(origin, 'opening', { ...three, after: two, proof: [rootOf(3)] });
+  for (const go of held) go();
+  await lost;
+  t.strictSame(desk.pending(origin), [three]);
+  t.equal((await signer.release(origin, 3, three.root))?.size, 3);
+  t.equal((await signer.settle(origin, three))?.size, 3);
+
+  // And of what was rolled back: the same head, noted once more, stays.
+  const four = { size: 4, root: nodeHash(sha256, two.root, nodeHash(sha256, rootOf(3), rootOf(4))) };
+  const growth = { ...four, after: three, proof: [rootOf(3), rootOf(4), two.root] };
+  await signer.pend(origin, 'opening', growth);
+  const late = signer.settle(origin, three);
+  await signer.settle(origin, three);
+  await signer.pend(origin, 'opening', growth);
+  await late;
+  t.strictSame(desk.pending(origin), [four]);
 });
 
 t.test('one office at a time: a later term ends the one before, an earlier one is refused', async (t) => {
@@ -285,7 +329,7 @@ t.test('what is no question ends the line, and harms nobody else', async (t) => 
   t.equal(await ask(socket, `${'x'.repeat(QUESTION_LIMIT_BYTES + 1)}\n`), '');
   t.equal(faults.length, 5);
   t.match(await ask(socket, '{"id":1,"ask":"release","origin":"x","size":1,"root":"A"}\n'), '');
-  t.match(await ask(socket, '{"id":7,"ask":"drop","origin":"x"}\n'), /^\{"id":7,"failed":.*not_in_office/);
+  t.match(await ask(socket, '{"id":7,"ask":"drop","origin":"x","heads":[]}\n'), /^\{"id":7,"failed":.*not_in_office/);
   t.equal(await good.lastTerm(), 0);
 });
 
