@@ -1,5 +1,6 @@
 /** The PostgreSQL driver as this project uses it: what a column becomes in JavaScript, and how long anything may take. */
-import { createPool, type PoolOptions, type Sql, type TransactionSql } from './pool.ts';
+import { systemWorld, type World } from '../world.ts';
+import { createPool, limitAnswers, type PoolOptions, type Sql, type TransactionSql } from './pool.ts';
 
 export type { Sql, TransactionSql } from './pool.ts';
 
@@ -11,6 +12,10 @@ export type Target =
 const STATEMENT_LIMIT_MS = 30_000;
 /** Who connects gives up after so long. */
 const CONNECT_LIMIT_S = 10;
+/** PostgreSQL ends what takes too long by itself; when it is silent for so much longer, nobody is there. */
+const SILENCE_LIMIT_MS = 10_000;
+/** How long one answer is waited for, ms. */
+export const ANSWER_LIMIT_MS = STATEMENT_LIMIT_MS + SILENCE_LIMIT_MS;
 
 /** bigint columns are numbers here; one that is not safe is a fault, never rounded. */
 const safeBigint = {
@@ -66,9 +71,15 @@ export function byteList(sql: Sql | TransactionSql, list: readonly (Uint8Array |
  * Opens a pool; connects on the first query.
  *
  * Shape:  at most `connections` at once; the others wait. `name` is what PostgreSQL calls them.
- * Throws: on a query: a PostgresError with PostgreSQL's five-character `code`.
+ * Throws: on a query: a PostgresError with PostgreSQL's five-character `code`; CONNECTION_CLOSED when the connection is lost, does not
+ *         come about, or says nothing for ANSWER_LIMIT_MS; CONNECTION_ENDED when the pool is closed.
  */
-export function openPool(target: Target, connections: number, name = 'kaibiao'): Sql {
+export function openPool(
+  target: Target,
+  connections: number,
+  name = 'kaibiao',
+  { after }: Pick<World, 'after'> = systemWorld,
+): Sql {
   const options: PoolOptions = {
     types: { bigint: safeBigint, bytea: plainBytes, ...arrays },
     // The driver would ask each connection for the array types, and a loss just then kills the process.
@@ -83,9 +94,16 @@ export function openPool(target: Target, connections: number, name = 'kaibiao'):
     // "already exists, skipping" and the like; what matters arrives as an error.
     onnotice: () => undefined,
   };
-  if (typeof target !== 'string') return createPool({ ...target, ...options }, connections);
+  const limits = { after, connectMs: CONNECT_LIMIT_S * 1_000, answerMs: ANSWER_LIMIT_MS };
+  if (typeof target !== 'string') return createPool({ ...target, ...options }, connections, limits);
   const { url, socketFolder } = splitSocketFolder(target);
-  return createPool(socketFolder === null ? options : { ...options, host: socketFolder }, connections, url);
+  return createPool(socketFolder === null ? options : { ...options, host: socketFolder }, connections, limits, url);
+}
+
+/** Lets each statement of a transaction take so long from here on, ms; with null without limit. */
+export async function limitStatements(tx: TransactionSql, limitMs: number | null): Promise<void> {
+  limitAnswers(tx, limitMs === null ? null : limitMs + SILENCE_LIMIT_MS);
+  await tx`SELECT set_config('statement_timeout', ${String(limitMs ?? 0)}, true)`;
 }
 
 /** `?host=/folder` names a Unix socket, as in libpq; the driver would send it to the server as a setting. */

@@ -19,6 +19,10 @@ const ANSWER_LIMIT_MS = 10_000;
 
 /** Who stops waits so long for a reign that is just beginning. */
 export const BEGIN_LIMIT_MS = 10_000;
+/** Whoever has the lock waits so long for the end of the reign before; then another process may have it. */
+export const CLOSE_LIMIT_MS = 10_000;
+/** Who stops waits so long for a reign to end: longer than one answer of the database may take (store/driver.ts). */
+export const STOP_LIMIT_MS = 60_000;
 
 /** What a process does while it leads. */
 export type Reign = { readonly term: number; close(): Promise<void> };
@@ -44,7 +48,7 @@ export type Election = {
   seen(): Leadership | null;
   /** The reign has ended by itself: a later term has begun. */
   over(term: number): void;
-  /** Ends the reign, if there is one, and lets the lock go; one that is just beginning is waited for no longer than BEGIN_LIMIT_MS. */
+  /** Ends the reign, if there is one, and lets the lock go; it is waited for no longer than STOP_LIMIT_MS, one that is just beginning than BEGIN_LIMIT_MS. */
   stop(): Promise<void>;
 };
 
@@ -108,7 +112,8 @@ export function standForElection(candidate: Candidate): Election {
       if (!(await isOver(reign))) return;
       void standDown();
     }
-    await closing;
+    if (!(await isInTime(closing, CLOSE_LIMIT_MS)))
+      throw new Error(`the reign before had not ended after ${CLOSE_LIMIT_MS} ms: another process may lead`);
     if (stopped) return;
     const term = await beginTerm(database.sql, database.name, await candidate.lastTerm());
     // Whoever led before says nothing about what comes after this reign.
@@ -207,10 +212,10 @@ export function standForElection(candidate: Candidate): Election {
   }
   const running = run();
 
-  /** Whether this has ended, well or not, before somebody who stops gives it up. */
-  function isInTime(work: Promise<void>): Promise<boolean> {
+  /** Whether this has ended, well or not, before it is given up. */
+  function isInTime(work: Promise<void>, limitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const cancel = world.after(BEGIN_LIMIT_MS, () => resolve(false));
+      const cancel = world.after(limitMs, () => resolve(false));
       void work.finally(() => {
         cancel();
         resolve(true);
@@ -228,8 +233,10 @@ export function standForElection(candidate: Candidate): Election {
     },
     async stop() {
       stopped = true;
-      if (await isInTime(taking)) await standDown();
-      else {
+      if (await isInTime(taking, BEGIN_LIMIT_MS)) {
+        if (!(await isInTime(standDown(), STOP_LIMIT_MS)))
+          candidate.onFault(new Error(`its reign had not ended after ${STOP_LIMIT_MS} ms, and is not waited for`));
+      } else {
         candidate.onFault(new Error(`it had not begun to lead after ${BEGIN_LIMIT_MS} ms, and is not waited for`));
         // Whoever leads next ends what it still writes by his term; what it has opened is closed when it comes.
         void taking.then(standDown);

@@ -1,6 +1,6 @@
 /** Sweeps what erasures left where looking for it takes long: the intake, logins and judgements that nothing else stands on. */
 import type { World } from '../world.ts';
-import type { Sql } from './driver.ts';
+import { limitStatements, type Sql } from './driver.ts';
 
 /** How long the search for one leftover may take, ms: it reads whole tables, and whoever stops waits for it. */
 const SEARCH_LIMIT_MS = 600_000;
@@ -33,7 +33,7 @@ export async function sweepErasures({
 /** The id of the leftover that went; null when there is none. */
 async function sweepOne(sql: Sql, world: World, behind: number): Promise<number | null> {
   return sql.begin(async (tx) => {
-    await tx`SELECT set_config('statement_timeout', ${String(SEARCH_LIMIT_MS)}, true)`;
+    await limitStatements(tx, SEARCH_LIMIT_MS);
     const [row] = await tx<{ swept: number | null }[]>`SELECT sweep_erasure(${world.now()}, ${behind}) AS swept`;
     return row?.swept ?? null;
   });

@@ -9,7 +9,10 @@
  *      own, that is thrown away after any error that is not PostgreSQL's answer, and everything that waits for it is told.
  */
 import postgres from 'postgres';
-import { systemWorld } from '../world.ts';
+import type { World } from '../world.ts';
+import { createDatabaseLine, type DatabaseLine, type Places } from './database-line.ts';
+import { connectionError, isAnswer, leavesConnection, told } from './pool-errors.ts';
+import { type Hearing, type OnHearing, startListener } from './pool-listener.ts';
 
 type Types = { bigint: number; bytea: Uint8Array };
 /** Queries are template strings, `sql.begin` is a transaction. */
@@ -18,14 +21,21 @@ export type Sql = postgres.Sql<Types>;
 export type TransactionSql = postgres.TransactionSql<Types>;
 export type PoolOptions = postgres.Options<{ bigint: postgres.PostgresType; bytea: postgres.PostgresType }>;
 
+/** How long the pool waits for others; ms. */
+export type PoolLimits = Pick<World, 'after'> & {
+  /** For a line to one of the hosts. */
+  readonly connectMs: number;
+  /** For any one answer, from when a connection was had; a transaction may be given another (`limitAnswers`). */
+  readonly answerMs: number;
+};
+
 /** Prepared statements collect on a connection; after so many uses another takes its place. */
 const USES_LIMIT = 20_000;
-/** A listener that lost its connection tries again after doubling pauses. */
-const PAUSE_MS = { first: 20, longest: 1_000 } as const;
-
 /** What the driver makes of a template: nothing happens before somebody waits for it; then its handler is called, once. */
 type Query = {
   handler: (query: Query) => void;
+  /** Of a cursor: its rows are fetched as they are asked for, so that it has no one answer. */
+  readonly cursorFn?: unknown;
   resolve: (answer: unknown) => void;
   reject: (error: unknown) => void;
 };
@@ -34,15 +44,13 @@ type Ask = (...args: unknown[]) => unknown;
 
 type Connection = {
   readonly client: Sql;
+  readonly line: DatabaseLine;
   readonly carryOut: (query: Query) => void;
   isLost: boolean;
   uses: number;
   /** Whom to tell when it is lost; null while nobody uses it. */
   tell: ((why: unknown) => void) | null;
 };
-
-const CONNECTION_CODES = ['CONNECTION_CLOSED', 'CONNECTION_ENDED'] as const;
-type ConnectionCode = (typeof CONNECTION_CODES)[number];
 
 /** Who waits for a connection. */
 type Waiting = { readonly take: (connection: Connection) => void; readonly refuse: (error: Error) => void };
@@ -58,8 +66,13 @@ const NOT_HERE: readonly (string | symbol)[] = [
   'array',
 ];
 
-/** A pool of at most `size` connections; connects on the first query. */
-export function createPool(options: PoolOptions, size: number, target?: string): Sql {
+/**
+ * A pool of at most `size` connections; connects on the first query.
+ *
+ * Why: PostgreSQL's own limits are kept by PostgreSQL. When its machine or the line is gone and nobody says so, only we can tell
+ *      that no answer will come: TCP takes a quarter of an hour to.
+ */
+export function createPool(options: PoolOptions, size: number, limits: PoolLimits, target?: string): Sql {
   // Only makes queries and holds what they are made with; it never connects.
   const maker = (target === undefined ? postgres(options) : postgres(target, options)) as unknown as Sql;
   const connections = new Set<Connection>();
@@ -69,27 +82,53 @@ export function createPool(options: PoolOptions, size: number, target?: string):
   let isEnded = false;
 
   /** A driver for one connection. It shares the maker's options, also what drizzle changes in them. */
-  function openClient(more: { onclose: () => void; onnotify?: (channel: string, payload: string) => void }): Sql {
-    const shared = { ...maker.options, ...more, max: 1 };
+  function openClient(line: DatabaseLine, on: Partial<Omit<OnHearing, 'onFail'>>): Sql {
+    const shared = { ...maker.options, ...on, max: 1, socket: (places: Places) => line.lay(places) };
     return postgres(shared as unknown as postgres.Options<Record<string, postgres.PostgresType>>) as unknown as Sql;
   }
 
   function open(): Connection {
-    const client = openClient({ onclose: () => lose(connection) });
+    const line = createDatabaseLine(limits, (why) => lose(connection, why));
+    const client = openClient(line, { onclose: () => lose(connection) });
     const carryOut = (client`` as unknown as Query).handler;
-    const connection: Connection = { client, carryOut, isLost: false, uses: 0, tell: null };
+    const connection: Connection = { client, line, carryOut, isLost: false, uses: 0, tell: null };
     connections.add(connection);
     return connection;
   }
 
-  function lose(connection: Connection, why?: unknown): void {
-    if (connection.isLost) return;
+  function openHearing({ onFail, ...on }: OnHearing): Hearing {
+    const line = createDatabaseLine(limits, onFail);
+    const client = openClient(line, on);
+    return {
+      client,
+      cut() {
+        line.cut();
+        void client.end({ timeout: 0 });
+      },
+    };
+  }
+
+  /** It is used no more; what it still has to say it says. */
+  function retire(connection: Connection): void {
     connection.isLost = true;
     connections.delete(connection);
     const place = idle.indexOf(connection);
     if (place !== -1) idle.splice(place, 1);
     void connection.client.end({ timeout: 0 });
+  }
+
+  function lose(connection: Connection, why?: unknown): void {
+    if (connection.isLost) return;
+    retire(connection);
+    connection.line.cut();
     connection.tell?.(why ?? connectionError('CONNECTION_CLOSED', 'the connection to the database was lost'));
+  }
+
+  /** Gives a connection up when an answer does not come. Returns: what takes that back. */
+  function watch(connection: Connection, answerMs: number | null): () => void {
+    if (answerMs === null) return () => undefined;
+    const why = `the database said nothing for ${answerMs} ms`;
+    return limits.after(answerMs, () => lose(connection, connectionError('CONNECTION_CLOSED', why)));
   }
 
   function acquire(user: Waiting): void {
@@ -109,7 +148,7 @@ export function createPool(options: PoolOptions, size: number, target?: string):
   function release(connection: Connection): void {
     connection.tell = null;
     if (!connection.isLost && connection.uses < USES_LIMIT) idle.push(connection);
-    else lose(connection);
+    else if (!connection.isLost) retire(connection);
     const next = waiting.shift();
     if (next !== undefined) acquire(next);
   }
@@ -120,15 +159,17 @@ export function createPool(options: PoolOptions, size: number, target?: string):
     acquire({
       take(connection) {
         let isOver = false;
+        const cancel = watch(connection, limits.answerMs);
         const settle = (isWhole: boolean, tell: () => void): void => {
           if (isOver) return;
           isOver = true;
+          cancel();
           if (!isWhole) lose(connection);
           tell();
           release(connection);
         };
         query.resolve = (answer) => settle(true, () => resolve(answer));
-        query.reject = (error) => settle(isAnswer(error), () => reject(told(error)));
+        query.reject = (error) => settle(leavesConnection(error), () => reject(told(error)));
         connection.tell = query.reject;
         connection.carryOut(query);
       },
@@ -157,13 +198,22 @@ export function createPool(options: PoolOptions, size: number, target?: string):
       });
     });
     let isOver = false;
-    const stand: Stand = { isOver: () => isOver || connection.isLost, lose: (why) => lose(connection, why) };
+    let answerMs: number | null = limits.answerMs;
+    const stand: Stand = {
+      isOver: () => isOver || connection.isLost,
+      lose: (why) => lose(connection, why),
+      watch: () => watch(connection, answerMs),
+      limitAnswers(limitMs) {
+        answerMs = limitMs;
+      },
+    };
     try {
       const options = args.length > 1 ? String(args[0]) : '';
-      return await Promise.race([connection.client.begin(options, fence(work, stand)), lost]);
+      const asked = around(work, stand, (inner) => connection.client.begin(options, inner));
+      return await Promise.race([asked, lost]);
     } catch (error) {
       // Without `query` it is what the work itself threw, and may be an error of another socket or file.
-      if (!(error instanceof Error && 'query' in error) || isAnswer(error)) throw error;
+      if (!(error instanceof Error && 'query' in error) || leavesConnection(error)) throw error;
       lose(connection);
       throw told(error);
     } finally {
@@ -173,7 +223,7 @@ export function createPool(options: PoolOptions, size: number, target?: string):
   }
 
   async function listen(channel: string, hear: (payload: string) => void, onListening?: () => void) {
-    const listener = startListener(openClient, channel, hear, onListening ?? (() => undefined));
+    const listener = startListener(openHearing, limits, channel, hear, onListening ?? (() => undefined));
     listeners.add(listener.stop);
     await listener.ready;
     return {
@@ -187,7 +237,10 @@ export function createPool(options: PoolOptions, size: number, target?: string):
   async function end({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     isEnded = true;
     for (const { refuse } of waiting.splice(0)) refuse(connectionError('CONNECTION_ENDED', 'the pool is closed'));
-    const ended = [...connections].map(({ client }) => client.end(timeout === undefined ? {} : { timeout }));
+    const ended = [...connections].map(async ({ client, line }) => {
+      await client.end(timeout === undefined ? {} : { timeout });
+      line.cut();
+    });
     await Promise.all([...ended, ...[...listeners].map((stop) => stop())]);
   }
 
@@ -205,7 +258,40 @@ export function createPool(options: PoolOptions, size: number, target?: string):
 }
 
 /** How a transaction stands: over once it has ended or its connection is lost. */
-type Stand = { isOver(): boolean; lose(why: unknown): void };
+type Stand = {
+  isOver(): boolean;
+  lose(why: unknown): void;
+  /** Gives the connection up when an answer does not come. Returns: what takes that back. */
+  watch(): () => void;
+  limitAnswers(limitMs: number | null): void;
+};
+
+const stands = new WeakMap<object, Stand>();
+
+/** Lets answers within this transaction take so long from here on, COMMIT's too; with null without limit. */
+export function limitAnswers(tx: TransactionSql, limitMs: number | null): void {
+  const stand = stands.get(tx);
+  if (stand === undefined) throw new Error('this is no transaction of a pool');
+  stand.limitAnswers(limitMs);
+}
+
+/** What the driver itself asks around a piece of work has an end, too: BEGIN and COMMIT, or a savepoint and its release. */
+async function around(work: Work, stand: Stand, carryOut: (inner: Work) => Promise<unknown>): Promise<unknown> {
+  const fenced = fence(work, stand);
+  let cancel = stand.watch();
+  try {
+    return await carryOut(async (tx) => {
+      cancel();
+      try {
+        return await fenced(tx);
+      } finally {
+        cancel = stand.watch();
+      }
+    });
+  } finally {
+    cancel();
+  }
+}
 
 /**
  * The work of a transaction, out of which the driver hears nothing once the connection is lost.
@@ -230,22 +316,32 @@ function fence(work: Work, stand: Stand): Work {
 function guard(tx: TransactionSql, stand: Stand): TransactionSql {
   const watched = (asked: unknown): unknown => {
     const query = asked as Query;
-    const { handler, reject } = query;
+    const { handler, resolve, reject } = query;
+    let cancel = (): void => undefined;
+    query.resolve = (answer) => {
+      cancel();
+      resolve(answer);
+    };
     query.reject = (error) => {
+      cancel();
       if (!isAnswer(error)) stand.lose(told(error));
       reject(told(error));
     };
     query.handler = (q) => {
       if (stand.isOver()) reject(connectionError('CONNECTION_CLOSED', 'the transaction is over'));
-      else handler(q);
+      else {
+        if (q.cursorFn === undefined) cancel = stand.watch();
+        handler(q);
+      }
     };
     return query;
   };
   const savepoint = async (...args: unknown[]): Promise<unknown> => {
     if (stand.isOver()) throw connectionError('CONNECTION_CLOSED', 'the transaction is over');
-    return (tx.savepoint as Ask)(...args.slice(0, -1), fence(args.at(-1) as Work, stand));
+    const work = args.at(-1) as Work;
+    return around(work, stand, (inner) => (tx.savepoint as Ask)(...args.slice(0, -1), inner) as Promise<unknown>);
   };
-  return new Proxy(tx, {
+  const guarded = new Proxy(tx, {
     apply: (target, self, args: unknown[]) =>
       isTemplate(args)
         ? watched(Reflect.apply(target as unknown as Ask, self, args))
@@ -257,61 +353,8 @@ function guard(tx: TransactionSql, stand: Stand): TransactionSql {
       return name === 'unsafe' ? (...args: unknown[]) => watched((value as Ask)(...args)) : value;
     },
   });
-}
-
-type Listener = { readonly ready: Promise<void>; stop(): Promise<void> };
-type OnConnection = { readonly onclose: () => void; readonly onnotify: (channel: string, payload: string) => void };
-
-/** Hears a channel, each time on a new connection when the last one was lost; only the first try may fail. */
-function startListener(
-  openClient: (on: OnConnection) => Sql,
-  channel: string,
-  hear: (payload: string) => void,
-  onListening: () => void,
-): Listener {
-  let isStopped = false;
-  let failures = 0;
-  let client: Sql | null = null;
-  let cancelPause: () => void = () => undefined;
-
-  async function start(): Promise<void> {
-    const opened = openClient({
-      onclose: () => again(opened),
-      onnotify: (where, payload) => {
-        if (where === channel && !isStopped) hear(payload);
-      },
-    });
-    client = opened;
-    await opened`LISTEN ${opened(channel)}`;
-    if (isStopped || client !== opened) return;
-    failures = 0;
-    onListening();
-  }
-
-  /** Leaves this connection for a new one, unless it was left already. */
-  function again(left: Sql): void {
-    if (isStopped || client !== left) return;
-    client = null;
-    void left.end({ timeout: 0 });
-    cancelPause = systemWorld.after(Math.min(PAUSE_MS.first * 2 ** failures, PAUSE_MS.longest), () => {
-      failures += 1;
-      const tried = start();
-      const now = client;
-      tried.catch(() => now !== null && again(now));
-    });
-  }
-
-  return {
-    ready: start().catch((error: unknown) => {
-      isStopped = true;
-      throw error;
-    }),
-    async stop() {
-      isStopped = true;
-      cancelPause();
-      await client?.end({ timeout: 0 });
-    },
-  };
+  stands.set(guarded, stand);
+  return guarded;
 }
 
 function isTemplate([first]: readonly unknown[]): boolean {
@@ -319,21 +362,3 @@ function isTemplate([first]: readonly unknown[]): boolean {
 }
 
 const never = (): Promise<never> => new Promise(() => undefined);
-
-function connectionError(code: ConnectionCode, message: string, cause?: unknown): Error {
-  return Object.assign(new Error(message, { cause }), { code });
-}
-
-/** An error as it is told: one code for every way in which a connection is lost or never comes about. */
-function told(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || isAnswer(error)) return error;
-  const code = String(error.code);
-  if (!('syscall' in error) && !code.startsWith('CONNECT')) return error;
-  if (CONNECTION_CODES.some((known) => known === code)) return error;
-  return connectionError('CONNECTION_CLOSED', `no connection to the database: ${code}`, error);
-}
-
-/** Whether it is PostgreSQL that answered so; after any other error nobody knows where the connection stands. */
-function isAnswer(error: unknown): boolean {
-  return error instanceof postgres.PostgresError;
-}

@@ -14,7 +14,7 @@ export type RowWatchOptions<Found> = {
   readonly world: Pick<World, 'after' | 'now'>;
   /** How often it looks untold, ms. */
   readonly periodMs: number;
-  /** How long one row is waited for, ms. */
+  /** How long one row is waited for, ms; behind it one period more for a last look that is not answered. */
   readonly limitMs: number;
   /** Of these rows those that are there. What it throws is only told: it looks again. */
   look(ids: readonly number[]): Promise<ReadonlyMap<number, Found>>;
@@ -24,6 +24,7 @@ export type RowWatchOptions<Found> = {
 
 type Waiter<Found> = {
   readonly until: number;
+  cancel: () => void;
   readonly resolve: (found: Found) => void;
   readonly reject: (error: unknown) => void;
 };
@@ -37,25 +38,29 @@ export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Foun
   let again = false;
   let cancel: (() => void) | null = null;
 
+  function leave(id: number): Waiter<Found> | undefined {
+    const waiter = waiters.get(id);
+    waiters.delete(id);
+    waiter?.cancel();
+    return waiter;
+  }
+
+  function giveUp(id: number): void {
+    leave(id)?.reject(options.onLate());
+  }
+
   async function look(): Promise<void> {
     do {
       again = false;
       if (waiters.size === 0) return;
       try {
         const found = await options.look([...waiters.keys()]);
-        for (const [id, row] of found) {
-          waiters.get(id)?.resolve(row);
-          waiters.delete(id);
-        }
+        for (const [id, row] of found) leave(id)?.resolve(row);
       } catch (error) {
         options.onFault(error);
       }
       const now = world.now();
-      for (const [id, { until, reject }] of waiters) {
-        if (now < until) continue;
-        waiters.delete(id);
-        reject(options.onLate());
-      }
+      for (const [id, { until }] of waiters) if (now >= until) giveUp(id);
     } while (again);
   }
 
@@ -80,7 +85,13 @@ export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Foun
     wait(id) {
       if (isStopped) return Promise.reject(options.onLate());
       return new Promise((resolve, reject) => {
-        waiters.set(id, { until: world.now() + limitMs, resolve, reject });
+        // The limit holds also while a look hangs; one that ends tells whether it was there.
+        const cancelLate = world.after(limitMs, () => {
+          waiter.cancel = world.after(periodMs, () => giveUp(id));
+          hear();
+        });
+        const waiter: Waiter<Found> = { until: world.now() + limitMs, cancel: cancelLate, resolve, reject };
+        waiters.set(id, waiter);
         // It may have been there before anybody waited.
         hear();
       });
@@ -89,8 +100,7 @@ export function watchRows<Found>(options: RowWatchOptions<Found>): RowWatch<Foun
     stop() {
       isStopped = true;
       cancel?.();
-      for (const { reject } of waiters.values()) reject(options.onLate());
-      waiters.clear();
+      for (const id of waiters.keys()) giveUp(id);
     },
   };
 }

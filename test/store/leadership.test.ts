@@ -1,7 +1,7 @@
 /** Terms: they only grow, a later one waits for what the earlier ones have begun and lets none of it begin again. */
 import { connect, type Database } from '../../server/store/connect.ts';
 import type { Candidate, Election, Reign } from '../../server/store/election.ts';
-import { BEGIN_LIMIT_MS, standForElection } from '../../server/store/election.ts';
+import { BEGIN_LIMIT_MS, CLOSE_LIMIT_MS, STOP_LIMIT_MS, standForElection } from '../../server/store/election.ts';
 import { beginTerm, heldTo, identify, readLeadership, sayReadOnly } from '../../server/store/leadership.ts';
 import { testDb } from '../support/database.ts';
 import { lineTo } from '../support/line.ts';
@@ -312,6 +312,41 @@ t.test('who stops waits for a reign that does not begin no longer than so, and c
   t.strictSame(told, ['hangs', 'stopped', 'closed']);
   await next.election.stop();
   t.strictSame(next.faults, []);
+});
+
+t.test('a reign that does not end keeps nobody else from leading, and nobody from stopping', async (t) => {
+  const world = steppedWorld();
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const { election, faults } = standAlone(one, { world, lead: async (term) => ({ term, close: () => ended }) });
+  await election.first;
+  const term = (await readLeadership(one.sql))?.term ?? 0;
+  election.over(term);
+  // The lock is asked for again and again in steps that are shorter than the limit.
+  const isTold = (): boolean => faults.some((fault) => /before had not ended after 10000 ms/.test(String(fault)));
+  await until(async () => {
+    await world.advanceGently(CLOSE_LIMIT_MS / 10);
+    return isTold();
+  });
+  const next = standAlone(two);
+  await next.election.first;
+  t.equal((await readLeadership(two.sql))?.term, term + 1, 'it has let go of the lock');
+  let isStopped = false;
+  const stopping = election.stop().then(() => {
+    isStopped = true;
+  });
+  await world.advanceGently(STOP_LIMIT_MS - 1);
+  t.equal(isStopped, false);
+  await until(async () => {
+    await world.advanceGently(1);
+    return isStopped;
+  });
+  await stopping;
+  t.match(String(faults.at(-1)), /had not ended after 60000 ms/);
+  end();
+  await next.election.stop();
 });
 
 t.test('a line that has gone silent is given up: nobody stops for ever', async (t) => {

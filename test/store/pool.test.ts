@@ -1,8 +1,20 @@
 /** The pool while connections are lost under load: each query and each transaction ends, as a whole, and nobody gets another's answer. */
-import { openPool, type Sql, type TransactionSql } from '../../server/store/driver.ts';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import {
+  ANSWER_LIMIT_MS,
+  limitStatements,
+  openPool,
+  type Sql,
+  type TransactionSql,
+} from '../../server/store/driver.ts';
 import { type TestDatabase, testDb } from '../support/database.ts';
+import { newFolder } from '../support/folder.ts';
 import { type Line, lineTo } from '../support/line.ts';
 import t from '../support/tap.ts';
+import { steppedWorld } from '../support/world.ts';
 
 const WORKERS = 16;
 const LOSSES = 25;
@@ -210,4 +222,176 @@ t.test('a closed pool refuses, also those who wait', async (t) => {
     { code: 'CONNECTION_ENDED' },
   );
   t.throws(() => sql.reserve(), /not used here/);
+});
+
+/** What hangs on a line that has gone silent, each with its own way to the database. */
+const silenced: Readonly<Record<string, (sql: Sql, silence: () => void) => Promise<unknown>>> = {
+  'a query': async (sql, silence) => {
+    silence();
+    return sql`SELECT 1`;
+  },
+  BEGIN: (sql, silence) => {
+    silence();
+    return sql.begin((tx) => tx`SELECT 1`);
+  },
+  'a statement': (sql, silence) =>
+    sql.begin(async (tx) => {
+      await tx`SELECT 1`;
+      silence();
+      await tx`SELECT 1`;
+    }),
+  'a savepoint': (sql, silence) =>
+    sql.begin(async (tx) => {
+      await tx`SELECT 1`;
+      silence();
+      await tx.savepoint((point) => point`SELECT 1`);
+    }),
+  COMMIT: (sql, silence) =>
+    sql.begin(async (tx) => {
+      await tx`SELECT 1`;
+      silence();
+    }),
+};
+
+t.test('a database that says nothing any more is given up after the limit, whatever was asked of it', async (t) => {
+  const db = await testDb(t, 2);
+  const line = await lineTo(t, db.app);
+  const world = steppedWorld();
+  const sql = openPool(line.place, 1, 'kaibiao', world);
+  t.teardown(() => sql.end({ timeout: 1 }));
+  const turn = () => new Promise((over) => setImmediate(over));
+  for (const [name, ask] of Object.entries(silenced)) {
+    await sql`SELECT 1`;
+    t.equal(world.alarms(), 0, 'an answer takes its limit along');
+    let isSilent = false;
+    let outcome: unknown = null;
+    const asked = ask(sql, () => {
+      line.silence(true);
+      isSilent = true;
+    }).catch((error: { code?: unknown }) => {
+      outcome = error.code;
+    });
+    while (!isSilent || world.alarms() === 0) await turn();
+    world.advance(ANSWER_LIMIT_MS - 1);
+    await turn();
+    t.equal(outcome, null, name);
+    world.advance(1);
+    await asked;
+    t.equal(outcome, 'CONNECTION_CLOSED', name);
+    line.silence(false);
+  }
+  while (line.open() > 0) await turn();
+  t.equal(line.open(), 0, 'what was given up is closed at once');
+});
+
+t.test('a transaction that may take longer is waited for longer', async (t) => {
+  const { db, line } = await setUp(t, 1);
+  const world = steppedWorld();
+  const sql = openPool(line.place, 1, 'kaibiao', world);
+  t.teardown(() => sql.end({ timeout: 1 }));
+  const limits = await sql.begin(async (tx) => {
+    await limitStatements(tx as TransactionSql, 600_000);
+    const [one] = await tx`SELECT current_setting('statement_timeout') AS "limit"`;
+    await limitStatements(tx as TransactionSql, null);
+    const [two] = await tx`SELECT current_setting('statement_timeout') AS "limit"`;
+    t.equal(world.alarms(), 0);
+    return [one?.['limit'], two?.['limit']];
+  });
+  t.strictSame(limits, ['10min', '0']);
+  let isAsked = false;
+  let outcome: unknown = null;
+  const late = sql
+    .begin(async (tx) => {
+      await limitStatements(tx as TransactionSql, 600_000);
+      isAsked = true;
+      await tx`SELECT pg_sleep(60)`;
+    })
+    .catch((error: { code?: unknown }) => {
+      outcome = error.code;
+    });
+  const turn = () => new Promise((over) => setImmediate(over));
+  while (!isAsked || world.alarms() === 0) await turn();
+  world.advance(609_999);
+  await turn();
+  t.equal(outcome, null);
+  world.advance(1);
+  await late;
+  t.equal(outcome, 'CONNECTION_CLOSED');
+  await db.superuser`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()`;
+});
+
+/** A place where something else than PostgreSQL answers first: `serve` gets each connection with its number. */
+async function placeOf(
+  test: Parameters<typeof newFolder>[0],
+  { port, database, user }: TestDatabase['app'],
+  serve: (near: Socket, n: number) => void,
+) {
+  const folder = await newFolder(test);
+  await mkdir(folder);
+  const open = new Set<Socket>();
+  let made = 0;
+  const server = createServer((near) => {
+    open.add(near);
+    near.on('error', () => undefined).on('close', () => open.delete(near));
+    serve(near, made++);
+  });
+  server.listen(join(folder, `.s.PGSQL.${port}`));
+  await once(server, 'listening');
+  test.teardown(async () => {
+    for (const near of open) near.destroy();
+    server.close();
+  });
+  return { place: { host: folder, port, database, user }, made: () => made, open: () => open.size };
+}
+
+t.test('a peer that accepts and hangs up is no database: each who asks is told, and it is asked no more', async (t) => {
+  const db = await testDb(t, 2);
+  const { place, made } = await placeOf(t, db.app, (near) => near.once('data', () => near.end()));
+  const sql = openPool(place, 1);
+  t.teardown(() => sql.end({ timeout: 1 }));
+  await t.rejects(Promise.resolve(sql`SELECT 1`), { code: 'CONNECTION_CLOSED' });
+  t.equal(made(), 1);
+  await t.rejects(
+    sql.begin((tx) => tx`SELECT 1`),
+    { code: 'CONNECTION_CLOSED' },
+  );
+  await t.rejects(
+    sql.listen('news', () => undefined),
+    { code: 'CONNECTION_CLOSED' },
+  );
+  t.equal(made(), 3);
+});
+
+t.test('who is turned away at the door takes nobody along, and leaves no connection behind', async (t) => {
+  const db = await testDb(t, 2);
+  const field = (kind: string, value: string): Buffer => Buffer.from(`${kind}${value}\0`);
+  const fields = Buffer.concat([
+    field('S', 'FATAL'),
+    field('V', 'FATAL'),
+    field('C', '53300'),
+    field('M', 'sorry, too many clients already'),
+    Buffer.from('\0'),
+  ]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(fields.length + 4);
+  const { place, made, open } = await placeOf(t, db.app, (near, n) => {
+    if (n === 0) near.once('data', () => near.end(Buffer.concat([Buffer.from('E'), length, fields])));
+    else {
+      const far = connect(join(db.app.host, `.s.PGSQL.${db.app.port}`));
+      near.pipe(far).pipe(near);
+      far.on('error', () => near.destroy()).on('close', () => near.destroy());
+      near.on('close', () => far.destroy());
+    }
+  });
+  const sql = openPool(place, 1);
+  const asked = await Promise.allSettled([1, 2, 3].map((n) => sql`SELECT ${n}::int AS n`));
+  t.strictSame(
+    asked.map((one) => (one.status === 'fulfilled' ? one.value[0]?.['n'] : one.reason.code)),
+    ['53300', 2, 3],
+  );
+  t.equal(open(), 1);
+  t.equal(made(), 2, 'one that was refused, one that serves the others');
+  await sql.end({ timeout: 5 });
+  while (open() > 0) await new Promise((over) => setImmediate(over));
+  t.equal(open(), 0);
 });

@@ -81,6 +81,38 @@ t.test('one millisecond before the limit it is still waited for, at the limit no
   t.equal(looks(), looked, 'nobody waits, nobody looks');
 });
 
+t.test('a look that is never answered holds nobody beyond the limit and one period', async (t) => {
+  const world = steppedWorld();
+  let looks = 0;
+  const watch = watchRows<string>({
+    world,
+    periodMs: PERIOD_MS,
+    limitMs: LIMIT_MS,
+    look: () => {
+      looks += 1;
+      return new Promise(() => undefined);
+    },
+    onLate: () => new Error('late'),
+    onFault: (error) => t.fail(String(error)),
+  });
+  const told: string[] = [];
+  const wait = (id: number) => watch.wait(id).catch((error: Error) => told.push(`${id} ${error.message}`));
+  const first = wait(1);
+  await until(() => looks === 1);
+  world.advance(PERIOD_MS);
+  const second = wait(2);
+  world.advance(LIMIT_MS - 1);
+  await new Promise((resume) => setImmediate(resume));
+  t.strictSame(told, []);
+  world.advance(1);
+  await first;
+  t.strictSame(told, ['1 late']);
+  world.advance(PERIOD_MS);
+  await second;
+  t.strictSame(told, ['1 late', '2 late']);
+  t.equal(world.alarms(), 0);
+});
+
 t.test('a look that fails is told of, and made again', async (t) => {
   const { world, watch, there, faults, away } = setUp();
   away(true);

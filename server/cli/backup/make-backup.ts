@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { toBase64 } from '../../core/log/base64.ts';
 import { syncFolder } from '../../durable-file.ts';
 import type { Keys } from '../../recorder/keys.ts';
-import type { Sql, TransactionSql } from '../../store/driver.ts';
+import { limitStatements, type Sql, type TransactionSql } from '../../store/driver.ts';
 import { copyOut, listTables } from '../../store/table-copy.ts';
 import { systemWorld } from '../../world.ts';
 import { filesBelow } from '../log-source.ts';
@@ -92,7 +92,7 @@ async function takeTables(
   tx: TransactionSql,
   folder: string,
 ): Promise<Pick<Backup, 'takenAt' | 'migrations' | 'tables' | 'heads'>> {
-  await tx`SET LOCAL statement_timeout = 0`;
+  await limitStatements(tx, null);
   const [now] = await tx<{ at: string }[]>`
     SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at`;
   const heads = await tx<{ origin: string; size: number; root: Uint8Array }[]>`

@@ -17,7 +17,7 @@ import { listJournals } from '../../recorder/guard-folder.ts';
 import { formatJournal, readJournal, type Watched } from '../../recorder/guard-journal.ts';
 import type { Keyring } from '../../recorder/keyring.ts';
 import type { KeyUse } from '../../recorder/keys.ts';
-import type { Sql, TransactionSql } from '../../store/driver.ts';
+import { limitStatements, type Sql, type TransactionSql } from '../../store/driver.ts';
 import { migrationsFolder } from '../../store/migrate.ts';
 import { readCheckpoint, streamEntries } from '../../store/read-log.ts';
 import { copyIn, listTables, setCounters } from '../../store/table-copy.ts';
@@ -137,7 +137,7 @@ function checkSeen({ heads }: Backup, note: string): void {
 }
 
 async function load(tx: TransactionSql, { tables, heads }: Backup, request: RestoreRequest): Promise<void> {
-  await tx`SET LOCAL statement_timeout = 0`;
+  await limitStatements(tx, null);
   const [some] = await tx`SELECT FROM logs UNION ALL SELECT FROM accounts UNION ALL SELECT FROM intake LIMIT 1`;
   if (some !== undefined) throw new BackupError('database_not_empty', 'it has logs, accounts or acts');
   const due = (await listTables(tx)).map(({ name }) => name).filter((name) => !LEFT_OUT.includes(name));
