@@ -9,6 +9,7 @@ import { COSIGNER_TIMEOUT_MS } from '../../server/ledger/cosigner-client.ts';
 import { cosignerPolicyOf, quorumOf } from '../../server/ledger/cosigner-policy.ts';
 import { createCosigning, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
 import { createPublishedHead, openPublisher } from '../../server/ledger/published-head.ts';
+import { createLog } from '../../server/store/append.ts';
 import { cosignedLedger, origin } from '../support/cosigned-ledger.ts';
 import { answersOf, cosignerBench, type Line, networkOf, policyOf } from '../support/cosigning.ts';
 import { testDb } from '../support/database.ts';
@@ -319,6 +320,38 @@ t.test(
   },
 );
 
+t.test('the newest cosigned head is found by reading a few rows, however long the ledger has grown', async (t) => {
+  const { sql, superuser } = await testDb(t);
+  const ledger = 'old.test/ledger';
+  const heads = 3_000;
+  await sql.begin((tx) => createLog(tx, { origin: ledger, kind: 'ledger', openingId: null }));
+  await sql`INSERT INTO checkpoints (origin, size, note)
+    SELECT ${ledger}, n, ${ledger} || E'\\n' || n || E'\\n' || ${ROOT} || E'\\n\\n— ' || ${ledger} || E' AAAAAAA=\\n' FROM generate_series(1, ${heads}) n`;
+  // the first signs no more since long ago
+  await sql`INSERT INTO cosignatures (size, vkey, line, received_at)
+    SELECT n, v, 'no line', 0 FROM generate_series(1, ${heads}) n, unnest(ARRAY['a', 'b', 'c']) v WHERE v <> 'a' OR n < 100`;
+  await superuser`ANALYZE`;
+  const read = () =>
+    sql.begin(async (tx) => {
+      for (const [quorum, vkeys] of [
+        [1, ['a']],
+        [1, ['b']],
+        [2, ['b', 'c']],
+        [2, ['a', 'b']],
+        [3, ['a', 'b', 'c']],
+      ] as const)
+        t.equal(await cosignedHead(tx, ledger, { quorum, vkeys }), null, 'none of the lines verifies');
+      const [rows] = await tx<
+        { read: number }[]
+      >`SELECT sum(seq_tup_read + idx_tup_fetch)::bigint AS read FROM pg_stat_xact_user_tables
+      WHERE relname IN ('checkpoints', 'cosignatures')`;
+      return rows?.read ?? 0;
+    });
+  const perHead = 15;
+  const rows = await read();
+  t.ok(rows <= 5 * (BAD_HEADS_LIMIT + 1) * perHead, `${rows} rows`);
+});
+
 t.test('a cosigner outside the quorum is asked as well, for the openings that still name it', async (t) => {
   const b = await cosignedLedger(t, 1, 2);
   const [kept = absent(), replaced = absent()] = b.cosigners;
@@ -355,6 +388,8 @@ t.test('the ledger has its heads cosigned in its own rhythm, and stops with it',
   await b.ledger.close();
   await b.ledger.close();
 });
+
+const ROOT = Buffer.alloc(32).toString('base64');
 
 /** The size of the newest head that a quorum signed. */
 const signedSize = async ({ sql, policy }: Pick<Awaited<ReturnType<typeof cosignedLedger>>, 'sql' | 'policy'>) =>
