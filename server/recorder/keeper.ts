@@ -32,6 +32,8 @@ import type { Known, Outcome } from './submission.ts';
 /** Submissions decided by one commit at most. */
 export const ROUND_LIMIT = 256;
 /** How soon a keeper tries again after a fault; doubled each time, up to the second figure. */
+/** So many it takes at least after rounds that were lost, which may have been too long. */
+const SMALL_ROUND = 16;
 const RETRY_MS = 100;
 const RETRY_LIMIT_MS = 2_000;
 
@@ -81,7 +83,11 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
   let machines: WaitingMachine[] = [];
   let cached: FoldedOpening | null = null;
   let dirty = false;
-  /** After a value that the database refused, rounds are of one submission each, so that it holds nobody else back. */
+  /**
+   * After a value that the database refused, rounds are of one submission each, so that it holds nobody else back. After one that
+   * was lost in any other way once it had begun they are half as long, and after each that was done twice as long again: one that
+   * takes longer than the database waits would be lost each time, and what waits would only grow.
+   */
   let limit = ROUND_LIMIT;
   let running: Promise<void> | null = null;
   /** Database and guard may disagree, or viewers may not have been told. */
@@ -119,6 +125,7 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
         unsettled = true;
         deps.onFault(error);
         if (!isValueRefused(error)) {
+          if (tried !== null && limit > 1) limit = Math.max(SMALL_ROUND, Math.floor(limit / 2));
           fail(error, batch);
           retryLater();
           return;
@@ -137,8 +144,10 @@ export function createKeeper(openingId: string, deps: KeeperDeps): Keeper {
     if (unsettled) await settle();
     if (suspect !== null) await setAside(suspect);
     const done = await commitRound(batch.map((m) => m.command));
-    if (done.more) dirty = true;
-    else limit = ROUND_LIMIT;
+    if (done.more) {
+      dirty = true;
+      if (limit > 1) limit = Math.min(2 * limit, ROUND_LIMIT);
+    } else limit = ROUND_LIMIT;
     machines = [...batch.filter((_waiting, i) => done.machines[i] === 'later'), ...machines];
     batch.forEach(({ resolve, reject }, i) => {
       const answer = done.machines[i];

@@ -113,8 +113,12 @@ export async function decideRound(tx: TransactionSql, deps: RoundDeps, order: Ro
   const foreignBids = await foreignBidsOf(tx, openingId, submissions);
   const heard = await hear(round, context, sources, { rows, more, commands, answered, foreignBids }, deps.onFault);
 
-  for (const { receipt } of round.acts)
-    if (receipt !== null) receipt.text = await signer.signReceipt(receipt.payload, receipt.typ);
+  // All at once: PostgreSQL ends a transaction that says nothing for half a minute, and a key behind a command takes its time.
+  await Promise.all(
+    round.acts.map(async ({ receipt }) => {
+      if (receipt !== null) receipt.text = await signer.signReceipt(receipt.payload, receipt.typ);
+    }),
+  );
   const withReceipts = new Map<Outcome, Outcome>();
   for (const outcome of heard.outcomes.values())
     if (!withReceipts.has(outcome)) withReceipts.set(outcome, await withReceipt(tx, openingId, round, outcome));

@@ -8,6 +8,7 @@ import { leafHash, rootOf } from '../../server/core/log/merkle.ts';
 import { parseNote } from '../../server/core/log/note.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { sha256 } from '../../server/hash.ts';
+import type { Signer } from '../../server/recorder/signer.ts';
 import type { Submission } from '../../server/recorder/submission.ts';
 import { openPool, type Sql } from '../../server/store/driver.ts';
 import { readCheckpoint } from '../../server/store/read-log.ts';
@@ -149,6 +150,57 @@ t.test(
     // Decided is committed; the signature comes behind the commit.
     await until(async () => (await readCheckpoint(db.sql, ORIGIN, 2)) !== null);
     t.equal(await checkLog(t, db.sql), 2);
+  },
+);
+
+t.test(
+  'receipts are asked for together, and a round that takes too long for the database is made smaller',
+  async (t) => {
+    const db = await testDb(t);
+    const line = await lineTo(t, db.app);
+    const sql = openPool(line.place, 4);
+    t.teardown(() => sql.end({ timeout: 1 }));
+    const LODGED = 130;
+    const TOO_MANY = 100;
+    const rounds: number[] = [];
+    let asked = 0;
+    let counted: Promise<number> = Promise.resolve(0);
+    const signReceipt =
+      (signer: Signer): Signer['signReceipt'] =>
+      async (...receipt) => {
+        asked += 1;
+        // What is asked for in one turn belongs to one round; whoever asked for one after the other would count one each.
+        if (asked === 1)
+          counted = Promise.resolve().then(() => {
+            const count = asked;
+            rounds.push(count);
+            asked = 0;
+            // So PostgreSQL does with a transaction that says nothing for too long.
+            if (count > TOO_MANY) line.cut();
+            return count;
+          });
+        await counted;
+        return signer.signReceipt(...receipt);
+      };
+    const hall = await testHall(t, db, {
+      sql,
+      signer: (signer) => ({ ...signer, signReceipt: signReceipt(signer) }),
+    });
+    const running = await hall.start();
+    t.teardown(() => running.stop());
+    await accepted(running.recorder.create(createRequest()));
+    await accepted(running.recorder.submit(submission('PublishOpening', 'host', {})));
+    const { policyHash } = await stateOf(running);
+    const lodged = Array.from({ length: LODGED }, (_, i) => lodgement(i, policyHash));
+    await leave(db.sql, hall.world.now(), ...lodged);
+    running.recorder.hear(OPENING_ID);
+    let told = 0;
+    await until(async () => {
+      if (running.faults.length > told) hall.world.advance(RETRY_MS);
+      told = running.faults.length;
+      return (await undecided(db.sql)) === 0;
+    });
+    t.strictSame(rounds, [LODGED, 128, 64, LODGED - 64]);
   },
 );
 
