@@ -1,5 +1,6 @@
 /** What a subcommand has of the outside: lines out, lines of complaint, the world, the network, and secrets asked for without echo. */
 import { systemWorld, type World } from '../world.ts';
+import { plainLine, plainText } from './plain-text.ts';
 
 export type Io = {
   out(line: string): void;
@@ -16,9 +17,9 @@ export type Io = {
 
 /** The process's own. */
 export const processIo: Io = {
-  out: (line) => void process.stdout.write(`${line}\n`),
-  err: (line) => void process.stderr.write(`${line}\n`),
-  ...(process.stderr.isTTY && { rewrite: (line: string) => void process.stderr.write(`\r\u001b[K${line}`) }),
+  out: (line) => void process.stdout.write(`${plainText(line)}\n`),
+  err: (line) => void process.stderr.write(`${plainText(line)}\n`),
+  ...(process.stderr.isTTY && { rewrite: (line: string) => void process.stderr.write(`\r\u001b[K${plainLine(line)}`) }),
   world: systemWorld,
   fetch: (...request) => fetch(...request),
   askSecret: async (question) => (await import('./secret-prompt.ts')).askSecret(question),

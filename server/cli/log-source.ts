@@ -1,5 +1,5 @@
 /** Where `kaibiao verify` and the monitor read a log from: an export folder on disk, or a server's public tiles. It believes neither. */
-import { closeSync, type Dirent, constants as fsConstants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, type Dirent, fstatSync, openSync, readFileSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBase64 } from '../core/log/base64.ts';
@@ -20,8 +20,10 @@ import {
 } from '../verify/source.ts';
 import { type Reach, ReachError, reachOut, systemReach } from './reach.ts';
 
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+
 /** What of the system says that a path leads to no file. */
-const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'];
+const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO'];
 
 /**
  * An export folder (core/log/FORMAT.md §7) on disk.
@@ -32,11 +34,14 @@ const NO_FILE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'];
 export function folderSource(folder: string): LogSource {
   const read: ReadFile = async (path, limitBytes) => {
     try {
-      // a link would let a bundle show what is not in it
-      const file = openSync(join(folder, path), fsConstants.O_RDONLY | fsConstants.O_NOFOLLOW);
+      // a link would let a bundle show what is not in it, and a pipe would let whoever reads it wait for ever
+      const file = openSync(join(folder, path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
       try {
-        const { size } = fstatSync(file);
-        if (size > limitBytes) throw new SourceError('file_malformed', `${path}: longer than ${limitBytes} bytes`);
+        const found = fstatSync(file);
+        if (found.isDirectory()) return null;
+        if (!found.isFile()) throw new SourceError('file_malformed', `${path}: no file`);
+        if (found.size > limitBytes)
+          throw new SourceError('file_malformed', `${path}: longer than ${limitBytes} bytes`);
         return new Uint8Array(readFileSync(file));
       } finally {
         closeSync(file);

@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { verdictOf } from '../../server/cli/commands/verify.ts';
 import { ACT_REASONS } from '../../server/core/log/act.ts';
@@ -10,8 +11,8 @@ import { AUDIT_PROBLEMS } from '../../server/core/opening/audit.ts';
 import { packageRoot } from '../../server/root.ts';
 import { VERIFY_REASONS } from '../../server/verify/words.ts';
 import { type Change, readChange } from '../support/golden-change.ts';
-import { goldenBench, judge, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
-import { GOLDEN_FOLDER, type GoldenLog, readGolden } from '../support/golden-log.ts';
+import { goldenBench, goldenFiles, judge, runCli, TRUST, WHOLE } from '../support/golden-judge.ts';
+import { GOLDEN_FOLDER, type GoldenLog, readGolden, writeFiles } from '../support/golden-log.ts';
 import t from '../support/tap.ts';
 
 const bench = await goldenBench(t);
@@ -55,6 +56,17 @@ t.test('on the command line: exit code 0 and the standing, or 1 and the reason i
       name,
     );
   }
+});
+
+t.test('a bundle that paints: its names and words are shown, and command no terminal', async (t) => {
+  const folder = await writeFiles(goldenFiles('valid', WHOLE), join(bench.folder, 'painted'));
+  const painted = '\u001b[2J\u001b[H\nvalid, complete: kaibiao.test\u009b1K\u202e\u200b';
+  await writeFile(join(folder, painted), '');
+  const { code, out, err } = await runCli('verify', folder);
+  t.strictSame({ code, out }, { code: 1, out: '' });
+  t.match(err, /^file_unlisted\n/);
+  t.notMatch(err.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u);
+  t.notMatch(err, /^\s*valid/m, 'no line of it begins so');
 });
 
 t.test('with the ledger at hand a folder is held against all of it, and it is said so', async (t) => {

@@ -1,9 +1,12 @@
 /** `kaibiao verify` on golden logs: each valid one passes, each invalid one is refused for the reason its file name claims. */
+
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderSource } from '../../server/cli/log-source.ts';
 import { verifySource } from '../../server/cli/verify-log.ts';
+import { packageRoot } from '../../server/root.ts';
 import { VERIFY_REASONS } from '../../server/verify/words.ts';
 import { type Change, readChange } from '../support/golden-change.ts';
 import { goldenBench, judge, TRUST, WHOLE } from '../support/golden-judge.ts';
@@ -131,6 +134,19 @@ t.test('a folder that is none, holds links, or a file without end', async (t) =>
   t.equal(await judgeFolder(folder), 'file_malformed: checkpoint: longer than 16384 bytes');
   await writeFile(join(folder, 'checkpoint'), readGolden('failed-tender').checkpoint);
   t.equal(await judgeFolder(folder), 'valid, complete');
+  for (const path of ['vkey', 'checkpoint']) {
+    const bytes = await readFile(join(folder, path));
+    await rm(join(folder, path));
+    t.equal(spawnSync('mkfifo', [join(folder, path)]).status, 0);
+    t.equal(await judgeFolder(folder), `file_malformed: ${path}: no file`, 'nobody writes into it, and nobody waits');
+    const other = spawnSync('python3', [join(packageRoot, 'server/core/log/judge.py'), folder], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    t.match(other, { status: 1, stdout: `refused ${folder}: ${path} is missing\n` });
+    await rm(join(folder, path));
+    await writeFile(join(folder, path), bytes);
+  }
   await symlink('/', join(folder, 'disclosures', 'elsewhere'));
   t.equal(await judgeFolder(folder), 'file_unlisted: disclosures/elsewhere');
 });

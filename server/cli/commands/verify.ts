@@ -11,6 +11,7 @@ import { openZip } from '../bundle/stored-zip.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { folderSource, urlSource } from '../log-source.ts';
+import { plainLine } from '../plain-text.ts';
 import { keysOf, noting, REPORT_OPTION, readMonitors, reportHeads, type Shown } from '../report-heads.ts';
 import { verifyReceipt, verifySource } from '../verify-log.ts';
 import { needPositionals } from './options.ts';
@@ -58,7 +59,7 @@ function sayJudged(judged: Verified | Refused, values: Pick<Asked, 'ledger'>, io
   // Whoever gave a ledger expects to have been told of it.
   if (values.ledger !== undefined && judged.kind !== 'opening')
     throw new UsageError(`--ledger is for the log of an opening; ${judged.origin} is none.`);
-  for (const line of verdictOf(judged)) io.out(line);
+  for (const line of verdictOf(judged)) io.out(plainLine(line));
   return EXIT.done;
 }
 
@@ -120,10 +121,10 @@ async function verifyReceiptFile(
   const judged = await verifyReceipt(await readFile(path, 'utf8'), given);
   if (!judged.ok) return sayRefused(judged, io);
   const { act, bidId, aud, openingId, receivedAt, envelopeSha256, envelopeBytes } = judged.receipt;
-  io.out(`valid: ${act} ${bidId} by ${aud} in ${openingId}, received ${receivedAt} · 回执有效`);
+  io.out(plainLine(`valid: ${act} ${bidId} by ${aud} in ${openingId}, received ${receivedAt} · 回执有效`));
   io.out(`  envelope of ${envelopeBytes} bytes, SHA-256 ${envelopeSha256}`);
   if (envelope !== undefined) io.out(`  ${envelope} is that envelope · 与所提供的信封一致`);
-  io.out(`  stands in entry ${judged.ledgerSeq} of the ledger ${judged.ledger} · 已写入总账`);
+  io.out(plainLine(`  stands in entry ${judged.ledgerSeq} of the ledger ${judged.ledger} · 已写入总账`));
   if (trust === undefined)
     io.out('  that ledger key is the file’s own word; name the one you trust with --trust · 总账公钥仅为文件自述');
   return reportHeads(monitors, { notes: judged.ledgerNotes, keys: keysOf([judged.ledger]) }, io);
@@ -133,7 +134,7 @@ function sayRefused(judged: Refused, io: Io): number {
   const where = judged.seq === undefined ? '' : ` at entry ${judged.seq}`;
   io.err(`${judged.reason}${where}`);
   io.err(`  ${judged.words.en}\n  ${judged.words.zh}`);
-  if (judged.detail !== undefined) io.err(`  ${judged.detail}`);
+  if (judged.detail !== undefined) io.err(`  ${plainLine(judged.detail)}`);
   return EXIT.refused;
 }
 

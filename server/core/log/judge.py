@@ -283,8 +283,10 @@ def tiles_of(level, count):
 
 
 def read(folder, path):
+    place = os.path.join(folder, path)
+    demand(os.path.isfile(place), f"{path} is missing")
     try:
-        with open(os.path.join(folder, path), "rb") as file:
+        with open(place, "rb") as file:
             return file.read()
     except OSError:
         raise Refused(f"{path} is missing")
@@ -680,13 +682,13 @@ def main():
                 said = open_note(open(path, "rb").read(), *parse_vkey(asked.note)).decode().strip()
             else:
                 said = judge(path, asked.trust, asked.public, asked.policy and read_policy(asked.policy))
-            print(f"valid {path}: {said}")
+            said = f"valid {path}: {said}"
         except (Refused, UnicodeError) as refused:
-            code = max(code, 1)
-            print(f"refused {path}: {refused}")
+            code, said = max(code, 1), f"refused {path}: {refused}"
         except OSError as error:
-            code = 2
-            print(f"not tried {path}: {error}")
+            code, said = 2, f"not tried {path}: {error}"
+        # What a bundle says of itself commands no terminal.
+        print("".join(each if each.isprintable() or asked.note and each == "\n" else "\ufffd" for each in said))
     return code
 
 
