@@ -50,6 +50,7 @@ export default defineConfig({
     // The dev server gives the pages; everything else comes from the server beside it (web/dev.mjs starts both).
     proxy: {
       '^/(auth|logs|docs|healthz|readyz)(/|$)': server,
+      '^/verify': { target: server, bypass: () => '/verify/index.html' },
       '^/sessions/': {
         target: server,
         bypass: (request) => (request.headers.accept?.includes('text/html') ? '/session/index.html' : undefined),

@@ -16,7 +16,7 @@ export function wantsPage(request: FastifyRequest): boolean {
 export function sendPage(
   { pagesFolder }: Pick<Dependencies, 'pagesFolder'>,
   reply: FastifyReply,
-  page: 'lobby' | 'opening' | 'session',
+  page: 'lobby' | 'opening' | 'session' | 'verify',
 ): FastifyReply {
   if (pagesFolder === null) throw new ProblemError('page_not_built');
   // The page names its scripts by their hashes: it is asked for anew each time, they are not.
@@ -33,6 +33,11 @@ export async function addPages(app: Nouns, dependencies: Dependencies): Promise<
       if (!wantsPage(request)) throw new ProblemError('no_such_address');
       return sendPage(dependencies, reply, 'lobby');
     },
+  );
+  app.get(
+    '/verify',
+    { schema: { tags: ['pages'], summary: 'The page that verifies bundles, logs and receipts in the browser' } },
+    async (_request, reply) => sendPage(dependencies, reply, 'verify'),
   );
   if (pagesFolder === null) return;
   app.addHook('onRoute', (route) => {

@@ -2,39 +2,24 @@
 import { constants, createPublicKey, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import { readSm2PublicKey } from '../core/gm/curve.ts';
-import { readSm2Signature } from '../core/gm/der.ts';
 import type { SessionJwk, VerifyJwsSignature } from '../core/log/act.ts';
 import { toBase64Url } from '../core/log/base64.ts';
-import { toHex } from '../core/log/bytes.ts';
-import { type Algorithm, parseCertificate } from '../core/pki/certificate.ts';
-import { CertificateError, derChildren, derCount, derOid, readDerAs, TAG } from '../core/pki/der.ts';
+import { SM2_WITH_SM3 } from '../core/pki/algorithms.ts';
+import { parseCertificate } from '../core/pki/certificate.ts';
+import { CertificateError } from '../core/pki/der.ts';
 import type { VerifyCertificateSignature } from '../core/pki/search.ts';
+import {
+  PS256_SALT_BYTES,
+  RSA_LEAST_BITS,
+  RSA_MOST_BITS,
+  readSm2Signed,
+  schemeOf,
+} from '../core/pki/signature-scheme.ts';
 import { sha256 } from '../hash.ts';
 import { verifySm2 } from '../sm2.ts';
 
-export const RSA_LEAST_BITS = 2048;
-/** More bits cost the server time and buy nothing: an attacker's 16384-bit key is a burden, not a safeguard. */
-export const RSA_MOST_BITS = 8192;
-const PS256_SALT_BYTES = 32;
+type Signed = Parameters<VerifyCertificateSignature>[0];
 
-type Scheme = { readonly hash: string; readonly key: 'rsa' | 'ec'; readonly saltLength?: number };
-
-const CERTIFICATE_SCHEMES: Readonly<Record<string, Scheme>> = {
-  '1.2.840.113549.1.1.11': { hash: 'sha256', key: 'rsa' },
-  '1.2.840.113549.1.1.12': { hash: 'sha384', key: 'rsa' },
-  '1.2.840.113549.1.1.13': { hash: 'sha512', key: 'rsa' },
-  '1.2.840.10045.4.3.2': { hash: 'sha256', key: 'ec' },
-  '1.2.840.10045.4.3.3': { hash: 'sha384', key: 'ec' },
-  '1.2.840.10045.4.3.4': { hash: 'sha512', key: 'ec' },
-};
-const RSASSA_PSS = '1.2.840.113549.1.1.10';
-const PSS_HASHES: Readonly<Record<string, { hash: string; bytes: number }>> = {
-  '2.16.840.1.101.3.4.2.1': { hash: 'sha256', bytes: 32 },
-  '2.16.840.1.101.3.4.2.2': { hash: 'sha384', bytes: 48 },
-  '2.16.840.1.101.3.4.2.3': { hash: 'sha512', bytes: 64 },
-};
-const SM2_WITH_SM3 = '1.2.156.10197.1.501';
-const DER_NULL = '0500';
 /** The curves a certificate's issuer may use; people themselves sign with P-256 only. */
 const CA_CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 
@@ -44,8 +29,8 @@ const CA_CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
  * Source: RFC 5280 §4.1.1.2, RFC 4055 (PSS), RFC 5758 (ECDSA), GM/T 0015 (SM2 with SM3).
  */
 export const verifyCertificateSignature: VerifyCertificateSignature = ({ algorithm, spki, data, signature }) => {
-  if (algorithm.oid === SM2_WITH_SM3) return verifySm2Certificate(algorithm, spki, data, signature);
-  const scheme = algorithm.oid === RSASSA_PSS ? pssScheme(algorithm) : CERTIFICATE_SCHEMES[algorithm.oid];
+  if (algorithm.oid === SM2_WITH_SM3) return verifySm2Certificate({ algorithm, spki, data, signature });
+  const scheme = schemeOf(algorithm);
   const key = issuerKey(spki);
   if (scheme === undefined || key?.kind !== scheme.key) return false;
   return verify(scheme.hash, data, withPadding(key.key, scheme.saltLength), signature);
@@ -72,40 +57,9 @@ function issuerKey(spki: Uint8Array): IssuerKey | undefined {
   return found;
 }
 
-/** SM2 with SM3, whose parameters are absent or NULL; the signature in DER, the key on the curve of SM2 and no other. */
-function verifySm2Certificate(
-  { parameters }: Algorithm,
-  spki: Uint8Array,
-  data: Uint8Array,
-  signature: Uint8Array,
-): boolean {
-  if (parameters !== undefined && toHex(parameters) !== DER_NULL) return false;
-  const key = readSm2PublicKey(spki);
-  const raw = readSm2Signature(signature);
-  return key !== undefined && raw !== undefined && verifySm2(key, data, raw);
-}
-
-/** The parameters of PSS as certificates use them: one SHA-2 for message and mask, a salt as long as the hash. */
-function pssScheme({ parameters }: Algorithm): Scheme | undefined {
-  if (parameters === undefined) return undefined;
-  try {
-    const parts = derChildren(readDerAs(parameters, TAG.sequence));
-    const inner = (tag: number) => parts.filter((part) => part.tag === tag).flatMap(derChildren)[0];
-    const [hashOid] = derChildren(inner(0xa0) ?? missing()).map((part, index) => (index === 0 ? derOid(part) : ''));
-    const maskHash = derChildren(inner(0xa1) ?? missing())[1];
-    const [maskOid] = derChildren(maskHash ?? missing()).map((part, index) => (index === 0 ? derOid(part) : ''));
-    const known = PSS_HASHES[hashOid ?? ''];
-    if (known === undefined || maskOid !== hashOid || derCount(inner(0xa2) ?? missing()) !== known.bytes)
-      return undefined;
-    return { hash: known.hash, key: 'rsa', saltLength: known.bytes };
-  } catch (error) {
-    if (error instanceof CertificateError) return undefined;
-    throw error;
-  }
-}
-
-function missing(): never {
-  throw new CertificateError('certificate_structure', 'PSS without its parameters');
+function verifySm2Certificate({ algorithm, spki, data, signature }: Signed): boolean {
+  const read = readSm2Signed(algorithm, spki, signature);
+  return read !== undefined && verifySm2(read.key, data, read.raw);
 }
 
 /**

@@ -80,6 +80,10 @@ export type Verified = {
   readonly links?: readonly KeyLink[];
 };
 
+/** What is looked at one after the other; `end` asks whether the log has come to what must be at its end. */
+export const HELD_PARTS = ['key', 'files', 'entries', 'end', 'anchor', 'cosigners', 'stamps'] as const;
+export type HeldPart = (typeof HELD_PARTS)[number];
+
 export type VerifyOptions = {
   /** The ledger's verifier key, from elsewhere than the log. */
   readonly trust?: string;
@@ -97,8 +101,10 @@ export type VerifyOptions = {
   readonly requireComplete?: boolean;
   /** Where the root of every size is kept for the caller; empty at first. */
   readonly roots?: Roots;
-  /** Told of every entry that holds so far. */
-  readonly onEntry?: (entry: Entry) => void;
+  /** Told of each part that holds, in the order in which they are looked at. */
+  readonly onHeld?: (part: HeldPart) => void;
+  /** Told of every entry that holds so far, with the withheld values that are disclosed and its exact bytes. */
+  readonly onEntry?: (entry: Entry, values: Record<string, unknown>, bytes: Uint8Array) => void;
 };
 
 /**
@@ -141,6 +147,8 @@ async function judge(
   const roots = options.roots ?? keepRoots(sha256);
   const watcher = watcherOf(tools, key, vkey, roots, eyes?.onHead);
   if (watcher === null) return refuse('not_a_log_of_this_format', { detail: key.name });
+  const held = (part: HeldPart) => options.onHeld?.(part);
+  held('key');
   const anchor = watcher.kind === 'opening' ? await source.anchor() : null;
   const beside = await besideOf(tools, source, { kind: watcher.kind, key, anchor });
   if ('ok' in beside) return beside;
@@ -148,6 +156,7 @@ async function judge(
   if (bundle !== null && 'ok' in bundle) return bundle;
   if (bundle !== null && watcher.kind !== 'opening')
     return refuse('not_a_log_of_this_format', { detail: `${key.name} is of no opening, and a bundle is` });
+  held('files');
   // Before the log's own checkpoint: then whatever an honest ledger knows of the log, the log shows.
   const wholeLedger = watcher.kind === 'opening' ? await readWholeLedger(tools, source, key.name, options) : null;
   const checkpointNote = await source.checkpoint();
@@ -167,7 +176,7 @@ async function judge(
     verifyEd25519: tools.verifyEd25519,
     disclosureReader: tools.disclosureReader,
     decodeUtf8: tools.decodeUtf8,
-    async onEntry(entry, disclosed, _bytes, leaf) {
+    async onEntry(entry, disclosed, bytes, leaf) {
       const problem = await watcher.see(entry, valuesOf(disclosed));
       if (problem !== undefined) return problem;
       const misjudged = await evidence.see(entry, valuesOf(disclosed));
@@ -175,13 +184,14 @@ async function judge(
       await tiles.add(leaf);
       if (watcher.kind === 'opening') roots.add(leaf);
       eyes?.onLeaf(leaf);
-      options.onEntry?.(entry);
+      options.onEntry?.(entry, valuesOf(disclosed), bytes);
       return undefined;
     },
   });
   const log = await settled(watcher, reading);
   if (!log.ok) return log;
   if (log.size === 0) return refuse('log_empty');
+  held('entries');
   const judged = watcher.finish();
   if (!judged.ok) return judged;
   const tile = await tiles.finish();
@@ -195,6 +205,7 @@ async function judge(
     if (differing !== undefined) return differing;
   }
   if (options.requireComplete === true && !judged.complete) return refuse('log_still_open');
+  held('end');
   const standing = judged.complete ? 'valid, complete' : 'valid, still open';
   const links = watcher.links?.() ?? longer(beside, wholeLedger);
   const own = { vkey: anchor?.vkey ?? vkey, note: anchor?.checkpoint ?? checkpointNote, links };
@@ -205,11 +216,14 @@ async function judge(
       ? await anchoringOf(tools, shown, { anchor, links, ledger: wholeLedger, vouch }, options.trust)
       : await platformAnchoring(tools, own, options.trust, vouch);
   if ('ok' in anchoring) return anchoring;
+  held('anchor');
   const head = { kind: watcher.kind, own, wholeLedger, anchor };
   const cosigned = await cosignedOf(tools, options, head, cosigners);
   if (cosigned !== null && !cosigned.ok) return cosigned;
+  held('cosigners');
   const timestamped = watcher.kind === 'opening' ? await timestampedOf(tools, source, options, head) : null;
   if (timestamped !== null && !timestamped.ok) return timestamped;
+  held('stamps');
   return {
     ok: true,
     kind: watcher.kind,

@@ -23,7 +23,7 @@ export function formatPem(label: PemLabel, elements: readonly Uint8Array[]): str
 export function readPem(label: PemLabel, text: string): Uint8Array[] | null {
   const block = new RegExp(`-----BEGIN ${label}-----\n([A-Za-z0-9+/=\n]*)\n-----END ${label}-----\n`, 'g');
   try {
-    const elements = [...text.matchAll(block)].map(([, body = '']) => fromBase64(body.replaceAll('\n', '')));
+    const elements = [...text.matchAll(block)].map(([, body = '']) => fromBase64(body.split('\n').join('')));
     return elements.length > 0 && formatPem(label, elements) === text ? elements : null;
   } catch (fault) {
     if (fault instanceof LogFormatError) return null;

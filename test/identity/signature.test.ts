@@ -1,12 +1,15 @@
-/** JWS signatures by two ways: one at a time, and by a checker that remembers keys and uses other threads; they must never disagree. */
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+/** JWS signatures by four ways: one at a time, by a checker that remembers keys and uses other threads, by a browser's, by arithmetic alone; they must never disagree. */
+import { createPrivateKey, generateKeyPairSync, sign, webcrypto } from 'node:crypto';
+import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { demoCreditCode, type KeyKind } from '../../server/cli/demo/ca.ts';
 import { writeSm2Signature } from '../../server/core/gm/der.ts';
 import type { JwsAlgorithm, SessionJwk, VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { parsePem } from '../../server/core/pki/certificate.ts';
+import { plainJwsVerifier } from '../../server/core/pki/plain-signature.ts';
 import { createJwsVerifier, verifyJwsSignature } from '../../server/identity/signature.ts';
 import { sm2PrivateKey } from '../../server/sm2.ts';
+import { rememberingJwsVerifier } from '../../web/keys/verify-jws.ts';
 import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 
@@ -32,7 +35,10 @@ async function certified(kind: KeyKind) {
   return { key: { certificate }, signatureOf };
 }
 
-t.test('the two ways say the same of every request, asked twice and with keys long forgotten', async (t) => {
+const subtle = webcrypto.subtle as unknown as SubtleCrypto;
+const plainly = plainJwsVerifier({ sha256, sha384, sha512 });
+
+t.test('the four ways say the same of every request, asked twice and with keys long forgotten', async (t) => {
   const rsa = await certified('rsa');
   const p256 = await certified('p256');
   const sm2 = await certified('sm2');
@@ -74,10 +80,13 @@ t.test('the two ways say the same of every request, asked twice and with keys lo
   ];
   for (const keysKept of [1, 2, 100]) {
     const verify = createJwsVerifier(keysKept);
+    const inBrowser = rememberingJwsVerifier(subtle, keysKept);
     for (const round of [1, 2])
       for (const [name, good, asked] of cases) {
         t.equal(verifyJwsSignature(asked), good, name);
         t.equal(await verify(asked), good, `${name}, ${keysKept} keys kept, round ${round}`);
+        t.equal(await inBrowser(asked), good, `${name}, by WebCrypto`);
+        t.equal(await plainly(asked), good, `${name}, by arithmetic`);
       }
     const together = await Promise.all(cases.map(([, , asked]) => verify(asked)));
     t.strictSame(

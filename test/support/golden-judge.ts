@@ -3,9 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Io } from '../../server/cli/io.ts';
 import { main } from '../../server/cli/main.ts';
-import { verifySource } from '../../server/cli/verify-log.ts';
-import type { Verified } from '../../server/verify/log.ts';
+import { nodeTools } from '../../server/cli/verify-log.ts';
+import { judgeSource, type Verified } from '../../server/verify/log.ts';
 import { exportSource, type LogSource } from '../../server/verify/source.ts';
+import type { VerifyTools } from '../../server/verify/tools.ts';
 import type { Refused } from '../../server/verify/words.ts';
 import { systemWorld } from '../../server/world.ts';
 import { newFolder } from './folder.ts';
@@ -54,9 +55,13 @@ export function memorySource(files: LogFiles): LogSource {
 }
 
 /** Judges a golden log as its own file says it is to be judged. */
-export async function judge(kind: 'valid' | 'invalid', name: string): Promise<Verified | Refused> {
+export async function judge(
+  kind: 'valid' | 'invalid',
+  name: string,
+  tools: VerifyTools = nodeTools,
+): Promise<Verified | Refused> {
   const { verify } = readChange(kind, name);
-  return verifySource(memorySource(goldenFiles(kind, name)), {
+  return judgeSource(tools, memorySource(goldenFiles(kind, name)), {
     requireAllDisclosures: true,
     ...(verify?.trust && { trust: TRUST }),
     ...(verify?.ledger !== undefined && { ledger: memorySource(goldenFiles('valid', verify.ledger)) }),

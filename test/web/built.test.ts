@@ -21,8 +21,6 @@ const FIRST_LIMIT_BYTES = 61_440;
 
 /** What a script calls by these names came after Chrome 80, in the version that is named. */
 const LATER_NAMES: Readonly<Record<string, number>> = {
-  findLast: 97,
-  findLastIndex: 97,
   fromAsync: 121,
   getDirectory: 86,
   getOrInsert: 145,
@@ -43,8 +41,8 @@ const LATER_NAMES: Readonly<Record<string, number>> = {
   FinalizationRegistry: 84,
   WeakRef: 84,
 };
-/** Of these the ones that are used, where it is asked first whether they are there; `at` and `hasOwn` are laid by old-browsers.ts. */
-const ASKED_FIRST: readonly string[] = [];
+/** Of these the ones that are used, where it is asked first whether they are there; `at`, `findLast`, `findLastIndex` and `hasOwn` are laid by old-browsers.ts. */
+const ASKED_FIRST: readonly string[] = ['BarcodeDetector'];
 
 type Node = { readonly type: string; readonly start: number } & Readonly<Record<string, unknown>>;
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'type' in value;

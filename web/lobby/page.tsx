@@ -81,7 +81,9 @@ function Openings({ list, now }: { list: LobbyList; now: PageParts['now'] }): JS
       {GROUPS.map((group) => (
         <Part key={group} group={group} openings={groups[group]} now={now} />
       ))}
-      <p class="label">{say('words')}</p>
+      <p class="label">
+        {say('words')} <a href="/verify">{say('verify')}</a>
+      </p>
     </main>
   );
 }

@@ -16,6 +16,7 @@ export const en: Readonly<Record<Key, string>> = {
   until: 'Opens in',
   enter: 'Enter',
   nextOpening: 'The next opening',
+  verify: 'Verify a bundle, a log or a receipt.',
   words: 'This list is the platform’s word; inside, the page checks the witness log before it shows anything.',
   loading: 'Fetching the openings…',
   loadingWords: 'One moment.',

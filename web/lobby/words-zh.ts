@@ -15,6 +15,7 @@ export const zh = {
   until: '距开标',
   enter: '进入',
   nextOpening: '最近一场开标',
+  verify: '核验证据包、日志或回执',
   words: '本表由平台提供；进入后，页面逐条核对见证日志再显示。',
   loading: '正在取得开标安排…',
   loadingWords: '请稍候。',

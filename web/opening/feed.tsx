@@ -11,7 +11,9 @@ import { say } from './words.ts';
 /** Entries shown at first, and again each time more are asked for. */
 const PAGE_ENTRIES = 20;
 
-export function Feed({ entries }: { entries: readonly HeldEntry[] }): JSX.Element {
+type Shown = Pick<HeldEntry, 'entry' | 'event' | 'text'>;
+
+export function Feed({ entries }: { entries: readonly Shown[] }): JSX.Element {
   const limit = useSignal(PAGE_ENTRIES);
   const first = Math.max(0, entries.length - limit.value);
   return (
@@ -44,11 +46,11 @@ export function Feed({ entries }: { entries: readonly HeldEntry[] }): JSX.Elemen
 }
 
 /** The day an entry was made on, said where the list goes back to an earlier one. */
-function dayOf(held: HeldEntry): string {
+function dayOf(held: Shown): string {
   return dayText(held.event.at, language.value);
 }
 
-function Entry({ held }: { held: HeldEntry }): JSX.Element {
+function Entry({ held }: { held: Shown }): JSX.Element {
   // the exact text is put on the page only for those who ask for it
   const isOpen = useSignal(false);
   return (
@@ -71,7 +73,7 @@ function Entry({ held }: { held: HeldEntry }): JSX.Element {
   );
 }
 
-function Inside({ held }: { held: HeldEntry }): JSX.Element {
+function Inside({ held }: { held: Shown }): JSX.Element {
   const { event, text } = held;
   const fields = Object.entries(event.fields);
   return (

@@ -64,6 +64,9 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
       <p>
         <a href={`/openings/${state.openingId}/record`} target="_blank" rel="noopener">
           {say('recordOpen')}
+        </a>{' '}
+        <a href={`/verify#${state.openingId}`} target="_blank" rel="noopener">
+          {say('recordVerify')}
         </a>
       </p>
     </Section>

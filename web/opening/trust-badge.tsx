@@ -57,7 +57,9 @@ function TrustDetails({ view, standing, outside, monitors }: DetailsProps): JSX.
   const origin = view.entries[0]?.entry.log ?? '';
   return (
     <div class="trust-inside">
-      <p>{say('verifyWords')}</p>
+      <p>
+        {say('verifyWords')} <a href={`/verify#${view.state?.openingId ?? ''}`}>{say('verifyApart')}</a>
+      </p>
       <dl class="fields">
         <div>
           <dt>{say('originLabel')}</dt>

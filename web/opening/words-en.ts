@@ -131,6 +131,7 @@ export const en: Readonly<Record<Key, string>> = {
   recordSame: 'The text has this digest',
   recordDiffers: 'The text does not have this digest',
   recordOpen: 'Read the record itself',
+  recordVerify: 'Verify this record',
   answer_signed: 'Confirmed',
   answer_refused: 'Refused',
   answer_timed_out: 'Not signed in time, no objection raised',
@@ -166,6 +167,7 @@ export const en: Readonly<Record<Key, string>> = {
   refusedAt: 'The problem is entry {n}.',
   refusedHint:
     'Please keep a picture of this page and tell the supervisor. What follows is the last that was verified.',
+  verifyApart: 'Verify it on a page of its own.',
   verifyWords:
     'This page computes the root of the Merkle tree from all the entries it received and checks the log’s signature on it. The key comes from the log’s first entry on your first visit; any later change of key, root or entries is refused.',
   rootLabel: 'Root',

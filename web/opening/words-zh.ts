@@ -128,6 +128,7 @@ export const zh = {
   recordSame: '所载内容与摘要一致',
   recordDiffers: '所载内容与摘要不一致',
   recordOpen: '查看记录原文',
+  recordVerify: '核验本记录',
   answer_signed: '已确认',
   answer_refused: '拒绝确认',
   answer_timed_out: '逾时未确认，未提出异议',
@@ -162,6 +163,7 @@ export const zh = {
   refused: '日志不可信，页面已停止更新',
   refusedAt: '问题出在第 {n} 条。',
   refusedHint: '请截图保存本页，并联系行政监督部门。以下内容停留在最后一次验证通过时的状态。',
+  verifyApart: '在核验页另行核验',
   verifyWords:
     '本页用收到的全部条目自行计算默克尔树根，并核对日志密钥对该根的签名。密钥取自首次访问时日志的第一条；此后密钥、根或条目有任何改变，本页都会拒绝。',
   rootLabel: '根',

@@ -36,6 +36,8 @@ async function isAble(subtle: Subtle): Promise<boolean> {
   }
 }
 
+type Plain = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => Promise<boolean>;
+
 async function verifyByNoble(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
   const { ed25519 } = await import('@noble/curves/ed25519.js');
   // RFC 8032 and not ZIP-215: the same verdict as WebCrypto and the server
@@ -43,15 +45,15 @@ async function verifyByNoble(publicKey: Uint8Array, message: Uint8Array, signatu
 }
 
 /**
- * The verification this browser can do.
+ * The verification this browser can do; `verifyPlainly` for a page that has its arithmetic loaded already.
  *
  * Returns: a function that is true or false; a key WebCrypto cannot import is no key, so false.
  */
-export function browserEd25519(subtle: Subtle | null): VerifyEd25519 {
+export function browserEd25519(subtle: Subtle | null, verifyPlainly: Plain = verifyByNoble): VerifyEd25519 {
   let able: Promise<boolean> | undefined;
   return async (publicKey, message, signature) => {
     able ??= subtle === null ? Promise.resolve(false) : isAble(subtle);
-    if (subtle === null || !(await able)) return verifyByNoble(publicKey, message, signature);
+    if (subtle === null || !(await able)) return verifyPlainly(publicKey, message, signature);
     try {
       return await verifyBySubtle(subtle, publicKey, message, signature);
     } catch (fault) {

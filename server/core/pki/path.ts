@@ -56,7 +56,7 @@ export function checkPath(path: readonly Certificate[], { at, policies, names }:
   if (anchor.nameConstraints !== undefined) constraints.push(anchor.nameConstraints);
   let lengthLeft = anchor.basicConstraints?.pathLength ?? Number.POSITIVE_INFINITY;
 
-  for (const certificate of leafFirst.toReversed()) {
+  for (const certificate of [...leafFirst].reverse()) {
     const isLeaf = certificate === leaf;
     const named = isSelfIssued(certificate) && !isLeaf ? undefined : whyNamesNot(certificate, constraints, names);
     const reason = whyNotHere(certificate, at, isLeaf) ?? named ?? walk.enter(certificate, isLeaf);

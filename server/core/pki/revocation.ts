@@ -46,7 +46,7 @@ export type RevocationSearch = {
 
 /** The order in which CRLs are asked: of two for the same scope the newer one speaks. */
 export function newestFirst(crls: readonly Crl[]): Crl[] {
-  return crls.toSorted((a, b) => b.thisUpdateAt - a.thisUpdateAt || compareNumbers(b.number, a.number));
+  return [...crls].sort((a, b) => b.thisUpdateAt - a.thisUpdateAt || compareNumbers(b.number, a.number));
 }
 
 function compareNumbers(a = -1n, b = -1n): number {

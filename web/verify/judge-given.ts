@@ -1,0 +1,224 @@
+/** Judges what somebody gave the page, with the one verifier there is; it runs in a worker and asks nobody for anything. */
+import { fromBase64, toBase64Url } from '../../server/core/log/base64.ts';
+import { sameBytes } from '../../server/core/log/bytes.ts';
+import { LogFormatError } from '../../server/core/log/error.ts';
+import { parsePolicy, type TlogPolicy } from '../../server/core/log/policy-file.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { isEventType, readEvent } from '../../server/core/opening/read-event.ts';
+import type { RecordMark } from '../../server/core/opening/record-mark.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
+import { type Certificate, parsePem } from '../../server/core/pki/certificate.ts';
+import { CertificateError } from '../../server/core/pki/der.ts';
+import { keyOf } from '../../server/verify/anchoring.ts';
+import { type HeldPart, judgeSource } from '../../server/verify/log.ts';
+import { judgeReceipt, type Measured } from '../../server/verify/receipt.ts';
+import { keepRoots, type Roots } from '../../server/verify/roots.ts';
+import { type LogSource, SourceError } from '../../server/verify/source.ts';
+import type { VerifyTools } from '../../server/verify/tools.ts';
+import { type Refused, refuse } from '../../server/verify/words.ts';
+import { filesSource, zipBlobSource } from './blob-source.ts';
+import type {
+  Anchors,
+  Given,
+  Judged,
+  JudgedLog,
+  JudgeRequest,
+  MarkVerdict,
+  Refusal,
+  ShownEntry,
+} from './judge-messages.ts';
+import { type Sorted, sortGiven } from './sort-given.ts';
+
+/** An anchor that is none. */
+export class AnchorError extends Error {
+  readonly field: keyof Anchors;
+  constructor(field: keyof Anchors, detail: string) {
+    super(detail);
+    this.name = 'AnchorError';
+    this.field = field;
+  }
+}
+
+type Believed = { readonly trust?: string; readonly policy?: TlogPolicy; readonly stampRoots?: readonly Certificate[] };
+
+export type Judging = {
+  readonly tools: VerifyTools;
+  /** SHA-256 of a file too long for memory. */
+  readonly measure: (blob: Blob) => Promise<Measured>;
+  readonly onEntries: (entries: number) => void;
+};
+
+/** Entries that the page shows, the newest: a log may have a hundred thousand. */
+const SHOWN = 2_000;
+/** Entries between two words of progress. */
+const PROGRESS = 500;
+
+/** Judges all of it. Throws: AnchorError. */
+export async function judgeGiven(judging: Judging, request: Omit<JudgeRequest, 'id'>): Promise<Judged[]> {
+  const { tools } = judging;
+  const believed = readAnchors(tools, request.anchors);
+  const sorted = await sortGiven(request.given);
+  const opened = await openAll(tools, sorted);
+  const ledger = await ledgerAmong(tools, opened);
+  const judged: Judged[] = [];
+  // judged whole with whatever is held against it, and by itself only where nothing is
+  for (const one of opened)
+    if (one.source !== ledger) judged.push(await judgeLog(judging, one, { request, believed, ledger }));
+  const envelope = sorted.others.length === 1 && sorted.receipts.length > 0 ? sorted.others[0] : undefined;
+  for (const receipt of sorted.receipts) judged.push(await judgeOneReceipt(judging, receipt, believed, envelope));
+  if (envelope === undefined) for (const { path } of sorted.others) judged.push({ kind: 'unknown', name: path });
+  return judged;
+}
+
+/**
+ * Reads whom the reader believes.
+ *
+ * Shape:  a policy that lists one log vouches for it as the ledger; a line that is a vkey is that ledger alone.
+ * Throws: AnchorError.
+ */
+export function readAnchors({ sha256 }: VerifyTools, { policy, stampRoots }: Anchors): Believed {
+  return { ...policyOf(policy), ...rootsOf(stampRoots) };
+
+  function policyOf(text: string | null): Pick<Believed, 'trust' | 'policy'> {
+    if (text === null || text.trim() === '') return {};
+    const line = text.trim();
+    if (!/[\n ]/.test(line)) {
+      const key = keyOf(sha256, line);
+      if ('ok' in key) throw new AnchorError('policy', key.detail ?? key.reason);
+      return { trust: line };
+    }
+    try {
+      const read = parsePolicy(sha256, utf8(text.endsWith('\n') ? text : `${text}\n`));
+      const [log, ...more] = read.logs;
+      return { policy: read, ...(log !== undefined && more.length === 0 && { trust: log.vkey }) };
+    } catch (fault) {
+      if (fault instanceof LogFormatError) throw new AnchorError('policy', fault.message);
+      throw fault;
+    }
+  }
+
+  function rootsOf(text: string | null): Pick<Believed, 'stampRoots'> {
+    if (text === null || text.trim() === '') return {};
+    try {
+      return { stampRoots: parsePem(text) };
+    } catch (fault) {
+      if (fault instanceof CertificateError) throw new AnchorError('stampRoots', fault.message);
+      throw fault;
+    }
+  }
+}
+
+type Opened = { readonly name: string; readonly source: LogSource | Refused };
+
+async function openAll({ decodeUtf8 }: VerifyTools, { folders, zips }: Sorted): Promise<Opened[]> {
+  const opened: Opened[] = folders.map(({ name, files }) => ({ name, source: filesSource(name, files, decodeUtf8) }));
+  for (const zip of zips) {
+    const source = await zipBlobSource(zip, decodeUtf8).catch((error: unknown) => {
+      if (error instanceof SourceError) return refuse(error.code, { detail: error.message });
+      throw error;
+    });
+    opened.push({ name: zip.path, source });
+  }
+  return opened;
+}
+
+/** A ledger among the logs, which the openings beside it are held against. */
+async function ledgerAmong({ sha256 }: VerifyTools, opened: readonly Opened[]): Promise<LogSource | null> {
+  if (opened.length < 2) return null;
+  for (const { source } of opened) {
+    if ('ok' in source) continue;
+    const key = keyOf(sha256, await source.vkey().catch(textOfUnreadable));
+    if (!('ok' in key) && key.name.endsWith('/ledger')) return source;
+  }
+  return null;
+}
+
+/** What cannot be read is judged, and refused, in its own turn. */
+function textOfUnreadable(error: unknown): string {
+  if (error instanceof SourceError) return '';
+  throw error;
+}
+
+async function judgeLog(
+  { tools, onEntries }: Judging,
+  { name, source }: Opened,
+  asked: { readonly request: Omit<JudgeRequest, 'id'>; readonly believed: Believed; readonly ledger: LogSource | null },
+): Promise<JudgedLog> {
+  const held: HeldPart[] = [];
+  const shown: ShownEntry[] = [];
+  const refused = (refusal: Refused): JudgedLog => ({
+    kind: 'log',
+    name,
+    held,
+    refusal: refusalOf(refusal),
+    verified: null,
+    state: null,
+    shown: [],
+    mark: null,
+  });
+  if ('ok' in source) return refused(source);
+  const { request, believed, ledger } = asked;
+  const roots = keepRoots(tools.sha256);
+  const { policy, ...rest } = believed;
+  const judged = await judgeSource(tools, source, {
+    requireAllDisclosures: !request.isPublicView,
+    ...rest,
+    // a view of the public comes without a ledger, and a policy speaks of nothing else
+    ...(policy !== undefined && (!request.isPublicView || ledger !== null) && { policy }),
+    ...(ledger !== null && { ledger }),
+    roots,
+    onHeld: (part) => held.push(part),
+    onEntry(entry, values, bytes) {
+      if (entry.seq % PROGRESS === 0) onEntries(entry.seq);
+      if (!isEventType(entry.type)) return;
+      shown.push({ entry, event: readEvent(entry, values), text: tools.decodeUtf8(bytes) });
+      if (shown.length >= 2 * SHOWN) shown.splice(0, shown.length - SHOWN);
+    },
+  });
+  if (!judged.ok) return refused(judged);
+  const { state, record: _record, ...verified } = judged;
+  const mark = request.mark === null || state === null ? null : markVerdict(request.mark, state, roots);
+  return { kind: 'log', name, held, refusal: null, verified, state, shown: shown.slice(-SHOWN), mark };
+}
+
+/** Does the log have that record, and was its head that one when it was issued? */
+export function markVerdict(mark: RecordMark, state: OpeningState, roots: Roots): MarkVerdict {
+  if (state.openingId !== mark.openingId) return 'other_opening';
+  const root = roots.at(mark.size);
+  if (root === null) return 'not_reached';
+  if (!sameBytes(root, fromBase64(mark.root))) return 'other_head';
+  const { record, pastRecords } = state;
+  const version = record?.version === mark.version ? record : pastRecords[mark.version - 1];
+  return version?.sha256 === mark.sha256 ? 'stands' : 'other_record';
+}
+
+async function judgeOneReceipt(
+  { tools, measure }: Judging,
+  { name, text }: { readonly name: string; readonly text: string },
+  { trust }: Believed,
+  envelope: Given | undefined,
+): Promise<Judged> {
+  const judged = await judgeReceipt(tools, text, {
+    ...(trust !== undefined && { trust }),
+    ...(envelope !== undefined && { measureEnvelope: () => measure(envelope.blob) }),
+  });
+  const hasEnvelope = envelope !== undefined;
+  if (!judged.ok) return { kind: 'receipt', name, refusal: refusalOf(judged), verdict: null, hasEnvelope };
+  const { receipt, ledgerSeq, ledger } = judged;
+  return { kind: 'receipt', name, refusal: null, verdict: { receipt, ledgerSeq, ledger }, hasEnvelope };
+}
+
+function refusalOf({ reason, words, seq, detail }: Refused): Refusal {
+  return { reason, words, seq: seq ?? null, detail: detail ?? null };
+}
+
+/** The digest and length of a blob, read in pieces. */
+export function blobMeasure(create: () => { update(bytes: Uint8Array): unknown; digest(): Uint8Array }) {
+  return async (blob: Blob): Promise<Measured> => {
+    const hash = create();
+    const piece = 1 << 22;
+    for (let at = 0; at < blob.size; at += piece)
+      hash.update(new Uint8Array(await blob.slice(at, at + piece).arrayBuffer()));
+    return { bytes: blob.size, sha256: toBase64Url(hash.digest()) };
+  };
+}

@@ -1,0 +1,23 @@
+/** Starts the verify page: its worker at once, so that judging needs no network, and a record named in the address. */
+import '../parts/old-browsers.ts';
+import '../parts/tokens.css';
+import '../parts/base.css';
+import '../parts/pieces.css';
+import '../opening/opening.css';
+import '../person/person.css';
+import './verify.css';
+import { showPage } from '../parts/show-page.ts';
+import { openDesk } from './desk.ts';
+import { openJudgeRoom } from './judge-room.ts';
+import { Page } from './page.tsx';
+import { fetchResults } from './results-arriving.ts';
+
+const desk = openDesk(openJudgeRoom(), (path) => fetch(path), location.origin);
+showPage(() => <Page desk={desk} />);
+fetchResults().then(
+  () => {
+    // a QR code leads here with its mark behind the #
+    if (location.hash.length > 1) void desk.takeText(decodeURIComponent(location.hash.slice(1)));
+  },
+  () => desk.say('notLoaded'),
+);
