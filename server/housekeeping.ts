@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { forgetProofs } from './identity/dpop.ts';
 import { forgetChallenges } from './identity/login.ts';
+import { forgetSeats } from './identity/seats.ts';
 import { forgetTickets } from './identity/tickets.ts';
 import { clockOffset } from './store/clock.ts';
 import type { Database } from './store/connect.ts';
@@ -36,6 +37,7 @@ export function keepHouse(parts: {
     offsetMs = await clockOffset(sql, world);
     await forgetChallenges({ db, world });
     await forgetTickets({ db, world });
+    await forgetSeats({ db, world });
     await forgetProofs({ db, world });
     await sweepUploads({ sql, world, parts: envelopes.parts });
   }

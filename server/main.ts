@@ -16,10 +16,10 @@ import type { Dependencies } from './http/dependencies.ts';
 import { createLogger } from './http/diagnostics.ts';
 import { watchLoad } from './http/load.ts';
 import { connectionsOf, stopServing } from './http/shutdown.ts';
-import { holdsRole, type IsBidder } from './identity/assignments.ts';
+import type { IsBidder } from './identity/assignments.ts';
 import { createProofMemory } from './identity/dpop.ts';
-import { findSession } from './identity/login.ts';
 import { readSessionsTogether } from './identity/read-sessions.ts';
+import { whyNoSeat } from './identity/seats.ts';
 import { createJwsVerifier } from './identity/signature.ts';
 import { createStandings } from './identity/standing.ts';
 import { createTrust } from './identity/trust.ts';
@@ -136,12 +136,11 @@ async function compose(config: Config, world: World, logger: Logger, { keep, clo
 
   const isBidder: IsBidder = async (openingId, account) =>
     (await recorder.keptOf(openingId))?.register.bidders.has(creditCodeOf(account)) === true;
-  const stillSeated = async ({ openingId, account, sessionId, role }: Viewer): Promise<boolean> => {
-    if (account === null || sessionId === null) return true;
-    if ('refused' in (await findSession({ db }, { sessionId, at: world.now() }))) return false;
-    return holdsRole({ db, isBidder }, { openingId, account, role });
-  };
-  const hall = keep('hall', createHall({ log, world, config, logger, holdsRole: stillSeated }), (h) =>
+  const lookUp = async ({ openingId, account, sessionId, role }: Viewer) =>
+    account === null || sessionId === null
+      ? null
+      : whyNoSeat({ db, world, isBidder }, { openingId, account, sessionId, role });
+  const hall = keep('hall', createHall({ log, world, config, logger, whyNoSeat: lookUp }), (h) =>
     h.close('server_stopping'),
   );
   onChange = () => hall.hearAll();

@@ -222,6 +222,8 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     },
     /** One's own uploads, the newest first. */
     readUploads: (openingId: string) => get<UploadsAnswer>(openingPath(openingId, '/bids/uploads')),
+    /** The one active seat of one's certificate; refused as `seat_taken` where another page has it. `ended`: it had, and is logged out. */
+    takeSeat: (openingId: string, takeOver: boolean) => post<{ ended: boolean }>('/auth/seat', { openingId, takeOver }),
     askTicket: (openingId: string, role: PersonRole) =>
       post<{ ticket: string; expiresAt: number }>('/auth/ticket', { openingId, role }),
     /** `staples`: OCSP responses about it, DER in base64; they are asked again when a bid is lodged to it. */

@@ -3,6 +3,7 @@ import * as Type from 'typebox';
 import { DigestText, OpeningId } from '../core/opening/details.ts';
 import { registerEncryptionCertificate } from '../identity/encryption.ts';
 import { endSession, login, openChallenge, renewToken } from '../identity/login.ts';
+import { takeSeat } from '../identity/seats.ts';
 import { issueTicket } from '../identity/tickets.ts';
 import { addressOf, callerOf, callers } from './authenticate.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
@@ -14,6 +15,7 @@ const Token = Type.Object({ accessToken: Type.String(), expiresAt: Type.Integer(
 const ChallengeBody = Type.Object({ jkt: DigestText }, strict);
 const LoginBody = Type.Object({ login: JwsText, ocsp: Type.Optional(Staples) }, strict);
 const TicketBody = Type.Object({ openingId: OpeningId, role: RoleName }, strict);
+const SeatBody = Type.Object({ openingId: OpeningId, takeOver: Type.Boolean() }, strict);
 const CertificatesBody = Type.Object(
   { x5c: Type.Array(Base64Text, { minItems: 1, maxItems: 8 }), ocsp: Type.Optional(Staples) },
   strict,
@@ -43,7 +45,7 @@ const LoggedIn = Type.Object({
 });
 
 export function addAuth(app: Nouns, dependencies: Dependencies): void {
-  const { identity } = dependencies;
+  const { identity, hall } = dependencies;
   const { must } = callers(dependencies);
   // Who cannot log in can neither lodge nor decrypt: not shed under load, but limited like everything.
   const config = { isVital: true, limit: 'login' } as const;
@@ -102,6 +104,27 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
       },
     },
     async (request) => accepted(await issueTicket(identity, { caller: callerOf(request), ...request.body })),
+  );
+
+  app.post(
+    '/auth/seat',
+    {
+      preParsing: must,
+      schema: {
+        tags,
+        summary: 'Takes the one active seat of one’s certificate in an opening',
+        description: '`ended` says that another page had it and was logged out.',
+        body: SeatBody,
+        response: { 200: Type.Object({ ended: Type.Boolean() }) },
+      },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const { openingId, takeOver } = request.body;
+      const { ended } = accepted(await takeSeat(identity, { caller, openingId, takeOver }));
+      if (ended !== null) hall.review(openingId, caller.account);
+      return { ended: ended !== null };
+    },
   );
 
   app.post(

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import * as Type from 'typebox';
 import { SUBPROTOCOL } from '../core/wire/version.ts';
 import { findSession } from '../identity/login.ts';
+import { noteSeat } from '../identity/seats.ts';
 import { consumeTicket } from '../identity/tickets.ts';
 import type { Viewer } from '../live/room.ts';
 import { type Arrival, attend } from '../live/socket.ts';
@@ -26,6 +27,7 @@ declare module 'fastify' {
 const Query = Type.Object({ after: Type.Optional(AfterText) }, strict);
 
 export function addLive(app: Nouns, dependencies: Dependencies, limits: Limits): void {
+  const seated = createSeated();
   app.decorateRequest('arrival', null);
   app.route({
     method: 'GET',
@@ -46,9 +48,36 @@ export function addLive(app: Nouns, dependencies: Dependencies, limits: Limits):
     wsHandler: (socket, request) => {
       const { arrival } = request;
       if (arrival === null) throw new Error('a socket that nobody let in');
+      const { openingId, sessionId } = arrival.viewer;
+      if (sessionId !== null) {
+        const leave = seated.enter(`${openingId} ${sessionId}`);
+        socket.once('close', () => {
+          if (!leave()) return;
+          noteSeat(dependencies.identity, { openingId, sessionId }, 'gone').catch((error: unknown) =>
+            // whoever comes next is asked whether to take it over
+            request.log.warn({ err: error }, 'that a seat was left could not be noted'),
+          );
+        });
+      }
       attend(socket, arrival, dependencies.world);
     },
   });
+}
+
+/** Counts the sockets of each place, so that it is known when the last one goes. */
+function createSeated(): { enter(place: string): () => boolean } {
+  const counts = new Map<string, number>();
+  return {
+    enter(place) {
+      counts.set(place, (counts.get(place) ?? 0) + 1);
+      return () => {
+        const left = (counts.get(place) ?? 1) - 1;
+        if (left > 0) counts.set(place, left);
+        else counts.delete(place);
+        return left === 0;
+      };
+    },
+  };
 }
 
 /**
@@ -120,6 +149,7 @@ function nobody(openingId: string): Viewer {
 
 async function viewerOf({ identity, world }: Dependencies, openingId: string, ticket: string): Promise<Viewer> {
   const { seat } = accepted(await consumeTicket(identity, { ticket, openingId }));
+  await noteSeat(identity, seat, 'there');
   const { account, sessionId, role } = seat;
   const { session } = accepted(await findSession(identity, { sessionId, at: world.now() }));
   return { openingId, role, account, sessionId, creditCode: creditCodeOf(account), endsAt: session.endsAt };

@@ -187,6 +187,11 @@ const OWN_REFUSALS = {
     en: 'This ticket is for another opening.',
     zh: '该连接凭票属于另一场开标。',
   },
+  seat_taken: {
+    status: 409,
+    en: 'Another page, here or on another device, is active in this opening with the same certificate; you may take its place.',
+    zh: '同一证书已在本场开标的另一页面（本机或其他设备）使用，您可以选择接管。',
+  },
   // acts, beyond what core/log/act.ts refuses
   act_of_other_account: {
     status: 403,

@@ -84,8 +84,8 @@ export type RoomDependencies = {
   readonly world: Pick<World, 'now' | 'after'>;
   readonly config: { readonly flushIntervalMs: number; readonly outboxLimitBytes: number };
   readonly logger: Pick<Logger, 'error'>;
-  /** Whether a viewer still holds the role its ticket was given for. */
-  readonly holdsRole: (viewer: Viewer) => Promise<boolean>;
+  /** Why a viewer may no longer look on in the role its ticket was given for; null while it may. */
+  readonly whyNoSeat: (viewer: Viewer) => Promise<CloseReason | null>;
   /** Whether it was said that an account is shut: then it is looked up before it is shown anything, ticket in hand or not. */
   readonly wasShut: (account: string) => boolean;
 };
@@ -260,7 +260,8 @@ export async function openRoom(dependencies: RoomDependencies, origin: string): 
   }
 
   async function check(seat: Taken): Promise<void> {
-    if (!(await dependencies.holdsRole(seat.viewer))) end(seat, 'ticket_expired');
+    const why = await dependencies.whyNoSeat(seat.viewer);
+    if (why !== null) end(seat, why);
   }
   const review = createReview<Taken>({
     check,

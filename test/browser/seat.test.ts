@@ -285,6 +285,28 @@ t.test('the witness attests, and the opening is closed', async (t) => {
   await picture(atWitness, 'witness-closed');
 });
 
+t.test('the same certificate on a second page is told, takes over, and the first page looks on', async (t) => {
+  const second = await visit(browser, address, { expected: { problems: /status of 4/ } });
+  await enter(second, files[0] ?? '', PASSWORDS.p256);
+  const question = second.page.locator('dialog:has-text("您已在另一页面登录")');
+  await question.waitFor();
+  await picture(second, 'take-over');
+  await question.locator('button:text-is("取消")').click();
+  await second.page.locator('.field-fault:has-text("未接管")').waitFor();
+  t.equal(await atBidder.page.locator('.seat-name').count(), 1, 'the first goes on');
+  await enter(second, files[0] ?? '', PASSWORDS.p256);
+  await question.locator('button:text-is("接管")').click();
+  await second.page.locator('.seat-name').waitFor();
+  await atBidder.page.locator('.bar:has-text("已由另一页面或设备接管")').waitFor();
+  t.equal(await atBidder.page.locator('#mine').count(), 0);
+  await picture(atBidder, 'seat-lost');
+  // whoever closes a page leaves its seat: nobody is asked
+  await second.close();
+  await enter(atBidder, files[0] ?? '', PASSWORDS.p256);
+  await atBidder.page.locator('.seat-name').waitFor();
+  t.equal(await atBidder.page.locator('.bar:has-text("接管")').count(), 0);
+});
+
 t.test('who logs out is the public again, and the key is gone', async (t) => {
   await atBidder.page.click('.seat button');
   await atBidder.page.locator('.log-in').waitFor();

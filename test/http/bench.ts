@@ -16,7 +16,7 @@ import { sha256 } from '../../server/hash.ts';
 import { type App, createApp } from '../../server/http/app.ts';
 import type { Dependencies } from '../../server/http/dependencies.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
-import { holdsRole } from '../../server/identity/assignments.ts';
+import { whyNoSeat } from '../../server/identity/seats.ts';
 import { issueToken } from '../../server/identity/tokens.ts';
 import { NO_COSIGNERS } from '../../server/ledger/cosigner-policy.ts';
 import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
@@ -156,8 +156,10 @@ export async function setBench(
     world,
     config,
     logger,
-    holdsRole: async ({ openingId, account, role }) =>
-      account === null || holdsRole({ db, isBidder }, { openingId, account, role }),
+    whyNoSeat: async ({ openingId, account, sessionId, role }) =>
+      account === null || sessionId === null
+        ? null
+        : whyNoSeat({ db, world, isBidder }, { openingId, account, sessionId, role }),
   });
   const stopListening = await listen(
     database,

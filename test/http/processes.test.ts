@@ -36,7 +36,7 @@ async function startProcess(
   const own = await connect(database.app, 3);
   const log = viewOf(own.sql);
   const { config } = bench.dependencies;
-  const hall = createHall({ log, world, config, logger, holdsRole: async () => true });
+  const hall = createHall({ log, world, config, logger, whyNoSeat: async () => null });
   const stopListening = isDeaf
     ? async () => undefined
     : await listen(

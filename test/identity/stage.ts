@@ -189,7 +189,11 @@ export async function logIn(
   key: KeyKind = 'rsa',
 ): Promise<Person> {
   const issued = await stage.ca.issue({ holder, usage: 'sign', key });
-  const signer = signerOf(issued, ALGORITHMS[key]);
+  return logInBy(stage, holder, signerOf(issued, ALGORITHMS[key]));
+}
+
+/** Logs somebody in with a certificate that they have, and a fresh session key. */
+export async function logInBy(stage: LoginDependencies, holder: Holder, signer: CertificateSigner): Promise<Person> {
   const session = await sessionKey();
   const challenge = await challengeFor(stage, session.jkt);
   const jws = await loginFor(stage, signer, { challenge, account: accountOf(holder), jwk: session.jwk });

@@ -53,10 +53,10 @@ async function setUp(released: number, config: { flushIntervalMs?: number; outbo
       world,
       config: { flushIntervalMs: 20, outboxLimitBytes: 4 * 2 ** 20, ...config },
       logger: { error: (fault: unknown) => faults.push(fault) } as never,
-      async holdsRole() {
+      async whyNoSeat() {
         asked += 1;
         if (isAway) throw new Error('away');
-        return holdsRole;
+        return holdsRole ? null : 'ticket_expired';
       },
       wasShut: (account) => shut.has(account),
     },
@@ -86,7 +86,7 @@ t.test('there is no room where nothing is released', async (t) => {
     world: steppedWorld(),
     config: { flushIntervalMs: 20, outboxLimitBytes: 1000 },
     logger: { error() {} } as never,
-    holdsRole: async () => true,
+    whyNoSeat: async () => null,
     wasShut: () => false,
   };
   t.equal(await openRoom(dependencies, ORIGIN), null);

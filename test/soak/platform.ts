@@ -162,7 +162,7 @@ export function createPlatform({
         socketHeartbeatMs: SOCKET_HEARTBEAT_MS,
       },
       logger: { error: onFault },
-      holdsRole: async () => true,
+      whyNoSeat: async () => null,
     });
     const stopListening = await listen(
       database,

@@ -8,10 +8,21 @@ import t from '../support/tap.ts';
 
 /** A page whose viewings load when they are told to. */
 function stage() {
-  const begun: { load(size: number): void; refuse(): void; closed: boolean; as: unknown; viewing: Viewing }[] = [];
+  const begun: {
+    load(size: number): void;
+    refuse(): void;
+    takeSeat(): void;
+    closed: boolean;
+    as: unknown;
+    viewing: Viewing;
+  }[] = [];
   const hall = openHall('lot-1', (_openingId, askTicket = null) => {
     const view = signal<unknown>({ state: null, standing: { kind: 'empty' }, entries: [] });
+    const link = signal<unknown>({ kind: 'connecting' });
     const one = {
+      takeSeat: () => {
+        link.value = { kind: 'stopped', why: 'seat_taken' };
+      },
       load: (size: number) => {
         view.value = { state: { size }, standing: { kind: 'verified' }, entries: [] };
       },
@@ -23,7 +34,7 @@ function stage() {
       viewing: {
         view,
         fault: signal(null),
-        link: signal({ kind: 'connecting' }),
+        link,
         now: signal(null),
         close: () => {
           one.closed = true;
@@ -112,4 +123,23 @@ t.test('a view that is over before it shows as much is shown all the same, with 
   hall.sit(somebody('a'));
   begun[1]?.refuse();
   t.equal(shown(), 1);
+});
+
+t.test('whose seat another page takes is told, is nobody here any more, and may log in again', async (t) => {
+  const { hall, begun, shown } = stage();
+  begun[0]?.load(1);
+  let left = 0;
+  hall.sit({ ...somebody('a'), leave: async () => void left++ } as Seat);
+  begun[1]?.load(1);
+  await settled();
+  t.equal(hall.seat.value?.name, 'a');
+  begun[1]?.takeSeat();
+  await settled();
+  t.strictSame([hall.seat.value, hall.isSeatLost.value, left, shown()], [null, true, 1, 2]);
+  t.equal(begun[2]?.as, null, 'as the public');
+  begun[2]?.takeSeat();
+  await settled();
+  t.equal(left, 1, 'nobody has no seat to lose');
+  hall.sit(somebody('a'));
+  t.ok(hall.isSeatLost.value, 'said until they log in again');
 });

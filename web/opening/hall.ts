@@ -17,6 +17,8 @@ export type Hall = {
   readonly isAsking: ReadonlySignal<boolean>;
   /** The part of the page for those with a key did not come over the network. */
   readonly cannotLoad: ReadonlySignal<boolean>;
+  /** Another page took this person's seat: here they look on as the public until they log in again. */
+  readonly isSeatLost: ReadonlySignal<boolean>;
   /** The server's now by whatever is viewed at the moment; by this computer's clock before it is known. */
   readonly now: () => number;
   /** A fault of this page's own, outside of its viewing. */
@@ -40,6 +42,7 @@ export function openHall(openingId: string, view: typeof viewHere = viewHere): H
   const isAsking = signal(false);
   const fault = signal<unknown>(null);
   const cannotLoad = signal(false);
+  const isSeatLost = signal(false);
   let stopWaiting = (): void => undefined;
 
   /** Who is to look on, from the moment that was asked for. */
@@ -78,9 +81,28 @@ export function openHall(openingId: string, view: typeof viewHere = viewHere): H
     before.close();
   }
 
+  async function leave(): Promise<void> {
+    const leaving = wanted;
+    viewAsNobody();
+    await leaving?.leave();
+  }
+
+  effect(() => {
+    const link = viewing.value.link.value;
+    if (link.kind !== 'stopped' || link.why !== 'seat_taken' || seat.peek() === null) return;
+    isSeatLost.value = true;
+    // not from within: what is left is looked at here
+    queueMicrotask(() => {
+      leave().catch((error: unknown) => {
+        fault.value = error;
+      });
+    });
+  });
+
   return {
     viewing,
     seat,
+    isSeatLost,
     personPart,
     isAsking,
     cannotLoad,
@@ -88,6 +110,7 @@ export function openHall(openingId: string, view: typeof viewHere = viewHere): H
     fault,
     async ask() {
       cannotLoad.value = false;
+      isSeatLost.value = false;
       try {
         personPart.value = (await import('../person/person-part.tsx')).PersonPart;
         isAsking.value = true;
@@ -107,11 +130,7 @@ export function openHall(openingId: string, view: typeof viewHere = viewHere): H
     turnTo(role) {
       if (wanted !== null && wanted.role !== role) viewAs(wanted.inRole(role));
     },
-    async leave() {
-      const leaving = wanted;
-      viewAsNobody();
-      await leaving?.leave();
-    },
+    leave,
     fail(error) {
       fault.value = error;
     },

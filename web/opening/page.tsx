@@ -2,6 +2,7 @@
 import { useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { Icon } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
 import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { Message } from '../parts/message.tsx';
@@ -48,6 +49,7 @@ export function Page({ hall }: { hall: Hall }): JSX.Element {
         <LanguageSwitch label={say('language')} />
       </div>
       {standing.kind === 'refused' ? <RefusalBanner refusal={standing} /> : <LinkBar viewing={viewing} />}
+      {hall.isSeatLost.value ? <SeatLost /> : null}
       <MonitorBanner monitors={viewing.monitors.value} />
       {state === null || !isBroken ? null : <Broken />}
       {state === null ? (
@@ -60,6 +62,16 @@ export function Page({ hall }: { hall: Hall }): JSX.Element {
       {state === null ? null : <p class="source-line">{say('sourceLine')}</p>}
       <PhaseWord state={state} />
     </>
+  );
+}
+
+/** Whoever acted here no longer does; nothing of theirs is left on the page. */
+function SeatLost(): JSX.Element {
+  return (
+    <div class="bar bar-stopped" role="alert">
+      <Icon name="warning" />
+      <span>{say('seatLost')}</span>
+    </div>
   );
 }
 

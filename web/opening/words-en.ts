@@ -6,6 +6,8 @@ export const en: Readonly<Record<Key, string>> = {
   skip: 'Skip to content',
   language: 'Language',
   logIn: 'Log in',
+  seatLost:
+    'Your seat was taken over by another page or device; here you are logged out and look on. If that was not you, log in again at once to take it back, and call your CA.',
   cannotLoad: 'No network: try again',
   leave: 'Log out',
   asRole: 'As',

@@ -5,6 +5,8 @@ export const zh = {
   skip: '跳到正文',
   language: '语言',
   logIn: '登录',
+  seatLost:
+    '您的席位已由另一页面或设备接管，本页已退出登录，仅供旁观。若非本人操作，请立即重新登录接管，并联系 CA 机构。',
   cannotLoad: '网络不通，请重试',
   leave: '退出登录',
   asRole: '身份',

@@ -26,6 +26,8 @@ export function LoginDialog(props: {
   const isBusy = useSignal(false);
   const fault = useSignal<unknown>(null);
   const isToken = useSignal(false);
+  /** Takes the answer whether to take over the seat of another page; null while that is not asked. */
+  const answerTakeOver = useSignal<((isYes: boolean) => void) | null>(null);
   /** What takes the agent's code; null before it shows one. */
   const typeCode = useSignal<TypeCode | null>(null);
   /** Whoever closes the dialog is not logged in a moment later. */
@@ -33,6 +35,7 @@ export function LoginDialog(props: {
   useEffect(
     () => () => {
       isGone.current = true;
+      answerTakeOver.peek()?.(false);
     },
     [],
   );
@@ -46,7 +49,7 @@ export function LoginDialog(props: {
     try {
       const openKeys = await keysIn(form);
       if (openKeys === null) return;
-      const seat = await takeSeat({ openingId: props.openingId, now: props.now, openKeys });
+      const seat = await takeSeat({ openingId: props.openingId, now: props.now, openKeys, mayTakeOver });
       if (isGone.current) await seat.leave();
       else props.onSeat(seat);
     } catch (error) {
@@ -54,6 +57,16 @@ export function LoginDialog(props: {
     } finally {
       isBusy.value = false;
     }
+  }
+
+  /** Lays the question before the person, and waits. */
+  function mayTakeOver(): Promise<boolean> {
+    return new Promise((answer) => {
+      answerTakeOver.value = (isYes) => {
+        answerTakeOver.value = null;
+        answer(isYes);
+      };
+    });
   }
 
   /** What opens the keys; null when a code must be typed first. */
@@ -87,6 +100,21 @@ export function LoginDialog(props: {
     fault.value = null;
   }
 
+  const takeOver = answerTakeOver.value;
+  if (takeOver !== null)
+    return (
+      <Dialog title={say('takeOverTitle')} onClose={props.onClose}>
+        <p class="dialog-words">{say('takeOverWords')}</p>
+        <p class="form-end">
+          <button type="button" onClick={() => takeOver(false)}>
+            {say('cancel')}
+          </button>
+          <button type="button" class="strong" onClick={() => takeOver(true)}>
+            {say('takeOver')}
+          </button>
+        </p>
+      </Dialog>
+    );
   return (
     <Dialog title={say('logInTitle')} onClose={props.onClose}>
       <form class="form" onSubmit={submit}>

@@ -15,7 +15,7 @@ import { headSeenIn, type Seat } from './seat.ts';
 /** Why nobody could be logged in on this page, besides what the server refuses and what is wrong with a file. */
 export class SeatError extends Error {
   override readonly name = 'SeatError';
-  readonly code: 'page_not_secure' | 'no_such_key' | 'several_keys';
+  readonly code: 'page_not_secure' | 'no_such_key' | 'several_keys' | 'seat_left';
 
   constructor(code: SeatError['code']) {
     super(code);
@@ -48,11 +48,13 @@ function clientWorld(now: () => number): ClientWorld {
  *
  * Shape:  `openKeys` opens the keys; they are closed with the seat, or when there is none.
  * Throws: SeatError: page_not_secure where the browser gives no WebCrypto, which is on plain http; no_such_key where no valid certificate
- *         may sign, several_keys where more than one may; ApiError; whatever the keys throw.
+ *         may sign, several_keys where more than one may; seat_left where another page has the seat and keeps it; ApiError; whatever the keys throw.
  */
 export async function takeSeat(asked: {
   readonly openingId: string;
   readonly openKeys: () => Promise<SeatKeys>;
+  /** Asked where another page has the seat of this certificate. */
+  readonly mayTakeOver: () => Promise<boolean>;
   readonly now: () => number;
 }): Promise<Seat> {
   const subtle = (globalThis.crypto as Crypto | undefined)?.subtle;
@@ -69,6 +71,7 @@ export async function takeSeat(asked: {
       world,
       signer,
     });
+    await claimSeat(session, asked);
     const roles = await rolesOf(session, asked.openingId);
     return seatOf(
       { openingId: asked.openingId, session, keys, roles, listed, signer, outbox: createOutbox(world) },
@@ -77,6 +80,21 @@ export async function takeSeat(asked: {
   } catch (fault) {
     keys.close();
     throw fault;
+  }
+}
+
+/** Takes the one active seat of the certificate; whoever does not want to take it over is not logged in. Throws: SeatError seat_left; ApiError. */
+async function claimSeat(
+  session: Session,
+  { openingId, mayTakeOver }: { readonly openingId: string; readonly mayTakeOver: () => Promise<boolean> },
+): Promise<void> {
+  try {
+    await session.api.takeSeat(openingId, false);
+  } catch (fault) {
+    if (!(fault instanceof ApiError) || fault.code !== 'seat_taken') throw fault;
+    if (await mayTakeOver()) return void (await session.api.takeSeat(openingId, true));
+    await endQuietly(session);
+    throw new SeatError('seat_left');
   }
 }
 

@@ -11,6 +11,10 @@ export const en: Readonly<Record<Key, string>> = {
   keyInToken: 'Token (agent on this computer)',
   tokenWords:
     'Plug the token in and run kaibiao agent on this computer, then log in. Where the browser asks whether this page may reach this computer, allow it. Each use of the token is asked for in the agent’s window, and the PIN is typed there only.',
+  takeOverTitle: 'You are logged in on another page',
+  takeOverWords:
+    'The same certificate is active in this opening on another page, here or on another device. If you take over, that page is logged out and looks on; what was not sent from it is lost.',
+  takeOver: 'Take over',
   pairingCode: 'Pairing code',
   pairingHint: 'The six digits in the agent’s window',
   atAgent: 'Confirm in the agent’s window; it shows {digits}',
@@ -26,6 +30,7 @@ export const en: Readonly<Record<Key, string>> = {
   bid_file_malformed: 'Not the file that lodging has kept (bids/….json).',
   page_not_secure: 'A browser signs only on pages that come by https: please use the https address.',
   no_such_key: 'There is no valid signing certificate.',
+  seat_left: 'Not taken over: the other page goes on.',
   several_keys: 'There is more than one signing certificate: choose only the one to use.',
   unreachable: 'The platform does not answer. Check the network and try again.',
   otherFault: 'Something went wrong: {code}',

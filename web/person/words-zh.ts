@@ -10,6 +10,10 @@ export const zh = {
   keyInToken: '密钥介质（本机代理）',
   tokenWords:
     '请先插入介质并在本机运行 kaibiao agent，再点“登录”。浏览器询问是否允许访问本机时请允许。每次使用介质都会在代理窗口询问，PIN 只在代理窗口输入。',
+  takeOverTitle: '您已在另一页面登录',
+  takeOverWords:
+    '同一证书正在本场开标的另一页面（本机或其他设备）使用。接管后，另一页面将退出登录、转为旁观，其中未发送的内容会丢失。',
+  takeOver: '接管',
   pairingCode: '配对码',
   pairingHint: '代理窗口显示的六位数字',
   atAgent: '请到代理窗口确认，核对校验码 {digits}',
@@ -25,6 +29,7 @@ export const zh = {
   bid_file_malformed: '不是递交时保存的凭据文件（bids/….json）。',
   page_not_secure: '浏览器只在 https 页面上提供密码功能，请改用 https 网址。',
   no_such_key: '没有在有效期内的签名证书。',
+  seat_left: '未接管，仍由另一页面使用。',
   several_keys: '有多张签名证书，请只选择要使用的一张。',
   unreachable: '平台没有应答，请检查网络后重试。',
   otherFault: '出现错误：{code}',

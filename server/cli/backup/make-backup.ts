@@ -20,8 +20,8 @@ export const KEPT_FOLDERS = ['envelopes/parts', 'envelopes/finished', 'opened/fi
 const SNAPSHOT_TRIES = 200;
 const SNAPSHOT_PAUSE_MS = 50;
 
-/** Rows that live for a minute: a login under way, proofs already seen, tickets; who has them asks anew. */
-export const LEFT_OUT: readonly string[] = ['challenges', 'dpop_seen', 'tickets'];
+/** Rows that live for a minute: a login under way, proofs already seen, tickets, seats; who has them asks anew. */
+export const LEFT_OUT: readonly string[] = ['challenges', 'dpop_seen', 'seats', 'tickets'];
 
 export type BackupRequest = {
   readonly platform: string;

@@ -220,6 +220,23 @@ export const tickets = pgTable(
   (table) => [index('tickets_expires_at').on(table.expiresAt)],
 );
 
+/** The one page that a certificate is active on in an opening; `leftAt` once its last socket is gone. */
+export const seats = pgTable(
+  'seats',
+  {
+    openingId: text('opening_id').notNull(),
+    certSha256: text('cert_sha256').notNull(),
+    sessionId: text('session_id').notNull(),
+    takenAt: instant('taken_at').notNull(),
+    leftAt: instant('left_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.openingId, table.certSha256] }),
+    index('seats_session').on(table.sessionId),
+    index('seats_taken_at').on(table.takenAt),
+  ],
+);
+
 /** DPoP proofs seen, until they would be too old anyway. */
 export const dpopSeen = pgTable(
   'dpop_seen',

@@ -21,7 +21,7 @@ await serve(async () => {
     KAIBIAO_REQUESTS_PER_MINUTE: '1000000',
   });
   const logger = createLogger('error');
-  const hall = createHall({ log: view, world: systemWorld, config, logger, holdsRole: async () => true });
+  const hall = createHall({ log: view, world: systemWorld, config, logger, whyNoSeat: async () => null });
   // What only answers other addresses than the live one is left out.
   const dependencies = {
     config,
