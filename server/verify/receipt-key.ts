@@ -5,7 +5,7 @@ import { canonicalise, isJsonObject, type Json, type JsonObject } from '../core/
 import type { Entry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import type { Sha256 } from '../core/log/hash.ts';
-import { LEDGER_EVENTS } from '../core/log/ledger-events.ts';
+import { LEDGER_EVENTS, type PlatformKey } from '../core/log/ledger-events.ts';
 import type { VerifyEd25519 } from '../core/log/note.ts';
 import { fromUtf8, utf8 } from '../core/log/utf8.ts';
 
@@ -20,10 +20,16 @@ export function receiptKeyOf(sha256: Sha256, publicKey: Uint8Array): ReceiptKey 
   return { kid: toBase64Url(sha256(utf8(canonicalise(jwk)))), publicKey };
 }
 
-/** The key for receipts of a ledger's first entry; null when the entry is none, or lists none. */
-export function listedReceiptKey(sha256: Sha256, { type, log, body }: Entry, origin: string): ReceiptKey | null {
-  if (type !== 'LedgerOpened' || log !== origin || !Check(LEDGER_EVENTS.LedgerOpened.body, body)) return null;
-  const listed = body.keys.find(({ use }) => use === 'receipts');
+/** The key for receipts that an entry of the ledger lists: its first one, or one that announces it; null when it is neither. Who signed for it is asked elsewhere. */
+export function listedReceiptKey(sha256: Sha256, { type, log, seq, body }: Entry, origin: string): ReceiptKey | null {
+  if (log !== origin) return null;
+  const keys: readonly PlatformKey[] =
+    type === 'LedgerOpened' && seq === 0 && Check(LEDGER_EVENTS.LedgerOpened.body, body)
+      ? body.keys
+      : type === 'KeyAnnounced' && Check(LEDGER_EVENTS.KeyAnnounced.body, body)
+        ? [body.key]
+        : [];
+  const listed = keys.find(({ use }) => use === 'receipts');
   return listed === undefined ? null : receiptKeyOf(sha256, fromBase64(listed.publicKey));
 }
 

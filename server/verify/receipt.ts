@@ -3,6 +3,9 @@ import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import { parseEntry } from '../core/log/entry.ts';
 import { LogFormatError } from '../core/log/error.ts';
+import { isAnnouncementSigned } from '../core/log/key-announcement.ts';
+import { isStrong } from '../core/log/key-links.ts';
+import type { KeyAnnouncement } from '../core/log/ledger-events.ts';
 import { leafHash } from '../core/log/merkle.ts';
 import { ed25519Verifier, type NoteVerifier, parseVkey } from '../core/log/note.ts';
 import { parseProof, verifyProof } from '../core/log/proof.ts';
@@ -79,16 +82,23 @@ function ledgerKeyOf({ sha256, verifyEd25519 }: VerifyTools, vkey: string): Note
   }
 }
 
-/** The key for receipts, when the ledger's first entry lists it and stands where it says. */
+/** The key for receipts, when the ledger's first entry lists it or a later one announces it, as both keys signed, and stands where it says. */
 async function receiptKeyIn(
-  { sha256 }: VerifyTools,
+  { sha256, verifyEd25519 }: VerifyTools,
   { entry, proof }: { readonly entry: string; readonly proof: string },
   ledgerKey: NoteVerifier,
 ): Promise<ReceiptKey | null> {
   try {
     const bytes = utf8(entry);
     const proven = await verifyProof({ sha256, proof, leaf: leafHash(sha256, bytes), logKey: ledgerKey });
-    return proven.ok && proven.index === 0 ? listedReceiptKey(sha256, parseEntry(bytes), ledgerKey.name) : null;
+    const listing = parseEntry(bytes);
+    if (!proven.ok || proven.index !== listing.seq) return null;
+    const key = listedReceiptKey(sha256, listing, ledgerKey.name);
+    if (key === null || listing.type === 'LedgerOpened') return key;
+    const said = listing.body as unknown as KeyAnnouncement;
+    const isSound = [said.key.publicKey, said.replaces].every((each) => isStrong(sha256, each));
+    const platform = ledgerKey.name.replace(/\/ledger$/u, '');
+    return isSound && (await isAnnouncementSigned(platform, said, verifyEd25519)) ? key : null;
   } catch (fault) {
     if (fault instanceof LogFormatError) return null;
     throw fault;

@@ -111,7 +111,7 @@ export async function linksBeside(
   if (under === null || ledgerKey === null) return refuse('file_unlisted', { detail: 'keys' });
   const platform = ledgerKey.name.replace(/\/ledger$/u, '');
   const { checkpoint } = under;
-  const links = await readLinks(shown, { ledgerKey, platform, checkpoint, sha256, verifyEd25519 });
+  const links = await readLinks(shown, { ledgerKey, platform, use: 'ledger', checkpoint, sha256, verifyEd25519 });
   return 'problem' in links ? refuse('anchor_links_bad', { detail: links.problem }) : links;
 }
 

@@ -2,9 +2,14 @@
 
 import { parseEntry } from '../../server/core/log/entry.ts';
 import { leafHash, rootOf } from '../../server/core/log/merkle.ts';
+import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { verifyProof } from '../../server/core/log/proof.ts';
 import { parseBundle, parseHashTile } from '../../server/core/log/tile.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
+import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { addTimestamp } from '../../server/store/timestamps.ts';
+import { announced, K0, K1 } from '../support/key-life.ts';
 import t from '../support/tap.ts';
 import { OPENING_ID, problemIn, setBench } from './bench.ts';
 import { readCheckpointText, tilePathsOf } from './log-reading.ts';
@@ -75,6 +80,30 @@ t.test('tiles beyond the log are 404, malformed paths 400, unknown logs 404', as
   t.equal(problemIn(await get('/logs/opening/NOT_AN_ID/checkpoint')), '400 request_malformed');
   t.equal(problemIn(await get('/logs/other/checkpoint')), '404 no_such_address');
 });
+
+t.test(
+  'how the platform’s keys followed one another, each announcement proven under the head that is shown',
+  async (t) => {
+    const before = await get(`${logs.ledger}/keys`);
+    t.equal(before.headers['cache-control'], 'public, max-age=1');
+    t.strictSame(before.json().keys, [], 'none did');
+    const withheld = { who: null, source: null, act: null };
+    const body = announced(K0, K1).body;
+    const draft = { type: 'KeyAnnounced', role: 'operator', command: 'key-succession', body, withheld } as const;
+    const { seqs } = await bench.ledger.writer.write(async () => ({ drafts: [draft], answer: null }));
+    const { checkpoint, keys } = (await get(`${logs.ledger}/keys`)).json();
+    t.equal(keys.length, 1);
+    const leaf = leafHash(sha256, utf8(keys[0].entry));
+    const logKey = ed25519Verifier(parseVkey(sha256, (await get(`${logs.ledger}/vkey`)).body.trim()), verifyEd25519);
+    t.match(await verifyProof({ sha256, proof: keys[0].proof, leaf, logKey }), { ok: true, index: seqs[0] });
+    t.ok(keys[0].proof.endsWith(checkpoint));
+    t.equal(
+      problemIn(await get(`${logs.opening}/keys`)),
+      problemIn(await get(`${logs.opening}/junk`)),
+      'the ledger only',
+    );
+  },
+);
 
 t.test('a refusal under a tile’s address is not kept by caches', async (t) => {
   const missing = await get(`${logs.opening}/tile/0/000.p/200`);

@@ -62,9 +62,17 @@ export function headOf(log: GoldenLog, previousSize = 0): MadeEntry {
   return { type: 'Head', at: AT, body: headBody({ kind, note: log.checkpoint, previousSize, consistency: [] }) };
 }
 
-/** A ledger of these entries behind the golden genesis, its head signed by these keys and shown with the first. */
-export function ledgerUnder(keys: readonly SigningKey[], made: readonly MadeEntry[]): GoldenLog {
-  const ledger = madeLedger(made);
+/** The key for receipts that the golden genesis names; nobody here can sign with it. */
+const goldenReceipts = (genesis: string): string =>
+  (JSON.parse(genesis) as { body: { keys: { use: string; publicKey: string }[] } }).body.keys.find(
+    ({ use }) => use === 'receipts',
+  )?.publicKey ?? '';
+
+/** A ledger of these entries behind the golden genesis, its head signed by these keys and shown with the first; `receipts` in the place of its key for those. */
+export function ledgerUnder(keys: readonly SigningKey[], made: readonly MadeEntry[], receipts?: SigningKey): GoldenLog {
+  const ledger = madeLedger(made, (genesis) =>
+    receipts === undefined ? genesis : genesis.replace(goldenReceipts(genesis), toBase64(receipts.publicKey)),
+  );
   const text = parseNote(ledger.checkpoint).text;
   const lines = keys.map(({ publicKey, sign }) => {
     const { keyId } = verifierKey(sha256, LEDGER, KEY_TYPES.ed25519, publicKey);

@@ -10,15 +10,15 @@ import { type GoldenLog, readGolden } from './golden-log.ts';
 
 export type MadeEntry = Pick<Entry, 'type' | 'at' | 'body'> & Partial<Pick<Entry, 'actor' | 'commit'>>;
 
-/** A ledger that begins as the golden one does. */
-export function madeLedger(made: readonly MadeEntry[]): GoldenLog {
+/** A ledger that begins as the golden one does, but for what `begin` makes of its first entry. */
+export function madeLedger(made: readonly MadeEntry[], begin: (genesis: string) => string = (same) => same): GoldenLog {
   const ledger = readGolden('ledger');
   const [genesis = ''] = ledger.entries;
   const template = parseEntry(utf8(ledger.entries.find((text) => text.includes('"type":"RegisterBatch"')) ?? ''));
   const rest = made.map((entry, n) =>
     fromUtf8(encodeEntry({ ...template, ...entry, seq: n + 1, command: `made-${n}` })),
   );
-  return { ...madeLog('kaibiao.test/ledger', () => [genesis, ...rest]), claim: ledger.claim };
+  return { ...madeLog('kaibiao.test/ledger', () => [begin(genesis), ...rest]), claim: ledger.claim };
 }
 
 /** A log of that name, signed by the golden key of its kind; `entriesOf` is given its vkey. */

@@ -2,16 +2,20 @@
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { verifySource } from '../../server/cli/verify-log.ts';
+import { verifyReceipt, verifySource } from '../../server/cli/verify-log.ts';
 import { formatAddCheckpoint } from '../../server/core/log/add-checkpoint.ts';
+import { toBase64Url } from '../../server/core/log/base64.ts';
+import { canonicalise, type Json } from '../../server/core/log/canonical.ts';
 import { parsePolicy } from '../../server/core/log/policy-file.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
+import { isReceiptPayload, RECEIPT_TYPE } from '../../server/core/seal/receipt.ts';
 import { sha256 } from '../../server/hash.ts';
 import { packageRoot } from '../../server/root.ts';
+import { receiptKeyOf } from '../../server/verify/receipt-key.ts';
 import { cosignerBench } from '../support/cosigning.ts';
 import { newFolder } from '../support/folder.ts';
 import { bundleOf } from '../support/golden-bundle.ts';
-import { ownKey, signingKey } from '../support/golden-change.ts';
+import { ownKey, type SigningKey, signingKey } from '../support/golden-change.ts';
 import { memorySource } from '../support/golden-judge.ts';
 import { filesOf, type GoldenLog, type LogFiles, readGolden, writeFiles } from '../support/golden-log.ts';
 import {
@@ -154,7 +158,7 @@ t.test('links that do not hold lead nowhere, and are named', async (t) => {
     [
       'no announcement at all',
       anchoredIn(opening, honest, CLOSED, linkFiles(honest, [2])),
-      /^anchor_links_bad link 1: announces no key/,
+      /^anchor_links_bad link 1: announces no key of use ledger/,
     ],
     [
       'of another use',
@@ -256,3 +260,37 @@ t.test('no log begins under a key that was replaced as stolen; one that began be
   const underNext = { ...opening, checkpoint: signedBy(opening.checkpoint, next) };
   t.equal(await judge(t, filesOf(ledgerUnder([K0], [stolen, headOf(underNext)]))), 'its key is the trusted one');
 });
+
+t.test('a receipt file may bring the announcement of its key in the place of the first entry', async (t) => {
+  const [first, next] = [signingKey(new Uint8Array(32).fill(41)), signingKey(new Uint8Array(32).fill(42))];
+  const use = 'receipts' as const;
+  /** Everything behind the key and the signature is wanting, and said to be, once these have held. */
+  const judged = async (said: MadeEntry, { by = next, seq = 1, trust = TRUST } = {}) => {
+    const ledger = ledgerUnder([K0], [said, announced(K0, K1)], first);
+    const key = { entry: ledger.entries[seq] ?? '', proof: proofIn(ledger, 1) };
+    const file = { v: 1, ledger: ledger.vkey, key, receipt: receiptBy(by), act: {} };
+    const verdict = await verifyReceipt(JSON.stringify(file), { trust });
+    return verdict.ok ? 'ok' : verdict.reason;
+  };
+  const announcement = announced(first, next, { use });
+  t.equal(await judged(announcement), 'receipt_not_in_ledger', 'key and signature hold');
+  t.equal(await judged(announcement, { by: first }), 'receipt_unsigned', 'of the key before it');
+  t.equal(await judged(announcement, { seq: 2 }), 'receipt_key_unproven', 'another entry than is proven');
+  t.equal(await judged(announced(K0, next)), 'receipt_key_unproven', 'of another use');
+  t.equal(await judged(announcement, { trust: ledgerVkey(K1) }), 'receipt_of_other_ledger');
+  for (const forged of [{ replaced: next }, { key: first }])
+    t.equal(await judged(announced(first, next, { use, forged })), 'receipt_key_unproven', 'signed by one only');
+});
+
+/** A receipt of nothing. */
+function receiptBy(key: SigningKey): string {
+  const [digest, id] = [toBase64Url(new Uint8Array(32)), toBase64Url(new Uint8Array(16))];
+  const names = { v: 1, iss: 'kaibiao.test', aud: '91110000600037341L', openingId: 'one', lotId: 'lot-1', bidId: id };
+  const digests = { statementSha256: digest, envelopeSha256: digest, recipientInfosSha256: digest };
+  const payload = { ...names, ...digests, act: 'lodged', envelopeBytes: 1, receivedAt: AT, iat: AT, jti: id };
+  if (!isReceiptPayload(payload)) throw new Error('no receipt');
+  const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
+  const { kid } = receiptKeyOf(sha256, key.publicKey);
+  const signed = `${part({ alg: 'EdDSA', kid, typ: RECEIPT_TYPE })}.${part(payload)}`;
+  return `${signed}.${toBase64Url(key.sign(utf8(signed)))}`;
+}

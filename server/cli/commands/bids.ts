@@ -1,11 +1,14 @@
 /** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
 import { ApiError } from '../../client/transport.ts';
+import { fromBase64Url } from '../../core/log/base64.ts';
+import { fromUtf8 } from '../../core/log/utf8.ts';
 import type { ReceiptFile } from '../../verify/receipt-file.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { proveReceiptKey, proveRegistered } from '../person/ledger.ts';
+import { type ListedReceiptKey, proveRegistered } from '../person/ledger.ts';
 import { lodge, readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';
+import { PersonError } from '../person/person-error.ts';
 import { withdraw } from '../person/withdraw.ts';
 import { showProgress } from '../progress.ts';
 import { enter, parsePerson } from './options.ts';
@@ -53,11 +56,19 @@ export async function checkReceipts(argv: readonly string[], io: Io): Promise<nu
   if (bid.actId === null) return EXIT.done;
   const { act, proof } = await provePatiently(person, openingId, bid.actId);
   io.out(`  ${act.type} of ${act.at} stands in the ledger · 已写入总账`);
-  const { ledger, entry, proof: keyProof } = await proveReceiptKey(person.api, await person.ledgerPin());
+  const { ledger, entry, proof: keyProof } = await receiptKeyOf(person, bid.receipt);
   const file: ReceiptFile = { v: 1, ledger, key: { entry, proof: keyProof }, receipt: bid.receipt, act: proof };
   const path = await person.folder.keepEvidence(openingId, `receipt-${bid.bidId}.json`, `${JSON.stringify(file)}\n`);
   io.out(`  anyone checks it offline · 可离线核验: kaibiao verify --receipt ${path}`);
   return EXIT.done;
+}
+
+/** The key that a receipt names, which was found genuine before. */
+async function receiptKeyOf(person: Person, receipt: string): Promise<ListedReceiptKey> {
+  const header = JSON.parse(fromUtf8(fromBase64Url(receipt.split('.')[0] ?? ''))) as { readonly kid?: unknown };
+  const key = (await person.receiptKeys()).find(({ kid }) => kid === header.kid);
+  if (key === undefined) throw new PersonError('receipt_not_genuine');
+  return key;
 }
 
 /** Tells of uploads that did not become a bid, how far they came and how they ended. */

@@ -9,10 +9,10 @@ export async function login(argv: readonly string[], io: Io): Promise<number> {
   const { values } = parsePerson(argv, [], {});
   const person = await enter(values, io);
   const offsetMs = io.world.now() - person.session.serverNow();
-  const { kid } = await person.receiptKey();
+  const [key] = await person.receiptKeys();
   io.out(`${person.account} at ${person.platform}`);
   io.out(`  clock ahead by ${offsetMs} ms · 本机时钟超前 ${offsetMs} 毫秒`);
-  io.out(`  receipts are signed by key ${kid} · 回执签名密钥 ${kid}`);
+  io.out(`  receipts are signed by key ${key?.kid} · 回执签名密钥 ${key?.kid}`);
   await person.api.endSession();
   return EXIT.done;
 }

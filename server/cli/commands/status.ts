@@ -45,7 +45,7 @@ export async function wait(argv: readonly string[], io: Io): Promise<number> {
 async function reportSeen(person: Person, openingId: string, monitors: readonly string[], io: Io): Promise<number> {
   if (monitors.length === 0) return EXIT.done;
   // asks for the ledger's newest head
-  await person.receiptKey();
+  await person.receiptKeys();
   const pins = [await person.pin(openingId), await person.ledgerPin()];
   const notes = await Promise.all(pins.map(async (pin) => (await pin.keeper())?.note()));
   const keys = await Promise.all(pins.map((pin) => pin.pinned()));

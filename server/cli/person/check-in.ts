@@ -29,5 +29,5 @@ export async function registerAct(
   const name = `${event}-${answer.actId ?? 'act'}.jws`;
   await person.folder.keepEvidence(openingId, name, answer.receipt);
   const expected = { iss: person.platform, aud: person.creditCode, openingId, act: event };
-  return openActReceipt(answer.receipt, await person.receiptKey(), expected);
+  return openActReceipt(answer.receipt, await person.receiptKeys(), expected);
 }

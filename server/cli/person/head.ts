@@ -3,6 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { HeadSeen } from '../../core/log/act.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import { type Checkpoint, openCheckpoint } from '../../core/log/checkpoint.ts';
+import { LogFormatError } from '../../core/log/error.ts';
 import { assembleProof, consistencyPlan, emptyRoot, type ProofPlan } from '../../core/log/merkle.ts';
 import type { NoteVerifier } from '../../core/log/note.ts';
 import { acceptHead, type ReplicaReason } from '../../core/log/replica.ts';
@@ -52,11 +53,20 @@ export type HeadKeeper = {
 /**
  * The keeper of one log's head.
  *
- * Shape:  `file` holds the newest note; it need not exist yet. `verifier` is the log's own key, as the person trusts it.
+ * Shape:  `file` holds the newest note; it need not exist yet. `verifier` is the log's own key, as the person trusts it; one of `earlier`,
+ *         which it has followed, may have signed what is kept.
  * Throws: LogFormatError when the file is not a note of this log: it is evidence, so it is not overwritten.
  */
-export async function keepHead({ file, verifier }: { file: string; verifier: NoteVerifier }): Promise<HeadKeeper> {
-  let kept = await readKept(file, verifier);
+export async function keepHead({
+  file,
+  verifier,
+  earlier = [],
+}: {
+  file: string;
+  verifier: NoteVerifier;
+  earlier?: readonly NoteVerifier[];
+}): Promise<HeadKeeper> {
+  let kept = await readKept(file, [verifier, ...earlier]);
   // One at a time, or two checkpoints that came together could each be compared with the same older one.
   let last: Promise<unknown> = Promise.resolve();
 
@@ -104,7 +114,7 @@ export async function keepHead({ file, verifier }: { file: string; verifier: Not
   };
 }
 
-async function readKept(file: string, verifier: NoteVerifier) {
+async function readKept(file: string, verifiers: readonly NoteVerifier[]) {
   let note: string;
   try {
     note = await readFile(file, 'utf8');
@@ -112,7 +122,16 @@ async function readKept(file: string, verifier: NoteVerifier) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-  return { note, checkpoint: (await openCheckpoint(note, verifier)).checkpoint };
+  const [last, ...others] = [...verifiers].reverse();
+  for (const verifier of others.reverse())
+    try {
+      return { note, checkpoint: (await openCheckpoint(note, verifier)).checkpoint };
+    } catch (fault) {
+      // perhaps one of the keys before it
+      if (!(fault instanceof LogFormatError)) throw fault;
+    }
+  if (last === undefined) throw new Error('no key to check what is kept with');
+  return { note, checkpoint: (await openCheckpoint(note, last)).checkpoint };
 }
 
 /** Reads a file of a log by its path below the log, e.g. `tile/0/000.p/5`. */

@@ -184,7 +184,7 @@ function isFinal({ status, code }: ApiError): boolean {
 async function checkReceipt(person: Person, bid: KeptBid, text: string): Promise<Lodged> {
   const payload = payloadOf(bid.statement);
   const { aud, iss, openingId, lotId, bidId, replaces, envelopeSha256, envelopeBytes, recipientInfosSha256 } = payload;
-  const receipt = await openBidReceipt(text, await person.receiptKey(), {
+  const receipt = await openBidReceipt(text, await person.receiptKeys(), {
     iss: aud,
     aud: iss,
     openingId,

@@ -15,6 +15,10 @@ export type LogPin = {
   trust(vkey: string): Promise<HeadKeeper>;
   /** The keeper of a log whose key is pinned, or null. */
   keeper(): Promise<HeadKeeper | null>;
+  /** The pinned key, or null. */
+  pinnedVkey(): string | null;
+  /** Goes over to a key that has followed the pinned one, as was found elsewhere; kept only once it is trusted. What was kept under the one before stands. */
+  follow(vkey: string): void;
   /** The verifier of the pinned key, or null. */
   pinned(): Promise<NoteVerifier | null>;
 };
@@ -26,7 +30,9 @@ export type LogPin = {
  *      hand; `kaibiao verify --trust` and the ledger say whose hand that is.
  */
 export async function openLogPin(files: LogFiles, origin: string): Promise<LogPin> {
-  let known = (await readOrNull(files.vkey))?.replace(/\n$/u, '') ?? null;
+  /** One a line, the newest first; those behind it were pinned before. */
+  let pins = (await readOrNull(files.vkey))?.split('\n').filter((line) => line !== '') ?? [];
+  let isKept = true;
   let keeping: Promise<HeadKeeper> | null = null;
 
   function read(vkey: string): NoteVerifier {
@@ -41,11 +47,18 @@ export async function openLogPin(files: LogFiles, origin: string): Promise<LogPi
   }
 
   function checkSame(vkey: string): void {
-    if (known !== null && known !== vkey) throw new PersonError('log_key_changed', origin);
+    const [known] = pins;
+    if (known !== undefined && known !== vkey) throw new PersonError('log_key_changed', origin);
+  }
+
+  function hold(vkeys: readonly string[]): void {
+    pins = [...vkeys];
+    keeping = null;
+    isKept = false;
   }
 
   function keeperFor(vkey: string): Promise<HeadKeeper> {
-    keeping ??= keepHead({ file: files.head, verifier: read(vkey) });
+    keeping ??= keepHead({ file: files.head, verifier: read(vkey), earlier: pins.slice(1).map(read) });
     return keeping;
   }
 
@@ -57,13 +70,17 @@ export async function openLogPin(files: LogFiles, origin: string): Promise<LogPi
     },
     async trust(vkey) {
       checkSame(vkey);
-      if (known === null) {
-        await writeDurably(files.vkey, `${vkey}\n`);
-        known = vkey;
-      }
+      if (pins.length === 0) hold([vkey]);
+      if (!isKept) await writeDurably(files.vkey, pins.map((each) => `${each}\n`).join(''));
+      isKept = true;
       return keeperFor(vkey);
     },
-    keeper: async () => (known === null ? null : keeperFor(known)),
-    pinned: async () => (known === null ? null : read(known)),
+    pinnedVkey: () => pins[0] ?? null,
+    follow(vkey) {
+      read(vkey);
+      if (pins[0] !== vkey) hold([vkey, ...pins.filter((each) => each !== vkey)]);
+    },
+    keeper: async () => (pins[0] === undefined ? null : keeperFor(pins[0])),
+    pinned: async () => (pins[0] === undefined ? null : read(pins[0])),
   };
 }

@@ -7,9 +7,8 @@ import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
 import type { PersonRole } from '../../core/opening/roles.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { sha256 } from '../../hash.ts';
-import type { ReceiptKey } from '../../verify/receipt-key.ts';
 import type { World } from '../../world.ts';
-import { findReceiptKey } from './ledger.ts';
+import { findReceiptKeys, type ListedReceiptKey } from './ledger.ts';
 import { createLogCopy, type LogCopy } from './log-copy.ts';
 import { type LogPin, openLogPin } from './log-pin.ts';
 import { openPersonFolder, type PersonFolder } from './person-folder.ts';
@@ -55,8 +54,8 @@ export type Person = {
   pin(openingId: string): Promise<LogPin>;
   log(openingId: string, role: PersonRole): Promise<PersonLog>;
   ledgerPin(): Promise<LogPin>;
-  /** The platform's key for receipts, as the ledger lists it; the ledger is pinned at first sight. */
-  receiptKey(): Promise<ReceiptKey>;
+  /** The platform's keys for receipts, as the ledger lists them, the newest first; the ledger is pinned at first sight. */
+  receiptKeys(): Promise<readonly ListedReceiptKey[]>;
 };
 
 const CREDIT_CODE_CHARACTERS = 18;
@@ -79,7 +78,7 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
   const pins = new Map<string, Promise<LogPin>>();
   const logs = new Map<string, Promise<PersonLog>>();
   const ledger = new Map<'pin', Promise<LogPin>>();
-  const receiptKeys = new Map<'key', Promise<ReceiptKey>>();
+  const receiptKeys = new Map<'keys', Promise<readonly ListedReceiptKey[]>>();
 
   function pin(openingId: string): Promise<LogPin> {
     return remember(pins, openingId, async () =>
@@ -89,7 +88,8 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
 
   async function openLedgerPin(): Promise<LogPin> {
     const opened = await openLogPin(await folder.platformLogFiles('ledger'), ledgerOrigin(platform));
-    if (options.ledgerVkey !== undefined) await opened.trust(options.ledgerVkey);
+    // Named by the person, it may follow one that was pinned before: when others may have had that, nothing else leads to it.
+    if (options.ledgerVkey !== undefined) opened.follow(options.ledgerVkey);
     return opened;
   }
 
@@ -112,8 +112,8 @@ export async function openPerson(options: PersonOptions): Promise<Person> {
         return { pin: pinned, copy: createLogCopy(pinned), role };
       }),
     ledgerPin: () => remember(ledger, 'pin', openLedgerPin),
-    receiptKey: () =>
-      remember(receiptKeys, 'key', async () => findReceiptKey(api, await remember(ledger, 'pin', openLedgerPin))),
+    receiptKeys: () =>
+      remember(receiptKeys, 'keys', async () => findReceiptKeys(api, await remember(ledger, 'pin', openLedgerPin))),
   };
 }
 

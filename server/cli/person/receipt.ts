@@ -4,17 +4,22 @@ import { isReceiptPayload, RECEIPT_TYPE, type ReceiptPayload } from '../../core/
 import { findDifference } from '../../core/seal/statement.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { ACT_RECEIPT_TYPE } from '../../recorder/receipts.ts';
-import { openReceiptJws, type ReceiptKey } from '../../verify/receipt-key.ts';
+import { openReceiptJws } from '../../verify/receipt-key.ts';
+import type { ListedReceiptKey } from './ledger.ts';
 import { PersonError } from './person-error.ts';
 
 /**
- * The payload of a receipt of this type.
+ * The payload of a receipt of this type, by one of the keys that the ledger lists.
  *
- * Throws: PersonError receipt_not_genuine.
+ * Throws: PersonError receipt_not_genuine; also for one that says it is of behind the end of a key that others may have had.
  */
-export async function openReceipt(text: string, typ: string, key: ReceiptKey): Promise<JsonObject> {
-  const payload = await openReceiptJws(verifyEd25519, text, typ, key);
-  if (payload !== null) return payload;
+export async function openReceipt(text: string, typ: string, keys: readonly ListedReceiptKey[]): Promise<JsonObject> {
+  for (const key of keys) {
+    const payload = await openReceiptJws(verifyEd25519, text, typ, key);
+    const receivedAt = payload?.['receivedAt'];
+    const isBehind = key.goodUntil !== null && !(typeof receivedAt === 'string' && receivedAt < key.goodUntil);
+    if (payload !== null && !isBehind) return payload;
+  }
   throw new PersonError('receipt_not_genuine');
 }
 
@@ -25,10 +30,10 @@ export async function openReceipt(text: string, typ: string, key: ReceiptKey): P
  */
 export async function openBidReceipt(
   text: string,
-  key: ReceiptKey,
+  keys: readonly ListedReceiptKey[],
   expected: Partial<ReceiptPayload>,
 ): Promise<ReceiptPayload> {
-  const payload = await openReceipt(text, RECEIPT_TYPE, key);
+  const payload = await openReceipt(text, RECEIPT_TYPE, keys);
   if (!isReceiptPayload(payload)) throw new PersonError('receipt_not_genuine', 'its content has another form');
   const differing = findDifference<ReceiptPayload>(payload, expected);
   if (differing !== undefined) throw new PersonError('receipt_not_as_lodged', differing);
@@ -38,10 +43,10 @@ export async function openBidReceipt(
 /** The receipt of another act on the register: who, where and what, and when it was received. */
 export async function openActReceipt(
   text: string,
-  key: ReceiptKey,
+  keys: readonly ListedReceiptKey[],
   expected: { readonly iss: string; readonly aud: string; readonly openingId: string; readonly act: string },
 ): Promise<JsonObject> {
-  const payload = await openReceipt(text, ACT_RECEIPT_TYPE, key);
+  const payload = await openReceipt(text, ACT_RECEIPT_TYPE, keys);
   const differing = findDifference<JsonObject>(payload, expected);
   if (differing !== undefined) throw new PersonError('receipt_not_as_lodged', differing);
   return payload;

@@ -21,7 +21,7 @@ export async function withdraw(
   const { answer } = await act(person, openingId, { type: 'WithdrawBid', role: 'bidder', data: { bidId } });
   if (answer.receipt === null) throw new PersonError('receipt_missing');
   await person.folder.keepEvidence(openingId, `withdrawal-${bidId}.jws`, answer.receipt);
-  const receipt = await openBidReceipt(answer.receipt, await person.receiptKey(), {
+  const receipt = await openBidReceipt(answer.receipt, await person.receiptKeys(), {
     iss: aud,
     aud: iss,
     openingId,

@@ -5,7 +5,7 @@ import { type Entry, parseEntry } from './entry.ts';
 import { LogFormatError } from './error.ts';
 import type { Sha256 } from './hash.ts';
 import { isAnnouncementSigned } from './key-announcement.ts';
-import { type KeyAnnouncement, LEDGER_EVENTS } from './ledger-events.ts';
+import { type KeyAnnouncement, LEDGER_EVENTS, type PlatformKeyUse } from './ledger-events.ts';
 import { leafHash } from './merkle.ts';
 import { ed25519Verifier, KEY_TYPES, type VerifierKey, type VerifyEd25519, verifierKey } from './note.ts';
 import { verifyProof } from './proof.ts';
@@ -13,7 +13,7 @@ import { verifyProof } from './proof.ts';
 /** Links that come beside a log at most: a rotation a year for longer than anybody keeps it. */
 export const LINKS_LIMIT = 99;
 
-/** The ledger's entry `seq` announces that a key of its own follows another. */
+/** The ledger's entry `seq` announces that a key of the platform follows another of its use. */
 export type KeyLink = { readonly seq: number; readonly said: KeyAnnouncement };
 
 /** A link as it is shown beside a log: the exact bytes of the entry, and its `.tlog-proof`. */
@@ -26,6 +26,8 @@ export type LinkTerms = {
   /** The key the ledger is shown with, under the ledger's name. */
   readonly ledgerKey: VerifierKey;
   readonly platform: string;
+  /** What the keys sign that follow one another. */
+  readonly use: PlatformKeyUse;
   /** The one signed head of the ledger that every proof must end in, word for word. */
   readonly checkpoint: string;
   readonly sha256: Sha256;
@@ -54,11 +56,11 @@ export async function readLinks(
 
 async function readLink(
   { entry: bytes, proof }: ShownLink,
-  { ledgerKey, platform, checkpoint, sha256, verifyEd25519 }: LinkTerms,
+  { ledgerKey, platform, use, checkpoint, sha256, verifyEd25519 }: LinkTerms,
   before: readonly KeyLink[],
 ): Promise<KeyLink | LinkProblem> {
-  const entry = readEntry(bytes);
-  if (entry === undefined) return { problem: 'announces no key of a ledger' };
+  const entry = readEntry(bytes, use);
+  if (entry === undefined) return { problem: `announces no key of use ${use}` };
   if (entry.log !== ledgerKey.name) return { problem: `stands on ${entry.log}` };
   const logKey = ed25519Verifier(ledgerKey, verifyEd25519);
   const proven = await verifyProof({ sha256, proof, leaf: leafHash(sha256, bytes), logKey });
@@ -77,14 +79,14 @@ async function readLink(
   return { seq: entry.seq, said };
 }
 
-/** An announcement of a key for the ledger's own heads; undefined when it is anything else. */
-function readEntry(bytes: Uint8Array): Entry | undefined {
+/** An announcement of a key of that use; undefined when it is anything else. */
+function readEntry(bytes: Uint8Array, use: PlatformKeyUse): Entry | undefined {
   try {
     const entry = parseEntry(bytes);
     const { body, withheld } = LEDGER_EVENTS.KeyAnnounced;
     const isForm = entry.type === 'KeyAnnounced' && entry.actor.role === 'operator' && Check(body, entry.body);
     const isWhole = [...withheld].sort().join() === Object.keys(entry.commit).sort().join();
-    return isForm && isWhole && (entry.body as unknown as KeyAnnouncement).key.use === 'ledger' ? entry : undefined;
+    return isForm && isWhole && (entry.body as unknown as KeyAnnouncement).key.use === use ? entry : undefined;
   } catch (fault) {
     if (fault instanceof LogFormatError) return undefined;
     throw fault;

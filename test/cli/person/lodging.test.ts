@@ -165,7 +165,9 @@ t.test('a receipt that says something else is refused, and kept as evidence', as
 
 t.test('a receipt key that is not the ledger’s is nothing', async (t) => {
   const bidder = await platform.bidder(0);
-  const person: Person = { ...bidder, receiptKey: async () => receiptKeyOf(sha256, new Uint8Array(32).fill(9)) };
+  const stranger = receiptKeyOf(sha256, new Uint8Array(32).fill(9));
+  const none = { ...stranger, ledger: '', entry: '', proof: '', goodUntil: null };
+  const person: Person = { ...bidder, receiptKeys: async () => [none] };
   await t.rejects(readStanding(person, OPENING), { code: 'receipt_not_genuine' });
 });
 
