@@ -110,6 +110,12 @@ t.test('refused where it would sign a second history, or is not what it was', as
   const note = join(folder, 'seen');
   await writeFile(note, seen);
   t.match(restore(elsewhere, '--guard-lost', '--seen', note), refusal('backup_behind_seen'), 'so does who looked on');
+  // Of a fork, from before the backup was taken; it would be refused at the last size as well.
+  for (const size of [2, 1]) {
+    const root = Buffer.alloc(32, size).toString('base64');
+    await writeFile(note, `${ORIGIN}\n${size}\n${root}\n\n— ${ORIGIN} ${Buffer.alloc(68, 7).toString('base64')}\n`);
+    t.match(restore(elsewhere, '--guard-lost', '--seen', note), refusal('backup_of_other_history'));
+  }
   t.match(
     restore({ ...elsewhere, KAIBIAO_PLATFORM: 'other.test' }, '--guard-lost'),
     refusal('backup_of_other_platform'),

@@ -63,6 +63,10 @@ export const BACKUP_ERRORS = {
     en: 'Somebody has seen a later head than the backup holds: put back a newer one. Restoring this would sign a second history.',
     zh: '已有人见过比该备份更新的树头：请使用更新的备份。恢复此备份将签出第二份历史。',
   },
+  backup_of_other_history: {
+    en: 'Somebody has seen another history than the one in the backup. Sign nothing with it: keep both, and tell the supervisors.',
+    zh: '已有人见过与该备份不同的历史。请勿以此备份签名：保留双方证据并报告监督部门。',
+  },
   guard_missing: {
     en: 'There is no guard. Find it; or, when it is lost for good, say --guard-lost and show with --seen what cosigners and others have seen.',
     zh: '没有守护日志。请先设法找回；确已丢失时使用 --guard-lost，并以 --seen 提供联署方等所见过的树头。',

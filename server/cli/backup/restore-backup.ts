@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
-import { openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { appendLeaves, EMPTY_RANGE, leafHash, rangeRoot } from '../../core/log/merkle.ts';
 import { ed25519Verifier, KEY_TYPES, parseNote, parseVkey, verifierKey } from '../../core/log/note.ts';
@@ -32,7 +32,7 @@ export type RestoreRequest = {
   readonly folder: string;
   /** Of the signing keys at hand, those that others followed since the backup among them. */
   readonly keyring: Pick<Keyring, 'publicKeys' | 'announcements' | 'vkeyOf'>;
-  /** Signed checkpoints that others have kept: cosigners, the venue's screen, bidders. Only their sizes count here. */
+  /** Signed checkpoints that others have kept: cosigners, the venue's screen, bidders. */
   readonly seen: readonly string[];
   /** The guard is lost for good: a new one begins with the heads of the backup. */
   readonly isGuardLost: boolean;
@@ -125,15 +125,30 @@ function checkGuard(
   }
 }
 
-/** Throws: BackupError backup_behind_seen; LogFormatError for what is no checkpoint. */
+/** Throws: LogFormatError for what is no checkpoint. */
+const headSeen = (note: string): Checkpoint => parseCheckpoint(parseNote(note).text);
+
+/** Throws: BackupError backup_behind_seen, backup_of_other_history; LogFormatError. */
 function checkSeen({ heads }: Backup, note: string): void {
-  const { origin, size, root } = parseCheckpoint(parseNote(note).text);
+  const seen = headSeen(note);
+  const { origin, size } = seen;
   const head = heads.find((one) => one.origin === origin);
-  if ((head?.size ?? 0) < size || (head?.size === size && head.root !== toBase64(root)))
+  if ((head?.size ?? 0) < size)
     throw new BackupError(
       'backup_behind_seen',
       `${origin}: the backup has ${head?.size ?? 0} entries, somebody has seen ${size}`,
     );
+  if (head?.size === size) checkSame(seen, fromBase64(head.root));
+}
+
+/**
+ * Holds a head that somebody has kept against the root that the backup has at its size.
+ *
+ * Why: a smaller one, too. Two histories part somewhere, and whoever kept a head behind that place knows which one was shown.
+ */
+function checkSame({ origin, size, root }: Checkpoint, held: Uint8Array): void {
+  if (!sameBytes(root, held))
+    throw new BackupError('backup_of_other_history', `${origin}: another root at ${size} entries`);
 }
 
 async function load(tx: TransactionSql, { tables, heads }: Backup, request: RestoreRequest): Promise<void> {
@@ -155,10 +170,14 @@ async function load(tx: TransactionSql, { tables, heads }: Backup, request: Rest
     await copyIn(tx, { name, columns }, createReadStream(join(request.folder, file)));
   }
   await setCounters(tx);
+  const seen = request.seen.map(headSeen);
   for (const { origin, size, root } of heads) {
+    const ofLog = seen.filter((head) => head.origin === origin);
     let range = EMPTY_RANGE;
-    for await (const { bytes } of streamEntries(tx, origin, 0, size))
+    for await (const { bytes } of streamEntries(tx, origin, 0, size)) {
       range = appendLeaves(sha256, range, [leafHash(sha256, bytes)]);
+      for (const head of ofLog) if (head.size === range.size) checkSame(head, rangeRoot(sha256, range));
+    }
     const isHeld = range.size === size && sameBytes(rangeRoot(sha256, range), fromBase64(root));
     if (!isHeld || !(await isSigned(tx, { origin, size, root }, request)))
       throw new BackupError('log_does_not_hold', origin);
