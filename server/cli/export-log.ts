@@ -6,6 +6,7 @@ import { readDisclosure } from '../core/log/disclosure.ts';
 import { type Entry, parseEntry } from '../core/log/entry.ts';
 import { LINKS_LIMIT } from '../core/log/key-links.ts';
 import type { KeyAnnouncement } from '../core/log/ledger-events.ts';
+import { parseVkey, signatureLineStart } from '../core/log/note.ts';
 import { ledgerOrigin } from '../core/log/origin.ts';
 import { bundlesOf, formatTilePath, type Tile, tilesOf } from '../core/log/tile.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
@@ -13,6 +14,7 @@ import { ERASED_TYPE, goneWith } from '../core/log/verify.ts';
 import type { Words } from '../core/log/words.ts';
 import { filesOf, type Judgement } from '../core/pki/judgement.ts';
 import { splitElements } from '../core/timestamp/elements.ts';
+import { sha256 } from '../hash.ts';
 import { readEvidence } from '../identity/evidence.ts';
 import { withCosignatures } from '../ledger/cosignatures.ts';
 import type { Sql } from '../store/driver.ts';
@@ -101,17 +103,18 @@ const COSIGNED_HEADS_LOOKED_AT = 20;
  * The head of a ledger to give out: the newest that has as many cosignatures as any of the last ones, with all of them; the newest
  * committed one where nobody cosigns.
  *
- * Shape: `fromSize` entries must stand under it; then a newer one without cosignatures is taken before an older one with.
+ * Shape: `fromSize` entries must stand under it; then a newer one without cosignatures is taken before an older one with. With `line` a
+ *        line of it must begin so: a head from before the present key is not taken for its cosignatures.
  */
-async function ledgerHead(sql: Sql, origin: string, fromSize = 0): Promise<SignedHead | null> {
+async function ledgerHead(sql: Sql, origin: string, fromSize = 0, line = ''): Promise<SignedHead | null> {
   const rows = await sql<{ size: number; count: number }[]>`
     SELECT size, count(*)::int AS count FROM cosignatures WHERE size >= ${fromSize}
     GROUP BY size ORDER BY size DESC LIMIT ${COSIGNED_HEADS_LOOKED_AT}`;
-  const most = Math.max(0, ...rows.map(({ count }) => count));
-  const found = rows.find(({ count }) => count === most);
-  const note = found === undefined ? null : await readCheckpoint(sql, origin, found.size);
-  if (found === undefined || note === null) return committedHead(sql, origin);
-  return { size: found.size, note: await withCosignatures(sql, { size: found.size, note }, null) };
+  for (const { size } of rows.toSorted((a, b) => b.count - a.count || b.size - a.size)) {
+    const note = await readCheckpoint(sql, origin, size);
+    if (note?.includes(line)) return { size, note: await withCosignatures(sql, { size, note }, null) };
+  }
+  return committedHead(sql, origin);
 }
 
 /**
@@ -303,8 +306,11 @@ async function writeAnchor(
     SELECT ledger_seq AS "ledgerSeq" FROM ledger_heads
     WHERE origin = ${origin} AND size = ${size} ORDER BY ledger_seq DESC LIMIT 1`;
   if (found === undefined) return false;
-  const stamps = (await findStamps(sql, found.ledgerSeq)).slice(0, STAMPS_LIMIT);
-  const checkpoint = stampedHead(stamps) ?? (await ledgerHead(sql, ledger.origin, found.ledgerSeq + 1));
+  // A note from before the ledger's key followed another is signed by that one alone, and a stamp is over the note word for word: under
+  // the present key only a later one counts, and until that is stamped none does.
+  const line = `\n${signatureLineStart(parseVkey(sha256, ledger.vkey))}`;
+  const stamps = (await findStamps(sql, found.ledgerSeq, line)).slice(0, STAMPS_LIMIT);
+  const checkpoint = stampedHead(stamps) ?? (await ledgerHead(sql, ledger.origin, found.ledgerSeq + 1, line));
   if (checkpoint === null || found.ledgerSeq >= checkpoint.size) return false;
   const [entry] = await readEntries(sql, ledger.origin, found.ledgerSeq, found.ledgerSeq + 1);
   if (entry === undefined) return false;

@@ -61,12 +61,17 @@ export async function findStampedHead(sql: Sql, origin: string): Promise<Stamped
   return timestamp === undefined ? null : { ...head, timestamp };
 }
 
-/** The stamps over the first stamped note of the ledger that covers an entry of it, earliest first: several where several authorities gave one. */
-export async function findStamps(sql: Sql, ledgerSeq: number): Promise<StoredTimestamp[]> {
+/**
+ * The stamps over the first stamped note of the ledger that covers an entry of it, earliest first: several where several authorities gave one.
+ *
+ * Shape: with `line`, of the notes in which a signature line begins so (core/log/note.ts, `signatureLineStart`).
+ */
+export async function findStamps(sql: Sql, ledgerSeq: number, line = ''): Promise<StoredTimestamp[]> {
   const stamps = await sql<StoredTimestamp[]>`
     SELECT ledger_size AS "ledgerSize", note, authority, stamped_at AS "stampedAt", accuracy_ms AS "accuracyMs", policy, serial,
            response, path, crls, revocation, received_at AS "receivedAt"
-    FROM timestamps WHERE ledger_size = (SELECT min(ledger_size) FROM timestamps WHERE ledger_size > ${ledgerSeq})
+    FROM timestamps WHERE strpos(note, ${line}) > 0 AND ledger_size = (
+      SELECT min(ledger_size) FROM timestamps WHERE ledger_size > ${ledgerSeq} AND strpos(note, ${line}) > 0)
     ORDER BY stamped_at, authority`;
   return stamps.filter(({ note }) => note === stamps[0]?.note);
 }

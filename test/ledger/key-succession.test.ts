@@ -1,6 +1,6 @@
 /** One key follows another, and the drill of a stolen one: who trusts either is not lost, a thief gets no cosigner, and a step that was broken off is done again. */
 import { spawnSync } from 'node:child_process';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeBackup } from '../../server/cli/backup/make-backup.ts';
 import { restoreBackup } from '../../server/cli/backup/restore-backup.ts';
@@ -9,10 +9,18 @@ import { folderSource } from '../../server/cli/log-source.ts';
 import { nodeTools, verifySource } from '../../server/cli/verify-log.ts';
 import { formatAddCheckpoint } from '../../server/core/log/add-checkpoint.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
-import { formatCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { formatCheckpoint, openCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { isAnnouncementSigned } from '../../server/core/log/key-announcement.ts';
 import type { KeyAnnouncement } from '../../server/core/log/ledger-events.ts';
-import { formatNote, formatVkey, KEY_TYPES, parseNote, parseVkey, verifierKey } from '../../server/core/log/note.ts';
+import {
+  ed25519Verifier,
+  formatNote,
+  formatVkey,
+  KEY_TYPES,
+  parseNote,
+  parseVkey,
+  verifierKey,
+} from '../../server/core/log/note.ts';
 import { accessOrigin, ledgerOrigin, openingOrigin } from '../../server/core/log/origin.ts';
 import { parsePolicy } from '../../server/core/log/policy-file.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
@@ -33,6 +41,7 @@ import { packageRoot } from '../../server/root.ts';
 import { openAsOwner } from '../../server/store/connect.ts';
 import type { Sql } from '../../server/store/driver.ts';
 import { consistencyOf } from '../../server/store/read-log.ts';
+import { addTimestamp } from '../../server/store/timestamps.ts';
 import { checkCosigned } from '../../server/verify/cosigned.ts';
 import { systemWorld } from '../../server/world.ts';
 import { cosignerBench } from '../support/cosigning.ts';
@@ -232,6 +241,47 @@ t.test(
       const again = { ...dataOf(name), ...asked, keyring: before };
       if (name === 'taken') await t.rejects(restoreBackup(into, again), { code: 'keys_differ' }, 'keys from before it');
     }
+  },
+);
+
+t.test(
+  'an opening stamped before the ledger’s key was followed is anchored under the key that is asked for',
+  async (t) => {
+    const database = await testDb(t);
+    const { sql } = database;
+    const { live, stopped } = platform(database, await dataFolder(t));
+    await live('one');
+    const first = await live('two');
+    const stamp = ({ size, note }: { size: number; note: string }): Promise<void> =>
+      addTimestamp(sql, {
+        ...{ ledgerSize: size, note, authority: 'http://tsa.test', stampedAt: size, accuracyMs: null, policy: '1.2.3' },
+        ...{ serial: '01', response: new Uint8Array(), path: new Uint8Array(), crls: new Uint8Array() },
+        ...{ revocation: 'good', receivedAt: size },
+      });
+    await stamp(first.head);
+    await addNextKey(stopped, 'ledger');
+    const both = await live('three');
+    await takeOver(stopped, 'ledger');
+    await endEarlier(stopped, 'ledger');
+    const present = await live('four');
+    const anchorUnder = async (vkey: string): Promise<{ note: string; files: string[] }> => {
+      const out = await newFolder(t, 'out');
+      const asked = { origin: openingOf('two'), vkey: first.vkeyOf('two'), folder: out };
+      await exportLog(sql, { ...asked, ledger: { origin: ledger, vkey } });
+      const note = await readFile(join(out, 'anchor', 'checkpoint'), 'utf8');
+      await openCheckpoint(note, ed25519Verifier(parseVkey(sha256, vkey), verifyEd25519));
+      return { note, files: await readdir(join(out, 'anchor')) };
+    };
+    const before = await anchorUnder(first.ledger);
+    t.equal(before.note, first.head.note);
+    t.ok(before.files.includes('1.tsr'));
+    const unstamped = await anchorUnder(present.ledger);
+    t.equal(unstamped.note, present.head.note, 'no note that is stamped is signed by the present key');
+    t.notOk(unstamped.files.includes('1.tsr'));
+    await stamp(both.head);
+    const stamped = await anchorUnder(present.ledger);
+    t.equal(stamped.note, both.head.note, 'the first that is');
+    t.ok(stamped.files.includes('1.tsr'));
   },
 );
 

@@ -162,6 +162,12 @@ export function formatSignatureLine({ name, keyId, signature }: NoteSignature): 
   return `${LINE_START}${name} ${toBase64(joinBytes(uint32Bytes(keyId), signature))}\n`;
 }
 
+/** How every signature line of a key begins, as far as its characters say nothing but name and key id: to look for among notes. */
+export function signatureLineStart({ name, keyId }: Pick<NoteSignature, 'name' | 'keyId'>): string {
+  // Six bits a character: of the sixth, two are the signature's.
+  return `${LINE_START}${name} ${toBase64(uint32Bytes(keyId)).slice(0, 5)}`;
+}
+
 /** Reads one signature line without its line feed. Throws: `note_malformed`. */
 export function parseSignatureLine(line: string): NoteSignature {
   demand(line.startsWith(LINE_START), 'note_malformed', 'a signature line begins with a dash');
