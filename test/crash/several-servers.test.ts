@@ -33,6 +33,10 @@ const STREAM_ORIGIN = openingOrigin(PLATFORM, STREAM);
 const WINDOW_MS = 20_000;
 const LEASE_MS = 1_000;
 const HOUR_MS = 3_600_000;
+/** What has not come by then never will: less than the file is given, so that it can say why. */
+const WAIT_LIMIT_MS = 60_000;
+/** So much of what each process wrote last is shown then. */
+const TAIL_CHARACTERS = 4_000;
 const VIEWERS = 6;
 /** Acts under way at once. */
 const LINES = 4;
@@ -85,15 +89,28 @@ async function readyOf(n: Which): Promise<Ready | null> {
   }
 }
 
-/** Waits until exactly one of the processes that answer leads. Returns: which. */
-async function leader(): Promise<Which> {
+/** Waits until something is so. Throws: once that would take too long, with what each process says of itself and wrote last. */
+async function becomes<Found>(what: string, found: () => Promise<Found | null> | Found | null): Promise<Found> {
+  const limit = AbortSignal.timeout(WAIT_LIMIT_MS);
   for (;;) {
-    const parts = await Promise.all(ALL.map(readyOf));
-    const leading = ALL.filter((n) => parts[n]?.part === 'leader');
-    const [one, another] = leading;
-    if (one !== undefined && another === undefined) return one;
-    await pause(50);
+    const now = await found();
+    if (now !== null) return now;
+    if (limit.aborted) {
+      const said = await Promise.all(ALL.map(readyOf));
+      const wrote = ran.map(({ output }) => output().slice(-TAIL_CHARACTERS));
+      throw new Error([`never: ${what}`, ...said.map((one) => JSON.stringify(one)), ...wrote].join('\n'));
+    }
+    await pause(20);
   }
+}
+
+/** Waits until exactly one of the processes that answer leads. Returns: which. */
+function leader(): Promise<Which> {
+  return becomes('one process leads', async () => {
+    const parts = await Promise.all(ALL.map(readyOf));
+    const [one, another] = ALL.filter((n) => parts[n]?.part === 'leader');
+    return one !== undefined && another === undefined ? one : null;
+  });
 }
 
 function pause(ms: number): Promise<void> {
@@ -225,7 +242,7 @@ type Test = typeof t;
 /** Waits until so many more acts are acknowledged. */
 async function moreAcknowledged(count: number): Promise<void> {
   const until = acknowledged.length + count;
-  while (acknowledged.length < until) await pause(20);
+  await becomes(`${count} more acts acknowledged`, () => (acknowledged.length < until ? null : true));
 }
 
 /** Asserts: each acknowledged act is on the log once, nothing else is, and every viewer has every entry once and in order. */
@@ -236,7 +253,9 @@ async function checkStream(t: Pick<Test, 'strictSame' | 'equal' | 'ok'>): Promis
   );
   t.strictSame([...titles].sort(), [...acknowledged].sort(), 'acknowledged acts = entries');
   const whole = entries.map(({ seq }) => seq);
-  while (viewers.some(({ seqs }) => seqs.length < whole.length)) await pause(20);
+  await becomes('every viewer has seen all', () =>
+    viewers.some(({ seqs }) => seqs.length < whole.length) ? null : true,
+  );
   for (const { seqs } of viewers) t.strictSame(seqs, whole, 'every entry once and in order');
 }
 
