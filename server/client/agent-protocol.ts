@@ -6,6 +6,9 @@ import type { Sha256 } from '../core/log/hash.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import type { Words } from '../core/log/words.ts';
 
+/** Any object. Why: Type.Record would bring the whole of typebox's type engine into the pages. */
+const Fields = Type.Unsafe<Record<string, unknown>>({ type: 'object' });
+
 /** Where an agent listens unless it is told otherwise; a platform names another in its settings. */
 export const AGENT_PORT = 8617;
 
@@ -91,7 +94,7 @@ export const SignRequestSchema = Type.Object(
     use: Type.Literal('sign'),
     certSha256: Digest,
     input: Type.String({ maxLength: 65_536 }),
-    data: Type.Union([Type.Null(), Type.Record(Type.String(), Type.Unknown())]),
+    data: Type.Union([Type.Null(), Fields]),
   },
   closed,
 );
@@ -101,7 +104,7 @@ export const UnwrapRequestSchema = Type.Object(
   {
     use: Type.Literal('unwrap'),
     statement: Type.String({ maxLength: 65_536 }),
-    receipt: Type.Record(Type.String(), Type.Unknown()),
+    receipt: Fields,
     logVkey: Type.String({ maxLength: 400 }),
     windowKid: Type.Union([Type.Null(), Digest]),
     entry: Type.String({ maxLength: 65_536 }),
