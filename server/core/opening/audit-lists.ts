@@ -11,7 +11,8 @@ import { OpeningListSchema } from '../seal/opening-list.ts';
 import type { AuditCode } from './audit.ts';
 import { envelopesRootOf } from './envelopes-root.ts';
 import type { EventBody, Knowable } from './events.ts';
-import { buildRecord, type OpeningRecord, publicFormOf, recordDigest } from './record.ts';
+import { type OpeningRecord, recordDigest } from './record.ts';
+import { buildRecord, publicFormOf } from './record-building.ts';
 import { isGreaterAmount, type PriceRow } from './rows.ts';
 import { isDecrypted, type OpeningState } from './state.ts';
 

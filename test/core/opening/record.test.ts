@@ -7,14 +7,8 @@ import { formatInstant } from '../../../server/core/log/instant.ts';
 import { nextAlarm } from '../../../server/core/opening/alarms.ts';
 import { COSIGNED_WAIT_MS } from '../../../server/core/opening/cosigners.ts';
 import { DecimalText } from '../../../server/core/opening/policy.ts';
-import {
-  buildRecord,
-  type OpeningRecord,
-  OpeningRecordSchema,
-  PublicRecordSchema,
-  publicFormOf,
-  sameContent,
-} from '../../../server/core/opening/record.ts';
+import { type OpeningRecord, OpeningRecordSchema, PublicRecordSchema } from '../../../server/core/opening/record.ts';
+import { buildRecord, publicFormOf, sameContent } from '../../../server/core/opening/record-building.ts';
 import { isGreaterAmount, type PriceRow } from '../../../server/core/opening/rows.ts';
 import { digest } from '../../support/opening-people.ts';
 import { object, reach, recordNow, ruleAlike, SILENT, WRONG_KEY } from '../../support/opening-phases.ts';
