@@ -23,7 +23,7 @@ import {
   witness,
 } from '../support/opening-script.ts';
 
-type Bidder = {
+export type Bidder = {
   readonly name: string;
   readonly creditCode: string;
   readonly amount: string;
@@ -104,10 +104,14 @@ function listOf(one: Bidder) {
   return { list, ...makeDisclosure(sha256, sha256(utf8(`salt ${one.creditCode}`)), 'openingList', list as Json) };
 }
 
-/** What the register and the vault would tell the recorder of this cast. */
-function factsOf(s: Script): Partial<Facts> {
+/** What the register and the vault would tell the recorder of this cast; `numbers` is the bidder number of each. */
+export function factsOf(
+  s: Script,
+  cast: readonly Bidder[] = CAST,
+  numbers: readonly number[] = NUMBERS,
+): Partial<Facts> {
   const lodgedAt = formatInstant(DEADLINE - 10 * HOUR);
-  const lodgements = CAST.map((one) => ({
+  const lodgements = cast.map((one) => ({
     creditCode: one.creditCode,
     name: one.name,
     bidId: `bid-${one.creditCode}`,
@@ -130,12 +134,12 @@ function factsOf(s: Script): Partial<Facts> {
       lodgedAt,
       checkedIn: i !== 4,
     })),
-    counts: { receipts: 8, standing: 7, replaced: 1, withdrawn: 0 },
+    counts: { receipts: cast.length + 1, standing: cast.length, replaced: 1, withdrawn: 0 },
     envelopesRoot: envelopesRootOf(sha256, lodgements),
-    numbers: NUMBERS,
+    numbers,
   };
   const openedLists = s.state.bids.filter(isDecrypted).map((bid) => {
-    const { list, disclosure } = listOf(CAST[NUMBERS.indexOf(bid.bidder)] as Bidder);
+    const { list, disclosure } = listOf(cast[numbers.indexOf(bid.bidder)] as Bidder);
     return { bidder: bid.bidder, disclosure, list };
   });
   return { register, openedLists };

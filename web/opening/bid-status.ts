@@ -78,6 +78,19 @@ export function statusCounts(state: OpeningState): { status: BidStatus; count: n
 
 /** The bidder's name where roster and numbers are known to this viewer, else null. */
 export function nameOf(state: OpeningState, bidder: number): string | null {
-  if (!state.roster.known || !state.numbers.known) return null;
-  return state.roster.value[state.numbers.value.indexOf(bidder)]?.name ?? null;
+  const { roster, numbers } = state;
+  if (!roster.known || !numbers.known) return null;
+  const place = placesOf(numbers.value).get(bidder);
+  return place === undefined ? null : (roster.value[place]?.name ?? null);
+}
+
+const places = new WeakMap<readonly number[], ReadonlyMap<number, number>>();
+
+/** Where each number stands; the list stays the same from one state to the next, and is gone through once. */
+function placesOf(numbers: readonly number[]): ReadonlyMap<number, number> {
+  const known = places.get(numbers);
+  if (known !== undefined) return known;
+  const made = new Map(numbers.map((number, place) => [number, place]));
+  places.set(numbers, made);
+  return made;
 }

@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { type Bid, isDecrypted, type OpeningState } from '../../server/core/opening/state.ts';
 import { Icon, type IconName } from '../parts/icon.tsx';
+import { useKeptRows } from '../parts/kept-rows.ts';
 import { language } from '../parts/language.ts';
 import { EmptySection, Section } from '../parts/section.tsx';
 import { type BidStatus, bidStatus, nameOf, statusCounts, TONES } from './bid-status.ts';
@@ -27,13 +28,20 @@ const ICONS = {
 } as const satisfies Record<BidStatus, IconName>;
 
 export function Board({ state }: { state: OpeningState }): JSX.Element {
+  const keepRow = useKeptRows();
   if (state.bids.length === 0) return <EmptySection id="board" title={say('board')} words={say('boardEmpty')} />;
   return (
     <Section id="board" title={say('board')} aside={<Counts state={state} />}>
       <ol class="tiles">
-        {state.bids.map((bid) => (
-          <Tile key={bid.bidder} state={state} bid={bid} />
-        ))}
+        {state.bids.map((bid) => {
+          const { bidder } = bid;
+          const status = bidStatus(state, bid);
+          const name = nameOf(state, bidder);
+          const note = noteOf(bid, status);
+          return keepRow(bidder, [status, name, note, language.value], () => (
+            <Tile key={bidder} bidder={bidder} status={status} name={name} note={note} />
+          ));
+        })}
       </ol>
     </Section>
   );
@@ -51,12 +59,17 @@ function Counts({ state }: { state: OpeningState }): JSX.Element {
   );
 }
 
-function Tile({ state, bid }: { state: OpeningState; bid: Bid }): JSX.Element {
-  const status = bidStatus(state, bid);
-  const name = nameOf(state, bid.bidder);
+type TileProps = {
+  readonly bidder: number;
+  readonly status: BidStatus;
+  readonly name: string | null;
+  readonly note: string;
+};
+
+function Tile({ bidder, status, name, note }: TileProps): JSX.Element {
   return (
     <li class={`tile tone-${TONES[status]}`}>
-      <p class="tile-number">{say('bidderNumber', { n: bid.bidder })}</p>
+      <p class="tile-number">{say('bidderNumber', { n: bidder })}</p>
       {name === null ? null : (
         <p class="tile-name" title={name}>
           {name}
@@ -65,13 +78,13 @@ function Tile({ state, bid }: { state: OpeningState; bid: Bid }): JSX.Element {
       <p class="tile-status">
         <Icon name={ICONS[status]} /> {say(`status_${status}`)}
       </p>
-      <TileNote bid={bid} status={status} />
+      {note === '' ? null : <p class="tile-note">{note}</p>}
     </li>
   );
 }
 
-/** Why a bid did not open, what is proposed, and attempts that came too late. */
-function TileNote({ bid, status }: { bid: Bid; status: BidStatus }): JSX.Element | null {
+/** Why a bid did not open, what is proposed, and attempts that came too late; empty when there is nothing to say. */
+function noteOf(bid: Bid, status: BidStatus): string {
   const last = bid.attempts[bid.attempts.length - 1]?.outcome;
   const isOpen = last === 'undecided' || last === 'decrypted' || last === 'not_needed' || isDecrypted(bid);
   const failure = last === undefined || isOpen ? null : FAILURE_WORDS[language.value][last];
@@ -82,5 +95,5 @@ function TileNote({ bid, status }: { bid: Bid; status: BidStatus }): JSX.Element
       : []),
     ...(bid.lateAttempts > 0 ? [say('lateAttempts', { n: bid.lateAttempts })] : []),
   ];
-  return notes.length === 0 ? null : <p class="tile-note">{notes.join(' · ')}</p>;
+  return notes.join(' · ');
 }

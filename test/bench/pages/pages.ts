@@ -1,9 +1,10 @@
 /** Bench `pages`: what the pages cost in a real browser; a file beside this one for each figure. */
 import type { Figures } from '../measure.ts';
 import { benchBrowserSeal } from './browser-seal.ts';
+import { benchOpeningPage } from './opening-page.ts';
 
 /** Each measures by itself, one after another. */
-const PARTS: readonly ((isSmall: boolean) => Promise<Figures>)[] = [benchBrowserSeal];
+const PARTS: readonly ((isSmall: boolean) => Promise<Figures>)[] = [benchOpeningPage, benchBrowserSeal];
 
 export async function benchPages(): Promise<Figures> {
   const isSmall = process.argv.includes('--small');
