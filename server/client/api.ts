@@ -262,7 +262,9 @@ function bidUpload(bid: BidToSend): Upload {
     mediaType: BID_MEDIA_TYPE,
     sizeBytes: first.length + bid.sizeBytes,
     open() {
-      const envelope = bid.open(0, bid.sizeBytes).getReader();
+      const body = bid.open(0, bid.sizeBytes);
+      if (body instanceof Blob) return new Blob([first, body]);
+      const envelope = body.getReader();
       return new ReadableStream({
         start: (controller) => controller.enqueue(first),
         async pull(controller) {

@@ -1,12 +1,25 @@
 /** Sends an envelope in parts by tus 1.0: goes on where the platform stands after a cut line, however often, and after being run again. */
-import { ApiError, type Authorise, ask, backoff, PASSING_STATUSES, pause, type Transport } from './transport.ts';
+import {
+  ApiError,
+  type Authorise,
+  ask,
+  backoff,
+  PASSING_STATUSES,
+  pause,
+  type Transport,
+  type UploadBody,
+} from './transport.ts';
 
 /** A bid on its way: its statement, and its envelope, any part of which can be opened anew. */
 export type BidToSend = {
   readonly statement: string;
   readonly sizeBytes: number;
   /** The bytes from `from` to `to`, exclusive. */
-  open(from: number, to: number): ReadableStream<Uint8Array>;
+  open(from: number, to: number): UploadBody;
+  /** Bytes of one part, by default PART_BYTES. */
+  readonly partBytes?: number;
+  /** Told how much has arrived at the platform, by its own word. */
+  progress?(sentBytes: number): void;
 };
 
 /** An envelope as small as this goes in one request: to go on with it would cost as much as to send it again. */
@@ -29,7 +42,7 @@ export async function sendParts(
   authorise: Authorise | undefined,
   { path, bid }: { readonly path: string; readonly bid: BidToSend },
 ): Promise<string> {
-  const { statement, sizeBytes } = bid;
+  const { statement, sizeBytes, partBytes = PART_BYTES, progress } = bid;
   const created = await ask(transport, {
     method: 'POST',
     path,
@@ -40,6 +53,7 @@ export async function sendParts(
   const upload = created.headers.get('location') ?? '';
   if (!upload.startsWith(`${path}/`)) throw new ApiError('unreadable', 200, `${path}: the upload has no address`);
   let offset = offsetIn(created.headers, sizeBytes);
+  progress?.(offset);
   let isUnsure = false;
   for (let stalled = 0; offset < sizeBytes; ) {
     const before = offset;
@@ -53,6 +67,7 @@ export async function sendParts(
       await pause(transport.world, backoff(transport.world, stalled));
     }
     if (offset > before) stalled = 0;
+    progress?.(offset);
   }
   return `${upload}/lodgement`;
 
@@ -69,7 +84,7 @@ export async function sendParts(
   }
 
   async function sendPart(from: number): Promise<number> {
-    const to = Math.min(from + PART_BYTES, sizeBytes);
+    const to = Math.min(from + partBytes, sizeBytes);
     const { headers } = await ask(transport, {
       method: 'PATCH',
       path: upload,

@@ -52,6 +52,27 @@ export const SEAL_ERRORS = {
   },
   header_differs: { en: 'The platform sent another envelope’s header.', zh: '平台发来的信封头与所递交的不符。' },
   key_not_as_named: { en: 'The log names a key by another’s name.', zh: '日志所载公钥与其标识不符。' },
+  no_opening_key: { en: 'No opening key has been dealt.', zh: '开标密钥尚未生成分发。' },
+  opening_key_not_genuine: {
+    en: 'The opening key’s certificate is not the one its digest names.',
+    zh: '开标密钥证书与其摘要不符。',
+  },
+  envelope_missing: {
+    en: 'The sealed envelope no longer lies in this browser; seal the bid again.',
+    zh: '本浏览器中已没有加密信封，请重新加密。',
+  },
+  receipt_not_genuine: {
+    en: 'The receipt is not signed by the platform’s key for receipts.',
+    zh: '回执不是由平台的回执密钥签名的。',
+  },
+  receipt_not_as_lodged: {
+    en: 'The receipt says something else than what was sent.',
+    zh: '回执内容与所发送的不一致。',
+  },
+  ledger_not_genuine: {
+    en: 'The platform’s ledger does not prove the key for receipts.',
+    zh: '平台总账未能证明其回执密钥。',
+  },
   wrong_key: { en: 'The content key is not the one promised at lodging.', zh: '内容密钥与递交时承诺的不一致。' },
 } as const satisfies Record<string, { en: string; zh: string }>;
 

@@ -65,7 +65,9 @@ export type Call = {
   readonly retry?: boolean;
 };
 
-export type Upload = { readonly mediaType: string; readonly sizeBytes: number; open(): ReadableStream<Uint8Array> };
+export type Upload = { readonly mediaType: string; readonly sizeBytes: number; open(): UploadBody };
+/** A Blob where the host sends no streams: browsers, but over HTTP/2 alone. */
+export type UploadBody = ReadableStream<Uint8Array> | Blob;
 
 /**
  * Sends a request until it is answered.
@@ -122,7 +124,7 @@ async function tryOnce({ origin, world, fetch }: Transport, request: Call): Prom
       signal: limit.signal,
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(text !== undefined && { body: text.text }),
-      ...(upload !== undefined && { body: upload.open(), duplex: 'half' }),
+      ...(upload !== undefined && bodyOf(upload.open())),
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (response.ok) return { ok: true, bytes, headers: response.headers };
@@ -134,6 +136,11 @@ async function tryOnce({ origin, world, fetch }: Transport, request: Call): Prom
   } finally {
     stopTimer();
   }
+}
+
+/** A stream says that it is one. */
+function bodyOf(body: UploadBody): { body: UploadBody; duplex?: 'half' } {
+  return body instanceof Blob ? { body } : { body, duplex: 'half' };
 }
 
 function problemOf(response: Response, bytes: Uint8Array): ApiError {

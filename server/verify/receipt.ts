@@ -12,9 +12,9 @@ import { parseProof, verifyProof } from '../core/log/proof.ts';
 import { readRegisterProof, verifyRegisterProof } from '../core/log/register-proof.ts';
 import { utf8 } from '../core/log/utf8.ts';
 import { isReceiptPayload, RECEIPT_TYPE, type ReceiptPayload } from '../core/seal/receipt.ts';
+import { listedReceiptKey, openReceiptJws, type ReceiptKey } from '../core/seal/receipt-key.ts';
 import { payloadSha256 } from '../core/seal/statement.ts';
 import { readReceiptFile } from './receipt-file.ts';
-import { listedReceiptKey, openReceiptJws, type ReceiptKey } from './receipt-key.ts';
 import type { VerifyTools } from './tools.ts';
 import { type Refused, refuse } from './words.ts';
 

@@ -9,6 +9,7 @@ import { outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { heldKeyAgent } from '../../server/cli/person/held-keys.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
+import { BROWSER_PART_BYTES } from '../../web/bid/lodging.ts';
 import { heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
 import { newFolder } from '../support/folder.ts';
@@ -127,12 +128,18 @@ const agent = await startTokenAgent(t, { issued: pair, origins: [origin], port: 
 if (typeof agent === 'string') process.stderr.write(`\n  !! NO BIDDER WITH A PKCS#11 TOKEN: ${agent}\n\n`);
 const files = await Promise.all(pair.map((issued, n) => keyFile(issued, `bidder-${n}`)));
 const bidder = await platform.enter(heldKeyAgent(pair.map(heldKey)), 'bidder');
-const [atHost, atBidder, atWitness] = [
+const lodgerFiles = await Promise.all(
+  (['sign', 'encrypt'] as const).map(async (usage) =>
+    keyFile(await platform.ca.issue({ holder: holderOf(1), usage, key: 'rsa' }), `lodger-${usage}`),
+  ),
+);
+const [atHost, atBidder, atWitness, atLodger] = [
   await visit(browser, address, { expected: { problems: /status of 4/ } }),
   await visit(browser, address, {
     expected: { problems: /status of 4/, ...(typeof agent !== 'string' && { elsewhere: agent.url }) },
   }),
   await visit(browser, address),
+  await visit(browser, address, { expected: { problems: /ERR_CONNECTION_RESET|status of 4/ } }),
 ];
 
 t.test('a wrong password, a file of another kind, and a stranger’s key are said in words', async (t) => {
@@ -179,6 +186,63 @@ t.test('the lobby lists the opening with the time that is left, and leads into i
   t.strictSame(lobby.problems, []);
   await lobby.close();
 });
+
+t.test(
+  'a bidder seals and lodges by clicks: a cut line and a reload in the middle of the upload lose nothing',
+  async (t) => {
+    const { page } = atLodger;
+    await enter(atLodger, lodgerFiles, PASSWORDS.rsa);
+    await page.locator('#bid button:text-is("加密并递交")').click();
+    await page.click('dialog button[type=submit]');
+    await page.locator('dialog .field-fault:has-text("请检查此项")').waitFor();
+    await page.fill('dialog [name=amount]', '12,350,000.00');
+    await page.fill('dialog [name=duration]', '180天');
+    await page.click('dialog button[type=submit]');
+    await page.locator('dialog .field-fault:has-text("请选择投标文件")').waitFor();
+    const document = join(folder, '技术标.bin');
+    await writeFile(document, Buffer.alloc(3 * BROWSER_PART_BYTES, 7));
+    await page.setInputFiles('dialog [name=documents]', document);
+    await picture(atLodger, 'seal-form');
+    await page.click('dialog button[type=submit]');
+    await page.locator('.bid-progress[data-state=sealed]').waitFor();
+    await picture(atLodger, 'sealed');
+    const send = page.locator('.bid-progress button:text-is("发送给平台")');
+    t.ok(await send.isDisabled(), 'not before the file to keep was saved');
+    const kept = JSON.parse(
+      decodeURIComponent((await page.getAttribute('.bid-progress a[download^=bid-]', 'href'))?.split(',')[1] ?? ''),
+    );
+    t.match(kept, { receipt: null, statement: /^[\w-]+\.[\w-]+\.[\w-]+$/, logVkey: /^kaibiao\.test/ });
+
+    let parts = 0;
+    await page.route('**/bids/uploads/*', async (route) => {
+      if (route.request().method() === 'PATCH') parts += 1;
+      // the first part arrives, then the line is dead
+      await (parts > 1 ? route.abort('connectionreset') : route.continue());
+    });
+    await page.check('.bid-progress input[type=checkbox]');
+    await send.click();
+    await page.locator('.bid-progress[data-state=sending] :text("已发送 33%")').waitFor();
+    await picture(atLodger, 'sending');
+    await page.reload();
+    await page.unroute('**/bids/uploads/*');
+    const asked: string[] = [];
+    page.on('request', (request) => {
+      if (request.method() === 'PATCH') asked.push(request.headers()['upload-offset'] ?? '');
+    });
+    await enter(atLodger, lodgerFiles, PASSWORDS.rsa);
+    // whoever has lodged nothing yet holds no socket, by which the platform would know that the first page is gone
+    const takeOver = page.locator('dialog button:text-is("接管")');
+    await takeOver.or(page.locator('.seat-name')).first().waitFor();
+    if (await takeOver.isVisible()) await takeOver.click();
+    await page.locator('.kept-bid[data-status=lodged], .bid-progress[data-state=lodged]').first().waitFor();
+    t.strictSame(asked, [BROWSER_PART_BYTES, 2 * BROWSER_PART_BYTES, 3 * BROWSER_PART_BYTES].map(String));
+    await page.click('.bid-progress button:text-is("关闭")');
+    t.match(await page.textContent('.kept-bid'), /平台已签收，有回执.*平台签收时间/s);
+    t.equal(await page.locator('.kept-bid a[download^=receipt-]').count(), 1);
+    await page.locator('.seat:has-text("投标人")').waitFor();
+    await picture(atLodger, 'lodged');
+  },
+);
 
 t.test(
   'a bidder who lodged by the command line logs in with a P-256 key of a Chinese password, and checks in',
@@ -247,14 +311,25 @@ t.test(
   },
 );
 
+t.test('who lodged from this browser decrypts without being asked for a file', async (t) => {
+  const { page } = atLodger;
+  await page.locator('.seat:has-text("投标人")').waitFor();
+  t.match(await doAct(atLodger, '解密投标文件'), /已写入见证日志/);
+  await page.locator('.tile.tone-good').nth(1).waitFor();
+});
+
 t.test('the host announces', async (t) => {
   await doAct(atHost, '提前结束解密时限');
   const { page } = atHost;
   await page.locator('#mine button:text-is("唱标")').waitFor();
   await doAct(atHost, '唱标');
   t.match(await page.textContent('#prices'), /12,680,000\.00/);
+  t.match(await page.textContent('#prices'), /12,350,000\.00/, 'the price that was sealed in the browser');
   await page.click('#reader button');
-  t.match(await page.textContent('.reader-row'), /1 号.*12,680,000\.00.*壹仟贰佰陆拾捌万元整/s);
+  t.match(
+    await page.textContent('.reader-row'),
+    /1 号.*(12,350,000\.00.*壹仟贰佰叁拾伍万元整|12,680,000\.00.*壹仟贰佰陆拾捌万元整)/s,
+  );
   await picture(atHost, 'host-reader');
   await page.keyboard.press('Escape');
   await page.locator('.reader').waitFor({ state: 'detached' });
@@ -272,6 +347,7 @@ t.test('the bidder objects and signs the record on the page, with the key of the
   await atBidder.page.locator('#record >> text=第 2 版').waitFor();
   t.match(await doAct(atBidder, '确认开标记录'), /已写入见证日志/);
   t.equal(await atBidder.page.locator('#mine button:text-is("确认开标记录")').count(), 0, 'once is enough');
+  t.match(await doAct(atLodger, '确认开标记录'), /已写入见证日志/);
   await picture(atBidder, 'bidder-signed');
 });
 
@@ -311,7 +387,7 @@ t.test('who logs out is the public again, and the key is gone', async (t) => {
   await atBidder.page.click('.seat button');
   await atBidder.page.locator('.log-in').waitFor();
   t.equal(await atBidder.page.locator('#mine').count(), 0);
-  for (const visitor of [atHost, atBidder, atWitness]) {
+  for (const visitor of [atHost, atBidder, atWitness, atLodger]) {
     t.strictSame(visitor.problems, []);
     await visitor.close();
   }

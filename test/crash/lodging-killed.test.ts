@@ -1,8 +1,10 @@
 /** The real server killed with SIGKILL while a bid is lodged: half of the envelope here, all of it and no receipt, received and not decided; the bidder asks again and has one bid. */
+
 import { readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Lodged, lodge } from '../../server/cli/person/lodge.ts';
 import type { Person } from '../../server/cli/person/person.ts';
+import type { UploadBody } from '../../server/client/transport.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import type { TransactionSql } from '../../server/store/driver.ts';
 import { systemWorld } from '../../server/world.ts';
@@ -74,8 +76,9 @@ function halfway(person: Person): Person {
   let isFirst = true;
   const { api } = person;
   const sendBid: typeof api.sendBid = (openingId, bid) => {
-    const open = (from: number, to: number): ReadableStream<Uint8Array> => {
+    const open = (from: number, to: number): UploadBody => {
       const whole = bid.open(from, to);
+      if (whole instanceof Blob) throw new Error('the command line sends streams');
       if (!isFirst) return whole;
       isFirst = false;
       let left = Math.floor(bid.sizeBytes / 2);

@@ -9,6 +9,8 @@ import { openKeyRoom, type UsableKey } from './key-room.ts';
 
 /** Keys for as long as a seat is held. */
 export type SeatKeys = KeyAgent & {
+  /** Whether a key may be tried on what this page has wrapped itself; an agent unwraps only upon the proof of a window. */
+  readonly isTryable: boolean;
   /** Lets go of them. */
   close(): void;
 };
@@ -37,6 +39,7 @@ export async function fileKeys(files: readonly Blob[], password: string): Promis
       return found.signer;
     },
     unwrapper: async (certSha256) => room.unwrapper(certSha256),
+    isTryable: true,
     close: () => room.close(),
   };
 }
@@ -61,6 +64,7 @@ export async function tokenKeys(port: number, isNew = false): Promise<SeatKeys |
     ...agentKeys(link, token, (digits) => {
       askedAtAgent.value = digits;
     }),
+    isTryable: false,
     close: () => undefined,
   });
   const remembered = sessionStorage.getItem(REMEMBERED);

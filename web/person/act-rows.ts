@@ -100,6 +100,9 @@ function muting({ bids }: OpeningState, isMuted: boolean, fields: readonly Field
 const SHAPES = {
   PublishOpening: plain,
   CheckIn: plain,
+  // offered where one's own bid is shown
+  Rehearse: () => null,
+  WithdrawBid: () => null,
   RaiseEarlyObjection: text,
   PostponeOpening: reason,
   RescheduleOpening: () => ({

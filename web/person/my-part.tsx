@@ -1,10 +1,13 @@
 /** What the person who is logged in can do now, and what became of what they did. */
-import { useSignal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { AgentProblemError } from '../../server/client/agent-keys.ts';
 import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { bidFileOf, standingIn } from '../bid/kept-bid.ts';
+import { browserShelf } from '../bid/shelf.ts';
 import { BlockedSteps } from '../conduct/blocked-steps.tsx';
 import { Desks, hasDesk } from '../conduct/desks.tsx';
 import { isOfficial, type Standing, standingAt } from '../conduct/standing.ts';
@@ -33,12 +36,15 @@ export function MyPart(props: {
   const { seat, view, state, now } = props;
   const { outbox } = seat;
   const chosen = useSignal<{ readonly offer: Offer; readonly preset: Readonly<Record<string, string>> } | null>(null);
+  const keptFile = useKeptFile(seat, state);
   const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
   const { offers, blocked } = isTrusted ? standingOf(seat, state, now) : NOTHING;
   // what is still on its way is not offered once more
   const onTheWay = new Set(outbox.sent.value.filter(({ state }) => PENDING.has(state.kind)).map(({ type }) => type));
   // messages may follow each other
-  const free = offers.filter(({ type }) => type === 'Say' || !onTheWay.has(type));
+  const free = offers
+    .map((one) => withKept(one, keptFile.value))
+    .filter(({ type }) => type === 'Say' || !onTheWay.has(type));
   const listed = free.filter((offer) => !isOfficial(seat.role) || !hasDesk(offer));
   const common = listed.filter(({ type }) => !isExceptional(type));
   const exceptional = listed.filter(({ type }) => isExceptional(type));
@@ -95,6 +101,26 @@ export function MyPart(props: {
       <Desks stand={stand} offers={free} entries={view.entries} onChoose={choose} onSay={saySo} />
     </>
   );
+}
+
+/** The file of the bid that stands, where this browser keeps it; looked for whenever the opening goes on. */
+function useKeptFile({ creditCode }: Seat, { openingId, phase }: OpeningState): Signal<string | null> {
+  const kept = useSignal<string | null>(null);
+  useEffect(() => {
+    void browserShelf()
+      .bids(openingId, creditCode)
+      .then((bids) => {
+        const standing = standingIn(bids);
+        kept.value = standing === null ? null : bidFileOf(standing);
+      });
+  }, [kept, openingId, creditCode, phase]);
+  return kept;
+}
+
+/** Whoever lodged from this browser is not asked for the file that it keeps. */
+function withKept(offer: Offer, keptFile: string | null): Offer {
+  if (offer.type !== 'DecryptBid' || keptFile === null) return offer;
+  return { ...offer, fields: [], data: () => ({ bidFile: keptFile }) };
 }
 
 const NOTHING: Standing = { offers: [], blocked: [] };

@@ -1,13 +1,19 @@
 /** Everything that only somebody with a key needs, fetched when they ask for it: the log-in, and their part of the page. */
+import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useCallback, useEffect } from 'preact/hooks';
 import { ApiError } from '../../server/client/transport.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { BidPart } from '../bid/bid-part.tsx';
 import type { Viewing } from '../opening/viewing.ts';
 import { AgentAsks } from './agent-asks.tsx';
 import { LoginDialog } from './login-dialog.tsx';
 import { MyPart } from './my-part.tsx';
 import './person.css';
 import type { Seat } from './seat.ts';
+
+/** Whoever has no part in the opening may become its bidder. */
+const MAY_BID: ReadonlySet<PersonRole> = new Set(['bidder', 'public']);
 
 export type PersonPartProps = {
   readonly viewing: Viewing;
@@ -24,7 +30,12 @@ export type PersonPartProps = {
 export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFault }: PersonPartProps): JSX.Element {
   const view = viewing.view.value;
   const phase = view.state?.phase;
-  // a role is given, taken, or got by lodging elsewhere: looked for whenever the opening goes on
+  const looks = useSignal(0);
+  const lookAgain = useCallback(() => {
+    looks.value += 1;
+  }, [looks]);
+  const asked = looks.value;
+  // a role is given, taken, or got by lodging: looked for whenever the opening goes on
   useEffect(() => {
     if (seat === null || phase === undefined) return undefined;
     let isOver = false;
@@ -39,7 +50,7 @@ export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFa
     return () => {
       isOver = true;
     };
-  }, [phase, seat, onSeat, onFault]);
+  }, [phase, asked, seat, onSeat, onFault]);
   return (
     <>
       {isAsking ? null : <AgentAsks />}
@@ -51,6 +62,17 @@ export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFa
           view={view}
           state={view.state}
           now={viewing.now.value ?? now()}
+          onFault={onFault}
+        />
+      )}
+      {seat === null || view.state === null || !MAY_BID.has(seat.role) ? null : (
+        <BidPart
+          key={seat.creditCode}
+          seat={seat}
+          view={view}
+          state={view.state}
+          now={viewing.now.value ?? now()}
+          onLodged={lookAgain}
           onFault={onFault}
         />
       )}

@@ -1,8 +1,10 @@
 /** A person in front of an opening: whose key is in the page's worker, in which role they look on and act. */
-import type { CommandAnswer } from '../../server/client/api.ts';
+import type { Api, CommandAnswer } from '../../server/client/api.ts';
+import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
 import type { HeadSeen } from '../../server/core/log/act.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
+import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import type { AskTicket } from '../connection/web-socket.ts';
 import type { ReplicaView } from '../replica/replica.ts';
 import type { Outbox } from './outbox.ts';
@@ -16,6 +18,19 @@ export type SignedCommand = {
   readonly act: string;
 };
 
+/** What lodging needs of a person: their keys as far as a page may use them, and the platform's answers. */
+export type BidderMeans = {
+  readonly api: Api;
+  readonly signer: CertificateSigner;
+  /** Every key that was opened at the log-in. */
+  readonly keys: readonly AgentCertificate[];
+  unwrapper(certSha256: string): Unwrap;
+  /** Whether a key may be tried on what the page has wrapped itself: a token's may not. */
+  readonly isTryable: boolean;
+  /** The platform's clock as the log-in found it, ms. */
+  serverNow(): number;
+};
+
 export type Seat = {
   readonly openingId: string;
   /** As the certificate says. */
@@ -27,6 +42,7 @@ export type Seat = {
   readonly roles: readonly PersonRole[];
   /** What this person has sent since the log-in. */
   readonly outbox: Outbox;
+  readonly means: BidderMeans;
   /** For the live feed; null for somebody who sees what the public sees. */
   readonly askTicket: AskTicket | null;
   /** Signs a command over what was seen of the log. */

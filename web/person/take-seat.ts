@@ -10,7 +10,7 @@ import type { SeatKeys } from '../keys/seat-keys.ts';
 import { makeSessionKey } from '../keys/session-key.ts';
 import { prepareDecryption } from './decrypt-here.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { headSeenIn, type Seat } from './seat.ts';
+import { type BidderMeans, headSeenIn, type Seat } from './seat.ts';
 
 /** Why nobody could be logged in on this page, besides what the server refuses and what is wrong with a file. */
 export class SeatError extends Error {
@@ -73,8 +73,16 @@ export async function takeSeat(asked: {
     });
     await claimSeat(session, asked);
     const roles = await rolesOf(session, asked.openingId);
+    const means: BidderMeans = {
+      api: session.api,
+      signer,
+      keys: await keys.listCertificates(),
+      unwrapper: (certSha256) => async (recipient, evidence) => (await keys.unwrapper(certSha256))(recipient, evidence),
+      isTryable: keys.isTryable,
+      serverNow: session.serverNow,
+    };
     return seatOf(
-      { openingId: asked.openingId, session, keys, roles, listed, signer, outbox: createOutbox(world) },
+      { openingId: asked.openingId, session, keys, means, roles, listed, signer, outbox: createOutbox(world) },
       roles[0] ?? 'public',
     );
   } catch (fault) {
@@ -139,6 +147,7 @@ type Taken = {
   readonly openingId: string;
   readonly session: Session;
   readonly keys: SeatKeys;
+  readonly means: BidderMeans;
   readonly roles: readonly PersonRole[];
   readonly listed: AgentCertificate;
   readonly signer: CertificateSigner;
@@ -146,7 +155,7 @@ type Taken = {
 };
 
 function seatOf(taken: Taken, role: PersonRole): Seat {
-  const { openingId, session, keys, roles, listed, signer, outbox } = taken;
+  const { openingId, session, keys, means, roles, listed, signer, outbox } = taken;
   const read = readSubject(listed.certificate, PLAIN_SUBJECT_RULE);
   const { name, organisation, creditCode } =
     'refused' in read ? { name: session.account, organisation: '', creditCode: session.account } : read.subject;
@@ -168,6 +177,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
     role,
     roles,
     outbox,
+    means,
     askTicket: role === 'public' ? null : askTicket,
     async sign({ id, type, data, headSeen }) {
       const act = await session.sign({ openingId, id, type, data, headSeen });

@@ -1,11 +1,13 @@
 /** `kaibiao hold`, `deal`, `unseal` and `opening-key`: the opening key's shares, from the offer of a key to the share given back. */
+
 import { writeFile } from 'node:fs/promises';
+import { openingCertificateIn } from '../../client/dealt-key.ts';
 import { toBase64, toBase64Url } from '../../core/log/base64.ts';
 import { HOLDING_ROLES, type HoldingRole } from '../../core/opening/layer-commands.ts';
 import { sha256 } from '../../hash.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { acknowledge, deal, giveShare, offerKey, openingCertificateOf } from '../person/holding.ts';
+import { acknowledge, deal, giveShare, offerKey } from '../person/holding.ts';
 import { catchUp } from '../person/read-opening.ts';
 import { enter, parsePerson, readRole } from './options.ts';
 
@@ -62,7 +64,7 @@ export async function unseal(argv: readonly string[], io: Io): Promise<number> {
 export async function writeOpeningKey(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parsePerson(argv, ['opening'], { out: { type: 'string' } } as const);
   if (values.out === undefined) throw new UsageError('--out is missing: where the certificate is written.');
-  const certificate = openingCertificateOf(await catchUp(await enter(values, io), positionals[0] ?? ''));
+  const certificate = openingCertificateIn(sha256, await catchUp(await enter(values, io), positionals[0] ?? ''));
   if (certificate === undefined) {
     io.err(
       'The policy promises no second layer: seal to your own key alone · 规则未规定招标人解密，仅以本人密钥加密即可。',

@@ -1,4 +1,6 @@
 /** Follows a ledger: takes what is new once it is what a signed head says, a bounded part at a time, and says what else it was shown. */
+
+import { assembleFromTiles } from '../../client/tile-proofs.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
@@ -10,7 +12,6 @@ import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
 import { sha256 } from '../../hash.ts';
 import { type LogSource, SourceError } from '../../verify/source.ts';
 import type { World } from '../../world.ts';
-import { assembleFromTiles } from '../person/head.ts';
 import { alarm, type Raise, refused } from './alarms.ts';
 import type { KeptLedger } from './kept-ledger.ts';
 import type { Patience } from './patience.ts';
@@ -186,7 +187,7 @@ function fromTiles(source: LogSource, plan: ProofPlan, size: number): Promise<Ui
     if (tile.kind !== 'hashes') throw new Error(`${path} holds no hashes`);
     return source.hashTile(tile);
   };
-  return assembleFromTiles(read, plan, size);
+  return assembleFromTiles(sha256, read, plan, size);
 }
 
 const HEAD_REFUSED = 'head_refused';

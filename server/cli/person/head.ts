@@ -1,20 +1,13 @@
 /** The last checkpoint a person has seen of each log, kept in a file, so that no log can quietly show another history later. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import { assembleFromTiles, type ReadTile } from '../../client/tile-proofs.ts';
 import type { HeadSeen } from '../../core/log/act.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import { type Checkpoint, openCheckpoint } from '../../core/log/checkpoint.ts';
 import { LogFormatError } from '../../core/log/error.ts';
-import { assembleProof, consistencyPlan, emptyRoot, type ProofPlan } from '../../core/log/merkle.ts';
+import { consistencyPlan, emptyRoot } from '../../core/log/merkle.ts';
 import type { NoteVerifier } from '../../core/log/note.ts';
 import { acceptHead, type ReplicaReason } from '../../core/log/replica.ts';
-import {
-  formatTilePath,
-  type HashTile,
-  nodeFromTile,
-  nodeInTile,
-  parseHashTile,
-  tileWidth,
-} from '../../core/log/tile.ts';
 import { sha256 } from '../../hash.ts';
 
 /** A head that contradicts an earlier one: evidence, both notes are in it. */
@@ -134,33 +127,11 @@ async function readKept(file: string, verifiers: readonly NoteVerifier[]) {
   return { note, checkpoint: (await openCheckpoint(note, last)).checkpoint };
 }
 
-/** Reads a file of a log by its path below the log, e.g. `tile/0/000.p/5`. */
-export type ReadTile = (path: string) => Promise<Uint8Array>;
-
 /**
- * Consistency proofs made here from the log's own tiles, as tlog-tiles serves them.
+ * Consistency proofs made here from the log's own tiles.
  *
  * Throws: LogFormatError tile_malformed.
  */
 export function proofFromTiles(readTile: ReadTile): ProofSource {
-  return (oldSize, size) => assembleFromTiles(readTile, consistencyPlan(oldSize, size), size);
-}
-
-/** The hashes of a planned proof in a log of `size` entries, from its tiles. Throws: LogFormatError tile_malformed. */
-export async function assembleFromTiles(readTile: ReadTile, plan: ProofPlan, size: number): Promise<Uint8Array[]> {
-  const hashes = new Map<string, readonly Uint8Array[]>();
-  for (const node of plan.flat()) {
-    const { level, index } = nodeInTile(node);
-    const path = tilePath(level, index, size);
-    if (!hashes.has(path)) hashes.set(path, parseHashTile(await readTile(path), tileWidth(level, index, size)));
-  }
-  return assembleProof(sha256, plan, (level, index) => {
-    const place = nodeInTile({ level, index });
-    return nodeFromTile(sha256, place, hashes.get(tilePath(place.level, place.index, size)) ?? []);
-  });
-}
-
-function tilePath(level: number, index: number, size: number): string {
-  const tile: HashTile = { kind: 'hashes', level, index, width: tileWidth(level, index, size) };
-  return formatTilePath(tile);
+  return (oldSize, size) => assembleFromTiles(sha256, readTile, consistencyPlan(oldSize, size), size);
 }

@@ -1,20 +1,12 @@
 /** Holding a share of an opening key: a key of one's own offered, the share that was dealt to it checked and acknowledged, and given back when the window is over. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { fromBase64, toBase64, toBase64Url } from '../../core/log/base64.ts';
+import { toBase64 } from '../../core/log/base64.ts';
 import { isJsonObject } from '../../core/log/canonical.ts';
 import type { Entry } from '../../core/log/entry.ts';
-import {
-  blindRules,
-  type KeyHolder,
-  layerRules,
-  shareDealtTo,
-  shareKeyOf,
-  sharingRules,
-} from '../../core/opening/layer.ts';
+import { blindRules, type KeyHolder, shareDealtTo, shareKeyOf, sharingRules } from '../../core/opening/layer.ts';
 import type { HoldingRole } from '../../core/opening/layer-commands.ts';
 import { personOf } from '../../core/opening/staff.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
-import { parseCertificate } from '../../core/pki/certificate.ts';
 import { shareCommit } from '../../core/seal/opening-key.ts';
 import { sha256 } from '../../hash.ts';
 import { openSecret } from '../../vault/open-secret.ts';
@@ -112,35 +104,6 @@ export async function giveShare(person: Person, openingId: string, role: Holding
   } finally {
     share.fill(0);
   }
-}
-
-/**
- * The certificate that bids of this opening are sealed to beside their bidder's; DER; undefined where the policy asks for no second layer.
- *
- * Throws: PersonError no_opening_key, opening_key_not_genuine.
- */
-export function openingCertificateOf({ policy, layer }: OpeningState): Uint8Array | undefined {
-  if (layerRules(policy) === null) return undefined;
-  if (layer.key === null || layer.key.certificate === null) throw new PersonError('no_opening_key');
-  const certificate = fromBase64(layer.key.certificate);
-  if (toBase64Url(sha256(certificate)) !== layer.key.certSha256) throw new PersonError('opening_key_not_genuine');
-  parseCertificate(certificate);
-  return certificate;
-}
-
-/**
- * The name of the key that a blind window will be opened with; null where the window is not blind.
- *
- * Throws: PersonError no_opening_key, opening_key_not_genuine.
- * Why:    a bidder keeps it with the bid it signs. In the window its client seals to this key and no other: a platform that named one
- *         of its own then would read early what nobody may.
- */
-export function dealtWindowKid({ policy, layer }: OpeningState): string | null {
-  if (blindRules(policy) === null) return null;
-  const named = layer.key?.windowKey;
-  if (named == null) throw new PersonError('no_opening_key');
-  if (windowKeyId(named.key) !== named.kid) throw new PersonError('opening_key_not_genuine');
-  return named.kid;
 }
 
 async function openShare(person: Person, state: OpeningState): Promise<{ share: Uint8Array; holder: number }> {

@@ -2,6 +2,7 @@
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
 import type { Api } from '../../client/api.ts';
+import { assembleFromTiles, type ReadTile } from '../../client/tile-proofs.ts';
 import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import type { Json } from '../../core/log/canonical.ts';
 import { type Checkpoint, openCheckpoint } from '../../core/log/checkpoint.ts';
@@ -17,10 +18,10 @@ import { bundlesOf, formatTilePath, parseBundle } from '../../core/log/tile.ts';
 import { fromUtf8, utf8 } from '../../core/log/utf8.ts';
 import { DigestText, OpeningId } from '../../core/opening/details.ts';
 import { CreditCode } from '../../core/opening/rows.ts';
+import { listedReceiptKey, type ReceiptKey, receiptKeyOf } from '../../core/seal/receipt-key.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { sha256 } from '../../hash.ts';
-import { listedReceiptKey, type ReceiptKey, receiptKeyOf } from '../../verify/receipt-key.ts';
-import { assembleFromTiles, proofFromTiles, type ReadTile } from './head.ts';
+import { proofFromTiles } from './head.ts';
 import type { LogPin } from './log-pin.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
@@ -139,7 +140,7 @@ async function readFirst(readFile: ReadTile, { size, root }: Checkpoint, note: s
   const [bundle] = bundlesOf(size);
   const [first] = bundle === undefined ? [] : parseBundle(await readFile(formatTilePath(bundle)), bundle.width);
   if (first === undefined) throw new PersonError('log_not_genuine', 'the ledger is empty');
-  const hashes = await assembleFromTiles(readFile, inclusionPlan(0, size), size);
+  const hashes = await assembleFromTiles(sha256, readFile, inclusionPlan(0, size), size);
   if (!verifyInclusion(sha256, { index: 0, size, leaf: leafHash(sha256, first), proof: hashes, root }))
     throw new PersonError('log_not_genuine', 'the ledger’s first entry is not on it');
   return { entry: fromUtf8(first), proof: formatProof({ index: 0, hashes, checkpoint: note }) };

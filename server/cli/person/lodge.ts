@@ -3,6 +3,8 @@ import { createReadStream } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
+import { endsLodgement, receiptOf } from '../../client/bid-receipt.ts';
+import { dealtWindowKidIn, openingCertificateIn } from '../../client/dealt-key.ts';
 import { type AgentCertificate, KeyAgentError, pickCertificate } from '../../client/key-agent.ts';
 import { type BidPromises, type OpeningTerms, signLodgement } from '../../client/lodge-statement.ts';
 import { ApiError } from '../../client/transport.ts';
@@ -12,25 +14,14 @@ import { fromUtf8 } from '../../core/log/utf8.ts';
 import { isLodgementPayload, type LodgementPayload } from '../../core/seal/lodgement.ts';
 import type { OpeningList } from '../../core/seal/opening-list.ts';
 import type { ReceiptPayload } from '../../core/seal/receipt.ts';
-import { payloadSha256 } from '../../core/seal/statement.ts';
 import { sha256 } from '../../hash.ts';
 import { countBytes, type Progress } from '../progress.ts';
 import { adoptEnvelope } from '../seal/adopt.ts';
-import { dealtWindowKid, openingCertificateOf } from './holding.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
 import type { KeptBid } from './person-folder.ts';
 import { readOpening } from './read-opening.ts';
 import { openBidReceipt } from './receipt.ts';
-
-/** Refusals after which the same statement may still be lodged. */
-const PASSING: readonly string[] = [
-  'command_id_reused',
-  'upload_broken',
-  'upload_offset_differs',
-  'upload_incomplete',
-  'no_such_upload',
-];
 
 export type LodgeRequest = {
   /** Path of the sealed envelope, whoever made it. */
@@ -66,8 +57,12 @@ export async function lodge(person: Person, openingId: string, request: LodgeReq
   const certificate = await certificateFor(person, request.certSha256);
   const unwrap = await person.keys.unwrapper(certificate.certSha256);
   const { der } = certificate.certificate;
-  const { promises, openingList } = await adoptEnvelope(path, der, unwrap, openingCertificateOf(state), (done, all) =>
-    request.progress?.('open', done, all),
+  const { promises, openingList } = await adoptEnvelope(
+    path,
+    der,
+    unwrap,
+    openingCertificateIn(sha256, state),
+    (done, all) => request.progress?.('open', done, all),
   );
   checkList(person, terms, openingList);
   if (settled !== null && settled.payload.envelopeSha256 === promises.envelopeSha256) return settled;
@@ -78,7 +73,7 @@ export async function lodge(person: Person, openingId: string, request: LodgeReq
   const bid = await signBid(person, terms, promises, {
     replaces: standing,
     envelope: path,
-    windowKid: dealtWindowKid(state),
+    windowKid: dealtWindowKidIn(sha256, state),
     logVkey: state.vkey,
   });
   return send(person, bid, request.progress);
@@ -105,7 +100,7 @@ async function settle(person: Person, openingId: string, progress: Progress | un
       lodged = await send(person, bid, progress);
     } catch (error) {
       // Refused: it was never lodged, and `send` has let go of it.
-      if (!(error instanceof ApiError) || !isFinal(error)) throw error;
+      if (!(error instanceof ApiError) || !endsLodgement(error)) throw error;
     }
   }
   return lodged;
@@ -161,7 +156,7 @@ async function send(person: Person, bid: KeptBid, progress: Progress | undefined
   try {
     answer = await api.sendBid(openingId, { statement: bid.statement, sizeBytes, open });
   } catch (error) {
-    if (error instanceof ApiError && isFinal(error)) await folder.forgetBid(openingId, bid.bidId);
+    if (error instanceof ApiError && endsLodgement(error)) await folder.forgetBid(openingId, bid.bidId);
     throw error;
   }
   if (answer.receipt === null) throw new PersonError('receipt_missing');
@@ -176,27 +171,9 @@ async function send(person: Person, bid: KeptBid, progress: Progress | undefined
   return lodged;
 }
 
-/** A refusal of the platform, after which this very statement cannot stand; anything else may pass. */
-function isFinal({ status, code }: ApiError): boolean {
-  return code === 'upload_withdrawn' || ([400, 403, 404, 409, 413, 422].includes(status) && !PASSING.includes(code));
-}
-
 async function checkReceipt(person: Person, bid: KeptBid, text: string): Promise<Lodged> {
   const payload = payloadOf(bid.statement);
-  const { aud, iss, openingId, lotId, bidId, replaces, envelopeSha256, envelopeBytes, recipientInfosSha256 } = payload;
-  const receipt = await openBidReceipt(text, await person.receiptKeys(), {
-    iss: aud,
-    aud: iss,
-    openingId,
-    lotId,
-    bidId,
-    act: replaces === undefined ? 'lodged' : 'replaced',
-    ...(replaces !== undefined && { replaces }),
-    statementSha256: payloadSha256(sha256, payload),
-    envelopeSha256,
-    envelopeBytes,
-    recipientInfosSha256,
-  });
+  const receipt = await openBidReceipt(text, await person.receiptKeys(), receiptOf(sha256, payload));
   return { bid: { ...bid, receipt: text }, payload, receipt };
 }
 

@@ -79,11 +79,6 @@ export const PERSON_ERRORS = {
     zh: '份额与其承诺不符：请勿确认，应重新生成分发开标密钥。',
   },
   no_unsealing: { en: 'No shares of the opening key are asked for now.', zh: '当前无需提交开标密钥份额。' },
-  no_opening_key: { en: 'No opening key has been dealt.', zh: '开标密钥尚未生成分发。' },
-  opening_key_not_genuine: {
-    en: 'The opening key’s certificate is not the one its digest names.',
-    zh: '开标密钥证书与其摘要不符。',
-  },
   backup_not_in_form: {
     en: 'The file is no backup of the bid that stands.',
     zh: '该文件不是当前有效投标的密钥备份。',

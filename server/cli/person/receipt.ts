@@ -1,10 +1,10 @@
 /** The platform's receipts as a person checks them: signature by the key the ledger lists, then word for word against what was sent. */
 import type { JsonObject } from '../../core/log/canonical.ts';
 import { isReceiptPayload, RECEIPT_TYPE, type ReceiptPayload } from '../../core/seal/receipt.ts';
+import { openReceiptJws } from '../../core/seal/receipt-key.ts';
 import { findDifference } from '../../core/seal/statement.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { ACT_RECEIPT_TYPE } from '../../recorder/receipts.ts';
-import { openReceiptJws } from '../../verify/receipt-key.ts';
 import type { ListedReceiptKey } from './ledger.ts';
 import { PersonError } from './person-error.ts';
 

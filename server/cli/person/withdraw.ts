@@ -1,4 +1,5 @@
 /** Withdrawing the bid that stands, before the deadline; the receipt says so, and the folder no longer holds it for standing. */
+import { withdrawalReceiptOf } from '../../client/bid-receipt.ts';
 import type { ReceiptPayload } from '../../core/seal/receipt.ts';
 import { act } from './act.ts';
 import { readStanding } from './lodge.ts';
@@ -17,21 +18,15 @@ export async function withdraw(
 ): Promise<{ readonly receipt: ReceiptPayload; readonly actId: string | null }> {
   const standing = await readStanding(person, openingId);
   if (standing === null) throw new PersonError('no_kept_bid');
-  const { bidId, lotId, envelopeSha256, envelopeBytes, recipientInfosSha256, aud, iss } = standing.payload;
+  const { bidId } = standing.payload;
   const { answer } = await act(person, openingId, { type: 'WithdrawBid', role: 'bidder', data: { bidId } });
   if (answer.receipt === null) throw new PersonError('receipt_missing');
   await person.folder.keepEvidence(openingId, `withdrawal-${bidId}.jws`, answer.receipt);
-  const receipt = await openBidReceipt(answer.receipt, await person.receiptKeys(), {
-    iss: aud,
-    aud: iss,
-    openingId,
-    lotId,
-    bidId,
-    act: 'withdrawn',
-    envelopeSha256,
-    envelopeBytes,
-    recipientInfosSha256,
-  });
+  const receipt = await openBidReceipt(
+    answer.receipt,
+    await person.receiptKeys(),
+    withdrawalReceiptOf(standing.payload),
+  );
   await person.folder.setStanding(openingId, null);
   return { receipt, actId: answer.actId };
 }

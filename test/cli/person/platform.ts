@@ -1,15 +1,16 @@
 /** A whole platform for the person's tests: the real server on a database of its own, a CA, its officials, and a clock that jumps. */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DemoCa, demoCreditCode, type Holder, type Issued, type KeyKind } from '../../../server/cli/demo/ca.ts';
 import { act, createOpening } from '../../../server/cli/person/act.ts';
 import { heldKeyAgent } from '../../../server/cli/person/held-keys.ts';
-import { openingCertificateOf } from '../../../server/cli/person/holding.ts';
 import { letIn } from '../../../server/cli/person/operator.ts';
 import { openPerson, type Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';
 import { openPem } from '../../../server/cli/seal/held-key.ts';
 import { sealBid } from '../../../server/cli/seal/seal.ts';
+import { openingCertificateIn } from '../../../server/client/dealt-key.ts';
 import { type KeyAgent, pickCertificate } from '../../../server/client/key-agent.ts';
 import { chooseKeyTransport } from '../../../server/client/key-transport.ts';
 import { readConfig } from '../../../server/config.ts';
@@ -17,6 +18,7 @@ import type { JsonObject } from '../../../server/core/log/canonical.ts';
 import { type Policy, PROFILES } from '../../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../../server/core/opening/roles.ts';
 import type { OpeningList } from '../../../server/core/seal/opening-list.ts';
+import { sha256 } from '../../../server/hash.ts';
 import { createLogger } from '../../../server/http/diagnostics.ts';
 import { start } from '../../../server/main.ts';
 import { testCa } from '../../support/ca.ts';
@@ -211,7 +213,7 @@ export async function seal(
   openingId = OPENING,
 ): Promise<string> {
   const { terms, state } = await readOpening(person, openingId);
-  const openingCertificate = openingCertificateOf(state);
+  const openingCertificate = openingCertificateIn(sha256, state);
   const { certificate, certSha256 } = await pickCertificate(person.keys, 'unwrap', platform.world.now());
   const keyTransport = chooseKeyTransport(certificate);
   const out = join(platform.folder, `${person.creditCode}-${amount}.p7m`);

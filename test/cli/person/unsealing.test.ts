@@ -6,7 +6,7 @@ import { demoCreditCode, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
 import { exportLog } from '../../../server/cli/export-log.ts';
 import { decrypt, outcomeOf } from '../../../server/cli/person/decrypt.ts';
-import { acknowledge, deal, giveShare, offerKey, openingCertificateOf } from '../../../server/cli/person/holding.ts';
+import { acknowledge, deal, giveShare, offerKey } from '../../../server/cli/person/holding.ts';
 import { lodge } from '../../../server/cli/person/lodge.ts';
 import type { Person } from '../../../server/cli/person/person.ts';
 import { catchUp, readOpening } from '../../../server/cli/person/read-opening.ts';
@@ -14,6 +14,7 @@ import { answerRecord } from '../../../server/cli/person/record.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
 import { nodeSealing } from '../../../server/cli/seal/node-sealing.ts';
 import { sealSecret } from '../../../server/cli/seal/seal-secret.ts';
+import { openingCertificateIn } from '../../../server/client/dealt-key.ts';
 import { pickCertificate } from '../../../server/client/key-agent.ts';
 import { signLodgement } from '../../../server/client/lodge-statement.ts';
 import { writeLayer } from '../../../server/client/seal-layer.ts';
@@ -63,7 +64,7 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 /** Lodges a bid as a broken client does: its own layer in order, whatever lies under it. */
 async function lodgeBroken(bidder: Person, spoil: (inner: Uint8Array) => Uint8Array): Promise<void> {
   const { terms, state } = await readOpening(bidder, OPENING);
-  const openingCertificate = openingCertificateOf(state) ?? new Uint8Array(0);
+  const openingCertificate = openingCertificateIn(sha256, state) ?? new Uint8Array(0);
   const { certificate, certSha256, x5c } = await pickCertificate(bidder.keys, 'unwrap', world.now());
   const list = listOf(bidder.creditCode, '5000000.00');
   const [cek, innerCek, archive] = [randomBytes(32), randomBytes(32), archiveOf(list)];

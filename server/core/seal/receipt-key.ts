@@ -1,13 +1,13 @@
 /** The platform's key for receipts: where the ledger lists it, and what it signed (RFC 7515, EdDSA of RFC 8037). */
 import { Check } from 'typebox/schema';
-import { fromBase64, fromBase64Url, toBase64Url } from '../core/log/base64.ts';
-import { canonicalise, isJsonObject, type Json, type JsonObject } from '../core/log/canonical.ts';
-import type { Entry } from '../core/log/entry.ts';
-import { LogFormatError } from '../core/log/error.ts';
-import type { Sha256 } from '../core/log/hash.ts';
-import { LEDGER_EVENTS, type PlatformKey } from '../core/log/ledger-events.ts';
-import type { VerifyEd25519 } from '../core/log/note.ts';
-import { fromUtf8, utf8 } from '../core/log/utf8.ts';
+import { fromBase64, fromBase64Url, toBase64Url } from '../log/base64.ts';
+import { canonicalise, isJsonObject, type Json, type JsonObject } from '../log/canonical.ts';
+import type { Entry } from '../log/entry.ts';
+import { LogFormatError } from '../log/error.ts';
+import type { Sha256 } from '../log/hash.ts';
+import { LEDGER_EVENTS, type PlatformKey } from '../log/ledger-events.ts';
+import type { VerifyEd25519 } from '../log/note.ts';
+import { fromUtf8, utf8 } from '../log/utf8.ts';
 
 /** The 32 bytes of an Ed25519 key; `kid` is its RFC 7638 thumbprint. */
 export type ReceiptKey = { readonly kid: string; readonly publicKey: Uint8Array };
