@@ -41,7 +41,15 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // Every browser that the pages run in knows modulepreload.
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: Object.fromEntries(pages) },
+    rolldownOptions: {
+      input: Object.fromEntries(pages),
+      // All that the page of an opening needs at first is one file: cut into what other pages need as well it came in ten, and larger.
+      output: {
+        codeSplitting: {
+          groups: [{ name: 'hall', test: /\/web\/(opening\/(page\.tsx|hall\.ts)|parts\/show-page\.ts)$/ }],
+        },
+      },
+    },
   },
   // The whole check knows every keyword and format of JSON Schema; the pages know those of the core.
   resolve: { alias: { 'typebox/schema': resolve(web, 'parts/schema-check.ts') } },

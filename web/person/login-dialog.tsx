@@ -77,7 +77,7 @@ export function LoginDialog(props: {
     }
     const typeIt = typeCode.value;
     if (typeIt !== null) {
-      const code = String(form.get('code') ?? '').replaceAll(/\s/g, '');
+      const code = String(form.get('code') ?? '').replace(/\s/g, '');
       try {
         const keys = await typeIt(code);
         typeCode.value = null;
