@@ -178,11 +178,16 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     await parts.onAlarm({ ...found, by: by.map(({ cosigner }) => cosigner.name) });
   }
 
+  /** A pause that would last longer than any was begun by a clock that has been put back since. */
+  function isOver(notBefore: number): boolean {
+    return notBefore <= world.now() || notBefore > world.now() + LONGEST_PAUSE_MS;
+  }
+
   async function round(): Promise<void> {
     await remember();
     const head = signer.released(origin);
     if (head === null) return;
-    const due = colleagues.filter(({ signedSize, notBefore }) => signedSize < head.size && notBefore <= world.now());
+    const due = colleagues.filter(({ signedSize, notBefore }) => signedSize < head.size && isOver(notBefore));
     await Promise.all(due.map((colleague) => take(colleague, head)));
   }
 

@@ -1,8 +1,7 @@
 /** The alarms of a folder: kept durably, told once, and never forgotten; which of them stand is said by who acknowledged what. */
-import { appendFile } from 'node:fs/promises';
+import { appendFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
 import { toHex } from '../../core/log/bytes.ts';
 import { formatInstant } from '../../core/log/instant.ts';
 import { utf8 } from '../../core/log/utf8.ts';
@@ -10,7 +9,7 @@ import { sha256 } from '../../hash.ts';
 import { readOrNull, writeDurably } from '../person/person-folder.ts';
 import { type Acknowledgements, readAcknowledgements } from './acknowledgements.ts';
 import { type Alarm, NOTICES, type RaisedAlarm } from './alarms.ts';
-import { KeptLedgerError } from './kept-ledger.ts';
+import { KeptLedgerError, parseKept } from './kept-file.ts';
 
 /** Alarms of one kind about one log that are kept and stand: the first tell enough, and whoever is watched must not fill our disk. */
 export const ALARMS_OF_A_KIND = 100;
@@ -26,6 +25,10 @@ export type AlarmBook = {
   /** Posts what was not posted yet, in order, so many at most. Returns: false when one was not taken. */
   deliver(post: (alarm: RaisedAlarm) => Promise<boolean>, most: number): Promise<boolean>;
 };
+
+/** Adds a text to a file; durable when it returns. */
+export type Append = (file: string, text: string) => Promise<void>;
+const appendFlushed: Append = (file, text) => appendFile(file, text, { flush: true });
 
 /** What one thing is told by, as long as it lasts. */
 const thingOf = ({ kind, origin, seq, detail }: Alarm): string =>
@@ -53,7 +56,11 @@ export async function readAlarms(folder: string): Promise<RaisedAlarm[]> {
  *
  * Throws: KeptLedgerError kept_damaged.
  */
-export async function openAlarms(folder: string, now: () => number): Promise<AlarmBook> {
+export async function openAlarms(
+  folder: string,
+  now: () => number,
+  append: Append = appendFlushed,
+): Promise<AlarmBook> {
   const file = fileIn(folder);
   const deliveredFile = join(folder, 'delivered');
   const text = (await readOrNull(file)) ?? '';
@@ -66,6 +73,17 @@ export async function openAlarms(folder: string, now: () => number): Promise<Ala
   let delivered = readDelivered(await readOrNull(deliveredFile), kept.length);
   // One at a time: a round and a report may find the same thing in one moment.
   let last: Promise<unknown> = Promise.resolve();
+
+  let bytes = utf8(whole).length;
+  let isTorn = false;
+  /** Behind what a full disk left of a line no other may stand. */
+  async function write(line: string): Promise<void> {
+    if (isTorn) await truncate(file, bytes);
+    isTorn = true;
+    await append(file, line);
+    isTorn = false;
+    bytes += utf8(line).length;
+  }
 
   /** A thing that was acknowledged, passed and is there again is told again. */
   function isBack({ since }: Alarm, before: RaisedAlarm, done: Acknowledgements): boolean {
@@ -83,7 +101,7 @@ export async function openAlarms(folder: string, now: () => number): Promise<Ala
     );
     if (alike.length >= ALARMS_OF_A_KIND) return null;
     const raised = raisedOf({ at: formatInstant(now()), ...alarm });
-    await appendFile(file, `${JSON.stringify(raised)}\n`, { flush: true });
+    await write(`${JSON.stringify(raised)}\n`);
     known.set(thingOf(alarm), raised);
     kept.push(raised);
     return raised;
@@ -123,9 +141,5 @@ function readLines(text: string): RaisedAlarm[] {
   return text
     .split('\n')
     .slice(0, -1)
-    .map((line) => {
-      const value: unknown = JSON.parse(line);
-      if (!Check(Line, value)) throw new KeptLedgerError('kept_damaged', 'alarms.jsonl');
-      return raisedOf(value as Alarm & { at: string });
-    });
+    .map((line) => raisedOf(parseKept(line, 'alarms.jsonl', Line) as Alarm & { at: string }));
 }

@@ -15,6 +15,10 @@ export const ALARMS = {
     en: 'The ledger has not grown before our eyes for longer than its batches allow.',
     zh: '在我方观察期间，总账停止增长的时间超过了批次周期所允许的范围。',
   },
+  ledger_late: {
+    en: 'The ledger grows before our eyes and is of an earlier time, or stays far from the head that it signs: what it may still rewrite is all that came since. Is our own clock right?',
+    zh: '所示总账虽在增长，内容却停留在较早时刻，或长期未能读至其签署的树头：其后内容仍可能被改写。请先核对本机时钟。',
+  },
   ledger_withheld: {
     en: 'The ledger signs a head and does not serve the files under it, again and again.',
     zh: '总账签署了树头，却持续不提供其下的文件。',

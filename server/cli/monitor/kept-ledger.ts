@@ -2,7 +2,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
 import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { openCheckpoint } from '../../core/log/checkpoint.ts';
@@ -21,18 +20,9 @@ import { lockFolder, type Release } from '../../folder-lock.ts';
 import { sha256 } from '../../hash.ts';
 import { keyOf } from '../../verify/anchoring.ts';
 import { keepRoots, type Roots } from '../../verify/roots.ts';
-import { readOrNull, writeDurably } from '../person/person-folder.ts';
+import { writeDurably } from '../person/person-folder.ts';
 import { openJudged } from './judged-note.ts';
-
-/** What is kept is not what was written, belongs to another ledger, or another monitor is at it. */
-export class KeptLedgerError extends Error {
-  readonly code: 'kept_of_other_ledger' | 'kept_damaged' | 'kept_in_use';
-  constructor(code: KeptLedgerError['code'], detail: string) {
-    super(`${code}: ${detail}`);
-    this.name = 'KeptLedgerError';
-    this.code = code;
-  }
-}
+import { KeptLedgerError, readKept } from './kept-file.ts';
 
 const State = Type.Object(
   {
@@ -129,7 +119,7 @@ export async function openKeptLedger(
   { take, signal }: EntryJudge,
 ): Promise<KeptLedger> {
   const stateFile = join(folder, 'ledger.json');
-  let state = readState(await readOrNull(stateFile));
+  let state: State | null = await readKept(folder, 'ledger.json', State);
   const other = (): KeptLedgerError => new KeptLedgerError('kept_of_other_ledger', folder);
   const isFollowed = state !== null && state.vkey !== vkey;
   const keptBy = state !== null && isFollowed ? verifierOf(state.vkey) : verifier;
@@ -226,13 +216,6 @@ export async function openKeptLedger(
     },
     close: () => file.close(),
   };
-}
-
-function readState(text: string | null): State | null {
-  if (text === null) return null;
-  const state: unknown = JSON.parse(text);
-  if (!Check(State, state)) throw new KeptLedgerError('kept_damaged', 'ledger.json');
-  return state;
 }
 
 /** The entries in these bytes of the file, a block at a time. Throws: KeptLedgerError kept_damaged. */

@@ -1,11 +1,10 @@
 /** What a monitor remembers of each opening from one look to the next: how far it was held against the ledger, and the heads it was itself shown. */
 import { join } from 'node:path';
 import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
 import { parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { parseNote } from '../../core/log/note.ts';
-import { readOrNull, writeDurably } from '../person/person-folder.ts';
-import { KeptLedgerError } from './kept-ledger.ts';
+import { writeDurably } from '../person/person-folder.ts';
+import { readKept } from './kept-file.ts';
 import { RegisterFacts } from './register-facts.ts';
 import type { SeenHead } from './replay-opening.ts';
 
@@ -39,8 +38,7 @@ export type KeptOpenings = {
 /** Opens `openings.json` of a folder. Throws: KeptLedgerError kept_damaged. */
 export async function openKeptOpenings(folder: string): Promise<KeptOpenings> {
   const file = join(folder, 'openings.json');
-  const stored: unknown = JSON.parse((await readOrNull(file)) ?? '{}');
-  if (!Check(Kept, stored)) throw new KeptLedgerError('kept_damaged', 'openings.json');
+  const stored = (await readKept(folder, 'openings.json', Kept)) ?? {};
   const openings = new Map<string, Looked>(Object.entries(stored));
   let isSaved = true;
   return {

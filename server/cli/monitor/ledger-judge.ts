@@ -3,6 +3,7 @@ import { toBase64 } from '../../core/log/base64.ts';
 import { type Entry, parseEntry } from '../../core/log/entry.ts';
 import { LogFormatError } from '../../core/log/error.ts';
 import { type LedgerHead, readHead } from '../../core/log/head.ts';
+import { parseInstant } from '../../core/log/instant.ts';
 import type { KeyAnnouncement, PlatformKey } from '../../core/log/ledger-events.ts';
 import type { VerifierKey } from '../../core/log/note.ts';
 import { LOG_REASONS, type LogReason } from '../../core/log/verify.ts';
@@ -18,6 +19,8 @@ export type LedgerJudge = {
   take(bytes: Uint8Array, isProven: boolean): Promise<{ readonly entry?: Entry; readonly found: readonly Alarm[] }>;
   /** What must be so at the end of whatever was taken. */
   finish(): readonly Alarm[];
+  /** Of when the newest entry that could be read is, ms, by the platform's clock; null before the first. */
+  newestAt(): number | null;
   /** How often a batch comes, ms. */
   periodMs(): number;
   /** Keys (base64) that sign, or signed, heads of openings. */
@@ -121,6 +124,7 @@ export function judgeLedger(
       const end = watcher.finish();
       return end.ok ? [] : [refused(origin, end)];
     },
+    newestAt: () => (lastAt === null ? null : parseInstant(lastAt)),
     periodMs: () => periodMs,
     openingKeys: () => openingKeys,
     ledgerKeys: () => ledgerKeys,

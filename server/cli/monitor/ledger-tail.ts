@@ -61,8 +61,9 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
   }
 
   async function readHead(source: LogSource): Promise<{ note: string; checkpoint: Checkpoint } | string> {
+    let note = '';
     try {
-      const note = await source.checkpoint();
+      note = await source.checkpoint();
       const { checkpoint } = await openCheckpoint(note, verifier);
       patience.forget(HEAD_REFUSED);
       return { note, checkpoint };
@@ -70,9 +71,11 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       if (fault instanceof SourceError) return fault.message;
       if (!(fault instanceof LogFormatError)) throw fault;
       const reason: LogReason = CHECKPOINT_REASONS[fault.code] ?? 'checkpoint_malformed';
-      // an alarm at once; how long it lasts is counted all the same
-      patience.isOver(HEAD_REFUSED);
-      await raise(refused(origin, { reason, words: LOG_REASONS[reason] }), HEAD_REFUSED);
+      const isLasting = patience.isOver(HEAD_REFUSED);
+      // what is no note at all may be the page of a proxy whose platform restarts; what somebody else signed is none
+      if (reason === 'checkpoint_malformed' && !isLasting) return reason;
+      const evidence = [note.slice(0, EXCERPT_CHARACTERS)];
+      await raise({ ...refused(origin, { reason, words: LOG_REASONS[reason] }), evidence }, HEAD_REFUSED);
       return reason;
     }
   }
@@ -191,6 +194,8 @@ function fromTiles(source: LogSource, plan: ProofPlan, size: number): Promise<Ui
 }
 
 const HEAD_REFUSED = 'head_refused';
+/** What is kept of what was shown in the place of a head. */
+const EXCERPT_CHARACTERS = 2_000;
 const CHECKPOINT_REASONS: Readonly<Record<string, LogReason>> = {
   note_unsigned: 'checkpoint_unsigned',
   note_signature_bad: 'checkpoint_signature_bad',

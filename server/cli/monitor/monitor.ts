@@ -23,6 +23,10 @@ import { watchOpenings } from './watched-openings.ts';
 /** A ledger that has shown nothing new for so many of its batch periods, and a minute, is silent. */
 const SILENT_PERIODS = 6;
 const SILENT_SLACK_MS = 60_000;
+/** How far the newest entry may lie behind our clock beyond that: two clocks, and a line between them. */
+export const LATE_SLACK_MS = 600_000;
+/** A ledger that grows and is not read to its end for so long is told of; the first copy of one of years is soon made. */
+export const BEHIND_MS = 24 * 3_600_000;
 /** What one round may take altogether; what is left is done in the next. */
 export const ROUND_LIMIT_MS = 900_000;
 
@@ -148,6 +152,19 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
     if (patience.isOver('ledger_silent', silentMs())) await raise(alarm('ledger_silent', origin, `since ${since}`));
   }
 
+  /** What grows and is of an earlier time is yesterday's ledger; one that grows faster than it is handed out stays so. One that does not grow is silent. */
+  async function askHowLate(added: number, isCurrent: boolean): Promise<void> {
+    const newestAt = judge.newestAt();
+    if (added === 0 || newestAt === null) return;
+    if (!isCurrent) {
+      if (patience.isOver(BEHIND, BEHIND_MS)) await raise(alarm('ledger_late', origin, 'not read to its end'), BEHIND);
+      return;
+    }
+    patience.forget(BEHIND);
+    if (world.now() - newestAt <= silentMs() + LATE_SLACK_MS) return patience.forget(LATE);
+    if (patience.isOver(LATE)) await raise(alarm('ledger_late', origin, undefined, [kept.note() ?? '']), LATE);
+  }
+
   async function holdRegister(): Promise<void> {
     const known = openings.registered();
     for (const { kind, origin: opening, seq, detail } of register.judge(known.openings, known.areAll))
@@ -167,6 +184,7 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
         const { added, unreached, shownSize, isCurrent } = await tail.look(urlSource(url, reach));
         if (added > 0 && isCurrent) for (const each of judge.finish()) await raise(each);
         await listen(added);
+        await askHowLate(added, isCurrent);
         await reports.round({ shownSize, isCurrent, told });
         // A platform that is away altogether is one alarm, not one for each opening.
         const unread = shownSize === null ? 0 : await openings.round(reach, reports, isCurrent);
@@ -190,6 +208,9 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
     },
   };
 }
+
+const LATE = 'ledger_late';
+const BEHIND = 'ledger_behind';
 
 function refusedOf(kind: keyof typeof ALARMS, origin: string, seq?: number, detail?: string): Alarm {
   return { ...alarm(kind, origin, detail), ...(seq !== undefined && { seq }) };

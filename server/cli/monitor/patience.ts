@@ -1,9 +1,8 @@
 /** What may pass by itself and is an alarm when it does not: each thing with how often in a row it was found, and since when by our own clock. */
 import { join } from 'node:path';
 import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
-import { readOrNull, writeDurably } from '../person/person-folder.ts';
-import { KeptLedgerError } from './kept-ledger.ts';
+import { writeDurably } from '../person/person-folder.ts';
+import { readKept } from './kept-file.ts';
 
 /** Looks in a row, at least: whoever looks once a day is not told of one bad moment. */
 export const PATIENCE_LOOKS = 3;
@@ -29,13 +28,16 @@ export type Patience = {
 /** Opens the patience of a folder. Throws: KeptLedgerError kept_damaged. */
 export async function openPatience(folder: string, now: () => number): Promise<Patience> {
   const file = join(folder, 'patience.json');
-  const kept: unknown = JSON.parse((await readOrNull(file)) ?? '{}');
-  if (!Check(Things, kept)) throw new KeptLedgerError('kept_damaged', 'patience.json');
-  const things = new Map(Object.entries(kept));
+  const things = new Map(Object.entries((await readKept(folder, 'patience.json', Things)) ?? {}));
   let isSaved = true;
+  /** An instant to come was kept while our clock was ahead: from then on nothing is known. */
+  function standing(thing: string) {
+    const found = things.get(thing);
+    return found === undefined || found.since > now() ? null : found;
+  }
   return {
     isOver(thing, ms = PATIENCE_MS) {
-      const { since, looks } = things.get(thing) ?? { since: now(), looks: 0 };
+      const { since, looks } = standing(thing) ?? { since: now(), looks: 0 };
       things.set(thing, { since, looks: looks + 1 });
       isSaved = false;
       return looks + 1 >= PATIENCE_LOOKS && now() - since >= ms;
@@ -43,7 +45,7 @@ export async function openPatience(folder: string, now: () => number): Promise<P
     forget(thing) {
       if (things.delete(thing)) isSaved = false;
     },
-    since: (thing) => things.get(thing)?.since ?? null,
+    since: (thing) => standing(thing)?.since ?? null,
     async save() {
       if (isSaved) return;
       await writeDurably(file, JSON.stringify(Object.fromEntries(things)));

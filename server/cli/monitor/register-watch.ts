@@ -69,11 +69,12 @@ export function watchRegister(): RegisterWatch {
 
   function missingBatch({ origin, facts, closedSeq }: RegisteredOpening): RegisterProblem[] {
     const { deadlineAt, sealedAt } = facts;
-    if (deadlineAt === null || sealedAt === null || closedSeq === null) return [];
+    // its own log may say the end, and the ledger never
+    if (deadlineAt === null || sealedAt === null || (closedSeq ?? facts.endedAt) === null) return [];
     if (newestAt <= Math.max(sealedAt, facts.endedAt ?? 0) + BATCH_DUE_MS) return [];
     const n = firstFrom(deadlineAt);
-    const isTaken =
-      n < seqs.length && ((seqs[n] as number) < closedSeq || (dates[n] as number) <= sealedAt + BATCH_DUE_MS);
+    const isBeforeEnd = closedSeq !== null && (seqs[n] ?? closedSeq) < closedSeq;
+    const isTaken = n < seqs.length && (isBeforeEnd || (dates[n] as number) <= sealedAt + BATCH_DUE_MS);
     return isTaken ? [] : [{ kind: 'register_batch_missing', origin }];
   }
 

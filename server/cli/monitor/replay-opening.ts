@@ -44,8 +44,14 @@ export type Replay =
       readonly facts: RegisterFacts | null;
     };
 
-/** What ends the reading without saying anything against the log. */
-const UNREAD: readonly string[] = ['source_unreadable', 'file_missing'];
+/** What ends the reading without saying anything against the log: a proxy may answer with a page of its own, or with half of a file. */
+const UNREAD: readonly string[] = [
+  'source_unreadable',
+  'file_missing',
+  'file_malformed',
+  'checkpoint_malformed',
+  'vkey_malformed',
+];
 
 /** Replays the opening of that origin from its source. */
 export async function replayOpening(source: LogSource, origin: string, known: KnownOpening): Promise<Replay> {
@@ -63,8 +69,8 @@ async function replay(source: LogSource, origin: string, known: KnownOpening): P
   const judged = await verifySource(eyes.source, { requireAllDisclosures: false });
   if (!judged.ok && UNREAD.includes(judged.reason))
     return { isRead: false, why: `${judged.reason}: ${judged.detail ?? ''}` };
-  const found: Alarm[] = judged.ok ? [] : [refused(origin, judged)];
   const note = await eyes.source.checkpoint();
+  const found: Alarm[] = judged.ok ? [] : [{ ...refused(origin, judged), evidence: [note] }];
   // A refusal ends the reading; whether it is the log that others were shown is asked of all of it.
   const roots = judged.ok ? eyes.roots : await rootsOf(source, note);
   for (const among of [[...heads, ...seen], reported]) {
@@ -79,8 +85,11 @@ async function replay(source: LogSource, origin: string, known: KnownOpening): P
   if (!judged.ok) return { isRead: true, found, note, size: null, facts: null };
   const key = keyOf(sha256, await eyes.source.vkey());
   if ('ok' in key || toBase64(key.publicKey) !== publicKey) found.push(alarm('opening_key_differs', origin));
-  const isBehind = judged.entries < (heads.at(-1)?.size ?? 0);
-  if (isClosed && !isBehind && judged.standing !== 'valid, complete') found.push(alarm('opening_end_differs', origin));
+  // where only the newest head is late the ledger says nothing of the end yet
+  const anchored = heads.at(-1)?.size ?? 0;
+  const isComplete = judged.standing === 'valid, complete';
+  const isDiffering = isClosed ? judged.entries >= anchored && !isComplete : anchored >= judged.entries && isComplete;
+  if (isDiffering) found.push(alarm('opening_end_differs', origin, undefined, [note]));
   return { isRead: true, found, note, size: judged.entries, facts: await eyes.facts() };
 }
 

@@ -1,12 +1,11 @@
 /** Heads that were reported and wait to be compared: each with its note, so many and no more, kept across stops. */
 import { join } from 'node:path';
 import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
 import { sameBytes } from '../../core/log/bytes.ts';
 import { type Checkpoint, parseCheckpoint } from '../../core/log/checkpoint.ts';
 import { parseNote } from '../../core/log/note.ts';
-import { readOrNull, writeDurably } from '../person/person-folder.ts';
-import { KeptLedgerError } from './kept-ledger.ts';
+import { writeDurably } from '../person/person-folder.ts';
+import { readKept } from './kept-file.ts';
 import type { SeenHead } from './replay-opening.ts';
 
 /** Heads of one log: more than a hall can be shown between two looks. Everybody is shown signed heads, so anybody can report as many as there are. */
@@ -32,8 +31,7 @@ export type WaitingHeads = {
 /** Opens `reported.json` of a folder. Throws: KeptLedgerError kept_damaged. */
 export async function openWaiting(folder: string): Promise<WaitingHeads> {
   const file = join(folder, 'reported.json');
-  const stored: unknown = JSON.parse((await readOrNull(file)) ?? '[]');
-  if (!Check(Type.Array(Type.String()), stored)) throw new KeptLedgerError('kept_damaged', 'reported.json');
+  const stored = (await readKept(folder, 'reported.json', Type.Array(Type.String()))) ?? [];
   const waiting = new Map<string, readonly WaitingHead[]>();
   const of = (origin: string): readonly WaitingHead[] => waiting.get(origin) ?? [];
   let bytes = 0;

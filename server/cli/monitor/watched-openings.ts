@@ -72,14 +72,15 @@ export async function watchOpenings(options: WatchOptions): Promise<WatchedOpeni
 
   /** Those to be read now, in the order in which they are tried. */
   function due(reports: ReportedHeads): string[] {
-    const now = world.now();
+    /** Also of an instant to come: it was kept while our clock was ahead. */
+    const isPast = (at: number, ms: number): boolean => at > world.now() || world.now() - at >= ms;
     const [grown, reported, old]: string[][] = [[], [], []];
     for (const [origin, { heads }] of openings) {
       const last = looked.of(origin);
       if (last === undefined || last.heads < heads.length || patience.since(behind(origin)) !== null)
         grown?.push(origin);
-      else if (reports.of(origin).length > 0 && now - last.at >= REPORTED_PAUSE_MS) reported?.push(origin);
-      else if (now - last.at >= REREAD_MS) old?.push(origin);
+      else if (reports.of(origin).length > 0 && isPast(last.at, REPORTED_PAUSE_MS)) reported?.push(origin);
+      else if (isPast(last.at, REREAD_MS)) old?.push(origin);
     }
     // One that cannot be read stays due: behind those that were not tried since.
     const triedAt = (origin: string): number => openings.get(origin)?.tried ?? 0;

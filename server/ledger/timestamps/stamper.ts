@@ -50,7 +50,9 @@ export function createStamper(dependencies: StamperDependencies): Stamper {
   async function isDue(size: number): Promise<boolean> {
     last ??= await lastTimestamp(sql);
     if (size <= last.size) return false;
-    if (last.receivedAt === null || world.now() - last.receivedAt >= periodMs) return true;
+    // an instant to come was kept by a clock that has been put back since
+    const ageMs = last.receivedAt === null ? periodMs : world.now() - last.receivedAt;
+    if (ageMs < 0 || ageMs >= periodMs) return true;
     const wanted = await wantedSize(sql, last.size);
     return wanted !== null && size >= wanted;
   }
@@ -58,7 +60,8 @@ export function createStamper(dependencies: StamperDependencies): Stamper {
   /** Asks one. Returns: whether it stamped. */
   async function isStampedBy(authority: Authority, { size, note }: { size: number; note: string }): Promise<boolean> {
     const failed = failures.get(authority.url);
-    if (failed !== undefined && world.now() < failed.againAt) return false;
+    const pauseLeftMs = failed === undefined ? 0 : failed.againAt - world.now();
+    if (pauseLeftMs > 0 && pauseLeftMs <= LONGEST_PAUSE_MS) return false;
     try {
       const stamped = await askAuthority(asking, authority, note);
       const { at: stampedAt, accuracyMs, policy, serial, response, revocation } = stamped;

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { addAcknowledgement, readAcknowledgements } from '../../../server/cli/monitor/acknowledgements.ts';
 import { ALARMS_OF_A_KIND, openAlarms, readAlarms } from '../../../server/cli/monitor/alarm-book.ts';
 import { alarm, type RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
+import { openKeptOpenings } from '../../../server/cli/monitor/kept-openings.ts';
+import { openPatience } from '../../../server/cli/monitor/patience.ts';
+import { openWaiting } from '../../../server/cli/monitor/waiting-heads.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { newFolder } from '../../support/folder.ts';
 import t from '../../support/tap.ts';
@@ -108,4 +111,45 @@ t.test('a folder from before alarms had an id goes on: each has the one that it 
   await appendFile(file, '{"half');
   t.equal((await readAlarms(folder)).length, 1);
   t.equal(await readFile(file, 'utf8').then((text) => text.endsWith('{"half')), true, 'reading mends nothing');
+});
+
+t.test('a full disk loses no alarm, and leaves no line that a monitor cannot start with', async (t) => {
+  const folder = await keptFolder(t, 'disk');
+  let left: number | null = null;
+  const alarms = await openAlarms(
+    folder,
+    () => START_AT,
+    async (file, text) => {
+      await appendFile(file, left === null ? text : text.slice(0, left));
+      if (left !== null) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    },
+  );
+  await alarms.raise(forked(1));
+  for (const bytes of [0, 20]) {
+    left = bytes;
+    await t.rejects(alarms.raise(forked(2)), { code: 'ENOSPC' });
+    t.equal(alarms.count(), 1, 'it was not kept');
+  }
+  left = null;
+  t.match(await alarms.raise(forked(2)), { detail: 'at 2 entries' }, 'and is told once there is room');
+  t.equal(await alarms.raise(forked(2)), null);
+  t.strictSame(
+    (await readAlarms(folder)).map(({ detail }) => detail),
+    ['at 1 entries', 'at 2 entries'],
+  );
+  await appendFile(join(folder, 'alarms.jsonl'), '{"half\n');
+  await t.rejects(open(folder), { code: 'kept_damaged' }, 'by its name');
+});
+
+t.test('a file of the folder that cannot be read is called damaged', async (t) => {
+  const folder = await keptFolder(t, 'damaged');
+  for (const [name, opening] of [
+    ['patience.json', () => openPatience(folder, () => START_AT)],
+    ['openings.json', () => openKeptOpenings(folder)],
+    ['reported.json', () => openWaiting(folder)],
+  ] as const)
+    for (const text of ['{', '3']) {
+      await writeFile(join(folder, name), text);
+      await t.rejects(async () => void (await opening()), { code: 'kept_damaged' }, `${name}: ${text}`);
+    }
 });

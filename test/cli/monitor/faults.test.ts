@@ -111,6 +111,29 @@ t.test(
   },
 );
 
+t.test('a page of a proxy, or half of a file, is no alarm for a moment, and one when it lasts', async (t) => {
+  const page = utf8('<html>\nback in a minute\n</html>\n');
+  const oneLine = utf8('<html>back in a minute</html>\n');
+  for (const [path, answer, kind] of [
+    ['/logs/ledger/checkpoint', page, 'checkpoint_malformed'],
+    ['/logs/ledger/checkpoint', new Uint8Array(0), 'checkpoint_malformed'],
+    [`/logs/ledger/${ENTRIES}`, page, 'ledger_withheld'],
+    [`${LOG}/vkey`, page, 'opening_withheld'],
+    [`${LOG}/vkey`, oneLine, 'opening_withheld'],
+    [`${LOG}/checkpoint`, page, 'opening_withheld'],
+    [`/openings/${idOf(whole)}/entries`, page, 'opening_withheld'],
+  ] as const) {
+    const server = await serve(t);
+    const folder = await newFolder(t, 'page');
+    server.spoil(path, answer);
+    t.strictSame((await watch(server, folder, { rounds: 2 })).kinds, [], `${path}: twice`);
+    const third = await watch(server, folder, { now: endAt + PATIENCE_MS });
+    t.strictSame(third.kinds, [kind], `${path}: three times`);
+    if (kind === 'checkpoint_malformed')
+      t.strictSame(third.raised[0]?.evidence, [Buffer.from(answer).toString()], 'what was shown is kept');
+  }
+});
+
 t.test('an opening shown shorter than the ledger knows it', async (t) => {
   const server = await serve(t, { whole: valid('opening-cut-off--still-open') });
   const folder = await newFolder(t, 'behind');

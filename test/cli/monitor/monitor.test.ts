@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { BECAUSE_LIMIT_CHARACTERS, BY_LIMIT_CHARACTERS } from '../../../server/cli/commands/monitor-alarms.ts';
 import { ALARMS, type RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
-import { KeptLedgerError } from '../../../server/cli/monitor/kept-ledger.ts';
+import { KeptLedgerError } from '../../../server/cli/monitor/kept-file.ts';
 import { MonitorKeyError, openMonitor } from '../../../server/cli/monitor/monitor.ts';
 import { toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
