@@ -32,6 +32,10 @@ export async function writeOnce(
   try {
     await handle.writeFile(content);
     await handle.sync();
+  } catch (error) {
+    // a full disk is not filled further by what it had no room for
+    await rm(part, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }

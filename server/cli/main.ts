@@ -59,7 +59,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   cosign: {
     usage:
-      'init <folder> --name <name> | enrol <folder> <ledger vkey> [--origin <origin>] | serve <folder> [--host <address>] [--port <port>]',
+      'init <folder> --name <name> | enrol <folder> <ledger vkey> [--origin <origin>] | serve <folder> [--host <address>] [--port <port>] [--clock-is-right]',
     en: 'A supervisor’s own cosigner: makes its key, enrols a ledger, countersigns that it only grows.',
     zh: '监督部门自有的联署服务：生成密钥、登记总账，并联署证明总账只增不改。',
     load: async () => (await import('./commands/cosign.ts')).cosign,

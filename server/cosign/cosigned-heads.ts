@@ -57,6 +57,8 @@ export async function openCosignedHeads(folder: string, randomBytes: World['rand
 
   return {
     async read(originHash) {
+      // one that was killed between the link and this, or whose disk failed there, has left a turn that a power failure may still take
+      await syncFolder(folder);
       const [turn] = await turnsOf(originHash);
       if (turn === undefined) return null;
       return { turn, note: new Uint8Array(await readFile(fileOf(originHash, turn))) };

@@ -10,11 +10,11 @@ import { type Cosigner, createCosigner } from './cosigner.ts';
 import { filesOf, readCosignerKey } from './cosigner-folder.ts';
 import { readEnrolledLogs } from './enrolled-logs.ts';
 
-/** Requests in hand at one time; the next is told to come again. */
+/** Requests in hand at one time, once their bodies are in; the next is told to come again. */
 export const REQUEST_LIMIT = 64;
 const CONNECTION_LIMIT = 256;
-const HEADER_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
+/** By itself Node.js looks at the other two every 30 s. */
+const TIMEOUTS = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 } as const;
 const RETRY_AFTER_SECONDS = '1';
 const TEXT = 'text/plain; charset=utf-8';
 
@@ -31,21 +31,20 @@ export type CosignerServer = {
  *         reach, in another container, is held by the heads themselves: see cosigned-heads.ts.
  */
 export async function serveCosigner(
-  { folder, host, port }: { readonly folder: string; readonly host: string; readonly port: number },
+  address: { readonly folder: string; readonly host: string; readonly port: number; readonly isClockRight?: boolean },
   world: Pick<World, 'now' | 'randomBytes'>,
   onFault: (error: unknown) => void,
 ): Promise<CosignerServer> {
+  const { folder, host, port, isClockRight = false } = address;
   const files = filesOf(folder);
   const { key, signingKey } = await readCosignerKey(folder);
   const release = await lockFolder(folder);
   if (release === null) throw new Error(`another process signs with ${folder}`);
   try {
     const heads = await openCosignedHeads(files.heads, world.randomBytes);
-    const cosigner = createCosigner({ world, key, signingKey, logs: readEnrolledLogs(files.logs), heads });
-    const server = createServer(
-      { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS },
-      listener(cosigner, onFault),
-    );
+    const logs = readEnrolledLogs(files.logs);
+    const cosigner = createCosigner({ world, key, signingKey, logs, heads, isClockRight });
+    const server = createServer(TIMEOUTS, listener(cosigner, onFault));
     server.maxConnections = CONNECTION_LIMIT;
     server.listen(port, host);
     await once(server, 'listening');
@@ -58,34 +57,38 @@ export async function serveCosigner(
 
 function listener(cosigner: Cosigner, onFault: (error: unknown) => void) {
   let inHand = 0;
-  return (request: IncomingMessage, response: ServerResponse): void => {
-    if (inHand >= REQUEST_LIMIT) {
-      request.resume();
-      send(response, 429, TEXT, 'too many requests at once\n');
-      return;
-    }
+  /** Whoever sends half a body and waits is in nobody's way. */
+  async function answerIfRoom(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
+    if (inHand >= REQUEST_LIMIT) return send(response, 429, TEXT, 'too many requests at once\n');
     inHand += 1;
-    answer(cosigner, request, response)
-      .catch((error: unknown) => {
-        onFault(error);
-        send(response, 500, TEXT, 'the cosigner cannot sign now\n');
-      })
-      .finally(() => {
-        inHand -= 1;
-      });
+    try {
+      await answer(cosigner, request, body, response);
+    } finally {
+      inHand -= 1;
+    }
+  }
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    answerIfRoom(request, response).catch((error: unknown) => {
+      onFault(error);
+      send(response, 500, TEXT, 'the cosigner cannot sign now\n');
+    });
   };
 }
 
-async function answer(cosigner: Cosigner, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { method, url = '' } = request;
+/** `body` is null when it was too long or cut off. */
+async function answer(
+  cosigner: Cosigner,
+  { method, url = '' }: IncomingMessage,
+  body: Uint8Array | null,
+  response: ServerResponse,
+): Promise<void> {
   const [, originHash] = /^\/([0-9a-f]{64})\/checkpoint$/.exec(url) ?? [];
   if (method === 'POST' && url === '/add-checkpoint') {
-    const body = await bodyOf(request);
     if (body === null) return send(response, 400, TEXT, 'the body is too long or was cut off\n');
     const said = await cosigner.addCheckpoint(body);
     return send(response, said.status, said.type, said.body);
   }
-  request.resume();
   if (method !== 'GET' || originHash === undefined) return send(response, 404, TEXT, 'no such address\n');
   const note = await cosigner.latest(originHash);
   return note === null

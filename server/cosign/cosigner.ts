@@ -31,6 +31,15 @@ const MINUTE_MS = 60_000;
 /** A head that was signed within this time is answered with the same signature: who repeats others' requests costs nothing. */
 export const REPEATED_WITHIN_SECONDS = 10;
 
+/** How far its clock may be behind the newest signature of a log, and ahead of it: beyond, nothing is signed. The platform takes no line from further ahead than the first. */
+export const CLOCK_BACK_SECONDS = 300;
+export const CLOCK_AHEAD_SECONDS = 30 * 86_400;
+
+/** A clock that cannot be right: what is signed by it could never be taken back, for a cosigner's own time never goes back. */
+export class CosignerClockError extends Error {
+  override readonly name = 'CosignerClockError';
+}
+
 /** An answer of the protocol; the body of a refusal says why, for people who look into it. */
 export type Answer = {
   readonly status: 200 | 400 | 403 | 404 | 409 | 422 | 429;
@@ -51,7 +60,7 @@ const yes = (line: NoteSignature): Answer => ({
 });
 
 export type Cosigner = {
-  /** Answers one `add-checkpoint`. Throws: when its own memory cannot be read or written; nothing is signed then. */
+  /** Answers one `add-checkpoint`. Throws: when its own memory cannot be read or written, CosignerClockError; nothing is signed then. */
   addCheckpoint(body: Uint8Array): Promise<Answer>;
   /** The last note it cosigned, by the hex SHA-256 of the log's origin; null when there is none. */
   latest(originHash: string): Promise<Uint8Array | null>;
@@ -63,6 +72,8 @@ type Parts = {
   readonly signingKey: SigningKey;
   readonly logs: EnrolledLogs;
   readonly heads: CosignedHeads;
+  /** Somebody says that the clock is right, however far it is ahead of what was signed last. */
+  readonly isClockRight?: boolean;
 };
 
 /** A checkpoint's text, and the signatures of its log's own keys: others' lines are not kept. */
@@ -74,7 +85,7 @@ type Last = Pick<Checkpoint, 'size' | 'root'> & {
 };
 
 /** A cosigner. What it signs is held together by its folder of heads, also where a second process has the same one. */
-export function createCosigner({ world, key, signingKey, logs, heads }: Parts): Cosigner {
+export function createCosigner({ world, key, signingKey, logs, heads, isClockRight = false }: Parts): Cosigner {
   const own = cosignatureVerifier(key, verifyEd25519);
   /** What is under way for each log: check and set are one step. */
   const turns = new Map<string, Promise<unknown>>();
@@ -101,6 +112,21 @@ export function createCosigner({ world, key, signingKey, logs, heads }: Parts): 
     return { turn: kept.turn, size, root, line, timeSeconds: parseCosignature(line.signature).timeSeconds };
   }
 
+  /** Its own time never goes back: what a clock that runs ahead has dated holds for good, and the platform refuses it until then. */
+  function needClock(last: Last | null): number {
+    const now = Math.floor(world.now() / 1000);
+    const aheadSeconds = last === null ? 0 : now - last.timeSeconds;
+    if (aheadSeconds < -CLOCK_BACK_SECONDS)
+      throw new CosignerClockError(
+        `${-aheadSeconds} s behind the newest signature: set the clock right, or wait, or begin anew`,
+      );
+    if (aheadSeconds > CLOCK_AHEAD_SECONDS && !isClockRight)
+      throw new CosignerClockError(
+        `${aheadSeconds} s ahead of the newest signature: if so, serve with --clock-is-right`,
+      );
+    return now;
+  }
+
   function isTooOften(origin: string): boolean {
     const recent = (signedAt.get(origin) ?? []).filter((at) => at > world.now() - MINUTE_MS);
     signedAt.set(origin, recent);
@@ -125,7 +151,7 @@ export function createCosigner({ world, key, signingKey, logs, heads }: Parts): 
     if (!verifyConsistency(sha256, { oldSize, oldRoot, size: head.size, root: head.root, proof }))
       return no(422, 'the proof does not hold');
     // its own time never goes back, or it would say of an older head that it was the newest later
-    const timeSeconds = Math.max(Math.floor(world.now() / 1000), last?.timeSeconds ?? 0);
+    const timeSeconds = Math.max(needClock(last), last?.timeSeconds ?? 0);
     const isRepeated = last?.size === head.size && timeSeconds - last.timeSeconds < REPEATED_WITHIN_SECONDS;
     if (isRepeated) return yes(last.line);
     if (isTooOften(head.origin)) return no(429, 'too many checkpoints of this log in a minute');

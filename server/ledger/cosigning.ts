@@ -68,7 +68,9 @@ export type CosigningParts = {
 type Colleague = {
   readonly cosigner: PolicyCosigner;
   readonly isOfQuorum: boolean;
+  /** The newest head of which its line is stored; and where it says it stands, for its line may have been lost on the way. */
   signedSize: number;
+  believedSize: number;
   signedAt: number | null;
   fault: string | null;
   failures: number;
@@ -94,6 +96,7 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     cosigner,
     isOfQuorum: n < policy.cosigners.length,
     signedSize: 0,
+    believedSize: 0,
     signedAt: null,
     fault: null,
     failures: 0,
@@ -113,7 +116,8 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
       origin,
       colleagues.map(({ cosigner }) => cosigner.vkey),
     );
-    for (const colleague of colleagues) colleague.signedSize = sizes.get(colleague.cosigner.vkey) ?? 0;
+    for (const colleague of colleagues)
+      colleague.signedSize = colleague.believedSize = sizes.get(colleague.cosigner.vkey) ?? 0;
     remembered = true;
   }
 
@@ -140,11 +144,11 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
       colleague.claims = claim.code;
     };
     const visit = { ...parts, onClaim };
-    const outcome = await visitCosigner(visit, { origin, cosigner, head }, colleague.signedSize);
+    const outcome = await visitCosigner(visit, { origin, cosigner, head }, colleague.believedSize);
     if (outcome.came === 'signed') return keep(colleague, head, outcome);
     if (outcome.came === 'proves') return raise(colleague, { ...outcome.claim, itsNote: outcome.itsNote });
     if (outcome.came === 'later') {
-      colleague.signedSize = outcome.itsSize;
+      colleague.believedSize = outcome.itsSize;
       return fail(colleague, outcome.why);
     }
     fail(colleague, `it claims ${outcome.claim.code} and shows nothing of it: ${outcome.claim.said}`);
@@ -165,7 +169,15 @@ export function createCosigning(parts: CosigningParts, origin: string): Cosignin
     await storeCosignature(sql, { size: head.size, vkey: colleague.cosigner.vkey, line, receivedAt });
     if (colleague.fault !== null) parts.onTrouble(colleague.cosigner.name, null);
     const signedAt = timeSeconds * 1000;
-    Object.assign(colleague, { signedSize: head.size, signedAt, fault: null, failures: 0, claims: null });
+    const { size } = head;
+    Object.assign(colleague, {
+      signedSize: size,
+      believedSize: size,
+      signedAt,
+      fault: null,
+      failures: 0,
+      claims: null,
+    });
     await parts.onSigned();
   }
 

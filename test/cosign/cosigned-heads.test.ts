@@ -10,6 +10,7 @@ import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { hashOfOrigin, KEPT_TURNS, openCosignedHeads } from '../../server/cosign/cosigned-heads.ts';
 import { filesOf, makeCosigner } from '../../server/cosign/cosigner-folder.ts';
 import { enrolLog } from '../../server/cosign/enrolled-logs.ts';
+import { writeOnce } from '../../server/durable-file.ts';
 import { systemWorld } from '../../server/world.ts';
 import { checkpointNote, logKey, sha256 } from '../support/log-fixtures.ts';
 import { scriptOf } from '../support/script.ts';
@@ -128,3 +129,9 @@ async function startUnlocked(folder: string) {
     },
   };
 }
+
+t.test('what could not be written leaves nothing behind', async (t) => {
+  const folder = await dataFolder(t);
+  await t.rejects(writeOnce(join(folder, 'file'), undefined as never, systemWorld.randomBytes));
+  t.strictSame(await readdir(folder), []);
+});

@@ -9,7 +9,13 @@ import { emptyRoot } from '../../server/core/log/merkle.ts';
 import { addSignatures, ed25519Verifier, formatNote, parseSignatureLine } from '../../server/core/log/note.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { hashOfOrigin } from '../../server/cosign/cosigned-heads.ts';
-import { CHECKPOINTS_PER_MINUTE, REPEATED_WITHIN_SECONDS } from '../../server/cosign/cosigner.ts';
+import {
+  CHECKPOINTS_PER_MINUTE,
+  CLOCK_AHEAD_SECONDS,
+  CLOCK_BACK_SECONDS,
+  CosignerClockError,
+  REPEATED_WITHIN_SECONDS,
+} from '../../server/cosign/cosigner.ts';
 import { filesOf, makeCosigner } from '../../server/cosign/cosigner-folder.ts';
 import { ENROLLED_LIMIT, enrolLog } from '../../server/cosign/enrolled-logs.ts';
 import { systemWorld } from '../../server/world.ts';
@@ -106,21 +112,21 @@ t.test(
   'of requests at once each is held to the one before: no size is signed twice with two roots, none goes back',
   async (t) => {
     const { cosigner } = await cosignerBench(t);
+    // whose request is in front is the system's affair
     const asked = [
-      ...Array.from({ length: 20 }, (_, n) => log.ask(0, n + 1)),
-      ...Array.from({ length: 20 }, (_, n) => fork.ask(0, n + 6)),
+      ...Array.from({ length: 20 }, (_, n) => ({ history: log, size: n + 1 })),
+      ...Array.from({ length: 20 }, (_, n) => ({ history: fork, size: n + 6 })),
     ];
-    const answers = await Promise.all(asked.map((body) => cosigner.addCheckpoint(body)));
+    const answers = await Promise.all(asked.map(({ history, size }) => cosigner.addCheckpoint(history.ask(0, size))));
     t.equal(answers.filter(({ status }) => status === 200).length, 1, 'from nothing to one');
-    t.equal(answers.filter(({ status, body }) => status === 409 && body === '1\n').length, 39);
-    const racing = await Promise.all(
-      [log.ask(1, 30), log.ask(1, 9), log.ask(1, 30)].map((body) => cosigner.addCheckpoint(body)),
-    );
-    t.strictSame(
-      racing.map(({ status }) => status),
-      [200, 409, 409],
-    );
-    t.match(fromUtf8((await cosigner.latest(hashOfOrigin(ORIGIN))) ?? new Uint8Array()), /\n30\n/);
+    const { history, size = 0 } = asked[answers.findIndex(({ status }) => status === 200)] ?? { history: log };
+    t.equal(answers.filter(({ status, body }) => status === 409 && body === `${size}\n`).length, 39);
+    const sizes = [40, 33, 40];
+    const racing = await Promise.all(sizes.map((to) => cosigner.addCheckpoint(history.ask(size, to))));
+    t.strictSame(racing.map(({ status }) => status).sort(), [200, 409, 409]);
+    const won = sizes[racing.findIndex(({ status }) => status === 200)];
+    const kept = fromUtf8((await cosigner.latest(hashOfOrigin(ORIGIN))) ?? new Uint8Array());
+    t.equal(kept.split('\n')[1], String(won));
   },
 );
 
@@ -221,4 +227,26 @@ t.test('no body whatever makes it fail: it is answered by a status', async (t) =
     }),
     { numRuns: 300 },
   );
+});
+
+t.test('a clock that cannot be right signs nothing, for what it dates holds for good', async (t) => {
+  const bench = await cosignerBench(t);
+  const { cosigner, world, folder } = bench;
+  t.equal((await cosigner.addCheckpoint(log.ask(0, 1))).status, 200);
+  world.advance(CLOCK_AHEAD_SECONDS * 1_000);
+  t.equal((await cosigner.addCheckpoint(log.ask(1, 2))).status, 200, 'a machine that was off for a month');
+  world.advance((CLOCK_AHEAD_SECONDS + 1) * 1_000);
+  await t.rejects(cosigner.addCheckpoint(log.ask(2, 3)), CosignerClockError, 'a second more');
+  const kept = await cosigner.latest(hashOfOrigin(ORIGIN));
+  t.equal(fromUtf8(kept ?? new Uint8Array()).split('\n')[1], '2', 'nothing was signed');
+  const signedAt = world.now();
+  const told = await cosignerBench(t, { folder, startAt: signedAt, isClockRight: true });
+  t.equal((await told.cosigner.addCheckpoint(log.ask(2, 3))).status, 200, 'somebody says that it is right');
+  const newest = Math.floor(signedAt / 1_000);
+  const early = await cosignerBench(t, { folder, startAt: (newest - CLOCK_BACK_SECONDS - 1) * 1_000 });
+  await t.rejects(early.cosigner.addCheckpoint(log.ask(3, 4)), CosignerClockError, 'it was not, and was put back');
+  early.world.advance(1_000);
+  const { status, body } = await early.cosigner.addCheckpoint(log.ask(3, 4));
+  t.equal(status, 200);
+  t.equal((await judged(bench, log.note(4), body)).timeSeconds, newest, 'its own time never goes back');
 });

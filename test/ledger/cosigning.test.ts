@@ -95,6 +95,33 @@ t.test(
   },
 );
 
+t.test('a line that was lost on the way is asked for again, though the ledger does not grow', async (t) => {
+  const b = await cosignedLedger(t, 1, 1);
+  await b.grow('a');
+  await b.take();
+  await b.grow('a');
+  const honest = answersOf(b.cosigners[0] ?? absent());
+  b.lines[0] = async (body, path) => {
+    const answer = await honest(body, path);
+    if (answer?.status === 409) return answer;
+    throw new TypeError('fetch failed');
+  };
+  await b.take();
+  const before = await signedSize(b);
+  b.world.advance(LONGEST_PAUSE_MS);
+  await b.take();
+  t.match(
+    b.cosigning.standings(),
+    [{ fault: /fetch failed/, signedSize: before }],
+    'told where it stands, and lost again',
+  );
+  b.lines[0] = honest;
+  b.world.advance(LONGEST_PAUSE_MS);
+  await b.take();
+  t.match(b.cosigning.standings(), [{ fault: null }]);
+  t.ok(((await signedSize(b)) ?? 0) > (before ?? 0), 'its line is stored');
+});
+
 t.test(
   'one that is silent, away, or does not know us costs the others nothing and is asked less and less often',
   async (t) => {

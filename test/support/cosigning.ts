@@ -51,15 +51,17 @@ export async function cosignerBench(
     folder,
     name = 'cosigner.test/1',
     vkey = logKey(ORIGIN, 21).vkey,
-  }: { folder?: string; name?: string; vkey?: string } = {},
+    startAt,
+    isClockRight = false,
+  }: { folder?: string; name?: string; vkey?: string; startAt?: number; isClockRight?: boolean } = {},
 ): Promise<CosignerBench> {
   const home = folder ?? (await dataFolder(t));
   const made = await makeCosigner(home, name, systemWorld.randomBytes);
   const files = filesOf(home);
   if (folder === undefined) await enrolLog(files.logs, vkey);
-  const world = steppedWorld();
+  const world = steppedWorld(startAt);
   const heads = await openCosignedHeads(files.heads, systemWorld.randomBytes);
-  const cosigner = createCosigner({ world, ...made, logs: readEnrolledLogs(files.logs), heads });
+  const cosigner = createCosigner({ world, ...made, logs: readEnrolledLogs(files.logs), heads, isClockRight });
   return { folder: home, cosigner, world, ...made };
 }
 

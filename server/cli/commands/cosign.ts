@@ -12,6 +12,7 @@ const options = {
   origin: { type: 'string' },
   host: { type: 'string', default: '127.0.0.1' },
   port: { type: 'string', default: '8700' },
+  'clock-is-right': { type: 'boolean', default: false },
 } as const;
 
 /** Runs one of its three parts; a second signal ends the server at once. */
@@ -31,12 +32,13 @@ export async function cosign(argv: readonly string[], io: Io): Promise<number> {
     return EXIT.done;
   }
   if (part !== 'serve') throw new UsageError('It is init, enrol or serve.');
-  return serve(folder, values.host, portOf(values.port), io);
+  const { host } = values;
+  return serve({ folder, host, port: portOf(values.port), isClockRight: values['clock-is-right'] }, io);
 }
 
-async function serve(folder: string, host: string, port: number, io: Io): Promise<number> {
-  const { vkey } = await readCosignerKey(folder);
-  const server = await serveCosigner({ folder, host, port }, io.world, (error) =>
+async function serve(address: Parameters<typeof serveCosigner>[0], io: Io): Promise<number> {
+  const { vkey } = await readCosignerKey(address.folder);
+  const server = await serveCosigner(address, io.world, (error) =>
     io.err(`cannot sign · 无法联署: ${error instanceof Error ? error.message : String(error)}`),
   );
   io.out(vkey);

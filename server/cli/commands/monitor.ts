@@ -7,7 +7,7 @@ import type { Io } from '../io.ts';
 import { MonitorStopped } from '../monitor/kept-ledger.ts';
 import { openMonitor, type Round } from '../monitor/monitor.ts';
 import { type ReportServer, serveReports } from '../monitor/report-server.ts';
-import { postAlarms } from '../monitor/webhook.ts';
+import { type Posting, postAlarms, postBeside } from '../monitor/webhook.ts';
 import { acknowledgeAlarms, listAlarms, standsIn } from './monitor-alarms.ts';
 import { needPositionals } from './options.ts';
 
@@ -57,6 +57,7 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
   if (listen !== null && values.once)
     throw new UsageError('--listen needs a monitor that stays; it does not go with --once.');
   const stop = stopSignal(io);
+  let posting: Posting | null = null;
   const opened = await openMonitor({
     url,
     trust,
@@ -64,13 +65,23 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
     world: io.world,
     fetch: io.fetch,
     signal: stop.signal,
-    onAlarm: (alarm) => io.out(JSON.stringify(alarm)),
+    onAlarm(alarm) {
+      io.out(JSON.stringify(alarm));
+      posting?.wake();
+    },
   }).catch((error: unknown) => {
     stop.end();
     if (error instanceof MonitorStopped) return null;
     throw error;
   });
   if (opened === null) return (await standsIn(folder)) ? EXIT.refused : EXIT.done;
+  if (webhook !== undefined)
+    posting = postBeside(
+      () => postAlarms(opened.alarms, webhook, io),
+      () => io.err(`The webhook did not take an alarm; it is sent again. · 警报未能送达，将重试：${webhook}`),
+      (error) =>
+        io.err(`cannot post an alarm · 无法发送警报: ${error instanceof Error ? error.message : String(error)}`),
+    );
   let server: ReportServer | null = null;
   try {
     if (listen !== null) {
@@ -86,8 +97,7 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
       });
       if (round === null) return (await opened.alarms.standing()) > 0 ? EXIT.refused : EXIT.done;
       say(round, io);
-      if (webhook !== undefined && !(await postAlarms(opened.alarms, webhook, io)))
-        io.err(`The webhook did not take an alarm; it is sent again. · 警报未能送达，将重试：${webhook}`);
+      posting?.wake();
       // one that is far ahead is taken by parts, and those are one look
       if (round.isBehind && !stop.signal.aborted) continue;
       if (values.once || (await stop.within(periodMs))) {
@@ -100,6 +110,7 @@ export async function monitor(argv: readonly string[], io: Io): Promise<number> 
   } finally {
     stop.end();
     await server?.close();
+    await posting?.idle();
     await opened.close();
   }
 }

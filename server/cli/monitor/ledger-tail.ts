@@ -29,6 +29,8 @@ export type LedgerLook = {
   readonly shownSize: number | null;
   /** Whether what is kept is all that was ever signed before us, the head of this look included: then nothing hides in what we could not read. */
   readonly isCurrent: boolean;
+  /** A head that was shown and is not what the copy is on its way to: it is compared when that is reached. */
+  readonly aside?: string;
 };
 
 export type LedgerTail = { look(source: LogSource): Promise<LedgerLook> };
@@ -152,7 +154,9 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       const after = kept.note();
       const isWhole = after !== null && sizeOf(after) === kept.size();
       const isCurrent = unreached === null && isWhole && kept.size() >= checkpoint.size;
-      return { added: kept.size() - size, unreached, shownSize: checkpoint.size, isCurrent };
+      const isAside = size < signed && note !== before;
+      const added = kept.size() - size;
+      return { added, unreached, shownSize: checkpoint.size, isCurrent, ...(isAside && { aside: note }) };
     },
   };
 }
@@ -160,7 +164,8 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
 /**
  * Whether a head that one of the keys signed contradicts the copy that is kept.
  *
- * Returns: the evidence; null when it does not, or it cannot be known yet: it is larger than what is kept, or that is on its way itself.
+ * Returns: the evidence; null when it does not, or it cannot be known yet: it is larger than what is kept, or that is on its way itself
+ *          and not of its size.
  */
 export async function forkWith(
   kept: KeptLedger,
@@ -168,13 +173,16 @@ export async function forkWith(
   { note, checkpoint }: { readonly note: string; readonly checkpoint: Checkpoint },
   keys: readonly NoteVerifier[],
 ): Promise<ForkEvidence | null> {
+  const { size: signed, root } = parseCheckpoint(parseNote(before).text);
+  // two heads of one size convict by themselves, also while that one is still on its way
+  if (checkpoint.size === signed && !sameBytes(root, checkpoint.root)) {
+    const both: ForkEvidence = [before, note];
+    return (await isFork(sha256, both, ...keys)) ? both : null;
+  }
   const own = kept.roots.at(checkpoint.size);
   const size = kept.size();
-  if (own === null || sizeOf(before) !== size || sameBytes(own, checkpoint.root)) return null;
-  const evidence: ForkEvidence =
-    checkpoint.size === size
-      ? [before, note]
-      : [before, note, pastOf(checkpoint.size, own, kept.roots.proof(checkpoint.size, size))];
+  if (own === null || signed !== size || sameBytes(own, checkpoint.root)) return null;
+  const evidence: ForkEvidence = [before, note, pastOf(checkpoint.size, own, kept.roots.proof(checkpoint.size, size))];
   if (!(await isFork(sha256, evidence, ...keys))) throw new Error('the kept ledger is not what its note signs');
   return evidence;
 }

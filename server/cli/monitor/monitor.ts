@@ -181,7 +181,8 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
       const reach: Reach = { world, fetch: options.fetch, signal: AbortSignal.any(signals) };
       try {
         const told = reports.of(origin);
-        const { added, unreached, shownSize, isCurrent } = await tail.look(urlSource(url, reach));
+        const { added, unreached, shownSize, isCurrent, aside } = await tail.look(urlSource(url, reach));
+        if (aside !== undefined && reports.of(origin).length < ASIDE_KEPT) await reports.take(aside);
         if (added > 0 && isCurrent) for (const each of judge.finish()) await raise(each);
         await listen(added);
         await askHowLate(added, isCurrent);
@@ -209,6 +210,8 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
   };
 }
 
+/** Heads of the ledger that wait, from which on we add none of our own: there are as many as looks before the first copy is made. */
+const ASIDE_KEPT = 64;
 const LATE = 'ledger_late';
 const BEHIND = 'ledger_behind';
 

@@ -2,6 +2,7 @@
 import type { Entry } from '../../core/log/entry.ts';
 import { parseInstant } from '../../core/log/instant.ts';
 import { readReveal } from '../../core/log/register-reveal.ts';
+import { growingSums } from './growing-sums.ts';
 import type { RegisterFacts } from './register-facts.ts';
 
 /** How far the date of a batch may lie from what it could see of an opening: both are dated within their transactions. */
@@ -51,20 +52,26 @@ export function watchRegister(): RegisterWatch {
   const acts: number[] = [];
   const revealedAt: number[] = [];
   const revealed: number[] = [];
+  /** Acts that are revealed, and batches that are not. */
+  const shownActs = growingSums();
+  const hidden = growingSums();
   let judgedReveals = 0;
   let newestAt = 0;
+  /** What was asked last: nothing is asked twice of what has not changed. */
+  const asked = new Map<string, RegisterFacts>();
+  /** Openings whose register fits, as long as none changes. */
+  const fitting = new Set<string>();
+  /** Revealed batches with acts that no opening known could have used. */
+  const orphans = new Set<number>();
 
   /** The first batch dated at that instant or later. */
   const firstFrom = (at: number): number => lowerBound(dates, at);
 
   /** Acts of the batches dated in [from, to]; null when one of them is not revealed. */
   function actsWithin(from: number, to: number): number | null {
-    let sum = 0;
-    for (let n = firstFrom(from); n < dates.length && (dates[n] as number) <= to; n++) {
-      if ((acts[n] as number) < 0) return null;
-      sum += acts[n] as number;
-    }
-    return sum;
+    const [first, end] = [firstFrom(from), Math.max(firstFrom(from), firstFrom(to + 1))];
+    if (hidden.first(end) > hidden.first(first)) return null;
+    return shownActs.first(end) - shownActs.first(first);
   }
 
   function missingBatch({ origin, facts, closedSeq }: RegisteredOpening): RegisterProblem[] {
@@ -104,26 +111,49 @@ export function watchRegister(): RegisterWatch {
       if (later > room)
         return [{ kind: 'register_acts_too_few', origin, detail: `${room} of ${later} behind bid ${n + 1} by time` }];
     }
+    fitting.add(origin);
     return [];
   }
 
-  /** Of one revealed batch: could anybody have used it, and was everybody who could have handed over? */
-  function ofReveal(n: number, openings: readonly RegisteredOpening[], areAll: boolean): RegisterProblem[] {
-    const [seq, at, shownAt] = [seqs[n] as number, dates[n] as number, revealedAt[n] as number];
-    const could = openings.filter(({ facts: { publishedAt, endedAt } }) => {
-      if (publishedAt === null || publishedAt > at + DATING_MS) return false;
-      return endedAt === null || at <= endedAt + DATING_MS;
-    });
-    const early = could.find(({ facts: { publishedAt, registerEndsAt, endedAt, isHandedOver } }) => {
-      const isSure =
-        (publishedAt ?? 0) + DATING_MS < at && at + DATING_MS < (registerEndsAt ?? Number.MAX_SAFE_INTEGER);
-      return isSure && !(isHandedOver && endedAt !== null && endedAt <= shownAt + DATING_MS);
-    });
-    const found: RegisterProblem[] =
-      early === undefined ? [] : [{ kind: 'register_revealed_early', origin: early.origin, seq }];
-    if (areAll && could.length === 0 && (acts[n] as number) > 0)
-      found.push({ kind: 'register_acts_of_nobody', origin: null, seq, detail: `${acts[n]} acts` });
+  const couldUse = ({ publishedAt, endedAt }: RegisterFacts, at: number): boolean =>
+    publishedAt !== null && publishedAt <= at + DATING_MS && (endedAt === null || at <= endedAt + DATING_MS);
+
+  /** Whether a batch was revealed before an opening that surely could have used it was handed over. */
+  function isEarly({ publishedAt, registerEndsAt, endedAt, isHandedOver }: RegisterFacts, n: number): boolean {
+    const [at, shownAt] = [dates[n] as number, revealedAt[n] as number];
+    if (publishedAt === null || publishedAt + DATING_MS >= at) return false;
+    if (at + DATING_MS >= (registerEndsAt ?? Number.MAX_SAFE_INTEGER)) return false;
+    return !(isHandedOver && endedAt !== null && endedAt <= shownAt + DATING_MS);
+  }
+
+  const early = (origin: string, n: number): RegisterProblem => ({
+    kind: 'register_revealed_early',
+    origin,
+    seq: seqs[n] as number,
+  });
+
+  /** Of an opening that is new or has changed: every revealed batch that it could have used. */
+  function ofOpening({ origin, facts }: RegisteredOpening): RegisterProblem[] {
+    const found: RegisterProblem[] = [];
+    if (facts.publishedAt === null) return found;
+    const end = firstFrom((facts.registerEndsAt ?? Number.MAX_SAFE_INTEGER - 1) + 1);
+    for (let n = firstFrom(facts.publishedAt); n < end; n++)
+      if ((acts[n] as number) >= 0 && isEarly(facts, n)) found.push(early(origin, n));
+    for (const n of orphans) if (couldUse(facts, dates[n] as number)) orphans.delete(n);
     return found;
+  }
+
+  /** Of a batch that was revealed since: those openings that have not changed. */
+  function ofReveal(n: number, openings: readonly RegisteredOpening[], unchanged: readonly RegisteredOpening[]) {
+    if ((acts[n] as number) > 0 && !openings.some(({ facts }) => couldUse(facts, dates[n] as number))) orphans.add(n);
+    return unchanged.filter(({ facts }) => isEarly(facts, n)).map(({ origin }) => early(origin, n));
+  }
+
+  function isChanged({ origin, facts }: RegisteredOpening): boolean {
+    const before = asked.get(origin);
+    if (before === facts) return false;
+    asked.set(origin, facts);
+    return before === undefined || JSON.stringify(before) !== JSON.stringify(facts);
   }
 
   return {
@@ -133,25 +163,39 @@ export function watchRegister(): RegisterWatch {
         seqs.push(entry.seq);
         dates.push(newestAt);
         acts.push(-1);
+        shownActs.push(0);
+        hidden.push(1);
         revealedAt.push(-1);
       }
       if (entry.type !== 'DummiesRevealed') return;
       const { batch, acts: shown } = readReveal(entry.body);
       const n = lowerBound(seqs, batch);
-      if (seqs[n] !== batch) return;
+      if (seqs[n] !== batch || (acts[n] as number) >= 0) return;
+      shownActs.add(n, shown.size);
+      hidden.add(n, -1);
       acts[n] = shown.size;
       revealedAt[n] = newestAt;
       revealed.push(n);
     },
     judge(openings, areAll) {
-      const found = openings.flatMap((opening) => [
-        ...missingBatch(opening),
-        ...withheldFacts(opening),
-        ...tooFew(opening, openings),
-      ]);
-      // a reveal is asked about again until every opening is known
-      for (const n of revealed.slice(judgedReveals)) found.push(...ofReveal(n, openings, areAll));
-      if (areAll) judgedReveals = revealed.length;
+      const changed = new Set(openings.filter(isChanged));
+      if (changed.size > 0) fitting.clear();
+      const unchanged = openings.filter((opening) => !changed.has(opening));
+      const found = openings.flatMap((opening) => [...missingBatch(opening), ...withheldFacts(opening)]);
+      for (const opening of openings) if (!fitting.has(opening.origin)) found.push(...tooFew(opening, openings));
+      for (const opening of changed) found.push(...ofOpening(opening));
+      for (const n of revealed.slice(judgedReveals)) found.push(...ofReveal(n, openings, unchanged));
+      judgedReveals = revealed.length;
+      if (!areAll) return found;
+      // only now is it known that nobody could
+      for (const n of orphans)
+        found.push({
+          kind: 'register_acts_of_nobody',
+          origin: null,
+          seq: seqs[n] as number,
+          detail: `${acts[n]} acts`,
+        });
+      orphans.clear();
       return found;
     },
   };

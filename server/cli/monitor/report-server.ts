@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { LogFormatError } from '../../core/log/error.ts';
-import { REPORT_PATH } from '../../core/log/head-report.ts';
+import { REPORT_PATH, type VerdictAnswer } from '../../core/log/head-report.ts';
 import { NOTE_LIMIT_BYTES } from '../../core/log/note.ts';
 import { readLimited } from '../../limited-body.ts';
 import { textOfBytes } from '../../native-text.ts';
@@ -10,18 +10,23 @@ import type { World } from '../../world.ts';
 import { allowReports, askersBehind } from './report-askers.ts';
 import type { ReportedHeads, ReportRefusal } from './reported-heads.ts';
 
-/** Requests in hand at one time; the next is told to come again. */
+/** Reports that are being compared at one time; the next is told to come again. */
 export const REQUEST_LIMIT = 64;
 const CONNECTION_LIMIT = 1_024;
 const HEADER_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often those two are looked at: by itself Node.js does every 30 s. */
+const CHECKING_INTERVAL_MS = 1_000;
 
 const STATUSES = {
   report_malformed: 400,
   report_unsigned: 403,
   report_of_other_log: 404,
   reports_full: 503,
-} as const satisfies Record<ReportRefusal, number>;
+  too_many_reports: 429,
+} as const satisfies Record<ReportRefusal | 'too_many_reports', number>;
+
+type Take = (note: string) => Promise<VerdictAnswer | keyof typeof STATUSES>;
 
 /** What is refused for what it is; that too many wait, or that we fail, is nobody's who asks. */
 const OF_THE_ASKER: ReadonlySet<number> = new Set([400, 403, 404, 413, 415]);
@@ -64,26 +69,36 @@ export async function serveReports(
   const allowance = allowReports(world);
   const askerOf = askersBehind(proxies);
   let inHand = 0;
+  /** Counted once the body is in: whoever sends half of one and waits is in nobody's way. */
+  const takeInHand: Take = async (note) => {
+    if (inHand >= REQUEST_LIMIT) return 'too_many_reports';
+    inHand += 1;
+    try {
+      return await take(note);
+    } finally {
+      inHand -= 1;
+    }
+  };
   const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADER_TIMEOUT_MS },
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADER_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+    },
     (request, response) => {
       const asker = askerOf(request);
-      if (inHand >= REQUEST_LIMIT || !allowance.take(asker)) {
+      if (!allowance.take(asker)) {
         request.resume();
-        send(response, 429, { refused: 'too_many_reports' }, { 'retry-after': '60' });
+        send(response, 429, { refused: 'too_many_reports' });
         return;
       }
-      inHand += 1;
-      answer(take, request, response)
+      answer(takeInHand, request, response)
         .then((status) => {
           if (OF_THE_ASKER.has(status)) allowance.refuse(asker);
         })
         .catch((error: unknown) => {
           onFault(error);
           send(response, 500, { refused: 'monitor_fault' });
-        })
-        .finally(() => {
-          inHand -= 1;
         });
     },
   );
@@ -94,11 +109,7 @@ export async function serveReports(
 }
 
 /** Answers. Returns: the status. */
-async function answer(
-  take: ReportedHeads['take'],
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<number> {
+async function answer(take: Take, request: IncomingMessage, response: ServerResponse): Promise<number> {
   const { method, url } = request;
   const unread = (status: number, refused: string): number => {
     request.resume();
@@ -135,7 +146,8 @@ function textOrNull(bytes: Uint8Array): string | null {
   }
 }
 
-function send(response: ServerResponse, status: number, said: object, more: Record<string, string> = {}): number {
+function send(response: ServerResponse, status: number, said: object): number {
+  const more = status === 429 ? { 'retry-after': '60' } : {};
   response.writeHead(status, { ...ANYBODY, 'content-type': 'application/json', ...more }).end(JSON.stringify(said));
   return status;
 }

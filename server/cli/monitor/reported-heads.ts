@@ -148,8 +148,8 @@ export async function openReports(options: ReportOptions): Promise<ReportedHeads
   async function compareLedger(checkpoint: Checkpoint, note: string): Promise<VerdictAnswer | null> {
     const before = kept.note();
     const own = kept.roots.at(checkpoint.size);
-    if (before === null || own === null) return null;
-    if (sameBytes(own, checkpoint.root)) return KNOWN;
+    if (before === null) return null;
+    if (own !== null && sameBytes(own, checkpoint.root)) return KNOWN;
     const evidence = await forkWith(kept, before, { note, checkpoint }, keys());
     if (evidence === null) return null;
     return forked('ledger_forked', checkpoint, 'as somebody was shown', evidence);

@@ -30,3 +30,36 @@ export function postAlarms(
     }
   }, POSTS_OF_A_ROUND);
 }
+
+export type Posting = {
+  /** There may be an alarm to post; what is under way is followed by another turn. */
+  wake(): void;
+  /** Once nothing is under way. */
+  idle(): Promise<void>;
+};
+
+/** Posts beside the rounds, so that what was found in the first second of one does not wait for its end, nor for its failing. */
+export function postBeside(
+  post: () => Promise<boolean>,
+  onRefused: () => void,
+  onFault: (error: unknown) => void,
+): Posting {
+  let running: Promise<void> | null = null;
+  let again = false;
+  async function run(): Promise<void> {
+    do {
+      again = false;
+      await post().then((isTaken) => {
+        if (!isTaken) onRefused();
+      }, onFault);
+    } while (again);
+    running = null;
+  }
+  return {
+    wake() {
+      again = true;
+      running ??= run();
+    },
+    idle: async () => void (await running),
+  };
+}

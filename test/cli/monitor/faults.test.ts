@@ -5,7 +5,7 @@ import { openAlarms } from '../../../server/cli/monitor/alarm-book.ts';
 import { alarm } from '../../../server/cli/monitor/alarms.ts';
 import { openPatience, PATIENCE_LOOKS, PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { inTurn, OPENING_LIMIT_MS, REREAD_MS, UNREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
-import { POSTS_OF_A_ROUND, postAlarms, WEBHOOK_LIMIT_MS } from '../../../server/cli/monitor/webhook.ts';
+import { POSTS_OF_A_ROUND, postAlarms, postBeside, WEBHOOK_LIMIT_MS } from '../../../server/cli/monitor/webhook.ts';
 import { REQUEST_LIMIT_MS, ReachError, reachOut } from '../../../server/cli/reach.ts';
 import { toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import { formatTilePath } from '../../../server/core/log/tile.ts';
@@ -334,3 +334,40 @@ t.test('a webhook is asked in bounded time, for so many, and goes nowhere else',
   await postAlarms(alarms, address, { world, fetch });
   t.equal(posts, 3 + POSTS_OF_A_ROUND, 'the last one behind the next round');
 });
+
+t.test(
+  'an alarm is posted beside the round, one turn after the other, and a fault of posting ends nothing',
+  async (t) => {
+    const turns: (() => void)[] = [];
+    const said: string[] = [];
+    let answer: boolean | Error = true;
+    const posting = postBeside(
+      async () => {
+        await new Promise<void>((done) => turns.push(done));
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+      () => said.push('refused'),
+      (error) => said.push(String(error)),
+    );
+    await posting.idle();
+    posting.wake();
+    t.equal(turns.length, 1, 'at once');
+    posting.wake();
+    posting.wake();
+    t.equal(turns.length, 1, 'one at a time');
+    turns[0]?.();
+    await new Promise((turn) => setImmediate(turn));
+    t.equal(turns.length, 2, 'what came meanwhile has its turn');
+    answer = false;
+    turns[1]?.();
+    await posting.idle();
+    t.strictSame(said, ['refused']);
+    answer = new Error('no such host');
+    posting.wake();
+    turns[2]?.();
+    await posting.idle();
+    t.strictSame(said, ['refused', 'Error: no such host']);
+    t.equal(turns.length, 3);
+  },
+);

@@ -198,3 +198,20 @@ t.test('what is kept of a part is held against its proof at the next start', asy
   await t.rejects(opening, { code: 'kept_damaged' });
   t.strictSame(seen, [], 'nothing of it was judged');
 });
+
+t.test(
+  'while a head is approached by parts, another of its size is a fork, and one of another size is laid aside',
+  async (t) => {
+    const tail = await openTail(await newFolder(t, 'approached'));
+    const log = logOf(700);
+    t.notOk('aside' in (await tail.look(log)), 'the head itself');
+    const both = memorySource(new Map([...filesOf(log), ...filesOf(logOf(800))]));
+    const other = logOf(700, 300);
+    t.match(await tail.look(other), { added: 0, unreached: 'ledger_forked' });
+    t.match(tail.raised, [{ kind: 'ledger_forked', evidence: [log.checkpoint, other.checkpoint] }]);
+    t.equal(await isFork(sha256, [log.checkpoint, other.checkpoint], verifier), true);
+    t.match(await tail.lookAt(slowly(both, tail.tick)), { added: 256, aside: logOf(800).checkpoint });
+    t.match(await tail.look(log), { added: 188, isCurrent: true });
+    await tail.close();
+  },
+);

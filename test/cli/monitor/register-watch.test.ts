@@ -186,3 +186,35 @@ t.test('a server that forges its register: the monitor finds it where everything
     for (const { origin } of said.raised) t.ok([LEDGER, WHOLE_ORIGIN].includes(origin));
   }
 });
+
+t.test(
+  'what has not changed is not asked again; an opening that is known later is held against old reveals',
+  async (t) => {
+    let asked = 0;
+    const facts = Object.defineProperty({ ...first.facts }, 'lodgedAt', {
+      enumerable: true,
+      get() {
+        asked += 1;
+        return first.facts.lodgedAt;
+      },
+    });
+    const opened = [{ ...first, facts }, ...known.slice(1)];
+    const register = watchRegister();
+    for (const entry of golden) register.take(entry);
+    t.strictSame(register.judge(opened, true), []);
+    t.ok(asked > 0);
+    const before = asked;
+    t.strictSame(register.judge(opened, true), []);
+    t.equal(asked, before, 'nothing new');
+
+    const later = watchRegister();
+    for (const entry of golden) later.take(entry);
+    t.strictSame(later.judge(known.slice(1), false), [], 'one is not read yet: nobody is accused');
+    const open = instead({ isHandedOver: false, endedAt: null, registerEndsAt: null });
+    t.ok(
+      later
+        .judge(open, false)
+        .some(({ kind, origin }) => kind === 'register_revealed_early' && origin === WHOLE_ORIGIN),
+    );
+  },
+);

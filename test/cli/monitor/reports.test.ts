@@ -4,7 +4,7 @@ import type { RaisedAlarm } from '../../../server/cli/monitor/alarms.ts';
 import type { Monitor } from '../../../server/cli/monitor/monitor.ts';
 import { PATIENCE_MS } from '../../../server/cli/monitor/patience.ts';
 import { REFUSED_OF_AN_ADDRESS } from '../../../server/cli/monitor/report-askers.ts';
-import { serveReports } from '../../../server/cli/monitor/report-server.ts';
+import { REQUEST_LIMIT, serveReports } from '../../../server/cli/monitor/report-server.ts';
 import { REREAD_MS } from '../../../server/cli/monitor/watched-openings.ts';
 import { parseEntry } from '../../../server/core/log/entry.ts';
 import { isFork } from '../../../server/core/log/fork-evidence.ts';
@@ -19,6 +19,7 @@ import { changed } from '../../support/golden-change.ts';
 import { goldenBench, runCli, TRUST, WHOLE } from '../../support/golden-judge.ts';
 import { filesOf } from '../../support/golden-log.ts';
 import { idOf } from '../../support/golden-server.ts';
+import { halfRequests } from '../../support/half-requests.ts';
 import { madeLedger } from '../../support/made-ledger.ts';
 import {
   ask,
@@ -427,6 +428,16 @@ t.test('the address: any page may post, a little, in plain text', async (t) => {
   fails = false;
   world.advance(60_000);
   t.equal(await from('192.0.2.1', 'x'), 200);
+});
+
+t.test('half bodies of a crowd keep nobody from reporting', async (t) => {
+  const take = async () => ({ verdict: 'known' }) as const;
+  const server = await serveReports({ host: '127.0.0.1', port: 0 }, take, steppedWorld(), () => undefined);
+  t.teardown(server.close);
+  await halfRequests(t, `${server.url}${REPORT_PATH}`, REQUEST_LIMIT);
+  const headers = { 'content-type': 'text/plain' };
+  const answer = await fetch(`${server.url}${REPORT_PATH}`, { method: 'POST', headers, body: ledger.checkpoint });
+  t.equal(answer.status, 200);
 });
 
 function postBytes(url: string, body: Buffer): Promise<number | undefined> {
