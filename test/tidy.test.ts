@@ -279,3 +279,11 @@ t.test('files are kebab-case nouns, and no room is a drawer', async (t) => {
 t.test('nothing names a path of somebody’s machine', async (t) => {
   t.strictSame(places(files, /['"`(\s]\/(work|root|home|farm)\/[a-z]/, 'text'), []);
 });
+
+// tap ends a file, and takes down what it set up, once the tests that are known have ended; it knows of none that a file is still on its way to.
+t.test('a test file waits for nothing between its tests', async (t) => {
+  const behind = files
+    .filter(({ path }) => /\.test\.tsx?$/.test(path))
+    .map((file) => ({ ...file, bare: file.bare.slice(Math.max(0, file.bare.search(/^t\.test\(/m))) }));
+  t.strictSame(places(behind, /^(?:(?:const|let) .*= await|await (?!t\.)|for await) /), []);
+});

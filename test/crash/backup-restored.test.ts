@@ -22,6 +22,7 @@ const ORIGIN = openingOrigin(PLATFORM, OPENING);
 
 t.setTimeout(100_000);
 const { sql, appUrl, ownerUrl } = await testDb(t);
+const other = await testDb(t);
 const folder = await newFolder(t, 'backup');
 const data = join(folder, 'data');
 const town = await makeTown(join(folder, 'town'));
@@ -89,7 +90,6 @@ t.test('the platform goes on, and then all is lost', async (t) => {
   t.equal(await server.stop(), 0);
 });
 
-const other = await testDb(t);
 const elsewhere = {
   ...settings,
   DATABASE_URL: other.appUrl,

@@ -209,11 +209,13 @@ t.test('the proof behind a receipt follows within the batch period, for its owne
   );
 });
 
-const final = await two.seal('12499999.99');
-const finalLodged = await two.sign(final.promises);
+let final: Awaited<ReturnType<typeof two.seal>>;
+let finalLodged: Awaited<ReturnType<typeof two.sign>>;
 let finalReceipt: ReceiptPayload;
 
 t.test('late by a moment is late; a lost answer is given again even then', async (t) => {
+  final = await two.seal('12499999.99');
+  finalLodged = await two.sign(final.promises);
   const early = await bench.ask(two.person, { url: `/openings/${OPENING_ID}/decryptions/challenge` });
   t.equal(problemIn(early), '409 window_not_open');
   finalReceipt = receiptIn(await send(two.person, finalLodged.statement, final.bytes));
