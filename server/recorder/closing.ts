@@ -6,7 +6,8 @@ import { readClock } from '../store/clock.ts';
 import type { Sql, TransactionSql } from '../store/driver.ts';
 import type { World } from '../world.ts';
 
-const LOOK_AGAIN_MS = 100;
+/** Between two looks whether the quorum has signed. */
+export const LOOK_AGAIN_MS = 100;
 
 /** Whether the first `size` entries of a log stand in the ledger under a head that so many of these signed. */
 export type IsCosigned = (

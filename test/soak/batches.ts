@@ -6,7 +6,12 @@ import { emptySummary, type Summary } from './simulate.ts';
 /** Openings of one process. */
 export const BATCH_LIMIT = 200;
 
-export type Batch = { readonly seed: string; readonly openings: number; readonly together: number };
+export type Batch = {
+  readonly seed: string;
+  readonly openings: number;
+  readonly together: number;
+  readonly isCosigned?: boolean;
+};
 
 /** Why a batch ended before its time; `story`: how the opening went, line by line, and where the error was thrown. */
 export type Found = { readonly why: string; readonly story: readonly string[] };
@@ -20,19 +25,20 @@ export type BatchWord = { readonly summary: Summary; readonly isOver: boolean; r
 const CHILD = scriptOf('test/soak/batch-child.ts');
 
 /** Batches of at most so many; the seed of a batch that is alone is the seed itself, which is how it is run again. */
-export function batchesOf({ seed, openings, together }: Batch): Batch[] {
+export function batchesOf({ seed, openings, together, ...how }: Batch): Batch[] {
   const count = Math.ceil(openings / BATCH_LIMIT);
-  if (count <= 1) return [{ seed, openings, together }];
+  if (count <= 1) return [{ seed, openings, together, ...how }];
   return Array.from({ length: count }, (_, n) => ({
     seed: `${seed}/${n + 1}`,
     openings: Math.min(BATCH_LIMIT, openings - n * BATCH_LIMIT),
     together,
+    ...how,
   }));
 }
 
 /** The line that runs a batch again. */
-export function commandOf({ seed, openings, together }: Batch): string {
-  return `npm run soak -- --seed '${seed}' --openings ${openings} --together ${together}`;
+export function commandOf({ seed, openings, together, isCosigned }: Batch): string {
+  return `npm run soak -- --seed '${seed}' --openings ${openings} --together ${together}${isCosigned ? ' --cosigners' : ''}`;
 }
 
 /** Runs a batch in a process of its own. `onProgress` hears what it has done so far. */

@@ -1,4 +1,4 @@
-/** `npm run soak`: simulated openings in batches, each replayed by its own seed when an invariant breaks; `--crash`: the crash matrix; `--envelopes`: mutated envelopes. */
+/** `npm run soak`: simulated openings in batches, each replayed by its own seed when an invariant breaks; `--cosigners`: with two cosigners, one of which may say anything; `--crash`: the crash matrix; `--envelopes`: mutated envelopes. */
 import { parseArgs } from 'node:util';
 import { systemWorld } from '../../server/world.ts';
 import { BATCH_LIMIT, type BatchEnd, batchesOf, commandOf, runBatch, sumOf } from './batches.ts';
@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
     from: { type: 'string', default: '1' },
     /** The crash matrix instead: all rows, or those named. */
     crash: { type: 'boolean', default: false },
+    cosigners: { type: 'boolean', default: false },
     /** So many mutated envelopes instead. */
     envelopes: { type: 'string' },
   },
@@ -67,7 +68,12 @@ async function crash(): Promise<void> {
 
 /** All batches, one after the other; one that fails does not keep the others from running. */
 async function soak(): Promise<void> {
-  const asked = { seed, openings: Number(values.openings), together: Number(values.together) };
+  const asked = {
+    seed,
+    openings: Number(values.openings),
+    together: Number(values.together),
+    ...(values.cosigners && { isCosigned: true }),
+  };
   if (!Number.isSafeInteger(asked.openings) || !Number.isSafeInteger(asked.together) || asked.together < 1)
     throw new Error('--openings and --together are whole numbers');
   const first = Number(values.from);

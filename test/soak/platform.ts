@@ -1,11 +1,15 @@
 /** One platform of a simulation: all of a server but HTTP, that can be started, stopped, and cut off at any point as by a power failure. */
 
+import { ledgerOrigin } from '../../server/core/log/origin.ts';
 import type { Policy } from '../../server/core/opening/policy.ts';
 import type { RosterRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { isCosignedIn } from '../../server/ledger/cosigned-openings.ts';
+import { quorumOf } from '../../server/ledger/cosigner-policy.ts';
 import { type Ledger, openLedger } from '../../server/ledger/ledger.ts';
 import { createHall, type Hall } from '../../server/live/hall.ts';
 import { createLogView, type LogView } from '../../server/live/log-view.ts';
+import { type IsCosigned, LOOK_AGAIN_MS } from '../../server/recorder/closing.ts';
 import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
 import { type Recorder, startRecorder } from '../../server/recorder/recorder.ts';
 import { settleAll } from '../../server/recorder/settle-log.ts';
@@ -13,6 +17,7 @@ import { openSigner, type Signer } from '../../server/recorder/signer.ts';
 import { listen } from '../../server/store/announce.ts';
 import { openPool, type Sql, type Target } from '../../server/store/driver.ts';
 import type { World } from '../../server/world.ts';
+import type { SimCosigners } from './cosigners.ts';
 import { type FaultPoint, type Watched, watched } from './fault-points.ts';
 import type { Bell, SimWorld } from './sim-world.ts';
 
@@ -44,6 +49,8 @@ export type Life = {
   readonly sql: Sql;
   /** Resolves when this life is over, so that whoever waits for an answer learns that none will come. */
   readonly over: Promise<null>;
+  /** Whether a close waits for its quorum now: whoever asked for it has no answer before time passes. */
+  isWaiting(): boolean;
   /** Whether all that was begun has come to its end, as far as it needs no more time to pass. */
   isQuiet(): boolean;
   /** The same in words, for whoever must find out why it does not. */
@@ -72,6 +79,8 @@ export type PlatformOptions = {
   readonly dataFolder: string;
   readonly world: SimWorld;
   readonly desk: OpeningDesk;
+  /** Who countersigns; left out, nobody is asked. */
+  readonly cosigners?: SimCosigners | null;
   readonly defects?: Defects;
   /** Rung whenever something has come to its end. */
   readonly bell: Bell;
@@ -86,6 +95,7 @@ export function createPlatform({
   world,
   desk,
   bell,
+  cosigners = null,
   onStrike,
   defects = {},
 }: PlatformOptions): Platform {
@@ -133,8 +143,26 @@ export function createPlatform({
       world: life.world,
       platform: PLATFORM,
       onFault,
+      ...(cosigners && {
+        cosigning: {
+          policy: cosigners.policy,
+          fetch: cosigners.fetch,
+          onAlarm: cosigners.onAlarm,
+          onClaim: async () => undefined,
+          onTrouble: () => undefined,
+        },
+      }),
       ...LEDGER_PERIODS,
     });
+    /** By log, until when it is not looked at again. */
+    const waits = new Map<string, number>();
+    const asksAgain: IsCosigned = async (asked, head, cosigners) => {
+      const is = await isCosignedIn(ledgerOrigin(PLATFORM))(asked, head, cosigners);
+      // in a transaction it is a round that asks, and goes on
+      if (!is && asked === sql) waits.set(head.origin, world.now() + LOOK_AGAIN_MS);
+      bell.ring();
+      return is;
+    };
     const started = await startRecorder({
       sql,
       world: defects.world?.(life.world) ?? life.world,
@@ -145,8 +173,8 @@ export function createPlatform({
       vaultKey: new Uint8Array(32).fill(7),
       heartbeatMs: HEARTBEAT_MS,
       outageToleranceMs: defects.outageToleranceMs ?? OUTAGE_TOLERANCE_MS,
-      isCosigned: async () => true,
-      cosigners: { quorum: 0, vkeys: [] },
+      isCosigned: cosigners === null ? async () => true : asksAgain,
+      cosigners: cosigners === null ? { quorum: 0, vkeys: [] } : quorumOf(cosigners.policy),
       onSealed: () => undefined,
       onFault,
     });
@@ -186,6 +214,7 @@ export function createPlatform({
       sql,
       watch,
       over,
+      isWaiting: () => [...waits.values()].some((until) => until > world.now()),
       isQuiet: () => watch.busy() === 0 && watch.unheard() === 0,
       underWay: () => `${watch.busy()} under way, ${watch.unheard()} announced and not heard`,
       async close(isOrderly: boolean) {

@@ -4,9 +4,12 @@ import { ledgerOrigin } from '../../server/core/log/origin.ts';
 import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { isDecrypted } from '../../server/core/opening/state.ts';
 import { digestText } from '../../server/hash.ts';
+import { LONGEST_PAUSE_MS } from '../../server/ledger/cosigning.ts';
 import type { OpeningDesk } from '../../server/recorder/opening-desk.ts';
+import { openSigner } from '../../server/recorder/signer.ts';
 import type { Sql, Target } from '../../server/store/driver.ts';
 import { chanceOf } from './chance.ts';
+import { checkClosed, createCosigners } from './cosigners.ts';
 import { FAULT_POINTS, type FaultPoint } from './fault-points.ts';
 import { checkEnded } from './final-checks.ts';
 import { createNetwork, type Trouble } from './network.ts';
@@ -44,6 +47,8 @@ export type Setting = {
   readonly dataFolder: string;
   readonly town?: Town;
   readonly isPeaceful?: boolean;
+  /** Two cosigners are asked, one of which may say anything. */
+  readonly isCosigned?: boolean;
   readonly defects?: Defects;
   readonly bend?: Bend;
   /** Shares of what goes wrong on the network, where they are not the usual ones. */
@@ -117,7 +122,9 @@ export async function simulate(setting: Setting): Promise<Summary> {
     },
     discard: async () => undefined,
   };
+  const cosigners = setting.isCosigned === true ? await beginCosigners() : null;
   const platform = createPlatform({
+    cosigners,
     target: setting.target,
     dataFolder: setting.dataFolder,
     world,
@@ -148,13 +155,14 @@ export async function simulate(setting: Setting): Promise<Summary> {
 
   const underWay = (): string => {
     const signing = [...runs.values()].reduce((sum, run) => sum + run.signing(), 0);
-    return `${network.flying()} deliveries, ${signing} signatures, platform ${platform.life()?.underWay() ?? 'away'}`;
+    return `${network.flying()} deliveries, ${cosigners?.busy() ?? 0} cosigners, ${signing} signatures, platform ${platform.life()?.underWay() ?? 'away'}`;
   };
   const rest = (): Promise<void> =>
     comeToRest(world, bell, {
       underWay,
       isQuiet: () =>
-        network.flying() === 0 &&
+        (network.flying() === 0 || platform.life()?.isWaiting() === true) &&
+        (cosigners?.busy() ?? 0) === 0 &&
         [...runs.values()].every((run) => run.signing() === 0) &&
         platform.life()?.isQuiet() !== false,
       isOver() {
@@ -194,6 +202,8 @@ export async function simulate(setting: Setting): Promise<Summary> {
       const number = ++failed;
       const point = failures.happens(0.3) ? null : failures.pick(FAULT_POINTS);
       wanted = point ?? failures.pick(['stop', 'rest'] as const);
+      // An orderly stop waits for a cosigner's time and for a close under way, and the clock stands still meanwhile.
+      if (cosigners !== null && wanted === 'stop') wanted = 'rest';
       platform.arm(point);
       isArmed = point !== null;
       if (point === null) isDue = 'down';
@@ -228,6 +238,8 @@ export async function simulate(setting: Setting): Promise<Summary> {
     const { openingId, origin, sent, viewers } = run;
     const vkey = life.signer.vkeyOf(origin, 'opening');
     const log = await checkEnded(sql, { openingId, origin, vkey, sent, viewers, outages, heldMs: HELD_MS + ARMED_MS });
+    const isUncosigned = cosigners === null ? null : await checkClosed(sql, cosigners.policy, log);
+    if (isUncosigned !== null) count(summary.events, isUncosigned ? 'closed uncosigned' : 'closed cosigned');
     runs.delete(openingId);
     for (const viewer of viewers) viewer.cut();
     network.forget(openingId);
@@ -271,11 +283,40 @@ export async function simulate(setting: Setting): Promise<Summary> {
     platform.arm(null);
     if (platform.life() === null) await platform.start();
     await checkLedger();
+    await checkCosigned();
   } finally {
     summary.seconds = Math.round(performance.now() - beganAt) / 1_000;
     if (platform.life() !== null) await platform.cut();
   }
   return summary;
+
+  async function beginCosigners() {
+    const origin = ledgerOrigin(PLATFORM);
+    const signer = await openSigner(setting.dataFolder, PLATFORM);
+    const vkey = signer.vkeyOf(origin, 'ledger');
+    await signer.close();
+    return createCosigners({ folder: setting.dataFolder, world, chance: chance.of('cosigners'), bell, vkey, onBroken });
+  }
+
+  /** Once each is well, and has been left alone for as long as one that failed is, it signs what there is. */
+  async function checkCosigned(): Promise<void> {
+    const life = platform.life();
+    if (cosigners === null || life === null) return;
+    cosigners.clear();
+    const passBy = world.now() + 2 * LONGEST_PAUSE_MS;
+    for (let nextAt = world.nextAt(); nextAt !== null && nextAt <= passBy; nextAt = world.nextAt()) {
+      world.moveTo(nextAt);
+      await rest();
+    }
+    const head = life.signer.released(ledgerOrigin(PLATFORM))?.size;
+    const standings = life.ledger.cosigners();
+    holds(
+      standings.every(({ signedSize, fault, claims }) => signedSize === head && fault === null && claims === null),
+      'heads_are_cosigned',
+      'ledger',
+      () => `${JSON.stringify(standings)} of ${head}`,
+    );
+  }
 
   async function checkLedger(): Promise<void> {
     const life = platform.life();

@@ -6,6 +6,7 @@ import { soakStage } from './stage.ts';
 
 const OPENINGS = 100;
 const TOGETHER = 32;
+const COSIGNED = 4;
 /** Of the openings that are run twice, which is dearer. */
 const TWICE = 4;
 
@@ -29,6 +30,17 @@ t.test(`${OPENINGS} openings, with a faulty network and a platform that dies now
   ])
     t.ok((summary.events[event] ?? 0) > 0, `${event} stands on some log`);
   t.ok(Object.keys(summary.restarts).length > 0, 'and the platform died on the way');
+});
+
+t.test('with two cosigners, of which one dies and comes back and the other may answer anything', async (t) => {
+  const seed = 'cosigned';
+  t.comment(`npm run soak -- --seed '${seed}' --openings ${COSIGNED} --together ${COSIGNED} --cosigners`);
+  const setting = { seed, openings: COSIGNED, together: COSIGNED, isCosigned: true };
+  const summary = await simulate({ ...(await soakStage(t)), ...setting });
+  t.equal(summary.openings, COSIGNED, 'all came to their end');
+  const { 'closed cosigned': cosigned = 0, 'closed uncosigned': uncosigned = 0 } = summary.events;
+  t.equal(cosigned + uncosigned, summary.events['OpeningClosed'] ?? 0, 'each close was held against its cosignatures');
+  t.ok(cosigned + uncosigned > 0, 'and there were some');
 });
 
 t.test('the same seed takes the same course', async (t) => {

@@ -20,6 +20,10 @@ export const INVARIANTS = {
   timely_bids_are_opened_or_ruled: 'At the close every bid lodged in time is opened or ruled.',
   corrections_as_shown:
     'A correction is made by two, changes what it was shown to change, and nothing that was bid, opened or announced.',
+  closed_as_cosigned:
+    'A close that does not say otherwise was countersigned by the quorum when it was made, with all that bears on it.',
+  heads_are_cosigned:
+    'Once all cosigners are well, each has signed the newest head of the ledger; nothing raises an alarm.',
   comes_to_an_end: 'People who want to end an opening can.',
   no_unexpected_fault: 'The server reports no fault that nobody caused.',
 } as const;
