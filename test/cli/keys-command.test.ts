@@ -43,6 +43,11 @@ t.test('the page’s commands, in their order', async (t) => {
   t.equal(ended.split('\n').slice(1).join('\n'), shown);
   const left = (await readdir(join(folder, 'keys'))).filter((name) => !name.endsWith('.announcement'));
   t.strictSame(left.sort(), ['ledger.key', 'openings.key', 'receipts.key']);
+  const receipts = (text: string): string[] => text.split('\n').filter((line) => line.startsWith('receipts '));
+  const replaced = keys('next', folder, 'receipts', '--compromised-since', '2020-01-01T00:00:00.000Z');
+  t.match(receipts(replaced.stdout), [/^receipts in-use /], 'taken over in the same step');
+  t.notSame(receipts(replaced.stdout), receipts(shown));
+  t.match(keys('take-over', folder, 'receipts'), { status: 1, stderr: /^key_missing/ });
   t.match(keys('end', folder, 'openings'), { status: 1, stderr: /^key_still_signs/ });
   t.match(keys('next', folder, 'vault'), { status: 2 });
   t.match(keys('next', folder, 'ledger', '--compromised-since', '2999-01-01T00:00:00.000Z'), { status: 2 });
