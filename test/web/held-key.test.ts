@@ -1,5 +1,6 @@
 /** Key files in the browser's way: the page signs and unwraps what the platform and the command line take and make, and nothing else. */
 import { spawnSync } from 'node:child_process';
+import { pbkdf2Sync } from 'node:crypto';
 import fc from 'fast-check';
 import { wrapTo } from '../../server/cli/seal/wrap.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
@@ -7,6 +8,7 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { KEY_TRANSPORTS } from '../../server/core/seal/recipient-info.ts';
 import { sha256 } from '../../server/hash.ts';
 import { verifyJwsSignature } from '../../server/identity/signature.ts';
+import { browserPkcs12Crypto } from '../../web/keys/browser-ciphers.ts';
 import { openKeyFile } from '../../web/keys/held-key.ts';
 import { KeyFileError } from '../../web/keys/key-file-error.ts';
 import { browserVerifyJws } from '../../web/keys/verify-jws.ts';
@@ -26,6 +28,12 @@ function keyFile(name: string, ...more: string[]): Uint8Array {
   return Uint8Array.from(made.stdout);
 }
 const open = async (file: Uint8Array, password = PASSWORD) => openKeyFile({ sha256, subtle }, file, password);
+/** As old Windows and Java tools write: RC2 for the certificates, or for all; and as national tools do. */
+const FOREIGN = [
+  ['-legacy', '-certpbe', 'PBE-SHA1-RC2-40', '-keypbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'],
+  ['-legacy', '-certpbe', 'PBE-SHA1-RC2-128', '-keypbe', 'PBE-SHA1-RC2-128', '-macalg', 'sha1'],
+  ['-certpbe', 'SM4-CBC', '-keypbe', 'SM4-CBC', '-macalg', 'sm3'],
+];
 const old = ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'];
 
 t.test('RSA, P-256 and SM2, in today’s cipher and the old one: what they sign, the server takes', async (t) => {
@@ -35,7 +43,7 @@ t.test('RSA, P-256 and SM2, in today’s cipher and the old one: what they sign,
     ['curve', CURVE, 'ES256'],
     ['sm2', SM2, 'SM2SM3'],
   ] as const)
-    for (const more of [[], old, ['-macalg', 'sm3']]) {
+    for (const more of [[], old, ['-macalg', 'sm3'], ...FOREIGN]) {
       const [key, another] = await open(keyFile(name, ...more));
       t.equal(another, undefined);
       t.equal(key?.alg, alg);
@@ -77,7 +85,9 @@ t.test('a content key that was wrapped elsewhere comes out, in the ways that a b
 
 t.test('another password, a cipher that no browser knows, a file that is none', async (t) => {
   await t.rejects(open(keyFile('curve'), 'wrong'), { code: 'key_unreadable' });
-  await t.rejects(open(keyFile('curve', '-keypbe', 'SM4-CBC', '-certpbe', 'SM4-CBC')), { code: 'key_file_unknown' });
+  await t.rejects(open(keyFile('curve', '-keypbe', 'CAMELLIA-256-CBC', '-certpbe', 'CAMELLIA-256-CBC')), {
+    code: 'key_file_unknown',
+  });
   await t.rejects(open(utf8('junk')), { code: 'key_file_unknown' });
 });
 
@@ -94,4 +104,17 @@ t.test('any byte changed: the same key, or a code', async () => {
     }),
     { numRuns: 100 },
   );
+});
+
+t.test('PBKDF2 by SM3, which WebCrypto lacks, is OpenSSL’s', async (t) => {
+  const { pbkdf2 } = browserPkcs12Crypto(subtle);
+  for (const [password, bytes] of [
+    ['密码 1', 16],
+    ['x'.repeat(64), 32],
+    ['x'.repeat(65), 70],
+  ] as const) {
+    const terms = { password: utf8(password), salt: utf8('salt'), iterations: 20, bytes };
+    const expected = pbkdf2Sync(password, 'salt', 20, bytes, 'sm3');
+    t.strictSame(await pbkdf2('sm3', terms), Uint8Array.from(expected), `${bytes} bytes`);
+  }
 });

@@ -26,7 +26,8 @@ export const en: Readonly<Record<Key, string>> = {
   key_unreadable: 'The file does not open: the password is wrong, or the file is damaged.',
   key_file_unknown: 'No certificate file that this page can read, or a kind of key that the browser does not know.',
   key_of_another_certificate: 'The key in the file does not belong to its certificate.',
-  key_cannot_unwrap: 'The browser does not know this certificate’s way of decrypting: use the command line.',
+  key_cannot_unwrap:
+    'The bid is sealed by RSA PKCS#1 v1.5, which a browser does not decrypt with a certificate file: use kaibiao decrypt on the command line, or log in with a token.',
   bid_file_malformed: 'Not the file that lodging has kept (bids/….json).',
   page_not_secure: 'A browser signs only on pages that come by https: please use the https address.',
   no_such_key: 'There is no valid signing certificate.',

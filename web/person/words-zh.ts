@@ -25,7 +25,8 @@ export const zh = {
   key_unreadable: '证书文件打不开：密码不正确，或文件已损坏。',
   key_file_unknown: '不是本页能读取的证书文件，或密钥类型不受浏览器支持。',
   key_of_another_certificate: '文件中的私钥与证书不匹配。',
-  key_cannot_unwrap: '浏览器不支持该证书的解密方式，请使用命令行工具。',
+  key_cannot_unwrap:
+    '投标文件以 RSA PKCS#1 v1.5 方式加密，浏览器不支持用证书文件解密：请用命令行 kaibiao decrypt，或改用密钥介质登录。',
   bid_file_malformed: '不是递交时保存的凭据文件（bids/….json）。',
   page_not_secure: '浏览器只在 https 页面上提供密码功能，请改用 https 网址。',
   no_such_key: '没有在有效期内的签名证书。',

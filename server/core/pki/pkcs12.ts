@@ -7,7 +7,9 @@ import { type Der, derChildren, derCount, derOid, expectTag, readDerAs, TAG } fr
 export type Pkcs12 = { readonly keys: readonly Uint8Array[]; readonly certificates: readonly Uint8Array[] };
 
 export type Pkcs12Digest = 'sha1' | 'sha256' | 'sha384' | 'sha512' | 'sm3';
-export type Pkcs12CipherName = 'aes-128-cbc' | 'aes-192-cbc' | 'aes-256-cbc' | 'des-ede3-cbc' | 'sm4-cbc';
+export type Pkcs12CipherName = 'aes-128-cbc' | 'aes-192-cbc' | 'aes-256-cbc' | 'des-ede3-cbc' | 'sm4-cbc' | Rc2Name;
+/** RC2 of 40 or 128 effective bits, in files of old tools. */
+export type Rc2Name = 'rc2-40-cbc' | 'rc2-cbc';
 
 /** What the host brings. Whatever it does not know, it throws Pkcs12Unknown of. */
 export type Pkcs12Crypto = {
@@ -49,7 +51,6 @@ const OID = {
   x509Certificate: '1.2.840.113549.1.9.22.1',
   pbes2: '1.2.840.113549.1.5.13',
   pbkdf2: '1.2.840.113549.1.5.12',
-  sha1And3Des: '1.2.840.113549.1.12.1.3',
 } as const;
 
 /** Bytes of a digest's block: what the derivation of RFC 7292 goes by. */
@@ -74,6 +75,14 @@ const CIPHERS: Readonly<Record<string, { readonly name: Pkcs12CipherName; readon
   '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24 },
   '1.2.156.10197.1.104.2': { name: 'sm4-cbc', keyBytes: 16 },
 };
+
+/** Derived by RFC 7292 appendix B with SHA-1; their blocks have 8 bytes. Source: RFC 7292 appendix C. */
+const OLD_CIPHERS: Readonly<Record<string, { readonly name: Pkcs12CipherName; readonly keyBytes: number }>> = {
+  '1.2.840.113549.1.12.1.3': { name: 'des-ede3-cbc', keyBytes: 24 },
+  '1.2.840.113549.1.12.1.5': { name: 'rc2-cbc', keyBytes: 16 },
+  '1.2.840.113549.1.12.1.6': { name: 'rc2-40-cbc', keyBytes: 5 },
+};
+const OLD_BLOCK_BYTES = 8;
 
 /**
  * Reads a file.
@@ -183,7 +192,8 @@ async function decipher(
 ): Promise<Uint8Array> {
   const { oid, parameters } = algorithmOf(algorithm);
   if (parameters === undefined) throw new Pkcs12Unknown(`cipher ${oid}`);
-  if (oid === OID.sha1And3Des) {
+  const old = OLD_CIPHERS[oid];
+  if (old !== undefined) {
     const [salt, rounds] = derChildren(expectTag(parameters, TAG.sequence));
     const digest = { name: 'sha1', blockBytes: 64 } as const;
     const terms = {
@@ -192,8 +202,8 @@ async function decipher(
       salt: expectTag(salt, TAG.octetString).content,
       iterations: iterationsOf(rounds),
     };
-    const key = deriveKey(crypto, { ...terms, id: 1, bytes: 24 });
-    return crypto.decipher('des-ede3-cbc', key, deriveKey(crypto, { ...terms, id: 2, bytes: 8 }), ciphertext);
+    const key = deriveKey(crypto, { ...terms, id: 1, bytes: old.keyBytes });
+    return crypto.decipher(old.name, key, deriveKey(crypto, { ...terms, id: 2, bytes: OLD_BLOCK_BYTES }), ciphertext);
   }
   if (oid !== OID.pbes2) throw new Pkcs12Unknown(`cipher ${oid}`);
   const [derivation, scheme] = derChildren(expectTag(parameters, TAG.sequence));
