@@ -16,24 +16,28 @@ export function wantsPage(request: FastifyRequest): boolean {
 export function sendPage(
   { pagesFolder }: Pick<Dependencies, 'pagesFolder'>,
   reply: FastifyReply,
-  page: 'lobby' | 'opening' | 'session' | 'verify',
+  page: 'lobby' | 'opening' | 'session' | 'verify' | 'draft',
 ): FastifyReply {
   if (pagesFolder === null) throw new ProblemError('page_not_built');
   // The page names its scripts by their hashes: it is asked for anew each time, they are not.
   return reply.header('cache-control', 'no-cache').sendFile(`${page}/index.html`, pagesFolder);
 }
 
+/** Pages that are of no one opening. */
+const PLAIN_PAGES = [
+  { url: '/', page: 'lobby', summary: 'The openings, for a browser; a program asks /openings' },
+  { url: '/draft', page: 'draft', summary: 'Where a host drafts an opening' },
+] as const;
+
 export async function addPages(app: Nouns, dependencies: Dependencies): Promise<void> {
   const { pagesFolder } = dependencies;
-  app.get(
-    '/',
-    { schema: { tags: ['pages'], summary: 'The openings, for a browser; a program asks /openings' } },
-    async (request, reply) => {
+  for (const { url, page, summary } of PLAIN_PAGES) {
+    app.get(url, { schema: { tags: ['pages'], summary } }, async (request, reply) => {
       reply.header('vary', 'accept');
       if (!wantsPage(request)) throw new ProblemError('no_such_address');
-      return sendPage(dependencies, reply, 'lobby');
-    },
-  );
+      return sendPage(dependencies, reply, page);
+    });
+  }
   app.get(
     '/verify',
     { schema: { tags: ['pages'], summary: 'The page that verifies bundles, logs and receipts in the browser' } },

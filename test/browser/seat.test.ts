@@ -13,6 +13,7 @@ import { BROWSER_PART_BYTES } from '../../web/bid/lodging.ts';
 import { heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
 import { newFolder } from '../support/folder.ts';
+import { LOT } from '../support/roadworks.ts';
 import { freePort } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
@@ -118,7 +119,6 @@ async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<stri
 }
 
 const address = { url: platform.url, openingId: OPENING };
-await platform.draft(OPENING, 20 * MINUTE);
 const pair = await Promise.all(
   (['sign', 'encrypt'] as const).map((usage) => platform.ca.issue({ holder: holderOf(0), usage, key: 'p256' })),
 );
@@ -133,20 +133,83 @@ const lodgerFiles = await Promise.all(
     keyFile(await platform.ca.issue({ holder: holderOf(1), usage, key: 'rsa' }), `lodger-${usage}`),
   ),
 );
-const [atHost, atBidder, atWitness, atLodger] = [
-  await visit(browser, address, { expected: { problems: /status of 4/ } }),
-  await visit(browser, address, {
-    expected: { problems: /status of 4/, ...(typeof agent !== 'string' && { elsewhere: agent.url }) },
-  }),
-  await visit(browser, address),
-  await visit(browser, address, { expected: { problems: /ERR_CONNECTION_RESET|status of 4/ } }),
-];
+// it stands before an opening that is still to be drafted
+const atHost = await visit(browser, address, { expected: { problems: /status of 4|response code: 404/ } });
+let atBidder = atHost;
+let atWitness = atHost;
+let atLodger = atHost;
+const hostFile = await keyFile(await signing(HOST, 'rsa'), 'host');
+
+t.test(
+  'a host drafts an opening on the page: typed text is kept, faults are said by field, and nothing is sent unread',
+  async (t) => {
+    const { page } = atHost;
+    const { tenderer, witness, supervisor } = platform.officials;
+    await page.goto(`${platform.url}/draft`);
+    await page.fill('[name=title]', '道路工程 <100>');
+    await page.selectOption('[name=profile]', 'rehearsal');
+    await page.reload();
+    t.equal(await page.inputValue('[name=title]'), '道路工程 <100>', 'kept over a reload');
+    await enter(atHost, hostFile, PASSWORDS.rsa);
+    await page.locator('.draft-who:has-text("主持")').waitFor();
+    await page.click('.draft-end .strong');
+    t.equal(await page.getAttribute('#fault-openingId', 'data-code'), 'empty');
+    t.equal(await page.locator('dialog').count(), 0, 'nothing goes on with faults');
+    await picture(atHost, 'draft-faults');
+    const at = new Date(platform.world.now() + 20 * MINUTE + 8 * 60 * MINUTE).toISOString().slice(0, 16);
+    const fills: Readonly<Record<string, string>> = {
+      openingId: OPENING,
+      projectCode: 'P-1',
+      projectName: '道路工程',
+      lotCode: LOT,
+      lotName: '第一标段',
+      tenderer: '招标人',
+      agency: '代理机构',
+      place: '开标一室',
+      deadlineAt: at,
+      tendererAccount: tenderer.account,
+      witnessAccount: witness.account,
+      supervisorAccount: supervisor.account,
+      minimumBidders: '1',
+      checkInLead: '10',
+      decryptionWindow: '30',
+      confirmation: '5',
+    };
+    for (const [name, value] of Object.entries(fills)) await page.fill(`[name=${name}]`, value);
+    await page.click('.draft-end .strong');
+    await page.locator('.who-sees').waitFor();
+    t.match(await page.textContent('.who-sees'), /递交情况与密封件摘要.*公布名单起/s);
+    await picture(atHost, 'draft-confirm');
+    await page.click('dialog .sign');
+    await page.click('.to-opening');
+    await page.locator('.now-name:text-is("待编排")').waitFor();
+    t.equal(
+      await page.evaluate(() => localStorage.getItem('kaibiao.draft')),
+      null,
+      'what is on the log is kept no longer',
+    );
+  },
+);
+
+t.test('a draft is changed before it is published', async (t) => {
+  const { page } = atHost;
+  await page.goto(`${platform.url}/draft?opening=${OPENING}`);
+  await page.locator('[name=title]').waitFor();
+  t.equal(await page.inputValue('[name=title]'), '道路工程 <100>');
+  t.ok(await page.isDisabled('[name=openingId]'));
+  await page.fill('[name=title]', '道路工程');
+  await enter(atHost, hostFile, PASSWORDS.rsa);
+  await page.locator('.draft-who:has-text("主持")').waitFor();
+  await page.click('.draft-end .strong');
+  await page.click('dialog .sign');
+  await page.click('.to-opening');
+  await page.locator('h1:text-is("道路工程")').waitFor();
+});
 
 t.test('a wrong password, a file of another kind, and a stranger’s key are said in words', async (t) => {
   const { page } = atHost;
-  const file = await keyFile(await signing(HOST, 'rsa'), 'host');
   await page.locator('.now-name').waitFor();
-  await enter(atHost, file, 'wrong');
+  await enter(atHost, hostFile, 'wrong');
   await page.locator('.field-fault:has-text("密码不正确")').waitFor();
   const junk = join(folder, 'junk.p12');
   await writeFile(junk, 'junk');
@@ -163,8 +226,10 @@ t.test(
   'the host logs in with an RSA key and publishes; what was done is shown when the page has verified it',
   async (t) => {
     const { page } = atHost;
-    await enter(atHost, await keyFile(await signing(HOST, 'rsa'), 'host'), PASSWORDS.rsa);
+    await enter(atHost, hostFile, PASSWORDS.rsa);
     await page.locator('.seat-name:text-is("主持")').waitFor();
+    await page.locator('.blocked summary').click();
+    t.match(await page.textContent('.blocked [data-code=not_published_yet]'), /本次开标尚未发布/);
     t.match(await doAct(atHost, '发布开标安排'), /已写入见证日志第 [0-9]+ 条，并已在本页核验/);
     t.equal(await atHost.phase(), '待开标');
     await picture(atHost, 'host-scheduled');
@@ -190,6 +255,7 @@ t.test('the lobby lists the opening with the time that is left, and leads into i
 t.test(
   'a bidder seals and lodges by clicks: a cut line and a reload in the middle of the upload lose nothing',
   async (t) => {
+    atLodger = await visit(browser, address, { expected: { problems: /ERR_CONNECTION_RESET|status of 4/ } });
     const { page } = atLodger;
     await enter(atLodger, lodgerFiles, PASSWORDS.rsa);
     await page.locator('#bid button:text-is("加密并递交")').click();
@@ -247,6 +313,9 @@ t.test(
 t.test(
   'a bidder who lodged by the command line logs in with a P-256 key of a Chinese password, and checks in',
   async (t) => {
+    atBidder = await visit(browser, address, {
+      expected: { problems: /status of 4/, ...(typeof agent !== 'string' && { elsewhere: agent.url }) },
+    });
     await lodge(bidder, OPENING, { envelope: await seal(platform, bidder, '12680000.00') });
     const { page } = atBidder;
     await enter(atBidder, files[0] ?? '', PASSWORDS.p256);
@@ -352,12 +421,15 @@ t.test('the bidder objects and signs the record on the page, with the key of the
 });
 
 t.test('the witness attests, and the opening is closed', async (t) => {
+  atWitness = await visit(browser, address);
   await enter(atWitness, await keyFile(await signing(WITNESS, 'p256'), 'witness'), PASSWORDS.p256);
   await atWitness.page.locator('.seat:has-text("见证人员")').waitFor();
   await doAct(atHost, '提出结束开标');
   await atWitness.page.locator('#mine button:text-is("见证并结束开标")').waitFor();
   t.match(await doAct(atWitness, '见证并结束开标'), /已写入见证日志/);
   t.equal((await catchUp(platform.officials.host, OPENING)).phase, 'Closed');
+  t.match(await doAct(atHost, '移交评标'), /已写入见证日志/);
+  t.equal(await atHost.phase(), '移交评标');
   await picture(atWitness, 'witness-closed');
 });
 

@@ -329,6 +329,9 @@ t.test('pages: the opening for whoever asks for HTML, files for ever, nothing ou
     const lobby = await app.inject({ url, headers: { accept: 'text/html' } });
     t.match(lobby.body, /<title>开标大厅/, url);
   }
+  await mkdir(join(folder, 'draft'), { recursive: true });
+  await writeFile(join(folder, 'draft/index.html'), '<!doctype html><title>新建开标</title>');
+  t.match((await app.inject({ url: '/draft', headers: { accept: 'text/html' } })).body, /<title>新建开标/);
   t.match((await app.inject({ url: '/openings' })).json(), { openings: Array });
   t.equal(problemIn(await app.inject({ url: '/' })), '404 no_such_address', 'a program asks for /openings');
   const script = await app.inject({ url: '/assets/page-abc123.js' });

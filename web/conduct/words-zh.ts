@@ -97,6 +97,25 @@ export const zh = {
   quotesRunning: '第 {n} 轮：已收到 {count} 份，截止 {time}',
   quotesReleased: '第 {n} 轮已公布',
   none: '无',
+  whatIsSeen: '内容',
+  neverSeen: '不可见',
+  seenFrom: '{phase}起',
+  ownAlways:
+    '与投标人本人有关的内容，该投标人始终可见；行政监督、纪检审计查阅非公开内容时，查阅本身另有记录。（20号令第四十九条）',
+  topic_bids: '递交情况与密封件摘要',
+  topic_roster: '投标人名单',
+  topic_numbers: '投标人编号与名单的对应',
+  topic_prices: '全部报价',
+  topic_quotes: '各轮报价',
+  topic_record: '开标记录全文',
+  topic_publicRecord: '开标记录公开本',
+  topic_chat: '公开发言',
+  topic_questions: '投标人私下提问',
+  topic_objections: '异议内容',
+  topic_rulings: '归因理由',
+  topic_people: '各角色由谁担任',
+  topic_who: '每一步由谁操作',
+  topic_source: '操作的网络地址与设备',
 } as const;
 
 export type Key = keyof typeof zh;

@@ -72,6 +72,7 @@ function Openings({ list, now }: { list: LobbyList; now: PageParts['now'] }): JS
           }}
         />
         <RoleChoice />
+        {lookingAs.value === 'host' ? <a href="/draft">{say('draft')}</a> : null}
       </div>
       {list.isCut ? (
         <p class="banner tone-warn" role="status">

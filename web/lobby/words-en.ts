@@ -42,4 +42,6 @@ export const en: Readonly<Record<Key, string>> = {
   duty_AttestClose: 'Acknowledge your points, then attest the close',
   duty_HandOver: 'Hand over to the evaluation',
   duty_RescheduleOpening: 'Name a new opening time',
+  preflight: 'Pre-flight',
+  draft: 'New opening',
 };

@@ -41,6 +41,8 @@ export const zh = {
   duty_AttestClose: '确认见证要点，见证并结束开标',
   duty_HandOver: '移交评标',
   duty_RescheduleOpening: '另定开标时间',
+  preflight: '环境检查',
+  draft: '新建开标',
 } as const;
 
 export type Key = keyof typeof zh;

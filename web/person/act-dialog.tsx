@@ -2,7 +2,8 @@
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
-import { POINT_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { POINT_WORDS, ROLE_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
 import { language } from '../parts/language.ts';
 import { instantOf } from '../parts/moment.ts';
 import { type Field, nameKey, type Offer, whyKey } from './act-rows.ts';
@@ -126,6 +127,7 @@ async function textOf(value: FormDataEntryValue | null): Promise<string> {
 /** A number is its own words. */
 function optionWords(name: string, option: string): string {
   if (name === 'to' && option === 'all') return say('to_all');
+  if (name === 'role') return ROLE_WORDS[language.value][option as PersonRole];
   const words: Readonly<Record<string, string>> =
     name === 'verdict' ? VERDICT_WORDS[language.value] : POINT_WORDS[language.value];
   return words[option] ?? option;

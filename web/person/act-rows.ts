@@ -90,6 +90,9 @@ function objections(standpoint: Standpoint, status: 'open' | 'answered', isOwn: 
     .map(({ objection }) => String(objection));
 }
 
+/** The roles that the tenderer's side gives and takes. */
+const SIDE: readonly string[] = ['host', 'tenderer'];
+
 /** The bidders who are, or are not, silenced. */
 function muting({ bids }: OpeningState, isMuted: boolean, fields: readonly Field[]): Shape | null {
   const found = bids.filter(({ muted }) => muted === isMuted).map(({ bidder }) => String(bidder));
@@ -99,6 +102,14 @@ function muting({ bids }: OpeningState, isMuted: boolean, fields: readonly Field
 /** The acts of this page, in the order in which an opening comes to them. */
 const SHAPES = {
   PublishOpening: plain,
+  AssignRole: () => ({ fields: [choice('role', ['tenderer', 'host']), { name: 'account', kind: 'line' }] }),
+  WithdrawRole: ({ state }) => {
+    const held = state.staff.known ? state.staff.value.filter(({ ended, role }) => !ended && SIDE.includes(role)) : [];
+    if (held.length === 0) return null;
+    const accounts = [...new Set(held.map(({ account }) => account))];
+    const roles = [...new Set(held.map(({ role }) => role))];
+    return { fields: [choice('account', accounts), choice('role', roles), { name: 'reason', kind: 'text' }] };
+  },
   CheckIn: plain,
   // offered where one's own bid is shown
   Rehearse: () => null,
@@ -198,6 +209,8 @@ export const whyKey = (type: ActType): Key => `why_${type}`;
 
 /** Acts that come in the common course of an opening stand first; the others behind a fold. */
 const EXCEPTIONAL: ReadonlySet<ActType> = new Set([
+  'AssignRole',
+  'WithdrawRole',
   'PostponeOpening',
   'ExtendWindow',
   'OpenReview',

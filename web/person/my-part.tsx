@@ -69,6 +69,11 @@ export function MyPart(props: {
     <Section id="mine" title={say('mine')} aside={ROLE_WORDS[language.value][seat.role]}>
       <p class="section-words">{say('mineWords')}</p>
       {common.length === 0 ? <p class="empty">{say('nothingNow')}</p> : <Offers offers={common} onChoose={choose} />}
+      {seat.role === 'host' && state.phase === 'Draft' ? (
+        <p>
+          <a href={`/draft?opening=${seat.openingId}`}>{say('amendDraft')}</a>
+        </p>
+      ) : null}
       {exceptional.length === 0 ? null : (
         <details class="exceptional">
           <summary>{say('exceptional')}</summary>

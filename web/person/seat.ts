@@ -1,6 +1,7 @@
 /** A person in front of an opening: whose key is in the page's worker, in which role they look on and act. */
 import type { Api, CommandAnswer } from '../../server/client/api.ts';
 import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
+import type { Session } from '../../server/client/session.ts';
 import type { HeadSeen } from '../../server/core/log/act.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
@@ -32,6 +33,7 @@ export type BidderMeans = {
 };
 
 export type Seat = {
+  /** Empty for somebody who stands before none yet. */
   readonly openingId: string;
   /** As the certificate says. */
   readonly name: string;
@@ -45,6 +47,8 @@ export type Seat = {
   readonly means: BidderMeans;
   /** For the live feed; null for somebody who sees what the public sees. */
   readonly askTicket: AskTicket | null;
+  /** For what is of no opening yet, or of several at once. */
+  readonly session: Session;
   /** Signs a command over what was seen of the log. */
   sign(command: { id: string; type: string; data: JsonObject; headSeen: HeadSeen }): Promise<SignedCommand>;
   /** Sends it; the same again gives the first answer again. Throws: ApiError. */

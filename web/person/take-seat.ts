@@ -44,7 +44,7 @@ function clientWorld(now: () => number): ClientWorld {
 }
 
 /**
- * Logs in.
+ * Logs in. Shape: `openingId` empty for somebody who stands before no opening yet.
  *
  * Shape:  `openKeys` opens the keys; they are closed with the seat, or when there is none.
  * Throws: SeatError: page_not_secure where the browser gives no WebCrypto, which is on plain http; no_such_key where no valid certificate
@@ -71,8 +71,9 @@ export async function takeSeat(asked: {
       world,
       signer,
     });
-    await claimSeat(session, asked);
-    const roles = await rolesOf(session, asked.openingId);
+    const isBefore = asked.openingId !== '';
+    if (isBefore) await claimSeat(session, asked);
+    const roles = isBefore ? await rolesOf(session, asked.openingId) : [];
     const means: BidderMeans = {
       api: session.api,
       signer,
@@ -178,6 +179,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
     roles,
     outbox,
     means,
+    session,
     askTicket: role === 'public' ? null : askTicket,
     async sign({ id, type, data, headSeen }) {
       const act = await session.sign({ openingId, id, type, data, headSeen });

@@ -169,4 +169,12 @@ export const en: Readonly<Record<Key, string>> = {
   why_Unmute: 'The bidder may speak in public again.',
   blocked: 'What cannot be done yet, and why',
   whoSees: 'Who will see what',
+  role: 'Role',
+  account: 'Account (credit code/person’s number)',
+  amendDraft: 'Change the draft',
+  act_AssignRole: 'Give somebody a role',
+  why_AssignRole:
+    'The tenderer’s side names its hosts and tenderers; witness, supervisor and auditor are entered by the operator. (Order 20 art. 7)',
+  act_WithdrawRole: 'Take a role back',
+  why_WithdrawRole: 'Name the successor first; the reason goes on the log. (Order 20 art. 7)',
 };

@@ -163,6 +163,13 @@ export const zh = {
   why_Unmute: '该投标人可以继续公开发言。',
   blocked: '暂不能进行的步骤及原因',
   whoSees: '谁能看到',
+  role: '角色',
+  account: '账户（统一社会信用代码/人员编号）',
+  amendDraft: '修改草稿',
+  act_AssignRole: '指定人员',
+  why_AssignRole: '主持人和招标人由招标方指定；见证、监督、审计人员由平台管理员录入。（20号令第七条）',
+  act_WithdrawRole: '撤换人员',
+  why_WithdrawRole: '先指定接任者，再撤换；理由记入日志。（20号令第七条）',
 } as const;
 
 export type Key = keyof typeof zh;
