@@ -395,6 +395,7 @@ t.test('the host announces', async (t) => {
   t.match(await page.textContent('#prices'), /12,680,000\.00/);
   t.match(await page.textContent('#prices'), /12,350,000\.00/, 'the price that was sealed in the browser');
   await page.click('#reader button');
+  await page.locator('.reader').waitFor();
   t.match(
     await page.textContent('.reader-row'),
     /1 号.*(12,350,000\.00.*壹仟贰佰叁拾伍万元整|12,680,000\.00.*壹仟贰佰陆拾捌万元整)/s,

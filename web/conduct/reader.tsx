@@ -1,7 +1,7 @@
 /** The announcement, read aloud: one bidder after the other in type that a whole hall reads, figures and words; and spoken where there is a voice. */
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { formatAmount } from '../parts/amount.ts';
@@ -62,7 +62,8 @@ function Reader(props: {
 }): JSX.Element | null {
   const { state, rows, at, onTurn, onClose } = props;
   const place = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // before it is drawn, so that Escape and the arrows are its own from the first
+  useLayoutEffect(() => {
     const dialog = place.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
     return () => {
