@@ -38,6 +38,7 @@ import { addPages } from './pages.ts';
 import { addPlatform } from './platform.ts';
 import { addProblems } from './problems.ts';
 import { addRecord } from './record.ts';
+import { addRecordPdf } from './record-pdf.ts';
 import { addRoles } from './roles.ts';
 import { addSessions } from './sessions.ts';
 import { addThreads } from './threads.ts';
@@ -176,6 +177,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addActs(typed, dependencies);
     addDecryptions(typed, dependencies);
     addRecord(typed, dependencies);
+    addRecordPdf(typed, dependencies);
     addRoles(typed, dependencies);
     addThreads(typed, dependencies);
     addAccessReads(typed, dependencies);

@@ -102,7 +102,7 @@ export function addRecord(app: Nouns, dependencies: Dependencies): void {
 type Version = PastRecord & { readonly isCurrent: boolean };
 
 /** Throws: ProblemError no_record_yet, no_such_record_version. */
-function versionOf({ record, pastRecords, bids }: OpeningState, asked: number | null): Version {
+export function versionOf({ record, pastRecords, bids }: OpeningState, asked: number | null): Version {
   if (record === null) throw new ProblemError('no_record_yet');
   if (asked === null || asked === record.version)
     return { ...record, isCurrent: true, answers: bids.map((bid) => bid.answer) };

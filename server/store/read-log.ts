@@ -67,6 +67,19 @@ export async function readKeyAnnouncements(sql: AnySql, ledger: string): Promise
   return [...rows];
 }
 
+/**
+ * The entry that issued this version of an opening's record; null when there is none.
+ *
+ * Why: versions are counted from 1 as they are issued, so the n-th of these entries is the n-th version.
+ */
+export async function issuedAt(sql: AnySql, origin: string, version: number): Promise<number | null> {
+  const words = Buffer.from('"type":"RecordIssued"');
+  const [row] = await sql<{ seq: number }[]>`
+    SELECT seq FROM entries WHERE origin = ${origin} AND position(${words} IN bytes) > 0
+    ORDER BY seq LIMIT 1 OFFSET ${version - 1}`;
+  return row?.seq ?? null;
+}
+
 /** The entries [from, to) one by one, in memory that does not grow with them. Throws: as `readEntries`. */
 export async function* streamEntries(
   sql: AnySql,

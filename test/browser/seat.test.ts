@@ -4,6 +4,7 @@ import { createPrivateKey } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { extractText, getDocumentProxy } from 'unpdf';
 import { exportPkcs12, type Holder, type Issued, type KeyKind } from '../../server/cli/demo/ca.ts';
 import { outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { heldKeyAgent } from '../../server/cli/person/held-keys.ts';
@@ -419,6 +420,12 @@ t.test('the bidder objects and signs the record on the page, with the key of the
   t.equal(await atBidder.page.locator('#mine button:text-is("确认开标记录")').count(), 0, 'once is enough');
   t.match(await doAct(atLodger, '确认开标记录'), /已写入见证日志/);
   await picture(atBidder, 'bidder-signed');
+  const paper = await fetch(`${platform.url}/openings/${OPENING}/record.pdf`);
+  t.match([paper.status, paper.headers.get('content-type')], [200, 'application/pdf']);
+  const bytes = new Uint8Array(await paper.arrayBuffer());
+  const { text } = await extractText(await getDocumentProxy(bytes), { mergePages: true });
+  t.match(text, `${OPENING}/2`, 'the version that stands');
+  t.match(text, '12680000.00');
 });
 
 t.test('the witness attests, and the opening is closed', async (t) => {

@@ -65,6 +65,9 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
         <a href={`/openings/${state.openingId}/record`} target="_blank" rel="noopener">
           {say('recordOpen')}
         </a>{' '}
+        <a href={`/openings/${state.openingId}/record.pdf`} target="_blank" rel="noopener">
+          {say('recordPdf')}
+        </a>{' '}
         <a href={`/verify#${state.openingId}`} target="_blank" rel="noopener">
           {say('recordVerify')}
         </a>

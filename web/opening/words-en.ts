@@ -133,6 +133,7 @@ export const en: Readonly<Record<Key, string>> = {
   recordSame: 'The text has this digest',
   recordDiffers: 'The text does not have this digest',
   recordOpen: 'Read the record itself',
+  recordPdf: 'The record as a PDF',
   recordVerify: 'Verify this record',
   answer_signed: 'Confirmed',
   answer_refused: 'Refused',

@@ -130,6 +130,7 @@ export const zh = {
   recordSame: '所载内容与摘要一致',
   recordDiffers: '所载内容与摘要不一致',
   recordOpen: '查看记录原文',
+  recordPdf: '下载开标记录（PDF）',
   recordVerify: '核验本记录',
   answer_signed: '已确认',
   answer_refused: '拒绝确认',
