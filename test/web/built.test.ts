@@ -42,7 +42,7 @@ const LATER_NAMES: Readonly<Record<string, number>> = {
   WeakRef: 84,
 };
 /** Of these the ones that are used, where it is asked first whether they are there; `at`, `findLast`, `findLastIndex` and `hasOwn` are laid by old-browsers.ts. */
-const ASKED_FIRST: readonly string[] = ['BarcodeDetector'];
+const ASKED_FIRST: readonly string[] = ['BarcodeDetector', 'getDirectory'];
 
 type Node = { readonly type: string; readonly start: number } & Readonly<Record<string, unknown>>;
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'type' in value;

@@ -17,7 +17,7 @@ import { systemWorld } from '../../server/world.ts';
 import { bidFileOf, isKeptBid, type KeptBid, payloadOf, receivedAtOf, standingIn } from '../../web/bid/kept-bid.ts';
 import { readListForm } from '../../web/bid/list-form.ts';
 import { type LodgingNeeds, openLodging, SEND_AGAIN_MS } from '../../web/bid/lodging.ts';
-import type { Shelf } from '../../web/bid/shelf.ts';
+import { LEFT_AFTER_MS, leftBehind, type Shelf } from '../../web/bid/shelf.ts';
 import { sizeText } from '../../web/bid/size-text.ts';
 import { browserSealing } from '../../web/seal/browser-sealing.ts';
 import { blobSink } from '../../web/seal/envelope-sink.ts';
@@ -76,6 +76,7 @@ function shelfOf(left: readonly (readonly [KeptBid, Blob])[] = [], keepsNothing 
     async dropEnvelope({ fileName }) {
       files.delete(fileName ?? '');
     },
+    clearLeft: async () => undefined,
   };
   return { shelf, kept, files };
 }
@@ -335,4 +336,15 @@ t.test('sizes as people say them', (t) => {
   ] as const)
     t.equal(sizeText(bytes), text);
   t.end();
+});
+
+t.test('of the files in the browser only those go that no bid names and that have lain there for a day', async (t) => {
+  const files = [
+    { name: 'of-a-bid', lastModified: 0 },
+    { name: 'left', lastModified: 1_000 },
+    { name: 'being-kept', lastModified: 1_001 },
+  ];
+  const bids = [{ fileName: 'of-a-bid' }, { fileName: null }];
+  t.strictSame(leftBehind(files, bids, 1_000 + LEFT_AFTER_MS), ['left']);
+  t.strictSame(leftBehind(files, [], 1_001 + LEFT_AFTER_MS), ['of-a-bid', 'left', 'being-kept']);
 });

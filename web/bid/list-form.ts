@@ -26,7 +26,7 @@ export function readListForm(
   const kind = KINDS.find((known) => known === text('kind'));
   if (kind === undefined) return { wrong: 'kind' };
   // thousands may be set apart as people do
-  const amount = text('amount').replaceAll(/[,，\s]/g, '');
+  const amount = text('amount').replace(/[,，\s]/g, '');
   if (!AMOUNT.test(amount)) return { wrong: 'amount' };
   const columns = readColumns(text('columns'));
   if (columns === null) return { wrong: 'columns' };

@@ -263,6 +263,8 @@ export function openLodging(needs: LodgingNeeds): Lodging {
 
   readShelf()
     .then(() => {
+      // Nobody waits for it, and what cannot be cleared away today is tomorrow.
+      shelf.clearLeft().catch(() => undefined);
       const unsent = (bids.value ?? []).find(({ status }) => status === 'sending');
       if (unsent !== undefined && !isClosed) return send(unsent);
       return undefined;

@@ -12,7 +12,24 @@ export type Shelf = {
   envelopeOf(bid: KeptBid): Promise<Blob | null>;
   /** Lets go of an envelope that is of no more use here. */
   dropEnvelope(bid: KeptBid): Promise<void>;
+  /** Clears away what a sealing left that was cancelled, or whose page was closed in the middle of it. */
+  clearLeft(): Promise<void>;
 };
+
+/** An envelope that no kept bid names may still be offered for keeping in another tab; after a day it is not. */
+export const LEFT_AFTER_MS = 86_400_000;
+
+/** Names of the files that nobody needs any more. Shape: `now` by the clock that dates files, ms. */
+export function leftBehind(
+  files: readonly { readonly name: string; readonly lastModified: number }[],
+  bids: readonly Pick<KeptBid, 'fileName'>[],
+  now: number,
+): readonly string[] {
+  const named = new Set(bids.map(({ fileName }) => fileName));
+  return files
+    .filter(({ name, lastModified }) => !named.has(name) && now - lastModified >= LEFT_AFTER_MS)
+    .map(({ name }) => name);
+}
 
 const DATABASE = 'kaibiao';
 const STORE = 'bids';
@@ -51,10 +68,14 @@ export function browserShelf(): Shelf {
     }
   }
 
+  /** All that is kept, in whatever form; null where the browser keeps nothing. */
+  async function stored(): Promise<readonly unknown[] | null> {
+    return (await inStore<unknown[]>('readonly', (store) => store.getAll()))?.value ?? null;
+  }
+
   return {
     async bids(openingId, creditCode) {
-      const all = await inStore<unknown[]>('readonly', (store) => store.getAll());
-      return (all?.value ?? [])
+      return ((await stored()) ?? [])
         .filter(isKeptBid)
         .filter((bid) => bid.openingId === openingId && bid.creditCode === creditCode)
         .sort((a, b) => b.signedAt - a.signedAt);
@@ -78,6 +99,17 @@ export function browserShelf(): Shelf {
       }
     },
     dropEnvelope: ({ fileName }) => dropFile(fileName),
+    async clearLeft() {
+      const [folder, bids] = [await envelopeFolder(), await stored()];
+      // Without its list nobody knows which of the files is somebody's bid.
+      if (folder === null || bids === null) return;
+      const files: File[] = [];
+      for await (const handle of folder.values())
+        if (handle.kind === 'file') files.push(await (handle as FileSystemFileHandle).getFile());
+      // Also what another version of this page wrote names its file.
+      const names = bids.map((bid) => ({ fileName: (bid as { readonly fileName?: string | null }).fileName ?? null }));
+      for (const name of leftBehind(files, names, Date.now())) await dropFile(name);
+    },
   };
 }
 

@@ -69,7 +69,7 @@ function fileSink(folder: FileSystemDirectoryHandle, file: SyncFile, handle: Syn
     async giveUp() {
       handle.close();
       await folder.removeEntry(file.name).catch((fault: unknown) => {
-        // gone already, or held by a reader: whoever opens the folder next clears it
+        // gone already, or held by a reader: bid/shelf.ts clears it away later
         if (!(fault instanceof DOMException)) throw fault;
       });
     },

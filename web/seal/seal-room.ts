@@ -10,7 +10,7 @@ import sealWorkerAddress from './seal-worker.ts?worker&url';
 export type Sealing = {
   /** `isKept`: the envelope is a file of the page's own, there again after a reload. Rejects: SealError; SealStopped. */
   readonly sealed: Promise<{ readonly sealed: SealedBid; readonly isKept: boolean }>;
-  /** Ends the workers; what they wrote is cleared by whoever opens the folder next. */
+  /** Ends the workers; what they wrote is cleared away when it has lain there for a day (bid/shelf.ts). */
   cancel(): void;
 };
 
