@@ -1,6 +1,6 @@
 /**
  * The documents say what the code does: README's settings, subcommands, scripts, routes and links, and the catalogue of events.
- * README's generated parts are written anew by TAP_SNAPSHOT=1 node --import=tsx test/docs.test.ts. Refusals: test/http/errors.test.ts.
+ * The READMEs' generated parts are written anew by TAP_SNAPSHOT=1 node --import=tsx test/docs.test.ts. Refusals: test/http/errors.test.ts.
  */
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -29,33 +29,47 @@ function settingsTable(): string {
   return ['| variable | what to write | default | why |', '|---|---|---|---|', ...rows].join('\n');
 }
 
-/** The ways back from a log that can only be read; reasons that share one stand together. */
-function recoveryTable(): string {
+/** The ways back from a log that can only be read, in both languages, the reader's first; reasons that share one stand together. */
+function recoveryTable(
+  head: string,
+  inOrder: (words: { readonly en: string; readonly zh: string }) => string[],
+): string {
   const codes = new Map<string, string[]>();
-  for (const [code, { en, zh }] of Object.entries(RECOVERY)) {
-    const words = `${en}<br>${zh}`;
+  for (const [code, both] of Object.entries(RECOVERY)) {
+    const words = inOrder(both).join('<br>');
     codes.set(words, [...(codes.get(words) ?? []), `\`${code}\``]);
   }
   const rows = [...codes].map(([words, of]) => `| ${of.join(', ')} | ${words} |`);
-  return ['| it begins with | the way back |', '|---|---|', ...rows].join('\n');
+  return [head, '|---|---|', ...rows].join('\n');
 }
 
-const GENERATED: Readonly<Record<string, () => string>> = { config: settingsTable, recovery: recoveryTable };
+/** By file and marker. The Chinese settings are written by hand: test/readmes.test.ts holds them to the English ones. */
+const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
+  'README.md': {
+    config: settingsTable,
+    recovery: () => recoveryTable('| it begins with | the way back |', ({ en, zh }) => [en, zh]),
+  },
+  'README.zh-CN.md': {
+    recovery: () => recoveryTable('| 开头的代码 | 恢复办法 |', ({ en, zh }) => [zh, en]),
+  },
+};
 
 function between(text: string, name: string): string | undefined {
   return new RegExp(`<!-- ${name}:begin -->\\n([\\s\\S]*?)\\n<!-- ${name}:end -->`).exec(text)?.[1];
 }
 
 if (process.env['TAP_SNAPSHOT'] === '1') {
-  const written = Object.entries(GENERATED).reduce(
-    (text, [name, print]) =>
-      text.replace(
-        new RegExp(`(<!-- ${name}:begin -->\\n)[\\s\\S]*?(<!-- ${name}:end -->)`),
-        (_all, begin: string, end: string) => `${begin}${print()}\n${end}`,
-      ),
-    read('README.md'),
-  );
-  writeFileSync(resolve(root, 'README.md'), written);
+  for (const [file, parts] of Object.entries(GENERATED)) {
+    const written = Object.entries(parts).reduce(
+      (text, [name, print]) =>
+        text.replace(
+          new RegExp(`(<!-- ${name}:begin -->\\n)[\\s\\S]*?(<!-- ${name}:end -->)`),
+          (_all, begin: string, end: string) => `${begin}${print()}\n${end}`,
+        ),
+      read(file),
+    );
+    writeFileSync(resolve(root, file), written);
+  }
 }
 
 const readme = read('README.md');
@@ -64,8 +78,9 @@ const codes = [...readme.matchAll(/```sh\n([\s\S]*?)```|`([^`\n]+)`/g)].map(
   ([, block, inline]) => block ?? inline ?? '',
 );
 
-t.test('README’s generated parts are what the code says', async (t) => {
-  for (const [name, print] of Object.entries(GENERATED)) t.equal(between(readme, name), print(), name);
+t.test('the READMEs’ generated parts are what the code says', async (t) => {
+  for (const [file, parts] of Object.entries(GENERATED))
+    for (const [name, print] of Object.entries(parts)) t.equal(between(read(file), name), print(), `${file} ${name}`);
 });
 
 t.test('README knows every setting, and names no variable that is none', async (t) => {
@@ -139,6 +154,7 @@ t.test('README’s addresses are served', async (t) => {
 /** The documents whose links are followed. */
 const LINKING = [
   'README.md',
+  'README.zh-CN.md',
   'CHANGELOG.md',
   'server/cli/seal/GUIDE.md',
   'server/core/log/FORMAT.md',
