@@ -1,4 +1,5 @@
 /** A bid's receipt held against what was sent, and which of the platform's refusals end a lodgement. */
+import type { JsonObject } from '../core/log/canonical.ts';
 import type { Sha256 } from '../core/log/hash.ts';
 import type { VerifyEd25519 } from '../core/log/note.ts';
 import type { LodgementPayload } from '../core/seal/lodgement.ts';
@@ -37,14 +38,33 @@ export type CheckedReceipt =
   /** `detail`: the member that differs, or what is wrong with the form. */
   | { readonly fault: 'receipt_not_genuine' | 'receipt_not_as_lodged'; readonly detail: string };
 
-/** Signature by the key the ledger lists, then word for word. */
+/** A key that the ledger lists, and when it was given up because others may have had it. */
+export type UsableReceiptKey = ReceiptKey & { readonly goodUntil: string | null };
+
+/** The payload of a receipt of this type by one of the keys; null also for one that says it is of behind the end of such a key. */
+export async function openListedReceipt(
+  verifyEd25519: VerifyEd25519,
+  text: string,
+  typ: string,
+  keys: readonly UsableReceiptKey[],
+): Promise<JsonObject | null> {
+  for (const key of keys) {
+    const payload = await openReceiptJws(verifyEd25519, text, typ, key);
+    const receivedAt = payload?.['receivedAt'];
+    const isBehind = key.goodUntil !== null && !(typeof receivedAt === 'string' && receivedAt < key.goodUntil);
+    if (payload !== null && !isBehind) return payload;
+  }
+  return null;
+}
+
+/** Signature by one of the keys the ledger lists, then word for word. */
 export async function checkBidReceipt(
   verifyEd25519: VerifyEd25519,
   text: string,
-  key: ReceiptKey,
+  keys: readonly UsableReceiptKey[],
   expected: Partial<ReceiptPayload>,
 ): Promise<CheckedReceipt> {
-  const payload = await openReceiptJws(verifyEd25519, text, RECEIPT_TYPE, key);
+  const payload = await openListedReceipt(verifyEd25519, text, RECEIPT_TYPE, keys);
   if (payload === null) return { fault: 'receipt_not_genuine', detail: '' };
   if (!isReceiptPayload(payload)) return { fault: 'receipt_not_genuine', detail: 'its content has another form' };
   const differing = findDifference<ReceiptPayload>(payload, expected);

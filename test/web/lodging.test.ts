@@ -3,7 +3,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { signerOf } from '../../server/cli/seal/held-key.ts';
 import { unwrapWith } from '../../server/cli/seal/wrap.ts';
 import type { CommandAnswer } from '../../server/client/api.ts';
-import { receiptOf, withdrawalReceiptOf } from '../../server/client/bid-receipt.ts';
+import { openListedReceipt, receiptOf, withdrawalReceiptOf } from '../../server/client/bid-receipt.ts';
 import { listingOf } from '../../server/client/key-agent.ts';
 import { ApiError } from '../../server/client/transport.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
@@ -34,6 +34,8 @@ const KEY = receiptKeyOf(
   sha256,
   Uint8Array.from(ed25519.publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)),
 );
+/** The one before it: receipts of either count. */
+const OTHER_KEY = receiptKeyOf(sha256, new Uint8Array(32).fill(9));
 const LISTED = listingOf(sha256, BIDDER);
 const VKEY = 'kaibiao.test/opening/x+00000000+AA';
 /** An opening that takes bids, without a second layer. */
@@ -119,7 +121,10 @@ function pageWith(
       });
       return { sealed, cancel: () => undefined };
     },
-    receiptKey: async () => KEY,
+    receiptKeys: async () => [
+      { ...OTHER_KEY, goodUntil: null },
+      { ...KEY, goodUntil: null },
+    ],
     verifyEd25519,
     sha256,
     world: {
@@ -348,3 +353,21 @@ t.test('of the files in the browser only those go that no bid names and that hav
   t.strictSame(leftBehind(files, bids, 1_000 + LEFT_AFTER_MS), ['left']);
   t.strictSame(leftBehind(files, [], 1_001 + LEFT_AFTER_MS), ['of-a-bid', 'left', 'being-kept']);
 });
+
+t.test(
+  'a receipt counts by any key that the ledger lists, and not behind the end of one that others may have had',
+  async (t) => {
+    const receipt = signed({ receivedAt: '2026-03-02T00:00:00.000Z' });
+    const opens = (goodUntil: string | null, keys = [OTHER_KEY, KEY]) =>
+      openListedReceipt(
+        verifyEd25519,
+        receipt,
+        RECEIPT_TYPE,
+        keys.map((key) => ({ ...key, goodUntil })),
+      );
+    t.match(await opens(null), { receivedAt: '2026-03-02T00:00:00.000Z' });
+    t.match(await opens('2026-03-02T00:00:00.001Z'), { receivedAt: '2026-03-02T00:00:00.000Z' });
+    t.equal(await opens('2026-03-02T00:00:00.000Z'), null);
+    t.equal(await opens(null, [OTHER_KEY]), null);
+  },
+);

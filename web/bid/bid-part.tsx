@@ -16,7 +16,7 @@ import { type KeptBid, standingIn } from './kept-bid.ts';
 import { KeptRow } from './kept-row.tsx';
 import { type Lodging, openLodging } from './lodging.ts';
 import { ProgressPart } from './progress-part.tsx';
-import { receiptKeyHere } from './receipt-key-here.ts';
+import { receiptKeysHere } from './receipt-keys-here.ts';
 import { SealForm } from './seal-form.tsx';
 import { browserShelf, type Shelf } from './shelf.ts';
 import { say } from './words.ts';
@@ -152,7 +152,7 @@ function useLodging(seat: Seat, { openingId, platform }: OpeningState, shelf: Sh
       shelf,
       // what seals is fetched when something is to be sealed
       startSealing: (...asked) => sealLater(import('../seal/seal-room.ts'), asked),
-      receiptKey: () => receiptKeyHere(means.api, platform, verifyEd25519),
+      receiptKeys: () => receiptKeysHere(means.api, platform, verifyEd25519),
       verifyEd25519,
       sha256,
       world: {

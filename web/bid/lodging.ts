@@ -1,7 +1,13 @@
 /** A bidder's way from documents to a receipt on one page: sealed, kept, sent however often the line is cut, received. */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Api, CommandAnswer } from '../../server/client/api.ts';
-import { checkBidReceipt, endsLodgement, receiptOf, withdrawalReceiptOf } from '../../server/client/bid-receipt.ts';
+import {
+  checkBidReceipt,
+  endsLodgement,
+  receiptOf,
+  type UsableReceiptKey,
+  withdrawalReceiptOf,
+} from '../../server/client/bid-receipt.ts';
 import { dealtWindowKidIn, openingCertificateIn } from '../../server/client/dealt-key.ts';
 import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
 import { chooseKeyTransport } from '../../server/client/key-transport.ts';
@@ -17,7 +23,6 @@ import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import { cekCommit } from '../../server/core/seal/commitments.ts';
 import type { OpeningList } from '../../server/core/seal/opening-list.ts';
 import type { ReceiptPayload } from '../../server/core/seal/receipt.ts';
-import type { ReceiptKey } from '../../server/core/seal/receipt-key.ts';
 import { readRecipientInfos } from '../../server/core/seal/recipient-info.ts';
 import type { SourceDocument } from '../seal/archive-blob.ts';
 import type { SealedBid, SealTask } from '../seal/seal-here.ts';
@@ -54,7 +59,7 @@ export type LodgingNeeds = {
     fileName: string,
     progress: (step: 'read' | 'seal', done: number, all: number) => void,
   ) => Sealing;
-  receiptKey(): Promise<ReceiptKey>;
+  receiptKeys(): Promise<readonly UsableReceiptKey[]>;
   readonly verifyEd25519: VerifyEd25519;
   readonly sha256: Sha256;
   readonly world: {
@@ -248,7 +253,7 @@ export function openLodging(needs: LodgingNeeds): Lodging {
     const checked = await checkBidReceipt(
       needs.verifyEd25519,
       receipt,
-      await needs.receiptKey(),
+      await needs.receiptKeys(),
       receiptOf(sha256, payload),
     );
     if (!('receipt' in checked)) throw new SealError(checked.fault, checked.detail);
@@ -263,11 +268,9 @@ export function openLodging(needs: LodgingNeeds): Lodging {
 
   readShelf()
     .then(() => {
-      // Nobody waits for it, and what cannot be cleared away today is tomorrow.
-      shelf.clearLeft().catch(() => undefined);
       const unsent = (bids.value ?? []).find(({ status }) => status === 'sending');
-      if (unsent !== undefined && !isClosed) return send(unsent);
-      return undefined;
+      const goesOn = unsent !== undefined && !isClosed ? send(unsent) : undefined;
+      return Promise.all([goesOn, shelf.clearLeft()]);
     })
     .catch((fault: unknown) => show({ kind: 'failed', fault }));
   const online = (): void => wake();
@@ -288,7 +291,7 @@ export function openLodging(needs: LodgingNeeds): Lodging {
       await keep({ ...bid, withdrawal: receipt, status: 'withdrawn' });
       await shelf.dropEnvelope(bid);
       const expected = withdrawalReceiptOf(payloadOf(bid));
-      const checked = await checkBidReceipt(needs.verifyEd25519, receipt, await needs.receiptKey(), expected);
+      const checked = await checkBidReceipt(needs.verifyEd25519, receipt, await needs.receiptKeys(), expected);
       if (!('receipt' in checked)) throw new SealError(checked.fault, checked.detail);
       show({ kind: 'resting' });
     },

@@ -103,12 +103,19 @@ export function browserShelf(): Shelf {
       const [folder, bids] = [await envelopeFolder(), await stored()];
       // Without its list nobody knows which of the files is somebody's bid.
       if (folder === null || bids === null) return;
-      const files: File[] = [];
-      for await (const handle of folder.values())
-        if (handle.kind === 'file') files.push(await (handle as FileSystemFileHandle).getFile());
-      // Also what another version of this page wrote names its file.
-      const names = bids.map((bid) => ({ fileName: (bid as { readonly fileName?: string | null }).fileName ?? null }));
-      for (const name of leftBehind(files, names, Date.now())) await dropFile(name);
+      try {
+        const files: File[] = [];
+        for await (const handle of folder.values())
+          if (handle.kind === 'file') files.push(await (handle as FileSystemFileHandle).getFile());
+        // Also what another version of this page wrote names its file.
+        const names = bids.map((bid) => ({
+          fileName: (bid as { readonly fileName?: string | null }).fileName ?? null,
+        }));
+        for (const name of leftBehind(files, names, Date.now())) await dropFile(name);
+      } catch (fault) {
+        // another tab clears or writes there as well: the next visit finds what is left
+        if (!(fault instanceof DOMException)) throw fault;
+      }
     },
   };
 }

@@ -1,11 +1,13 @@
 /** `kaibiao lodge`, `withdraw` and `receipt`: a bidder's bid and the proofs of it. */
+
+import type { ListedReceiptKey } from '../../client/ledger-keys.ts';
 import { ApiError } from '../../client/transport.ts';
 import { fromBase64Url } from '../../core/log/base64.ts';
 import { fromUtf8 } from '../../core/log/utf8.ts';
 import type { ReceiptFile } from '../../verify/receipt-file.ts';
 import { EXIT } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { type ListedReceiptKey, proveRegistered } from '../person/ledger.ts';
+import { proveRegistered } from '../person/ledger.ts';
 import { lodge, readStanding } from '../person/lodge.ts';
 import type { Person } from '../person/person.ts';
 import { PersonError } from '../person/person-error.ts';

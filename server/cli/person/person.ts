@@ -1,6 +1,7 @@
 /** A person on the public API: logged in with its CA key, with its own copies of the logs it looks at and a folder of what it keeps. */
 import type { Api } from '../../client/api.ts';
 import { type KeyAgent, pickCertificate } from '../../client/key-agent.ts';
+import type { ListedReceiptKey } from '../../client/ledger-keys.ts';
 import { logIn, type Session } from '../../client/session.ts';
 import type { Transport } from '../../client/transport.ts';
 import { ledgerOrigin, openingOrigin } from '../../core/log/origin.ts';
@@ -8,7 +9,7 @@ import type { PersonRole } from '../../core/opening/roles.ts';
 import type { CertificateSigner } from '../../core/pki/person-jws.ts';
 import { sha256 } from '../../hash.ts';
 import type { World } from '../../world.ts';
-import { findReceiptKeys, type ListedReceiptKey } from './ledger.ts';
+import { findReceiptKeys } from './ledger.ts';
 import { createLogCopy, type LogCopy } from './log-copy.ts';
 import { type LogPin, openLogPin } from './log-pin.ts';
 import { openPersonFolder, type PersonFolder } from './person-folder.ts';

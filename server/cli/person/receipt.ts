@@ -1,11 +1,11 @@
 /** The platform's receipts as a person checks them: signature by the key the ledger lists, then word for word against what was sent. */
+import { openListedReceipt } from '../../client/bid-receipt.ts';
+import type { ListedReceiptKey } from '../../client/ledger-keys.ts';
 import type { JsonObject } from '../../core/log/canonical.ts';
 import { isReceiptPayload, RECEIPT_TYPE, type ReceiptPayload } from '../../core/seal/receipt.ts';
-import { openReceiptJws } from '../../core/seal/receipt-key.ts';
 import { findDifference } from '../../core/seal/statement.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import { ACT_RECEIPT_TYPE } from '../../recorder/receipts.ts';
-import type { ListedReceiptKey } from './ledger.ts';
 import { PersonError } from './person-error.ts';
 
 /**
@@ -14,13 +14,9 @@ import { PersonError } from './person-error.ts';
  * Throws: PersonError receipt_not_genuine; also for one that says it is of behind the end of a key that others may have had.
  */
 export async function openReceipt(text: string, typ: string, keys: readonly ListedReceiptKey[]): Promise<JsonObject> {
-  for (const key of keys) {
-    const payload = await openReceiptJws(verifyEd25519, text, typ, key);
-    const receivedAt = payload?.['receivedAt'];
-    const isBehind = key.goodUntil !== null && !(typeof receivedAt === 'string' && receivedAt < key.goodUntil);
-    if (payload !== null && !isBehind) return payload;
-  }
-  throw new PersonError('receipt_not_genuine');
+  const payload = await openListedReceipt(verifyEd25519, text, typ, keys);
+  if (payload === null) throw new PersonError('receipt_not_genuine');
+  return payload;
 }
 
 /**
