@@ -7,6 +7,8 @@ import { en as bidEn } from '../web/bid/words-en.ts';
 import { zh as bidZh } from '../web/bid/words-zh.ts';
 import { en as conductEn } from '../web/conduct/words-en.ts';
 import { zh as conductZh } from '../web/conduct/words-zh.ts';
+import { en as draftEn } from '../web/draft/words-en.ts';
+import { zh as draftZh } from '../web/draft/words-zh.ts';
 import { en as openingEn } from '../web/opening/words-en.ts';
 import { zh as openingZh } from '../web/opening/words-zh.ts';
 import { en as personEn } from '../web/person/words-en.ts';
@@ -109,8 +111,8 @@ t.test('the buttons and headings named step by step are the pages’ own', async
   const words = (...rooms: readonly Readonly<Record<string, string>>[]): Set<string> =>
     new Set(rooms.flatMap((room) => Object.values(room)));
   const own = {
-    en: words(bidEn, conductEn, openingEn, personEn, verifyEn),
-    zh: words(bidZh, conductZh, openingZh, personZh, verifyZh),
+    en: words(bidEn, conductEn, draftEn, openingEn, personEn, verifyEn),
+    zh: words(bidZh, conductZh, draftZh, openingZh, personZh, verifyZh),
   };
   const named = (readme: string): string[] => {
     const steps = sectionsOf(readme).find(({ level }) => level === 3)?.text ?? '';
