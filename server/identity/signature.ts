@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { readSm2PublicKey } from '../core/gm/curve.ts';
 import type { SessionJwk, VerifyJwsSignature } from '../core/log/act.ts';
 import { toBase64Url } from '../core/log/base64.ts';
-import { SM2_WITH_SM3 } from '../core/pki/algorithms.ts';
+import { readPublicKey, SM2_WITH_SM3 } from '../core/pki/algorithms.ts';
 import { parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import type { VerifyCertificateSignature } from '../core/pki/search.ts';
@@ -46,7 +46,7 @@ function issuerKey(spki: Uint8Array): IssuerKey | undefined {
   const name = Buffer.from(spki).toString('latin1');
   let found = issuerKeys.get(name);
   if (found === undefined && !issuerKeys.has(name)) {
-    const key = importKey(spki);
+    const key = isReadable(spki) ? importKey(spki) : undefined;
     const kind = key && (['rsa', 'ec'] as const).find((each) => isGoodKey(key, each, CA_CURVES));
     found = key && kind && { key, kind };
   }
@@ -55,6 +55,16 @@ function issuerKey(spki: Uint8Array): IssuerKey | undefined {
   const [longestAgo = name] = issuerKeys.keys();
   if (issuerKeys.size > ISSUER_KEYS_LIMIT) issuerKeys.delete(longestAgo);
   return found;
+}
+
+/** Whether our own reader takes it as well: OpenSSL's takes RSA keys with parameters that nobody defined. */
+function isReadable(spki: Uint8Array): boolean {
+  try {
+    return readPublicKey(spki).kind !== 'other';
+  } catch (error) {
+    if (error instanceof CertificateError) return false;
+    throw error;
+  }
 }
 
 function verifySm2Certificate({ algorithm, spki, data, signature }: Signed): boolean {

@@ -242,16 +242,19 @@ t.test('cut off in the middle of the window, the page says so and goes on withou
   t.match(await text('.bar'), /连接中断/);
   t.match(await text('.bar'), /可能不是最新/);
   await picture('08-cut');
+  // The platform may have written something by itself between the look and the cut.
+  const heldAtCut = await early.verifiedTo();
+  t.ok(heldAtCut >= heldBefore - 1);
   await decrypt(second, OPENING);
   t.match(await outcomeOf(second, OPENING), { outcome: 'decrypted' });
-  t.equal(await early.verifiedTo(), heldBefore - 1, 'it has heard nothing of it');
+  t.equal(await early.verifiedTo(), heldAtCut, 'it has heard nothing of it');
   await page.context().setOffline(false);
   const size = await upToDate(early);
-  t.ok(size > heldBefore);
+  t.ok(size - 1 > heldAtCut);
   t.equal(await page.locator('.bar').count(), 0);
   t.equal(await page.locator('.tile.tone-good').count(), 2);
   t.ok(
-    overheard.after.slice(sockets).every((after) => after === heldBefore - 1),
+    overheard.after.slice(sockets).every((after) => after === heldAtCut),
     'asked for what it missed, no more',
   );
   await picture('09-resumed');

@@ -18,6 +18,7 @@ import { LOT } from '../support/roadworks.ts';
 import { freePort } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
+import { violations } from './axe.ts';
 import { type Visitor, visit } from './visitor.ts';
 
 t.setTimeout(180_000);
@@ -62,7 +63,11 @@ const WITNESS: Holder = {
   personId: 'C2',
 };
 
+/** What stands in somebody's way on the views that are looked at, each with its name. */
+const outOfReach: string[] = [];
+/** Looks at a view: is it within everybody's reach (WCAG A and AA), and as a picture where one is wanted. */
 const picture = async ({ page }: Visitor, name: string): Promise<void> => {
+  for (const line of await violations(page)) outOfReach.push(`${name}: ${line}`);
   const to = process.env['SCREENSHOT_FOLDER'];
   if (to !== undefined) await page.screenshot({ path: join(to, `${name}.png`), fullPage: true });
 };
@@ -471,4 +476,8 @@ t.test('who logs out is the public again, and the key is gone', async (t) => {
     t.strictSame(visitor.problems, []);
     await visitor.close();
   }
+});
+
+t.test('every view on the way was within everybody’s reach', async (t) => {
+  t.strictSame(outOfReach, []);
 });

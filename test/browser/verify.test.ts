@@ -15,6 +15,7 @@ import { goldenFiles, memorySource, TRUST, WHOLE } from '../support/golden-judge
 import { type LogFiles, writeFiles } from '../support/golden-log.ts';
 import { servePages } from '../support/page-server.ts';
 import t from '../support/tap.ts';
+import { violations } from './axe.ts';
 
 t.setTimeout(180_000);
 // Does nothing when the built pages are current.
@@ -56,6 +57,7 @@ page.on('console', (message) => {
 page.on('pageerror', (error) => problems.push(error.message));
 
 const picture = async (of: Page, name: string): Promise<void> => {
+  for (const line of await violations(of)) problems.push(`${name}: ${line}`);
   const to = process.env['SCREENSHOT_FOLDER'];
   if (to !== undefined) await of.screenshot({ path: join(to, `${name}.png`), fullPage: true });
 };

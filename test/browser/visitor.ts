@@ -63,9 +63,12 @@ export async function visit(
     verifiedTo,
     phase: async () => (await page.locator('.now-name').textContent()) ?? '',
     async untilVerified(seq) {
-      await page.locator(`.trust-head:has-text("第 ${seq} 条"), .trust-head:has-text("entry ${seq},")`).waitFor({
-        timeout: 15_000,
-      });
+      // The log may have grown further meanwhile.
+      await page.locator('.trust-head:has-text("条"), .trust-head:has-text("entry ")').waitFor({ timeout: 15_000 });
+      for (let triesLeft = 300; (await verifiedTo()) < seq; triesLeft--) {
+        if (triesLeft === 0) throw new Error(`entry ${seq} is not verified; the page stands at ${await verifiedTo()}`);
+        await page.waitForTimeout(50);
+      }
       // What tells of the entries is fetched beside them.
       await page.locator('#feed').waitFor();
     },

@@ -6,14 +6,15 @@ import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
-import { ATTEMPT_WORDS, BASIS_WORDS, EFFECT_WORDS, FAILURE_WORDS, POINT_WORDS, VERDICT_WORDS } from './term-words.ts';
+// Not by way of term-words.ts: that speaks Chinese as long as the English has not come.
+import { en as terms } from './term-words-en.ts';
 
 const time = (text: string): string => timeText(parseInstant(text), 'en');
 const dayTime = (text: string): string => dayTimeText(parseInstant(text), 'en');
 const span = (ms: number): string => spanText(ms, 'en');
-const failures = FAILURE_WORDS.en;
-const verdicts = VERDICT_WORDS.en;
-const attempts = ATTEMPT_WORDS.en;
+const failures = terms.failures;
+const verdicts = terms.verdicts;
+const attempts = terms.attempts;
 const by = {
   host: 'The host',
   witness: 'The witness',
@@ -28,9 +29,9 @@ const roles = {
   auditor: 'auditor',
 } as const;
 const party = (bidder: number | null): string => (bidder === null ? 'The witness' : `Bidder ${bidder}`);
-const points = POINT_WORDS.en;
-const effects = EFFECT_WORDS.en;
-const bases = BASIS_WORDS.en;
+const points = terms.points;
+const effects = terms.effects;
+const bases = terms.bases;
 const officials = { ...by, bidder: 'A bidder' } as const;
 
 /** What was said, in quotation marks, or that it is not shown. */

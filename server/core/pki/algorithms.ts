@@ -42,6 +42,8 @@ export function readPublicKey(spki: Uint8Array): PublicKey {
   const [name, parameters] = derChildren(expectTag(algorithm, TAG.sequence));
   const oid = derOid(expectTag(name, TAG.oid));
   if (oid === `${RSA}.1`) {
+    // RFC 3279 §2.3.1: they MUST be NULL. Others are taken by some readers and not by others.
+    if (parameters?.tag !== TAG.null || parameters.content.length > 0) return { kind: 'other', oid };
     const [modulus] = derChildren(readDerAs(derBitBytes(expectTag(key, TAG.bitString)), TAG.sequence));
     return { kind: 'rsa', bits: bitLength(derInteger(expectTag(modulus, TAG.integer))) };
   }

@@ -70,6 +70,20 @@ t.test('every kind of signature is good or bad as OpenSSL says, and both occur',
   t.equal(verdicts.filter(Boolean).length, 6 * 2 + 9, 'RSA of 2048 and 2049 bits, three curves');
 });
 
+t.test('an RSA key whose parameters are not NULL counts nowhere (RFC 3279 §2.3.1)', async (t) => {
+  const [{ algorithm, key, signature } = cases[0] as Case] = cases;
+  const spki = spkiOf(key);
+  const at = Buffer.from(spki).indexOf(Buffer.from('010101' + '0500', 'hex')) + 3;
+  t.equal(spki[at], 0x05);
+  for (const tag of [0x01, 0x02, 0x04, 0x06, 0x0c, 0x30, 0xa0]) {
+    const changed = Uint8Array.from(spki);
+    changed[at] = tag;
+    const signed = { algorithm, spki: changed, data, signature };
+    t.equal(plain(signed), false, `tag ${tag}`);
+    t.equal(verifyCertificateSignature(signed), false, `tag ${tag}`);
+  }
+});
+
 t.test('no changed byte of signature, key or data is taken otherwise than by OpenSSL', async (t) => {
   fc.assert(
     fc.property(
