@@ -15,6 +15,9 @@ import type { Signer } from './signer.ts';
 /** Entries read at a time; between two chunks other work gets its turn. */
 const CHUNK_ENTRIES = 64;
 
+/** How long a head may be committed and not yet let out, ms: far longer than any answer of database and signer is waited for. */
+export const LETTING_OUT_LIMIT_MS = 300_000;
+
 /** What can be found; the order is the order in which an entry is looked at. */
 export type FindingCode =
   | 'log_missing'
@@ -97,6 +100,8 @@ export function startSelfAudit(dependencies: SelfAuditDependencies): SelfAudit {
   const found = new Map<string, Finding>();
   let waiting: string[] = [...signer.origins()];
   let reading: Reading | null = null;
+  /** Logs that lack a disclosure while their database stands ahead of the head that was let out: of which head, and since when, ms. */
+  const ahead = new Map<string, { readonly size: number; readonly since: number }>();
   let rounds = 0;
   let roundEndedAt: number | null = null;
 
@@ -196,15 +201,34 @@ export function startSelfAudit(dependencies: SelfAuditDependencies): SelfAudit {
     }
   }
 
+  /**
+   * Whether entries behind this head are committed that are still to be let out: one of them may be the erasure of what is missing.
+   *
+   * Shape: not for longer than LETTING_OUT_LIMIT_MS, or whoever owns the database could put a larger size there and be left alone.
+   */
+  async function isBeingLetOut({ origin, head }: Reading): Promise<boolean> {
+    const [row] = await sql<{ size: number }[]>`SELECT size FROM logs WHERE origin = ${origin}`;
+    if (row === undefined || row.size <= head.size) return false;
+    const before = ahead.get(origin);
+    const since = before?.size === head.size ? before.since : world.now();
+    ahead.set(origin, { size: head.size, since });
+    return world.now() - since < LETTING_OUT_LIMIT_MS;
+  }
+
   /** Holds the whole log against the head that was let out. */
-  function finish(log: Reading): void {
+  async function finish(log: Reading): Promise<void> {
     const { origin, head, range, missing } = log;
     const [gap] = missing;
+    if (gap === undefined) ahead.delete(origin);
     if (!sameBytes(rangeRoot(sha256, range), head.root))
       find(origin, 'root_differs', null, `${head.size} entries do not have the root that was signed`);
     else if (gap !== undefined && (signer.released(origin)?.size ?? 0) > head.size) {
       // What is missing may have been erased while it was read, by an entry behind the head it is held against: once more, under the new one.
       waiting.unshift(origin);
+      reading = null;
+    } else if (gap !== undefined && (await isBeingLetOut(log))) {
+      // Behind COMMIT a disclosure is gone, while the head that says so is still being signed: again, when the others were read.
+      waiting.push(origin);
       reading = null;
     } else if (gap !== undefined) find(origin, 'disclosure_missing', gap[1], `no disclosure for ${gap[0]}`);
     else reading = null;
@@ -227,7 +251,7 @@ export function startSelfAudit(dependencies: SelfAuditDependencies): SelfAudit {
       }
       const log: Reading = reading;
       left -= await readOn(log, Math.min(left, CHUNK_ENTRIES));
-      if (reading === log && log.range.size === log.head.size) finish(log);
+      if (reading === log && log.range.size === log.head.size) await finish(log);
     }
   }
 

@@ -4,7 +4,12 @@ import { appendLeaves, EMPTY_RANGE, leafHash } from '../../server/core/log/merkl
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { sha256 } from '../../server/hash.ts';
 import { commit } from '../../server/recorder/commit.ts';
-import { type Finding, type FindingCode, startSelfAudit } from '../../server/recorder/self-audit.ts';
+import {
+  type Finding,
+  type FindingCode,
+  LETTING_OUT_LIMIT_MS,
+  startSelfAudit,
+} from '../../server/recorder/self-audit.ts';
 import type { Signer } from '../../server/recorder/signer.ts';
 import { appendEntries, lockHead } from '../../server/store/append.ts';
 import type { Sql, TransactionSql } from '../../server/store/driver.ts';
@@ -312,6 +317,66 @@ t.test('what is erased while it is being read is no finding, and what is missing
   await take(40);
   const { rounds } = a.progress();
   while (a.progress().rounds < rounds + 2) await a.tick();
+  t.match(told, [{ origin: log, code: 'disclosure_missing', seq: 40 }]);
+  await a.stop();
+});
+
+t.test('what is erased by a head that is still being let out is no finding, unless that never ends', async (t) => {
+  const own = await testDb(t);
+  const ownSigner = await testSigner(t);
+  const log = openingOrigin(PLATFORM, 'erasing');
+  await begin(own.sql, log);
+  await appendSome(own.sql, ownSigner, log, 60);
+  const told: Finding[] = [];
+  const world = steppedWorld();
+  const a = startSelfAudit({
+    sql: own.sql,
+    signer: ownSigner,
+    world,
+    periodMs: 3_600_000,
+    entriesPerTick: 100,
+    onFinding: (finding) => told.push(finding),
+    onFault: (error) => t.fail(String(error)),
+  });
+  const reads: number[] = [];
+  const readsWhileItIsSigned: Signer = {
+    ...ownSigner,
+    async release(...head) {
+      for (const wait of [0, LETTING_OUT_LIMIT_MS - 1]) {
+        world.advance(wait);
+        await a.tick();
+        reads.push(told.length);
+      }
+      return ownSigner.release(...head);
+    },
+  };
+  const erase = async (signer: Signer, seq: number): Promise<void> => {
+    await commit({ sql: own.sql, signer }, [log], async (tx) => {
+      const head = await lockHead(tx, log);
+      const entry = entryAt(log, head.size, { seq, field: 'who' });
+      const text = new TextDecoder().decode(entry.bytes).replace('"NoticePosted"', '"Erased"');
+      await own.superuser`DELETE FROM disclosures WHERE origin = ${log} AND seq = ${seq}`;
+      const appended = await appendEntries(tx, head, [{ ...entry, bytes: new TextEncoder().encode(text) }], signer);
+      return { appended: [appended], answer: null };
+    });
+  };
+  await erase(readsWhileItIsSigned, 50);
+  t.strictSame(reads, [0, 0], 'committed, not yet signed: it waits');
+  await round({ ...a, world, told, faults: [] });
+  t.strictSame(told, [], 'and then it is said by the log');
+
+  // Somebody owns the database: a disclosure taken away, and a head that is never let out put before it.
+  await own.superuser.begin(async (tx) => {
+    await tx`SET LOCAL session_replication_role = replica`;
+    await tx`DELETE FROM disclosures WHERE origin = ${log} AND seq = 40`;
+    await tx`UPDATE logs SET size = size + 1 WHERE origin = ${log}`;
+  });
+  await a.tick();
+  world.advance(LETTING_OUT_LIMIT_MS - 1);
+  await a.tick();
+  t.strictSame(told, []);
+  world.advance(1);
+  await a.tick();
   t.match(told, [{ origin: log, code: 'disclosure_missing', seq: 40 }]);
   await a.stop();
 });
