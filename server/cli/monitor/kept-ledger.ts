@@ -50,6 +50,8 @@ export type KeptLedger = {
   size(): number;
   /** The newest checkpoint that was believed, word for word; null at first. It may sign more than is kept so far. */
   note(): string | null;
+  /** The key that signed it; null at first. */
+  vkey(): string | null;
   readonly roots: Roots;
   /** Begins to write behind what is kept; it counts once it is kept. One at a time. */
   grow(): Growth;
@@ -65,10 +67,10 @@ export type Growth = {
   /** Bytes added. */
   bytes(): number;
   /**
-   * Keeps them under a note of their size, or of a larger one with the proof from theirs to it; durable when it returns, and
+   * Keeps them under a note of their size, or of a larger one with the proof from theirs to it, and the key that signed it; durable when it returns, and
    * every entry has been judged. Throws: MonitorStopped when it was stopped meanwhile: they are kept, and the rest is judged at the next start.
    */
-  keep(note: string, proof: readonly Uint8Array[]): Promise<void>;
+  keep(head: { readonly note: string; readonly vkey: string; readonly proof: readonly Uint8Array[] }): Promise<void>;
   /** Leaves them out, unless they are kept. */
   drop(): Promise<void>;
 };
@@ -183,13 +185,11 @@ export async function openKeptLedger(
         range = appendLeaves(sha256, range, [leafHash(sha256, entry)]);
         if (waitingBytes >= BLOCK_BYTES) await flush();
       },
-      async keep(note, proof) {
+      async keep({ note, vkey, proof }) {
         await flush();
         await file.sync();
         const shown = proof.length === 0 ? {} : { proof: proof.map(toBase64) };
-        // what is approached by parts may still be a head that the key before signed
-        const by = note === state?.note ? state.vkey : vkey;
-        const next: State = { v: 1, vkey: by, size: range.size, bytes: start + added, note, ...shown };
+        const next: State = { v: 1, vkey, size: range.size, bytes: start + added, note, ...shown };
         await writeDurably(stateFile, JSON.stringify(next));
         state = next;
         isKept = true;
@@ -207,6 +207,7 @@ export async function openKeptLedger(
   return {
     size: () => roots.range().size,
     note: () => state?.note ?? null,
+    vkey: () => state?.vkey ?? null,
     roots,
     grow,
     async entry(seq) {

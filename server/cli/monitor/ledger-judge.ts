@@ -27,6 +27,8 @@ export type LedgerJudge = {
   openingKeys(): readonly string[];
   /** The same of the ledger itself. */
   ledgerKeys(): readonly string[];
+  /** That key and those of the ledger that have followed it, in their order, as far as none of them is said to have been in other hands. */
+  successorsOf(publicKey: string): readonly string[];
 };
 
 /** Judges the ledger of that key; `onHead` is told of every head that holds, and in which entry. */
@@ -39,6 +41,7 @@ export function judgeLedger(
   const origin = key.name;
   const openingKeys: string[] = [];
   const ledgerKeys: string[] = [];
+  const followed: KeyAnnouncement[] = [];
   let next = 0;
   let wasProven = false;
   let lastAt: string | null = null;
@@ -104,6 +107,8 @@ export function judgeLedger(
       if (use === 'openings') openingKeys.push(publicKey);
       if (use === 'ledger') ledgerKeys.push(publicKey);
     }
+    const said = body as unknown as KeyAnnouncement;
+    if (type === 'KeyAnnounced' && said.key.use === 'ledger') followed.push(said);
     if (type === 'LedgerOpened') periodMs = Math.min(LONGEST_PERIOD_MS, Number(body['batchPeriodMs']));
   }
 
@@ -128,6 +133,12 @@ export function judgeLedger(
     periodMs: () => periodMs,
     openingKeys: () => openingKeys,
     ledgerKeys: () => ledgerKeys,
+    successorsOf(publicKey) {
+      const keys = [publicKey];
+      for (const { replaces, key: next, compromisedSince } of followed)
+        if (replaces === keys.at(-1) && compromisedSince === undefined) keys.push(next.publicKey);
+      return keys;
+    },
   };
 }
 

@@ -37,7 +37,10 @@ export type LedgerTail = { look(source: LogSource): Promise<LedgerLook> };
 
 type TailOptions = {
   readonly kept: KeptLedger;
-  readonly verifier: NoteVerifier;
+  /** The name of the ledger. */
+  readonly origin: string;
+  /** The keys whose heads are believed: the trusted one, and those that the kept ledger leads to from it. */
+  readonly believed: () => readonly BelievedKey[];
   /** All keys of the ledger: what one of them signed contradicts what another did. */
   readonly keys: () => readonly NoteVerifier[];
   readonly world: Pick<World, 'now'>;
@@ -45,15 +48,15 @@ type TailOptions = {
   readonly raise: Raise;
 };
 
+export type BelievedKey = { readonly vkey: string; readonly verifier: NoteVerifier };
+
 /**
- * Follows the ledger of `verifier`'s key.
+ * Follows a ledger.
  *
  * Why: a head far ahead is approached by parts. Each part is proven to be the beginning of what the head signs, by a consistency
  *      proof from the ledger's own tiles; and until the head is reached, no other one is asked for.
  */
-export function tailLedger({ kept, verifier, keys, world, patience, raise }: TailOptions): LedgerTail {
-  const origin = verifier.name;
-
+export function tailLedger({ kept, origin, believed, keys, world, patience, raise }: TailOptions): LedgerTail {
   /** Raises what was found again and again, and lasts. */
   async function raiseLasting(
     kind: 'ledger_withheld' | 'ledger_not_as_signed' | 'ledger_shrank',
@@ -62,13 +65,13 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
     if (patience.isOver(kind)) await raise(alarm(kind, origin, undefined, evidence), kind);
   }
 
-  async function readHead(source: LogSource): Promise<{ note: string; checkpoint: Checkpoint } | string> {
+  async function readHead(source: LogSource): Promise<ShownHead | string> {
     let note = '';
     try {
       note = await source.checkpoint();
-      const { checkpoint } = await openCheckpoint(note, verifier);
+      const head = await openBelieved(note, believed());
       patience.forget(HEAD_REFUSED);
-      return { note, checkpoint };
+      return { note, ...head };
     } catch (fault) {
       if (fault instanceof SourceError) return fault.message;
       if (!(fault instanceof LogFormatError)) throw fault;
@@ -83,7 +86,7 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
   }
 
   /** Takes a part of what the head signs. Returns: null, or why not. */
-  async function grow(source: LogSource, note: string, head: Checkpoint): Promise<string | null> {
+  async function grow(source: LogSource, { note, checkpoint: head, vkey }: ShownHead): Promise<string | null> {
     const growth = kept.grow();
     try {
       const endsAt = world.now() + GROWTH_LIMIT_MS;
@@ -97,7 +100,7 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       const proof = await fromTiles(source, consistencyPlan(range.size, head.size), head.size);
       const claim = { ...head, oldSize: range.size, oldRoot: rangeRoot(sha256, range), proof };
       if (verifyConsistency(sha256, claim)) {
-        await growth.keep(note, proof);
+        await growth.keep({ note, vkey, proof });
         patience.forget('ledger_withheld');
         patience.forget('ledger_not_as_signed');
         return null;
@@ -139,6 +142,7 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       if (typeof read === 'string') return { added: 0, unreached: read, shownSize: null, isCurrent: false };
       const { note, checkpoint } = read;
       const before = kept.note();
+      const keptBy = kept.vkey();
       const signed = before === null ? 0 : sizeOf(before);
       const forked = before === null ? null : await forkWith(kept, before, { note, checkpoint }, keys());
       if (forked !== null) {
@@ -148,9 +152,10 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       if (checkpoint.size >= signed) patience.forget('ledger_shrank');
       else await raiseLasting('ledger_shrank', before === null ? [note] : [before, note]);
       let unreached: string | null = null;
-      if (before !== null && size < signed)
-        unreached = await grow(source, before, parseCheckpoint(parseNote(before).text));
-      else if (checkpoint.size > size) unreached = await grow(source, note, checkpoint);
+      if (before !== null && keptBy !== null && size < signed) {
+        const goal = { note: before, checkpoint: parseCheckpoint(parseNote(before).text), vkey: keptBy };
+        unreached = await grow(source, goal);
+      } else if (checkpoint.size > size) unreached = await grow(source, read);
       const after = kept.note();
       const isWhole = after !== null && sizeOf(after) === kept.size();
       const isCurrent = unreached === null && isWhole && kept.size() >= checkpoint.size;
@@ -159,6 +164,21 @@ export function tailLedger({ kept, verifier, keys, world, patience, raise }: Tai
       return { added, unreached, shownSize: checkpoint.size, isCurrent, ...(isAside && { aside: note }) };
     },
   };
+}
+
+type ShownHead = { readonly note: string; readonly checkpoint: Checkpoint; readonly vkey: string };
+
+/** Opens a note with the first of these keys that signed it. Throws: LogFormatError, as of the first one, when none did. */
+async function openBelieved(note: string, keys: readonly BelievedKey[]): Promise<Omit<ShownHead, 'note'>> {
+  let refusal: unknown;
+  for (const { vkey, verifier } of keys)
+    try {
+      return { checkpoint: (await openCheckpoint(note, verifier)).checkpoint, vkey };
+    } catch (fault) {
+      if (!(fault instanceof LogFormatError) || fault.code !== 'note_unsigned') throw fault;
+      refusal ??= fault;
+    }
+  throw refusal;
 }
 
 /**

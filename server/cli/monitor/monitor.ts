@@ -1,7 +1,7 @@
 /** Tails a ledger and raises the alarm: the ledger as `kaibiao verify` judges it, each public opening replayed, registers held against batches, and what others were shown. */
-import { toBase64 } from '../../core/log/base64.ts';
+import { fromBase64, toBase64 } from '../../core/log/base64.ts';
 import { formatInstant } from '../../core/log/instant.ts';
-import { ed25519Verifier } from '../../core/log/note.ts';
+import { ed25519Verifier, formatVkey, KEY_TYPES, verifierKey } from '../../core/log/note.ts';
 import { ledgerOrigin } from '../../core/log/origin.ts';
 import { verifyEd25519 } from '../../ed25519.ts';
 import type { Release } from '../../folder-lock.ts';
@@ -14,7 +14,7 @@ import { type AlarmBook, openAlarms } from './alarm-book.ts';
 import { type ALARMS, type Alarm, alarm, type Raise, type RaisedAlarm } from './alarms.ts';
 import { lockKept, openKeptLedger } from './kept-ledger.ts';
 import { judgeLedger, noteOfHead } from './ledger-judge.ts';
-import { tailLedger } from './ledger-tail.ts';
+import { type BelievedKey, tailLedger } from './ledger-tail.ts';
 import { openPatience } from './patience.ts';
 import { watchRegister } from './register-watch.ts';
 import { openReports, type ReportedHeads, verifiersOf } from './reported-heads.ts';
@@ -122,7 +122,12 @@ async function openLocked(options: MonitorOptions, release: Release): Promise<Mo
     return entry !== undefined;
   }
   const kept = await openKeptLedger(folder, { vkey: trust, verifier, isListed }, { take, signal: options.signal });
-  const tail = tailLedger({ kept, verifier, keys, world, patience, raise });
+  const believed = (): BelievedKey[] =>
+    judge.successorsOf(publicKey).map((text) => {
+      const own = verifierKey(sha256, origin, KEY_TYPES.ed25519, fromBase64(text));
+      return { vkey: formatVkey(own), verifier: ed25519Verifier(own, verifyEd25519) };
+    });
+  const tail = tailLedger({ kept, origin, believed, keys, world, patience, raise });
   const reports = await openReports({
     folder,
     platform,

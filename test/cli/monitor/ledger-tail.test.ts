@@ -67,7 +67,8 @@ async function openTail(folder: string, world = steppedWorld()) {
   const patience = await openPatience(folder, world.now);
   const tail = tailLedger({
     kept,
-    verifier,
+    origin: NAME,
+    believed: () => [{ vkey, verifier }],
     keys: () => [verifier],
     world,
     patience,

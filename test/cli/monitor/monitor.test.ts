@@ -203,6 +203,21 @@ t.test('when one ledger key follows another, the monitor goes on with the new on
   );
   const later = await serve(t, { ledger: signAnew(madeLedger([announced, batch(1)])), openings: 'none' });
   await t.rejects(watch(later, folder, { trust: stranger }), { code: 'kept_of_other_ledger' }, 'of no key it lists');
+  const led = await newFolder(t, 'led');
+  t.match(await watch(server, led), { size: 2, kinds: ['key_announced'] });
+  t.match(
+    await watch(later, led),
+    { size: 3, added: 1, kinds: [] },
+    'by what it kept it is led to the key that follows',
+  );
+  t.match(await watch(later, led), { size: 3, added: 0, kinds: [] }, 'and starts again from there');
+  const wasStolen = await newFolder(t, 'was-stolen');
+  await watch(await serve(t, { ledger: stolen, openings: 'none' }), wasStolen);
+  const byThief = await serve(t, {
+    ledger: signAnew(madeLedger([announcement({ compromisedSince }), batch(1)])),
+    openings: 'none',
+  });
+  t.match(await watch(byThief, wasStolen), { added: 0, kinds: ['checkpoint_unsigned'] }, 'but not from a stolen one');
   const trust = formatVkey(newKey);
   t.match(await watch(later, folder, { trust }), { size: 3, added: 1, kinds: [] });
   t.match(await watch(later, folder, { trust }), { size: 3, added: 0, kinds: [] }, 'and again');
