@@ -7,11 +7,13 @@ import { adoptEnvelope } from '../../server/cli/seal/adopt.ts';
 import { prepareArchive } from '../../server/cli/seal/archive-source.ts';
 import { nodeSealing } from '../../server/cli/seal/node-sealing.ts';
 import { unwrapWith, wrapTo } from '../../server/cli/seal/wrap.ts';
+import { profileFor } from '../../server/client/key-transport.ts';
 import { type EnvelopeRequest, sealEnvelope } from '../../server/client/seal-envelope.ts';
 import type { SealingMeans } from '../../server/client/seal-layer.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
+import { SEAL_PROFILES } from '../../server/core/seal/content-cipher.ts';
 import { crc32 } from '../../server/core/seal/crc32.ts';
 import { OPENING_LIST_NAME } from '../../server/core/seal/opening-list.ts';
 import { type KeyTransport, readRecipientInfos } from '../../server/core/seal/recipient-info.ts';
@@ -73,41 +75,45 @@ function task(keyTransport: KeyTransport, changes: Partial<SealTask> = {}): Seal
 const here = (means: SealingMeans, sink: EnvelopeSink = blobSink()) => ({ means, sink, startHash: startSha256 });
 
 t.test('the same key, nonce and recipient give the bytes and promises of the command line', async (t) => {
-  for (const keyTransport of ALONE)
-    for (const openingCertificate of [undefined, OTHER.certificate]) {
-      const asked = task(keyTransport, { openingCertificate });
-      const sealed = await sealHere(asked, here(repeatable(browser)));
+  const ways = SEAL_PROFILES.flatMap((profile) =>
+    ALONE.flatMap((keyTransport) =>
+      [undefined, OTHER.certificate].map((layer) => [profile, keyTransport, layer] as const),
+    ),
+  );
+  for (const [profile, keyTransport, openingCertificate] of ways) {
+    const asked = task(keyTransport, { openingCertificate, profile });
+    const sealed = await sealHere(asked, here(repeatable(browser)));
 
-      const bytes = (text: string) => utf8(text);
-      const files = await Promise.all(
-        asked.documents.map(async ({ name, content }) => ({ name, bytes: await bytesOf(content) })),
-      );
-      const archive = await prepareArchive(
-        [
-          { name: OPENING_LIST_NAME, bytes: bytes(canonicalise(LIST)) },
-          ...files,
-          { name: TOOL_FACTS_NAME, bytes: bytes(canonicalise(asked.toolFacts)) },
-        ],
-        false,
-      );
-      const request: EnvelopeRequest = { ...asked, archive };
-      const byNode = await sealEnvelope(request, repeatable(nodeSealing(systemWorld.randomBytes)));
-      const expected = await collected(byNode.bytes());
-      const name = `${keyTransport}${openingCertificate === undefined ? '' : ', two layers'}`;
-      t.ok(Buffer.from(expected).equals(await bytesOf(sealed.envelope)), name);
-      t.strictSame(sealed.promises, {
-        ...(await byNode.promises()),
-        envelopeSha256: createHash('sha256').update(expected).digest('base64url'),
-      });
-      t.strictSame(sealed.cek, byNode.cek);
-    }
+    const bytes = (text: string) => utf8(text);
+    const files = await Promise.all(
+      asked.documents.map(async ({ name, content }) => ({ name, bytes: await bytesOf(content) })),
+    );
+    const archive = await prepareArchive(
+      [
+        { name: OPENING_LIST_NAME, bytes: bytes(canonicalise(LIST)) },
+        ...files,
+        { name: TOOL_FACTS_NAME, bytes: bytes(canonicalise(asked.toolFacts)) },
+      ],
+      false,
+    );
+    const request: EnvelopeRequest = { ...asked, archive };
+    const byNode = await sealEnvelope(request, repeatable(nodeSealing(systemWorld.randomBytes)));
+    const expected = await collected(byNode.bytes());
+    const name = `${profile} to ${keyTransport}${openingCertificate === undefined ? '' : ', two layers'}`;
+    t.ok(Buffer.from(expected).equals(await bytesOf(sealed.envelope)), name);
+    t.strictSame(sealed.promises, {
+      ...(await byNode.promises()),
+      envelopeSha256: createHash('sha256').update(expected).digest('base64url'),
+    });
+    t.strictSame(sealed.cek, byNode.cek);
+  }
 });
 
 t.test('the command line opens what the browser wrapped by itself, and computes the same promises', async (t) => {
   const folder = await temporaryFolder(t);
   for (const keyTransport of ALONE) {
     const { certificate, privateKey } = holderFor(keyTransport);
-    const sealed = await sealHere(task(keyTransport), here(browser));
+    const sealed = await sealHere(task(keyTransport, { profile: profileFor(keyTransport) }), here(browser));
     const path = join(folder, keyTransport);
     await writeFile(path, await bytesOf(sealed.envelope));
     const { promises, openingList } = await adoptEnvelope(path, certificate, unwrapWith(privateKey));

@@ -10,7 +10,7 @@ import {
 } from '../../server/client/bid-receipt.ts';
 import { dealtWindowKidIn, openingCertificateIn } from '../../server/client/dealt-key.ts';
 import type { AgentCertificate, Unwrap } from '../../server/client/key-agent.ts';
-import { chooseKeyTransport } from '../../server/client/key-transport.ts';
+import { chooseKeyTransport, profileFor } from '../../server/client/key-transport.ts';
 import { type OpeningTerms, signLodgement } from '../../server/client/lodge-statement.ts';
 import { SealError } from '../../server/client/seal-error.ts';
 import { ApiError } from '../../server/client/transport.ts';
@@ -136,11 +136,12 @@ export function openLodging(needs: LodgingNeeds): Lodging {
     const { certificate, ...rest } = request;
     const windowKid = dealtWindowKidIn(sha256, opening);
     const fileName = `${toBase64Url(world.randomBytes(16))}.cms`;
+    const keyTransport = chooseKeyTransport(certificate.certificate);
     const task: SealTask = {
       ...rest,
       certificate: certificate.certificate.der,
-      keyTransport: chooseKeyTransport(certificate.certificate),
-      profile: 'kaibiao-seal-1',
+      keyTransport,
+      profile: profileFor(keyTransport),
       openingCertificate: openingCertificateIn(sha256, opening),
     };
     sealing = needs.startSealing(task, fileName, (step, done, all) =>

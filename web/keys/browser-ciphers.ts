@@ -3,7 +3,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import type { CHash } from '@noble/hashes/utils.js';
-import { sm3 } from '../../server/core/gm/sm3.ts';
+import { hmacSm3, SM3_BLOCK_BYTES, sm3 } from '../../server/core/gm/sm3.ts';
 import { decipherSm4Cbc } from '../../server/core/gm/sm4.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import {
@@ -26,14 +26,6 @@ const WEB_NAMES: Readonly<Partial<Record<Pkcs12Digest, string>>> = {
 /** SM3 is not among the library's. */
 function hashed(digest: Pkcs12Digest, data: Uint8Array): Uint8Array {
   return digest === 'sm3' ? sm3(data) : hashNamed(digest)(data);
-}
-
-const SM3_BLOCK_BYTES = 64;
-
-/** RFC 2104 over SM3. Shape: the key is no longer than a block. */
-function hmacSm3(key: Uint8Array, data: Uint8Array): Uint8Array {
-  const padded = (pad: number) => Uint8Array.from({ length: SM3_BLOCK_BYTES }, (_, at) => (key[at] ?? 0) ^ pad);
-  return sm3(joinBytes(padded(0x5c), sm3(joinBytes(padded(0x36), data))));
 }
 
 function hashNamed(digest: Pkcs12Digest): CHash {

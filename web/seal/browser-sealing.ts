@@ -2,6 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Hashing, SealingMeans } from '../../server/client/seal-layer.ts';
 import { startGcm } from './gcm-stream.ts';
+import { startSm } from './sm-stream.ts';
 import { wrapInBrowser } from './wrap.ts';
 
 /** Shape: `startHmac` works here or in another thread. */
@@ -12,8 +13,7 @@ export function browserSealing(subtle: SubtleCrypto, startHmac: (key: Uint8Array
     wrapTo: (certificate, keyTransport, cek) => wrapInBrowser(subtle, certificate, keyTransport, cek),
     startHmac,
     async startEncryption({ cipher, nonce }, cek) {
-      if (cipher !== 'aes_256_gcm') throw new Error(`no ${cipher} in a browser yet`);
-      return startGcm(subtle, cek, nonce);
+      return cipher === 'aes_256_gcm' ? startGcm(subtle, cek, nonce) : startSm(cek, nonce);
     },
   };
 }

@@ -158,9 +158,10 @@ export function readPadding(text: string | undefined): KeyTransport | undefined 
   return padding;
 }
 
-/** How the content is enciphered; AES-256-GCM when nothing is said, which stock OpenSSL opens. */
-export function readProfile(text: string | undefined): SealProfile {
-  const profile = SEAL_PROFILES.find((name) => name === (text ?? 'kaibiao-seal-1'));
+/** How the content is enciphered; undefined leaves it to the certificate's key. */
+export function readProfile(text: string | undefined): SealProfile | undefined {
+  if (text === undefined) return undefined;
+  const profile = SEAL_PROFILES.find((name) => name === text);
   if (profile === undefined) throw new UsageError(`--profile is one of ${SEAL_PROFILES.join(', ')}.`);
   return profile;
 }

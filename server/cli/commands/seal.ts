@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Check } from 'typebox/schema';
 import { pickCertificate } from '../../client/key-agent.ts';
-import { chooseKeyTransport } from '../../client/key-transport.ts';
+import { chooseKeyTransport, profileFor } from '../../client/key-transport.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { type OpeningList, OpeningListSchema } from '../../core/seal/opening-list.ts';
 import { VERSION } from '../../version.ts';
@@ -41,14 +41,15 @@ export async function seal(argv: readonly string[], io: Io): Promise<number> {
   const documents = positionals.map((path) => ({ name: basename(path).normalize('NFC'), path }));
   const facts = await toolFacts(VERSION, documents);
   io.out(`Sealed with the bid · 随投标文件加密的工具信息: ${JSON.stringify(facts)}`);
+  const keyTransport = chooseKeyTransport(certificate, padding);
   const shown = showProgress(io);
   const promises = await sealBid({
     openingList,
     documents,
     toolFacts: facts,
     certificate: certificate.der,
-    keyTransport: chooseKeyTransport(certificate, padding),
-    profile,
+    keyTransport,
+    profile: profile ?? profileFor(keyTransport),
     compress: !values.store,
     out: values.out,
     unwrap: await keys.unwrapper(certSha256),

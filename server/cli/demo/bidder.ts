@@ -1,6 +1,7 @@
 /** One bidder of the demo, a process of its own on the public API: seals, lodges, checks in, decrypts with its own key, signs the record. */
 import { join } from 'node:path';
 import { KeyAgentError, pickCertificate } from '../../client/key-agent.ts';
+import { profileFor } from '../../client/key-transport.ts';
 import { SealError } from '../../client/seal-error.ts';
 import { VERSION } from '../../version.ts';
 import { systemWorld } from '../../world.ts';
@@ -98,7 +99,7 @@ async function seal(person: Person, task: BidderTask, amount: string, inWords: s
     toolFacts: await toolFacts(VERSION, documents),
     certificate: certificate.der,
     keyTransport: task.bidder.keyTransport,
-    profile: task.bidder.keyTransport === 'sm2' ? 'kaibiao-seal-sm-1' : 'kaibiao-seal-1',
+    profile: profileFor(task.bidder.keyTransport),
     compress: true,
     out,
     unwrap: await person.keys.unwrapper(certSha256),

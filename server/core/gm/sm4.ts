@@ -1,4 +1,4 @@
-/** SM4 (GM/T 0002-2012, GB/T 32907) backwards in CBC: for key files that national tools write; bids are enciphered by faster hands. */
+/** SM4 (GM/T 0002-2012, GB/T 32907) in plain arithmetic, for browsers, which have none: backwards in CBC for key files, and CTR for bids. */
 
 export const SM4_BLOCK_BYTES = 16;
 export const SM4_KEY_BYTES = 16;
@@ -45,6 +45,88 @@ export function decipherSm4Cbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array
   const end = plain.length - padding;
   const isPadded = padding >= 1 && padding <= SM4_BLOCK_BYTES && plain.subarray(end).every((byte) => byte === padding);
   return isPadded ? plain.subarray(0, end) : undefined;
+}
+
+/** Takes the bytes of one content in order, in pieces of any length, and gives as many back. */
+export type Sm4Ctr = (bytes: Uint8Array) => Uint8Array;
+
+/**
+ * Starts SM4-CTR, both ways the same.
+ *
+ * Shape:   key and first counter block of 16 bytes; the counter is all of the block, big-endian, and grows by one for each.
+ * Throws:  RangeError for other lengths.
+ * Why:     substitution and mixing of a byte are looked up together, the four of a word added: six times as fast as one after the other.
+ */
+export function startSm4Ctr(key: Uint8Array, counterBlock: Uint8Array): Sm4Ctr {
+  if (key.length !== SM4_KEY_BYTES || counterBlock.length !== SM4_BLOCK_BYTES)
+    throw new RangeError(`key and counter block of ${SM4_BLOCK_BYTES} bytes`);
+  const roundKeys = Int32Array.from(roundKeysOf(key));
+  const tables = mixTables();
+  const counter = Int32Array.from(wordsOf(counterBlock));
+  const stream = new Uint8Array(SM4_BLOCK_BYTES);
+  const streamView = new DataView(stream.buffer);
+  /** Bytes of `stream` that are used up. */
+  let used = SM4_BLOCK_BYTES;
+  return (bytes) => {
+    const out = new Uint8Array(bytes.length);
+    let at = 0;
+    for (; used < SM4_BLOCK_BYTES && at < bytes.length; at++, used++)
+      out[at] = (bytes[at] as number) ^ (stream[used] as number);
+    const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const to = new DataView(out.buffer);
+    for (; at + SM4_BLOCK_BYTES <= bytes.length; at += SM4_BLOCK_BYTES) {
+      encipher(counter, roundKeys, tables, streamView);
+      countUp(counter);
+      for (let n = 0; n < SM4_BLOCK_BYTES; n += 4) to.setInt32(at + n, from.getInt32(at + n) ^ streamView.getInt32(n));
+    }
+    if (at < bytes.length) {
+      encipher(counter, roundKeys, tables, streamView);
+      countUp(counter);
+      for (used = 0; at < bytes.length; at++, used++) out[at] = (bytes[at] as number) ^ (stream[used] as number);
+    }
+    return out;
+  };
+}
+
+type MixTables = readonly [Int32Array, Int32Array, Int32Array, Int32Array];
+
+/** What each byte of a word, from the highest, adds to the word that is substituted and mixed. */
+function mixTables(): MixTables {
+  const table = (shift: number): Int32Array =>
+    Int32Array.from(S_BOX, (byte) => {
+      const b = byte << shift;
+      return b ^ rotate(b, 2) ^ rotate(b, 10) ^ rotate(b, 18) ^ rotate(b, 24);
+    });
+  return [table(24), table(16), table(8), table(0)];
+}
+
+/** The block of these words, enciphered, into `to`. */
+function encipher(block: Int32Array, roundKeys: Int32Array, [t0, t1, t2, t3]: MixTables, to: DataView): void {
+  let a = block[0] as number;
+  let b = block[1] as number;
+  let c = block[2] as number;
+  let d = block[3] as number;
+  for (let round = 0; round < ROUNDS; round++) {
+    const x = b ^ c ^ d ^ (roundKeys[round] as number);
+    const high = (t0[x >>> 24] as number) ^ (t1[(x >>> 16) & 0xff] as number);
+    const next = a ^ high ^ (t2[(x >>> 8) & 0xff] as number) ^ (t3[x & 0xff] as number);
+    a = b;
+    b = c;
+    c = d;
+    d = next;
+  }
+  to.setInt32(0, d);
+  to.setInt32(4, c);
+  to.setInt32(8, b);
+  to.setInt32(12, a);
+}
+
+function countUp(counter: Int32Array): void {
+  for (let n = WORDS - 1; n >= 0; n--) {
+    const next = ((counter[n] as number) + 1) | 0;
+    counter[n] = next;
+    if (next !== 0) return;
+  }
 }
 
 /** One block through the 32 rounds, by the keys in this order. */
