@@ -1,4 +1,4 @@
-/** A page's side of the key agent on the same computer: pairing by a code, and the agent's keys as a KeyAgent. */
+/** A page's side of a key that lies elsewhere: pairing with the agent on the same computer, and whatever answers by its protocol as a KeyAgent. */
 import type { JwsAlgorithm } from '../core/log/act.ts';
 import { fromBase64, toBase64 } from '../core/log/base64.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/log/canonical.ts';
@@ -56,24 +56,32 @@ export async function endPairing(link: AgentLink, pairing: string, code: string)
   return (await ask<PairedAnswer>(link, '/pair/confirm', { pairing, code })).token;
 }
 
+/** Carries a question of the agent's protocol to whoever holds the key, and what they answer back. Throws: AgentProblemError, SealError. */
+export type AskAgent = <Answer>(path: '/certificates' | '/challenge' | '/use', body: Json) => Promise<Answer>;
+
+/** The carrier to a paired agent: HTTP. */
+export function askByHttp(link: AgentLink, token: string): AskAgent {
+  return (path, body) => ask(link, path, body, token);
+}
+
 /**
- * The keys of a paired agent.
+ * The keys at the other end of a carrier: of a paired agent, or of a phone.
  *
- * Shape:  `onUse` is told the digits that the agent shows beside its question, and null when it was answered.
- * Throws: when asked, AgentProblemError, SealError; KeyAgentError for a certificate that the token has not.
+ * Shape:  `onUse` is told the digits that stand there beside the question, and null when it was answered.
+ * Throws: when asked, AgentProblemError, SealError; KeyAgentError for a certificate that is not there.
  */
 export function agentKeys(
-  link: AgentLink,
-  token: string,
+  sha256: Sha256,
+  askAgent: AskAgent,
   onUse: (digits: string | null) => void = () => undefined,
 ): KeyAgent {
   let listed: Promise<readonly (AgentCertificate & { readonly alg: JwsAlgorithm })[]> | null = null;
 
   function list() {
-    listed ??= ask<CertificatesListed>(link, '/certificates', {}, token).then(({ certificates }) =>
+    listed ??= askAgent<CertificatesListed>('/certificates', {}).then(({ certificates }) =>
       certificates.map(({ x5c, alg }) => {
         const [certificate = new Uint8Array(), ...chain] = x5c.map(fromBase64);
-        return { ...listingOf(link.sha256, { certificate, chain }), alg: alg as JwsAlgorithm };
+        return { ...listingOf(sha256, { certificate, chain }), alg: alg as JwsAlgorithm };
       }),
     );
     // a token that was not there is asked again
@@ -84,11 +92,11 @@ export function agentKeys(
   }
 
   async function use(request: UseRequest): Promise<Uint8Array> {
-    const asked = requestSha256(link.sha256, request);
-    const { challenge } = await ask<ChallengedAnswer>(link, '/challenge', { requestSha256: asked }, token);
-    onUse(checkDigits(link.sha256, challenge, asked));
+    const asked = requestSha256(sha256, request);
+    const { challenge } = await askAgent<ChallengedAnswer>('/challenge', { requestSha256: asked });
+    onUse(checkDigits(sha256, challenge, asked));
     try {
-      const { result } = await ask<UsedAnswer>(link, '/use', { challenge, request: request as Json }, token);
+      const { result } = await askAgent<UsedAnswer>('/use', { challenge, request: request as Json });
       return fromBase64(result);
     } finally {
       onUse(null);
@@ -153,7 +161,7 @@ async function readAnswer(response: Response): Promise<JsonObject> {
 }
 
 /** A no in the words of whoever said it; what the seal's rules refuse is the same error as with a key of the page's own. */
-function faultOf({ code, zh, en }: JsonObject): Error {
+export function faultOf({ code, zh, en }: JsonObject): Error {
   if (typeof code !== 'string' || typeof zh !== 'string' || typeof en !== 'string')
     return new AgentProblemError('agent_malformed', AGENT_REFUSALS.agent_malformed);
   if (Object.hasOwn(SEAL_ERRORS, code)) return new SealError(code as SealErrorCode);

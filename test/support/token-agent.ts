@@ -1,11 +1,12 @@
 /** A key agent over a token in software, at whose window a person says yes to everything: for tests of the pages. */
 import { mkdir } from 'node:fs/promises';
-import { type Consent, createAgent } from '../../server/cli/agent/agent.ts';
+import { createAgent } from '../../server/cli/agent/agent.ts';
 import { serveAgent } from '../../server/cli/agent/agent-server.ts';
 import { loadCryptoki } from '../../server/cli/agent/cryptoki.ts';
 import { openToken } from '../../server/cli/agent/token.ts';
 import { TokenError } from '../../server/cli/agent/token-error.ts';
 import type { Issued } from '../../server/cli/demo/ca.ts';
+import type { Consent } from '../../server/client/key-desk.ts';
 import { verifyJwsSignature } from '../../server/identity/signature.ts';
 import type { World } from '../../server/world.ts';
 import { newFolder } from './folder.ts';

@@ -2,7 +2,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { signal } from '@preact/signals';
-import { AgentProblemError, agentKeys, beginPairing, endPairing } from '../../server/client/agent-keys.ts';
+import { AgentProblemError, agentKeys, askByHttp, beginPairing, endPairing } from '../../server/client/agent-keys.ts';
 import { agentOrigin } from '../../server/client/agent-protocol.ts';
 import { type KeyAgent, KeyAgentError } from '../../server/client/key-agent.ts';
 import { openKeyRoom, type UsableKey } from './key-room.ts';
@@ -61,7 +61,7 @@ export async function tokenKeys(port: number, isNew = false): Promise<SeatKeys |
     fetch: (...request: Parameters<typeof fetch>) => fetch(...request),
   };
   const keysBy = (token: string): SeatKeys => ({
-    ...agentKeys(link, token, (digits) => {
+    ...agentKeys(sha256, askByHttp(link, token), (digits) => {
       askedAtAgent.value = digits;
     }),
     isTryable: false,

@@ -7,10 +7,11 @@ import {
   type AgentRefusal,
   agentOrigin,
 } from '../../client/agent-protocol.ts';
+import { AgentError } from '../../client/key-desk.ts';
 import { SEAL_ERRORS, SealError } from '../../client/seal-error.ts';
 import type { Words } from '../../core/log/words.ts';
 import { readLimited } from '../../limited-body.ts';
-import { type Agent, AgentError } from './agent.ts';
+import type { Agent } from './agent.ts';
 import { TOKEN_FAULTS, TokenError } from './token-error.ts';
 
 const STATUSES: Readonly<Record<AgentRefusal, number>> = {

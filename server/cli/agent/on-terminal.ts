@@ -1,7 +1,8 @@
 /** The agent's window where it is a terminal: what a page asks for in lines, and a person's yes. */
+import type { Consent } from '../../client/key-desk.ts';
 import type { Words } from '../../core/log/words.ts';
 import type { Io } from '../io.ts';
-import type { AgentSurface, Consent } from './agent.ts';
+import type { AgentSurface } from './agent.ts';
 
 /** Controls, which could move the cursor, and marks that turn the direction of writing: what is shown is what stands there. */
 const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;

@@ -1,13 +1,13 @@
 /** The rules of the key agent, one by one, through its own door: which pages it serves, what it lets a key be used for, and that somebody agreed. */
 import { createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
-import { type AgentSurface, type Consent, createAgent } from '../../../server/cli/agent/agent.ts';
+import { type AgentSurface, createAgent } from '../../../server/cli/agent/agent.ts';
 import { type AgentServer, serveAgent } from '../../../server/cli/agent/agent-server.ts';
 import { plain, terminalSurface } from '../../../server/cli/agent/on-terminal.ts';
 import { TokenError } from '../../../server/cli/agent/token-error.ts';
 import { demoCreditCode, type Issued } from '../../../server/cli/demo/ca.ts';
 import { main } from '../../../server/cli/main.ts';
-import { agentKeys, beginPairing, endPairing } from '../../../server/client/agent-keys.ts';
+import { agentKeys, askByHttp, beginPairing, endPairing } from '../../../server/client/agent-keys.ts';
 import {
   AGENT_REQUEST_LIMIT_BYTES,
   CHALLENGE_MS,
@@ -16,6 +16,7 @@ import {
   PAIRING_TRIES,
 } from '../../../server/client/agent-protocol.ts';
 import type { KeyAgent } from '../../../server/client/key-agent.ts';
+import type { Consent } from '../../../server/client/key-desk.ts';
 import { toBase64Url } from '../../../server/core/log/base64.ts';
 import { canonicalise, type JsonObject } from '../../../server/core/log/canonical.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
@@ -144,7 +145,7 @@ const linkTo = ({ server }: Stand, origin = PAGE) => ({
 async function paired(at: Stand, origin = PAGE, onUse?: (digits: string | null) => void): Promise<KeyAgent> {
   const link = linkTo(at, origin);
   const pairing = await beginPairing(link);
-  return agentKeys(link, await endPairing(link, pairing, at.codes.at(-1) ?? ''), onUse);
+  return agentKeys(sha256, askByHttp(link, await endPairing(link, pairing, at.codes.at(-1) ?? '')), onUse);
 }
 const login = (keys: KeyAgent, origin = PAGE) =>
   keys.signer(certSha256).then((signer) =>
@@ -212,7 +213,7 @@ t.test('a browser that asks first is told for this page alone, the private netwo
 t.test('a page is paired by the code that only the agent shows, in time, and with few tries', async (t) => {
   const at = await stand(t);
   const link = linkTo(at);
-  await t.rejects(agentKeys(link, 'x'.repeat(43)).listCertificates(), { code: 'agent_not_paired' });
+  await t.rejects(agentKeys(sha256, askByHttp(link, 'x'.repeat(43))).listCertificates(), { code: 'agent_not_paired' });
   const wrong = (code: string) => (code === '000000' ? '000001' : '000000');
   let pairing = await beginPairing(link);
   for (let n = 0; n < PAIRING_TRIES; n++)
@@ -232,8 +233,10 @@ t.test('a bearer serves the page that was paired, and no other', async (t) => {
   const at = await stand(t);
   const link = linkTo(at);
   const token = await endPairing(link, await beginPairing(link), at.codes[0] ?? '');
-  t.equal((await agentKeys(link, token).listCertificates())[0]?.certSha256, certSha256);
-  await t.rejects(agentKeys(linkTo(at, OTHER_PAGE), token).listCertificates(), { code: 'agent_not_paired' });
+  t.equal((await agentKeys(sha256, askByHttp(link, token)).listCertificates())[0]?.certSha256, certSha256);
+  await t.rejects(agentKeys(sha256, askByHttp(linkTo(at, OTHER_PAGE), token)).listCertificates(), {
+    code: 'agent_not_paired',
+  });
 });
 
 t.test('it shows what is signed, with the digits that the page shows, and signs when somebody agrees', async (t) => {
@@ -255,7 +258,9 @@ t.test('it shows what is signed, with the digits that the page shows, and signs 
     iatSeconds: 1,
   };
   await signStepUp(sha256, signer, act);
-  t.equal(at.asked[1]?.shown.rows.find(({ label }) => label.en === 'What it says')?.text, '{"text":"唱标有误"}');
+  const shownAs = (name: string) => at.asked[1]?.shown.rows.find((row) => row.name === name)?.text;
+  t.equal(shownAs('data'), '{"text":"唱标有误"}');
+  t.equal(shownAs('digest'), toBase64Url(sha256(utf8(at.signed[1] ?? ''))), 'the bytes that were signed');
   at.answer(false);
   await t.rejects(login(keys), { code: 'agent_declined' });
   t.equal(at.signed.length, 2, 'nothing without consent');
@@ -312,7 +317,7 @@ t.test('a challenge serves one use of one request by one page, within its time',
   const link = linkTo(at);
   const keys = async () => endPairing(link, await beginPairing(link), at.codes.at(-1) ?? '');
   const [first, second] = [await keys(), await keys()];
-  const signer = await agentKeys(link, first).signer(certSha256);
+  const signer = await agentKeys(sha256, askByHttp(link, first)).signer(certSha256);
   /** What the next use sends, and what the agent answers to it. */
   const uses: { body: string; token: string }[] = [];
   const spying = {
@@ -328,7 +333,7 @@ t.test('a challenge serves one use of one request by one page, within its time',
   };
   let late = 0;
   const caught = async (): Promise<string> => {
-    await signLogin(sha256, await agentKeys(spying, first).signer(certSha256), {
+    await signLogin(sha256, await agentKeys(sha256, askByHttp(spying, first)).signer(certSha256), {
       challenge: { nonce: 'n', aud: 'kaibiao.example', origin: PAGE },
       account: 'a',
       jwk,
@@ -371,14 +376,12 @@ t.test('one question at a time; nobody who answers is a no, and so is a page tha
   const leave = new AbortController();
   const link = linkTo(at);
   const token = await endPairing(link, await beginPairing(link), at.codes.at(-1) ?? '');
-  const leaving = agentKeys(
-    {
-      ...link,
-      fetch: ((url: string, init: RequestInit) =>
-        link.fetch(url, url.endsWith('/use') ? { ...init, signal: leave.signal } : init)) as typeof fetch,
-    },
-    token,
-  );
+  const whoLeaves = {
+    ...link,
+    fetch: ((url: string, init: RequestInit) =>
+      link.fetch(url, url.endsWith('/use') ? { ...init, signal: leave.signal } : init)) as typeof fetch,
+  };
+  const leaving = agentKeys(sha256, askByHttp(whoLeaves, token));
   const left = login(leaving).catch(() => 'left');
   await until(2);
   leave.abort();
@@ -422,7 +425,7 @@ t.test('the terminal shows every mark that could hide another', async (t) => {
     out.push(question);
     return false;
   });
-  const rows = [{ label: { en: 'Act', zh: '操作' }, text: 'RaiseObjection\r\u001b[A' }];
+  const rows = [{ name: 'command', label: { en: 'Act', zh: '操作' }, text: 'RaiseObjection\r\u001b[A' }] as const;
   const shown = { title: { en: 'Sign an act', zh: '签署操作' }, rows };
   t.equal(await surface.agrees({ origin: PAGE, digits: '4711', shown }, new AbortController().signal), false);
   t.match(out.join('\n'), /4711[\s\S]*RaiseObjection\\u000d\\u001b\[A[\s\S]*4711/);

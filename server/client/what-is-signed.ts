@@ -1,22 +1,22 @@
-/** What a page asks to have signed, read and put into words: the agent signs nothing that it cannot read and show. */
+/** What a page asks to have signed, read and put into words: whoever holds a key for a page signs nothing that it cannot read and show. */
 import * as Type from 'typebox';
 import { Check } from 'typebox/schema';
-import type { AgentRefusal, SignRequest } from '../../client/agent-protocol.ts';
-import { bodySha256, type JwsAlgorithm } from '../../core/log/act.ts';
-import { fromBase64, fromBase64Url, toBase64Url } from '../../core/log/base64.ts';
-import { sameBytes } from '../../core/log/bytes.ts';
-import { canonicalise, isJsonObject, type Json, type JsonObject } from '../../core/log/canonical.ts';
-import { LogFormatError } from '../../core/log/error.ts';
-import { fromUtf8 } from '../../core/log/utf8.ts';
-import type { Words } from '../../core/log/words.ts';
-import { BACKUP_TYPE, DECRYPTION_TYPE, isDecryptionPayload } from '../../core/seal/decryption.ts';
-import { isLodgementPayload, LODGEMENT_TYPE } from '../../core/seal/lodgement.ts';
-import { sha256 } from '../../hash.ts';
+import { bodySha256, type JwsAlgorithm } from '../core/log/act.ts';
+import { fromBase64, fromBase64Url, toBase64Url } from '../core/log/base64.ts';
+import { sameBytes } from '../core/log/bytes.ts';
+import { canonicalise, isJsonObject, type Json, type JsonObject } from '../core/log/canonical.ts';
+import { LogFormatError } from '../core/log/error.ts';
+import type { Sha256 } from '../core/log/hash.ts';
+import { fromUtf8, utf8 } from '../core/log/utf8.ts';
+import type { Words } from '../core/log/words.ts';
+import { BACKUP_TYPE, DECRYPTION_TYPE, isDecryptionPayload } from '../core/seal/decryption.ts';
+import { isLodgementPayload, LODGEMENT_TYPE } from '../core/seal/lodgement.ts';
+import type { AgentRefusal, SignRequest } from './agent-protocol.ts';
 
 /** What a person sees before they agree. */
 export type Shown = {
   readonly title: Words;
-  readonly rows: readonly { readonly label: Words; readonly text: string }[];
+  readonly rows: readonly { readonly name: RowName; readonly label: Words; readonly text: string }[];
 };
 
 const closed = { additionalProperties: false } as const;
@@ -62,7 +62,9 @@ const LABELS = {
   envelope: { en: 'Envelope (SHA-256)', zh: '信封摘要（SHA-256）' },
   deadline: { en: 'Bid deadline', zh: '投标截止时间' },
   logKey: { en: 'Key of the log', zh: '日志公钥' },
+  digest: { en: 'Digest of what is signed (SHA-256)', zh: '待签内容摘要（SHA-256）' },
 } as const satisfies Record<string, Words>;
+type RowName = keyof typeof LABELS;
 
 /**
  * Reads a signing input.
@@ -73,12 +75,15 @@ const LABELS = {
  *          that it is for, so one platform's page cannot have a login for another signed.
  */
 export function readToSign(
+  sha256: Sha256,
   { input, data }: SignRequest,
   key: { readonly certificate: Uint8Array; readonly alg: JwsAlgorithm },
   origin: string,
 ): { readonly shown: Shown } | { readonly refused: AgentRefusal } {
   const [header, payload, more] = input.split('.').map(readPart);
-  if (!header || !payload || more !== undefined || !isHeaderOf(header, key)) return { refused: 'agent_not_shown' };
+  if (!header || !payload || more !== undefined || !isHeaderOf(sha256, header, key))
+    return { refused: 'agent_not_shown' };
+  const digest = toBase64Url(sha256(utf8(input)));
   switch (header['typ']) {
     case 'login+jws':
       if (!Check(LoginSchema, payload) || data !== null) return { refused: 'agent_not_shown' };
@@ -86,17 +91,24 @@ export function readToSign(
       return {
         shown: {
           title: { en: 'Log in', zh: '登录' },
-          rows: rows({ page: payload.origin, platform: payload.aud, account: payload.iss }),
+          rows: rows({ page: payload.origin, platform: payload.aud, account: payload.iss, digest }),
         },
       };
     case 'act+jws': {
-      const isShown = Check(ActSchema, payload) && data !== null && digestOf(data) === payload.bodySha256;
+      const isShown = Check(ActSchema, payload) && data !== null && digestOf(sha256, data) === payload.bodySha256;
       if (!isShown) return { refused: 'agent_not_shown' };
       const { aud, openingId, type, iss } = payload;
       return {
         shown: {
           title: { en: 'Sign an act', zh: '签署操作' },
-          rows: rows({ command: type, opening: openingId, platform: aud, account: iss, data: JSON.stringify(data) }),
+          rows: rows({
+            command: type,
+            opening: openingId,
+            platform: aud,
+            account: iss,
+            data: JSON.stringify(data),
+            digest,
+          }),
         },
       };
     }
@@ -113,6 +125,7 @@ export function readToSign(
             envelope: envelopeSha256,
             platform: aud,
             account: iss,
+            digest,
           }),
         },
       };
@@ -124,7 +137,7 @@ export function readToSign(
       return {
         shown: {
           title: { en: 'Hand in the key of a bid', zh: '提交投标文件解密结果' },
-          rows: rows({ opening: openingId, lot: lotId, bid: bidId, platform: aud, account: iss }),
+          rows: rows({ opening: openingId, lot: lotId, bid: bidId, platform: aud, account: iss, digest }),
         },
       };
     }
@@ -156,8 +169,12 @@ export function shownUnwrap(proven: {
   };
 }
 
-function rows(texts: Partial<Record<keyof typeof LABELS, string>>): Shown['rows'] {
-  return Object.entries(texts).map(([name, text]) => ({ label: LABELS[name as keyof typeof LABELS], text }));
+function rows(texts: Partial<Record<RowName, string>>): Shown['rows'] {
+  return Object.entries(texts).map(([name, text]) => ({
+    name: name as RowName,
+    label: LABELS[name as RowName],
+    text,
+  }));
 }
 
 /** A part in its one form. */
@@ -173,6 +190,7 @@ function readPart(part: string): JsonObject | null {
 }
 
 function isHeaderOf(
+  sha256: Sha256,
   header: JsonObject,
   { certificate, alg }: { readonly certificate: Uint8Array; readonly alg: JwsAlgorithm },
 ): boolean {
@@ -197,7 +215,7 @@ function isBase64Of(text: string, bytes: Uint8Array): boolean {
   }
 }
 
-function digestOf(data: Readonly<Record<string, unknown>>): string | null {
+function digestOf(sha256: Sha256, data: Readonly<Record<string, unknown>>): string | null {
   try {
     return bodySha256(sha256, data as JsonObject);
   } catch (fault) {
