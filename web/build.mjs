@@ -1,14 +1,14 @@
 /** Builds the pages into dist/web and lays .br and .gz beside each file; `--missing` does nothing when dist/web is current. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { putInPlace } from './put-in-place.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist/web');
-// Written last: a build that was interrupted leaves none and is made again.
 const stamp = join(out, '.built');
 
 /** Whether nothing that the pages are made of is newer than the last whole build. */
@@ -30,8 +30,8 @@ function isCurrent() {
 }
 
 /** Compresses once, as hard as it goes: the server sends these files as they lie. */
-async function compress() {
-  for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
+async function compress(folder) {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !/\.(js|css|html|svg|json)$/.test(entry.name)) continue;
     const path = join(entry.parentPath, entry.name);
     const content = await readFile(path);
@@ -48,7 +48,19 @@ async function compress() {
 if (!(process.argv.includes('--missing') && isCurrent())) {
   // Imported only now: a production install has no vite and needs none when the pages are built.
   const { build } = await import('vite');
-  await build({ configFile: join(root, 'vite.config.ts') });
-  await compress();
-  await writeFile(stamp, '');
+  await mkdir(join(root, 'dist'), { recursive: true });
+  // Beside it: who reads the pages meanwhile, or builds them as well, finds whole ones, and what is interrupted leaves those of before.
+  const made = await mkdtemp(join(root, 'dist/web-'));
+  const startedAt = new Date();
+  try {
+    await build({ configFile: join(root, 'vite.config.ts'), build: { outDir: made } });
+    await compress(made);
+    // What changes while it is built is not in it.
+    await writeFile(join(made, '.built'), '');
+    await utimes(join(made, '.built'), startedAt, startedAt);
+    await chmod(made, 0o755);
+    await putInPlace(made, out);
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
 }
