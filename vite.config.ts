@@ -57,7 +57,12 @@ export default defineConfig({
   server: {
     // The dev server gives the pages; everything else comes from the server beside it (web/dev.mjs starts both).
     proxy: {
-      '^/(auth|logs|docs|healthz|readyz)(/|$)': server,
+      '^/(auth|logs|docs|platform|certificates|healthz|readyz)(/|$)': server,
+      '^/preflight': {
+        target: server,
+        ws: true,
+        bypass: ({ url = '' }) => (url.startsWith('/preflight/') ? undefined : '/preflight/index.html'),
+      },
       '^/verify': { target: server, bypass: () => '/verify/index.html' },
       '^/sessions/': {
         target: server,

@@ -36,6 +36,7 @@ import { addOpenings } from './openings.ts';
 import { addOperator } from './operator.ts';
 import { addPages } from './pages.ts';
 import { addPlatform } from './platform.ts';
+import { addPreflight } from './preflight.ts';
 import { addProblems } from './problems.ts';
 import { addRecord } from './record.ts';
 import { addRecordPdf } from './record-pdf.ts';
@@ -187,6 +188,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addCrls(typed, dependencies);
     addEvidence(typed, dependencies);
     addLive(typed, dependencies, limits);
+    addPreflight(typed, dependencies, limits);
     addLogs(typed, dependencies);
     addTimestamps(typed, dependencies);
     addCosignatures(typed, dependencies);

@@ -8,16 +8,17 @@ const MINUTE_MS = 60_000;
  * What requests are counted as, each for itself: nobody who reads, or loads pages, uses up somebody's login or lodgement, not even
  * their own.
  */
-export const LIMIT_KINDS = ['general', 'login', 'vital', 'files', 'chains'] as const;
+export const LIMIT_KINDS = ['general', 'login', 'vital', 'files', 'chains', 'probes'] as const;
 export type LimitKind = (typeof LIMIT_KINDS)[number];
 
 /**
  * Requests a minute for each person behind an address, of those that name nobody.
  *
  * Why: a page is some reads and its files once; logging in is two requests, and may go wrong once; decryptions are carried in for others;
- *      a pre-flight has its certificates' chains checked once, which costs more than anything else that asks for no login.
+ *      a pre-flight has its certificates' chains checked once, which costs more than anything else that asks for no login, and its line measured
+ *      down and up, twice.
  */
-const FOR_EACH_PERSON = { general: 20, login: 4, vital: 4, files: 150, chains: 1 } as const satisfies Record<
+const FOR_EACH_PERSON = { general: 20, login: 4, vital: 4, files: 150, chains: 1, probes: 4 } as const satisfies Record<
   LimitKind,
   number
 >;

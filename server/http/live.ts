@@ -97,8 +97,7 @@ async function admit(
 ): Promise<Arrival> {
   const { hall, config } = dependencies;
   if (hall.viewers() >= config.socketLimit) throw new ProblemError('too_many_viewers');
-  const ticket = ticketOf(request.headers['sec-websocket-protocol']);
-  checkOrigin(dependencies, request.headers.origin, ticket !== null);
+  const ticket = pageTicket(dependencies, request.headers);
   const viewer = ticket === null ? nobody(openingId) : await viewerOf(dependencies, openingId, ticket);
   const { account, role, sessionId } = viewer;
   const leave = limits.takeSocket(sessionId === null ? `address ${networkOf(request.ip)}` : `session ${sessionId}`);
@@ -125,6 +124,17 @@ async function admit(
 export function leaveWith(connection: EventEmitter & { readonly destroyed: boolean }, leave: () => void): void {
   connection.once('close', leave);
   if (connection.destroyed) leave();
+}
+
+/**
+ * What a page of ours brings to a socket: its ticket, or null.
+ *
+ * Throws: ProblemError subprotocol_missing, ticket_unknown; origin_not_allowed, origin_missing.
+ */
+export function pageTicket(dependencies: Dependencies, headers: FastifyRequest['headers']): string | null {
+  const ticket = ticketOf(headers['sec-websocket-protocol']);
+  checkOrigin(dependencies, headers.origin, ticket !== null);
+  return ticket;
 }
 
 /** The ticket among the subprotocols offered, or null. Throws: ProblemError subprotocol_missing, ticket_unknown. */

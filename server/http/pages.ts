@@ -16,7 +16,7 @@ export function wantsPage(request: FastifyRequest): boolean {
 export function sendPage(
   { pagesFolder }: Pick<Dependencies, 'pagesFolder'>,
   reply: FastifyReply,
-  page: 'lobby' | 'opening' | 'session' | 'verify' | 'draft',
+  page: 'lobby' | 'opening' | 'session' | 'verify' | 'draft' | 'preflight',
 ): FastifyReply {
   if (pagesFolder === null) throw new ProblemError('page_not_built');
   // The page names its scripts by their hashes: it is asked for anew each time, they are not.
@@ -27,6 +27,7 @@ export function sendPage(
 const PLAIN_PAGES = [
   { url: '/', page: 'lobby', summary: 'The openings, for a browser; a program asks /openings' },
   { url: '/draft', page: 'draft', summary: 'Where a host drafts an opening' },
+  { url: '/preflight', page: 'preflight', summary: 'Where whoever will take part looks whether their computer can' },
 ] as const;
 
 export async function addPages(app: Nouns, dependencies: Dependencies): Promise<void> {

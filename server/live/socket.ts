@@ -45,7 +45,7 @@ export function attend(socket: WebSocket, { room, viewer, after }: Arrival, worl
 }
 
 /** What a viewer said, or null when it is nothing that may be said. */
-function readUp(data: RawData): Up | null {
+export function readUp(data: RawData): Up | null {
   try {
     const value: unknown = JSON.parse(data.toString());
     return Check(UpSchema, value) ? value : null;

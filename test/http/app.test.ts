@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createApp, PAGE_POLICY } from '../../server/http/app.ts';
 import { createLogger } from '../../server/http/diagnostics.ts';
 import { GATHER_MS } from '../../server/http/fault-words.ts';
+import { PROBE_BYTES } from '../../server/http/preflight.ts';
 import { NO_COSIGNERS } from '../../server/ledger/cosigner-policy.ts';
 import type { CosignerState, SeenCosigner } from '../../server/ledger/cosigner-standings.ts';
 import { OutcomeUnknownError } from '../../server/recorder/faults.ts';
@@ -332,6 +333,9 @@ t.test('pages: the opening for whoever asks for HTML, files for ever, nothing ou
   await mkdir(join(folder, 'draft'), { recursive: true });
   await writeFile(join(folder, 'draft/index.html'), '<!doctype html><title>新建开标</title>');
   t.match((await app.inject({ url: '/draft', headers: { accept: 'text/html' } })).body, /<title>新建开标/);
+  await mkdir(join(folder, 'preflight'), { recursive: true });
+  await writeFile(join(folder, 'preflight/index.html'), '<!doctype html><title>开标前检查</title>');
+  t.match((await app.inject({ url: '/preflight', headers: { accept: 'text/html' } })).body, /<title>开标前检查/);
   t.match((await app.inject({ url: '/openings' })).json(), { openings: Array });
   t.equal(problemIn(await app.inject({ url: '/' })), '404 no_such_address', 'a program asks for /openings');
   const script = await app.inject({ url: '/assets/page-abc123.js' });
@@ -349,6 +353,25 @@ t.test('pages: the opening for whoever asks for HTML, files for ever, nothing ou
     t.not((await app.inject({ url })).statusCode, 200, url);
   const unbuilt = await bench.ask(null, { url: `/openings/${OPENING_ID}`, headers: { accept: 'text/html' } });
   t.equal(problemIn(unbuilt), '404 page_not_built');
+});
+
+t.test('a line is measured by bytes down and up, bounded in size and number', async (t) => {
+  const { app } = await appWith(t, { config: { ...bench.dependencies.config, peoplePerAddress: 1 } });
+  const down = await app.inject({ url: '/preflight/bytes' });
+  t.equal(down.rawPayload.length, PROBE_BYTES);
+  t.equal(down.headers['cache-control'], 'no-store');
+  t.match(down.headers['content-type'], 'application/octet-stream');
+  const up = (bytes: number) =>
+    app.inject({
+      method: 'POST',
+      url: '/preflight/bytes',
+      headers: { 'content-type': 'application/octet-stream' },
+      payload: Buffer.alloc(bytes),
+    });
+  t.strictSame((await up(PROBE_BYTES)).json(), { bytes: PROBE_BYTES });
+  t.equal((await up(PROBE_BYTES + 1)).statusCode, 413);
+  t.equal((await up(0)).statusCode, 200);
+  t.equal(problemIn(await up(1)), '429 too_many_requests', 'two measurements a minute for each person');
 });
 
 t.test('the platform says its name, its clock and its keys', async (t) => {

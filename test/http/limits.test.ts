@@ -37,6 +37,7 @@ t.test('an address has so many for each of its people, of each kind apart', asyn
     ['vital', 4],
     ['files', 150],
     ['chains', 1],
+    ['probes', 4],
   ] as const) {
     const { take } = bench({ peoplePerAddress: people, requestsPerMinute: 1 });
     for (let n = 0; n < each * people; n++) if (take(kind, 'address x') !== null) t.fail(`${kind} ${n}`);

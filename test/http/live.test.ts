@@ -9,6 +9,7 @@ import { utf8 } from '../../server/core/log/utf8.ts';
 import { type Down, DownSchema } from '../../server/core/wire/down.ts';
 import { SUBPROTOCOL } from '../../server/core/wire/version.ts';
 import { leaveWith } from '../../server/http/live.ts';
+import { PROBE_PINGS, PROBE_SOCKET_MS } from '../../server/http/preflight.ts';
 import { until } from '../support/recorder.ts';
 import t from '../support/tap.ts';
 import { OPENING_ID, ORIGIN, setBench } from './bench.ts';
@@ -29,6 +30,8 @@ type Look = {
   readonly after?: number;
   readonly protocols?: string[];
   readonly openingId?: string;
+  /** Another address than an opening's. */
+  readonly path?: string;
 };
 type Viewing = {
   readonly socket: WebSocket;
@@ -48,7 +51,7 @@ function look({
   ...rest
 }: Look = {}): Promise<Viewing | string> {
   const protocols = rest.protocols ?? [SUBPROTOCOL, ...(ticket === undefined ? [] : [`ticket.${ticket}`])];
-  const url = `${base}/openings/${openingId}/live?after=${after}`;
+  const url = `${base}${rest.path ?? `/openings/${openingId}/live?after=${after}`}`;
   const socket = new WebSocket(url, protocols, origin === null ? {} : { origin });
   const heard: Down[] = [];
   const viewing = {
@@ -234,6 +237,32 @@ t.test('a ping is answered with the server’s clock; anything else ends the soc
   t.strictSame(viewing.closed, { code: 4003, reason: 'too_many_messages' });
 });
 
+t.test('the socket of a pre-flight answers pings, so many and so long, to pages of ours alone', async (t) => {
+  const path = '/preflight/live';
+  t.equal(await look({ path, origin: 'https://evil.example' }), '403 origin_not_allowed');
+  t.equal(await look({ path, protocols: ['other'] }), '400 subprotocol_missing');
+  t.equal((await fetch(`${base.replace('ws:', 'http:')}${path}`)).status, 426);
+  const ask = (viewing: Viewing, ping: number) => viewing.socket.send(JSON.stringify({ v: 1, kind: 'ping', ping }));
+  const asking = await seen({ path });
+  for (let n = 0; n < PROBE_PINGS; n++) ask(asking, n);
+  await until(() => asking.heard.length === PROBE_PINGS);
+  t.strictSame(asking.heard.at(-1), { v: 1, kind: 'pong', ping: PROBE_PINGS - 1, now: world.now() });
+  t.equal(asking.closed, null);
+  ask(asking, PROBE_PINGS);
+  await until(() => asking.closed !== null);
+  t.match(asking.closed, { code: 4003, reason: 'too_many_messages' });
+  const wrong = await seen({ path });
+  wrong.socket.send('[]');
+  await until(() => wrong.closed !== null);
+  t.match(wrong.closed, { code: 1008 });
+  const silent = await seen({ path });
+  await until(() => {
+    world.advance(PROBE_SOCKET_MS);
+    return silent.closed !== null;
+  });
+  t.match(silent.closed, { code: 1000 }, 'whoever says nothing is let go');
+});
+
 t.test('through check-in, sealing and roster: nobody learns anything before, everyone the same after', async (t) => {
   const [first, second, third] = bidders;
   if (first === undefined || second === undefined || third === undefined) throw new Error('no bidders');
@@ -303,6 +332,7 @@ t.test('more sockets than the limit are told to come back', async (t) => {
   await until(() => bench.dependencies.hall.viewers() === 0);
   const half = await Promise.all(Array.from({ length: 20 }, () => seen()));
   t.equal(await look(), '429 too_many_sockets', 'one address leaves half of the seats to others');
+  t.equal(await look({ path: '/preflight/live' }), '429 too_many_sockets', 'a pre-flight takes a seat as well');
   const many = [...half];
   // An account keeps eight in one room.
   for (const [role, count] of [
