@@ -1,9 +1,10 @@
 /** `kaibiao preflight`: what was looked at, line by line, and what to do about what is not good. */
+import { type Check, isBad } from '../../client/preflight-checks.ts';
 import type { Words } from '../../core/log/words.ts';
 import { PREFLIGHT_FINDINGS } from '../../core/seal/preflight-words.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { type Check, isBad, preflight } from '../person/preflight.ts';
+import { preflight } from '../person/preflight.ts';
 import { addressOf, enterWith, openKeys, parsePersonLoosely, readPadding } from './options.ts';
 
 const NAMES = {

@@ -1,16 +1,25 @@
 /** The pre-flight: everything that could fail in the window, looked at before it; nothing of the platform's is ever unwrapped, and nothing is left on the log. */
 import { open } from 'node:fs/promises';
-import { type CertificatesAnswer, checkCertificates } from '../../client/api.ts';
+import { checkCertificates } from '../../client/api.ts';
 import { type AgentCertificate, type KeyAgent, KeyAgentError } from '../../client/key-agent.ts';
 import { chooseKeyTransport } from '../../client/key-transport.ts';
+import {
+  CHECKS,
+  type Check,
+  chooseCertificate,
+  clockOf,
+  type Deadline,
+  expiring,
+  isBad,
+  judged,
+  ofTwoOwners,
+} from '../../client/preflight-checks.ts';
 import { SealError } from '../../client/seal-error.ts';
 import { ApiError, type Transport } from '../../client/transport.ts';
 import { sameBytes } from '../../core/log/bytes.ts';
-import { formatInstant } from '../../core/log/instant.ts';
 import { CEK_BYTES } from '../../core/seal/commitments.ts';
 import { startEnvelope } from '../../core/seal/envelope.ts';
 import { EnvelopeError } from '../../core/seal/envelope-error.ts';
-import { PREFLIGHT_CODES, PREFLIGHT_FINDINGS, type PreflightCode } from '../../core/seal/preflight-words.ts';
 import type { KeyTransport } from '../../core/seal/recipient-info.ts';
 import { VERSION } from '../../version.ts';
 import type { World } from '../../world.ts';
@@ -20,21 +29,8 @@ import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { readOpening } from './read-opening.ts';
 
-/** How far this clock may be from the platform's, beyond what the way there explains, before it is said; and before it is bad. Units: ms. */
-export const CLOCK_WARNING_MS = 2_000;
-export const CLOCK_BAD_MS = 60_000;
-/** A certificate that ends so soon behind the deadline is said to. */
-export const EXPIRES_SOON_MS = 7 * 24 * 3_600_000;
 /** A header, wherever the envelope lies, is within it. */
 const HEADER_READ_BYTES = 65_536;
-
-export const CHECKS = ['sign', 'encrypt', 'key', 'clock', 'tool', 'device', 'login', 'bid'] as const;
-/** One thing looked at; `code` null: nothing speaks against it. `said` is a fact for people, of no language. */
-export type Check = {
-  readonly check: (typeof CHECKS)[number];
-  readonly code: PreflightCode | null;
-  readonly said: string;
-};
 
 export type PreflightRequest = {
   readonly transport: Transport;
@@ -47,11 +43,6 @@ export type PreflightRequest = {
   login(): Promise<Person>;
 };
 
-/** Does any of them keep a bid from being taken or opened? */
-export function isBad(checks: readonly Check[]): boolean {
-  return checks.some(({ code }) => code !== null && PREFLIGHT_FINDINGS[code].severity === 'bad');
-}
-
 /**
  * Looks at everything, and goes on behind what is bad as far as it can.
  *
@@ -61,10 +52,14 @@ export function isBad(checks: readonly Check[]): boolean {
  */
 export async function preflight(request: PreflightRequest): Promise<Check[]> {
   const { transport, keys, world, openingId } = request;
-  const own = { sign: await choose(keys, 'sign', world.now()), encrypt: await choose(keys, 'encrypt', world.now()) };
+  const listed = await keys.listCertificates();
+  const own = {
+    sign: chooseCertificate(listed, 'sign', world.now()),
+    encrypt: chooseCertificate(listed, 'encrypt', world.now()),
+  };
   const asked = (['sign', 'encrypt'] as const).flatMap((use) => {
-    const listed = own[use];
-    return typeof listed === 'string' ? [] : [{ use, x5c: listed.x5c }];
+    const chosen = own[use];
+    return typeof chosen === 'string' ? [] : [{ use, x5c: chosen.x5c }];
   });
 
   const sentAt = world.now();
@@ -84,7 +79,7 @@ export async function preflight(request: PreflightRequest): Promise<Check[]> {
   if (typeof encrypt !== 'string')
     checks.push(await tryKey(request, encrypt, request.keyTransport ?? standing?.keyTransport));
   if (standing !== null) {
-    const isOwn = (await keys.listCertificates()).some(({ certSha256 }) => certSha256 === standing.encCertSha256);
+    const isOwn = listed.some(({ certSha256 }) => certSha256 === standing.encCertSha256);
     checks.push({ check: 'bid', code: isOwn ? null : 'another_certificate', said: standing.bidId });
   }
   checks.push(clockOf(answer.now, sentAt, answeredAt));
@@ -95,65 +90,6 @@ export async function preflight(request: PreflightRequest): Promise<Check[]> {
   });
   checks.push(await device());
   return checks.sort((a, b) => CHECKS.indexOf(a.check) - CHECKS.indexOf(b.check));
-}
-
-/** The one certificate for a use, expired ones too, for it is to be said that they are; or why there is none. */
-async function choose(
-  keys: KeyAgent,
-  use: 'sign' | 'encrypt',
-  at: number,
-): Promise<AgentCertificate | 'certificate_missing' | 'certificate_ambiguous'> {
-  const all = (await keys.listCertificates()).filter(({ canSign, canUnwrap }) =>
-    use === 'sign' ? canSign : canUnwrap,
-  );
-  const valid = all.filter(({ certificate: c }) => c.notBeforeAt <= at && at < c.notAfterAt + 1_000);
-  const fitting = valid.length > 0 ? valid : all;
-  const [first, second] = fitting;
-  if (first === undefined) return 'certificate_missing';
-  return second === undefined ? first : 'certificate_ambiguous';
-}
-
-function judged(
-  use: 'sign' | 'encrypt',
-  listed: Awaited<ReturnType<typeof choose>>,
-  answer: CertificatesAnswer,
-): Check {
-  if (typeof listed === 'string') return { check: use, code: listed, said: '' };
-  const { creditCode, notAfterAt, revocation, finding } = answerFor(answer, use);
-  const until = notAfterAt === null ? '' : `→ ${formatInstant(notAfterAt)}`;
-  return {
-    check: use,
-    code: finding && codeOf(finding.code),
-    said: [creditCode, until, revocation].filter(Boolean).join(' '),
-  };
-}
-
-function answerFor({ certificates }: CertificatesAnswer, use: string): CertificatesAnswer['certificates'][number] {
-  const found = certificates.find((one) => one.use === use);
-  if (found === undefined) throw new ApiError('unreadable', 0, `the platform says nothing of the ${use} certificate`);
-  return found;
-}
-
-/** A code of a newer platform is bad, and its own sentence is not known here. */
-function codeOf(text: string): PreflightCode {
-  return PREFLIGHT_CODES.find((code) => code === text) ?? 'certificate_not_trusted';
-}
-
-function ofTwoOwners({ certificates }: CertificatesAnswer): Check[] {
-  const codes = new Set(certificates.flatMap(({ creditCode }) => creditCode ?? []));
-  if (codes.size < 2) return [];
-  return [{ check: 'encrypt', code: 'certificate_of_other_account', said: [...codes].join(' / ') }];
-}
-
-/** The deadline's certificate rule: it must outlast the window, and a week more is wise. */
-function expiring({ certificates }: CertificatesAnswer, { deadlineAt, windowMs }: Deadline): Check[] {
-  return certificates.flatMap(({ use, notAfterAt, finding }): Check[] => {
-    const isBadAlready = finding !== null && PREFLIGHT_FINDINGS[codeOf(finding.code)].severity === 'bad';
-    if (notAfterAt === null || isBadAlready || (use !== 'sign' && use !== 'encrypt')) return [];
-    const said = `${formatInstant(notAfterAt)} / ${formatInstant(deadlineAt)}`;
-    if (notAfterAt < deadlineAt + windowMs) return [{ check: use, code: 'expires_before_window', said }];
-    return notAfterAt < deadlineAt + EXPIRES_SOON_MS ? [{ check: use, code: 'expires_soon', said }] : [];
-  });
 }
 
 async function enter({ login }: PreflightRequest, checks: Check[]): Promise<Person | null> {
@@ -168,7 +104,6 @@ async function enter({ login }: PreflightRequest, checks: Check[]): Promise<Pers
   }
 }
 
-type Deadline = { readonly deadlineAt: number; readonly windowMs: number };
 async function deadlineOf(person: Person, openingId: string): Promise<Deadline> {
   const { state } = await readOpening(person, openingId);
   return { deadlineAt: state.deadlineAt, windowMs: state.policy.decryptionWindowMs };
@@ -223,14 +158,6 @@ async function tryKey(
     if (!(error instanceof SealError || error instanceof KeyAgentError)) throw error;
     return { check: 'key', code: 'key_unusable', said };
   }
-}
-
-/** By how much this clock is ahead: what the time of the way there and back cannot explain. */
-function clockOf(serverAt: number, sentAt: number, answeredAt: number): Check {
-  const offsetMs = Math.round((sentAt + answeredAt) / 2 - serverAt);
-  const surelyMs = Math.max(0, Math.abs(offsetMs) - Math.ceil((answeredAt - sentAt) / 2));
-  const code = surelyMs > CLOCK_BAD_MS ? 'clock_far_off' : surelyMs > CLOCK_WARNING_MS ? 'clock_off' : null;
-  return { check: 'clock', code, said: `${offsetMs >= 0 ? '+' : ''}${offsetMs} ms` };
 }
 
 async function device(): Promise<Check> {
