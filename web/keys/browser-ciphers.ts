@@ -3,8 +3,9 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import type { CHash } from '@noble/hashes/utils.js';
-import { hmacSm3, SM3_BLOCK_BYTES, sm3 } from '../../server/core/gm/sm3.ts';
+import { hmacSm3, sm3 } from '../../server/core/gm/sm3.ts';
 import { decipherSm4Cbc } from '../../server/core/gm/sm4.ts';
+import { BLOCK_BYTES } from '../../server/core/log/block-hash.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import {
   type Pkcs12Crypto,
@@ -36,7 +37,7 @@ function hashNamed(digest: Pkcs12Digest): CHash {
 
 /** RFC 8018 §5.2 over SM3, which WebCrypto lacks; 30 ms for the 2,048 rounds of common tools. */
 function pbkdf2Sm3(password: Uint8Array, salt: Uint8Array, iterations: number, bytes: number): Uint8Array {
-  const key = password.length > SM3_BLOCK_BYTES ? sm3(password) : password;
+  const key = password.length > BLOCK_BYTES ? sm3(password) : password;
   const blocks: Uint8Array[] = [];
   for (let made = 0; made < bytes; ) {
     const number = Uint8Array.of(0, 0, 0, blocks.length + 1);

@@ -1,6 +1,8 @@
 /** The hashing end of a port. */
+
+import type { StreamingHash } from '../../server/core/log/block-hash.ts';
 import type { HashAnswer, HashPort, HashRequest } from './hash-messages.ts';
-import { type StreamingHash, startHmacSha256, startSha256 } from './sha256-stream.ts';
+import { startHmacSha256, startSha256 } from './sha256-stream.ts';
 
 /** Answers from now on. Asserts: the order start, bytes, end. */
 export function answerHashes(port: HashPort): void {

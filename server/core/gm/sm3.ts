@@ -1,14 +1,11 @@
 /** SM3 in plain arithmetic, whole or in pieces, for where the host has none: browsers. Node.js hashes by OpenSSL instead (server/sm2.ts). */
+import { BLOCK_BYTES, type StreamingHash, startBlockHash, startHmac } from '../log/block-hash.ts';
 
-export const SM3_BLOCK_BYTES = 64;
-const LENGTH_BYTES = 8;
 const WORDS = 68;
 const ROUNDS = 64;
 /** From this round on T, FF and GG are others. */
 const TURN = 16;
 const IV = [0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600, 0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e] as const;
-const INNER_PAD = 0x36;
-const OUTER_PAD = 0x5c;
 
 const rotated = (word: number, by: number): number => (word << by) | (word >>> (32 - by));
 const p0 = (x: number): number => x ^ rotated(x, 9) ^ rotated(x, 17);
@@ -18,9 +15,6 @@ const CONSTANTS = Int32Array.from({ length: ROUNDS }, (_, round) => {
   const constant = round < TURN ? 0x79cc4519 : 0x7a879d8a;
   return (constant << (round & 31)) | (constant >>> ((32 - round) & 31));
 });
-
-/** A hash in pieces. Shape: used no more once its digest was taken. */
-export type StreamingSm3 = { update(bytes: Uint8Array): void; digest(): Uint8Array };
 
 /**
  * SM3 of all bytes given.
@@ -35,70 +29,16 @@ export function sm3(data: Uint8Array): Uint8Array {
 }
 
 /** Starts SM3 over bytes that come in pieces of any length. */
-export function startSm3(): StreamingSm3 {
-  const state = Int32Array.from(IV);
+export function startSm3(): StreamingHash {
   const words = new Int32Array(WORDS);
-  const rest = new Uint8Array(SM3_BLOCK_BYTES);
-  let restBytes = 0;
-  let total = 0;
-
-  function take(bytes: Uint8Array): number {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    let at = 0;
-    for (; at + SM3_BLOCK_BYTES <= bytes.length; at += SM3_BLOCK_BYTES) compress(state, words, view, at);
-    return at;
-  }
-  function update(bytes: Uint8Array): void {
-    total += bytes.length;
-    let from = 0;
-    if (restBytes > 0) {
-      from = Math.min(SM3_BLOCK_BYTES - restBytes, bytes.length);
-      rest.set(bytes.subarray(0, from), restBytes);
-      restBytes += from;
-      if (restBytes < SM3_BLOCK_BYTES) return;
-      take(rest);
-    }
-    const left = bytes.subarray(from);
-    const over = left.subarray(take(left));
-    rest.set(over);
-    restBytes = over.length;
-  }
-
-  return {
-    update,
-    /** A one bit, zeroes, and the length in bits as 64 of them. */
-    digest() {
-      const bits = total * 8;
-      const blocks = Math.ceil((restBytes + 1 + LENGTH_BYTES) / SM3_BLOCK_BYTES);
-      const padding = new Uint8Array(blocks * SM3_BLOCK_BYTES - restBytes);
-      padding[0] = 0x80;
-      const length = new DataView(padding.buffer, padding.length - LENGTH_BYTES);
-      length.setUint32(0, Math.floor(bits / 2 ** 32));
-      length.setUint32(LENGTH_BYTES / 2, bits % 2 ** 32);
-      update(padding);
-      const digest = new DataView(new ArrayBuffer(4 * IV.length));
-      state.forEach((word, at) => {
-        digest.setInt32(4 * at, word);
-      });
-      return new Uint8Array(digest.buffer);
-    },
-  };
+  return startBlockHash(IV, (state, view, from, to) => {
+    for (let at = from; at < to; at += BLOCK_BYTES) compress(state, words, view, at);
+  });
 }
 
-/** Starts HMAC-SM3. Shape: the key is the caller's to erase; one longer than a block is hashed first. Source: RFC 2104 §2. */
-export function startHmacSm3(key: Uint8Array): StreamingSm3 {
-  const own = key.length > SM3_BLOCK_BYTES ? sm3(key) : key;
-  const padded = (pad: number) => Uint8Array.from({ length: SM3_BLOCK_BYTES }, (_, at) => (own[at] ?? 0) ^ pad);
-  const [inner, outer] = [startSm3(), startSm3()];
-  inner.update(padded(INNER_PAD));
-  outer.update(padded(OUTER_PAD));
-  return {
-    update: inner.update,
-    digest() {
-      outer.update(inner.digest());
-      return outer.digest();
-    },
-  };
+/** Starts HMAC-SM3. Shape: the key is the caller's to erase; one longer than a block is hashed first. */
+export function startHmacSm3(key: Uint8Array): StreamingHash {
+  return startHmac(startSm3, key.length > BLOCK_BYTES ? sm3(key) : key);
 }
 
 /** HMAC-SM3 of all bytes given, of 32 bytes. */
