@@ -13,6 +13,11 @@ export const SEAL_ERRORS = {
   },
   list_not_in_form: { en: 'The opening list is not in form.', zh: '开标一览表格式不正确。' },
   name_not_allowed: { en: 'A document’s name cannot stand in the archive.', zh: '文件名不能用于投标文件包。' },
+  names_alike: {
+    en: 'Two documents have the same name, or one has the name of the opening list or of the tool’s facts. Rename one and seal again.',
+    zh: '有两个文件同名，或与开标一览表、工具信息文件同名。请改名后重新加密。',
+  },
+  too_many_documents: { en: 'There are more documents than an archive may hold.', zh: '文件数量超过上限。' },
   document_changed: { en: 'A document changed while it was being sealed.', zh: '文件在加密过程中发生了变化。' },
   self_test_failed: {
     en: 'What was written does not open again; nothing was kept.',
@@ -47,8 +52,8 @@ export const SEAL_ERRORS = {
     zh: '未能证明解密时限已经开启。',
   },
   before_deadline: {
-    en: 'The bid deadline has not passed by this computer’s clock.',
-    zh: '按本机时钟，投标截止时间尚未到。',
+    en: 'The bid deadline has not passed by this computer’s clock. Where that clock is wrong, set it right and try again.',
+    zh: '按本机时钟，投标截止时间尚未到。如本机时钟有误，请校准后重试。',
   },
   header_differs: { en: 'The platform sent another envelope’s header.', zh: '平台发来的信封头与所递交的不符。' },
   key_not_as_named: { en: 'The log names a key by another’s name.', zh: '日志所载公钥与其标识不符。' },

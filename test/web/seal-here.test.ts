@@ -7,12 +7,14 @@ import { adoptEnvelope } from '../../server/cli/seal/adopt.ts';
 import { prepareArchive } from '../../server/cli/seal/archive-source.ts';
 import { nodeSealing } from '../../server/cli/seal/node-sealing.ts';
 import { unwrapWith, wrapTo } from '../../server/cli/seal/wrap.ts';
+import { findAlikeDocument, TOOL_FACTS_NAME } from '../../server/client/document-name.ts';
 import { profileFor } from '../../server/client/key-transport.ts';
 import { type EnvelopeRequest, sealEnvelope } from '../../server/client/seal-envelope.ts';
 import type { SealingMeans } from '../../server/client/seal-layer.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
+import { ARCHIVE_ENTRIES_LIMIT } from '../../server/core/seal/archive.ts';
 import { SEAL_PROFILES } from '../../server/core/seal/content-cipher.ts';
 import { crc32 } from '../../server/core/seal/crc32.ts';
 import { OPENING_LIST_NAME } from '../../server/core/seal/opening-list.ts';
@@ -23,7 +25,7 @@ import { crc32Of } from '../../web/seal/crc32-stream.ts';
 import { blobSink, type EnvelopeSink } from '../../web/seal/envelope-sink.ts';
 import { startGcm } from '../../web/seal/gcm-stream.ts';
 import { PIECE_BYTES, piecesOf } from '../../web/seal/pieces.ts';
-import { type SealTask, sealHere, TOOL_FACTS_NAME } from '../../web/seal/seal-here.ts';
+import { type SealTask, sealHere } from '../../web/seal/seal-here.ts';
 import { startHmacSha256, startSha256 } from '../../web/seal/sha256-stream.ts';
 import t from '../support/tap.ts';
 import { holderFor, LIST, OTHER, temporaryFolder } from '../vault/bids.ts';
@@ -129,6 +131,10 @@ t.test('what cannot be sealed leaves nothing behind, and is said by its code', a
   const wrong = [
     ['list_not_in_form', task('sm2', { openingList: { ...LIST, v: 2 as 1 } })],
     ['name_not_allowed', task('sm2', { documents: [{ name: '../x', content: new Blob(['x']) }] })],
+    ...[['a.pdf', 'A.PDF'], ['１.pdf', '1.pdf'], ['tool.json'], ['Opening-List.json']].map(
+      (names) => ['names_alike', task('sm2', { documents: named(names) })] as const,
+    ),
+    ['too_many_documents', task('sm2', { documents: named(numbered(ARCHIVE_ENTRIES_LIMIT - 1)) })],
     ['transport_not_for_key', task('rsa_oaep_sha256', { certificate: holderFor('ecdh_p256').certificate })],
     ['transport_not_for_key', task('rsa_pkcs1_v15')],
     ['document_changed', task('sm2', { documents: [{ name: 'x', content: goneBlob() }] })],
@@ -142,6 +148,21 @@ t.test('what cannot be sealed leaves nothing behind, and is said by its code', a
     },
   };
   await t.rejects(sealHere(task('sm2'), here(browser, full)), { name: 'QuotaExceededError' });
+});
+
+const named = (names: readonly string[]) => names.map((name) => ({ name, content: new Blob(['x']) }));
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => `${n}.txt`);
+
+t.test('as many documents as an archive holds are sealed, whatever script their names are in', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { certificate, privateKey } = holderFor('ecdh_p256');
+  const names = ['投标函.pdf', 'عرض.pdf', 'a b.pdf', 'é.pdf', ...numbered(ARCHIVE_ENTRIES_LIMIT - 6)];
+  t.equal(findAlikeDocument(names), null);
+  t.equal(findAlikeDocument([...names, 'A B.pdf']), 'A B.pdf');
+  const sealed = await sealHere(task('ecdh_p256', { documents: named(names) }), here(browser));
+  const path = join(folder, 'many');
+  await writeFile(path, await bytesOf(sealed.envelope));
+  t.strictSame((await adoptEnvelope(path, certificate, unwrapWith(privateKey))).promises, sealed.promises);
 });
 
 /** A file that is no longer what it was when it was chosen. */

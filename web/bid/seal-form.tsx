@@ -1,6 +1,7 @@
 /** The form before sealing: the opening list, the documents, and to which certificate. */
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
+import { findAlikeDocument } from '../../server/client/document-name.ts';
 import type { AgentCertificate } from '../../server/client/key-agent.ts';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
@@ -21,6 +22,8 @@ export function SealForm(props: {
 }): JSX.Element {
   const { certificate, about } = props;
   const wrong = useSignal<ListField | 'documents' | null>(null);
+  /** The document that has another's name. */
+  const alike = useSignal<string | null>(null);
 
   function submit(event: TargetedSubmitEvent<HTMLFormElement>): void {
     event.preventDefault();
@@ -28,9 +31,10 @@ export function SealForm(props: {
     const filled = Object.fromEntries(LIST_FIELDS.map((field) => [field, String(form.get(field) ?? '')]));
     const read = readListForm(filled as FilledList, about);
     const files = form.getAll('documents').filter((value): value is File => value instanceof File && value.name !== '');
-    wrong.value = 'wrong' in read ? read.wrong : files.length === 0 ? 'documents' : null;
-    if ('wrong' in read || files.length === 0) return;
     const documents = files.map((content) => ({ name: content.name.normalize('NFC'), content }));
+    alike.value = findAlikeDocument(documents.map(({ name }) => name));
+    wrong.value = 'wrong' in read ? read.wrong : files.length === 0 || alike.value !== null ? 'documents' : null;
+    if ('wrong' in read || wrong.value !== null) return;
     const toolFacts = browserToolFacts(documents.map(({ name }) => name));
     props.onGo({ openingList: read.list, documents, toolFacts, certificate });
   }
@@ -41,7 +45,7 @@ export function SealForm(props: {
       {input}
       {hint === undefined ? null : <span class="field-hint">{hint}</span>}
       <span id={`bid-${name}-fault`} class="field-fault" role="alert">
-        {wrong.value !== name ? '' : say(name === 'documents' ? 'noDocuments' : 'wrong')}
+        {wrong.value !== name ? '' : name === 'documents' ? documentsFault(alike.value) : say('wrong')}
       </span>
     </div>
   );
@@ -96,4 +100,8 @@ export function SealForm(props: {
       </form>
     </Dialog>
   );
+}
+
+function documentsFault(alike: string | null): string {
+  return alike === null ? say('noDocuments') : say('documentsAlike', { name: alike });
 }

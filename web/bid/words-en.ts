@@ -59,6 +59,8 @@ export const en: Readonly<Record<Key, string>> = {
   close: 'Close',
   wrong: 'Please look at this again',
   noDocuments: 'Please choose the documents',
+  documentsAlike:
+    'More than one file is named {name}, or that name is taken by the opening list or the tool’s facts: rename it and choose the files anew',
   noEncryptionKey:
     'No valid encryption certificate was opened at the log-in, or more than one. Log in again, and choose the files of the signing and the encryption certificate together.',
 

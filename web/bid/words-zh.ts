@@ -56,6 +56,7 @@ export const zh = {
   close: '关闭',
   wrong: '请检查此项',
   noDocuments: '请选择投标文件',
+  documentsAlike: '有不止一个文件名为 {name}，或该名称已被开标一览表、工具信息文件占用：请改名后重新选择',
   noEncryptionKey: '登录时没有打开在有效期内的加密证书，或有多张。请重新登录，同时选择签名证书和加密证书的文件。',
 
   step_read: '读取文件',

@@ -1,5 +1,5 @@
 /** A bid's documents as one stored ZIP archive that is itself a Blob: headers in memory, documents where they lie. */
-import { checkDocumentName } from '../../server/client/document-name.ts';
+import { checkDocumentNames } from '../../server/client/document-name.ts';
 import { SealError } from '../../server/client/seal-error.ts';
 import { planArchive } from '../../server/core/seal/archive-writing.ts';
 import { crc32Of } from './crc32-stream.ts';
@@ -17,7 +17,7 @@ export type ArchiveBlob = {
 /**
  * Prepares an archive of `documents` in their order.
  *
- * Throws: SealError name_not_allowed, document_changed.
+ * Throws: SealError name_not_allowed, names_alike, too_many_documents, document_changed.
  * Why:    as at the command line every document is read twice, first for its CRC; and stored, for deflating what mostly is compressed
  *         already would be the slowest of the works here.
  */
@@ -25,10 +25,10 @@ export async function prepareArchiveBlob(
   documents: readonly SourceDocument[],
   progress: (doneBytes: number) => void = () => undefined,
 ): Promise<ArchiveBlob> {
+  checkDocumentNames(documents.map(({ name }) => name));
   let done = 0;
   const entries = [];
   for (const { name, content } of documents) {
-    checkDocumentName(name);
     let crc32 = 0;
     for await (const piece of readable(content)) {
       crc32 = crc32Of(piece, crc32);

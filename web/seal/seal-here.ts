@@ -1,5 +1,6 @@
 /** Seals a bid out of Blobs into a sink of bytes: what the worker does, without a worker. */
 
+import { TOOL_FACTS_NAME } from '../../server/client/document-name.ts';
 import type { BidPromises } from '../../server/client/lodge-statement.ts';
 import { type EarlyPromises, sealEnvelope } from '../../server/client/seal-envelope.ts';
 import { SealError } from '../../server/client/seal-error.ts';
@@ -38,12 +39,10 @@ export type SealedBid = {
   readonly cek: Uint8Array;
 };
 
-export const TOOL_FACTS_NAME = 'tool.json';
-
 /**
  * Seals one bid.
  *
- * Throws: SealError list_not_in_form, name_not_allowed, document_changed, transport_not_for_key; what the sink throws. Nothing is left in
+ * Throws: SealError list_not_in_form, name_not_allowed, names_alike, too_many_documents, document_changed, transport_not_for_key; what the sink throws. Nothing is left in
  *         the sink then.
  * Why:    the envelope is hashed as it is written and not read again: whether the bytes at the platform are those, its gate says, which
  *         holds them against the signed promise. That the key opens it is tried by whoever asked, with the recipient.

@@ -1,6 +1,7 @@
 /** Seals a bid: files into an archive into an envelope that only the bidder's own key opens, as one stream; then opens it again to be sure. */
 import { open, rename, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { TOOL_FACTS_NAME } from '../../client/document-name.ts';
 import type { Unwrap } from '../../client/key-agent.ts';
 import type { BidPromises } from '../../client/lodge-statement.ts';
 import { type EarlyPromises, sealEnvelope } from '../../client/seal-envelope.ts';
@@ -16,7 +17,6 @@ import { adoptEnvelope } from './adopt.ts';
 import { type ArchiveSource, prepareArchive, type SourceFile } from './archive-source.ts';
 import { innerKeyFile, keepInnerKey } from './inner-key.ts';
 import { nodeSealing } from './node-sealing.ts';
-import { TOOL_FACTS_NAME } from './tool-facts.ts';
 
 export type SealRequest = {
   openingList: OpeningList;

@@ -5,7 +5,6 @@ import type { SourceFile } from './archive-source.ts';
 import { readDocumentFacts } from './document-facts.ts';
 import { NO_FACTS, textFact, UNKNOWN } from './fact-text.ts';
 
-export const TOOL_FACTS_NAME = 'tool.json';
 export const TOOL_FACTS_VERSION = 1;
 const NO_MAC = '00:00:00:00:00:00';
 

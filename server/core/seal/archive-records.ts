@@ -138,6 +138,11 @@ export function readName(name: Uint8Array, flags: number): string {
   return text;
 }
 
+/** Two names that read the same so are one name: readers differ in whether they tell letters of two cases apart. */
+export function foldName(name: string): string {
+  return name.normalize('NFKC').toLowerCase();
+}
+
 function nameText(name: Uint8Array, flags: number): string {
   const isUtf8 = (flags & FLAG_UTF8) !== 0;
   if (!isUtf8 && name.some((octet) => octet > 0x7e)) throw new ArchiveError('bad_name');

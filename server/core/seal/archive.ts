@@ -4,6 +4,7 @@ import { ArchiveError } from './archive-error.ts';
 import {
   checkEnd,
   type EntryFacts,
+  foldName,
   METHOD,
   RECORD_BYTES,
   readCentral,
@@ -81,7 +82,7 @@ function* readArchive(feed: Feed, inflate: Inflate): Step<ArchiveContents> {
     if (locals.length >= ARCHIVE_ENTRIES_LIMIT) throw new ArchiveError('too_many_entries');
     const facts = yield* takeLocal(feed);
     const entry = describe(facts, feed.position());
-    const folded = entry.name.normalize('NFKC').toLowerCase();
+    const folded = foldName(entry.name);
     if (names.has(folded)) throw new ArchiveError('duplicate_name');
     names.add(folded);
     locals.push({ facts, headerAt });
