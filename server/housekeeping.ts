@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import { forgetProofs } from './identity/dpop.ts';
 import { forgetChallenges } from './identity/login.ts';
+import { forgetMailboxes } from './identity/phone-mailboxes.ts';
 import { forgetSeats } from './identity/seats.ts';
 import { forgetTickets } from './identity/tickets.ts';
 import { clockOffset } from './store/clock.ts';
@@ -38,6 +39,7 @@ export function keepHouse(parts: {
     await forgetChallenges({ db, world });
     await forgetTickets({ db, world });
     await forgetSeats({ db, world });
+    await forgetMailboxes({ db, world });
     await forgetProofs({ db, world });
     await sweepUploads({ sql, world, parts: envelopes.parts });
   }

@@ -35,6 +35,7 @@ import { addLogs } from './logs.ts';
 import { addOpenings } from './openings.ts';
 import { addOperator } from './operator.ts';
 import { addPages } from './pages.ts';
+import { addPhone } from './phone.ts';
 import { addPlatform } from './platform.ts';
 import { addPreflight } from './preflight.ts';
 import { addProblems } from './problems.ts';
@@ -169,6 +170,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
   app.register(async (nouns) => {
     const typed = nouns.withTypeProvider<TypeBoxTypeProvider>();
     addAuth(typed, dependencies);
+    addPhone(typed, dependencies);
     addOpenings(typed, dependencies);
     addCommands(typed, dependencies);
     addSessions(typed, dependencies);

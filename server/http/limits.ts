@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000;
  * What requests are counted as, each for itself: nobody who reads, or loads pages, uses up somebody's login or lodgement, not even
  * their own.
  */
-export const LIMIT_KINDS = ['general', 'login', 'vital', 'files', 'chains', 'probes'] as const;
+export const LIMIT_KINDS = ['general', 'login', 'vital', 'files', 'chains', 'probes', 'phone'] as const;
 export type LimitKind = (typeof LIMIT_KINDS)[number];
 
 /**
@@ -16,12 +16,17 @@ export type LimitKind = (typeof LIMIT_KINDS)[number];
  *
  * Why: a page is some reads and its files once; logging in is two requests, and may go wrong once; decryptions are carried in for others;
  *      a pre-flight has its certificates' chains checked once, which costs more than anything else that asks for no login, and its line measured
- *      down and up, twice.
+ *      down and up, twice; a page and the phone beside it, behind one address, each look once a second whether something came.
  */
-const FOR_EACH_PERSON = { general: 20, login: 4, vital: 4, files: 150, chains: 1, probes: 4 } as const satisfies Record<
-  LimitKind,
-  number
->;
+const FOR_EACH_PERSON = {
+  general: 20,
+  login: 4,
+  vital: 4,
+  files: 150,
+  chains: 1,
+  probes: 4,
+  phone: 150,
+} as const satisfies Record<LimitKind, number>;
 
 /** Shares of the hall's sockets that all who brought no ticket may hold together, and each address of them. */
 const HALL_WITHOUT_TICKET = 3 / 4;

@@ -16,7 +16,7 @@ export function wantsPage(request: FastifyRequest): boolean {
 export function sendPage(
   { pagesFolder }: Pick<Dependencies, 'pagesFolder'>,
   reply: FastifyReply,
-  page: 'lobby' | 'opening' | 'session' | 'verify' | 'draft' | 'preflight',
+  page: 'lobby' | 'opening' | 'session' | 'verify' | 'draft' | 'preflight' | 'phone',
 ): FastifyReply {
   if (pagesFolder === null) throw new ProblemError('page_not_built');
   // The page names its scripts by their hashes: it is asked for anew each time, they are not.
@@ -28,6 +28,7 @@ const PLAIN_PAGES = [
   { url: '/', page: 'lobby', summary: 'The openings, for a browser; a program asks /openings' },
   { url: '/draft', page: 'draft', summary: 'Where a host drafts an opening' },
   { url: '/preflight', page: 'preflight', summary: 'Where whoever will take part looks whether their computer can' },
+  { url: '/phone', page: 'phone', summary: 'The side of the phone that holds the key for a page elsewhere' },
 ] as const;
 
 export async function addPages(app: Nouns, dependencies: Dependencies): Promise<void> {

@@ -2,7 +2,7 @@
 import { ACT_REASONS, type ActReason } from '../core/log/act.ts';
 import type { Words } from '../core/log/words.ts';
 
-export type RefusalWords = Words & { readonly status: 400 | 401 | 403 | 404 | 409 };
+export type RefusalWords = Words & { readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 503 };
 
 /** In the order in which they are looked for. Acts are refused with the codes of core/log/act.ts as well. */
 const OWN_REFUSALS = {
@@ -191,6 +191,42 @@ const OWN_REFUSALS = {
     status: 409,
     en: 'Another page, here or on another device, is active in this opening with the same certificate; you may take its place.',
     zh: '同一证书已在本场开标的另一页面（本机或其他设备）使用，您可以选择接管。',
+  },
+  // a phone that holds the key for a page
+  no_such_phone_mailbox: {
+    status: 404,
+    en: 'There is no such pairing of a page and a phone, or it is not yours.',
+    zh: '没有此手机配对，或该配对不属于您。',
+  },
+  phone_mailbox_exists: {
+    status: 409,
+    en: 'This pairing belongs to another page.',
+    zh: '该配对编号已由另一页面使用。',
+  },
+  phone_mailboxes_full: {
+    status: 503,
+    en: 'As many phones are paired as the platform can hold; please log in another way, or come back in a moment.',
+    zh: '当前手机配对数量已达平台上限，请改用其他登录方式或稍后再试。',
+  },
+  phone_taken: {
+    status: 409,
+    en: 'Another phone scanned this code first. If it was not yours, end the pairing on the screen and begin anew.',
+    zh: '已有另一部手机先扫描了该二维码。如非本人，请在电脑上结束配对并重新开始。',
+  },
+  phone_mailbox_over: {
+    status: 410,
+    en: 'The code was not scanned in time, or the pairing was ended.',
+    zh: '二维码已过期，或配对已结束。',
+  },
+  phone_message_out_of_step: {
+    status: 409,
+    en: 'The message is not the next one of this pairing.',
+    zh: '该消息的次序与本次配对不符。',
+  },
+  phone_messages_waiting: {
+    status: 409,
+    en: 'As many messages wait for the other side as may.',
+    zh: '等待对方接收的消息已达上限。',
   },
   // acts, beyond what core/log/act.ts refuses
   act_of_other_account: {

@@ -38,6 +38,7 @@ t.test('an address has so many for each of its people, of each kind apart', asyn
     ['files', 150],
     ['chains', 1],
     ['probes', 4],
+    ['phone', 150],
   ] as const) {
     const { take } = bench({ peoplePerAddress: people, requestsPerMinute: 1 });
     for (let n = 0; n < each * people; n++) if (take(kind, 'address x') !== null) t.fail(`${kind} ${n}`);

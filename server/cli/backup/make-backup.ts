@@ -20,8 +20,15 @@ export const KEPT_FOLDERS = ['envelopes/parts', 'envelopes/finished', 'opened/fi
 const SNAPSHOT_TRIES = 200;
 const SNAPSHOT_PAUSE_MS = 50;
 
-/** Rows that live for a minute: a login under way, proofs already seen, tickets, seats; who has them asks anew. */
-export const LEFT_OUT: readonly string[] = ['challenges', 'dpop_seen', 'seats', 'tickets'];
+/** Rows that live for a minute, or as long as a page: a login under way, proofs already seen, tickets, seats, phones; who has them asks anew. */
+export const LEFT_OUT: readonly string[] = [
+  'challenges',
+  'dpop_seen',
+  'phone_mailboxes',
+  'phone_messages',
+  'seats',
+  'tickets',
+];
 
 export type BackupRequest = {
   readonly platform: string;

@@ -1,6 +1,7 @@
 /** The tables of people: accounts, roles per opening, whom we trust, and the single-use secrets of login, requests and sockets. */
 import { sql } from 'drizzle-orm';
 import { check, index, integer, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { PHONE_SIDES } from '../../client/phone-limits.ts';
 import { PEOPLE } from '../../core/opening/roles.ts';
 import { bytes, instant, whole } from './columns.ts';
 
@@ -234,6 +235,48 @@ export const seats = pgTable(
     primaryKey({ columns: [table.openingId, table.certSha256] }),
     index('seats_session').on(table.sessionId),
     index('seats_taken_at').on(table.takenAt),
+  ],
+);
+
+/** What a page and the phone with its person's key have between them; what they say to each other nobody here can read. */
+export const phoneMailboxes = pgTable(
+  'phone_mailboxes',
+  {
+    /** The digest of the page's fresh key, as the page says. */
+    id: text('id').primaryKey(),
+    /** The page's first message, sealed. */
+    offer: text('offer').notNull(),
+    desktopTokenSha256: text('desktop_token_sha256').notNull(),
+    /** Of the one phone; null until the first has asked. */
+    phoneTokenSha256: text('phone_token_sha256'),
+    /** Messages each side has left so far. */
+    desktopSent: integer('desktop_sent').notNull().default(0),
+    phoneSent: integer('phone_sent').notNull().default(0),
+    /** Phones that came later and were refused. */
+    others: integer('others').notNull().default(0),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    endedBy: text('ended_by', { enum: PHONE_SIDES }),
+  },
+  (table) => [index('phone_mailboxes_expires_at').on(table.expiresAt)],
+);
+
+/** Messages that wait for the other side. */
+export const phoneMessages = pgTable(
+  'phone_messages',
+  {
+    mailboxId: text('mailbox_id')
+      .notNull()
+      .references(() => phoneMailboxes.id, { onDelete: 'cascade' }),
+    side: text('side', { enum: PHONE_SIDES }).notNull(),
+    /** From 0, each side's own. */
+    seq: integer('seq').notNull(),
+    sealed: text('sealed').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.mailboxId, table.side, table.seq] }),
+    index('phone_messages_expires_at').on(table.expiresAt),
   ],
 );
 
