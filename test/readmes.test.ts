@@ -9,10 +9,14 @@ import { en as conductEn } from '../web/conduct/words-en.ts';
 import { zh as conductZh } from '../web/conduct/words-zh.ts';
 import { en as draftEn } from '../web/draft/words-en.ts';
 import { zh as draftZh } from '../web/draft/words-zh.ts';
+import { en as drawingEn } from '../web/drawing/words-en.ts';
+import { zh as drawingZh } from '../web/drawing/words-zh.ts';
 import { en as openingEn } from '../web/opening/words-en.ts';
 import { zh as openingZh } from '../web/opening/words-zh.ts';
 import { en as personEn } from '../web/person/words-en.ts';
 import { zh as personZh } from '../web/person/words-zh.ts';
+import { en as sessionEn } from '../web/session/words-en.ts';
+import { zh as sessionZh } from '../web/session/words-zh.ts';
 import { en as verifyEn } from '../web/verify/words-en.ts';
 import { zh as verifyZh } from '../web/verify/words-zh.ts';
 import t from './support/tap.ts';
@@ -111,8 +115,8 @@ t.test('the buttons and headings named step by step are the pages’ own', async
   const words = (...rooms: readonly Readonly<Record<string, string>>[]): Set<string> =>
     new Set(rooms.flatMap((room) => Object.values(room)));
   const own = {
-    en: words(bidEn, conductEn, draftEn, openingEn, personEn, verifyEn),
-    zh: words(bidZh, conductZh, draftZh, openingZh, personZh, verifyZh),
+    en: words(bidEn, conductEn, draftEn, drawingEn, sessionEn, openingEn, personEn, verifyEn),
+    zh: words(bidZh, conductZh, draftZh, drawingZh, sessionZh, openingZh, personZh, verifyZh),
   };
   const named = (readme: string): string[] => {
     const steps = sectionsOf(readme).find(({ level }) => level === 3)?.text ?? '';

@@ -1,5 +1,6 @@
 /** What the vault says of a drawing: whether a sealed share is the promised one, and what is in those that nobody showed. */
 import type { KeyObject } from 'node:crypto';
+import { openSecret } from '../client/open-secret.ts';
 import { toBase64Url } from '../core/log/base64.ts';
 import { shareCommitment } from '../core/opening/draw.ts';
 import { type Drawing, sharerOf } from '../core/opening/drawing.ts';
@@ -7,7 +8,6 @@ import type { Facts } from '../core/opening/facts.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { digestText } from '../hash.ts';
 import { platformShare } from '../vault/draw-share.ts';
-import { openSecret } from '../vault/open-secret.ts';
 import { type KeySources, privateKeyOf } from './private-key.ts';
 
 /**

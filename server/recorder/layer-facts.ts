@@ -1,5 +1,6 @@
 /** What the vault says of a key held in shares, of a second layer or of a blind window: whether a given share is the one dealt, whether a dealt key can be sealed to, and the key itself once its shares are there. */
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { openSecret } from '../client/open-secret.ts';
 import { fromBase64, toBase64Url } from '../core/log/base64.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import type { Facts } from '../core/opening/facts.ts';
@@ -13,7 +14,6 @@ import type { WindowKey } from '../core/seal/decryption.ts';
 import { shareCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 import type { LayerKey } from '../vault/layer-key.ts';
-import { openSecret } from '../vault/open-secret.ts';
 import { type PublicHalf, restoreOpeningKey } from '../vault/opening-key.ts';
 import { windowKeyId } from '../vault/window-key.ts';
 import { type KeySources, privateKeyOf } from './private-key.ts';

@@ -1,5 +1,6 @@
 /** What the vault says of a round of quotes: whether a sealed one is what it promises, and at the end what is in each. */
 import type { KeyObject } from 'node:crypto';
+import { openSecret } from '../client/open-secret.ts';
 import { disclosureDigest } from '../core/log/disclosure.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
@@ -7,7 +8,6 @@ import type { Facts } from '../core/opening/facts.ts';
 import { type QuoteRound, readOffer, runningRound } from '../core/opening/quote-rounds.ts';
 import type { OpeningState } from '../core/opening/state.ts';
 import { sha256 } from '../hash.ts';
-import { openSecret } from '../vault/open-secret.ts';
 import { type FoldedOpening, quoteName } from './kept-opening.ts';
 import { type KeySources, privateKeyOf } from './private-key.ts';
 

@@ -1,6 +1,7 @@
 /** Holders of an opening key on the recorder: real keys, real shares, the ceremony before publication, and what the audit says of the log. */
 import type { DealtOpeningKey, DealtWindowKey } from '../../server/cli/seal/opening-key.ts';
 import { sealSecret } from '../../server/cli/seal/seal-secret.ts';
+import { openSecret } from '../../server/client/open-secret.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { openDisclosures } from '../../server/core/log/disclosure.ts';
 import { parseEntry } from '../../server/core/log/entry.ts';
@@ -12,7 +13,6 @@ import { shareCommit } from '../../server/core/seal/opening-key.ts';
 import { sha256 } from '../../server/hash.ts';
 import { knownValues } from '../../server/recorder/kept-opening.ts';
 import { readDisclosures } from '../../server/store/read-log.ts';
-import { openSecret } from '../../server/vault/open-secret.ts';
 import { type Holder, newHolder } from '../vault/layered.ts';
 import { OPENING_ID, ORIGIN } from './opening-people.ts';
 import {

@@ -2,10 +2,10 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { dealWindowKey } from '../../server/cli/seal/opening-key.ts';
+import { openSecret } from '../../server/client/open-secret.ts';
 import { KEY_SHARE_BYTES, secretCommit, shareCommit } from '../../server/core/seal/opening-key.ts';
 import { isFor, readSealedSecretHeader } from '../../server/core/seal/sealed-secret.ts';
 import { sha256 } from '../../server/hash.ts';
-import { openSecret } from '../../server/vault/open-secret.ts';
 import { restoreOpeningKey, unwrapOpeningKey } from '../../server/vault/opening-key.ts';
 import { windowKeyId } from '../../server/vault/window-key.ts';
 import { systemWorld } from '../../server/world.ts';

@@ -1,6 +1,7 @@
 /** The opening list 开标一览表 out of what its bidder filled in, or what of it is not in form. */
 import { Check } from 'typebox/schema';
 import { OPENING_LIST_VERSION, type OpeningList, OpeningListSchema } from '../../server/core/seal/opening-list.ts';
+import { plainAmount } from '../parts/amount.ts';
 import { amountInWords } from '../parts/amount-in-words.ts';
 
 /** The fields of the form, as their names stand in it; `columns` has a line for each, `title: text`. */
@@ -8,7 +9,6 @@ export const LIST_FIELDS = ['kind', 'amount', 'unit', 'inWords', 'duration', 'qu
 export type ListField = (typeof LIST_FIELDS)[number];
 export type FilledList = Readonly<Record<ListField, string>>;
 
-const AMOUNT = /^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?$/;
 const KINDS = ['total', 'rate', 'unit'] as const;
 
 /**
@@ -25,9 +25,8 @@ export function readListForm(
   const text = (field: ListField): string => filled[field].normalize('NFC').trim();
   const kind = KINDS.find((known) => known === text('kind'));
   if (kind === undefined) return { wrong: 'kind' };
-  // thousands may be set apart as people do
-  const amount = text('amount').replace(/[,，\s]/g, '');
-  if (!AMOUNT.test(amount)) return { wrong: 'amount' };
+  const amount = plainAmount(text('amount'));
+  if (amount === null) return { wrong: 'amount' };
   const columns = readColumns(text('columns'));
   if (columns === null) return { wrong: 'columns' };
   const written = text('inWords');

@@ -14,6 +14,7 @@ import type { OpeningState } from '../../server/core/opening/state.ts';
 import { isDrawOpen } from '../../server/core/opening/steps/drawing.ts';
 import { isQuotingOpen } from '../../server/core/opening/steps/quotes.ts';
 import { type ActType, type Field, type Offer, offersFor } from '../person/act-rows.ts';
+import { isMade } from '../secrets/made-acts.ts';
 
 /** From where an act is judged; `now` is the server's, ms. */
 export type Stand = {
@@ -99,7 +100,8 @@ export function hindranceTo(stand: Stand, type: CommandType, data: JsonObject): 
 
 function hindrance(stand: Stand, type: CommandType, data: JsonObject, facts: Facts): RefusalCode | null {
   const gate = gateOf(stand, type);
-  if (gate !== null || type === 'PublishRoster') return gate;
+  // what is made when it is signed is nothing yet that could be judged: its shape has looked at what the state says
+  if (gate !== null || type === 'PublishRoster' || isMade(type)) return gate;
   const { state, role } = stand;
   if (type === 'IssueRecord')
     return isDrawOpen(state) ? 'draw_not_done' : isQuotingOpen(state) ? 'quotes_missing' : null;
@@ -114,6 +116,7 @@ const SAMPLES: Readonly<Record<Field['kind'], string>> = {
   line: '-',
   moment: '9999-01-01T00:00',
   minutes: '1',
+  amount: '1',
   file: '',
   choice: '',
 };

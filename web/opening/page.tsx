@@ -100,6 +100,7 @@ function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): 
               onFault={hall.report}
             />
           )}
+          {details === null ? null : <details.DrawingPart state={state} entries={entries} />}
           {state.prices === null ? <Board state={state} /> : null}
           {details === null ? null : <details.Prices state={state} />}
           {state.prices === null ? null : <Board state={state} />}

@@ -16,3 +16,11 @@ export function formatAmount(amount: string, leastPlaces = 2): string {
 export function isSameAmount(a: string, b: string): boolean {
   return formatAmount(a, 6) === formatAmount(b, 6);
 }
+
+const AMOUNT = /^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?$/;
+
+/** Figures as the log holds them, out of what was typed: thousands may be set apart as people do; null where it is no amount. */
+export function plainAmount(typed: string): string | null {
+  const amount = typed.normalize('NFC').replace(/[,，\s]/g, '');
+  return AMOUNT.test(amount) ? amount : null;
+}

@@ -1,13 +1,19 @@
 /** The two steps of an act: what it does and by which article, what it asks for, then the signature. */
 import { useSignal } from '@preact/signals';
-import type { JSX, TargetedSubmitEvent } from 'preact';
+import type { JSX, TargetedInputEvent, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
 import { POINT_WORDS, ROLE_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
+import { plainAmount } from '../parts/amount.ts';
+import { amountInWords } from '../parts/amount-in-words.ts';
+import { keepText, keptText } from '../parts/kept-text.ts';
 import { language } from '../parts/language.ts';
 import { instantOf } from '../parts/moment.ts';
+import type { QUOTE_KINDS } from '../secrets/quote-form.ts';
 import { type Field, nameKey, type Offer, whyKey } from './act-rows.ts';
 import { Dialog } from './dialog.tsx';
+import { SeenLines } from './seen-lines.tsx';
 import { say } from './words.ts';
 import type { Key } from './words-zh.ts';
 
@@ -19,12 +25,16 @@ const MINUTES = { min: 1, max: 120 } as const;
 
 export function ActDialog(props: {
   readonly offer: Offer;
+  readonly state: OpeningState;
+  /** Whose typed words are kept: the next person at this computer does not find them. */
+  readonly account: string;
   /** What is filled in already, by name. */
   readonly preset?: Readonly<Record<string, string>>;
   readonly onGo: (data: JsonObject) => void;
   readonly onClose: () => void;
 }): JSX.Element {
   const { offer } = props;
+  const place = `${props.state.openingId} ${props.account} ${offer.type}`;
   const faults = useSignal<Readonly<Record<string, string>>>({});
 
   const isRead = useSignal(false);
@@ -44,8 +54,12 @@ export function ActDialog(props: {
       if (fault !== null) found[field.name] = fault;
     }
     faults.value = found;
-    if (Object.keys(found).length === 0) props.onGo(offer.data(filled));
-    else isRead.value = false;
+    if (Object.keys(found).length > 0) {
+      isRead.value = false;
+      return;
+    }
+    for (const { name } of offer.fields) keepText(typedKey(place, name), null, 'tab');
+    props.onGo(offer.data(filled));
   }
 
   return (
@@ -61,11 +75,17 @@ export function ActDialog(props: {
           ))}
         </dl>
       )}
+      <SeenLines type={offer.type} state={props.state} />
       <form class="form" onSubmit={submit} noValidate>
         {offer.fields.map((field) => (
           <div class="field" key={field.name}>
             <label for={`act-${field.name}`}>{say(field.name as Key)}</label>
-            <Input field={field} fault={faults.value[field.name] ?? null} preset={props.preset?.[field.name]} />
+            <Input
+              field={field}
+              fault={faults.value[field.name] ?? null}
+              preset={props.preset?.[field.name]}
+              place={place}
+            />
             <span id={`act-${field.name}-fault`} class="field-fault" role="alert">
               {faults.value[field.name] ?? ''}
             </span>
@@ -85,19 +105,29 @@ export function ActDialog(props: {
   );
 }
 
-function Input(props: { field: Field; fault: string | null; preset: string | undefined }): JSX.Element {
-  const { field, fault, preset } = props;
+const typedKey = (place: string, name: string): string => `kaibiao.typed ${place} ${name}`;
+
+function Input(props: { field: Field; fault: string | null; preset: string | undefined; place: string }): JSX.Element {
+  const { field, fault, preset, place } = props;
   const { name, kind } = field;
   // what there is no choice about is chosen
   const only = field.kind === 'choice' && field.options.length === 1 ? field.options[0] : undefined;
   const common = { id: `act-${name}`, name, 'aria-invalid': fault !== null, 'aria-describedby': `act-${name}-fault` };
+  // what was typed outlives a page that is loaded again, until it is signed
+  const keeping = {
+    onInput: ({ currentTarget: { value } }: TargetedInputEvent<HTMLInputElement | HTMLTextAreaElement>) =>
+      keepText(typedKey(place, name), value, 'tab'),
+  };
+  const begun = keptText(typedKey(place, name), 'tab') ?? ('begins' in field ? field.begins : undefined);
   switch (kind) {
     case 'text':
-      return <textarea {...common} rows={4} maxLength={TEXT_LIMIT} defaultValue={preset} />;
+      return <textarea {...common} {...keeping} rows={4} maxLength={TEXT_LIMIT} defaultValue={preset ?? begun} />;
     case 'line':
-      return <input {...common} type="text" maxLength={LINE_LIMIT} defaultValue={preset} />;
+      return <input {...common} {...keeping} type="text" maxLength={LINE_LIMIT} defaultValue={preset ?? begun} />;
     case 'moment':
       return <input {...common} type="datetime-local" defaultValue={preset} />;
+    case 'amount':
+      return <Amount common={common} preset={preset} />;
     case 'file':
       return <input {...common} type="file" accept=".json,application/json" />;
     case 'minutes':
@@ -116,6 +146,35 @@ function Input(props: { field: Field; fault: string | null; preset: string | und
   }
 }
 
+type Common = {
+  readonly id: string;
+  readonly name: string;
+  readonly 'aria-invalid': boolean;
+  readonly 'aria-describedby': string;
+};
+
+/** Figures with their words beside them, so that a mistyped nought is seen before it is signed. */
+function Amount(props: { common: Common; preset: string | undefined }): JSX.Element {
+  const typed = useSignal(props.preset ?? '');
+  const plain = plainAmount(typed.value);
+  return (
+    <>
+      <input
+        {...props.common}
+        type="text"
+        inputMode="decimal"
+        value={typed.value}
+        onInput={({ currentTarget: { value } }) => {
+          typed.value = value;
+        }}
+      />
+      <span class="field-hint" aria-live="polite" lang="zh-CN">
+        {plain === null ? '' : (amountInWords(plain) ?? '')}
+      </span>
+    </>
+  );
+}
+
 /** The largest file that is read, bytes: a statement with its chain is 20 KB. */
 const FILE_LIMIT_BYTES = 1_048_576;
 
@@ -127,6 +186,7 @@ async function textOf(value: FormDataEntryValue | null): Promise<string> {
 /** A number is its own words. */
 function optionWords(name: string, option: string): string {
   if (name === 'to' && option === 'all') return say('to_all');
+  if (name === 'quoteKind') return say(`quoteKind_${option as (typeof QUOTE_KINDS)[number]}`);
   if (name === 'role') return ROLE_WORDS[language.value][option as PersonRole];
   const words: Readonly<Record<string, string>> =
     name === 'verdict' ? VERDICT_WORDS[language.value] : POINT_WORDS[language.value];
@@ -140,6 +200,7 @@ function faultOf({ name, kind }: Field, value: string): string | null {
     const isFit = Number.isInteger(minutes) && minutes >= MINUTES.min && minutes <= MINUTES.max;
     return value.trim() !== '' && isFit ? null : say('minutesWrong');
   }
+  if (kind === 'amount') return plainAmount(value) === null ? say('amountWrong') : null;
   if (kind === 'moment') return instantOf(value) === null ? say('momentWrong') : null;
   return value.trim() === '' && name !== 'note' ? say('fieldEmpty') : null;
 }

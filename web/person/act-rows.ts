@@ -13,14 +13,17 @@ import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, isGivenUp, numberOf, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 import { isDone } from '../../server/core/opening/steps/window.ts';
 import { instantOf } from '../parts/moment.ts';
+import { commitShare, revealShare, submitQuote } from './special-shapes.ts';
 import type { Key } from './words-zh.ts';
 
 /** What the person fills in. `options` are values of a choice, in the order shown. */
 export type Field =
-  | { readonly name: string; readonly kind: 'text' | 'line' }
+  | { readonly name: string; readonly kind: 'text' | 'line'; readonly begins?: string }
   /** A moment by Beijing's clock, as `2026-03-02T09:00`. */
   | { readonly name: string; readonly kind: 'moment' }
   | { readonly name: string; readonly kind: 'minutes' }
+  /** Figures, read aloud in words beside them. */
+  | { readonly name: string; readonly kind: 'amount' }
   /** Its text is the value. */
   | { readonly name: string; readonly kind: 'file' }
   | { readonly name: string; readonly kind: 'choice'; readonly options: readonly string[] };
@@ -42,18 +45,18 @@ export type Standpoint = {
   readonly bidder: number | null;
   readonly creditCode: string;
 };
-type Shape = {
+export type Shape = {
   readonly fields: readonly Field[];
   readonly fixed?: JsonObject;
   readonly about?: readonly (readonly [Key, string])[];
 };
 /** Null: there is nothing this act could be about. */
-type Shaping = (standpoint: Standpoint) => Shape | null;
+export type Shaping = (standpoint: Standpoint) => Shape | null;
 
 const plain: Shaping = () => ({ fields: [] });
 const reason: Shaping = () => ({ fields: [{ name: 'reason', kind: 'text' }] });
 const text: Shaping = () => ({ fields: [{ name: 'text', kind: 'text' }] });
-const choice = (name: string, options: readonly string[]): Field => ({ name, kind: 'choice', options });
+export const choice = (name: string, options: readonly string[]): Field => ({ name, kind: 'choice', options });
 
 /** The version of the record one would answer, and its digest; null while its text is not there to be read. */
 function recordOf({ state }: Standpoint): Shape | null {
@@ -128,6 +131,8 @@ const SHAPES = {
     return open.length === 0 ? null : { fields: [choice('point', open), { name: 'note', kind: 'text' }] };
   },
   StartDrawing: ({ state }) => (state.policy.draw === 'none' ? null : { fields: [] }),
+  CommitShare: commitShare,
+  RevealShare: revealShare,
   OpenWindow: plain,
   DecryptBid: ({ state, bidder }) => {
     const own = bidder === null ? undefined : state.bids[bidder - 1];
@@ -162,6 +167,7 @@ const SHAPES = {
   OpenRemedy: ({ state }) => (state.policy.remedy === 'none' ? null : { fields: [] }),
   AnnouncePrices: plain,
   StartQuoteRound: ({ state }) => (state.policy.quoteRounds === undefined ? null : { fields: [] }),
+  SubmitQuote: submitQuote,
   IssueRecord: () => ({ fields: [{ name: 'note', kind: 'text' }] }),
   SignRecord: answering([]),
   RefuseRecord: answering([{ name: 'reason', kind: 'text' }]),

@@ -17,6 +17,10 @@ import { Icon, type IconName } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
 import { Section } from '../parts/section.tsx';
 import type { ReplicaView } from '../replica/replica.ts';
+import { type KeptFiles, keptFilesOf } from '../secrets/kept-files.ts';
+import { KeptPart } from '../secrets/kept-part.tsx';
+import { MadeActError } from '../secrets/made-act-error.ts';
+import { isMade, MAKERS, shareFileName } from '../secrets/made-acts.ts';
 import { ActDialog } from './act-dialog.tsx';
 import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
 import { type Outbox, type Sent, type SentState, standingOf as standingOfAnswer } from './outbox.ts';
@@ -37,13 +41,14 @@ export function MyPart(props: {
   const { outbox } = seat;
   const chosen = useSignal<{ readonly offer: Offer; readonly preset: Readonly<Record<string, string>> } | null>(null);
   const keptFile = useKeptFile(seat, state);
+  const files = keptFilesOf(state.openingId, seat.session.account);
   const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
   const { offers, blocked } = isTrusted ? standingOf(seat, state, now) : NOTHING;
   // what is still on its way is not offered once more
   const onTheWay = new Set(outbox.sent.value.filter(({ state }) => PENDING.has(state.kind)).map(({ type }) => type));
   // messages may follow each other
   const free = offers
-    .map((one) => withKept(one, keptFile.value))
+    .map((one) => withKept(one, keptFile.value, files, seat, state))
     .filter(({ type }) => type === 'Say' || !onTheWay.has(type));
   const listed = free.filter((offer) => !isOfficial(seat.role) || !hasDesk(offer));
   const common = listed.filter(({ type }) => !isExceptional(type));
@@ -54,6 +59,15 @@ export function MyPart(props: {
   const open = chosen.value;
 
   async function give({ type }: Offer, data: JsonObject): Promise<SentState> {
+    if (isMade(type)) {
+      const id = seat.newId();
+      const prepare = async () => {
+        const made = await MAKERS[type]({ ...seat, state, given: data, files, randomBytes });
+        const signed = await seat.sign({ id, type, data: made, headSeen: headSeenIn(view) });
+        return () => seat.send(signed);
+      };
+      return outbox.take(type, id, prepare, refusedHere);
+    }
     if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) }, refusedHere);
     const prepare = () => seat.prepareDecryption(view, String(data['bidFile'] ?? ''));
     return outbox.take(type, seat.newId(), prepare, refusedHere);
@@ -83,9 +97,12 @@ export function MyPart(props: {
       <BlockedSteps blocked={blocked} />
       <p class="label">{say('notYetHere')}</p>
       <Sends outbox={outbox} view={view} />
+      <KeptPart files={files} />
       {open === null ? null : (
         <ActDialog
           offer={open.offer}
+          state={state}
+          account={seat.session.account}
           preset={open.preset}
           onClose={() => {
             chosen.value = null;
@@ -123,10 +140,15 @@ function useKeptFile({ creditCode }: Seat, { openingId, phase }: OpeningState): 
 }
 
 /** Whoever lodged from this browser is not asked for the file that it keeps. */
-function withKept(offer: Offer, keptFile: string | null): Offer {
-  if (offer.type !== 'DecryptBid' || keptFile === null) return offer;
-  return { ...offer, fields: [], data: () => ({ bidFile: keptFile }) };
+function withKept(offer: Offer, bidFile: string | null, files: KeptFiles, { role }: Seat, state: OpeningState): Offer {
+  const without = (data: JsonObject): Offer => ({ ...offer, fields: [], data: () => data });
+  if (offer.type === 'DecryptBid' && bidFile !== null) return without({ bidFile });
+  const shareFile = files.textOf(shareFileName(state.drawing?.round ?? 0, role));
+  if (offer.type === 'RevealShare' && shareFile !== null) return without({ shareFile });
+  return offer;
 }
+
+const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
 
 const NOTHING: Standing = { offers: [], blocked: [] };
 
@@ -140,7 +162,7 @@ function standingOf({ role, creditCode }: Seat, state: OpeningState, now: number
 function refusedHere(fault: unknown): Extract<SentState, { kind: 'refused' }> | null {
   if (fault instanceof SealError) return { kind: 'refused', code: fault.code, words: SEAL_ERRORS[fault.code] };
   if (fault instanceof AgentProblemError) return { kind: 'refused', code: fault.code, words: fault.words };
-  if (!(fault instanceof KeyFileError)) return null;
+  if (!(fault instanceof KeyFileError) && !(fault instanceof MadeActError)) return null;
   return { kind: 'refused', code: fault.code, words: { zh: zh[fault.code], en: en[fault.code] } };
 }
 

@@ -42,7 +42,7 @@ export const en: Readonly<Record<Key, string>> = {
   nothingNow: 'There is nothing to do on this page at present.',
   exceptional: 'Out of the ordinary',
   notYetHere:
-    'What is not listed here (drawing, remedies, opening keys, corrections and the like) needs the command line, kaibiao.',
+    'What is not listed here (remedies, opening keys, corrections and the like) needs the command line, kaibiao.',
   confirmTitle: 'Confirm: {act}',
   confirmWords: 'It is signed with your key and written to the witness log, and cannot be taken back.',
   confirmGo: 'Sign and send',
@@ -177,4 +177,34 @@ export const en: Readonly<Record<Key, string>> = {
     'The tenderer’s side names its hosts and tenderers; witness, supervisor and auditor are entered by the operator. (Order 20 art. 7)',
   act_WithdrawRole: 'Take a role back',
   why_WithdrawRole: 'Name the successor first; the reason goes on the log. (Order 20 art. 7)',
+  act_CommitShare: 'Give a share of the drawing',
+  why_CommitShare:
+    'A share is made by chance on this computer; it is promised and sealed first and shown only when all have promised, so that nobody can choose by the others’. It is kept in this browser.',
+  act_RevealShare: 'Show my share',
+  why_RevealShare:
+    'Shows the share that was promised; any other is refused. What is not shown in time is opened by the holders of the key, and the result is the same.',
+  act_SubmitQuote: 'Give my quote',
+  why_SubmitQuote:
+    'Sealed to the key of this round: nobody sees it before the common end, then all are published at once. One in a round; who gives none has declined. (Procurement Law art. 38)',
+  drawRound: 'Round of the drawing',
+  quoteRound: 'Round of quotes',
+  shareFile: 'File of the share (draw-share-….json)',
+  quoteKind: 'Kind',
+  quoteKind_total: 'Total',
+  quoteKind_rate: 'Rate (%)',
+  quoteKind_unit: 'Unit price',
+  amount: 'Price',
+  unit: 'Unit',
+  amountWrong: 'Figures, with six decimals at most',
+  no_drawing: 'No drawing is going on that you take part in.',
+  no_kept_share: 'That is not the file of this round’s share.',
+  no_quote_round: 'No round takes quotes now.',
+  keptFiles: 'Files kept in this browser',
+  keptFilesWords:
+    'Shares, proofs of quotes and the like stay in this browser and are never sent to the platform: save them before you clear its data.',
+  seenAct: 'Your name: {who}',
+  seenContent: 'What it says: {who}',
+  everybody: 'everybody',
+  nobody: 'nobody yet',
+  seenRegister: 'Only you, until the roster is published.',
 };

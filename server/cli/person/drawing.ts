@@ -1,12 +1,9 @@
 /** Taking part in a drawing: a share of one's own, promised and sealed, kept, and shown when all promises are in. */
-import { toBase64Url } from '../../core/log/base64.ts';
-import { isJsonObject, type Json } from '../../core/log/canonical.ts';
+import { makeShare, promiseShare, readShareFile, shareFile } from '../../client/draw-share.ts';
 import type { Entry } from '../../core/log/entry.ts';
-import { type OpenShare, shareCommitment } from '../../core/opening/draw.ts';
-import { type Drawing, sharerOf } from '../../core/opening/drawing.ts';
+import type { Drawing } from '../../core/opening/drawing.ts';
 import { numberOf, type OpeningState } from '../../core/opening/state.ts';
-import { digestText } from '../../hash.ts';
-import { sealSecret } from '../seal/seal-secret.ts';
+import { sha256 } from '../../hash.ts';
 import { act } from './act.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
@@ -14,8 +11,6 @@ import { catchUp } from './read-opening.ts';
 
 /** Who may draw. */
 export type DrawingRole = 'bidder' | 'witness';
-
-const SHARE_BYTES = 32;
 
 /**
  * Promises a share of one's own.
@@ -27,18 +22,13 @@ const SHARE_BYTES = 32;
  */
 export async function commitShare(person: Person, openingId: string, role: DrawingRole): Promise<Entry> {
   const { drawing, bidder } = await drawingOf(person, openingId, role);
-  const { round, kid, key } = drawing;
+  const { round } = drawing;
   const kept = await keptShare(person, openingId, round, role);
-  const share = kept ?? toBase64Url(person.world.randomBytes(SHARE_BYTES));
-  if (kept === null) await keep(person, openingId, round, role, share);
-  const open: OpenShare = { sharer: sharerOf(bidder), share };
-  const commitment = shareCommitment({ openingId, round }, open, digestText);
-  const sealed = await sealSecret(
-    Buffer.from(share, 'base64url'),
-    { kid, key },
-    { about: 'draw_share', openingId, round },
-  );
-  const { entries } = await act(person, openingId, { type: 'CommitShare', role, data: { round, commitment, sealed } });
+  const share = kept ?? makeShare(person.world.randomBytes);
+  if (kept === null)
+    await person.folder.keepEvidence(openingId, fileOf(round, role), shareFile(openingId, round, share));
+  const data = await promiseShare(sha256, { openingId, drawing, bidder }, share);
+  const { entries } = await act(person, openingId, { type: 'CommitShare', role, data });
   return firstOf(entries);
 }
 
@@ -71,17 +61,11 @@ async function drawingOf(
 
 const fileOf = (round: number, role: DrawingRole): string => `draw-share-${round}-${role}.json`;
 
-function keep(person: Person, openingId: string, round: number, role: DrawingRole, share: string): Promise<string> {
-  const text = `${JSON.stringify({ v: 1, openingId, round, share })}\n`;
-  return person.folder.keepEvidence(openingId, fileOf(round, role), text);
-}
-
 async function keptShare(person: Person, openingId: string, round: number, role: DrawingRole): Promise<string | null> {
   const text = await person.folder.readEvidence(openingId, fileOf(round, role));
   if (text === null) return null;
-  const kept = JSON.parse(text) as Json;
-  const share = isJsonObject(kept) ? kept['share'] : undefined;
-  if (typeof share !== 'string') throw new PersonError('no_kept_share', `round ${round} is not in form`);
+  const share = readShareFile(text, openingId, round);
+  if (share === null) throw new PersonError('no_kept_share', `round ${round} is not in form`);
   return share;
 }
 

@@ -1,5 +1,6 @@
 /** Holding a share of an opening key: a key of one's own offered, the share that was dealt to it checked and acknowledged, and given back when the window is over. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { openSecret } from '../../client/open-secret.ts';
 import { toBase64 } from '../../core/log/base64.ts';
 import { isJsonObject } from '../../core/log/canonical.ts';
 import type { Entry } from '../../core/log/entry.ts';
@@ -9,7 +10,6 @@ import { personOf } from '../../core/opening/staff.ts';
 import type { OpeningState } from '../../core/opening/state.ts';
 import { shareCommit } from '../../core/seal/opening-key.ts';
 import { sha256 } from '../../hash.ts';
-import { openSecret } from '../../vault/open-secret.ts';
 import { windowKeyId } from '../../vault/window-key.ts';
 import { dealOpeningKey, dealWindowKey } from '../seal/opening-key.ts';
 import { sealSecret } from '../seal/seal-secret.ts';

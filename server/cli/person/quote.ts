@@ -1,11 +1,8 @@
 /** Quoting in a round of a negotiation: sealed to the round's key, committed to, kept, and read by nobody before the common end. */
-
-import { makeDisclosure, SALT_BYTES } from '../../core/log/disclosure.ts';
+import { prepareQuote } from '../../client/quote-offer.ts';
 import type { Entry } from '../../core/log/entry.ts';
-import { utf8 } from '../../core/log/utf8.ts';
-import { type Offer, QUOTE_FIELD, runningRound } from '../../core/opening/quote-rounds.ts';
+import { type Offer, runningRound } from '../../core/opening/quote-rounds.ts';
 import { sha256 } from '../../hash.ts';
-import { sealSecret } from '../seal/seal-secret.ts';
 import { act } from './act.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
@@ -24,13 +21,10 @@ export async function giveQuote(person: Person, openingId: string, quote: Quote)
   const state = await catchUp(person, openingId, 'bidder');
   const running = state.phase === 'QuoteRound' ? runningRound(state) : null;
   if (running === null) throw new PersonError('no_quote_round');
-  const { round, kid, key } = running;
-  const offer: Offer = { v: 1, openingId, round, creditCode: person.creditCode, quote };
-  const salt = person.world.randomBytes(SALT_BYTES);
-  const { disclosure, digest } = makeDisclosure(sha256, salt, QUOTE_FIELD, offer);
-  await person.folder.keepEvidence(openingId, `quote-${round}-${digest.slice(0, 8)}.json`, `${disclosure}\n`);
-  const sealed = await sealSecret(utf8(disclosure), { kid, key }, { about: 'quote', openingId, round });
-  const data = { round, commitment: digest, sealed };
+  const { creditCode, world, folder } = person;
+  const about = { openingId, creditCode, running };
+  const { disclosure, data } = await prepareQuote({ sha256, randomBytes: world.randomBytes }, about, quote);
+  await folder.keepEvidence(openingId, `quote-${data.round}-${data.commitment.slice(0, 8)}.json`, `${disclosure}\n`);
   const { entries } = await act(person, openingId, { type: 'SubmitQuote', role: 'bidder', data });
   const [received] = entries;
   if (received?.type !== 'QuoteReceived') throw new PersonError('answer_not_as_asked', received?.type);

@@ -37,7 +37,7 @@ const STEP_MS = 50_000;
 export const BIDDERS = [10, 11, 12, 13].map(
   (n): Holder => ({ creditCode: demoCreditCode(n), organisation: `投标人${n}`, name: `投标人${n}` }),
 );
-const OFFICIALS = {
+export const OFFICIALS = {
   operator: { creditCode: demoCreditCode(0), organisation: '交易中心', name: '管理员', personId: 'C1' },
   host: { creditCode: demoCreditCode(1), organisation: '代理', name: '主持', personId: 'A1' },
   tenderer: { creditCode: demoCreditCode(2), organisation: '业主', name: '招标', personId: 'O1' },

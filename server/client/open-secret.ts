@@ -1,8 +1,10 @@
-/** Takes a secret out of a JWE that was sealed to a key of the opening, or of a holder: a share, a quote; it logs nothing and keeps nothing. */
-import type { KeyObject } from 'node:crypto';
+/** Takes a secret out of a JWE that was sealed to a key of the opening, or of a holder: a share, a quote; in a browser, on the command line and in the vault alike. */
 import { compactDecrypt, errors } from 'jose';
 import { SEALED_KEY_ALGORITHM, SEALED_KEY_ENCRYPTION } from '../core/seal/decryption.ts';
 import { isFor, readSealedSecretHeader, type SecretPurpose } from '../core/seal/sealed-secret.ts';
+
+/** A P-256 private key in whatever form its holder has it. */
+export type SecretKey = Parameters<typeof compactDecrypt>[1];
 
 /**
  * Opens a sealed secret.
@@ -12,7 +14,7 @@ import { isFor, readSealedSecretHeader, type SecretPurpose } from '../core/seal/
  */
 export async function openSecret(
   jwe: string,
-  privateKey: KeyObject,
+  privateKey: SecretKey,
   kid: string,
   purpose: SecretPurpose,
 ): Promise<Uint8Array | null> {

@@ -1,0 +1,99 @@
+/** What only some openings have, done on the page: a drawing with shares of bidder and witness. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { createOpening } from '../../server/cli/person/act.ts';
+import { lodge } from '../../server/cli/person/lodge.ts';
+import { catchUp } from '../../server/cli/person/read-opening.ts';
+import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
+import { holderOf, MINUTE, OFFICIALS, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
+import { openBrowser } from '../support/browser.ts';
+import { roadworks } from '../support/roadworks.ts';
+import t from '../support/tap.ts';
+import { doAct, logIn, lookAt, makeKeyFile, openAct } from './acting.ts';
+import { type Visitor, visit } from './visitor.ts';
+
+t.setTimeout(120_000);
+// Does nothing when the built pages are current.
+await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
+
+const platform = await startPlatform(t);
+const browser = await openBrowser();
+t.teardown(() => browser.close());
+const { officials, world } = platform;
+const address = { url: platform.url, openingId: OPENING };
+const outOfReach: string[] = [];
+const visitors: Visitor[] = [];
+
+/** Somebody at the page, logged in with a fresh certificate of theirs. */
+async function at(holder: Parameters<typeof makeKeyFile>[1], usages: readonly ('sign' | 'encrypt')[] = ['sign']) {
+  const visitor = await visit(browser, address, { expected: { problems: /status of 4/ } });
+  visitors.push(visitor);
+  await logIn(visitor, await Promise.all(usages.map((usage) => makeKeyFile(platform, holder, usage))));
+  return visitor;
+}
+
+const policy: Policy = {
+  ...PROFILES.rehearsal.defaults,
+  minimumBidders: 1,
+  checkInLeadMs: 10 * MINUTE,
+  draw: {
+    when: 'before_decryption',
+    coefficients: ['0.95', '0.96', '0.97'],
+    commitMs: 3 * MINUTE,
+    revealMs: 2 * MINUTE,
+  },
+};
+await createOpening(officials.host, {
+  openingId: OPENING,
+  profile: 'rehearsal',
+  details: roadworks(world.now() + 15 * MINUTE),
+  policy,
+  assignments: (['host', 'tenderer', 'witness', 'supervisor'] as const).map((role) => ({
+    role,
+    account: officials[role].account,
+  })),
+});
+const bidder = await platform.bidder(0);
+const atHost = await at(OFFICIALS.host);
+const atWitness = await at(OFFICIALS.witness);
+let atBidder: Visitor;
+
+t.test(
+  'a coefficient is drawn by clicks: shares promised and shown by their givers, the result computed again',
+  async (t) => {
+    await doAct(atHost, '发布开标安排');
+    await lodge(bidder, OPENING, { envelope: await seal(platform, bidder, '1000000.00') });
+    await platform.passUntil(OPENING, 'Sealed');
+    await doAct(atHost, '公布投标人名单');
+    t.match(await atHost.page.textContent('.blocked [data-code=draw_not_done]'), /抽取/);
+    await doAct(atHost, '开始抽取系数');
+    atBidder = await at(holderOf(0));
+    await openAct(atBidder, '提交抽取份额');
+    t.match(await atBidder.page.textContent('dialog .seen-by'), /内容：所有人/);
+    await lookAt(atBidder, 'share-dialog', outOfReach);
+    await atBidder.page.keyboard.press('Escape');
+    t.match(await doAct(atBidder, '提交抽取份额'), /已写入见证日志/);
+    t.equal(await atBidder.page.locator('#mine button:text-is("提交抽取份额")').count(), 0, 'once');
+    t.match(await doAct(atWitness, '提交抽取份额'), /已写入见证日志/);
+    await platform.pass(3 * MINUTE);
+    t.match(await doAct(atBidder, '公开抽取份额'), /已写入见证日志/);
+    await lookAt(atWitness, 'drawing', outOfReach);
+    t.match(await doAct(atWitness, '公开抽取份额'), /已写入见证日志/);
+    const { page } = atBidder;
+    await page.locator('#drawing .draw-result').waitFor();
+    const { drawing } = await catchUp(officials.host, OPENING);
+    t.match(await page.textContent('#drawing .draw-result'), `系数 ${drawing?.coefficient}`);
+    t.match(await page.textContent('#drawing'), /每份与承诺一致，结果同为/);
+    t.match(await page.textContent('.kept-files'), /draw-share-1-bidder\.json/);
+    await page.click('.draw-again summary');
+    await lookAt(atBidder, 'drawn', outOfReach);
+  },
+);
+
+t.test('nothing went wrong beside it, and every view was within everybody’s reach', async (t) => {
+  for (const visitor of visitors) {
+    t.strictSame(visitor.problems, []);
+    await visitor.close();
+  }
+  t.strictSame(outOfReach, []);
+});
