@@ -116,6 +116,15 @@ export type DecryptionChallengeAnswer = {
 };
 export type AccountKind = 'official' | 'operator';
 
+export type OwnBidAnswer = {
+  readonly standing: {
+    readonly bidId: string;
+    readonly statement: string;
+    readonly receipt: string;
+    readonly actId: string | null;
+  } | null;
+};
+
 /** Uploads as their bidder is told of them; `zh` and `en` say how one ended. */
 export type UploadsAnswer = {
   readonly uploads: readonly {
@@ -220,6 +229,8 @@ export function createApi(transport: Transport, authorise?: Authorise) {
       const lodgement = await sendParts(transport, authorise, { path: `${path}/uploads`, bid });
       return callJson<CommandAnswer>(transport, { method: 'POST', path: lodgement, authorise });
     },
+    /** What stands of one's own, by the platform's word. */
+    readOwnBid: (openingId: string) => get<OwnBidAnswer>(openingPath(openingId, '/bids/own')),
     /** One's own uploads, the newest first. */
     readUploads: (openingId: string) => get<UploadsAnswer>(openingPath(openingId, '/bids/uploads')),
     /** The one active seat of one's certificate; refused as `seat_taken` where another page has it. `ended`: it had, and is logged out. */

@@ -49,6 +49,8 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
   const { must } = callers(dependencies);
   // Who cannot log in can neither lodge nor decrypt: not shed under load, but limited like everything.
   const config = { isVital: true, limit: 'login' } as const;
+  // And what a page asks behind its log-in, before a bid can go out or a window be seen.
+  const entering = { isVital: true } as const;
 
   app.post(
     '/auth/challenge',
@@ -95,6 +97,7 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
   app.post(
     '/auth/ticket',
     {
+      config: entering,
       preParsing: must,
       schema: {
         tags,
@@ -109,6 +112,7 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
   app.post(
     '/auth/seat',
     {
+      config: entering,
       preParsing: must,
       schema: {
         tags,
@@ -130,6 +134,7 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
   app.post(
     '/auth/encryption-certificates',
     {
+      config: entering,
       preParsing: must,
       schema: {
         tags,

@@ -9,7 +9,7 @@ import { type AcceptedAct, checkDeliveredStatement } from '../identity/acts.ts';
 import { findEncryptionCertificate } from '../identity/encryption.ts';
 import type { Caller } from '../identity/tokens.ts';
 import type { Answer, Source } from '../recorder/submission.ts';
-import { fileOfBid, isCommandKnown } from '../store/bids.ts';
+import { fileOfBid, isBidReceived, isCommandKnown } from '../store/bids.ts';
 import type { Gate, ReceivedEnvelope } from '../vault/envelope-gate.ts';
 import { type Dependencies, receiptTime } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
@@ -121,7 +121,8 @@ function lodgedBidOf(payload: LodgementPayload): LodgedBid {
  * Refuses before the bytes what would be refused after them; the recorder's answer alone counts.
  *
  * Why: nobody should carry two gigabytes to a closed door. A statement that was answered before is let through: its sender
- *      lost the answer and gets it again.
+ *      lost the answer and gets it again; so is one that has been received and waits for its decision, which the deadline
+ *      has passed since.
  */
 async function refuseEarly(
   { recorder, sql, config }: Dependencies,
@@ -144,5 +145,6 @@ async function refuseEarly(
   const decision = decideRegister(register, state, command, { receivedAt: at });
   if (difference === undefined && !('refused' in decision)) return;
   if (await isCommandKnown(sql, { openingId, actor: caller.account, commandId: payload.jti })) return;
+  if (await isBidReceived(sql, { bidId: payload.bidId, openingId })) return;
   if ('refused' in decision) throw new ProblemError(decision.refused, difference?.field);
 }

@@ -1,13 +1,27 @@
-/** POST /openings/<id>/bids: a sealed envelope with its signed statement, streamed through the gate into the vault, then recorded. */
+/** /openings/<id>/bids: a sealed envelope with its signed statement, streamed through the gate into the vault, then recorded; and what stands of one's own. */
+import * as Type from 'typebox';
+import { readOwnBid } from '../recorder/own-bid.ts';
 import type { Answer } from '../recorder/submission.ts';
 import { receiveEnvelope } from '../vault/receive-envelope.ts';
-import { callerOf, callers, sourceOf } from './authenticate.ts';
+import { callerOf, callers, creditCodeOf, sourceOf } from './authenticate.ts';
 import { acceptStatement, finaliseLodging, type Lodging, UNREAD_LIMIT_BYTES } from './bid-lodging.ts';
 import { BID_MEDIA_TYPE, readBidUpload } from './bid-upload.ts';
 import { answerOf } from './commands.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { accepted, ProblemError } from './errors.ts';
 import { AcceptedSchema, OpeningParams } from './schemas.ts';
+
+const Own = Type.Object({
+  standing: Type.Union([
+    Type.Null(),
+    Type.Object({
+      bidId: Type.String(),
+      statement: Type.String({ description: 'the lodgement statement, as it was signed' }),
+      receipt: Type.String(),
+      actId: Type.Union([Type.String(), Type.Null()]),
+    }),
+  ]),
+});
 
 export function addBids(app: Nouns, dependencies: Dependencies): void {
   app.addContentTypeParser(BID_MEDIA_TYPE, (_request, body, done) => done(null, body));
@@ -35,6 +49,27 @@ export function addBids(app: Nouns, dependencies: Dependencies): void {
       const answer = answerOf(await processBid(dependencies, lodging, request.body as AsyncIterable<Uint8Array>));
       reply.removeHeader('connection');
       return answer;
+    },
+  );
+
+  app.get(
+    '/openings/:openingId/bids/own',
+    {
+      config: { isVital: true, limit: 'vital' },
+      preParsing: callers(dependencies).must,
+      schema: {
+        tags: ['bids'],
+        summary: 'The bid of one’s own that stands, with its receipt, for whoever lost the answer or the computer',
+        params: OpeningParams,
+        response: { 200: Own },
+      },
+    },
+    async (request) => {
+      const { openingId } = request.params;
+      const kept = await dependencies.recorder.keptOf(openingId);
+      if (kept === null) throw new ProblemError('no_such_opening');
+      const creditCode = creditCodeOf(callerOf(request).account);
+      return { standing: await readOwnBid(dependencies.sql, { openingId, creditCode, register: kept.register }) };
     },
   );
 }

@@ -77,7 +77,7 @@ export function addDecryptions(app: Nouns, dependencies: Dependencies): void {
   app.get(
     '/openings/:openingId/decryptions/own',
     {
-      config: { limit: 'vital' },
+      config,
       preParsing: must,
       schema: {
         tags,

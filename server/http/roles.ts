@@ -14,6 +14,8 @@ export function addRoles(app: Nouns, dependencies: Dependencies): void {
   app.get(
     '/openings/:openingId/roles',
     {
+      // no page lets anybody bid before it has asked this
+      config: { isVital: true },
       preParsing: callers(dependencies).must,
       schema: {
         tags: ['openings'],

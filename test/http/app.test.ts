@@ -167,6 +167,11 @@ t.test('under load everything is shed but lodging, decrypting, logging in and he
     problemIn(await app.inject({ method: 'POST', url: '/auth/challenge', payload: {} })),
     '400 request_malformed',
   );
+  // what a page asks between its log-in and a bid or a window
+  for (const path of ['seat', 'ticket', 'encryption-certificates'])
+    t.equal(problemIn(await app.inject({ method: 'POST', url: `/auth/${path}`, payload: {} })), '401 token_missing');
+  for (const path of ['roles', 'bids/own', 'decryptions/own'])
+    t.equal(problemIn(await app.inject({ url: `/openings/${OPENING_ID}/${path}` })), '401 token_missing', path);
 });
 
 t.test('a fault of ours is a fixed text; what it was is told to the logger, without values', async (t) => {

@@ -84,6 +84,18 @@ t.test('a bid is lodged: receipt at once, envelope in the vault, nothing on the 
   t.strictSame(answer.json().entries, []);
 });
 
+const own = async (who: Person | null) => bench.ask(who, { url: `${url}/own` });
+
+t.test('what stands of one’s own is told again, with its receipt, to nobody else', async (t) => {
+  const { statement } = lodged;
+  const { standing } = (await own(one.person)).json();
+  t.match(standing, { bidId: lodged.payload.bidId, statement, actId });
+  t.match(standing.receipt, /^[\w-]+\.[\w-]+\.[\w-]+$/);
+  t.strictSame((await own(two.person)).json(), { standing: null }, 'another bidder’s is not there');
+  t.equal(problemIn(await own(null)), '401 token_missing');
+  t.equal(problemIn(await bench.ask(one.person, { url: '/openings/no-such-opening/bids/own' })), '404 no_such_opening');
+});
+
 t.test('the same statement again gets the same receipt, and no second file stays', async (t) => {
   const again = await send(one.person, lodged.statement, bid.bytes);
   t.equal(again.statusCode, 200, again.body);
@@ -161,6 +173,7 @@ t.test('a replacement names the bid that stands, and is refused before its bytes
   const withdrawn = await bench.command(one.person, 'bidder', 'WithdrawBid', { bidId: payload.bidId });
   t.equal(withdrawn.statusCode, 200, withdrawn.body);
   t.match(receiptIn(withdrawn), { act: 'withdrawn', bidId: payload.bidId });
+  t.strictSame((await own(one.person)).json(), { standing: null }, 'what was withdrawn stands no more');
 });
 
 t.test('an upload that breaks off leaves nothing, and the server stands', async (t) => {
@@ -227,6 +240,23 @@ t.test('late by a moment is late; a lost answer is given again even then', async
   const again = await send(two.person, finalLodged.statement, final.bytes);
   t.equal(again.statusCode, 200, again.body);
   t.strictSame(receiptIn(again), finalReceipt);
+  t.match(
+    (await own(two.person)).json(),
+    { standing: { statement: finalLodged.statement } },
+    'after the deadline, too',
+  );
+});
+
+t.test('received before the deadline and not decided yet, its repeat is let through to the recorder', async (t) => {
+  const { promises } = await one.seal('2.00');
+  const { statement, payload } = await one.sign(promises);
+  t.equal(problemIn(await send(one.person, statement, new Uint8Array())), '409 deadline_has_passed');
+  // as another process leaves it between receiving and deciding
+  const content = Buffer.from(JSON.stringify({ bidId: payload.bidId }));
+  await database.sql`INSERT INTO intake (opening_id, kind, received_at, content)
+    VALUES (${OPENING_ID}, 'LodgeBid', ${bench.deadlineAt - 1}, ${content})`;
+  t.equal(problemIn(await send(one.person, statement, new Uint8Array())), '422 envelope_malformed');
+  await database.sql`UPDATE intake SET decided = true WHERE content = ${content}`;
 });
 
 t.test('in the window: the challenge for one’s own bid, its answer from anyone, and no swapped key', async (t) => {
