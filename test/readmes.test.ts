@@ -15,6 +15,8 @@ import { en as openingEn } from '../web/opening/words-en.ts';
 import { zh as openingZh } from '../web/opening/words-zh.ts';
 import { en as personEn } from '../web/person/words-en.ts';
 import { zh as personZh } from '../web/person/words-zh.ts';
+import { en as preflightEn } from '../web/preflight/words-en.ts';
+import { zh as preflightZh } from '../web/preflight/words-zh.ts';
 import { en as sessionEn } from '../web/session/words-en.ts';
 import { zh as sessionZh } from '../web/session/words-zh.ts';
 import { en as verifyEn } from '../web/verify/words-en.ts';
@@ -115,8 +117,8 @@ t.test('the buttons and headings named step by step are the pages’ own', async
   const words = (...rooms: readonly Readonly<Record<string, string>>[]): Set<string> =>
     new Set(rooms.flatMap((room) => Object.values(room)));
   const own = {
-    en: words(bidEn, conductEn, draftEn, drawingEn, sessionEn, openingEn, personEn, verifyEn),
-    zh: words(bidZh, conductZh, draftZh, drawingZh, sessionZh, openingZh, personZh, verifyZh),
+    en: words(bidEn, conductEn, draftEn, drawingEn, sessionEn, openingEn, personEn, preflightEn, verifyEn),
+    zh: words(bidZh, conductZh, draftZh, drawingZh, sessionZh, openingZh, personZh, preflightZh, verifyZh),
   };
   const named = (readme: string): string[] => {
     const steps = sectionsOf(readme).find(({ level }) => level === 3)?.text ?? '';

@@ -19,6 +19,7 @@ import { freePort } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
 import { violations } from './axe.ts';
+import { lookAround } from './preflight-look.ts';
 import { type Visitor, visit } from './visitor.ts';
 
 t.setTimeout(180_000);
@@ -256,6 +257,20 @@ t.test('the lobby lists the opening with the time that is left, and leads into i
   t.equal(new URL(lobby.page.url()).pathname, `/openings/${OPENING}`);
   t.strictSame(lobby.problems, []);
   await lobby.close();
+});
+
+t.test('the pre-flight says what is red and why, and is ready when it is mended', async (t) => {
+  const visitor = await visit(browser, address);
+  await lookAround(t, {
+    page: visitor.page,
+    ...address,
+    files: lodgerFiles,
+    password: PASSWORDS.rsa,
+    now: platform.world.now,
+    picture: (name) => picture(visitor, name),
+  });
+  t.strictSame(visitor.problems, []);
+  await visitor.close();
 });
 
 t.test(

@@ -3,14 +3,14 @@ import { type ReadonlySignal, useSignal, useSignalEffect } from '@preact/signals
 import type { JSX } from 'preact';
 import type { Found } from '../connection/ask-again.ts';
 import { PlainTop } from '../opening/plain-top.tsx';
-import { PHASE_WORDS, ROLE_WORDS } from '../opening/term-words.ts';
+import { PHASE_WORDS } from '../opening/term-words.ts';
 import { say as sayOfOpening } from '../opening/words.ts';
 import { Icon } from '../parts/icon.tsx';
 import { countdownOf, dayText, dayTimeText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Message } from '../parts/message.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
-import { dutyOf, LOBBY_ROLES } from './duties.ts';
+import { dutyOf } from './duties.ts';
 import {
   GROUPS,
   type Group,
@@ -22,6 +22,7 @@ import {
   PAGES_LIMIT,
 } from './openings.ts';
 import { chooseRole, lookingAs } from './role.ts';
+import { RoleChoice } from './role-choice.tsx';
 import { say } from './words.ts';
 
 export type PageParts = {
@@ -71,7 +72,8 @@ function Openings({ list, now }: { list: LobbyList; now: PageParts['now'] }): JS
             search.value = currentTarget.value;
           }}
         />
-        <RoleChoice />
+        <RoleChoice label={say('lookingAs')} value={lookingAs.value} onChoose={chooseRole} />
+        <a href={`/preflight?role=${lookingAs.value}`}>{say('preflight')}</a>
         {lookingAs.value === 'host' ? <a href="/draft">{say('draft')}</a> : null}
       </div>
       {list.isCut ? (
@@ -86,22 +88,6 @@ function Openings({ list, now }: { list: LobbyList; now: PageParts['now'] }): JS
         {say('words')} <a href="/verify">{say('verify')}</a>
       </p>
     </main>
-  );
-}
-
-/** As whom somebody looks at the list, so that it says what they have to do: a wish, which gives no right. */
-function RoleChoice(): JSX.Element {
-  return (
-    <label class="lobby-role">
-      <span class="label">{say('lookingAs')}</span>
-      <select id="role" value={lookingAs.value} onChange={({ currentTarget }) => chooseRole(currentTarget.value)}>
-        {LOBBY_ROLES.map((role) => (
-          <option key={role} value={role}>
-            {ROLE_WORDS[language.value][role]}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

@@ -4,11 +4,12 @@ import { keepText, keptText } from '../parts/kept-text.ts';
 import { LOBBY_ROLES, type LobbyRole } from './duties.ts';
 
 const KEY = 'kaibiao.lobby-role';
-const roleOf = (text: string | null): LobbyRole => LOBBY_ROLES.find((role) => role === text) ?? 'public';
+/** The role of this name; the public for any other. */
+export const roleOf = (text: string | null): LobbyRole => LOBBY_ROLES.find((role) => role === text) ?? 'public';
 
 export const lookingAs = signal<LobbyRole>(roleOf(keptText(KEY)));
 
-export function chooseRole(text: string): void {
-  lookingAs.value = roleOf(text);
-  keepText(KEY, lookingAs.value);
+export function chooseRole(role: LobbyRole): void {
+  lookingAs.value = role;
+  keepText(KEY, role);
 }

@@ -24,7 +24,7 @@ export const zh = {
   lookingAs: '我的身份',
   duty: '我现在做什么',
   duty_none: '无须操作，可以旁观',
-  duty_LodgeBid: '递交投标文件；请先做环境检查',
+  duty_LodgeBid: '递交投标文件；请先做开标前检查',
   duty_CheckIn: '签到；截止前仍可递交',
   duty_PublishRoster: '公布投标人名单',
   duty_OpenWindow: '开启解密时限；约定抽取的先抽取',
@@ -41,7 +41,7 @@ export const zh = {
   duty_AttestClose: '确认见证要点，见证并结束开标',
   duty_HandOver: '移交评标',
   duty_RescheduleOpening: '另定开标时间',
-  preflight: '环境检查',
+  preflight: '开标前检查',
   draft: '新建开标',
 } as const;
 

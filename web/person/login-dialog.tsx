@@ -88,6 +88,9 @@ export function LoginDialog(props: {
             fault.value = null;
           }}
         />
+        <p class="label">
+          <a href={`/preflight${props.openingId === '' ? '' : `?opening=${props.openingId}`}`}>{say('toPreflight')}</a>
+        </p>
         <p class="field-fault" role="alert">
           {fault.value === null ? '' : faultWords(fault.value)}
         </p>

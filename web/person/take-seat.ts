@@ -2,7 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type AgentCertificate, KeyAgentError, pickCertificate, type Unwrap } from '../../server/client/key-agent.ts';
 import { logIn, type Session } from '../../server/client/session.ts';
-import { ApiError, type ClientWorld, callJson } from '../../server/client/transport.ts';
+import { ApiError, callJson } from '../../server/client/transport.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../server/core/pki/subject.ts';
@@ -10,6 +10,7 @@ import type { SeatKeys } from '../keys/seat-keys.ts';
 import { makeSessionKey } from '../keys/session-key.ts';
 import { prepareDecryption } from './decrypt-here.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { clientWorld, pageTransport } from './page-transport.ts';
 import { type BidderMeans, headSeenIn, type Seat } from './seat.ts';
 
 /** Why nobody could be logged in on this page, besides what the server refuses and what is wrong with a file. */
@@ -25,22 +26,8 @@ export class SeatError extends Error {
 
 /** Where this platform's pages look for the agent on the same computer. Throws: ApiError. */
 export async function agentPort(): Promise<number> {
-  const transport = { origin: location.origin, world: clientWorld(() => Date.now()), fetch: fetchHere };
+  const transport = pageTransport(clientWorld(() => Date.now()));
   return (await callJson<{ readonly agentPort: number }>(transport, { method: 'GET', path: '/platform' })).agentPort;
-}
-
-const fetchHere = (...request: Parameters<typeof fetch>): Promise<Response> => fetch(...request);
-
-/** What a client may ask of this page; `now` is the server's as the page knows it, so that a computer whose clock is wrong or set does no harm. */
-function clientWorld(now: () => number): ClientWorld {
-  return {
-    now,
-    after(delayMs, alarm) {
-      const timer = setTimeout(alarm, delayMs);
-      return () => clearTimeout(timer);
-    },
-    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-  };
 }
 
 /**
@@ -65,7 +52,7 @@ export async function takeSeat(asked: {
     const listed = await signingKey(keys, world.now());
     const signer = await keys.signer(listed.certSha256);
     const session = await logIn({
-      transport: { origin: location.origin, world, fetch: fetchHere },
+      transport: pageTransport(world),
       sha256,
       makeSessionKey: () => makeSessionKey(subtle),
       world,

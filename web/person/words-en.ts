@@ -22,6 +22,7 @@ export const en: Readonly<Record<Key, string>> = {
   filesHint: 'Several files may be chosen at once',
   password: 'Password of the file',
   cancel: 'Cancel',
+  toPreflight: 'First look whether this computer, line and certificate are ready',
   loggingIn: 'Logging in…',
   key_unreadable: 'The file does not open: the password is wrong, or the file is damaged.',
   key_file_unknown: 'No certificate file that this page can read, or a kind of key that the browser does not know.',

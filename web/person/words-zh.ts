@@ -21,6 +21,7 @@ export const zh = {
   filesHint: '可一次选择多个文件',
   password: '证书密码',
   cancel: '取消',
+  toPreflight: '登录前先检查这台电脑、网络和证书',
   loggingIn: '正在登录…',
   key_unreadable: '证书文件打不开：密码不正确，或文件已损坏。',
   key_file_unknown: '不是本页能读取的证书文件，或密钥类型不受浏览器支持。',
