@@ -8,19 +8,23 @@ import { toBase64 } from '../../server/core/log/base64.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../server/core/log/note.ts';
 import { formatRecordMark, type RecordMark } from '../../server/core/opening/record-mark.ts';
 import { sha256 } from '../../server/hash.ts';
+import { formatPem } from '../../server/verify/pem-file.ts';
 import { keepRoots } from '../../server/verify/roots.ts';
 import { blobBytes } from '../../web/verify/blob-source.ts';
 import { browserTools } from '../../web/verify/browser-tools.ts';
 import { openDesk } from '../../web/verify/desk.ts';
-import { itemsOf, verdictOf } from '../../web/verify/items.ts';
-import { blobMeasure, judgeGiven } from '../../web/verify/judge-given.ts';
-import type { Given, JudgedLog, JudgeRequest } from '../../web/verify/judge-messages.ts';
+import { droppedFiles } from '../../web/verify/given-files.ts';
+import { itemsOf, limitOf, receiptVerdict, verdictOf } from '../../web/verify/items.ts';
+import { blobMeasure, judgeGiven, markFound } from '../../web/verify/judge-given.ts';
+import type { Given, JudgedLog, JudgedReceipt, JudgeRequest } from '../../web/verify/judge-messages.ts';
+import { fetchPublicLog } from '../../web/verify/public-log.ts';
 import { zh } from '../../web/verify/words-zh.ts';
 import { newFolder } from '../support/folder.ts';
 import { bundleOf, policyOf } from '../support/golden-bundle.ts';
 import { ownKey } from '../support/golden-change.ts';
 import { goldenFiles, memorySource, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { type LogFiles, writeFiles } from '../support/golden-log.ts';
+import { stampAuthority, withStamp, writtenAt } from '../support/golden-stamps.ts';
 import t from '../support/tap.ts';
 
 const tools = browserTools(webcrypto.subtle as unknown as SubtleCrypto);
@@ -76,11 +80,12 @@ t.test('a bundle in a folder and in a ZIP file is one and the same', async (t) =
       'entries good',
       'acts good',
       'rules good',
-      'certificates good',
+      'certificates open',
       'end good',
       'anchor open',
     ],
   );
+  t.strictSame(limitOf(dropped), { words: 'noAnchor' });
   t.equal(dropped.shown.length, known.entries);
 });
 
@@ -90,6 +95,15 @@ t.test('with the ledger’s key the verdict is green, with another’s red', asy
   t.equal(verdictOf(trusted), 'good');
   const byPolicy = await judgeOne(asked(files, { anchors: { policy: policyOf(bare), stampRoots: null } }));
   t.equal(verdictOf(byPolicy), 'good', 'a policy that lists the ledger vouches for it');
+  const strange = formatVkey(
+    verifierKey(sha256, 'strange.test/ledger', KEY_TYPES.ed25519, ownKey('any/opening/key').publicKey),
+  );
+  const withAnother = `log ${strange}\n${policyOf(bare)}`;
+  const byLonger = await judgeOne(asked(files, { anchors: { policy: withAnother, stampRoots: null } }));
+  t.equal(verdictOf(byLonger), 'good', 'the one of several logs that is this ledger vouches for it');
+  const byNobody = await judgeOne(asked(given(bare, ''), { anchors: { policy: 'quorum none\n', stampRoots: null } }));
+  t.equal(verdictOf(byNobody), 'inner');
+  t.strictSame(limitOf(byNobody), { words: 'anchorOther' }, 'and not that nothing was given');
   const { publicKey } = ownKey('any/opening/key');
   const other = formatVkey(verifierKey(sha256, 'kaibiao.test/ledger', KEY_TYPES.ed25519, publicKey));
   const foreign = await judgeOne(asked(files, { anchors: { policy: other, stampRoots: null } }));
@@ -154,9 +168,153 @@ t.test('the mark of a QR code is held against the log', async (t) => {
     ['not_reached', { size: mark.size + 1 }],
   ] as const) {
     const judged = await judgeOne(asked(files, { mark: { ...mark, ...wrong } }));
-    t.equal(judged.mark, verdict);
-    t.equal(verdictOf(judged) === 'bad', verdict.startsWith('other'), verdict);
+    t.equal(judged.mark?.verdict, verdict);
+    t.equal(verdictOf(judged) === 'bad', verdict !== 'stands', verdict);
   }
+});
+
+t.test(
+  'a version that another replaced is no present record, and a typed number is held against the log, too',
+  async (t) => {
+    if (!known.ok || known.state?.record == null) throw new Error('it has a record');
+    const { state } = known;
+    const { record } = state;
+    if (record === null) throw new Error('it has a record');
+    const past = { ...record, answers: [] };
+    const later = { ...state, record: { ...record, version: 2 }, pastRecords: [past] };
+    t.match(markFound(mark, later, roots), { verdict: 'replaced', present: 2, sha256: mark.sha256 });
+    const typed = async (version: number | null) =>
+      (await judgeOne(asked(given(bare, ''), { mark: { openingId: mark.openingId, version } }))).mark;
+    t.match(await typed(1), { verdict: 'named', sha256: mark.sha256 });
+    t.match(await typed(2), { verdict: 'absent', present: 1 });
+    t.equal(await typed(null), null);
+    const log = await judgeOne(asked(given(bare, '')));
+    const itemFor = (verdict: 'replaced' | 'named' | 'absent') =>
+      itemsOf({ ...log, mark: { verdict, present: 2, sha256: mark.sha256 } }).find(({ key }) => key === 'mark');
+    t.match(itemFor('replaced'), { standing: 'open', fills: { n: 2 } });
+    t.match(itemFor('named'), { standing: 'open', detail: mark.sha256 });
+    t.match(itemFor('absent'), { standing: 'bad' });
+  },
+);
+
+t.test('what the material says of itself is not shown as proven', async (t) => {
+  const at = writtenAt(bare);
+  const maker = await stampAuthority('anybody', at);
+  const stamped = given(withStamp(bare, 1, maker), '');
+  const item = (log: JudgedLog, key: string) => itemsOf(log).find((one) => one.key === key);
+  const alone = await judgeOne(asked(stamped, { anchors: { policy: TRUST, stampRoots: null } }));
+  t.match(item(alone, 'stamps'), { standing: 'open', words: 'stampedOwnWord' }, 'anybody can set up such an authority');
+  t.match(item(alone, 'certificates'), { standing: 'open', words: 'certificatesOwnWord' });
+  t.match(limitOf(alone), { words: 'someOpen', fills: { n: 3 } }, 'the green verdict says that it is not all');
+  const pem = formatPem('CERTIFICATE', [maker.root.certificate.der]);
+  const rooted = await judgeOne(asked(stamped, { anchors: { policy: TRUST, stampRoots: pem } }));
+  t.match(item(rooted, 'stamps'), { standing: 'good', words: 'stamped' });
+  // who cosigned by the log's own word, as the verifier tells it
+  const own = {
+    ...alone,
+    verified: alone.verified && { ...alone.verified, cosigned: 'by 2', states: ['signed', 'cosigned'] as const },
+  };
+  t.match(item(own, 'cosigners'), { standing: 'open', words: 'cosignedOwnWord' });
+  const named = { ...own, heldAgainst: { ...own.heldAgainst, policy: true } };
+  t.match(item(named, 'cosigners'), { standing: 'good', words: 'cosigned' });
+  const silent = { ...alone, verified: alone.verified && { ...alone.verified, actsChecked: 0 } };
+  t.match(item(silent, 'acts'), { standing: 'open', words: 'actsNone' });
+  const ledger = given(goldenFiles('valid', 'ledger'), 'ledger/');
+  const [whole] = await judgeGiven(
+    judging,
+    asked([...given(bare, 'log/'), ...ledger], { anchors: { policy: TRUST, stampRoots: null } }),
+  );
+  t.match(whole?.kind === 'log' && item(whole, 'certificates'), { standing: 'good', words: 'certificatesHold' });
+  const fetched = await judgeOne(asked(given(bare, ''), { isPublicView: true }));
+  t.strictSame(limitOf(fetched), { words: 'noAnchorFetched' }, 'the platform vouches for itself, and it is said');
+});
+
+t.test(
+  'a receipt is good only under a key that the reader gave, with the cosigners of the reader’s policy',
+  async (t) => {
+    const receipt: JudgedReceipt = {
+      kind: 'receipt',
+      name: 'r.json',
+      refusal: null,
+      verdict: null,
+      hasEnvelope: false,
+      isTrusted: true,
+      hasPolicy: true,
+      cosigned: null,
+    };
+    t.strictSame(receiptVerdict(receipt), { verdict: 'good', limit: null });
+    t.strictSame(receiptVerdict({ ...receipt, isTrusted: false }), {
+      verdict: 'inner',
+      limit: { words: 'anchorOther' },
+    });
+    t.strictSame(receiptVerdict({ ...receipt, isTrusted: false, hasPolicy: false }), {
+      verdict: 'inner',
+      limit: { words: 'noAnchor' },
+    });
+    t.strictSame(receiptVerdict({ ...receipt, cosigned: { isReached: false, words: '0 of 1' } }), {
+      verdict: 'inner',
+      limit: { words: 'receiptNotCosigned' },
+    });
+    const text = JSON.stringify({ v: 1, ledger: TRUST, key: { entry: '{}', proof: '' }, receipt: '..', act: null });
+    const isTrusted = async (policy: string) => {
+      const [one] = await judgeGiven(
+        judging,
+        asked([{ path: 'r.json', blob: new Blob([text]) }], { anchors: { policy, stampRoots: null } }),
+      );
+      return one?.kind === 'receipt' && one.isTrusted;
+    };
+    t.equal(await isTrusted('quorum none\n'), false, 'a policy that lists no ledger vouches for none');
+    t.equal(await isTrusted(policyOf(bare)), true);
+  },
+);
+
+t.test('nothing that was given goes unlooked at', async (t) => {
+  const flipped = new Map(bare);
+  flipped.set('checkpoint', new Uint8Array(8));
+  const twice = await judgeGiven(judging, asked([...given(flipped, 'opening/'), ...given(bare, 'opening/')]));
+  t.match(twice, [{ kind: 'log', refusal: { reason: 'file_unlisted', detail: / × 2$/ } }]);
+  const ledger = given(goldenFiles('valid', 'ledger'), 'ledger/');
+  const beside = await judgeGiven(judging, asked([...given(flipped, 'broken/'), ...ledger]));
+  t.match(
+    beside.map((one) => one.kind === 'log' && [one.name, one.verified?.kind ?? null]),
+    [
+      ['broken', null],
+      ['ledger', 'ledger'],
+    ],
+    'a ledger that nothing was held against is judged by itself',
+  );
+  const file = (name: string) => {
+    const entry = {
+      isFile: true,
+      name,
+      fullPath: `/${name}`,
+      file: (take: (blob: Blob) => void) => take(new Blob([name])),
+    };
+    return { webkitGetAsEntry: () => entry };
+  };
+  const dropped = await droppedFiles({ items: [file('a'), file('b'), file('a')] } as unknown as DataTransfer);
+  t.strictSame(
+    dropped.map(({ path }) => path),
+    ['a', 'b', 'a (2)'],
+  );
+  const receipt = JSON.stringify({ v: 1, ledger: TRUST, key: { entry: '{}', proof: '' }, receipt: '..', act: null });
+  const two = await judgeGiven(
+    judging,
+    asked(
+      ['1.json', '2.json', 'envelope'].map((path) => ({
+        path,
+        blob: new Blob([path.endsWith('json') ? receipt : 'x']),
+      })),
+    ),
+  );
+  t.match(two, [{ hasEnvelope: false }, { hasEnvelope: false }, { kind: 'unknown', name: 'envelope' }]);
+});
+
+t.test('a log whose head is none is judged as it came', async (t) => {
+  const answers: Readonly<Record<string, string>> = { checkpoint: 'nonsense', vkey: 'x+y\n' };
+  const get = async (path: string): Promise<Response> => new Response(answers[path.split('/').at(-1) ?? ''] ?? null);
+  const fetched = await fetchPublicLog(get, 'an-opening', false, () => undefined);
+  t.equal(typeof fetched === 'object' && fetched.files.length, 2, 'and nobody waits for ever');
 });
 
 t.test('a number, a mark and a mark of another platform each go their way', async (t) => {

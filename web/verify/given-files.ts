@@ -12,17 +12,25 @@ export function chosenFiles(list: FileList | null): Given[] {
   }));
 }
 
-/** What was dropped. Asks the browser for every entry at once: after the first wait it forgets them. */
+/** What was dropped; of two folders of one name each keeps a name of its own. Asks the browser for every entry at once: after the first wait it forgets them. */
 export async function droppedFiles(transfer: DataTransfer): Promise<Given[]> {
   const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry());
   const found: Given[] = [];
-  for (const entry of entries) if (entry !== null) await collect(entry, found);
+  const times = new Map<string, number>();
+  for (const entry of entries) {
+    if (entry === null) continue;
+    const time = (times.get(entry.name) ?? 0) + 1;
+    times.set(entry.name, time);
+    const top = time === 1 ? entry.name : `${entry.name} (${time})`;
+    await collect(entry, (path) => `${top}${path.slice(1 + entry.name.length)}`, found);
+  }
   return found;
 }
 
-async function collect(entry: FileSystemEntry, found: Given[]): Promise<void> {
-  if (found.length >= FILES_LIMIT) return;
-  const path = entry.fullPath.replace(/^\//, '');
+/** One more than may be: then it is said that there are too many, and nothing is judged without the rest. */
+async function collect(entry: FileSystemEntry, named: (fullPath: string) => string, found: Given[]): Promise<void> {
+  if (found.length > FILES_LIMIT) return;
+  const path = named(entry.fullPath);
   if (entry.isFile) {
     const blob = await new Promise<File>((take, fail) => (entry as FileSystemFileEntry).file(take, fail));
     found.push({ path, blob });
@@ -33,6 +41,6 @@ async function collect(entry: FileSystemEntry, found: Given[]): Promise<void> {
   for (;;) {
     const some = await new Promise<FileSystemEntry[]>((take, fail) => reader.readEntries(take, fail));
     if (some.length === 0) return;
-    for (const one of some) await collect(one, found);
+    for (const one of some) await collect(one, named, found);
   }
 }

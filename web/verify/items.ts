@@ -1,6 +1,6 @@
 /** A judged log as the list that a reader goes through: each thing that was looked at, good, bad, open, or not come to. */
 import type { HeldPart } from '../../server/verify/log.ts';
-import type { JudgedLog } from './judge-messages.ts';
+import type { HeldAgainst, JudgedLog, JudgedReceipt, MarkFound, MarkVerdict } from './judge-messages.ts';
 import type { Key } from './words-zh.ts';
 
 /** `open`: nothing is wrong, and nothing outside of what was given vouches for it. */
@@ -68,14 +68,17 @@ function refused({ held }: JudgedLog, reason: string): Item[] {
   );
 }
 
-function held({ verified, mark }: JudgedLog): Item[] {
+function held({ verified, mark, heldAgainst }: JudgedLog): Item[] {
   if (verified === null) return [];
   const { entries, root, actsChecked, certificates, files, withheld, erased, standing } = verified;
   const items: Item[] = [
     { key: 'key', standing: 'good', words: 'keyHolds', detail: verified.origin },
     ...(files === null ? [] : [{ key: 'files', standing: 'good', words: 'filesHold', fills: { n: files } } as const]),
     { key: 'entries', standing: 'good', words: 'entriesHold', fills: { n: entries }, detail: root },
-    { key: 'acts', standing: 'good', words: 'actsHold', fills: { n: actsChecked } },
+    // an opening begins with an act: where none was checked, none was shown
+    verified.kind === 'opening' && actsChecked === 0
+      ? { key: 'acts', standing: 'open', words: 'actsNone' }
+      : { key: 'acts', standing: 'good', words: 'actsHold', fills: { n: actsChecked } },
   ];
   if (verified.kind === 'opening')
     items.push({
@@ -84,31 +87,51 @@ function held({ verified, mark }: JudgedLog): Item[] {
       words: withheld === 0 ? 'rulesHold' : 'rulesHoldPartly',
       fills: { n: withheld, erased },
     });
-  if (certificates.named > 0) items.push(certificateItem(certificates));
+  if (certificates.named > 0) items.push(certificateItem(certificates, verified.anchoredBy));
   if (verified.kind === 'opening')
     items.push({
       key: 'end',
       standing: standing === 'valid, complete' ? 'good' : 'open',
       words: standing === 'valid, complete' ? 'isComplete' : 'isOpen',
     });
-  items.push(anchorItem(verified.anchoredBy, verified.anchoring), ...outsideItems(verified));
-  if (mark !== null)
-    items.push({
-      key: 'mark',
-      standing: mark === 'stands' ? 'good' : mark === 'not_reached' ? 'open' : 'bad',
-      words: `mark_${mark}`,
-    });
+  items.push(anchorItem(verified.anchoredBy, verified.anchoring), ...outsideItems(verified, heldAgainst));
+  if (mark !== null) items.push(markItem(mark));
   return items;
 }
 
-function certificateItem({ named, judged }: { readonly named: number; readonly judged: number }): Item {
-  const isWhole = named === judged;
+/** A log that has not come to the place of a printed mark is cut off: paper is printed after the entry it speaks of. */
+const MARK_STANDINGS = {
+  stands: 'good',
+  replaced: 'open',
+  named: 'open',
+  absent: 'bad',
+  other_opening: 'bad',
+  other_head: 'bad',
+  other_record: 'bad',
+  not_reached: 'bad',
+} as const satisfies Record<MarkVerdict, Standing>;
+
+function markItem({ verdict, present, sha256 }: MarkFound): Item {
+  const isNamed = verdict === 'named' || verdict === 'replaced';
   return {
-    key: 'certificates',
-    standing: isWhole ? 'good' : 'open',
-    words: isWhole ? 'certificatesHold' : 'certificatesPartly',
-    fills: { n: judged, of: named },
+    key: 'mark',
+    standing: MARK_STANDINGS[verdict],
+    words: `mark_${verdict}`,
+    fills: { n: present ?? 0 },
+    ...(isNamed && sha256 !== null && { detail: sha256 }),
   };
+}
+
+/** Whose certificate it is says an authority; whom the platform believes stands in its ledger, and without that is the material's own word. */
+function certificateItem(
+  { named, judged }: { readonly named: number; readonly judged: number },
+  anchoredBy: NonNullable<JudgedLog['verified']>['anchoredBy'],
+): Item {
+  const fills = { n: judged, of: named };
+  if (named !== judged) return { key: 'certificates', standing: 'open', words: 'certificatesPartly', fills };
+  return anchoredBy === 'whole_ledger'
+    ? { key: 'certificates', standing: 'good', words: 'certificatesHold', fills }
+    : { key: 'certificates', standing: 'open', words: 'certificatesOwnWord', fills };
 }
 
 function anchorItem(kind: NonNullable<JudgedLog['verified']>['anchoredBy'], detail: string): Item {
@@ -116,21 +139,31 @@ function anchorItem(kind: NonNullable<JudgedLog['verified']>['anchoredBy'], deta
   return { key: 'anchor', standing: isTrusted ? 'good' : 'open', words: `anchor_${kind}`, detail };
 }
 
-function outsideItems({ kind, cosigned, timestamped, states }: NonNullable<JudgedLog['verified']>): Item[] {
+/** Cosigners and time-stamping authorities count where the reader named them: whom the material names itself, it may have made. */
+function outsideItems(
+  { kind, cosigned, timestamped, states }: NonNullable<JudgedLog['verified']>,
+  { policy, stampRoots }: HeldAgainst,
+): Item[] {
   if (kind === 'access') return [];
+  const isReached = states.includes('cosigned');
   const cosigners: Item =
     cosigned === null
       ? { key: 'cosigners', standing: 'open', words: 'noCosigners' }
       : {
           key: 'cosigners',
-          standing: states.includes('cosigned') ? 'good' : 'open',
-          words: states.includes('cosigned') ? 'cosigned' : 'notCosigned',
+          standing: isReached && policy ? 'good' : 'open',
+          words: !isReached ? 'notCosigned' : policy ? 'cosigned' : 'cosignedOwnWord',
           detail: cosigned,
         };
   const stamps: Item =
     timestamped === null
       ? { key: 'stamps', standing: 'open', words: 'noStamps' }
-      : { key: 'stamps', standing: 'good', words: 'stamped', detail: timestamped };
+      : {
+          key: 'stamps',
+          standing: stampRoots ? 'good' : 'open',
+          words: stampRoots ? 'stamped' : 'stampedOwnWord',
+          detail: timestamped,
+        };
   return kind === 'opening' ? [cosigners, stamps] : [cosigners];
 }
 
@@ -139,4 +172,34 @@ export function verdictOf(log: JudgedLog): 'bad' | 'good' | 'inner' {
   const items = itemsOf(log);
   if (items.some(({ standing }) => standing === 'bad')) return 'bad';
   return items.find(({ key }) => key === 'anchor')?.standing === 'good' ? 'good' : 'inner';
+}
+
+/** What stands under a verdict, so that it says no more than is so. */
+export type Limit = {
+  readonly words: 'noAnchor' | 'noAnchorFetched' | 'anchorOther' | 'someOpen' | 'receiptNotCosigned';
+  readonly fills?: Readonly<Record<string, number>>;
+};
+
+/** What a verdict on a log leaves open; null where it is red, or nothing is. */
+export function limitOf(log: JudgedLog): Limit | null {
+  const verdict = verdictOf(log);
+  if (verdict === 'bad') return null;
+  if (verdict === 'good') {
+    const open = itemsOf(log).filter(({ standing }) => standing === 'open').length;
+    return open === 0 ? null : { words: 'someOpen', fills: { n: open } };
+  }
+  const { key, policy } = log.heldAgainst;
+  if (policy && !key) return { words: 'anchorOther' };
+  return { words: log.isFetched ? 'noAnchorFetched' : 'noAnchor' };
+}
+
+/** The verdict on a receipt, and what it leaves open. */
+export function receiptVerdict({ refusal, isTrusted, cosigned, hasPolicy }: JudgedReceipt): {
+  readonly verdict: 'good' | 'bad' | 'inner';
+  readonly limit: Limit | null;
+} {
+  if (refusal !== null) return { verdict: 'bad', limit: null };
+  if (!isTrusted) return { verdict: 'inner', limit: { words: hasPolicy ? 'anchorOther' : 'noAnchor' } };
+  if (cosigned !== null && !cosigned.isReached) return { verdict: 'inner', limit: { words: 'receiptNotCosigned' } };
+  return { verdict: 'good', limit: null };
 }

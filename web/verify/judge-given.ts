@@ -2,16 +2,19 @@
 import { fromBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { sameBytes } from '../../server/core/log/bytes.ts';
 import { LogFormatError } from '../../server/core/log/error.ts';
+import { ledgerOrigin } from '../../server/core/log/origin.ts';
 import { parsePolicy, type TlogPolicy } from '../../server/core/log/policy-file.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import { isEventType, readEvent } from '../../server/core/opening/read-event.ts';
-import type { RecordMark } from '../../server/core/opening/record-mark.ts';
+import type { RecordMark, RecordNumber } from '../../server/core/opening/record-mark.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { type Certificate, parsePem } from '../../server/core/pki/certificate.ts';
 import { CertificateError } from '../../server/core/pki/der.ts';
-import { keyOf } from '../../server/verify/anchoring.ts';
+import { keyOf, platformOf } from '../../server/verify/anchoring.ts';
+import { checkCosigned } from '../../server/verify/cosigned.ts';
 import { type HeldPart, judgeSource } from '../../server/verify/log.ts';
-import { judgeReceipt, type Measured } from '../../server/verify/receipt.ts';
+import { judgeReceipt, type Measured, type ReceiptVerdict } from '../../server/verify/receipt.ts';
+import { readReceiptFile } from '../../server/verify/receipt-file.ts';
 import { keepRoots, type Roots } from '../../server/verify/roots.ts';
 import { type LogSource, SourceError } from '../../server/verify/source.ts';
 import type { VerifyTools } from '../../server/verify/tools.ts';
@@ -23,7 +26,8 @@ import type {
   Judged,
   JudgedLog,
   JudgeRequest,
-  MarkVerdict,
+  MarkFound,
+  ReceiptCosigned,
   Refusal,
   ShownEntry,
 } from './judge-messages.ts';
@@ -64,10 +68,44 @@ export async function judgeGiven(judging: Judging, request: Omit<JudgeRequest, '
   // judged whole with whatever is held against it, and by itself only where nothing is
   for (const one of opened)
     if (one.source !== ledger) judged.push(await judgeLog(judging, one, { request, believed, ledger }));
-  const envelope = sorted.others.length === 1 && sorted.receipts.length > 0 ? sorted.others[0] : undefined;
+  for (const one of opened)
+    if (one.source === ledger && !judged.some(isHeldAgainstLedger))
+      judged.push(await judgeLog(judging, one, { request, believed, ledger: null }));
+  // of several receipts nobody says whose envelope it is
+  const envelope = sorted.others.length === 1 && sorted.receipts.length === 1 ? sorted.others[0] : undefined;
   for (const receipt of sorted.receipts) judged.push(await judgeOneReceipt(judging, receipt, believed, envelope));
   if (envelope === undefined) for (const { path } of sorted.others) judged.push({ kind: 'unknown', name: path });
   return judged;
+}
+
+/** Was the whole ledger read for it? */
+function isHeldAgainstLedger(judged: Judged): boolean {
+  if (judged.kind !== 'log' || judged.verified === null) return false;
+  const { anchoredBy } = judged.verified;
+  return anchoredBy === 'whole_ledger' || anchoredBy === 'whole_ledger_beside';
+}
+
+/**
+ * The key of a ledger that the reader gave; undefined where none was.
+ *
+ * Shape: `shown` is the key that the material comes with: of several keys of one ledger, as after a succession, that one is meant.
+ * Why:   a policy may list many platforms' ledgers. What is of none of them is not vouched for by any, and must not look so.
+ */
+function trustFor(
+  { sha256 }: VerifyTools,
+  believed: Believed,
+  ledger: string,
+  shown: string | null,
+): string | undefined {
+  const { trust, policy } = believed;
+  if (trust !== undefined) return trust;
+  const named = (policy?.logs ?? []).filter(({ vkey }) => nameOfKey(sha256, vkey) === ledger);
+  return (named.find(({ vkey }) => vkey === shown) ?? named.at(-1))?.vkey;
+}
+
+function nameOfKey(sha256: VerifyTools['sha256'], vkey: string): string | null {
+  const key = keyOf(sha256, vkey);
+  return 'ok' in key ? null : key.name;
 }
 
 /**
@@ -111,7 +149,12 @@ export function readAnchors({ sha256 }: VerifyTools, { policy, stampRoots }: Anc
 type Opened = { readonly name: string; readonly source: LogSource | Refused };
 
 async function openAll({ decodeUtf8 }: VerifyTools, { folders, zips }: Sorted): Promise<Opened[]> {
-  const opened: Opened[] = folders.map(({ name, files }) => ({ name, source: filesSource(name, files, decodeUtf8) }));
+  const opened: Opened[] = folders.map(({ name, files }) => {
+    const twice = repeatedPath(files);
+    // of two files under one path one would never be looked at
+    if (twice !== null) return { name, source: refuse('file_unlisted', { detail: `${twice} × 2` }) };
+    return { name, source: filesSource(name, files, decodeUtf8) };
+  });
   for (const zip of zips) {
     const source = await zipBlobSource(zip, decodeUtf8).catch((error: unknown) => {
       if (error instanceof SourceError) return refuse(error.code, { detail: error.message });
@@ -120,6 +163,15 @@ async function openAll({ decodeUtf8 }: VerifyTools, { folders, zips }: Sorted): 
     opened.push({ name: zip.path, source });
   }
   return opened;
+}
+
+function repeatedPath(files: readonly Given[]): string | null {
+  const seen = new Set<string>();
+  for (const { path } of files) {
+    if (seen.has(path)) return path;
+    seen.add(path);
+  }
+  return null;
 }
 
 /** A ledger among the logs, which the openings beside it are held against. */
@@ -146,7 +198,15 @@ async function judgeLog(
 ): Promise<JudgedLog> {
   const held: HeldPart[] = [];
   const shown: ShownEntry[] = [];
+  const { request, believed, ledger } = asked;
+  const { policy, stampRoots } = believed;
+  const trust = 'ok' in source ? undefined : await trustOf(tools, believed, source);
+  const common = {
+    heldAgainst: { key: trust !== undefined, policy: policy !== undefined, stampRoots: stampRoots !== undefined },
+    isFetched: request.isPublicView,
+  };
   const refused = (refusal: Refused): JudgedLog => ({
+    ...common,
     kind: 'log',
     name,
     held,
@@ -157,12 +217,11 @@ async function judgeLog(
     mark: null,
   });
   if ('ok' in source) return refused(source);
-  const { request, believed, ledger } = asked;
   const roots = keepRoots(tools.sha256);
-  const { policy, ...rest } = believed;
   const judged = await judgeSource(tools, source, {
     requireAllDisclosures: !request.isPublicView,
-    ...rest,
+    ...(trust !== undefined && { trust }),
+    ...(stampRoots !== undefined && { stampRoots }),
     // a view of the public comes without a ledger, and a policy speaks of nothing else
     ...(policy !== undefined && (!request.isPublicView || ledger !== null) && { policy }),
     ...(ledger !== null && { ledger }),
@@ -177,35 +236,93 @@ async function judgeLog(
   });
   if (!judged.ok) return refused(judged);
   const { state, record: _record, ...verified } = judged;
-  const mark = request.mark === null || state === null ? null : markVerdict(request.mark, state, roots);
-  return { kind: 'log', name, held, refusal: null, verified, state, shown: shown.slice(-SHOWN), mark };
+  const mark = request.mark === null || state === null ? null : markFound(request.mark, state, roots);
+  return { ...common, kind: 'log', name, held, refusal: null, verified, state, shown: shown.slice(-SHOWN), mark };
 }
 
-/** Does the log have that record, and was its head that one when it was issued? */
-export function markVerdict(mark: RecordMark, state: OpeningState, roots: Roots): MarkVerdict {
-  if (state.openingId !== mark.openingId) return 'other_opening';
-  const root = roots.at(mark.size);
-  if (root === null) return 'not_reached';
-  if (!sameBytes(root, fromBase64(mark.root))) return 'other_head';
+/** The key by which the reader believes this log's ledger; undefined where none was given, or the log cannot say whose it is. */
+async function trustOf(tools: VerifyTools, believed: Believed, source: LogSource): Promise<string | undefined> {
+  try {
+    const own = nameOfKey(tools.sha256, await source.vkey());
+    if (own === null) return believed.trust;
+    const ledger = own.endsWith('/ledger') ? own : ledgerOrigin(platformOf(own));
+    const shown = own === ledger ? await source.vkey() : ((await source.anchor())?.vkey ?? null);
+    return trustFor(tools, believed, ledger, shown);
+  } catch (error) {
+    // it is refused in its own turn
+    if (error instanceof SourceError) return believed.trust;
+    throw error;
+  }
+}
+
+/** Does the log have that record, was its head that one when it was issued, and is it the present one? Of a typed number: is there such a version? */
+export function markFound(mark: RecordMark | RecordNumber, state: OpeningState, roots: Roots): MarkFound | null {
   const { record, pastRecords } = state;
-  const version = record?.version === mark.version ? record : pastRecords[mark.version - 1];
-  return version?.sha256 === mark.sha256 ? 'stands' : 'other_record';
+  const present = record?.version ?? null;
+  if (mark.version === null) return null;
+  const version = present === mark.version ? record : pastRecords[mark.version - 1];
+  const sha256 = version?.sha256 ?? null;
+  const found = (verdict: MarkFound['verdict']): MarkFound => ({ verdict, present, sha256 });
+  if (state.openingId !== mark.openingId) return found('other_opening');
+  if ('root' in mark) {
+    const root = roots.at(mark.size);
+    if (root === null) return found('not_reached');
+    if (!sameBytes(root, fromBase64(mark.root))) return found('other_head');
+    if (sha256 !== mark.sha256) return found('other_record');
+  }
+  if (sha256 === null) return found('absent');
+  if (mark.version !== present) return found('replaced');
+  return found('root' in mark ? 'stands' : 'named');
 }
 
 async function judgeOneReceipt(
   { tools, measure }: Judging,
   { name, text }: { readonly name: string; readonly text: string },
-  { trust }: Believed,
+  believed: Believed,
   envelope: Given | undefined,
 ): Promise<Judged> {
+  const shown = readReceiptFile(text)?.ledger ?? '';
+  const trust = trustFor(tools, believed, nameOfKey(tools.sha256, shown) ?? '', shown);
   const judged = await judgeReceipt(tools, text, {
     ...(trust !== undefined && { trust }),
     ...(envelope !== undefined && { measureEnvelope: () => measure(envelope.blob) }),
   });
-  const hasEnvelope = envelope !== undefined;
-  if (!judged.ok) return { kind: 'receipt', name, refusal: refusalOf(judged), verdict: null, hasEnvelope };
+  const common = {
+    kind: 'receipt' as const,
+    name,
+    hasEnvelope: envelope !== undefined,
+    isTrusted: trust !== undefined,
+    hasPolicy: believed.policy !== undefined,
+  };
+  if (!judged.ok) return { ...common, refusal: refusalOf(judged), verdict: null, cosigned: null };
+  const cosigned = await receiptCosigned(tools, judged, believed.policy);
+  if (cosigned !== null && 'ok' in cosigned)
+    return { ...common, refusal: refusalOf(cosigned), verdict: null, cosigned: null };
   const { receipt, ledgerSeq, ledger } = judged;
-  return { kind: 'receipt', name, refusal: null, verdict: { receipt, ledgerSeq, ledger }, hasEnvelope };
+  return { ...common, refusal: null, verdict: { receipt, ledgerSeq, ledger }, cosigned };
+}
+
+/**
+ * Whether the cosigners of the reader's policy stand for the ledger's heads that a receipt is proven under.
+ *
+ * Returns: null where the policy asks for nobody. Too few refuse nothing: a receipt is given before anybody can have countersigned its
+ *          head; but nothing then says that others were shown the same ledger.
+ */
+async function receiptCosigned(
+  tools: VerifyTools,
+  { ledger, ledgerNotes }: ReceiptVerdict,
+  policy: TlogPolicy | undefined,
+): Promise<ReceiptCosigned | Refused> {
+  if (policy === undefined || policy.quorum === null) return null;
+  const words: string[] = [];
+  let isReached = true;
+  for (const note of new Set(ledgerNotes)) {
+    const judged = await checkCosigned(tools, { vkey: ledger, note, links: [] }, { ...policy, logs: [] });
+    if (!judged.ok && judged.reason !== 'cosigners_too_few') return judged;
+    isReached &&= judged.ok;
+    words.push(judged.ok ? judged.words : (judged.detail ?? ''));
+  }
+  return { isReached, words: words.join('; ') };
 }
 
 function refusalOf({ reason, words, seq, detail }: Refused): Refusal {

@@ -1,7 +1,7 @@
 /** What a page asks of its verifying worker and what it is told: plain values and files, nothing that runs. */
 
 import type { Words } from '../../server/core/log/words.ts';
-import type { RecordMark } from '../../server/core/opening/record-mark.ts';
+import type { RecordMark, RecordNumber } from '../../server/core/opening/record-mark.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import type { HeldPart, Verified } from '../../server/verify/log.ts';
 import type { ReceiptVerdict } from '../../server/verify/receipt.ts';
@@ -22,8 +22,8 @@ export type JudgeRequest = {
   readonly id: number;
   readonly given: readonly Given[];
   readonly anchors: Anchors;
-  /** What a QR code or a record number says of the record, to be held against the log. */
-  readonly mark: RecordMark | null;
+  /** What a QR code says of the record, or a number that somebody typed, to be held against the log. */
+  readonly mark: RecordMark | RecordNumber | null;
   /** Whether only the public's view is at hand, so that disclosures may be missing. */
   readonly isPublicView: boolean;
 };
@@ -38,6 +38,14 @@ export type Refusal = {
 
 export type ShownEntry = Pick<HeldEntry, 'entry' | 'event' | 'text'>;
 
+/** What the reader gave besides, from elsewhere, that this log was held against. */
+export type HeldAgainst = {
+  /** A key of this ledger, alone or in a policy. */
+  readonly key: boolean;
+  readonly policy: boolean;
+  readonly stampRoots: boolean;
+};
+
 export type JudgedLog = {
   readonly kind: 'log';
   readonly name: string;
@@ -49,11 +57,35 @@ export type JudgedLog = {
   /** The newest entries of an opening. */
   readonly shown: readonly ShownEntry[];
   /** What became of the mark; null without one, and of no opening. */
-  readonly mark: MarkVerdict | null;
+  readonly mark: MarkFound | null;
+  readonly heldAgainst: HeldAgainst;
+  /** Fetched from the platform whose page this is, and not brought by the reader. */
+  readonly isFetched: boolean;
 };
 
-/** `stands`: the log has that record at that place. */
-export type MarkVerdict = 'stands' | 'other_opening' | 'other_head' | 'other_record' | 'not_reached';
+/**
+ * `stands`: the log has that record at that place, and it is the present one; `replaced`: it had, and a later version voids what was
+ * signed on it; `named`: a version that was only typed is there, and its digest is to be compared; `absent`: it is not.
+ */
+export type MarkVerdict =
+  | 'stands'
+  | 'replaced'
+  | 'named'
+  | 'absent'
+  | 'other_opening'
+  | 'other_head'
+  | 'other_record'
+  | 'not_reached';
+export type MarkFound = {
+  readonly verdict: MarkVerdict;
+  /** The present version of the record; null while there is none. */
+  readonly present: number | null;
+  /** Digest of the version that was asked for; null where the log has none. */
+  readonly sha256: string | null;
+};
+
+/** What the cosigners of the reader's policy say of the ledger that a receipt stands in; null where none are asked for. */
+export type ReceiptCosigned = { readonly isReached: boolean; readonly words: string } | null;
 
 export type JudgedReceipt = {
   readonly kind: 'receipt';
@@ -62,6 +94,11 @@ export type JudgedReceipt = {
   readonly verdict: Pick<ReceiptVerdict, 'receipt' | 'ledgerSeq' | 'ledger'> | null;
   /** Whether an envelope was held against it. */
   readonly hasEnvelope: boolean;
+  /** Whether its ledger is one whose key the reader gave. */
+  readonly isTrusted: boolean;
+  /** Whether the reader gave a policy at all. */
+  readonly hasPolicy: boolean;
+  readonly cosigned: ReceiptCosigned;
 };
 
 /** Something that is nothing the page knows. */

@@ -43,7 +43,12 @@ export function openJudgeRoom(): JudgeRoom {
           if (data.kind === 'entries') onEntries(data.entries);
           else end(data);
         };
-        worker.onerror = (event) => end({ kind: 'broken', detail: event.message || 'the worker did not start' });
+        worker.onerror = (event) => {
+          // one that fell over answers nobody any more
+          worker.terminate();
+          worker = start();
+          end({ kind: 'broken', detail: event.message || 'the worker did not start' });
+        };
         worker.postMessage({ ...request, id });
       });
     },

@@ -9,7 +9,7 @@ import { RecordPart } from '../opening/record.tsx';
 import { Roster } from '../opening/roster.tsx';
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { Section } from '../parts/section.tsx';
-import { type Item, itemsOf, type Standing, verdictOf } from './items.ts';
+import { type Item, itemsOf, limitOf, type Standing, verdictOf } from './items.ts';
 import type { JudgedLog } from './judge-messages.ts';
 import { VerdictBanner } from './verdict-banner.tsx';
 import { say } from './words.ts';
@@ -26,7 +26,13 @@ export function LogResult({ log }: { log: JudgedLog }): JSX.Element {
   const { state } = log;
   return (
     <div class="result">
-      <VerdictBanner verdict={verdict} words={say(`verdict_${verdict}`)} name={log.name} refusal={log.refusal} />
+      <VerdictBanner
+        verdict={verdict}
+        words={say(`verdict_${verdict}`)}
+        name={log.name}
+        refusal={log.refusal}
+        limit={limitOf(log)}
+      />
       {state === null ? null : <Masthead state={state} />}
       <Items items={itemsOf(log)} />
       {state === null ? null : (

@@ -13,11 +13,16 @@ import { Page } from './page.tsx';
 import { fetchResults } from './results-arriving.ts';
 
 const desk = openDesk(openJudgeRoom(), (path) => fetch(path), location.origin);
+/** A QR code leads here with its mark behind the `#`, also where this page stands open already; a mark needs no escapes. */
+function takeAddress(): void {
+  if (location.hash.length > 1) void desk.takeText(location.hash.slice(1));
+}
+
 showPage(() => <Page desk={desk} />);
 fetchResults().then(
   () => {
-    // a QR code leads here with its mark behind the #
-    if (location.hash.length > 1) void desk.takeText(decodeURIComponent(location.hash.slice(1)));
+    takeAddress();
+    addEventListener('hashchange', takeAddress);
   },
   () => desk.say('notLoaded'),
 );

@@ -1,6 +1,7 @@
 /** Fetches the public's view of an opening from this platform, as the files of an export; only then it is judged, without another request. */
 import { canonicalise } from '../../server/core/log/canonical.ts';
 import { parseCheckpoint } from '../../server/core/log/checkpoint.ts';
+import { LogFormatError } from '../../server/core/log/error.ts';
 import { parseNote } from '../../server/core/log/note.ts';
 import { bundlesOf, formatTilePath, tilesOf } from '../../server/core/log/tile.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
@@ -57,7 +58,7 @@ async function fetchTiles(
   const note = await checkpoint.text();
   keep(`${folder}/checkpoint`, note);
   keep(`${folder}/vkey`, await vkey.text());
-  const { size } = parseCheckpoint(parseNote(note).text);
+  const size = sizeIn(note);
   for (const tile of [...bundlesOf(size), ...tilesOf(size)]) {
     const path = formatTilePath(tile);
     const answer = await get(`${log}/${path}`);
@@ -65,4 +66,14 @@ async function fetchTiles(
     keep(`${folder}/${path}`, await answer.blob());
   }
   return { size };
+}
+
+/** Entries that a checkpoint speaks of; none of what is no checkpoint, which is then judged, and refused, as it came. */
+function sizeIn(note: string): number {
+  try {
+    return parseCheckpoint(parseNote(note).text).size;
+  } catch (fault) {
+    if (fault instanceof LogFormatError) return 0;
+    throw fault;
+  }
 }

@@ -4,17 +4,18 @@ import { parseInstant } from '../../server/core/log/instant.ts';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Section } from '../parts/section.tsx';
+import { receiptVerdict } from './items.ts';
 import type { JudgedReceipt } from './judge-messages.ts';
-import { type Verdict, VerdictBanner } from './verdict-banner.tsx';
+import { VerdictBanner } from './verdict-banner.tsx';
 import { say } from './words.ts';
 
-export function ReceiptResult({ receipt, hadAnchor }: { receipt: JudgedReceipt; hadAnchor: boolean }): JSX.Element {
-  const { verdict: held, refusal, name, hasEnvelope } = receipt;
-  const verdict: Verdict = refusal !== null ? 'bad' : hadAnchor ? 'good' : 'inner';
+export function ReceiptResult({ receipt }: { receipt: JudgedReceipt }): JSX.Element {
+  const { verdict: held, refusal, name, hasEnvelope, cosigned } = receipt;
+  const { verdict, limit } = receiptVerdict(receipt);
   const words = { good: 'receiptGood', inner: 'receiptInner', bad: 'verdict_bad' } as const;
   return (
     <div class="result">
-      <VerdictBanner verdict={verdict} words={say(words[verdict])} name={name} refusal={refusal} />
+      <VerdictBanner verdict={verdict} words={say(words[verdict])} name={name} refusal={refusal} limit={limit} />
       {held === null ? null : (
         <Section id="receipt" title={say('receipt')}>
           <p>
@@ -41,6 +42,11 @@ export function ReceiptResult({ receipt, hadAnchor }: { receipt: JudgedReceipt; 
             <Fact name={say('receiptLedger')} isWide>
               <span class="code">{held.ledger}</span>
             </Fact>
+            {cosigned === null ? null : (
+              <Fact name={say('item_cosigners')} isWide>
+                <span class="code">{cosigned.words}</span>
+              </Fact>
+            )}
           </dl>
         </Section>
       )}

@@ -6,13 +6,13 @@ import { LogResult } from './log-result.tsx';
 import { ReceiptResult } from './receipt-result.tsx';
 import { say } from './words.ts';
 
-export function Results({ judged, hadAnchor }: { judged: readonly Judged[]; hadAnchor: boolean }): JSX.Element {
+export function Results({ judged }: { judged: readonly Judged[] }): JSX.Element {
   return (
     <>
       {judged.map((one, n) => {
         const key = `${n} ${one.name}`;
         if (one.kind === 'log') return <LogResult key={key} log={one} />;
-        if (one.kind === 'receipt') return <ReceiptResult key={key} receipt={one} hadAnchor={hadAnchor} />;
+        if (one.kind === 'receipt') return <ReceiptResult key={key} receipt={one} />;
         return (
           <p key={key} class="banner tone-warn">
             <Icon name="question" />

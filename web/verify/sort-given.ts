@@ -17,12 +17,12 @@ const ZIP_BEGIN = [0x50, 0x4b, 0x03, 0x04];
 
 /** Sorts what was given, by its content where its name says nothing. */
 export async function sortGiven(given: readonly Given[]): Promise<Sorted> {
+  const paths = new Set(given.map(({ path }) => path));
   // a folder is a log's where both of these lie in it
-  const has = (path: string) => given.some((one) => one.path === path);
-  const roots = given
-    .filter(({ path }) => /(^|\/)checkpoint$/.test(path) && !/(^|\/)anchor\/checkpoint$/.test(path))
-    .map(({ path }) => path.slice(0, -'checkpoint'.length))
-    .filter((root) => has(`${root}vkey`));
+  const roots = [...paths]
+    .filter((path) => /(^|\/)checkpoint$/.test(path) && !/(^|\/)anchor\/checkpoint$/.test(path))
+    .map((path) => path.slice(0, -'checkpoint'.length))
+    .filter((root) => paths.has(`${root}vkey`));
   const folders = roots.map((root) => ({
     name: root === '' ? '·' : root.slice(0, -1),
     files: given

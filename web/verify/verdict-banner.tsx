@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import { Icon } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
+import type { Limit } from './items.ts';
 import type { Refusal } from './judge-messages.ts';
 import { say } from './words.ts';
 
@@ -15,8 +16,10 @@ export function VerdictBanner(props: {
   words: string;
   name: string;
   refusal: Refusal | null;
+  /** What the verdict leaves open. */
+  limit: Limit | null;
 }): JSX.Element {
-  const { verdict, words, name, refusal } = props;
+  const { verdict, words, name, refusal, limit } = props;
   return (
     <div
       class={`banner verdict tone-${TONES[verdict]}`}
@@ -38,7 +41,7 @@ export function VerdictBanner(props: {
             </p>
           </>
         )}
-        {verdict === 'inner' ? <p>{say('noAnchor')}</p> : null}
+        {limit === null ? null : <p data-limit={limit.words}>{say(limit.words, limit.fills)}</p>}
       </div>
     </div>
   );

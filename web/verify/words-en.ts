@@ -21,17 +21,26 @@ export const en: Readonly<Record<Key, string>> = {
   chooseRoots: 'Choose a file of roots',
   noAnchor:
     'No anchor chosen: what follows says that the material is consistent in itself, not that it is the one everybody else was shown.',
+  noAnchorFetched:
+    'No anchor chosen: log, keys and this very page all come from this platform. What follows says that its word agrees with itself, not that others were shown the same. Get the ledger’s key from elsewhere and verify again.',
+  anchorOther:
+    'The policy lists no key of this ledger and does not vouch for it: what follows says only that the material is consistent in itself.',
+  someOpen: '{n} more items are not proven, see below.',
+  receiptNotCosigned:
+    'The ledger’s head under this receipt is not cosigned as the policy asks: nothing says that others were shown the same ledger.',
   anchor_malformed: 'The anchor cannot be read',
   fetching: 'Fetching the public log… {n} files so far',
   judging: 'Verifying… {n} entries so far',
   judgingBegin: 'Verifying…',
   broken: 'The verifier broke; there is no verdict',
   notLoaded: 'The page did not load completely. Check the network and reload.',
+  tooManyFiles: 'Too many files, nothing was verified: at most 250,000 at once.',
   noCode: 'No QR code was found in the picture.',
   unknownText: 'This is no number of a record, no text of a QR code and no receipt.',
   notFound: 'This platform has no public opening with the number {id}.',
   fetchFailed: 'The public log could not be fetched. Check the network and try again.',
-  otherPlatform: 'This QR code is of {origin}: open it on that platform’s verify page, or drop its bundle here.',
+  otherPlatform:
+    'This QR code leads to {origin}, which is not this platform; nothing was verified here. If you do not know that address, the record may be forged: open it only when you are sure that it is a platform you trust.',
   openThere: 'Open it there',
   unknown: 'A file of no known kind; not verified',
   verdict_good: 'Verified',
@@ -52,7 +61,7 @@ export const en: Readonly<Record<Key, string>> = {
   item_anchor: 'Anchoring',
   item_cosigners: 'Outside cosigners',
   item_stamps: 'Time-stamps',
-  item_mark: 'The record of the QR code',
+  item_mark: 'The record that was asked for',
   standing_good: 'Holds',
   standing_bad: 'Does not hold',
   standing_open: 'Not proven',
@@ -63,11 +72,15 @@ export const en: Readonly<Record<Key, string>> = {
   keyHolds: 'The log is of a known kind and its key is well formed.',
   filesHold: '{n} files, each as the signed list names it.',
   entriesHold: '{n} entries without a gap or a change, and the signed head is theirs.',
-  actsHold: '{n} acts were signed by their persons’ own keys, each for this act alone.',
+  actsHold: '{n} acts were signed by the keys of the certificates that the log names, each for this act alone.',
+  actsNone: 'The material shows no signature of any act; none could be checked.',
   rulesHold: 'Every step follows the rules; all contents were shown and checked.',
   rulesHoldPartly:
     'Every step follows the rules; {n} contents were not shown ({erased} of them erased by law) and could not be checked.',
-  certificatesHold: '{n} certificates were judged again by the evidence beside them and were good then.',
+  certificatesHold:
+    '{n} certificates were judged again by the evidence beside them and were good then, under authorities that the ledger lists.',
+  certificatesOwnWord:
+    '{n} certificates were good then by the evidence beside them; that their authorities deserve trust is the material’s own word until the whole ledger you trust is given, too.',
   certificatesPartly: '{n} of {of} certificates came with evidence and were judged again; the others came without.',
   isComplete: 'The log has come to its end.',
   isOpen: 'The log is still open; more may follow.',
@@ -80,15 +93,26 @@ export const en: Readonly<Record<Key, string>> = {
   anchor_whole_ledger_beside:
     'Agrees with the whole ledger beside it, which knows no second log; you have not said that you trust its key.',
   noCosigners: 'There are no outside cosigners to check.',
-  cosigned: 'As many cosigned as are asked for.',
+  cosigned: 'As many cosigned as your policy asks for.',
+  cosignedOwnWord:
+    'As many cosigned as the log itself asks for; the platform chose them, and only a policy of yours makes them count.',
   notCosigned: 'Fewer cosigned than are asked for, or nobody is asked for.',
   noStamps: 'There is no outside time-stamp.',
-  stamped: 'The time-stamp of an outside authority holds.',
-  mark_stands: 'This version of the record stands at that place of the log, with the same digest.',
+  stamped: 'The time-stamp of an authority you trust holds.',
+  stampedOwnWord:
+    'The time-stamp holds in itself, under an authority that you have not said to trust and anybody could set up: give the roots of time-stamping authorities.',
+  mark_stands:
+    'This version of the record stands at that place of the log, with the same digest, and is the present one.',
+  mark_replaced:
+    'This version did stand on the log, but version {n} has replaced it: what was signed on it is void, it is not the present record.',
+  mark_named:
+    'The log has this version of the record, the present one. A number alone proves no content: compare this digest with the one in your hands, or scan the code.',
+  mark_absent: 'The log has no such version of the record.',
   mark_other_opening: 'The QR code is of another opening.',
   mark_other_head: 'The head in the QR code is not the log’s: it tells another history.',
   mark_other_record: 'The log’s record of this version has another digest than the QR code.',
-  mark_not_reached: 'The log has not come to the place that the QR code names.',
+  mark_not_reached:
+    'The log is shorter than it was when the QR code was printed: entries that stood on it are missing.',
   receipt: 'Receipt of a bid',
   receiptAct: 'Act',
   act_lodged: 'lodged',

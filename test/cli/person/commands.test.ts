@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { demoCreditCode, exportPkcs12, writePair } from '../../../server/cli/demo/ca.ts';
 import { EXIT } from '../../../server/cli/exit.ts';
+import { nodeTools } from '../../../server/cli/verify-log.ts';
 import { fromBase64Url, toBase64Url } from '../../../server/core/log/base64.ts';
 import { fromUtf8, utf8 } from '../../../server/core/log/utf8.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
@@ -10,7 +11,10 @@ import { STAPLES_LIMIT } from '../../../server/http/schemas.ts';
 import { packageRoot } from '../../../server/root.ts';
 import type { ReceiptFile } from '../../../server/verify/receipt-file.ts';
 import { RECEIPT_REASONS, type ReceiptReason } from '../../../server/verify/words.ts';
+import { receiptVerdict } from '../../../web/verify/items.ts';
+import { judgeGiven } from '../../../web/verify/judge-given.ts';
 import { testCa } from '../../support/ca.ts';
+import { cosignerBench } from '../../support/cosigning.ts';
 import { reportStub } from '../../support/report-stub.ts';
 import { roadworks } from '../../support/roadworks.ts';
 import t from '../../support/tap.ts';
@@ -262,6 +266,32 @@ t.test('the receipt is checked by itself: no platform is asked', async (t) => {
   });
   t.notMatch(whole.out, /own word/);
   t.match(await verify(receiptFile), { ...done, out: /own word/ }, 'whoever names no ledger is told what that means');
+  // the page says the same, and asks a policy's cosigners as well
+  const cosigner = await cosignerBench(t, { name: 'one.test' });
+  const onPage = async (policy: string | null) => {
+    const blob = new Blob([JSON.stringify(kept)]);
+    const asked = {
+      given: [{ path: 'r.json', blob }],
+      anchors: { policy, stampRoots: null },
+      mark: null,
+      isPublicView: false,
+    };
+    const judging = {
+      tools: nodeTools,
+      measure: () => Promise.reject(new Error('no envelope')),
+      onEntries: () => undefined,
+    };
+    const [one] = await judgeGiven(judging, asked);
+    return one?.kind === 'receipt' ? receiptVerdict(one) : null;
+  };
+  t.strictSame(await onPage(kept.ledger), { verdict: 'good', limit: null });
+  t.match(await onPage(null), { verdict: 'inner', limit: { words: 'noAnchor' } });
+  t.match(await onPage('quorum none\n'), { verdict: 'inner', limit: { words: 'anchorOther' } });
+  t.match(
+    await onPage(`log ${kept.ledger}\nwitness one ${cosigner.vkey}\nquorum one\n`),
+    { verdict: 'inner', limit: { words: 'receiptNotCosigned' } },
+    'nobody outside stands for that ledger yet',
+  );
 
   const refused: Record<string, Awaited<ReturnType<typeof verify>>> = {};
   const changed = async (change: (was: ReceiptFile) => unknown): ReturnType<typeof verify> => {
