@@ -11,6 +11,8 @@ import { en as draftEn } from '../web/draft/words-en.ts';
 import { zh as draftZh } from '../web/draft/words-zh.ts';
 import { en as drawingEn } from '../web/drawing/words-en.ts';
 import { zh as drawingZh } from '../web/drawing/words-zh.ts';
+import { en as holdingEn } from '../web/holding/words-en.ts';
+import { zh as holdingZh } from '../web/holding/words-zh.ts';
 import { en as openingEn } from '../web/opening/words-en.ts';
 import { zh as openingZh } from '../web/opening/words-zh.ts';
 import { en as personEn } from '../web/person/words-en.ts';
@@ -117,8 +119,8 @@ t.test('the buttons and headings named step by step are the pages’ own', async
   const words = (...rooms: readonly Readonly<Record<string, string>>[]): Set<string> =>
     new Set(rooms.flatMap((room) => Object.values(room)));
   const own = {
-    en: words(bidEn, conductEn, draftEn, drawingEn, sessionEn, openingEn, personEn, preflightEn, verifyEn),
-    zh: words(bidZh, conductZh, draftZh, drawingZh, sessionZh, openingZh, personZh, preflightZh, verifyZh),
+    en: words(bidEn, conductEn, draftEn, drawingEn, holdingEn, sessionEn, openingEn, personEn, preflightEn, verifyEn),
+    zh: words(bidZh, conductZh, draftZh, drawingZh, holdingZh, sessionZh, openingZh, personZh, preflightZh, verifyZh),
   };
   const named = (readme: string): string[] => {
     const steps = sectionsOf(readme).find(({ level }) => level === 3)?.text ?? '';

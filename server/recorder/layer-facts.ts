@@ -11,10 +11,10 @@ import { type Certificate, parseCertificate } from '../core/pki/certificate.ts';
 import { CertificateError } from '../core/pki/der.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
 import type { WindowKey } from '../core/seal/decryption.ts';
-import { shareCommit } from '../core/seal/opening-key.ts';
+import { type PublicHalf, shareCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 import type { LayerKey } from '../vault/layer-key.ts';
-import { type PublicHalf, restoreOpeningKey } from '../vault/opening-key.ts';
+import { restoreOpeningKey } from '../vault/opening-key.ts';
 import { windowKeyId } from '../vault/window-key.ts';
 import { type KeySources, privateKeyOf } from './private-key.ts';
 

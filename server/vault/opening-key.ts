@@ -1,24 +1,10 @@
 /** The opening key of tenderer, host and witness, of a second layer or of a blind window: wrapped under a secret that k of n shares give; made on a holder's machine, restored here, kept nowhere. */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  X509Certificate,
-} from 'node:crypto';
+import { createDecipheriv, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { combine } from 'shamir-secret-sharing';
-import { toBase64Url } from '../core/log/base64.ts';
-import { joinBytes } from '../core/log/bytes.ts';
-import { utf8 } from '../core/log/utf8.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../core/seal/content-cipher.ts';
-import type { WindowKey } from '../core/seal/decryption.ts';
-import { KEY_SHARE_BYTES, secretCommit } from '../core/seal/opening-key.ts';
+import { KEY_SHARE_BYTES, openingKeyBinding, type PublicHalf, secretCommit } from '../core/seal/opening-key.ts';
 import { sha256 } from '../hash.ts';
 import { windowKeyId } from './window-key.ts';
-
-/** What the log names of the key: of a second layer its certificate, DER; of a blind window the key itself. */
-export type PublicHalf = { certificate: Uint8Array } | { windowKey: WindowKey };
 
 /** What the log says of an opening key. */
 export type DealtKey = PublicHalf & {
@@ -28,19 +14,6 @@ export type DealtKey = PublicHalf & {
   wrappedKey: Uint8Array;
   secretCommit: string;
 };
-
-/** Wraps the private half, PKCS#8, under the secret. */
-export function wrapOpeningKey(
-  pkcs8: Uint8Array,
-  secret: Uint8Array,
-  about: PublicHalf & { openingId: string },
-  randomBytes: (length: number) => Uint8Array,
-): Uint8Array {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', secret, nonce, { authTagLength: GCM_TAG_BYTES });
-  cipher.setAAD(bindingOf(about));
-  return joinBytes(nonce, cipher.update(pkcs8), cipher.final(), cipher.getAuthTag());
-}
 
 /**
  * The private half of an opening key, PKCS#8, from shares that each are what was promised of them.
@@ -83,7 +56,7 @@ export function unwrapOpeningKey(
   if (wrappedKey.length <= NONCE_BYTES + GCM_TAG_BYTES) return null;
   const nonce = wrappedKey.subarray(0, NONCE_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', secret, nonce, { authTagLength: GCM_TAG_BYTES });
-  decipher.setAAD(bindingOf(about));
+  decipher.setAAD(openingKeyBinding(sha256, about));
   decipher.setAuthTag(wrappedKey.subarray(-GCM_TAG_BYTES));
   const pkcs8 = decipher.update(wrappedKey.subarray(NONCE_BYTES, -GCM_TAG_BYTES));
   try {
@@ -101,9 +74,4 @@ function isHalfOf(privateKey: KeyObject, half: PublicHalf): boolean {
   if ('certificate' in half) return new X509Certificate(half.certificate).checkPrivateKey(privateKey);
   const { x = '', y = '', crv } = createPublicKey(privateKey).export({ format: 'jwk' });
   return crv === 'P-256' && windowKeyId({ kty: 'EC', crv, x, y }) === windowKeyId(half.windowKey);
-}
-
-function bindingOf(about: PublicHalf & { openingId: string }): Uint8Array {
-  const name = 'certificate' in about ? toBase64Url(sha256(about.certificate)) : windowKeyId(about.windowKey);
-  return utf8(`opening-key-v1\0${about.openingId}\0${name}`);
 }

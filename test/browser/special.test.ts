@@ -1,7 +1,8 @@
-/** What only some openings have, done on the page: a drawing with shares of bidder and witness. */
+/** What only some openings have, done on the page: an opening key in shares, and a drawing with shares of bidder and witness. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { createOpening } from '../../server/cli/person/act.ts';
+import { decrypt } from '../../server/cli/person/decrypt.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
 import { type Policy, PROFILES } from '../../server/core/opening/policy.ts';
@@ -36,6 +37,7 @@ const policy: Policy = {
   ...PROFILES.rehearsal.defaults,
   minimumBidders: 1,
   checkInLeadMs: 10 * MINUTE,
+  tendererLayer: { holders: 3, threshold: 2, windowMs: 10 * MINUTE },
   draw: {
     when: 'before_decryption',
     coefficients: ['0.95', '0.96', '0.97'],
@@ -56,7 +58,20 @@ await createOpening(officials.host, {
 const bidder = await platform.bidder(0);
 const atHost = await at(OFFICIALS.host);
 const atWitness = await at(OFFICIALS.witness);
+const atTenderer = await at(OFFICIALS.tenderer);
 let atBidder: Visitor;
+
+t.test('an opening key is offered, dealt and acknowledged by clicks before the opening is published', async (t) => {
+  t.match(await atHost.page.textContent('.blocked [data-code=opening_key_not_dealt]'), /开标密钥/);
+  for (const visitor of [atTenderer, atHost, atWitness])
+    t.match(await doAct(visitor, '登记持有人公钥'), /已写入见证日志/);
+  t.match(await atWitness.page.textContent('.kept-files'), /holder-key\.json/);
+  t.match(await doAct(atTenderer, '生成并分发开标密钥'), /已写入见证日志/);
+  for (const visitor of [atTenderer, atHost, atWitness])
+    t.match(await doAct(visitor, '核对并确认份额'), /已写入见证日志/);
+  await atTenderer.page.locator('#layer :text("已确认 3 / 3")').waitFor();
+  await lookAt(atTenderer, 'layer-dealt', outOfReach);
+});
 
 t.test(
   'a coefficient is drawn by clicks: shares promised and shown by their givers, the result computed again',
@@ -89,6 +104,21 @@ t.test(
     await lookAt(atBidder, 'drawn', outOfReach);
   },
 );
+
+t.test('two of three holders give their shares by clicks, and the bid opens', async (t) => {
+  await doAct(atHost, '开启解密时限');
+  await decrypt(bidder, OPENING);
+  await atHost.page.locator('#mine button:text-is("提前结束解密时限")').waitFor();
+  t.match(await doAct(atHost, '提前结束解密时限'), /已写入见证日志/);
+  await atHost.page.locator('.now-name:text-is("持有人解密")').waitFor();
+  t.match(await doAct(atTenderer, '交出份额'), /已写入见证日志/);
+  await atBidder.page.locator('#layer :text("已交出 1，需要 2")').waitFor();
+  await lookAt(atWitness, 'layer-giving', outOfReach);
+  t.match(await doAct(atWitness, '交出份额'), /已写入见证日志/);
+  await atHost.page.locator('#mine button:text-is("唱标")').waitFor();
+  t.match(await doAct(atHost, '唱标'), /已写入见证日志/);
+  t.match(await atBidder.page.textContent('#prices'), /1,000,000\.00/);
+});
 
 t.test('nothing went wrong beside it, and every view was within everybody’s reach', async (t) => {
   for (const visitor of visitors) {

@@ -1,7 +1,8 @@
 /** A second layer on the recorder and a real database, with the vault's own keys: shares over a restart, a vault that fails, too few shares, an outage. */
 import fc from 'fast-check';
 import { demoCreditCode } from '../../server/cli/demo/ca.ts';
-import { type DealtOpeningKey, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
+import { dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
+import type { DealtOpeningKey } from '../../server/client/deal-key.ts';
 import { toBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import type { DecryptionFailure } from '../../server/core/opening/findings.ts';
 import { isDecrypted } from '../../server/core/opening/state.ts';

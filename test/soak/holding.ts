@@ -1,8 +1,8 @@
 /** The holders of an opening key in a simulation: they offer keys, one deals, all acknowledge, and after the window most give their share, some a wrong one first, some none. */
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { split } from 'shamir-secret-sharing';
 import { sealSecret } from '../../server/cli/seal/seal-secret.ts';
-import { selfSigned } from '../../server/cli/seal/self-signed.ts';
+import { selfSigned } from '../../server/client/self-signed.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
 import {
@@ -27,19 +27,16 @@ export type Holding = { wish(role: string, state: OpeningState, mind: Mind): Wis
 type Own = { readonly kid: string; readonly key: { kty: 'EC'; crv: 'P-256'; x: string; y: string } };
 type Holder = Own & { readonly holdsBack: boolean; readonly isWrongFirst: boolean };
 
-let certificate: string | null = null;
-
 /** One for all openings: nothing is sealed to it here, and RSA keys take long to make. */
-function certificateOfAll(): string {
-  certificate ??= makeCertificate();
-  return certificate;
-}
+const CERTIFICATE = await makeCertificate();
 
-function makeCertificate(): string {
+async function makeCertificate(): Promise<string> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const spki = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
   const times = { notBeforeAt: 0, notAfterAt: Date.parse('2040-01-01T00:00:00Z') };
-  const keys: { publicKey: KeyObject; privateKey: KeyObject } = { publicKey, privateKey };
-  return toBase64(selfSigned({ name: 'simulation', ...times, ...keys }, systemWorld.randomBytes));
+  const signing = (bytes: Uint8Array) => new Uint8Array(sign('sha256', bytes, privateKey));
+  const { randomBytes } = systemWorld;
+  return toBase64(await selfSigned({ name: 'simulation', ...times, spki, sign: signing }, { sha256, randomBytes }));
 }
 
 /** How many of the holders hold their share back, or give a wrong one first: shares of draws. */
@@ -90,7 +87,7 @@ export function createHolding(openingId: string, chance: Chance, temper = TEMPER
     );
     return {
       // nothing is sealed to either here, so any holder's key will do for a window's
-      ...(isBlind ? { windowKey: windowKeyOf(layer) } : { certificate: certificateOfAll() }),
+      ...(isBlind ? { windowKey: windowKeyOf(layer) } : { certificate: CERTIFICATE }),
       wrappedKey: toBase64(new Uint8Array(64)),
       secretCommit: promised,
       shares: sealed,

@@ -1,6 +1,7 @@
 /** Holders of an opening key on the recorder: real keys, real shares, the ceremony before publication, and what the audit says of the log. */
-import type { DealtOpeningKey, DealtWindowKey } from '../../server/cli/seal/opening-key.ts';
+
 import { sealSecret } from '../../server/cli/seal/seal-secret.ts';
+import type { DealtOpeningKey, DealtWindowKey } from '../../server/client/deal-key.ts';
 import { openSecret } from '../../server/client/open-secret.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { openDisclosures } from '../../server/core/log/disclosure.ts';

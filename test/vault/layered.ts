@@ -3,8 +3,9 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeSealing } from '../../server/cli/seal/node-sealing.ts';
-import { type DealtOpeningKey, type DealtSecret, dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
+import { dealOpeningKey } from '../../server/cli/seal/opening-key.ts';
 import type { NamedKey } from '../../server/cli/seal/seal-secret.ts';
+import type { DealtOpeningKey, DealtSecret } from '../../server/client/deal-key.ts';
 import { openSecret } from '../../server/client/open-secret.ts';
 import { writeLayer } from '../../server/client/seal-layer.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';

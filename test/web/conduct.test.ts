@@ -24,9 +24,16 @@ const why = (s: Script, type: ActType, role: PersonRole = 'host') =>
 /** Words for everything an act asks for, with each option of its first choice. */
 function fillings({ fields }: Offer): Record<string, string>[] {
   const of = ({ kind }: Field): string =>
-    ({ text: '理由', line: '2 号厅', moment: '2026-04-01T09:00', minutes: '1', amount: '1', file: '', choice: '' })[
-      kind
-    ];
+    ({
+      text: '理由',
+      line: '2 号厅',
+      moment: '2026-04-01T09:00',
+      minutes: '1',
+      amount: '1',
+      file: '',
+      choice: '',
+      marks: '',
+    })[kind];
   const base = Object.fromEntries(
     fields.map((field) => [field.name, field.kind === 'choice' ? (field.options[0] ?? '') : of(field)]),
   );

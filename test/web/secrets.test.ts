@@ -1,21 +1,25 @@
 /** Acts whose data a browser makes: what is sealed opens to what is promised, what is kept is used again, and a drawing is computed anew. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { openSecret } from '../../server/client/open-secret.ts';
-import { toBase64Url } from '../../server/core/log/base64.ts';
+import { fromBase64, toBase64Url } from '../../server/core/log/base64.ts';
 import { readDisclosure } from '../../server/core/log/disclosure.ts';
 import { fromUtf8 } from '../../server/core/log/utf8.ts';
+import type { CommandData } from '../../server/core/opening/commands.ts';
 import { shareCommitment } from '../../server/core/opening/draw.ts';
 import { readOffer } from '../../server/core/opening/quote-rounds.ts';
+import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { windowKeyId } from '../../server/core/seal/decryption.ts';
 import { sha256 } from '../../server/hash.ts';
+import { restoreOpeningKey } from '../../server/vault/opening-key.ts';
 import { checkDraw } from '../../web/drawing/draw-check.ts';
 import { BECOMES, seenBy } from '../../web/person/seen-by.ts';
-import { keptFilesOf, readFiles } from '../../web/secrets/kept-files.ts';
+import { type KeptFiles, keptFilesOf, readFiles } from '../../web/secrets/kept-files.ts';
 import { MAKERS, type Making, shareFileName } from '../../web/secrets/made-acts.ts';
 import { quoteOf } from '../../web/secrets/quote-form.ts';
-import { bidderWho, digest } from '../support/opening-people.ts';
-import { drawNow, reach } from '../support/opening-phases.ts';
+import { bidderWho, digest, staffWho } from '../support/opening-people.ts';
+import { BLIND, drawNow, HOLDERS, LAYER, reach } from '../support/opening-phases.ts';
+import { tenderer } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 
 /** A key of the platform's as the log would name it, and its private half. */
@@ -32,7 +36,9 @@ const making = (state: OpeningState, change: Partial<Making> = {}): Making => ({
   state,
   given: {},
   files: keptFilesOf(state.openingId, `person-${made++}`),
+  account: '',
   randomBytes: (count) => new Uint8Array(count).fill(made++),
+  now: () => 0,
   ...change,
 });
 
@@ -101,6 +107,104 @@ t.test('a quote is sealed to its round, committed to, and kept to be shown later
   await t.rejects(MAKERS.SubmitQuote(making(reach('Announcing').state, { given })), { code: 'no_quote_round' });
   t.equal(quoteOf({ quoteKind: 'rate', amount: '95.5', unit: '%' }).inWords, '', 'a rate has no words of money');
 });
+
+/** A browser that keeps what it is given. */
+function shelf(): KeptFiles {
+  const files = new Map<string, string>();
+  return {
+    all: () => [...files].map(([name, text]) => ({ name, text })),
+    textOf: (name) => files.get(name) ?? null,
+    keep: ({ name, text }) => files.set(name, text) !== undefined,
+  };
+}
+
+t.test(
+  'an opening key is dealt in the browser: two of three shares restore it, and each holder opens its own',
+  async (t) => {
+    for (const policy of [{ tendererLayer: LAYER }, BLIND] as const) {
+      const s = reach('Draft', { policy });
+      const people = HOLDERS.map(({ role }) =>
+        making(s.state, { role: role as PersonRole, account: staffWho(role)?.account ?? '', files: shelf() }),
+      );
+      for (const [place, actor] of HOLDERS.entries()) {
+        const data = await MAKERS.OfferHolderKey(people[place] ?? making(s.state));
+        t.strictSame(await MAKERS.OfferHolderKey(people[place] ?? making(s.state)), data, 'the kept key again');
+        s.go('OfferHolderKey', data as CommandData<'OfferHolderKey'>, actor);
+      }
+      const now = (): Making[] =>
+        people.map((one) => ({ ...one, state: s.state, given: { holderFile: one.files.textOf('holder-key.json') } }));
+      const [dealer] = now();
+      if (dealer === undefined) throw new Error('nobody');
+      const data = (await MAKERS.DealOpeningKey(dealer)) as CommandData<'DealOpeningKey'>;
+      s.go('DealOpeningKey', data, tenderer);
+      const { openingId, layer } = s.state;
+      for (const one of now()) t.strictSame(await MAKERS.AcknowledgeShare(one), { secretCommit: data.secretCommit });
+      await t.rejects(MAKERS.AcknowledgeShare({ ...dealer, state: s.state, given: {} }), { code: 'no_holder_key' });
+      await t.rejects(
+        MAKERS.AcknowledgeShare({
+          ...(now()[1] ?? dealer),
+          given: { holderFile: dealer.files.textOf('holder-key.json') },
+        }),
+        { code: 'no_dealt_share' },
+        'another’s key file',
+      );
+      const changed = {
+        ...s.state,
+        layer: {
+          ...layer,
+          key: layer.key && {
+            ...layer.key,
+            shares: layer.key.shares.map((one) => ({ ...one, commitment: digest('x') })),
+          },
+        },
+      };
+      await t.rejects(MAKERS.AcknowledgeShare({ ...(now()[0] ?? dealer), state: changed }), {
+        code: 'share_not_as_dealt',
+      });
+
+      const named = namedKey();
+      const due = {
+        ...s.state,
+        phase: 'TendererDecrypting',
+        window: { kid: named.kid, key: named.key },
+        layer: { ...layer, shareKey: named },
+      } as unknown as OpeningState;
+      const shares: Uint8Array[] = [];
+      for (const holder of [3, 1]) {
+        const one = { ...(now()[holder - 1] ?? dealer), state: due };
+        const given = await MAKERS.UnsealLayer({ ...one, now: () => due.deadlineAt });
+        const share = await openSecret(String(given['sealed']), named.privateKey, named.kid, {
+          about: 'unsealing_share',
+          openingId,
+          holder,
+        });
+        shares.push(share ?? new Uint8Array());
+        await t.rejects(MAKERS.UnsealLayer({ ...one, now: () => due.deadlineAt - 1 }), { code: 'no_unsealing' });
+      }
+      const half =
+        data.certificate === undefined
+          ? { windowKey: data.windowKey as never }
+          : { certificate: fromBase64(data.certificate) };
+      const dealt = {
+        ...half,
+        openingId,
+        threshold: 2,
+        wrappedKey: fromBase64(data.wrappedKey),
+        secretCommit: data.secretCommit,
+      };
+      t.ok((await restoreOpeningKey(shares, dealt)) instanceof Uint8Array, 'two of three give the key');
+    }
+  },
+);
+
+t.test(
+  'nothing is offered that the browser cannot keep, and nothing dealt to fewer than the policy asks for',
+  async (t) => {
+    const { state } = reach('Draft', { policy: { tendererLayer: LAYER } });
+    await t.rejects(MAKERS.OfferHolderKey(making(state)), { code: 'not_kept' });
+    await t.rejects(MAKERS.DealOpeningKey(making(state)), { code: 'holders_missing' });
+  },
+);
 
 t.test('what is kept stays with its person and opening; what is no list of files is none', async (t) => {
   const files = keptFilesOf('o', 'a');

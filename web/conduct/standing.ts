@@ -119,6 +119,7 @@ const SAMPLES: Readonly<Record<Field['kind'], string>> = {
   amount: '1',
   file: '',
   choice: '',
+  marks: '',
 };
 
 /** Whether an offer is good with at least one of its choices; and with which. */

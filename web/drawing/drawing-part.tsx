@@ -4,6 +4,7 @@ import { useMemo } from 'preact/hooks';
 import type { Drawing, Share } from '../../server/core/opening/drawing.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { nameOf } from '../opening/bid-status.ts';
+import { ROLE_WORDS } from '../opening/term-words.ts';
 import { Icon } from '../parts/icon.tsx';
 import { timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
@@ -33,6 +34,11 @@ export function DrawingPart(props: { state: OpeningState; entries: readonly Held
       {drawing.leftOut.length === 0 ? null : (
         <p class="tone-warn">
           <Icon name="warning" /> {say('sharesLeftOut', { n: drawing.leftOut.length })}
+        </p>
+      )}
+      {drawing.voidProposedBy === null || coefficient !== null ? null : (
+        <p class="tone-warn">
+          <Icon name="warning" /> {say('voidBy', { who: ROLE_WORDS[language.value][drawing.voidProposedBy] })}
         </p>
       )}
       {check === null ? null : <Recomputed check={check} />}

@@ -21,4 +21,5 @@ export const en: Readonly<Record<Key, string>> = {
   drawAgain: 'Compute it yourself',
   drawAgainWords:
     'Take the text below; the first six bytes of SHA-256("kaibiao-draw-result-v1" NUL "0" NUL text) are a big-endian number d. With {count} values to draw from: if d is below 2⁴⁸ − (2⁴⁸ mod {count}), the value at place d mod {count} of the policy’s list, counted from 0, is the coefficient; else go on with "1", "2" in place of "0".',
+  voidBy: 'one side has declared this round void: {who}',
 };

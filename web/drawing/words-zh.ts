@@ -18,6 +18,7 @@ export const zh = {
   drawAgain: '自己重算',
   drawAgainWords:
     '对下面的文本，取 SHA-256("kaibiao-draw-result-v1" NUL "0" NUL 文本) 的前六个字节作为大端整数 d，共 {count} 个可抽取的值：若 d 小于 2⁴⁸ −(2⁴⁸ mod {count})，规则所列值中第 d mod {count} 个（从 0 数起）就是系数；否则把 "0" 换成 "1"、"2" 继续。',
+  voidBy: '已提出本轮作废：{who}',
 } as const;
 
 export type Key = keyof typeof zh;

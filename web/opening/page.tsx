@@ -100,7 +100,12 @@ function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): 
               onFault={hall.report}
             />
           )}
-          {details === null ? null : <details.DrawingPart state={state} entries={entries} />}
+          {details === null ? null : (
+            <>
+              <details.LayerPart state={state} />
+              <details.DrawingPart state={state} entries={entries} />
+            </>
+          )}
           {state.prices === null ? <Board state={state} /> : null}
           {details === null ? null : <details.Prices state={state} />}
           {state.prices === null ? null : <Board state={state} />}

@@ -48,7 +48,8 @@ export function ActDialog(props: {
     const filled: Record<string, string> = {};
     const found: Record<string, string> = {};
     for (const field of offer.fields) {
-      const value = await textOf(form.get(field.name));
+      const given = field.kind === 'marks' ? form.getAll(field.name).join(',') : form.get(field.name);
+      const value = await textOf(given);
       filled[field.name] = value;
       const fault = faultOf(field, value);
       if (fault !== null) found[field.name] = fault;
@@ -132,6 +133,16 @@ function Input(props: { field: Field; fault: string | null; preset: string | und
       return <input {...common} type="file" accept=".json,application/json" />;
     case 'minutes':
       return <input {...common} type="number" inputMode="numeric" {...MINUTES} />;
+    case 'marks':
+      return (
+        <span class="marks">
+          {field.options.map((option) => (
+            <label key={option}>
+              <input type="checkbox" name={name} value={option} /> {optionWords(name, option)}
+            </label>
+          ))}
+        </span>
+      );
     case 'choice':
       return (
         <select {...common}>
@@ -194,7 +205,10 @@ function optionWords(name: string, option: string): string {
 }
 
 /** A remark may be left out; whatever else is asked for is needed. */
-function faultOf({ name, kind }: Field, value: string): string | null {
+function faultOf(field: Field, value: string): string | null {
+  const { name, kind } = field;
+  if (kind === 'marks')
+    return value.split(',').length === field.count && value !== '' ? null : say('marksWrong', { n: field.count });
   if (kind === 'minutes') {
     const minutes = Number(value);
     const isFit = Number.isInteger(minutes) && minutes >= MINUTES.min && minutes <= MINUTES.max;

@@ -13,6 +13,7 @@ import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, isGivenUp, numberOf, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 import { isDone } from '../../server/core/opening/steps/window.ts';
 import { instantOf } from '../parts/moment.ts';
+import { acknowledgeShare, dealOpeningKey, offerHolderKey, unsealLayer } from './holder-shapes.ts';
 import { commitShare, revealShare, submitQuote } from './special-shapes.ts';
 import type { Key } from './words-zh.ts';
 
@@ -26,7 +27,9 @@ export type Field =
   | { readonly name: string; readonly kind: 'amount' }
   /** Its text is the value. */
   | { readonly name: string; readonly kind: 'file' }
-  | { readonly name: string; readonly kind: 'choice'; readonly options: readonly string[] };
+  | { readonly name: string; readonly kind: 'choice'; readonly options: readonly string[] }
+  /** So many of the options, in the order shown; the value has their names between commas. */
+  | { readonly name: string; readonly kind: 'marks'; readonly options: readonly string[]; readonly count: number };
 
 /** An act as it is offered now. */
 export type Offer = {
@@ -36,6 +39,7 @@ export type Offer = {
   readonly about: readonly (readonly [Key, string])[];
   /** The command's data from what was filled in, by name; texts are NFC, as the log holds them. */
   readonly data: (filled: Readonly<Record<string, string>>) => JsonObject;
+  readonly isRare: boolean;
 };
 
 /** What an act is about, seen from one person: the state, and the number the roster gave them. */
@@ -49,6 +53,8 @@ export type Shape = {
   readonly fields: readonly Field[];
   readonly fixed?: JsonObject;
   readonly about?: readonly (readonly [Key, string])[];
+  /** Done already, and only to be done again when something went wrong. */
+  readonly isRare?: boolean;
 };
 /** Null: there is nothing this act could be about. */
 export type Shaping = (standpoint: Standpoint) => Shape | null;
@@ -104,6 +110,9 @@ function muting({ bids }: OpeningState, isMuted: boolean, fields: readonly Field
 
 /** The acts of this page, in the order in which an opening comes to them. */
 const SHAPES = {
+  OfferHolderKey: offerHolderKey,
+  DealOpeningKey: dealOpeningKey,
+  AcknowledgeShare: acknowledgeShare,
   PublishOpening: plain,
   AssignRole: () => ({ fields: [choice('role', ['tenderer', 'host']), { name: 'account', kind: 'line' }] }),
   WithdrawRole: ({ state }) => {
@@ -147,6 +156,7 @@ const SHAPES = {
     ],
   }),
   EndWindowEarly: ({ state }) => (state.bids.every((bid) => isDone(state, bid)) ? { fields: [] } : null),
+  UnsealLayer: unsealLayer,
   GiveRuling: ({ state }) => {
     const open = state.bids
       .filter((bid) => bid.proposal !== null && !isDecrypted(bid) && !isGivenUp(bid))
@@ -230,7 +240,8 @@ const EXCEPTIONAL: ReadonlySet<ActType> = new Set([
   'Mute',
   'Unmute',
 ]);
-export const isExceptional = (type: ActType): boolean => EXCEPTIONAL.has(type);
+export const isExceptional = ({ type, isRare }: Pick<Offer, 'type' | 'isRare'>): boolean =>
+  isRare || EXCEPTIONAL.has(type);
 
 /**
  * The acts that the rules let this role do now, as far as the page can know: the server has the last word.
@@ -244,8 +255,8 @@ export function offersFor(role: PersonRole, state: OpeningState, creditCode: str
     const shaping: Shaping = SHAPES[type];
     const shape = shaping({ state, role, bidder, creditCode });
     if (shape === null) return [];
-    const { fields, fixed = {}, about = [] } = shape;
-    return [{ type, fields, about, data: (filled) => ({ ...fixed, ...dataOf(fields, filled) }) }];
+    const { fields, fixed = {}, about = [], isRare = false } = shape;
+    return [{ type, fields, about, isRare, data: (filled) => ({ ...fixed, ...dataOf(fields, filled) }) }];
   });
 }
 

@@ -3,6 +3,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { AgentProblemError } from '../../server/client/agent-keys.ts';
+import { HOLDER_KEY_FILE } from '../../server/client/holder-key.ts';
 import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
@@ -41,7 +42,8 @@ export function MyPart(props: {
   const { outbox } = seat;
   const chosen = useSignal<{ readonly offer: Offer; readonly preset: Readonly<Record<string, string>> } | null>(null);
   const keptFile = useKeptFile(seat, state);
-  const files = keptFilesOf(state.openingId, seat.session.account);
+  const { account } = seat.session;
+  const files = keptFilesOf(state.openingId, account);
   const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
   const { offers, blocked } = isTrusted ? standingOf(seat, state, now) : NOTHING;
   // what is still on its way is not offered once more
@@ -51,8 +53,8 @@ export function MyPart(props: {
     .map((one) => withKept(one, keptFile.value, files, seat, state))
     .filter(({ type }) => type === 'Say' || !onTheWay.has(type));
   const listed = free.filter((offer) => !isOfficial(seat.role) || !hasDesk(offer));
-  const common = listed.filter(({ type }) => !isExceptional(type));
-  const exceptional = listed.filter(({ type }) => isExceptional(type));
+  const common = listed.filter((offer) => !isExceptional(offer));
+  const exceptional = listed.filter(isExceptional);
   const choose = (offer: Offer, preset: Readonly<Record<string, string>> = {}): void => {
     chosen.value = { offer, preset };
   };
@@ -62,7 +64,7 @@ export function MyPart(props: {
     if (isMade(type)) {
       const id = seat.newId();
       const prepare = async () => {
-        const made = await MAKERS[type]({ ...seat, state, given: data, files, randomBytes });
+        const made = await MAKERS[type]({ ...seat, state, given: data, files, account, randomBytes, now: Date.now });
         const signed = await seat.sign({ id, type, data: made, headSeen: headSeenIn(view) });
         return () => seat.send(signed);
       };
@@ -102,7 +104,7 @@ export function MyPart(props: {
         <ActDialog
           offer={open.offer}
           state={state}
-          account={seat.session.account}
+          account={account}
           preset={open.preset}
           onClose={() => {
             chosen.value = null;
@@ -145,9 +147,12 @@ function withKept(offer: Offer, bidFile: string | null, files: KeptFiles, { role
   if (offer.type === 'DecryptBid' && bidFile !== null) return without({ bidFile });
   const shareFile = files.textOf(shareFileName(state.drawing?.round ?? 0, role));
   if (offer.type === 'RevealShare' && shareFile !== null) return without({ shareFile });
+  const holderFile = files.textOf(HOLDER_KEY_FILE);
+  if (USE_HOLDER_KEY.has(offer.type) && holderFile !== null) return without({ holderFile });
   return offer;
 }
 
+const USE_HOLDER_KEY: ReadonlySet<string> = new Set(['AcknowledgeShare', 'UnsealLayer']);
 const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
 
 const NOTHING: Standing = { offers: [], blocked: [] };

@@ -8,6 +8,9 @@ import type { ActType } from './act-rows.ts';
 
 /** What an act becomes on the log; null where it goes to the register first, which nobody else reads before the roster. */
 export const BECOMES = {
+  OfferHolderKey: 'HolderKeyOffered',
+  DealOpeningKey: 'OpeningKeyDealt',
+  AcknowledgeShare: 'ShareAcknowledged',
   PublishOpening: 'OpeningPublished',
   AssignRole: 'RoleAssigned',
   WithdrawRole: 'RoleWithdrawn',
@@ -26,6 +29,7 @@ export const BECOMES = {
   DecryptBid: 'DecryptionReceived',
   ExtendWindow: 'WindowExtended',
   EndWindowEarly: 'WindowClosed',
+  UnsealLayer: 'LayerShareGiven',
   GiveRuling: 'RulingGiven',
   ContestRuling: 'RulingContested',
   DeclareFailed: 'TenderFailed',

@@ -42,8 +42,7 @@ export const en: Readonly<Record<Key, string>> = {
     'What the rules let you do in this phase. Whether it stands is decided by the platform at once, and written to the witness log.',
   nothingNow: 'There is nothing to do on this page at present.',
   exceptional: 'Out of the ordinary',
-  notYetHere:
-    'What is not listed here (remedies, opening keys, corrections and the like) needs the command line, kaibiao.',
+  notYetHere: 'What is not listed here (remedies, corrections and the like) needs the command line, kaibiao.',
   confirmTitle: 'Confirm: {act}',
   confirmWords: 'It is signed with your key and written to the witness log, and cannot be taken back.',
   confirmGo: 'Sign and send',
@@ -208,4 +207,27 @@ export const en: Readonly<Record<Key, string>> = {
   everybody: 'everybody',
   nobody: 'nobody yet',
   seenRegister: 'Only you, until the roster is published.',
+  act_OfferHolderKey: 'Offer a holder’s key',
+  why_OfferHolderKey:
+    'This computer makes a key for this opening alone: its public half goes to the log, the private one stays in this browser (holder-key.json): save it elsewhere, too. Offering again voids what was dealt.',
+  act_DealOpeningKey: 'Make and deal the opening key',
+  why_DealOpeningKey:
+    'The key is made on this computer, its shares are sealed to their holders, and it is forgotten; the platform never has it. Dealing again voids the shares before.',
+  act_AcknowledgeShare: 'Look at my share and acknowledge it',
+  why_AcknowledgeShare:
+    'Opens the share that was dealt to you and holds it against its promise on the log; what differs is not acknowledged and has to be dealt anew. The opening is published when all have acknowledged.',
+  act_UnsealLayer: 'Give my share',
+  why_UnsealLayer:
+    'The window is over. The share goes to the platform sealed; with as many as the policy says the bids are opened. Where shares are missing, no bidder is at fault. (Order 20 art. 31)',
+  holderFile: 'File of the holder’s key (holder-key.json)',
+  holders: 'Holders',
+  threshold: 'Shares that open it',
+  marksWrong: 'Choose {n}',
+  not_kept:
+    'This browser keeps nothing (a private window?), so no key is offered here: with the key the share would be lost.',
+  holders_missing: 'Choose as many holders as the policy asks for.',
+  no_holder_key: 'Not the file of a holder’s key of this opening.',
+  no_dealt_share: 'No share was dealt to this key.',
+  share_not_as_dealt: 'The share is not what is promised of it: do not acknowledge it, have the key dealt anew.',
+  no_unsealing: 'No shares are asked for now, or this computer’s clock is before the deadline.',
 };

@@ -40,7 +40,7 @@ export const zh = {
   mineWords: '以下是本阶段依规则可以进行的操作；能否成立由平台当场核定并写入见证日志。',
   nothingNow: '目前在本页没有可进行的操作。',
   exceptional: '特殊情形',
-  notYetHere: '本页未列出的操作（补救、开标密钥、紧急纠错等）须使用命令行工具 kaibiao。',
+  notYetHere: '本页未列出的操作（补救、紧急纠错等）须使用命令行工具 kaibiao。',
   confirmTitle: '确认：{act}',
   confirmWords: '确认后将以您的密钥签名并写入见证日志，不可撤销。',
   confirmGo: '签名并提交',
@@ -199,6 +199,27 @@ export const zh = {
   everybody: '所有人',
   nobody: '目前无人',
   seenRegister: '公布投标人名单前只有您本人可见。',
+  act_OfferHolderKey: '登记持有人公钥',
+  why_OfferHolderKey:
+    '本机生成一把只用于本次开标的密钥：公钥写入日志，私钥保存在本浏览器（holder-key.json），请另存。再次登记将使已分发的份额作废。',
+  act_DealOpeningKey: '生成并分发开标密钥',
+  why_DealOpeningKey:
+    '密钥在本机生成，分为各持有人的份额并分别加密，随即丢弃；平台得不到密钥。重新分发将使原份额作废。',
+  act_AcknowledgeShare: '核对并确认份额',
+  why_AcknowledgeShare: '打开分发给您的份额，与日志中的承诺核对；不符时不会确认，须重新分发。全部确认后方可发布。',
+  act_UnsealLayer: '交出份额',
+  why_UnsealLayer:
+    '解密时限已经结束。份额加密给平台，达到规定份数即打开投标文件；逾期未交的，不归责于投标人。（20号令第三十一条）',
+  holderFile: '持有人密钥文件（holder-key.json）',
+  holders: '持有人',
+  threshold: '打开所需份数',
+  marksWrong: '请选择 {n} 名',
+  not_kept: '本浏览器不保存数据（如隐私窗口），不能在此登记：密钥一旦丢失，份额也随之丢失。',
+  holders_missing: '请选择规则所要求数量的持有人。',
+  no_holder_key: '不是本次开标的持有人密钥文件。',
+  no_dealt_share: '没有分发给这把密钥的份额。',
+  share_not_as_dealt: '份额与其承诺不符：请勿确认，应重新生成分发开标密钥。',
+  no_unsealing: '当前无需交出份额，或本机时钟尚未到开标时间。',
 } as const;
 
 export type Key = keyof typeof zh;

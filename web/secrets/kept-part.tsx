@@ -1,5 +1,6 @@
 /** The files that this browser keeps for the person who is logged in, each to be saved elsewhere. */
 import type { JSX } from 'preact';
+import { HOLDER_KEY_FILE } from '../../server/client/holder-key.ts';
 import { SaveText } from '../bid/save-link.tsx';
 import { say } from '../person/words.ts';
 import type { KeptFiles } from './kept-files.ts';
@@ -8,7 +9,7 @@ export function KeptPart({ files }: { files: KeptFiles }): JSX.Element | null {
   const all = files.all();
   if (all.length === 0) return null;
   return (
-    <details class="kept-files">
+    <details class="kept-files" open={all.some(({ name }) => name === HOLDER_KEY_FILE)}>
       <summary>
         {say('keptFiles')} <span class="number">{all.length}</span>
       </summary>

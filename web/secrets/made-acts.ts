@@ -1,4 +1,4 @@
-/** Acts whose data is made in this browser before it is signed: shares of a drawing, quotes; what is secret in them is kept first. */
+/** Acts whose data is made in this browser before it is signed: shares of a drawing, quotes, an opening key; what is secret in them is kept first. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { makeShare, promiseShare, readShareFile, shareFile } from '../../server/client/draw-share.ts';
 import { prepareQuote } from '../../server/client/quote-offer.ts';
@@ -6,6 +6,7 @@ import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { runningRound } from '../../server/core/opening/quote-rounds.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { numberOf, type OpeningState } from '../../server/core/opening/state.ts';
+import { acknowledgeShare, dealOpeningKey, offerHolderKey, unsealLayer } from './holder-acts.ts';
 import type { KeptFiles } from './kept-files.ts';
 import { MadeActError } from './made-act-error.ts';
 import { quoteOf } from './quote-form.ts';
@@ -18,11 +19,14 @@ export type Making = {
   /** As the offer's `data` gives it. */
   readonly given: JsonObject;
   readonly files: KeptFiles;
+  readonly account: string;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** This computer's own clock, ms. */
+  readonly now: () => number;
 };
 
 /** Makes the command's data. Throws: MadeActError; SealError. */
-type Maker = (making: Making) => Promise<JsonObject>;
+export type Maker = (making: Making) => Promise<JsonObject>;
 
 /** As the command line names it. */
 export const shareFileName = (round: number, role: PersonRole): string => `draw-share-${round}-${role}.json`;
@@ -67,6 +71,10 @@ export const MAKERS = {
   CommitShare: commitShare,
   RevealShare: revealShare,
   SubmitQuote: submitQuote,
+  OfferHolderKey: offerHolderKey,
+  DealOpeningKey: dealOpeningKey,
+  AcknowledgeShare: acknowledgeShare,
+  UnsealLayer: unsealLayer,
 } as const satisfies Readonly<Record<string, Maker>>;
 export type MadeActType = keyof typeof MAKERS;
 

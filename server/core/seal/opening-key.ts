@@ -3,6 +3,7 @@ import { toBase64Url } from '../log/base64.ts';
 import { joinBytes } from '../log/bytes.ts';
 import type { Sha256 } from '../log/hash.ts';
 import { utf8 } from '../log/utf8.ts';
+import { type WindowKey, windowKeyId } from './decryption.ts';
 
 /** The secret that wraps the opening key's private half: an AES-256 key. */
 export const SECRET_BYTES = 32;
@@ -22,6 +23,15 @@ export function shareCommit(sha256: Sha256, about: { openingId: string; holder: 
 /** The promise of the secret: base64url of SHA-256("opening-key-secret-v1\0" ‖ openingId ‖ "\0" ‖ secret). */
 export function secretCommit(sha256: Sha256, openingId: string, secret: Uint8Array): string {
   return commit(sha256, `opening-key-secret-v1\0${openingId}\0`, secret);
+}
+
+/** What the log names of an opening key: of a second layer its certificate, DER; of a blind window the key itself. */
+export type PublicHalf = { certificate: Uint8Array } | { windowKey: WindowKey };
+
+/** What the wrapped private half is bound to: the additional data of its AES-256-GCM. */
+export function openingKeyBinding(sha256: Sha256, about: PublicHalf & { openingId: string }): Uint8Array {
+  const name = 'certificate' in about ? toBase64Url(sha256(about.certificate)) : windowKeyId(sha256, about.windowKey);
+  return utf8(`opening-key-v1\0${about.openingId}\0${name}`);
 }
 
 function commit(sha256: Sha256, label: string, secret: Uint8Array): string {

@@ -1,11 +1,10 @@
 /** A certificate that a key signs for itself: a form in which stock tools take the opening key, and nothing to trust; what to trust stands on the log. */
-import { type KeyObject, sign } from 'node:crypto';
-import { joinBytes } from '../../core/log/bytes.ts';
-import { utf8 } from '../../core/log/utf8.ts';
-import { EXTENSION } from '../../core/pki/extensions.ts';
-import { ATTRIBUTE } from '../../core/pki/names.ts';
-import { TAG, writeElement, writeOid } from '../../core/seal/der.ts';
-import { sha256 } from '../../hash.ts';
+import { joinBytes } from '../core/log/bytes.ts';
+import type { Sha256 } from '../core/log/hash.ts';
+import { utf8 } from '../core/log/utf8.ts';
+import { EXTENSION } from '../core/pki/extensions.ts';
+import { ATTRIBUTE } from '../core/pki/names.ts';
+import { TAG, writeElement, writeOid } from '../core/seal/der.ts';
 
 const OID_SHA256_WITH_RSA = '1.2.840.113549.1.1.11';
 /** What core/seal/der does not need: the tags of this one structure. */
@@ -26,19 +25,20 @@ export type SelfSigned = {
   /** Instants, ms. */
   notBeforeAt: number;
   notAfterAt: number;
-  publicKey: KeyObject;
-  privateKey: KeyObject;
+  /** The public key as SubjectPublicKeyInfo, DER. */
+  spki: Uint8Array;
+  /** RSASSA-PKCS1-v1_5 with SHA-256 by its private half. */
+  sign(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>;
 };
 
 /** The certificate, DER. Source: RFC 5280 §4.1. */
-export function selfSigned(
-  { name, notBeforeAt, notAfterAt, publicKey, privateKey }: SelfSigned,
-  randomBytes: (length: number) => Uint8Array,
-): Uint8Array {
+export async function selfSigned(
+  { name, notBeforeAt, notAfterAt, spki, sign }: SelfSigned,
+  { sha256, randomBytes }: { readonly sha256: Sha256; readonly randomBytes: (length: number) => Uint8Array },
+): Promise<Uint8Array> {
   const algorithm = writeElement(TAG.sequence, writeOid(OID_SHA256_WITH_RSA), writeElement(TAG.null));
   const attribute = writeElement(TAG.sequence, writeOid(ATTRIBUTE.commonName), writeElement(UTF8_STRING, utf8(name)));
   const distinguishedName = writeElement(TAG.sequence, writeElement(TAG.set, attribute));
-  const spki = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
   const keyIdentifier = writeElement(TAG.octetString, sha256(spki).subarray(0, KEY_IDENTIFIER_BYTES));
   const extensions = writeElement(
     TAG.sequence,
@@ -57,7 +57,7 @@ export function selfSigned(
     spki,
     writeElement(CONTEXT_3, extensions),
   );
-  const signature = new Uint8Array(sign('sha256', body, privateKey));
+  const signature = await sign(body);
   return writeElement(TAG.sequence, body, algorithm, writeElement(BIT_STRING, joinBytes(Uint8Array.of(0), signature)));
 }
 
