@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '../core/log/canonical.ts';
 import type { PersonRole } from '../core/opening/roles.ts';
 import type { TrustChange, TrustTerms } from '../core/pki/trust-store.ts';
-import { type BidToSend, ONE_REQUEST_BYTES, sendParts } from './parts.ts';
+import { type BidToSend, ONE_REQUEST_BYTES, sendParts, TUS } from './parts.ts';
 import { type Authorise, call, callJson, type Transport, type Upload } from './transport.ts';
 
 /** A bid's upload: the lodgement statement as one line of ASCII, a line feed, then the envelope's bytes to the end. */
@@ -233,6 +233,13 @@ export function createApi(transport: Transport, authorise?: Authorise) {
     readOwnBid: (openingId: string) => get<OwnBidAnswer>(openingPath(openingId, '/bids/own')),
     /** One's own uploads, the newest first. */
     readUploads: (openingId: string) => get<UploadsAnswer>(openingPath(openingId, '/bids/uploads')),
+    /** Gives up what of a bid has arrived and is not lodged, which takes up one's room for others. */
+    async giveUpBid(openingId: string, bidId: string): Promise<void> {
+      const path = openingPath(openingId, '/bids/uploads');
+      const { uploads } = await get<UploadsAnswer>(path);
+      for (const one of uploads.filter((each) => each.bidId === bidId && each.state === 'under_way'))
+        await call(transport, { method: 'DELETE', path: `${path}/${one.uploadId}`, headers: TUS, authorise });
+    },
     /** The one active seat of one's certificate; refused as `seat_taken` where another page has it. `ended`: it had, and is logged out. */
     takeSeat: (openingId: string, takeOver: boolean) => post<{ ended: boolean }>('/auth/seat', { openingId, takeOver }),
     askTicket: (openingId: string, role: PersonRole) =>

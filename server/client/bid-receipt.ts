@@ -78,10 +78,12 @@ const PASSING: readonly string[] = [
   'upload_offset_differs',
   'upload_incomplete',
   'no_such_upload',
+  'too_many_uploads',
 ];
 const FINAL_STATUSES: readonly number[] = [400, 403, 404, 409, 413, 422];
 
-/** A refusal of the platform, after which this very statement cannot stand; anything else may pass. */
+/** A refusal of the platform, after which this very statement cannot stand; anything else may pass, and so may what a proxy says without a reason. */
 export function endsLodgement({ status, code }: ApiError): boolean {
+  if (code === 'unreadable') return false;
   return code === 'upload_withdrawn' || (FINAL_STATUSES.includes(status) && !PASSING.includes(code));
 }

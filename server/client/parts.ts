@@ -28,7 +28,8 @@ export const ONE_REQUEST_BYTES = 1_048_576;
 export const PART_BYTES = 16_777_216;
 /** Tries in a row that bring nothing; with their pauses longer than the platform holds an upload for a line that it does not know dead. */
 export const STALLED_LIMIT = 10;
-const TUS = { 'tus-resumable': '1.0.0' } as const;
+/** Headers of each request that speaks tus. */
+export const TUS = { 'tus-resumable': '1.0.0' } as const;
 
 /**
  * Brings all of an envelope to the platform.

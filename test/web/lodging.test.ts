@@ -2,8 +2,8 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { signerOf } from '../../server/cli/seal/held-key.ts';
 import { unwrapWith } from '../../server/cli/seal/wrap.ts';
-import type { CommandAnswer } from '../../server/client/api.ts';
-import { openListedReceipt, receiptOf, withdrawalReceiptOf } from '../../server/client/bid-receipt.ts';
+import type { CommandAnswer, OwnBidAnswer } from '../../server/client/api.ts';
+import { endsLodgement, openListedReceipt, receiptOf, withdrawalReceiptOf } from '../../server/client/bid-receipt.ts';
 import { listingOf } from '../../server/client/key-agent.ts';
 import { ApiError } from '../../server/client/transport.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
@@ -13,8 +13,17 @@ import { RECEIPT_TYPE, type ReceiptPayload } from '../../server/core/seal/receip
 import { receiptKeyOf } from '../../server/core/seal/receipt-key.ts';
 import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
+import { verifyJwsSignature } from '../../server/identity/signature.ts';
 import { systemWorld } from '../../server/world.ts';
-import { bidFileOf, isKeptBid, type KeptBid, payloadOf, receivedAtOf, standingIn } from '../../web/bid/kept-bid.ts';
+import {
+  bidFileOf,
+  fileFor,
+  isKeptBid,
+  type KeptBid,
+  payloadOf,
+  receivedAtOf,
+  standingIn,
+} from '../../web/bid/kept-bid.ts';
 import { readListForm } from '../../web/bid/list-form.ts';
 import { type LodgingNeeds, openLodging, SEND_AGAIN_MS } from '../../web/bid/lodging.ts';
 import { LEFT_AFTER_MS, leftBehind, type Shelf } from '../../web/bid/shelf.ts';
@@ -92,10 +101,15 @@ function pageWith(
   const sent: string[] = [];
   const alarms: (() => void)[] = [];
   let now = AT;
+  let there: OwnBidAnswer['standing'] = null;
+  let ledgerAwayFor = 0;
+  const givenUp: string[] = [];
   const needs: LodgingNeeds = {
     openingId: OPENING,
     creditCode: CREDIT_CODE,
     api: {
+      readOwnBid: async () => ({ standing: there }),
+      giveUpBid: async (_opening, bidId) => void givenUp.push(bidId),
       registerEncryptionCertificate: async () => ({ certSha256: LISTED.certSha256 }),
       async sendBid(_opening, { statement, sizeBytes, open, progress }) {
         sent.push(statement);
@@ -121,11 +135,15 @@ function pageWith(
       });
       return { sealed, cancel: () => undefined };
     },
-    receiptKeys: async () => [
-      { ...OTHER_KEY, goodUntil: null },
-      { ...KEY, goodUntil: null },
-    ],
+    async receiptKeys() {
+      if (ledgerAwayFor-- > 0) return cut();
+      return [
+        { ...OTHER_KEY, goodUntil: null },
+        { ...KEY, goodUntil: null },
+      ];
+    },
     verifyEd25519,
+    verifySignature: verifyJwsSignature,
     sha256,
     world: {
       now: () => now++,
@@ -147,6 +165,13 @@ function pageWith(
   return {
     lodging,
     sent,
+    givenUp,
+    stands(standing: OwnBidAnswer['standing']) {
+      there = standing;
+    },
+    withoutLedger(times: number) {
+      ledgerAwayFor = times;
+    },
     next: () => alarms.shift()?.(),
     async sealed(opening = state): Promise<KeptBid> {
       await lodging.seal(request, opening, VKEY);
@@ -209,11 +234,145 @@ t.test('a refusal ends it and is said; a session that ended only interrupts it',
   const page = pageWith([refuse(409, 'deadline_has_passed')], store);
   await page.lodging.send(await page.sealed());
   t.match(page.lodging.state.value, { kind: 'failed', fault: { code: 'deadline_has_passed' } });
-  t.equal(store.kept.size, 0, 'it was never lodged');
-  const ended = pageWith([refuse(401, 'session_ended')], store);
-  await ended.lodging.send(await ended.sealed());
-  t.match(ended.lodging.state.value, { kind: 'failed' });
-  t.match([...store.kept.values()], [{ status: 'sending' }]);
+  t.match(
+    [...store.kept.values()],
+    [{ status: 'refused', receipt: null }],
+    'what was refused is evidence, and is kept',
+  );
+  t.equal(store.files.size, 1);
+  t.equal(standingIn(page.lodging.bids.value ?? []), null);
+  const ended = shelfOf();
+  const interrupted = pageWith([refuse(401, 'session_ended')], ended);
+  await interrupted.lodging.send(await interrupted.sealed());
+  t.match(interrupted.lodging.state.value, { kind: 'failed' });
+  t.match([...ended.kept.values()], [{ status: 'sending' }]);
+});
+
+t.test('a no without a reason, as a proxy says it, and no room for an upload cost no bid', async (t) => {
+  for (const [status, code] of [
+    [403, 'unreadable'],
+    [404, 'unreadable'],
+    [413, 'unreadable'],
+    [409, 'too_many_uploads'],
+  ] as const) {
+    t.notOk(endsLodgement(new ApiError(code, status, code)));
+    const store = shelfOf();
+    const page = pageWith([() => Promise.reject(new ApiError(code, status, code)), good], store);
+    const bid = await page.sealed();
+    await page.lodging.send(bid);
+    t.match(page.lodging.state.value, { kind: 'failed', fault: { code } });
+    t.match([...store.kept.values()], [{ status: 'sending' }]);
+    await page.lodging.send(bid);
+    t.match(page.lodging.state.value, { kind: 'lodged' }, 'it is sent again when its bidder says so');
+  }
+  t.ok(endsLodgement(new ApiError('deadline_has_passed', 409, '')));
+});
+
+t.test(
+  'a receipt that could not be checked is called neither one nor a failure, and is checked as soon as it can be',
+  async (t) => {
+    const store = shelfOf();
+    const page = pageWith([good], store);
+    page.withoutLedger(2);
+    const bid = await page.sealed();
+    const sending = page.lodging.send(bid);
+    await soon();
+    t.match(page.lodging.state.value, { kind: 'unproven', bid: { receipt: /\./ } });
+    t.match([...store.kept.values()], [{ status: 'unproven' }]);
+    t.equal(standingIn(page.lodging.bids.value ?? [])?.bidId, bid.bidId, 'it stands by the platform’s word');
+    page.lodging.close();
+    page.next();
+    await sending;
+    const again = pageWith([], store);
+    for (let turns = 0; again.lodging.state.value.kind !== 'lodged' && turns < 50; turns++) await soon();
+    t.match([...store.kept.values()], [{ status: 'lodged' }]);
+  },
+);
+
+t.test('a forged receipt replaces nothing, whatever is closed or loaded again', async (t) => {
+  const forged = async (statement: string) =>
+    answer(signed(receiptFor(statement), generateKeyPairSync('ed25519').privateKey));
+  const store = shelfOf();
+  const page = pageWith([good, forged], store);
+  const first = await page.sealed();
+  await page.lodging.send(first);
+  const second = await page.sealed();
+  await page.lodging.send(second);
+  t.match(page.lodging.state.value, { kind: 'failed', fault: { code: 'receipt_not_genuine' } });
+  t.equal(store.kept.get(first.bidId)?.status, 'lodged');
+  t.equal(store.files.size, 2, 'neither envelope is let go of');
+  t.equal(store.kept.get(second.bidId)?.status, 'unproven');
+});
+
+t.test(
+  'a bid lodged from elsewhere is taken over, replaced and told apart; what nobody here signed is not',
+  async (t) => {
+    const elsewhere = shelfOf();
+    const other = pageWith([good], elsewhere);
+    await other.lodging.send(await other.sealed());
+    const [lodged] = [...elsewhere.kept.values()];
+    if (lodged?.receipt == null) throw new Error('not lodged');
+    const { bidId, statement, receipt, actId } = lodged;
+
+    const page = pageWith([]);
+    page.stands({ bidId, statement, receipt, actId });
+    await page.lodging.learn(state, VKEY);
+    t.match(page.lodging.bids.value, [{ ...lodged, fileName: null, signedAt: Number }]);
+    t.equal(payloadOf(await page.sealed()).replaces, bidId);
+
+    const stranger = pageWith([]);
+    const forged = `${statement.slice(0, -4)}AAAA`;
+    stranger.stands({ bidId, statement: forged, receipt, actId });
+    await stranger.lodging.learn(state, VKEY);
+    t.strictSame(stranger.lodging.bids.value, []);
+    t.equal(
+      payloadOf(await stranger.sealed()).replaces,
+      bidId,
+      'the platform’s word decides what is replaced, never what is opened',
+    );
+
+    other.stands(null);
+    await other.lodging.learn(state, VKEY);
+    t.equal(other.lodging.standingThere.value, null);
+    t.equal(elsewhere.kept.get(bidId)?.status, 'lodged', 'the receipt stays what it is');
+    t.equal(payloadOf(await other.sealed()).replaces, undefined, 'withdrawn elsewhere: there is nothing to replace');
+  },
+);
+
+t.test('a bid whose answer was lost is found again, and is not let go of', async (t) => {
+  const store = shelfOf();
+  const page = pageWith([() => Promise.reject(new ApiError('session_ended', 401, ''))], store);
+  const bid = await page.sealed();
+  await page.lodging.send(bid);
+  const { receipt, actId } = await good(bid.statement);
+  page.stands({ bidId: bid.bidId, statement: bid.statement, receipt: receipt ?? '', actId });
+  const [sending] = page.lodging.bids.value ?? [];
+  await page.lodging.discard(sending as KeptBid);
+  t.match(page.lodging.state.value, { kind: 'lodged' });
+  t.match([...store.kept.values()], [{ status: 'lodged' }]);
+
+  const gone = pageWith([() => Promise.reject(new ApiError('session_ended', 401, ''))]);
+  const unheard = await gone.sealed();
+  await gone.lodging.send(unheard);
+  await gone.lodging.discard((gone.lodging.bids.value ?? [])[0] as KeptBid);
+  t.strictSame(gone.givenUp, [unheard.bidId], 'what of it has arrived takes up no room');
+  t.strictSame(gone.lodging.bids.value, []);
+});
+
+t.test('the file to decrypt with is the one of the bid on the roster', async (t) => {
+  const store = shelfOf();
+  const page = pageWith([good, good], store);
+  const first = await page.sealed();
+  await page.lodging.send(first);
+  const second = await page.sealed();
+  await page.lodging.send(second);
+  const bids = page.lodging.bids.value ?? [];
+  const row = (envelopeSha256: string) =>
+    ({ roster: { known: true, value: [{ creditCode: CREDIT_CODE, envelopeSha256 }] } }) as unknown as OpeningState;
+  for (const one of [first, second])
+    t.match(JSON.parse(fileFor(bids, row(payloadOf(one).envelopeSha256), CREDIT_CODE) ?? ''), { bidId: one.bidId });
+  t.equal(fileFor(bids, row('A'.repeat(43)), CREDIT_CODE), null, 'lodged from elsewhere: its file is asked for');
+  t.equal(fileFor(bids, { roster: { known: false } } as OpeningState, CREDIT_CODE), null);
 });
 
 t.test('a receipt that does not hold is kept, and not called one', async (t) => {

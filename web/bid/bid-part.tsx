@@ -6,6 +6,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { AgentCertificate } from '../../server/client/key-agent.ts';
 import { registerPhaseRefusal } from '../../server/core/opening/register.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { browserVerifyJws } from '../keys/verify-jws.ts';
 import { Section } from '../parts/section.tsx';
 import { Dialog } from '../person/dialog.tsx';
 import { headSeenIn, type Seat } from '../person/seat.ts';
@@ -14,7 +15,7 @@ import { browserEd25519 } from '../replica/verify-ed25519.ts';
 import './bid.css';
 import { type KeptBid, standingIn } from './kept-bid.ts';
 import { KeptRow } from './kept-row.tsx';
-import { type Lodging, openLodging } from './lodging.ts';
+import { isInHand, type Lodging, openLodging } from './lodging.ts';
 import { ProgressPart } from './progress-part.tsx';
 import { receiptKeysHere } from './receipt-keys-here.ts';
 import { SealForm } from './seal-form.tsx';
@@ -47,6 +48,9 @@ export function BidPart({ seat, view, state, now, onLodged, onFault }: BidPartPr
     if (isLodged) onLodged();
   }, [isLodged, onLodged]);
   const isTrusted = view.standing.kind === 'verified' || view.standing.kind === 'behind';
+  useEffect(() => {
+    if (isTrusted && view.vkey !== null) lodging.learn(state, view.vkey).catch(onFault);
+  }, [lodging, isTrusted, state.phase]);
   const mayWithdraw = registerPhaseRefusal('WithdrawBid', state.phase) === null;
 
   async function withdraw(bid: KeptBid): Promise<void> {
@@ -56,7 +60,7 @@ export function BidPart({ seat, view, state, now, onLodged, onFault }: BidPartPr
   }
 
   return (
-    <Section id="bid" title={say('bid')} aside={standing === null ? undefined : say('st_lodged')}>
+    <Section id="bid" title={say('bid')} aside={standing === null ? undefined : say(`st_${standing.status}`)}>
       <p class="section-words">{say('bidWords')}</p>
       <ProgressPart lodging={lodging} />
       {bids.length === 0 && isIdle ? <p class="empty">{say('nothingLodged')}</p> : null}
@@ -64,7 +68,14 @@ export function BidPart({ seat, view, state, now, onLodged, onFault }: BidPartPr
         {bids
           .filter(({ bidId }) => isIdle || bidId !== underWay(lodging))
           .map((bid) => (
-            <KeptRow key={bid.bidId} bid={bid} shelf={shelf} lodging={lodging} isClosed={closed !== null} />
+            <KeptRow
+              key={bid.bidId}
+              bid={bid}
+              shelf={shelf}
+              lodging={lodging}
+              isBusy={isInHand(lodging.state.value)}
+              isClosed={closed !== null}
+            />
           ))}
       </ul>
       {closed === null ? null : <p class="label">{say('lodgingClosed', { why: closed })}</p>}
@@ -154,6 +165,7 @@ function useLodging(seat: Seat, { openingId, platform }: OpeningState, shelf: Sh
       startSealing: (...asked) => sealLater(import('../seal/seal-room.ts'), asked),
       receiptKeys: () => receiptKeysHere(means.api, platform, verifyEd25519),
       verifyEd25519,
+      verifySignature: browserVerifyJws(crypto.subtle),
       sha256,
       world: {
         now: means.serverNow,

@@ -6,11 +6,15 @@ import type { Json } from '../../server/core/log/canonical.ts';
 import { LogFormatError } from '../../server/core/log/error.ts';
 import { parseInstant } from '../../server/core/log/instant.ts';
 import { fromUtf8 } from '../../server/core/log/utf8.ts';
+import type { OpeningState } from '../../server/core/opening/state.ts';
 import { isLodgementPayload, type LodgementPayload } from '../../server/core/seal/lodgement.ts';
 import { isReceiptPayload } from '../../server/core/seal/receipt.ts';
 
-/** `sealed`: signed, and its bidder has not said that it shall be sent; `sending`: they have; `lodged` and on: there is a receipt. */
-export const KEPT_STATUSES = ['sealed', 'sending', 'lodged', 'replaced', 'withdrawn'] as const;
+/**
+ * `sealed`: signed, and its bidder has not said that it shall be sent; `sending`: they have; `refused`: the platform has said no;
+ * `unproven`: there is a receipt that has not been held against the ledger's keys; `lodged` and on: there is one that holds.
+ */
+export const KEPT_STATUSES = ['sealed', 'sending', 'refused', 'unproven', 'lodged', 'replaced', 'withdrawn'] as const;
 
 const KeptBidSchema = Type.Object({
   v: Type.Literal(1),
@@ -69,13 +73,33 @@ export function bidFileOf({ bidId, statement, receipt, actId, windowKid, logVkey
   return `${JSON.stringify({ bidId, statement, envelope: '', receipt, actId, logVkey, ...named }, null, 2)}\n`;
 }
 
-/** When the platform says to have received it, ms; null without a receipt that can be read. Its signature was checked when it came. */
+/** When the platform says to have received it, ms; null without a receipt that can be read. Whether the receipt holds, the status says. */
 export function receivedAtOf({ receipt }: Pick<KeptBid, 'receipt'>): number | null {
   const payload = receipt === null ? null : readPayload(receipt);
   return isReceiptPayload(payload) ? parseInstant(payload.receivedAt) : null;
 }
 
-/** The bid that stands by what is kept here; null when none does. */
+/** The bid that stands by what is kept here; null when none does. One of an unproven receipt stands by the platform's word. */
 export function standingIn(bids: readonly KeptBid[]): KeptBid | null {
-  return bids.find(({ status }) => status === 'lodged') ?? null;
+  return bids.find(({ status }) => status === 'lodged' || status === 'unproven') ?? null;
+}
+
+/** What is not known to have arrived: it may be sent, again too, or let go of. */
+export function isUnsent({ status }: Pick<KeptBid, 'status'>): boolean {
+  return status === 'sealed' || status === 'sending' || status === 'refused';
+}
+
+/**
+ * The file to decrypt with: of the very bid that the roster names; null where it is not among these.
+ *
+ * Why: another may have been lodged since from another computer, and with the file of one that is replaced nothing opens.
+ */
+export function fileFor(
+  bids: readonly KeptBid[],
+  { roster }: Pick<OpeningState, 'roster'>,
+  creditCode: string,
+): string | null {
+  const row = roster.known ? roster.value.find((one) => one.creditCode === creditCode) : undefined;
+  const found = bids.find((bid) => bid.receipt !== null && payloadOf(bid).envelopeSha256 === row?.envelopeSha256);
+  return found === undefined ? null : bidFileOf(found);
 }

@@ -5,7 +5,7 @@ import { Icon, type IconName } from '../parts/icon.tsx';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { shortDigest } from '../parts/short-digest.ts';
-import { bidFileOf, type KeptBid, payloadOf, receivedAtOf } from './kept-bid.ts';
+import { bidFileOf, isUnsent, type KeptBid, payloadOf, receivedAtOf } from './kept-bid.ts';
 import type { Lodging } from './lodging.ts';
 import { SaveBlob, SaveText } from './save-link.tsx';
 import type { Shelf } from './shelf.ts';
@@ -15,6 +15,8 @@ import { say } from './words.ts';
 const LOOKS = {
   sealed: { tone: 'warn', icon: 'lock' },
   sending: { tone: 'warn', icon: 'clock' },
+  refused: { tone: 'bad', icon: 'cross' },
+  unproven: { tone: 'warn', icon: 'question' },
   lodged: { tone: 'good', icon: 'check' },
   replaced: { tone: 'quiet', icon: 'arrow' },
   withdrawn: { tone: 'quiet', icon: 'cross' },
@@ -24,14 +26,17 @@ export function KeptRow(props: {
   readonly bid: KeptBid;
   readonly shelf: Shelf;
   readonly lodging: Lodging;
+  /** Another bid is being sealed or sent. */
+  readonly isBusy: boolean;
   /** Whether nothing can be sent any more. */
   readonly isClosed: boolean;
 }): JSX.Element {
-  const { bid, shelf, lodging, isClosed } = props;
+  const { bid, shelf, lodging, isBusy, isClosed } = props;
   const { bidId, receipt, withdrawal, status } = bid;
   const { tone, icon } = LOOKS[status];
   const find = useCallback(() => shelf.envelopeOf(bid), [shelf, bid]);
-  const isUnsent = status === 'sealed' || status === 'sending';
+  const there = lodging.standingThere.value;
+  const isDenied = (status === 'lodged' || status === 'unproven') && there !== undefined && there !== bidId;
   const receivedAt = receivedAtOf(bid);
   const facts: readonly (readonly [string, string])[] = [
     [say('bidNumber'), bidId],
@@ -46,6 +51,7 @@ export function KeptRow(props: {
       <p class={`tone-${tone}`}>
         <Icon name={icon} /> {say(`st_${status}`)}
       </p>
+      {isDenied ? <p class="tone-warn">{say('standsNoMore')}</p> : null}
       <dl class="facts">
         {facts.map(([name, value]) => (
           <div class="fact" key={name}>
@@ -69,7 +75,7 @@ export function KeptRow(props: {
         )}
         <SaveBlob name={`bid-${bidId}.p7m`} words={say('saveEnvelope')} find={find} />
       </p>
-      {isUnsent ? (
+      {isUnsent(bid) && !isBusy ? (
         <p class="form-end">
           <button type="button" onClick={() => void lodging.discard(bid)}>
             {say('discard')}

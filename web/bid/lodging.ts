@@ -14,6 +14,7 @@ import { chooseKeyTransport, profileFor } from '../../server/client/key-transpor
 import { type OpeningTerms, signLodgement } from '../../server/client/lodge-statement.ts';
 import { SealError } from '../../server/client/seal-error.ts';
 import { ApiError } from '../../server/client/transport.ts';
+import type { VerifyJwsSignature } from '../../server/core/log/act.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
 import type { Sha256 } from '../../server/core/log/hash.ts';
@@ -27,7 +28,9 @@ import { readRecipientInfos } from '../../server/core/seal/recipient-info.ts';
 import type { SourceDocument } from '../seal/archive-blob.ts';
 import type { SealedBid, SealTask } from '../seal/seal-here.ts';
 import type { Sealing } from '../seal/seal-room.ts';
-import { type KeptBid, payloadOf, standingIn } from './kept-bid.ts';
+import { isUnsent, type KeptBid, payloadOf, standingIn } from './kept-bid.ts';
+import { openKeptBids } from './kept-bids.ts';
+import { adoptStanding } from './own-standing.ts';
 import type { Shelf } from './shelf.ts';
 
 /** Between two rounds of sending, when the platform does not answer at all, ms. */
@@ -42,13 +45,15 @@ export type LodgingState =
   | { readonly kind: 'sealed'; readonly bid: KeptBid; readonly contentKey: string | null; readonly isTried: boolean }
   /** `isCut`: there is no answer at the moment. */
   | { readonly kind: 'sending'; readonly bid: KeptBid; readonly sentBytes: number; readonly isCut: boolean }
+  /** The platform has given a receipt that could not be held against the ledger's keys yet; tried again and again. */
+  | { readonly kind: 'unproven'; readonly bid: KeptBid; readonly fault: ApiError }
   | { readonly kind: 'lodged'; readonly bid: KeptBid; readonly receipt: ReceiptPayload }
   | { readonly kind: 'failed'; readonly fault: unknown };
 
 export type LodgingNeeds = {
   readonly openingId: string;
   readonly creditCode: string;
-  readonly api: Pick<Api, 'sendBid' | 'registerEncryptionCertificate'>;
+  readonly api: Pick<Api, 'sendBid' | 'registerEncryptionCertificate' | 'readOwnBid' | 'giveUpBid'>;
   readonly signer: CertificateSigner;
   readonly keys: readonly AgentCertificate[];
   unwrapper(certSha256: string): Unwrap;
@@ -61,6 +66,7 @@ export type LodgingNeeds = {
   ) => Sealing;
   receiptKeys(): Promise<readonly UsableReceiptKey[]>;
   readonly verifyEd25519: VerifyEd25519;
+  readonly verifySignature: VerifyJwsSignature;
   readonly sha256: Sha256;
   readonly world: {
     /** ms since 1970 by the platform's clock, as far as the page knows it. */
@@ -87,7 +93,11 @@ export type Lodging = {
   cancel(): void;
   /** Sends a sealed bid until it is received or refused for good. */
   send(bid: KeptBid): Promise<void>;
-  /** Lets go of a bid that was not received. */
+  /** By the platform's word: null when nothing stands, undefined before it was asked or when it did not answer. */
+  readonly standingThere: ReadonlySignal<string | null | undefined>;
+  /** Asks what of this bidder's stands, and keeps it where it was lodged from elsewhere or its answer was lost. Shape: as `seal`. */
+  learn(opening: OpeningState, vkey: string): Promise<void>;
+  /** Lets go of a bid that was not received, and of what of it has arrived; one that was received all the same is kept. */
   discard(bid: KeptBid): Promise<void>;
   /** Holds the receipt of a withdrawal against what was withdrawn, and keeps it. Throws: SealError receipt_not_genuine, receipt_not_as_lodged. */
   takeWithdrawal(bid: KeptBid, answer: CommandAnswer): Promise<void>;
@@ -100,25 +110,21 @@ export type Lodging = {
 export function openLodging(needs: LodgingNeeds): Lodging {
   const { openingId, creditCode, api, signer, shelf, sha256, world } = needs;
   const state = signal<LodgingState>({ kind: 'resting' });
-  const bids = signal<readonly KeptBid[] | null>(null);
+  const standingThere = signal<string | null | undefined>(undefined);
+  const { bids, keep, forget, read } = openKeptBids(shelf, openingId, creditCode);
   /** Envelopes that are no files, as long as the page is open. */
   const envelopes = new Map<string, Blob>();
   let sealing: Sealing | null = null;
+  let isSending = false;
   let isClosed = false;
   let wake = (): void => undefined;
 
   const show = (next: LodgingState): void => {
     if (!isClosed) state.value = next;
   };
-  async function readShelf(): Promise<void> {
-    bids.value = await shelf.bids(openingId, creditCode);
-  }
-
-  /** Keeps it in the browser's storage, and where there is none as long as the page is open. */
-  async function keep(bid: KeptBid): Promise<KeptBid> {
-    if (await shelf.keep(bid)) await readShelf();
-    else bids.value = [bid, ...(bids.value ?? []).filter(({ bidId }) => bidId !== bid.bidId)];
-    return bid;
+  /** What this browser knows, corrected by what the platform says. */
+  function standing(): string | null {
+    return standingThere.value === undefined ? (standingIn(bids.value ?? [])?.bidId ?? null) : standingThere.value;
   }
 
   async function seal(request: BidRequest, opening: OpeningState, vkey: string): Promise<void> {
@@ -160,8 +166,8 @@ export function openLodging(needs: LodgingNeeds): Lodging {
         policyHash: opening.policyHash,
         deadlineAt: opening.deadlineAt,
       };
-      const replaces = standingIn(bids.value ?? [])?.bidId;
-      const about = { creditCode, promises: sealed.promises, ...(replaces !== undefined && { replaces }) };
+      const replaces = standing();
+      const about = { creditCode, promises: sealed.promises, ...(replaces !== null && { replaces }) };
       const signedAt = Math.floor(world.now());
       const outside = { nowAt: signedAt, randomBytes: world.randomBytes, sha256 };
       const { statement, payload } = await signLodgement(terms, about, signer, outside);
@@ -200,7 +206,18 @@ export function openLodging(needs: LodgingNeeds): Lodging {
     if (!isOwn) throw new SealError('self_test_failed');
   }
 
+  /** One at a time: a second would only stand in the first one's way. */
   async function send(bid: KeptBid): Promise<void> {
+    if (isSending) return;
+    isSending = true;
+    try {
+      await sendUntilAnswered(bid);
+    } finally {
+      isSending = false;
+    }
+  }
+
+  async function sendUntilAnswered(bid: KeptBid): Promise<void> {
     const sending = await keep({ ...bid, status: 'sending' });
     let sentBytes = 0;
     show({ kind: 'sending', bid: sending, sentBytes, isCut: false });
@@ -212,18 +229,21 @@ export function openLodging(needs: LodgingNeeds): Lodging {
           show({ kind: 'sending', bid: sending, sentBytes, isCut: false });
         });
       } catch (fault) {
-        if (fault instanceof ApiError && endsLodgement(fault)) await letGo(sending);
-        const mayPass = fault instanceof ApiError && !endsLodgement(fault) && fault.status !== 401;
-        if (!mayPass) return show({ kind: 'failed', fault });
+        if (fault instanceof ApiError && endsLodgement(fault)) await keep({ ...sending, status: 'refused' });
+        if (!(fault instanceof ApiError) || !mayPass(fault)) return show({ kind: 'failed', fault });
         show({ kind: 'sending', bid: sending, sentBytes, isCut: true });
-        await new Promise<void>((again) => {
-          wake = again;
-          world.after(SEND_AGAIN_MS, again);
-        });
+        await aWhile();
         if (isClosed) return;
       }
     }
     await received(sending, answer);
+  }
+
+  function aWhile(): Promise<void> {
+    return new Promise((again) => {
+      wake = again;
+      world.after(SEND_AGAIN_MS, again);
+    });
   }
 
   async function sendOnce(bid: KeptBid, progress: (sentBytes: number) => void): Promise<CommandAnswer> {
@@ -242,58 +262,106 @@ export function openLodging(needs: LodgingNeeds): Lodging {
     });
   }
 
-  async function received(bid: KeptBid, { receipt, actId }: CommandAnswer): Promise<void> {
+  /** Kept before it is checked: a receipt that does not hold is evidence, too. */
+  async function received(
+    bid: KeptBid,
+    { receipt, actId }: Pick<CommandAnswer, 'receipt' | 'actId'>,
+    tell = show,
+  ): Promise<void> {
     if (receipt === null) throw new SealError('receipt_not_genuine', 'none came');
+    standingThere.value = bid.bidId;
+    await proveUntilKnown(await keep({ ...bid, receipt, actId, status: 'unproven' }), tell);
+  }
+
+  /** Holds a receipt against the ledger's keys, as often as it takes to get them. Throws: SealError. */
+  async function proveUntilKnown(bid: KeptBid, tell = show): Promise<void> {
+    for (;;) {
+      try {
+        return await prove(bid, tell);
+      } catch (fault) {
+        if (!(fault instanceof ApiError)) throw fault;
+        tell({ kind: 'unproven', bid, fault });
+        await aWhile();
+        if (isClosed) return;
+      }
+    }
+  }
+
+  /** What it replaces gives way only to a receipt that holds. */
+  async function prove(bid: KeptBid, tell: typeof show): Promise<void> {
     const payload = payloadOf(bid);
-    // kept before it is checked: a receipt that does not hold is evidence, too
-    const lodged = await keep({ ...bid, receipt, actId, status: 'lodged' });
+    const keys = await needs.receiptKeys();
+    const expected = receiptOf(sha256, payload);
+    const checked = await checkBidReceipt(needs.verifyEd25519, bid.receipt ?? '', keys, expected);
+    if (!('receipt' in checked)) throw new SealError(checked.fault, checked.detail);
+    const lodged = await keep({ ...bid, status: 'lodged' });
     for (const other of (bids.value ?? []).filter(({ bidId }) => bidId === payload.replaces)) {
       await keep({ ...other, status: 'replaced' });
       await shelf.dropEnvelope(other);
     }
-    const checked = await checkBidReceipt(
-      needs.verifyEd25519,
-      receipt,
-      await needs.receiptKeys(),
-      receiptOf(sha256, payload),
-    );
-    if (!('receipt' in checked)) throw new SealError(checked.fault, checked.detail);
-    show({ kind: 'lodged', bid: lodged, receipt: checked.receipt });
+    tell({ kind: 'lodged', bid: lodged, receipt: checked.receipt });
   }
 
-  async function letGo(bid: KeptBid): Promise<void> {
+  async function learn(opening: OpeningState, vkey: string): Promise<void> {
+    const { standing: there } = await api.readOwnBid(openingId);
+    standingThere.value = there?.bidId ?? null;
+    if (there === null || bids.value === null) return;
+    const here = bids.value.find(({ bidId }) => bidId === there.bidId);
+    // what is being sent gets its answer where it is sent
+    if (here !== undefined && (!isUnsent(here) || isSending)) return;
+    // nothing that is in hand gives way to it: a key for a remedy is shown once
+    const tell = isInHand(state.value) ? () => undefined : show;
+    if (here !== undefined) return received(here, there, tell);
+    const adopted = await adoptStanding(there, { ...needs, opening, vkey });
+    if (adopted !== null) await proveUntilKnown(await keep(adopted), tell);
+  }
+
+  async function discard(bid: KeptBid): Promise<void> {
+    // nobody has sent what is only sealed
+    if (bid.status !== 'sealed') {
+      await api.giveUpBid(openingId, bid.bidId);
+      const { standing: there } = await api.readOwnBid(openingId);
+      if (there?.bidId === bid.bidId) return received(bid, there);
+    }
     envelopes.delete(bid.bidId);
-    await shelf.forget(bid);
-    await readShelf();
+    await forget(bid);
+    show({ kind: 'resting' });
   }
 
-  readShelf()
+  const fail = (fault: unknown): void => show({ kind: 'failed', fault });
+  read()
     .then(() => {
-      const unsent = (bids.value ?? []).find(({ status }) => status === 'sending');
-      const goesOn = unsent !== undefined && !isClosed ? send(unsent) : undefined;
-      return Promise.all([goesOn, shelf.clearLeft()]);
+      const find = (status: KeptBid['status']) => (bids.value ?? []).find((bid) => bid.status === status);
+      const [unsent, unproven] = [find('sending'), find('unproven')];
+      if (isClosed) return shelf.clearLeft();
+      const goesOn = unsent !== undefined ? send(unsent) : unproven && proveUntilKnown(unproven);
+      return Promise.all([goesOn, shelf.clearLeft()]).then(() => undefined);
     })
-    .catch((fault: unknown) => show({ kind: 'failed', fault }));
+    .catch(fail);
   const online = (): void => wake();
   globalThis.addEventListener?.('online', online);
 
   return {
     state,
     bids,
+    standingThere,
     seal,
+    learn: (opening, vkey) =>
+      learn(opening, vkey).catch((fault: unknown) => {
+        // asked again when the opening goes on
+        if (!(fault instanceof ApiError) && !isInHand(state.value)) fail(fault);
+      }),
     cancel: () => sealing?.cancel(),
-    send: (bid) => send(bid).catch((fault: unknown) => show({ kind: 'failed', fault })),
-    async discard(bid) {
-      await letGo(bid);
-      show({ kind: 'resting' });
-    },
+    send: (bid) => send(bid).catch(fail),
+    discard: (bid) => discard(bid).catch(fail),
     async takeWithdrawal(bid, { receipt }) {
       if (receipt === null) throw new SealError('receipt_not_genuine', 'none came');
+      standingThere.value = null;
       await keep({ ...bid, withdrawal: receipt, status: 'withdrawn' });
-      await shelf.dropEnvelope(bid);
       const expected = withdrawalReceiptOf(payloadOf(bid));
       const checked = await checkBidReceipt(needs.verifyEd25519, receipt, await needs.receiptKeys(), expected);
       if (!('receipt' in checked)) throw new SealError(checked.fault, checked.detail);
+      await shelf.dropEnvelope(bid);
       show({ kind: 'resting' });
     },
     rest: () => show({ kind: 'resting' }),
@@ -304,4 +372,15 @@ export function openLodging(needs: LodgingNeeds): Lodging {
       globalThis.removeEventListener?.('online', online);
     },
   };
+}
+
+/** Whether one bid is in hand: no other is sent or let go of meanwhile. */
+export function isInHand({ kind }: LodgingState): boolean {
+  return kind === 'sealing' || kind === 'sealed' || kind === 'sending' || kind === 'unproven';
+}
+
+/** A cut line, a server that restarts or sheds load: not what it, or a proxy before it, has said no to, and no session that is over. */
+function mayPass(fault: ApiError): boolean {
+  const isNo = fault.code === 'unreadable' && fault.status >= 400 && fault.status < 500 && fault.status !== 429;
+  return !endsLodgement(fault) && !isNo && fault.status !== 401 && fault.code !== 'too_many_uploads';
 }

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { Icon } from '../parts/icon.tsx';
 import { bidFaultWords } from './fault-words.ts';
-import { bidFileOf } from './kept-bid.ts';
+import { bidFileOf, type KeptBid } from './kept-bid.ts';
 import type { Lodging, LodgingState } from './lodging.ts';
 import { SaveText } from './save-link.tsx';
 import { sizeText } from './size-text.ts';
@@ -49,12 +49,23 @@ export function ProgressPart({ lodging }: { readonly lodging: Lodging }): JSX.El
         </div>
       );
     }
+    case 'unproven':
+      return (
+        <div class="bid-progress" data-state="unproven">
+          <p class="tone-warn" role="status">
+            <Icon name="question" /> {say('unprovenTitle', { why: bidFaultWords(state.fault) })}
+          </p>
+          <SaveBid bid={state.bid} />
+        </div>
+      );
     case 'lodged':
       return (
         <div class="bid-progress" data-state="lodged">
           <p class="tone-good" role="status">
             <Icon name="check" /> {say('lodgedTitle')}
           </p>
+          <p>{say('lodgedWords')}</p>
+          <SaveBid bid={state.bid} />
           <Close lodging={lodging} />
         </div>
       );
@@ -68,6 +79,19 @@ export function ProgressPart({ lodging }: { readonly lodging: Lodging }): JSX.El
         </div>
       );
   }
+}
+
+function SaveBid({ bid }: { readonly bid: KeptBid }): JSX.Element {
+  return (
+    <p>
+      <SaveText
+        name={`bid-${bid.bidId}.json`}
+        text={bidFileOf(bid)}
+        type="application/json"
+        words={say('saveBidFile')}
+      />
+    </p>
+  );
 }
 
 function Close({ lodging }: { readonly lodging: Lodging }): JSX.Element {
@@ -97,14 +121,7 @@ function Sealed(props: {
         <Icon name="check" /> {say(isTried ? 'sealedTitle' : 'sealedUntried')}
       </p>
       <p>{say('sealedWords')}</p>
-      <p>
-        <SaveText
-          name={`bid-${bid.bidId}.json`}
-          text={bidFileOf(bid)}
-          type="application/json"
-          words={say('saveBidFile')}
-        />
-      </p>
+      <SaveBid bid={bid} />
       {contentKey === null ? null : (
         <>
           <p class="tone-warn">

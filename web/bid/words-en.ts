@@ -15,9 +15,13 @@ export const en: Readonly<Record<Key, string>> = {
 
   st_sealed: 'sealed, not sent',
   st_sending: 'being sent, not yet received',
+  st_refused: 'not accepted by the platform; not lodged',
+  st_unproven: 'the platform has given a receipt, which is not proven yet',
   st_lodged: 'received by the platform, with a receipt',
   st_replaced: 'replaced by a later one',
   st_withdrawn: 'withdrawn',
+  standsNoMore:
+    'The platform says that this bid does not stand any more: it was replaced or withdrawn from elsewhere. Where nobody of yours did so, show this receipt to the supervisor.',
   bidNumber: 'Number of the bid',
   signedAt: 'Signed at',
   size: 'Size of the ciphertext',
@@ -79,6 +83,9 @@ export const en: Readonly<Record<Key, string>> = {
   sending: '{share} % sent ({sent} of {all})',
   sendingCut: 'The line is cut, trying again; what has arrived is not lost',
   lodgedTitle: 'Received by the platform; its receipt was verified',
+  lodgedWords: 'Save the file once more: it holds the receipt now, by which you prove what was lodged and when.',
+  unprovenTitle:
+    'The platform says that it has received the bid; its receipt is being checked as soon as the ledger can be read: {why}',
   failed: 'It did not work: {why}',
   seal_cancelled: 'Cancelled.',
   no_room_for_envelope: 'There is no room for the ciphertext on this computer. Make some and try again.',
