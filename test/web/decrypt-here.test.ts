@@ -1,10 +1,11 @@
 /** What the page checks before a bidder's key is used: the kept file, the log's key, and that the window stands on the log it verified. */
 
-import type { Api, DecryptionChallengeAnswer } from '../../server/client/api.ts';
+import type { Api, DecryptionChallengeAnswer, OwnBidAnswer } from '../../server/client/api.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
 import type { LodgementPayload } from '../../server/core/seal/lodgement.ts';
-import { prepareDecryption } from '../../web/person/decrypt-here.ts';
+import { byWhomever, prepareDecryption } from '../../web/person/decrypt-here.ts';
 import type { HeldEntry, ReplicaView } from '../../web/replica/replica.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
 import t from '../support/tap.ts';
@@ -51,7 +52,10 @@ const kept = (change: object = {}) =>
   JSON.stringify({ bidId: id, statement: jws(lodged), receipt: jws({}), logVkey: log.signer.vkey, ...change });
 
 /** What was asked of platform and key. */
-function asking(window: DecryptionChallengeAnswer['window'] = { entry: log.texts[windowSeq] ?? '', proof: '' }) {
+function asking(
+  window: DecryptionChallengeAnswer['window'] = { entry: log.texts[windowSeq] ?? '', proof: '' },
+  standing: OwnBidAnswer['standing'] = null,
+) {
   const asked: string[] = [];
   const challenge: DecryptionChallengeAnswer = {
     bidId: id,
@@ -68,7 +72,12 @@ function asking(window: DecryptionChallengeAnswer['window'] = { entry: log.texts
         asked.push('challenge');
         return challenge;
       },
+      readOwnBid: async () => {
+        asked.push('own');
+        return { standing };
+      },
     } as unknown as Api,
+    sendAsAnybody: async () => Promise.reject(new Error('nothing is sent here')),
     signer: { alg: 'ES256', certificate: new Uint8Array(), chain: [], sign: async () => new Uint8Array(64) },
     creditCode: lodged.iss,
     unwrapper: () => async () => {
@@ -86,7 +95,7 @@ t.test('a file that lodging never left is refused before anything is asked', asy
     'junk',
     '[]',
     '{}',
-    kept({ receipt: null }),
+    kept({ receipt: 1 }),
     kept({ statement: 'a.b' }),
     kept({ statement: jws({}) }),
   ]) {
@@ -123,4 +132,47 @@ t.test('that the challenge arrived is said before statement and key are tried', 
   const { asked, needs } = asking();
   await t.rejects(prepareDecryption(needs, view, kept()), { code: 'bid_file_malformed' }, 'a receipt of nothing');
   t.strictSame(asked, ['challenge', 'acknowledged true']);
+});
+
+t.test('the file of another bid than the one that stands is said to be that, and no key is asked', async (t) => {
+  const { asked, needs } = asking();
+  const other = { ...lodged, bidId: toBase64Url(new Uint8Array(16).fill(1)) };
+  await t.rejects(prepareDecryption(needs, view, kept({ statement: jws(other) })), { code: 'bid_file_other' });
+  t.strictSame(asked, ['challenge', 'acknowledged true']);
+});
+
+t.test('a file that was saved before it was sent serves as well: its receipt is asked for', async (t) => {
+  const without = kept({ receipt: null });
+  const none = asking();
+  await t.rejects(prepareDecryption(none.needs, view, without), { code: 'bid_file_other' });
+  t.strictSame(none.asked, ['challenge', 'acknowledged true', 'own']);
+  const receipt = jws({
+    v: 1,
+    iss: lodged.aud,
+    aud: lodged.iss,
+    openingId: lodged.openingId,
+    lotId: lodged.lotId,
+    bidId: id,
+    act: 'lodged',
+    statementSha256: digest,
+    envelopeSha256: digest,
+    envelopeBytes: 1,
+    recipientInfosSha256: digest,
+    receivedAt: '2026-03-02T00:30:00.000Z',
+    iat: '2026-03-02T00:30:00.000Z',
+    jti: id,
+  });
+  const again = asking(undefined, { bidId: id, statement: '', receipt, actId: null });
+  // all it lacks now is a signature of its bidder, which is checked next
+  await t.rejects(prepareDecryption(again.needs, view, without), { code: 'not_our_lodgement' });
+  t.strictSame(again.asked, ['challenge', 'acknowledged true', 'own']);
+});
+
+t.test('what was signed is handed in without a session when that is over, and only then', async (t) => {
+  const refuse = (status: number) => () => Promise.reject(new ApiError(`code_${status}`, status, ''));
+  const anybody = async () => 'taken';
+  t.equal(await byWhomever(refuse(401), anybody)(), 'taken');
+  t.equal(await byWhomever(async () => 'by session', anybody)(), 'by session');
+  for (const status of [0, 409, 503])
+    await t.rejects(byWhomever(refuse(status), anybody)(), { code: `code_${status}` });
 });

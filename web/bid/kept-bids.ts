@@ -3,6 +3,9 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import type { KeptBid } from './kept-bid.ts';
 import type { Shelf } from './shelf.ts';
 
+/** Counts what was kept or let go of on this page, for whoever shows what is kept. */
+export const keptTurns = signal(0);
+
 export type KeptBids = {
   /** The newest first; null until they were read. */
   readonly bids: ReadonlySignal<readonly KeptBid[] | null>;
@@ -20,6 +23,7 @@ export function openKeptBids(shelf: Shelf, openingId: string, creditCode: string
     const stored = await shelf.bids(openingId, creditCode);
     const all = [...unkept.values(), ...stored.filter(({ bidId }) => !unkept.has(bidId))];
     bids.value = all.sort((a, b) => b.signedAt - a.signedAt);
+    keptTurns.value += 1;
   }
 
   return {

@@ -7,6 +7,7 @@ export const KEY_FAULTS = [
   'key_of_another_certificate',
   'key_cannot_unwrap',
   'bid_file_malformed',
+  'bid_file_other',
 ] as const;
 export type KeyFault = (typeof KEY_FAULTS)[number];
 

@@ -87,6 +87,9 @@ export function ActDialog(props: {
               preset={props.preset?.[field.name]}
               place={place}
             />
+            {field.kind === 'file' && field.isOptional === true ? (
+              <span class="field-hint">{say('bidFileKept')}</span>
+            ) : null}
             <span id={`act-${field.name}-fault`} class="field-fault" role="alert">
               {faults.value[field.name] ?? ''}
             </span>
@@ -191,7 +194,8 @@ const FILE_LIMIT_BYTES = 1_048_576;
 
 async function textOf(value: FormDataEntryValue | null): Promise<string> {
   if (value === null || typeof value === 'string') return value ?? '';
-  return value.size > FILE_LIMIT_BYTES ? '' : value.text();
+  // a space, which is nothing to read and not the same as no file
+  return value.size > FILE_LIMIT_BYTES ? ' ' : value.text();
 }
 
 /** A number is its own words. */
@@ -207,6 +211,7 @@ function optionWords(name: string, option: string): string {
 /** A remark may be left out; whatever else is asked for is needed. */
 function faultOf(field: Field, value: string): string | null {
   const { name, kind } = field;
+  if (field.kind === 'file' && field.isOptional === true && value === '') return null;
   if (kind === 'marks')
     return value.split(',').length === field.count && value !== '' ? null : say('marksWrong', { n: field.count });
   if (kind === 'minutes') {

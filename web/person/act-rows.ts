@@ -26,7 +26,7 @@ export type Field =
   /** Figures, read aloud in words beside them. */
   | { readonly name: string; readonly kind: 'amount' }
   /** Its text is the value. */
-  | { readonly name: string; readonly kind: 'file' }
+  | { readonly name: string; readonly kind: 'file'; readonly isOptional?: boolean }
   | { readonly name: string; readonly kind: 'choice'; readonly options: readonly string[] }
   /** So many of the options, in the order shown; the value has their names between commas. */
   | { readonly name: string; readonly kind: 'marks'; readonly options: readonly string[]; readonly count: number };

@@ -6,6 +6,7 @@ import type { Api, CommandAnswer } from '../../server/client/api.ts';
 import { decryptBid } from '../../server/client/decrypt-statement.ts';
 import type { Unwrap } from '../../server/client/key-agent.ts';
 import { SealError } from '../../server/client/seal-error.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { fromBase64, fromBase64Url } from '../../server/core/log/base64.ts';
 import { isJsonObject, type Json } from '../../server/core/log/canonical.ts';
 import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
@@ -23,7 +24,8 @@ import { browserEd25519 } from '../replica/verify-ed25519.ts';
 const KeptBidSchema = Type.Object({
   bidId: Type.String(),
   statement: Type.String(),
-  receipt: Type.String(),
+  /** Null in the file that was saved before anything was sent. */
+  receipt: Type.Union([Type.String(), Type.Null()]),
   windowKid: Type.Optional(Type.String()),
   logVkey: Type.Optional(Type.String()),
 });
@@ -36,6 +38,8 @@ export type DecryptionNeeds = {
   /** The bidder who is logged in. */
   readonly creditCode: string;
   unwrapper(certSha256: string): Unwrap;
+  /** Sends without a session; what it carries needs none (seal-format §3.4). */
+  sendAsAnybody: Api['sendDecryption'];
   /** Begins to say that the challenge arrived. It matters most to whom the key then fails, and is never waited for. */
   acknowledge(kid: string): void;
 };
@@ -44,14 +48,14 @@ export type DecryptionNeeds = {
  * Makes the decryption.
  *
  * Returns: what sends it, the same each time.
- * Throws:  KeyFileError bid_file_malformed, key_of_another_certificate, key_cannot_unwrap; SealError of the checks; ApiError.
+ * Throws:  KeyFileError bid_file_malformed, bid_file_other, key_of_another_certificate, key_cannot_unwrap; SealError of the checks; ApiError.
  * Why:     the window is believed only when the very entry of the challenge stands on the log that this page has verified from its first
  *          entry on, under the key that the log had at the lodging; and the deadline is held against this computer's own clock, so that nobody's
  *          word alone makes the key speak early. The receipt's signature is not checked again: it was when it was kept, and a false one only
  *          keeps its own bidder from decrypting.
  */
 export async function prepareDecryption(
-  { openingId, api, signer, creditCode, unwrapper, acknowledge }: DecryptionNeeds,
+  { openingId, api, signer, creditCode, unwrapper, acknowledge, sendAsAnybody }: DecryptionNeeds,
   view: ReplicaView,
   bidFile: string,
 ): Promise<() => Promise<CommandAnswer>> {
@@ -68,7 +72,8 @@ export async function prepareDecryption(
   if (!isOnOurLog) throw new SealError('window_not_proven', 'other_entry');
   // said first and waited for never: under load the platform may shed that word, and whom it refuses may still decrypt
   if (view.state.window !== null) acknowledge(view.state.window.kid);
-  const receipt = payloadOf(kept.receipt);
+  if (challenge.bidId !== lodged.bidId) throw new KeyFileError('bid_file_other');
+  const receipt = payloadOf(kept.receipt ?? (await receiptAgain(api, openingId, lodged)));
   if (!isReceiptPayload(receipt)) throw new KeyFileError('bid_file_malformed', 'no receipt');
   const { subtle } = crypto;
   const { vkey } = view;
@@ -94,7 +99,32 @@ export async function prepareDecryption(
       randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     },
   );
-  return () => api.sendDecryption(openingId, { statement, jwe });
+  return byWhomever(
+    () => api.sendDecryption(openingId, { statement, jwe }),
+    () => sendAsAnybody(openingId, { statement, jwe }),
+  );
+}
+
+/** Sends in one's own name and, where the session ended or was taken over since the key was used, in nobody's. */
+export function byWhomever<Answer>(
+  bySession: () => Promise<Answer>,
+  asAnybody: () => Promise<Answer>,
+): () => Promise<Answer> {
+  return async () => {
+    try {
+      return await bySession();
+    } catch (fault) {
+      if (!(fault instanceof ApiError) || fault.status !== 401) throw fault;
+      return asAnybody();
+    }
+  };
+}
+
+/** The platform's receipt once more, for whose file was saved before it came. Throws: KeyFileError; ApiError. */
+async function receiptAgain(api: Api, openingId: string, { bidId }: LodgementPayload): Promise<string> {
+  const { standing } = await api.readOwnBid(openingId);
+  if (standing?.bidId !== bidId) throw new KeyFileError('bid_file_other');
+  return standing.receipt;
 }
 
 function readKeptBid(text: string): { readonly kept: KeptBid; readonly lodged: LodgementPayload } {

@@ -7,7 +7,8 @@ import { HOLDER_KEY_FILE } from '../../server/client/holder-key.ts';
 import { SEAL_ERRORS, SealError } from '../../server/client/seal-error.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
-import { bidFileOf, standingIn } from '../bid/kept-bid.ts';
+import { fileFor } from '../bid/kept-bid.ts';
+import { keptTurns } from '../bid/kept-bids.ts';
 import { browserShelf } from '../bid/shelf.ts';
 import { BlockedSteps } from '../conduct/blocked-steps.tsx';
 import { Desks, hasDesk } from '../conduct/desks.tsx';
@@ -127,24 +128,33 @@ export function MyPart(props: {
   );
 }
 
-/** The file of the bid that stands, where this browser keeps it; looked for whenever the opening goes on. */
-function useKeptFile({ creditCode }: Seat, { openingId, phase }: OpeningState): Signal<string | null> {
+/** The file of the bid that the roster names, where this browser keeps it; looked for whenever the opening goes on, or something is kept. */
+function useKeptFile({ creditCode }: Seat, { openingId, roster }: OpeningState): Signal<string | null> {
   const kept = useSignal<string | null>(null);
+  const turn = keptTurns.value;
   useEffect(() => {
-    void browserShelf()
+    browserShelf()
       .bids(openingId, creditCode)
-      .then((bids) => {
-        const standing = standingIn(bids);
-        kept.value = standing === null ? null : bidFileOf(standing);
-      });
-  }, [kept, openingId, creditCode, phase]);
+      .then(
+        (bids) => {
+          kept.value = fileFor(bids, { roster }, creditCode);
+        },
+        () => {
+          // a storage that fails keeps nothing: the file is asked for
+          kept.value = null;
+        },
+      );
+  }, [kept, openingId, creditCode, roster, turn]);
   return kept;
 }
 
-/** Whoever lodged from this browser is not asked for the file that it keeps. */
+/** Whoever lodged from this browser need not bring the file that it keeps, and may bring another. */
 function withKept(offer: Offer, bidFile: string | null, files: KeptFiles, { role }: Seat, state: OpeningState): Offer {
   const without = (data: JsonObject): Offer => ({ ...offer, fields: [], data: () => data });
-  if (offer.type === 'DecryptBid' && bidFile !== null) return without({ bidFile });
+  if (offer.type === 'DecryptBid' && bidFile !== null) {
+    const fields = offer.fields.map((field) => ({ ...field, isOptional: true }));
+    return { ...offer, fields, data: (filled) => ({ bidFile: filled['bidFile'] || bidFile }) };
+  }
   const shareFile = files.textOf(shareFileName(state.drawing?.round ?? 0, role));
   if (offer.type === 'RevealShare' && shareFile !== null) return without({ shareFile });
   const holderFile = files.textOf(HOLDER_KEY_FILE);

@@ -1,8 +1,9 @@
 /** Logs a person in on this page: keys into a worker, a session by challenge, and the roles they hold in the opening. */
 import { sha256 } from '@noble/hashes/sha2.js';
+import { createApi } from '../../server/client/api.ts';
 import { type AgentCertificate, KeyAgentError, pickCertificate, type Unwrap } from '../../server/client/key-agent.ts';
 import { logIn, type Session } from '../../server/client/session.ts';
-import { ApiError, callJson } from '../../server/client/transport.ts';
+import { ApiError, callJson, type Transport } from '../../server/client/transport.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import { PLAIN_SUBJECT_RULE, readSubject } from '../../server/core/pki/subject.ts';
@@ -51,8 +52,9 @@ export async function takeSeat(asked: {
   try {
     const listed = await signingKey(keys, world.now());
     const signer = await keys.signer(listed.certSha256);
+    const transport = pageTransport(world);
     const session = await logIn({
-      transport: pageTransport(world),
+      transport,
       sha256,
       makeSessionKey: () => makeSessionKey(subtle),
       world,
@@ -70,7 +72,17 @@ export async function takeSeat(asked: {
       serverNow: session.serverNow,
     };
     return seatOf(
-      { openingId: asked.openingId, session, keys, means, roles, listed, signer, outbox: createOutbox(world) },
+      {
+        openingId: asked.openingId,
+        transport,
+        session,
+        keys,
+        means,
+        roles,
+        listed,
+        signer,
+        outbox: createOutbox(world),
+      },
       roles[0] ?? 'public',
     );
   } catch (fault) {
@@ -133,6 +145,7 @@ const NO_SEAT_ANY_MORE: ReadonlySet<string> = new Set([
 
 type Taken = {
   readonly openingId: string;
+  readonly transport: Transport;
   readonly session: Session;
   readonly keys: SeatKeys;
   readonly means: BidderMeans;
@@ -194,7 +207,15 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
           });
       }
       return prepareDecryption(
-        { openingId, api: session.api, signer, creditCode, unwrapper, acknowledge },
+        {
+          openingId,
+          api: session.api,
+          sendAsAnybody: createApi(taken.transport).sendDecryption,
+          signer,
+          creditCode,
+          unwrapper,
+          acknowledge,
+        },
         view,
         bidFile,
       );

@@ -30,6 +30,9 @@ export const en: Readonly<Record<Key, string>> = {
   key_cannot_unwrap:
     'The bid is sealed by RSA PKCS#1 v1.5, which a browser does not decrypt with a certificate file: use kaibiao decrypt on the command line, or log in with a token.',
   bid_file_malformed: 'Not the file that lodging has kept (bids/….json).',
+  bid_file_other:
+    'The file is of another bid than the one that stands: choose the file that was saved when the last one was lodged.',
+  bidFileKept: 'This browser keeps it; choose a file only to use another one',
   page_not_secure: 'A browser signs only on pages that come by https: please use the https address.',
   no_such_key: 'There is no valid signing certificate.',
   seat_left: 'Not taken over: the other page goes on.',

@@ -29,6 +29,8 @@ export const zh = {
   key_cannot_unwrap:
     '投标文件以 RSA PKCS#1 v1.5 方式加密，浏览器不支持用证书文件解密：请用命令行 kaibiao decrypt，或改用密钥介质登录。',
   bid_file_malformed: '不是递交时保存的凭据文件（bids/….json）。',
+  bid_file_other: '该凭据文件属于另一份投标，不是现在有效的那份：请选择最后一次递交时保存的文件。',
+  bidFileKept: '本浏览器已保存；只有要使用另一份时才需选择文件',
   page_not_secure: '浏览器只在 https 页面上提供密码功能，请改用 https 网址。',
   no_such_key: '没有在有效期内的签名证书。',
   seat_left: '未接管，仍由另一页面使用。',
