@@ -243,6 +243,16 @@ t.test('what is read aloud of a row is figures in words and every fact that is t
     quote: { ...row.quote, kind: 'rate' as const, amount: '3.5', unit: '%', inWords: '' },
   };
   t.match(spokenText(rate), /报价，3\.5%。/);
+  const said = (inWords: string, currency = 'CNY') =>
+    spokenText({ ...row, quote: { ...row.quote, currency, inWords } });
+  t.match(said('壹仟贰佰万伍仟元伍分'), /报价，壹仟贰佰万伍仟元零伍分。工期/, 'the same sum, written otherwise');
+  t.match(
+    said('壹仟叁佰万元整'),
+    /报价，壹仟叁佰万元整。数字为12005000\.05[^，]*，与大写不一致，以大写为准。/,
+    'of two sums the words count',
+  );
+  t.match(said('约一千二百万'), /报价，壹仟贰佰万伍仟元零伍分。投标人所写大写为，约一千二百万。/);
+  t.match(said('', 'USD'), /报价，12005000\.05USD/, 'no yuan is made of dollars');
   t.notMatch(spokenText(rate), /项目负责人/);
 });
 

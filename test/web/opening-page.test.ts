@@ -160,6 +160,8 @@ t.test('a price is held against its promise', async (t) => {
   if (first === undefined || second === undefined) throw new Error('no rows');
   t.equal(checkPrice(sha256, first, { known: false }), 'unknown');
   t.equal(checkPrice(sha256, { ...first, quote: { ...first.quote, amount: '1.00' } }, lodgements), 'differs');
+  for (const member of ['duration', 'quality', 'manager'] as const)
+    t.equal(checkPrice(sha256, { ...first, [member]: '另一内容' }, lodgements), 'differs', member);
   t.equal(checkPrice(sha256, { ...first, openingList: second.openingList }, lodgements), 'differs');
   t.equal(checkPrice(sha256, { ...first, openingList: 'AAAA' }, lodgements), 'differs');
 });

@@ -4,8 +4,8 @@ import type { JSX } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { priceWords } from '../opening/price-words.ts';
 import { formatAmount } from '../parts/amount.ts';
-import { amountInWords } from '../parts/amount-in-words.ts';
 import { Icon } from '../parts/icon.tsx';
 import { keepText, keptText } from '../parts/kept-text.ts';
 import { Section } from '../parts/section.tsx';
@@ -98,11 +98,12 @@ function Reader(props: {
         <p class="reader-number">{say('bidderNumber', { n: row.bidder })}</p>
         <h2 id="reader-name">{row.name}</h2>
         <p class="reader-amount number">
-          {formatAmount(row.quote.amount, row.quote.kind === 'total' ? 2 : 0)} <small>{row.quote.unit}</small>
+          {formatAmount(row.quote.amount, row.quote.kind === 'total' ? 2 : 0)} <small>{unitOf(row.quote)}</small>
         </p>
         <p class="reader-words" lang="zh-CN">
-          {wordsOf(row)}
+          {priceWords(row.quote).valid}
         </p>
+        <WordsFlag quote={row.quote} />
         {row.overCeiling ? (
           <p class="tone-warn reader-flag">
             <Icon name="warning" /> {say('overCeiling')}
@@ -148,17 +149,37 @@ function Reader(props: {
   );
 }
 
-/** 大写 of a sum in yuan; what the bidder wrote where it is none. */
-export function wordsOf({ quote }: PriceRow): string {
-  const computed = quote.kind === 'total' && quote.currency === 'CNY' ? amountInWords(quote.amount) : null;
-  return computed ?? quote.inWords;
+/** Said in the hall where figures and words name two sums, or the bidder's words cannot be told from the figures. */
+function WordsFlag({ quote }: { quote: PriceRow['quote'] }): JSX.Element | null {
+  const { standing, written } = priceWords(quote);
+  if (standing !== 'differ' && standing !== 'unread') return null;
+  return (
+    <p class="tone-warn reader-flag" data-words={standing}>
+      <Icon name="warning" /> {say(standing === 'differ' ? 'wordsDiffer' : 'wordsAsWritten')}{' '}
+      {standing === 'unread' ? <q lang="zh-CN">{written}</q> : null}
+    </p>
+  );
+}
+
+/** The unit as it was written, and behind a sum that is not in yuan its currency. */
+function unitOf({ kind, currency, unit }: PriceRow['quote']): string {
+  return kind === 'total' && currency !== 'CNY' ? `${unit} ${currency}`.trim() : unit;
 }
 
 /** What is read aloud of one row, in Chinese: that is the language of the hall. */
 export function spokenText(row: PriceRow): string {
   const { quote } = row;
-  const price = wordsOf(row);
-  const amount = price === '' ? `${quote.amount}${quote.unit}` : price;
+  const { standing, written, valid } = priceWords(quote);
+  const currency = quote.kind === 'total' && quote.currency !== 'CNY' ? quote.currency : '';
+  const figures = `${quote.amount}${currency}${quote.unit}`;
+  const more = {
+    none: '',
+    written: '',
+    same: '',
+    differ: `。数字为${figures}，与大写不一致，以大写为准`,
+    unread: `。投标人所写大写为，${written}`,
+  }[standing];
+  const amount = `${valid === '' ? figures : valid}${more}`;
   const facts = [
     ['工期', row.duration],
     ['质量', row.quality],

@@ -46,6 +46,8 @@ export const en: Readonly<Record<Key, string>> = {
   quality: 'Quality',
   manager: 'Manager',
   overCeiling: 'over the ceiling price',
+  wordsDiffer: 'words and figures name two sums: the words count (Order 87 art. 59)',
+  wordsAsWritten: 'the bidder’s words cannot be read by this page, read them out as written:',
   ceiling: 'Ceiling price {amount}',
   coefficient: 'Coefficient {value}',
   quote: 'Price',

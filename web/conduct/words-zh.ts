@@ -43,6 +43,8 @@ export const zh = {
   quality: '质量',
   manager: '项目负责人',
   overCeiling: '超过最高投标限价',
+  wordsDiffer: '大写与数字不一致，以大写为准（87号令第五十九条）',
+  wordsAsWritten: '投标人所写大写无法自动核对，请照读：',
   ceiling: '最高投标限价 {amount}',
   coefficient: '抽取系数 {value}',
   quote: '报价',

@@ -8,11 +8,17 @@ import type { Lodgement, PriceRow } from '../../server/core/opening/rows.ts';
 
 export type PriceCheck = 'same' | 'differs' | 'unknown';
 
+/** What of its opening list is announced of a bid. */
+const ANNOUNCED = ['creditCode', 'quote', 'duration', 'quality', 'manager'] as const;
+
+const isEqual = (promised: Json | undefined, announced: Json): boolean =>
+  promised !== undefined && canonicalise(promised) === canonicalise(announced);
+
 /**
  * Whether the announced row is what was promised.
  *
  * Returns: `unknown` while the promises are withheld; `same` when the row's opening list has the digest its bidder signed and
- *          says the same quote; `differs` otherwise.
+ *          says everything that is announced; `differs` otherwise.
  * Source:  seal-format §2 (openingListCommit); 20号令 art. 30.
  */
 export function checkPrice(sha256: Sha256, row: PriceRow, lodgements: Knowable<readonly Lodgement[]>): PriceCheck {
@@ -22,10 +28,7 @@ export function checkPrice(sha256: Sha256, row: PriceRow, lodgements: Knowable<r
     return 'differs';
   try {
     const { value } = readDisclosure(row.openingList);
-    const isSame =
-      isJsonObject(value) &&
-      value['creditCode'] === row.creditCode &&
-      canonicalise(value['quote'] as Json) === canonicalise(row.quote);
+    const isSame = isJsonObject(value) && ANNOUNCED.every((member) => isEqual(value[member], row[member]));
     return isSame ? 'same' : 'differs';
   } catch (fault) {
     if (fault instanceof LogFormatError) return 'differs';

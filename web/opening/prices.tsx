@@ -4,11 +4,11 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
-import { formatAmount, isSameAmount } from '../parts/amount.ts';
-import { amountFromWords, amountInWords } from '../parts/amount-in-words.ts';
+import { formatAmount } from '../parts/amount.ts';
 import { Icon } from '../parts/icon.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
 import { checkPrice } from './price-check.ts';
+import { priceWords } from './price-words.ts';
 import { say } from './words.ts';
 
 export function Prices({ state }: { state: OpeningState }): JSX.Element {
@@ -88,23 +88,22 @@ function Price({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Elem
 
 /** 大写 computed from the figures; the bidder's own words where they name another amount: then they prevail (87号令59). */
 function InWords({ row }: { row: PriceRow }): JSX.Element | null {
-  const { amount, inWords, kind, currency } = row.quote;
-  const computed = kind === 'total' && currency === 'CNY' ? amountInWords(amount) : null;
-  if (computed === null)
-    return inWords === '' ? null : (
+  const { standing, computed, written } = priceWords(row.quote);
+  if (standing === 'none') return null;
+  if (standing === 'written')
+    return (
       <span class="verbatim" lang="zh-CN">
-        {inWords}
+        {written}
       </span>
     );
-  const named = inWords === '' ? amount : amountFromWords(inWords);
-  if (named !== null && isSameAmount(named, amount)) return <span lang="zh-CN">{computed}</span>;
+  if (standing === 'same') return <span lang="zh-CN">{computed}</span>;
   return (
     <>
       <span lang="zh-CN">{computed}</span>
       <span class="flag tone-warn">
-        <Icon name="warning" /> {named === null ? say('wordsAsWritten') : say('wordsDiffer')}{' '}
+        <Icon name="warning" /> {say(standing === 'unread' ? 'wordsAsWritten' : 'wordsDiffer')}{' '}
         <span class="verbatim" lang="zh-CN">
-          {inWords}
+          {written}
         </span>
       </span>
     </>
