@@ -1,12 +1,17 @@
 /** What a host, a tenderer, a witness or a supervisor is offered, held against the rules of the server in every phase; and why the rest is not there. */
 import type { CommandData, CommandType } from '../../server/core/opening/commands.ts';
+import type { ProfileName } from '../../server/core/opening/policy.ts';
 import { WITNESS_POINTS } from '../../server/core/opening/policy.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
+import { leftOf } from '../../web/conduct/chat-desk.tsx';
 import { spokenText } from '../../web/conduct/reader.tsx';
 import { narrowed, standingAt } from '../../web/conduct/standing.ts';
 import { threadsOf } from '../../web/conduct/threads.ts';
+import { objectionArticle } from '../../web/opening/regime.ts';
 import { instantOf, momentOf } from '../../web/parts/moment.ts';
-import type { ActType, Field, Offer } from '../../web/person/act-rows.ts';
+import { type ActType, type Field, type Offer, whyKey } from '../../web/person/act-rows.ts';
+import { typedOf } from '../../web/person/typed-words.ts';
+import { zh } from '../../web/person/words-zh.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
 import { isMade } from '../../web/secrets/made-acts.ts';
 import { BLIND, DRAW, decryptNow, REMEDY, reach, recordNow, ruleAlike, STANDS } from '../support/opening-phases.ts';
@@ -203,12 +208,53 @@ t.test('the chat: the public room first, then who waits longest for an answer, t
   t.strictSame(
     threads.map(({ key, isUnanswered, lines }) => [key, isUnanswered, lines.map(({ by, text }) => `${by} ${text}`)]),
     [
-      ['all', false, ['officials 各位好 <100>', '2 公开问']],
+      ['all', false, ['host 各位好 <100>', '2 公开问']],
       [4, true, ['4 问一']],
       [3, true, ['3 问二']],
       [1, false, ['1 问三', 'host 答三']],
     ],
   );
+});
+
+t.test('what is typed behind a message on its way is not taken away with it', async (t) => {
+  t.equal(leftOf('请稍候', '请稍候'), '');
+  t.equal(leftOf('请稍候\n再问一句', '请稍候'), '再问一句');
+  t.equal(leftOf('另起一句', '请稍候'), '另起一句');
+});
+
+t.test('words begun about one bidder or objection do not stand in the dialog about the next', async (t) => {
+  const store = new Map<string, string>();
+  const storage = {
+    getItem: (key: string) => store.get(key) ?? null,
+    setItem: (key: string, value: string) => void store.set(key, value),
+    removeItem: (key: string) => void store.delete(key),
+  };
+  Object.assign(globalThis, { localStorage: storage, sessionStorage: storage });
+  t.teardown(() => {
+    for (const name of ['localStorage', 'sessionStorage']) Reflect.deleteProperty(globalThis, name);
+  });
+  const s = reach('Attribution');
+  const offer = at(s).offers.find(({ type }) => type === 'GiveRuling');
+  if (offer === undefined) throw new Error('there is a ruling to give');
+  const of = (bidder: string, account = 'A/1') => typedOf(s.state, account, { offer, preset: { bidder, verdict: '' } });
+  of('3').keep('reason', '逾时');
+  t.equal(of('3').kept('reason'), '逾时', 'a page that is loaded again finds them');
+  t.equal(of('4').kept('reason'), null);
+  t.equal(of('3', 'B/1').kept('reason'), null, 'another person does not');
+  of('3').forget();
+  t.equal(of('3').kept('reason'), null);
+});
+
+t.test('articles are those of the law that the opening stands under', async (t) => {
+  for (const type of ['RaiseObjection', 'AnswerObjection', 'DisputeAnswer', 'DeclareFailed'] as const) {
+    const words = (profile: ProfileName) => zh[whyKey(type, { profile })];
+    t.match(words('engineering'), /条例第/);
+    for (const profile of ['government_procurement', 'negotiation', 'non_tender'] as const) {
+      t.notMatch(words(profile), /条例|十日/, `${type} in ${profile}`);
+      t.match(words(profile), /采购法|87号令/);
+    }
+  }
+  t.equal(objectionArticle({ profile: 'government_procurement' }), '87号令42');
 });
 
 t.test('a ruling on one bid offers the verdicts that this one may get', async (t) => {

@@ -256,7 +256,8 @@ t.test('who sees what: the law’s own lines', async (t) => {
     { public: 'RosterPublished', host: 'RosterPublished', supervisor: 'RosterPublished', operator: null },
     'before the roster nobody, not even the host (20号令21)',
   );
-  t.match(sights.get('numbers'), { public: null, bidder: 'RosterPublished' });
+  t.match(sights.get('numbers'), { public: 'Announcing', bidder: 'RosterPublished' }, 'the announcement names both');
+  t.match(sights.get('chat'), { public: 'Scheduled' }, 'officials speak in public before there is a roster');
   t.match(sights.get('prices'), { public: 'Announcing', bidder: 'Announcing', operator: null });
   t.match(sights.get('questions'), { public: null, bidder: null, host: 'RosterPublished', supervisor: null });
   t.match(sights.get('source'), { host: null, supervisor: 'Scheduled' });

@@ -4,6 +4,7 @@ import type { JSX, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { MESSAGE_LIMIT_CHARACTERS } from '../../server/core/opening/details.ts';
 import { bidOf } from '../../server/core/opening/state.ts';
+import { ROLE_WORDS } from '../opening/term-words.ts';
 import { Icon } from '../parts/icon.tsx';
 import { timeText } from '../parts/instant-text.ts';
 import { keepText, keptText } from '../parts/kept-text.ts';
@@ -72,7 +73,7 @@ export function ChatDesk(
       {options.includes(String(thread.key)) ? (
         <SayBox key={thread.key} openingId={stand.state.openingId} to={thread.key} onSay={onSay} />
       ) : (
-        <p class="label">{say('notNow')}</p>
+        <p class="label">{say(thread.key !== 'all' && stand.role !== 'host' ? 'hostAnswers' : 'notNow')}</p>
       )}
     </Section>
   );
@@ -118,13 +119,20 @@ function Said({ line }: { line: Line }): JSX.Element {
     <li class="chat-line">
       <p class="label">
         <time class="number">{timeText(at, language.value)}</time>{' '}
-        <b class="chat-speaker">{typeof by === 'number' ? say('bidderNumber', { n: by }) : say(by)}</b>
+        <b class="chat-speaker">
+          {typeof by === 'number' ? say('bidderNumber', { n: by }) : ROLE_WORDS[language.value][by]}
+        </b>
       </p>
       <p class={text === null ? 'empty' : 'verbatim'} dir="auto">
         {text ?? say('objectionHidden')}
       </p>
     </li>
   );
+}
+
+/** What is to be kept of a box whose words were taken: what was typed behind them meanwhile. */
+export function leftOf(typed: string, sent: string): string {
+  return typed.startsWith(sent) ? typed.slice(sent.length).replace(/^\s+/, '') : typed;
 }
 
 function SayBox(props: {
@@ -154,7 +162,8 @@ function SayBox(props: {
     if (fault.value !== null || isSent.value) return;
     isSent.value = true;
     // what was not taken stays to be sent again, or changed
-    if (await onSay({ to, text: words })) write('');
+    const sent = text.value;
+    if (await onSay({ to, text: words })) write(leftOf(text.value, sent));
     isSent.value = false;
   }
 

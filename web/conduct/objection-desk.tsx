@@ -2,6 +2,7 @@
 import type { JSX } from 'preact';
 import type { Objection } from '../../server/core/opening/state.ts';
 import { COMPLAINT_MS } from '../../server/core/opening/steps/objection.ts';
+import { isOfProcurement, objectionArticle } from '../opening/regime.ts';
 import { Icon } from '../parts/icon.tsx';
 import { countdownOf, dayTimeText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
@@ -17,7 +18,7 @@ export function ObjectionDesk(parts: DeskParts): JSX.Element | null {
   const others = objections.filter(({ status }) => status !== 'open');
   return (
     <Section id="objection-desk" title={say('objections')} aside={<span class="number">{open.length}</span>}>
-      <p class="section-words">{say('objectionsWords')}</p>
+      <p class="section-words">{say('objectionsWords', { article: objectionArticle(parts.stand.state) })}</p>
       <ul class="rows">
         {[...open, ...others].map((objection) => (
           <Row key={objection.objection} objection={objection} parts={parts} />
@@ -58,7 +59,11 @@ function Row({ objection, parts }: { objection: Objection; parts: DeskParts }): 
         <p class="empty">{say('objectionHidden')}</p>
       )}
       {answeredAt === null ? null : (
-        <p class="label">{say('complainBy', { day: dayTimeText(answeredAt + COMPLAINT_MS, language.value) })}</p>
+        <p class="label">
+          {isOfProcurement(stand.state)
+            ? say('queryBy')
+            : say('complainBy', { day: dayTimeText(answeredAt + COMPLAINT_MS, language.value) })}
+        </p>
       )}
       {own === null ? null : (
         <button type="button" onClick={() => onChoose(own, { objection: number })}>

@@ -1,4 +1,5 @@
 /** What was said in one opening, sorted by who hears it: in public, and each bidder's own thread with the host. */
+import { PEOPLE, type PersonRole } from '../../server/core/opening/roles.ts';
 import type { HeldEntry } from '../replica/replica.ts';
 
 /** `all`, or the bidder whose private thread it is. */
@@ -8,7 +9,7 @@ export type Line = {
   readonly seq: number;
   readonly at: number;
   /** Who spoke: a bidder by its number, anybody else by role. */
-  readonly by: number | 'officials' | 'host';
+  readonly by: number | PersonRole;
   /** Verbatim; null where this viewer may not read it. */
   readonly text: string | null;
 };
@@ -27,10 +28,11 @@ export type Thread = {
  */
 export function threadsOf(entries: readonly HeldEntry[]): Thread[] {
   const lines = new Map<ThreadKey, Line[]>([['all', []]]);
-  for (const { event } of entries) {
+  for (const { entry, event } of entries) {
     if (event.type !== 'Said' && event.type !== 'SaidInPrivate') continue;
     const key = event.type === 'Said' ? 'all' : event.body.bidder;
-    const by: Line['by'] = event.type === 'Said' ? (event.body.bidder ?? 'officials') : speakerOf(event.body);
+    const bidder = event.type === 'Said' || event.body.by === 'bidder' ? event.body.bidder : null;
+    const by: Line['by'] = bidder ?? roleOf(entry.actor.role);
     const text = event.fields['text'];
     const line = { seq: event.seq, at: event.at, by, text: text?.known === true ? String(text.value) : null };
     lines.set(key, [...(lines.get(key) ?? []), line]);
@@ -42,8 +44,11 @@ export function threadsOf(entries: readonly HeldEntry[]): Thread[] {
   return threads.sort((a, b) => rank(a) - rank(b) || waitingSince(a) - waitingSince(b) || numberOf(a) - numberOf(b));
 }
 
-function speakerOf({ by, bidder }: { readonly by: 'bidder' | 'host'; readonly bidder: number }): number | 'host' {
-  return by === 'host' ? 'host' : bidder;
+/** Only people speak: the log has been verified. */
+function roleOf(actor: string): PersonRole {
+  const role = PEOPLE.find((one) => one === actor);
+  if (role === undefined) throw new Error(`no person speaks as ${actor}`);
+  return role;
 }
 
 const rank = ({ key, isUnanswered }: Thread): number => (key === 'all' ? 0 : isUnanswered ? 1 : 2);

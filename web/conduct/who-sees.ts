@@ -24,6 +24,8 @@ type TopicRule = {
   readonly field: string;
   /** When it comes to be. */
   readonly since: Phase;
+  /** A later entry that says the same again, to more people. */
+  readonly again?: { readonly type: EventType; readonly field: string; readonly since: Phase };
   /** Only in openings whose policy has it. */
   readonly when?: (policy: Policy) => boolean;
 };
@@ -32,7 +34,12 @@ type TopicRule = {
 export const TOPICS = {
   bids: { type: 'BidsSealed', field: 'lodgements', since: 'Sealed' },
   roster: { type: 'RosterPublished', field: 'roster', since: 'RosterPublished' },
-  numbers: { type: 'RosterPublished', field: 'numbers', since: 'RosterPublished' },
+  numbers: {
+    type: 'RosterPublished',
+    field: 'numbers',
+    since: 'RosterPublished',
+    again: { type: 'PricesAnnounced', field: 'numbers', since: 'Announcing' },
+  },
   prices: { type: 'PricesAnnounced', field: 'rows', since: 'Announcing' },
   quotes: {
     type: 'QuotesReleased',
@@ -42,7 +49,8 @@ export const TOPICS = {
   },
   record: { type: 'RecordIssued', field: 'record', since: 'RecordConfirm' },
   publicRecord: { type: 'RecordIssued', field: 'publicRecord', since: 'RecordConfirm' },
-  chat: { type: 'Said', field: 'text', since: 'RosterPublished' },
+  // officials speak in public from the publication on, bidders once they have a number
+  chat: { type: 'Said', field: 'text', since: 'Scheduled' },
   questions: { type: 'SaidInPrivate', field: 'text', since: 'RosterPublished' },
   objections: { type: 'ObjectionRaised', field: 'text', since: 'RosterPublished' },
   rulings: { type: 'RulingGiven', field: 'reason', since: 'Attribution' },
@@ -70,7 +78,11 @@ export function whoSees(policy: Policy): Sight[] {
   }));
 }
 
-function fromWhen(role: Viewer, { type, field, since }: TopicRule, policy: Policy): Phase | null {
+function fromWhen(role: Viewer, rule: TopicRule, policy: Policy): Phase | null {
+  return seenFrom(role, rule, policy) ?? (rule.again === undefined ? null : seenFrom(role, rule.again, policy));
+}
+
+function seenFrom(role: Viewer, { type, field, since }: TopicRule, policy: Policy): Phase | null {
   const body = { round: 1 };
   const sees = (released: { roster: boolean; quotes: boolean }): boolean => {
     // what the rules of sight ask of a state, and nothing else

@@ -22,12 +22,14 @@ export const en: Readonly<Record<Key, string>> = {
   not_needed: 'not needed',
   objections: 'Objections to answer',
   objectionsWords:
-    'An objection is raised and answered on the spot; until then the opening cannot be closed. (Regulation art. 44)',
+    'An objection is raised and answered on the spot; until then the opening cannot be closed. ({article})',
   objectionNumber: 'Objection {n}',
   waiting: 'waiting {clock}',
   objectionHidden: 'its text is not yours to see',
   answerIt: 'Answer',
   complainBy: 'complaint possible until {day} (ten days from the answer, Regulation art. 60)',
+  queryBy:
+    'whoever is not content may query in writing within seven working days of learning of the harm (Government Procurement Law art. 52)',
   disputed: 'the answer is disputed',
   reader: 'Announcement reader',
   readerWords:
@@ -58,8 +60,6 @@ export const en: Readonly<Record<Key, string>> = {
   toHost: 'Ask the host in private',
   unanswered: 'unanswered',
   you: 'you',
-  officials: 'Officials',
-  host: 'Host',
   nothingSaid: 'Nothing was said yet.',
   send: 'Send',
   sayLabel: 'What to say',
@@ -69,6 +69,7 @@ export const en: Readonly<Record<Key, string>> = {
   mute: 'Mute',
   unmute: 'Unmute',
   notNow: 'Nobody can speak now.',
+  hostAnswers: 'A private question is the host’s to answer.',
   youAreMuted: 'You are muted in public; you may still ask the host.',
   records: 'Versions of the record',
   version: 'Version {n}',

@@ -7,13 +7,13 @@ import type { OpeningState } from '../../server/core/opening/state.ts';
 import { POINT_WORDS, ROLE_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
 import { plainAmount } from '../parts/amount.ts';
 import { amountInWords } from '../parts/amount-in-words.ts';
-import { keepText, keptText } from '../parts/kept-text.ts';
 import { language } from '../parts/language.ts';
 import { instantOf } from '../parts/moment.ts';
 import type { QUOTE_KINDS } from '../secrets/quote-form.ts';
 import { type Field, nameKey, type Offer, whyKey } from './act-rows.ts';
 import { Dialog } from './dialog.tsx';
 import { SeenLines } from './seen-lines.tsx';
+import { type TypedWords, typedOf } from './typed-words.ts';
 import { say } from './words.ts';
 import type { Key } from './words-zh.ts';
 
@@ -34,7 +34,7 @@ export function ActDialog(props: {
   readonly onClose: () => void;
 }): JSX.Element {
   const { offer } = props;
-  const place = `${props.state.openingId} ${props.account} ${offer.type}`;
+  const typed = typedOf(props.state, props.account, { offer, preset: props.preset ?? {} });
   const faults = useSignal<Readonly<Record<string, string>>>({});
 
   const isRead = useSignal(false);
@@ -55,17 +55,13 @@ export function ActDialog(props: {
       if (fault !== null) found[field.name] = fault;
     }
     faults.value = found;
-    if (Object.keys(found).length > 0) {
-      isRead.value = false;
-      return;
-    }
-    for (const { name } of offer.fields) keepText(typedKey(place, name), null, 'tab');
-    props.onGo(offer.data(filled));
+    if (Object.keys(found).length === 0) props.onGo(offer.data(filled));
+    else isRead.value = false;
   }
 
   return (
     <Dialog title={say('confirmTitle', { act: say(nameKey(offer.type)) })} onClose={props.onClose}>
-      <p class="dialog-words">{say(whyKey(offer.type))}</p>
+      <p class="dialog-words">{say(whyKey(offer.type, props.state))}</p>
       {offer.about.length === 0 ? null : (
         <dl class="dialog-about">
           {offer.about.map(([name, value]) => (
@@ -85,7 +81,7 @@ export function ActDialog(props: {
               field={field}
               fault={faults.value[field.name] ?? null}
               preset={props.preset?.[field.name]}
-              place={place}
+              typed={typed}
             />
             {field.kind === 'file' && field.isOptional === true ? (
               <span class="field-hint">{say('bidFileKept')}</span>
@@ -109,20 +105,23 @@ export function ActDialog(props: {
   );
 }
 
-const typedKey = (place: string, name: string): string => `kaibiao.typed ${place} ${name}`;
-
-function Input(props: { field: Field; fault: string | null; preset: string | undefined; place: string }): JSX.Element {
-  const { field, fault, preset, place } = props;
+function Input(props: {
+  field: Field;
+  fault: string | null;
+  preset: string | undefined;
+  typed: TypedWords;
+}): JSX.Element {
+  const { field, fault, preset, typed } = props;
   const { name, kind } = field;
   // what there is no choice about is chosen
   const only = field.kind === 'choice' && field.options.length === 1 ? field.options[0] : undefined;
   const common = { id: `act-${name}`, name, 'aria-invalid': fault !== null, 'aria-describedby': `act-${name}-fault` };
-  // what was typed outlives a page that is loaded again, until it is signed
+  // what was typed outlives a page that is loaded again, and a refusal
   const keeping = {
     onInput: ({ currentTarget: { value } }: TargetedInputEvent<HTMLInputElement | HTMLTextAreaElement>) =>
-      keepText(typedKey(place, name), value, 'tab'),
+      typed.keep(name, value),
   };
-  const begun = keptText(typedKey(place, name), 'tab') ?? ('begins' in field ? field.begins : undefined);
+  const begun = typed.kept(name) ?? ('begins' in field ? field.begins : undefined);
   switch (kind) {
     case 'text':
       return <textarea {...common} {...keeping} rows={4} maxLength={TEXT_LIMIT} defaultValue={preset ?? begun} />;

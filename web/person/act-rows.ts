@@ -12,6 +12,7 @@ import {
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, isGivenUp, numberOf, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
 import { isDone } from '../../server/core/opening/steps/window.ts';
+import { isOfProcurement } from '../opening/regime.ts';
 import { instantOf } from '../parts/moment.ts';
 import { acknowledgeShare, dealOpeningKey, offerHolderKey, unsealLayer } from './holder-shapes.ts';
 import { commitShare, revealShare, submitQuote } from './special-shapes.ts';
@@ -221,7 +222,20 @@ const ACT_TYPES = Object.keys(SHAPES) as readonly ActType[];
 
 /** The words of an act in the dictionary: its name, what it does and by which article. */
 export const nameKey = (type: ActType): Key => `act_${type}`;
-export const whyKey = (type: ActType): Key => `why_${type}`;
+export function whyKey(type: ActType, state: Pick<OpeningState, 'profile'>): Key {
+  return isOfProcurement(state) && isOtherInProcurement(type) ? `why_${type}_procurement` : `why_${type}`;
+}
+
+/** Acts whose articles are others under the procurement law. */
+const OTHER_IN_PROCUREMENT = [
+  'RaiseEarlyObjection',
+  'RaiseObjection',
+  'AnswerObjection',
+  'DisputeAnswer',
+  'DeclareFailed',
+] as const;
+const isOtherInProcurement = (type: ActType): type is (typeof OTHER_IN_PROCUREMENT)[number] =>
+  OTHER_IN_PROCUREMENT.some((one) => one === type);
 
 /** Acts that come in the common course of an opening stand first; the others behind a fold. */
 const EXCEPTIONAL: ReadonlySet<ActType> = new Set([

@@ -27,6 +27,7 @@ import { ActDialog } from './act-dialog.tsx';
 import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
 import { type Outbox, type Sent, type SentState, standingOf as standingOfAnswer } from './outbox.ts';
 import { headSeenIn, type Seat } from './seat.ts';
+import { typedOf } from './typed-words.ts';
 import { say } from './words.ts';
 import { en } from './words-en.ts';
 import { zh } from './words-zh.ts';
@@ -85,7 +86,11 @@ export function MyPart(props: {
   const mine = (
     <Section id="mine" title={say('mine')} aside={ROLE_WORDS[language.value][seat.role]}>
       <p class="section-words">{say('mineWords')}</p>
-      {common.length === 0 ? <p class="empty">{say('nothingNow')}</p> : <Offers offers={common} onChoose={choose} />}
+      {common.length === 0 ? (
+        <p class="empty">{say('nothingNow')}</p>
+      ) : (
+        <Offers offers={common} state={state} onChoose={choose} />
+      )}
       {seat.role === 'host' && state.phase === 'Draft' ? (
         <p>
           <a href={`/draft?opening=${seat.openingId}`}>{say('amendDraft')}</a>
@@ -94,7 +99,7 @@ export function MyPart(props: {
       {exceptional.length === 0 ? null : (
         <details class="exceptional">
           <summary>{say('exceptional')}</summary>
-          <Offers offers={exceptional} onChoose={choose} />
+          <Offers offers={exceptional} state={state} onChoose={choose} />
         </details>
       )}
       <BlockedSteps blocked={blocked} />
@@ -112,7 +117,8 @@ export function MyPart(props: {
           }}
           onGo={(data) => {
             chosen.value = null;
-            give(open.offer, data).catch(props.onFault);
+            const typed = typedOf(state, seat.session.account, open);
+            give(open.offer, data).then(({ kind }) => kind === 'accepted' && typed.forget(), props.onFault);
           }}
         />
       )}
@@ -183,7 +189,11 @@ function refusedHere(fault: unknown): Extract<SentState, { kind: 'refused' }> | 
 
 const PENDING: ReadonlySet<SentState['kind']> = new Set(['signing', 'waiting']);
 
-function Offers(props: { readonly offers: readonly Offer[]; readonly onChoose: (offer: Offer) => void }): JSX.Element {
+function Offers(props: {
+  readonly offers: readonly Offer[];
+  readonly state: OpeningState;
+  readonly onChoose: (offer: Offer) => void;
+}): JSX.Element {
   return (
     <ul class="offers">
       {props.offers.map((offer) => (
@@ -191,7 +201,7 @@ function Offers(props: { readonly offers: readonly Offer[]; readonly onChoose: (
           <button type="button" onClick={() => props.onChoose(offer)}>
             {say(nameKey(offer.type))}
           </button>
-          <span class="label">{say(whyKey(offer.type))}</span>
+          <span class="label">{say(whyKey(offer.type, props.state))}</span>
         </li>
       ))}
     </ul>

@@ -85,6 +85,8 @@ export const en: Readonly<Record<Key, string>> = {
   why_WithdrawBid: 'Until the deadline a bid may be withdrawn (Bidding Law 29).',
   act_RaiseEarlyObjection: 'Object (before the roster)',
   why_RaiseEarlyObjection: 'Who objects is not shown before the roster; it enters the log with it (Regulations 44).',
+  why_RaiseEarlyObjection_procurement:
+    'Who objects is not shown before the roster; it enters the log with it. A query in writing is another thing (Government Procurement Law 52).',
   act_PostponeOpening: 'Postpone',
   why_PostponeOpening: 'All time limits stop; lodged bids are kept; everyone is told the new time.',
   act_PublishRoster: 'Publish the roster',
@@ -120,10 +122,15 @@ export const en: Readonly<Record<Key, string>> = {
   why_RefuseRecord: 'Say why; the host corrects it, or it stays on the record.',
   act_RaiseObjection: 'Object',
   why_RaiseObjection: 'Raised on the spot, answered on the spot (Regulations 44).',
+  why_RaiseObjection_procurement:
+    'Doubts about opening and record are raised on the spot and dealt with in time (Order 87 art. 42).',
   act_AnswerObjection: 'Answer an objection',
   why_AnswerObjection: 'On the spot, and kept on the record (Regulations 44).',
+  why_AnswerObjection_procurement: 'In time, and kept on the record (Order 87 art. 42).',
   act_DisputeAnswer: 'Dispute the answer',
   why_DisputeAnswer: 'Stays on the record; a complaint may follow within ten days (Regulations 60).',
+  why_DisputeAnswer_procurement:
+    'Stays on the record; a query in writing may follow within seven working days of learning of the harm (Government Procurement Law 52).',
   act_ProposeClose: 'Propose to close',
   why_ProposeClose: 'The witness confirms it.',
   act_AttestClose: 'Attest and close',
@@ -153,6 +160,8 @@ export const en: Readonly<Record<Key, string>> = {
     'Publishes a new opening time and place, later than the old one and with time to check in; what was lodged stands. (Tendering Law art. 23)',
   act_DeclareFailed: 'Declare the tender failed',
   why_DeclareFailed: 'No bid could be decrypted and each has been ruled on. (Regulation art. 44, Order 20 art. 31)',
+  why_DeclareFailed_procurement:
+    'No bid could be decrypted and each has been ruled on: the procurement is void. (Government Procurement Law art. 36, Order 20 art. 31)',
   act_VoidDrawing: 'Declare the drawing void',
   why_VoidDrawing:
     'For technical reasons only, by witness and supervisor each for themselves; never once the coefficient is drawn.',
