@@ -1,5 +1,6 @@
 /** What the opening's page derives from the state before it draws anything: steps, ends, statuses, sentences, words, checks. */
 
+import fc from 'fast-check';
 import { evidenceLines } from '../../server/cli/commands/status.ts';
 import { EVENT_TYPES } from '../../server/core/opening/events.ts';
 import { PHASES } from '../../server/core/opening/phases.ts';
@@ -13,7 +14,7 @@ import { checkPrice } from '../../web/opening/price-check.ts';
 import { sentenceOf } from '../../web/opening/sentences.ts';
 import { en } from '../../web/opening/words-en.ts';
 import { zh } from '../../web/opening/words-zh.ts';
-import { countdownOf, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
+import { countdownOf, dayText, dayTimeText, spanText, timeText } from '../../web/parts/instant-text.ts';
 import { fetchWords } from '../../web/parts/language.ts';
 import type { HeldEntry } from '../../web/replica/replica.ts';
 import { BLIND, DRAW, decryptNow, giveShares, reach, unsealNow } from '../support/opening-phases.ts';
@@ -234,9 +235,41 @@ t.test('times are Beijing’s, whatever the computer thinks', async (t) => {
   const at = Date.UTC(2026, 2, 2, 16, 5, 9, 999);
   t.equal(timeText(at, 'zh-CN'), '00:05:09');
   t.equal(timeText(at, 'en'), '00:05:09');
-  t.match(dayTimeText(at, 'zh-CN'), /2026.03.03.* 00:05:09/);
-  t.match(dayTimeText(at, 'en'), /^3 Mar 2026,? 00:05:09$/);
+  t.equal(dayTimeText(at, 'zh-CN'), '2026/03/03 00:05:09');
+  t.equal(dayTimeText(at, 'en'), '3 Mar 2026, 00:05:09');
+  t.equal(dayText(at, 'zh-CN'), '2026/03/03周二');
+  t.equal(dayText(at, 'en'), 'Tue, 3 Mar 2026');
 });
+
+t.test(
+  'days and times are those of a calendar of China, from its last summer time to the end of the century',
+  async () => {
+    const fields = (at: number) => {
+      const parts = new Intl.DateTimeFormat('en-US', {
+        timeZone: 'Asia/Shanghai',
+        hourCycle: 'h23',
+        ...({ year: 'numeric', month: '2-digit', day: '2-digit', weekday: 'short' } as const),
+        ...({ hour: '2-digit', minute: '2-digit', second: '2-digit' } as const),
+      }).formatToParts(at);
+      return Object.fromEntries(parts.map(({ type, value }) => [type, value]));
+    };
+    const instants = fc.date({ min: new Date('1992-01-01T00:00:00Z'), max: new Date('2099-12-31T23:59:59Z') });
+    fc.assert(
+      fc.property(instants, (date) => {
+        const at = date.getTime();
+        const { year, month, day, weekday, hour, minute, second } = fields(at);
+        const dayOf = dayText(at, 'en');
+        return (
+          dayTimeText(at, 'zh-CN') === `${year}/${month}/${day} ${hour}:${minute}:${second}` &&
+          dayOf.startsWith(`${weekday}, ${Number(day)} `) &&
+          dayOf.endsWith(` ${year}`) &&
+          dayTimeText(at, 'en') === `${dayOf.slice(dayOf.indexOf(' ') + 1)}, ${timeText(at, 'en')}`
+        );
+      }),
+      { seed: 1991, numRuns: 100, verbose: 1 },
+    );
+  },
+);
 
 t.test('a countdown ends exactly at its end', async (t) => {
   t.strictSame(countdownOf(-5), { days: 0, clock: '00:00' });

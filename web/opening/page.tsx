@@ -2,6 +2,7 @@
 import { useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { OpeningState } from '../../server/core/opening/state.ts';
+import { useIsPainted } from '../parts/after-paint.ts';
 import { Icon } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
 import { LanguageSwitch } from '../parts/language-switch.tsx';
@@ -75,11 +76,11 @@ function SeatLost(): JSX.Element {
   );
 }
 
-function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): JSX.Element {
-  const { hall, viewing, state } = props;
-  const Person = hall.personPart.value;
-  const { entries } = viewing.view.value;
-  const details = detailParts.value;
+type OpeningProps = { readonly hall: Hall; readonly viewing: Viewing; readonly state: OpeningState };
+
+/** What the opening is and where it stands is painted first: a thousand bids are drawn behind that picture. */
+function Opening({ hall, viewing, state }: OpeningProps): JSX.Element {
+  const isPainted = useIsPainted();
   return (
     <main id="main" tabIndex={-1}>
       {state.profile === 'rehearsal' ? <RehearsalBanner /> : null}
@@ -87,46 +88,55 @@ function Opening(props: { hall: Hall; viewing: Viewing; state: OpeningState }): 
       <PhaseBar policy={state.policy} visited={viewing.visited.value} />
       {state.suspended === null ? null : <SuspendedBanner suspended={state.suspended} />}
       <NowBand viewing={viewing} state={state} />
-      <div class="columns">
-        <div class="column-main">
-          {Person === null ? null : (
-            <Person
-              viewing={viewing}
-              seat={hall.seat.value}
-              isAsking={hall.isAsking.value}
-              now={hall.now}
-              onSeat={hall.sit}
-              onClose={hall.stopAsking}
-              onFault={hall.report}
-            />
-          )}
-          {details === null ? null : (
-            <>
-              <details.LayerPart state={state} />
-              <details.DrawingPart state={state} entries={entries} />
-            </>
-          )}
-          {state.prices === null ? <Board state={state} /> : null}
-          {details === null ? null : <details.Prices state={state} />}
-          {state.prices === null ? null : <Board state={state} />}
-          <Roster state={state} />
-          {details === null ? null : (
-            <>
-              <details.RecordPart state={state} />
-              <details.Objections state={state} />
-            </>
-          )}
-        </div>
-        <div class="column-side">
-          {details === null ? null : (
-            <>
-              <details.NoticeColumn entries={entries} />
-              <details.Feed entries={entries} />
-            </>
-          )}
-        </div>
-      </div>
+      {isPainted ? <Columns hall={hall} viewing={viewing} state={state} /> : null}
     </main>
+  );
+}
+
+function Columns({ hall, viewing, state }: OpeningProps): JSX.Element {
+  const Person = hall.personPart.value;
+  const { entries } = viewing.view.value;
+  const details = detailParts.value;
+  return (
+    <div class="columns">
+      <div class="column-main">
+        {Person === null ? null : (
+          <Person
+            viewing={viewing}
+            seat={hall.seat.value}
+            isAsking={hall.isAsking.value}
+            now={hall.now}
+            onSeat={hall.sit}
+            onClose={hall.stopAsking}
+            onFault={hall.report}
+          />
+        )}
+        {details === null ? null : (
+          <>
+            <details.LayerPart state={state} />
+            <details.DrawingPart state={state} entries={entries} />
+          </>
+        )}
+        {state.prices === null ? <Board state={state} /> : null}
+        {details === null ? null : <details.Prices state={state} />}
+        {state.prices === null ? null : <Board state={state} />}
+        <Roster state={state} />
+        {details === null ? null : (
+          <>
+            <details.RecordPart state={state} />
+            <details.Objections state={state} />
+          </>
+        )}
+      </div>
+      <div class="column-side">
+        {details === null ? null : (
+          <>
+            <details.NoticeColumn entries={entries} />
+            <details.Feed entries={entries} />
+          </>
+        )}
+      </div>
+    </div>
   );
 }
 

@@ -1,42 +1,48 @@
 /** Instants and durations as people read them; always the time of Beijing, wherever the reader's computer thinks it is. */
 import type { Language } from './language.ts';
 
-const ZONE = 'Asia/Shanghai';
-const clocks = new Map<string, Intl.DateTimeFormat>();
+/** Hours, minutes and seconds of Beijing are those of UTC eight hours later; it has kept no summer time since 1991. */
+const AHEAD_MS = 8 * 3_600_000;
 
-/** British English: with the month as a word, no reader takes the day for it. */
-const LOCALES = { 'zh-CN': 'zh-CN', en: 'en-GB' } as const satisfies Record<Language, string>;
-
-function clock(language: Language, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = language + JSON.stringify(options);
-  const found =
-    clocks.get(key) ?? new Intl.DateTimeFormat(LOCALES[language], { ...options, timeZone: ZONE, hourCycle: 'h23' });
-  clocks.set(key, found);
-  return found;
-}
-
-const TIME = { hour: '2-digit', minute: '2-digit', second: '2-digit' } as const;
-const DAY = {
-  'zh-CN': { year: 'numeric', month: '2-digit', day: '2-digit' },
-  en: { year: 'numeric', month: 'short', day: 'numeric' },
-} as const satisfies Record<Language, Intl.DateTimeFormatOptions>;
-
-/** Hour, minute and second: `09:00:05`. */
-export function timeText(at: number, language: Language): string {
-  return clock(language, TIME).format(at);
-}
-
-/** Day and time to the second. */
-export function dayTimeText(at: number, language: Language): string {
-  return clock(language, { ...DAY[language], ...TIME }).format(at);
-}
-
-/** The day with its weekday. */
-export function dayText(at: number, language: Language): string {
-  return clock(language, { ...DAY[language], weekday: 'short' }).format(at);
-}
+const WEEKDAYS = {
+  'zh-CN': ['周日', '周一', '周二', '周三', '周四', '周五', '周六'],
+  en: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'],
+} as const satisfies Record<Language, readonly string[]>;
+/** With the month as a word, no English reader takes it for the day. */
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sept', 'Oct', 'Nov', 'Dec'] as const;
 
 const two = (n: number): string => String(n).padStart(2, '0');
+
+/** Its UTC fields are those of Beijing's clock. */
+const clock = (at: number): Date => new Date(at + AHEAD_MS);
+
+/**
+ * Hour, minute and second: `09:00:05`.
+ *
+ * Why: by arithmetic, as `Intl` takes longer to load its calendars and locales than the page of an opening takes to be drawn.
+ */
+export function timeText(at: number, _language: Language): string {
+  const time = clock(at);
+  return [time.getUTCHours(), time.getUTCMinutes(), time.getUTCSeconds()].map(two).join(':');
+}
+
+/** Day and time to the second: `2026/03/02 09:00:05`, `2 Mar 2026, 09:00:05`. */
+export function dayTimeText(at: number, language: Language): string {
+  return `${dateText(at, language)}${language === 'en' ? ', ' : ' '}${timeText(at, language)}`;
+}
+
+/** The day with its weekday: `2026/03/02周一`, `Mon, 2 Mar 2026`. */
+export function dayText(at: number, language: Language): string {
+  const weekday = WEEKDAYS[language][clock(at).getUTCDay()] as string;
+  const date = dateText(at, language);
+  return language === 'en' ? `${weekday}, ${date}` : `${date}${weekday}`;
+}
+
+function dateText(at: number, language: Language): string {
+  const day = clock(at);
+  const [year, month, date] = [day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate()];
+  return language === 'en' ? `${date} ${MONTHS[month]} ${year}` : `${year}/${two(month + 1)}/${two(date)}`;
+}
 
 /** What is left of a countdown: whole days and `hh:mm:ss` (`mm:ss` below an hour); never negative, it ends exactly at its end. */
 export function countdownOf(leftMs: number): { days: number; clock: string } {
