@@ -11,8 +11,8 @@ export type Io = {
   readonly fetch: typeof fetch;
   /** Asks for a secret; it is neither shown nor kept. Throws: UsageError when nobody is there to answer. */
   askSecret(question: string): Promise<string>;
-  /** Whether somebody says yes before `signal` takes the question back; missing where nobody is there to be asked. */
-  agrees?(question: string, signal: AbortSignal): Promise<boolean>;
+  /** The line that somebody types before `signal` takes the question back, else null; missing where nobody is there to be asked. */
+  asks?(question: string, signal: AbortSignal): Promise<string | null>;
 };
 
 /** The process's own. */
@@ -24,7 +24,7 @@ export const processIo: Io = {
   fetch: (...request) => fetch(...request),
   askSecret: async (question) => (await import('./secret-prompt.ts')).askSecret(question),
   ...(process.stdin.isTTY && {
-    agrees: async (question: string, signal: AbortSignal) =>
-      (await import('./secret-prompt.ts')).askYes(question, signal),
+    asks: async (question: string, signal: AbortSignal) =>
+      (await import('./secret-prompt.ts')).askLine(question, signal),
   }),
 };

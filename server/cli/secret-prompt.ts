@@ -1,4 +1,4 @@
-/** Asks on the terminal: for a secret, without showing it (from a pipe it takes the first line), and whether somebody agrees. */
+/** Asks on the terminal: for a secret, without showing it (from a pipe it takes the first line), and for a line. */
 import { createInterface } from 'node:readline';
 import { UsageError } from './exit.ts';
 
@@ -47,16 +47,17 @@ async function readLine(input: NodeJS.ReadStream): Promise<string> {
   return line;
 }
 
-/** Whether somebody types y. Returns: false for anything else, and when `signal` takes the question back. */
-export function askYes(question: string, signal: AbortSignal): Promise<boolean> {
+/** The line that is typed; null when `signal` takes the question back, or the input ends. */
+export function askLine(question: string, signal: AbortSignal): Promise<string | null> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   return new Promise((answer) => {
-    const end = (isYes: boolean): void => {
-      answer(isYes);
+    const end = (typed: string | null): void => {
+      answer(typed);
       lines.close();
     };
-    lines.once('close', () => answer(false));
-    signal.addEventListener('abort', () => end(false), { once: true });
-    lines.question(question, (text) => end(/^y$/i.test(text.trim())));
+    lines.once('close', () => answer(null));
+    if (signal.aborted) return end(null);
+    signal.addEventListener('abort', () => end(null), { once: true });
+    lines.question(question, end);
   });
 }

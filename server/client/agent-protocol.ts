@@ -21,13 +21,16 @@ export const AGENT_REQUEST_LIMIT_BYTES = 256 * 1024;
 export const PAIRING_MS = 120_000;
 export const PAIRING_TRIES = 3;
 export const PAIRING_DIGITS = 6;
+/** Pairings that may be begun in so many ms: whoever guesses has sixty guesses of a million in ten minutes. */
+export const PAIRINGS_LIMIT = 20;
+export const PAIRINGS_LIMIT_MS = 600_000;
 /** How long the agent waits between a challenge and its use, and for the person to agree. */
 export const CHALLENGE_MS = 60_000;
 export const CONSENT_MS = 120_000;
 /** Pages that may be paired, and challenges that may be open, at one time. */
 export const PAIRED_LIMIT = 16;
 export const CHALLENGES_LIMIT = 8;
-/** Digits that page and agent both show, so that a person sees that it is the same request. */
+/** Digits that the page shows and the person types at the agent, or sees on the phone too: so it is the same request. */
 export const CHECK_DIGITS = 4;
 
 /** Why an agent does not do what it is asked. */
@@ -52,6 +55,10 @@ export const AGENT_REFUSALS = {
   agent_code_over: {
     en: 'The pairing code is no longer good. Begin anew.',
     zh: '配对码已失效，请重新开始配对。',
+  },
+  agent_pairings_over: {
+    en: 'Pairing was begun too often. Wait a few minutes, or start the agent anew.',
+    zh: '配对次数过多，请几分钟后再试，或重新启动代理。',
   },
   agent_challenge_unknown: {
     en: 'The agent does not know this challenge: it was used, or is too old.',

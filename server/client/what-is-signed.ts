@@ -19,6 +19,9 @@ export type Shown = {
   readonly rows: readonly { readonly name: RowName; readonly label: Words; readonly text: string }[];
 };
 
+/** The longest text that is put before a person; what is longer nobody reads before agreeing. The longest reason of an act has 2,000. */
+export const SHOWN_LIMIT_CHARACTERS = 16_384;
+
 const closed = { additionalProperties: false } as const;
 const Text = Type.String({ minLength: 1, maxLength: 256 });
 const Seconds = Type.Integer({ minimum: 0 });
@@ -59,9 +62,12 @@ const LABELS = {
   data: { en: 'What it says', zh: '内容' },
   lot: { en: 'Lot', zh: '标段' },
   bid: { en: 'Bid', zh: '投标编号' },
+  replaces: { en: 'Takes the place of bid', zh: '替换的投标编号' },
+  sealedTo: { en: 'Sealed to certificate (SHA-256)', zh: '加密证书摘要（SHA-256）' },
   envelope: { en: 'Envelope (SHA-256)', zh: '信封摘要（SHA-256）' },
   deadline: { en: 'Bid deadline', zh: '投标截止时间' },
   logKey: { en: 'Key of the log', zh: '日志公钥' },
+  rest: { en: 'The rest, word for word', zh: '其余内容（原文）' },
   digest: { en: 'Digest of what is signed (SHA-256)', zh: '待签内容摘要（SHA-256）' },
 } as const satisfies Record<string, Words>;
 type RowName = keyof typeof LABELS;
@@ -71,10 +77,21 @@ type RowName = keyof typeof LABELS;
  *
  * Shape:   `key` is the certificate, DER, whose key is to sign; `origin` of the page that asks.
  * Returns: what to show, or why it is not signed.
- * Why:     header and payload must be the RFC 8785 text of what is shown: nothing else can stand in the signed bytes. A login names the page
+ * Why:     every member of the payload is shown, and nothing longer than SHOWN_LIMIT_CHARACTERS. Header and payload must be the RFC 8785 text of what is shown: nothing else can stand in the signed bytes. A login names the page
  *          that it is for, so one platform's page cannot have a login for another signed.
  */
 export function readToSign(
+  sha256: Sha256,
+  request: SignRequest,
+  key: { readonly certificate: Uint8Array; readonly alg: JwsAlgorithm },
+  origin: string,
+): { readonly shown: Shown } | { readonly refused: AgentRefusal } {
+  const read = readWhole(sha256, request, key, origin);
+  const isTooLong = 'shown' in read && read.shown.rows.some(({ text }) => text.length > SHOWN_LIMIT_CHARACTERS);
+  return isTooLong ? { refused: 'agent_not_shown' } : read;
+}
+
+function readWhole(
   sha256: Sha256,
   { input, data }: SignRequest,
   key: { readonly certificate: Uint8Array; readonly alg: JwsAlgorithm },
@@ -85,19 +102,21 @@ export function readToSign(
     return { refused: 'agent_not_shown' };
   const digest = toBase64Url(sha256(utf8(input)));
   switch (header['typ']) {
-    case 'login+jws':
+    case 'login+jws': {
       if (!Check(LoginSchema, payload) || data !== null) return { refused: 'agent_not_shown' };
-      if (payload.origin !== origin) return { refused: 'agent_other_origin' };
+      const { aud, iss, ...rest } = payload;
+      if (rest.origin !== origin) return { refused: 'agent_other_origin' };
       return {
         shown: {
           title: { en: 'Log in', zh: '登录' },
-          rows: rows({ page: payload.origin, platform: payload.aud, account: payload.iss, digest }),
+          rows: rows({ page: rest.origin, platform: aud, account: iss, ...asRest(rest), digest }),
         },
       };
+    }
     case 'act+jws': {
       const isShown = Check(ActSchema, payload) && data !== null && digestOf(sha256, data) === payload.bodySha256;
       if (!isShown) return { refused: 'agent_not_shown' };
-      const { aud, openingId, type, iss } = payload;
+      const { aud, openingId, type, iss, ...rest } = payload;
       return {
         shown: {
           title: { en: 'Sign an act', zh: '签署操作' },
@@ -107,6 +126,7 @@ export function readToSign(
             platform: aud,
             account: iss,
             data: JSON.stringify(data),
+            ...asRest(rest),
             digest,
           }),
         },
@@ -114,7 +134,8 @@ export function readToSign(
     }
     case LODGEMENT_TYPE: {
       if (!isLodgementPayload(payload) || data !== null) return { refused: 'agent_not_shown' };
-      const { aud, openingId, lotId, deadlineAt, envelopeSha256, iss } = payload;
+      const { aud, openingId, lotId, deadlineAt, envelopeSha256, bidId, replaces, encCertSha256, iss, ...rest } =
+        payload;
       return {
         shown: {
           title: { en: 'Lodge a bid', zh: '递交投标文件' },
@@ -122,9 +143,13 @@ export function readToSign(
             opening: openingId,
             lot: lotId,
             deadline: deadlineAt,
+            bid: bidId,
+            ...(replaces !== undefined && { replaces }),
             envelope: envelopeSha256,
+            sealedTo: encCertSha256,
             platform: aud,
             account: iss,
+            ...asRest(rest),
             digest,
           }),
         },
@@ -133,17 +158,30 @@ export function readToSign(
     case DECRYPTION_TYPE:
     case BACKUP_TYPE: {
       if (!isDecryptionPayload(payload) || data !== null) return { refused: 'agent_not_shown' };
-      const { aud, openingId, lotId, bidId, iss } = payload;
+      const { aud, openingId, lotId, bidId, iss, ...rest } = payload;
       return {
         shown: {
           title: { en: 'Hand in the key of a bid', zh: '提交投标文件解密结果' },
-          rows: rows({ opening: openingId, lot: lotId, bid: bidId, platform: aud, account: iss, digest }),
+          rows: rows({
+            opening: openingId,
+            lot: lotId,
+            bid: bidId,
+            platform: aud,
+            account: iss,
+            ...asRest(rest),
+            digest,
+          }),
         },
       };
     }
     default:
       return { refused: 'agent_not_shown' };
   }
+}
+
+/** The members that have no row of their own: digests, numbers, times; whoever signs them can read them all the same. */
+function asRest(rest: object): { rest: string } {
+  return { rest: canonicalise(rest as JsonObject) };
 }
 
 /** What is shown before a content key is unwrapped. */

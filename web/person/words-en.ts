@@ -17,7 +17,7 @@ export const en: Readonly<Record<Key, string>> = {
   takeOver: 'Take over',
   pairingCode: 'Pairing code',
   pairingHint: 'The six digits in the agent’s window',
-  atAgent: 'Confirm in the agent’s window; it shows {digits}',
+  atAgent: 'To agree, type {digits} in the agent’s window',
   files: 'Certificate file',
   filesHint: 'Several files may be chosen at once',
   password: 'Password of the file',

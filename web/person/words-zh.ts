@@ -16,7 +16,7 @@ export const zh = {
   takeOver: '接管',
   pairingCode: '配对码',
   pairingHint: '代理窗口显示的六位数字',
-  atAgent: '请到代理窗口确认，核对校验码 {digits}',
+  atAgent: '同意请在代理窗口输入 {digits}',
   files: '证书文件',
   filesHint: '可一次选择多个文件',
   password: '证书密码',

@@ -21,6 +21,7 @@ const STATUSES: Readonly<Record<AgentRefusal, number>> = {
   agent_not_paired: 401,
   agent_code_wrong: 403,
   agent_code_over: 410,
+  agent_pairings_over: 429,
   agent_challenge_unknown: 409,
   agent_challenge_other: 409,
   agent_busy: 409,

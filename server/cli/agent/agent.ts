@@ -6,6 +6,8 @@ import {
   PAIRING_DIGITS,
   PAIRING_MS,
   PAIRING_TRIES,
+  PAIRINGS_LIMIT,
+  PAIRINGS_LIMIT_MS,
   PairConfirmSchema,
 } from '../../client/agent-protocol.ts';
 import { AgentError, type Consent, createKeyDesk } from '../../client/key-desk.ts';
@@ -50,6 +52,8 @@ const RANDOM_BYTES = 32;
 /** Starts an agent with nothing paired; it forgets everything when it ends. */
 export function createAgent({ token, surface, world, verifySignature }: AgentNeeds): Agent {
   const pairings = new Map<string, { origin: string; code: string; endsAt: number; triesLeft: number }>();
+  /** When the last pairings were begun. */
+  let begun: number[] = [];
   /** By the digest of its bearer. */
   const paired = new Map<string, string>();
   const desk = createKeyDesk({
@@ -67,10 +71,14 @@ export function createAgent({ token, surface, world, verifySignature }: AgentNee
 
   /** One code at a time: the newest is the one that is shown. */
   function beginPairing(origin: string): object {
+    const now = world.now();
+    begun = begun.filter((at) => now - at < PAIRINGS_LIMIT_MS);
+    if (begun.length >= PAIRINGS_LIMIT) throw new AgentError('agent_pairings_over');
+    begun.push(now);
     const code = digitsOf(world.randomBytes(8), PAIRING_DIGITS);
     const pairing = random();
     pairings.clear();
-    pairings.set(pairing, { origin, code, endsAt: world.now() + PAIRING_MS, triesLeft: PAIRING_TRIES });
+    pairings.set(pairing, { origin, code, endsAt: now + PAIRING_MS, triesLeft: PAIRING_TRIES });
     surface.showCode({ origin, code });
     return { pairing };
   }

@@ -1,31 +1,68 @@
-/** The agent's window where it is a terminal: what a page asks for in lines, and a person's yes. */
+/** The agent's window where it is a terminal: what a page asks for in lines, and the digits by which a person agrees. */
 import type { Consent } from '../../client/key-desk.ts';
 import type { Words } from '../../core/log/words.ts';
 import type { Io } from '../io.ts';
 import type { AgentSurface } from './agent.ts';
 
-/** Controls, which could move the cursor, and marks that turn the direction of writing: what is shown is what stands there. */
-const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** Controls, which could move the cursor, marks that turn the direction of writing, and what is not seen at all: what is shown is what stands there. */
+const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+/** Cells of one line; the narrowest terminals in use have 80. */
+const LINE_CELLS = 72;
+/** Of what a question is about, in the line that asks. */
+const SUBJECT_CELLS = 60;
 
 /** A text with everything in it that could make it look like another. */
 export function plain(text: string): string {
   return text.replace(UNSHOWN, (mark) => `\\u${mark.codePointAt(0)?.toString(16).padStart(4, '0')}`);
 }
 
+/** A plain text in lines that no terminal breaks: what breaks by itself could look like a line of the agent's own. */
+export function inLines(text: string, cells: number = LINE_CELLS): string[] {
+  const lines = [''];
+  let used = 0;
+  for (const mark of plain(text)) {
+    // whatever is no ASCII may take two
+    const width = mark.length === 1 && mark < '\u007f' ? 1 : 2;
+    if (used + width > cells) {
+      lines.push('');
+      used = 0;
+    }
+    lines[lines.length - 1] += mark;
+    used += width;
+  }
+  return lines;
+}
+
 const both = ({ en, zh }: Words): string => `${en} · ${zh}`;
 
-/** Shows on a terminal, and asks there. */
-export function terminalSurface(io: Pick<Io, 'out'>, agrees: NonNullable<Io['agrees']>): AgentSurface {
+/**
+ * Shows on a terminal, and asks there.
+ *
+ * Shape: `asks` answers with the line that was typed, null when the question was taken back.
+ * Why:   the digits stand on the page alone, and typing them agrees: whoever types them has both before them. A yes could have been typed
+ *        ahead, twice for the question before, and would agree to something that was never read. The act stands in the question once more,
+ *        for long data moves it out of the window.
+ */
+export function terminalSurface(io: Pick<Io, 'out'>, asks: NonNullable<Io['asks']>): AgentSurface {
   return {
     showCode({ origin, code }) {
       io.out(`\n${plain(origin)}`);
       io.out(`  Pairing code · 配对码: ${code}`);
     },
-    agrees({ origin, digits, shown }: Consent, signal) {
-      io.out(`\n${both(shown.title)} [${digits}]`);
+    async agrees({ origin, digits, shown }: Consent, signal) {
+      io.out(`\n${both(shown.title)}`);
       io.out(`  ${plain(origin)}`);
-      for (const { label, text } of shown.rows) io.out(`  ${both(label)}: ${plain(text)}`);
-      return agrees(`  Does the page show ${digits}, and do you agree? · 网页显示 ${digits} 且您同意？ (y/N) `, signal);
+      for (const { label, text } of shown.rows) {
+        io.out(`  ${both(label)}:`);
+        for (const line of inLines(text)) io.out(`    │ ${line}`);
+      }
+      const [subject = ''] = inLines(shown.rows[0]?.text ?? '', SUBJECT_CELLS);
+      io.out(`  ${both(shown.title)}: ${subject}`);
+      const typed = await asks(
+        '  To agree, type the digits that the page shows; Enter declines · 同意请输入网页显示的数字，直接回车为拒绝: ',
+        signal,
+      );
+      return typed?.trim() === digits;
     },
   };
 }

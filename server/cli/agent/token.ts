@@ -122,7 +122,10 @@ export function openToken({ cryptoki, label, askPin }: TokenNeeds): Token {
     // the reader has keys of its own
     if ((flags & CK.tokenFlag.protectedPath) !== 0) return null;
     const isLastTry = (flags & CK.tokenFlag.pinFinalTry) !== 0;
-    return Buffer.from(await askPin({ label: name, isLastTry }), 'utf8');
+    const pin = await askPin({ label: name, isLastTry });
+    // Enter alone is nobody's PIN, and some tokens count it as a try
+    if (pin === '') throw new TokenError('token_pin_wrong', 'none was typed');
+    return Buffer.from(pin, 'utf8');
   }
 
   async function loggedIn() {
@@ -177,6 +180,10 @@ export function openToken({ cryptoki, label, askPin }: TokenNeeds): Token {
           if (key.asksAlways) cryptoki.login(key.session, CK.contextSpecific, pin);
         }),
       );
+    } catch (fault) {
+      // what was begun before the PIN is still under way in this session, and keeps every other thing from beginning
+      if (key.asksAlways) forget();
+      throw fault;
     } finally {
       pin?.fill(0);
     }

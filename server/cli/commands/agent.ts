@@ -25,8 +25,8 @@ export async function agent(argv: readonly string[], io: Io): Promise<number> {
   if (origins.length === 0) throw new UsageError('--origin is missing: the address of the platform, https://….');
   for (const origin of origins) needOrigin(origin);
   const port = portOf(values.port ?? String(AGENT_PORT));
-  const { agrees } = io;
-  if (agrees === undefined)
+  const { asks } = io;
+  if (asks === undefined)
     throw new UsageError('The agent asks its person before each use: it needs a terminal to ask on.');
 
   const cryptoki = await loadCryptoki(module);
@@ -39,7 +39,7 @@ export async function agent(argv: readonly string[], io: Io): Promise<number> {
       ),
   });
   for (const { certificate } of token.certificates()) io.out(`certificate · 证书 ${subjectOf(certificate)}`);
-  const surface = terminalSurface(io, agrees);
+  const surface = terminalSurface(io, asks);
   const keys = createAgent({ token, surface, world: io.world, verifySignature: verifyJwsSignature });
   const server = await serveAgent(keys, {
     origins,

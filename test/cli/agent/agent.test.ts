@@ -3,7 +3,7 @@ import { createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { type AgentSurface, createAgent } from '../../../server/cli/agent/agent.ts';
 import { type AgentServer, serveAgent } from '../../../server/cli/agent/agent-server.ts';
-import { plain, terminalSurface } from '../../../server/cli/agent/on-terminal.ts';
+import { inLines, plain, terminalSurface } from '../../../server/cli/agent/on-terminal.ts';
 import { TokenError } from '../../../server/cli/agent/token-error.ts';
 import { demoCreditCode, type Issued } from '../../../server/cli/demo/ca.ts';
 import { main } from '../../../server/cli/main.ts';
@@ -14,9 +14,12 @@ import {
   CONSENT_MS,
   PAIRING_MS,
   PAIRING_TRIES,
+  PAIRINGS_LIMIT,
+  PAIRINGS_LIMIT_MS,
 } from '../../../server/client/agent-protocol.ts';
 import type { KeyAgent } from '../../../server/client/key-agent.ts';
 import type { Consent } from '../../../server/client/key-desk.ts';
+import { SHOWN_LIMIT_CHARACTERS } from '../../../server/client/what-is-signed.ts';
 import { toBase64Url } from '../../../server/core/log/base64.ts';
 import { canonicalise, type JsonObject } from '../../../server/core/log/canonical.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
@@ -420,15 +423,91 @@ t.test('nobody answers: the page says how to start an agent', async (t) => {
 
 t.test('the terminal shows every mark that could hide another', async (t) => {
   t.equal(plain('a\u001b[2Jb\u202ec\nd\u200be唱'), 'a\\u001b[2Jb\\u202ec\\u000ad\\u200be唱');
+  t.equal(plain('a\u3164b\ufe0fc'), 'a\\u3164b\\ufe0fc');
   const out: string[] = [];
+  let typed: string | null = null;
   const surface = terminalSurface({ out: (line) => void out.push(line) }, async (question) => {
     out.push(question);
-    return false;
+    return typed;
   });
   const rows = [{ name: 'command', label: { en: 'Act', zh: '操作' }, text: 'RaiseObjection\r\u001b[A' }] as const;
   const shown = { title: { en: 'Sign an act', zh: '签署操作' }, rows };
-  t.equal(await surface.agrees({ origin: PAGE, digits: '4711', shown }, new AbortController().signal), false);
-  t.match(out.join('\n'), /4711[\s\S]*RaiseObjection\\u000d\\u001b\[A[\s\S]*4711/);
+  const asks = () => surface.agrees({ origin: PAGE, digits: '4711', shown }, new AbortController().signal);
+  // whatever was typed ahead, for the question before, agrees to nothing
+  for (typed of ['', 'y', 'Y', 'yes', '4712', '47110', null]) t.equal(await asks(), false, String(typed));
+  t.notMatch(out.join('\n'), /4711/, 'they stand on the page alone');
+  typed = ' 4711 ';
+  t.equal(await asks(), true);
+  t.match(out.at(-3), /│ RaiseObjection\\u000d\\u001b\[A$/);
+  t.match(out.at(-2), /Sign an act · 签署操作: RaiseObjection\\u000d/, 'what it is about, once more');
+});
+
+t.test('no text of a page makes a line of the agent’s own, however long it is', (t) => {
+  const spoof = `${' '.repeat(78)}  Act · 操作: Rehearse`;
+  const lines = inLines(`{"text":"${spoof}"}`);
+  t.ok(lines.every((line) => line.length <= 72));
+  t.equal(lines.join(''), `{"text":"${spoof}"}`);
+  t.strictSame(inLines('唱'.repeat(37)), ['唱'.repeat(36), '唱'], 'two cells each');
+  t.strictSame(inLines('a'.repeat(72)), ['a'.repeat(72)]);
+  t.strictSame(inLines(''), ['']);
+  t.end();
+});
+
+t.test('every member of what is signed is shown; what is too long to be read is not signed', async (t) => {
+  const at = await stand(t);
+  const keys = await paired(at);
+  const signer = await keys.signer(certSha256);
+  const lodgement = {
+    v: 1,
+    iss: holder.creditCode,
+    aud: 'kaibiao.example',
+    openingId: 'opening-1',
+    lotId: 'LOT-1',
+    bidId: 'A'.repeat(22),
+    replaces: 'B'.repeat(21).concat('A'),
+    policyHash: 'P'.repeat(43),
+    deadlineAt: '2026-03-02T01:00:00.000Z',
+    envelopeSha256: 'E'.repeat(43),
+    envelopeBytes: 12_345,
+    recipientInfosSha256: 'R'.repeat(43),
+    encCertSha256: 'C'.repeat(43),
+    openingListCommit: 'L'.repeat(43),
+    cekCommit: 'K'.repeat(43),
+    contentCommit: 'M'.repeat(43),
+    profile: 'kaibiao-seal-1',
+    iat: 1,
+    jti: 'D'.repeat(21).concat('A'),
+  };
+  await signByCertificate(sha256, signer, 'bid-lodgement+jws', lodgement);
+  const shown = (at.asked.at(-1)?.shown.rows ?? []).map(({ text }) => text).join(' ');
+  for (const [name, value] of Object.entries(lodgement)) t.ok(shown.includes(String(value)), name);
+  t.ok(at.asked.at(-1)?.shown.rows.some(({ label }) => label.en === 'Takes the place of bid'));
+  const act = (text: string) =>
+    signStepUp(sha256, signer, {
+      account: holder.creditCode,
+      platform: 'kaibiao.example',
+      openingId: 'opening-1',
+      command: 'command-1',
+      type: 'RaiseObjection',
+      data: { text },
+      headSeen: { size: 3, root: 'root' },
+      iatSeconds: 1,
+    });
+  const most = SHOWN_LIMIT_CHARACTERS - '{"text":""}'.length;
+  await act('x'.repeat(most));
+  await t.rejects(act('x'.repeat(most + 1)), { code: 'agent_not_shown' });
+});
+
+t.test('codes are not shown without end to whoever guesses', async (t) => {
+  const at = await stand(t);
+  const link = linkTo(at);
+  for (let n = 0; n < PAIRINGS_LIMIT; n++) await beginPairing(link);
+  await t.rejects(beginPairing(link), { code: 'agent_pairings_over' });
+  t.equal(at.codes.length, PAIRINGS_LIMIT);
+  at.world.advance(PAIRINGS_LIMIT_MS - 1);
+  await t.rejects(beginPairing(link), { code: 'agent_pairings_over' });
+  at.world.advance(1);
+  await beginPairing(link);
 });
 
 t.test('it starts only with a module, with pages to serve, and where somebody can be asked', async (t) => {
@@ -446,7 +525,7 @@ t.test('it starts only with a module, with pages to serve, and where somebody ca
     world: steppedWorld(START, 7),
     fetch,
     askSecret: () => Promise.reject(new Error('nobody is asked')),
-    agrees: async () => false,
+    asks: async () => null,
   });
   t.match(
     { code, err: err.join('\n') },

@@ -94,6 +94,35 @@ if (typeof without === 'string' || typeof made === 'string') {
     token.close();
   });
 
+  t.test('Enter alone is no PIN, and costs no try', async (t) => {
+    let logins = 0;
+    const token = opened('', {
+      login: (...call) => {
+        logins += 1;
+        cryptoki.login(...call);
+      },
+    });
+    await t.rejects(token.sign(der(rsa), data), { code: 'token_pin_wrong' });
+    t.equal(logins, 0);
+    token.close();
+  });
+
+  t.test('a key that wants its PIN each time works again after a wrong one', async (t) => {
+    let isWrong = true;
+    const token = opened(made.pin, {
+      attribute: (session, object, type) =>
+        type === CK.attribute.alwaysAuthenticate ? Uint8Array.of(1) : cryptoki.attribute(session, object, type),
+      login(session, user, pin) {
+        if (user !== CK.contextSpecific) return cryptoki.login(session, user, pin);
+        if (isWrong) throw new CryptokiError('C_Login', 0xa0);
+      },
+    });
+    await t.rejects(token.sign(der(rsa), data), { code: 'token_pin_wrong' });
+    isWrong = false;
+    t.equal((await token.sign(der(rsa), data)).length, 256);
+    token.close();
+  });
+
   t.test('a module stays loaded when memory is tidied up', async (t) => {
     setFlagsFromString('--expose-gc');
     const collect: unknown = runInNewContext('gc');
