@@ -20,7 +20,7 @@ import t from '../support/tap.ts';
 import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
 import { violations } from './axe.ts';
 import { lookAround } from './preflight-look.ts';
-import { type Visitor, visit } from './visitor.ts';
+import { speak, type Visitor, visit } from './visitor.ts';
 
 t.setTimeout(180_000);
 // Does nothing when the built pages are current.
@@ -331,6 +331,29 @@ t.test(
   },
 );
 
+t.test('a bidder rehearses with the real key, and is told plainly when it is the wrong one', async (t) => {
+  const { page } = atLodger;
+  await page.locator('.rehearsal button').click();
+  await page.locator('.rehearsal[data-result=good]').waitFor();
+  t.match(await page.textContent('.rehearsal'), /私钥可用/);
+  await page.locator('.sent li[data-state=accepted]:has-text("演练解密")').waitFor();
+  // renewed since: another pair of the same bidder's
+  const renewed = await Promise.all(
+    (['sign', 'encrypt'] as const).map(async (usage) =>
+      keyFile(await platform.ca.issue({ holder: holderOf(1), usage, key: 'rsa' }), `renewed-${usage}`),
+    ),
+  );
+  await page.click('.seat button');
+  await enter(atLodger, renewed, PASSWORDS.rsa);
+  await page.locator('.rehearsal button').click();
+  await page.locator('.rehearsal[data-result=other]').waitFor();
+  t.match(await page.textContent('.rehearsal'), /证书不对：已递交的投标是为另一张证书加密的/);
+  await picture(atLodger, 'rehearsed-other');
+  await page.click('.seat button');
+  await enter(atLodger, lodgerFiles, PASSWORDS.rsa);
+  await page.locator('.seat:has-text("投标人")').waitFor();
+});
+
 t.test(
   'a bidder who lodged by the command line logs in with a P-256 key of a Chinese password, and checks in',
   async (t) => {
@@ -433,6 +456,27 @@ t.test('the bidder objects and signs the record on the page, with the key of the
   t.match(await doAct(atBidder, '提出异议', { text: words }), /已写入见证日志/);
   await doAct(atHost, '答复', { text: '以开标一览表为准' });
   await atBidder.page.locator('#objections >> text=以开标一览表为准').waitFor();
+  const complaint = atBidder.page.locator('#rights [data-right=complain]');
+  await complaint.waitFor();
+  t.match(await complaint.textContent(), /就异议 1 投诉.*条例第六十条.*向行政监督部门提出.*截至 2026.*还剩 (9|10) 天/s);
+  const happened = (await atBidder.page.textContent('#rights .case')) ?? '';
+  t.match(happened, /投标人解密成功.*20号令第三十条.*唱标.*招标投标法第三十六条.*提出异议 1.*条例第四十四条.*已答复/s);
+  await atBidder.page.locator('#rights .case summary').last().focus();
+  await atBidder.page.keyboard.press('Enter');
+  t.match(await atBidder.page.textContent('#rights .case .exact'), /"type":"ObjectionAnswered"/, 'the entry itself');
+  t.equal(
+    await atLodger.page.locator('#rights [data-right=complain]').count(),
+    0,
+    'another’s objection is not one’s own',
+  );
+  await picture(atBidder, 'bidder-rights');
+  await atBidder.page.setViewportSize({ width: 390, height: 844 });
+  await speak(atBidder.page, 'en');
+  t.match(await complaint.textContent(), /Regulations 60.*To the supervising authority/s);
+  t.equal(await atBidder.page.evaluate(() => document.documentElement.scrollWidth), 390);
+  await picture(atBidder, 'bidder-rights-phone');
+  await speak(atBidder.page, 'zh-CN');
+  await atBidder.page.setViewportSize({ width: 1366, height: 768 });
   t.match(await atBidder.page.textContent('#objections'), /唱标 <100> 有误/);
   await doAct(atHost, '生成开标记录', { note: '含异议及答复' });
   await atBidder.page.locator('#record >> text=第 2 版').waitFor();

@@ -13,11 +13,12 @@ import { headSeenIn, type Seat } from '../person/seat.ts';
 import type { ReplicaView } from '../replica/replica.ts';
 import { browserEd25519 } from '../replica/verify-ed25519.ts';
 import './bid.css';
-import { type KeptBid, standingIn } from './kept-bid.ts';
+import { type KeptBid, payloadOf, standingIn } from './kept-bid.ts';
 import { KeptRow } from './kept-row.tsx';
 import { isInHand, type Lodging, openLodging } from './lodging.ts';
 import { ProgressPart } from './progress-part.tsx';
 import { receiptKeysHere } from './receipt-keys-here.ts';
+import { RehearsePart } from './rehearse-part.tsx';
 import { SealForm } from './seal-form.tsx';
 import { browserShelf, type Shelf } from './shelf.ts';
 import { say } from './words.ts';
@@ -103,6 +104,19 @@ export function BidPart({ seat, view, state, now, onLodged, onFault }: BidPartPr
           </button>
         ) : null}
       </p>
+      {registerPhaseRefusal('Rehearse', state.phase) === null && isTrusted ? (
+        <RehearsePart
+          seat={seat}
+          view={view}
+          standingCertSha256={standing === null ? null : payloadOf(standing).encCertSha256}
+          onFault={onFault}
+        />
+      ) : null}
+      {state.window !== null ? null : (
+        <p class="label">
+          <a href={`/preflight?opening=${state.openingId}&role=bidder`}>{say('toPreflight')}</a>
+        </p>
+      )}
       {isFilling.value && certificate !== null ? (
         <SealForm
           certificate={certificate}

@@ -95,10 +95,95 @@ export const en: Readonly<Record<Key, string>> = {
 
   rehearse: 'Rehearse the decryption',
   rehearseWords:
-    'Your key opens a random number that this page makes itself; no bid is touched. A wrong token that is found before the deadline can still be mended.',
-  rehearsedGood: 'The key works: it opens what is sealed to its certificate.',
-  rehearsedBad:
-    'The key did not open what was sealed to its certificate: look at the token, and seal anew to another certificate before the deadline.',
-  rehearsedOther:
-    'The bid that was lodged is sealed to another certificate: use that one, or seal anew and replace before the deadline.',
+    'Your key opens a random number that this page makes itself; no bid is touched, and the platform is told the result with your signature. A wrong token that is found before the deadline can still be mended.',
+  rehearsed_good: 'The key works: it opens what is sealed to its certificate. Use the same certificate in the window.',
+  rehearsed_bad:
+    'The key does not work: it did not open what was sealed to its certificate. Look at token and files, and before the deadline seal anew to a certificate that works, and replace.',
+  rehearsed_other:
+    'The wrong certificate: the bid that was lodged is sealed to another. Use that one, or seal anew and replace before the deadline.',
+  rehearsed_same:
+    'The token holds the certificate that the bid is sealed to. Its key is used in the window only, and was not tried here.',
+  rehearsed_untried:
+    'A token’s key is used in the window only and cannot be tried here; nor does this browser keep your bid, so that it cannot say to which certificate that is sealed.',
+  rehearsed_missing:
+    'No valid encryption certificate was opened. Log in again, and choose the files of the signing and the encryption certificate together.',
+  rehearsed_several:
+    'Several encryption certificates were opened, and which one is meant is not guessed. Log in again with the one that you will use in the window.',
+  toPreflight: 'Pre-flight: browser, line, clock, certificate',
+
+  rights: 'What happened to me, and my rights',
+  ofBidder: 'bidder {n}',
+  whatHappened: 'What happened, and the evidence',
+  evidenceWords:
+    'Each line is an entry of the witness log that this page has verified; its number is the entry’s, by which it can be cited, and unfolded it shows the exact text.',
+  whatYouMay: 'What you may do now',
+  nothingNow: 'There is nothing to do at present.',
+  toMine: 'Do it under “What I can do”',
+  toWhom: 'To {whom}.',
+  to_platform: 'the platform',
+  to_host: 'the host (the tenderer)',
+  to_host_and_witness: 'host and witness',
+  to_authority: 'the supervising authority',
+  to_tenderer: 'the procuring entity',
+  to_liable: 'whoever is liable',
+  untilAt: 'Until {at},',
+  left: '{left} left',
+  daysAnd: '{days} d {clock}',
+  overAt: 'Over since {at}',
+  frozen: 'The opening is suspended: its time stands still and goes on afterwards',
+  untilClose: 'At any time until the opening closes',
+  noClock: 'The platform counts no time for it; the law does',
+
+  right_decrypt: 'Decrypt the bid, as often as it takes',
+  right_remedy: 'Hand in the key you kept for a remedy',
+  right_answer_record: 'Read the record, and confirm it or refuse it with your reason',
+  right_contest: 'Contest the ruling, which both then give anew',
+  right_object: 'Object to the opening; it is answered on the spot, and both are kept',
+  right_dispute: 'Dispute the answer to objection {n}, for the record',
+  right_complain: 'Complain in the matter of objection {n}',
+  right_complain_first:
+    'A complaint: in matters of the opening it takes an objection first, and follows within ten days of its answer',
+  right_query: 'A written query, within seven working days from when harm is known',
+  right_loss: 'Claim direct loss',
+
+  mean_damaged:
+    'What the platform stored is not what it receipted. That is no fault of yours: the bid will not be deemed revoked.',
+  mean_sealed: 'The bid is sealed, and the decryption window is not open yet.',
+  mean_awaited:
+    'Your decryption is awaited. What counts is when the platform receives it; within the window you may retry.',
+  mean_received: 'The platform has received your decryption and checks it; however long it waits, it came in time.',
+  mean_unread:
+    'The platform has received your decryption, which nobody can check before the window is over; within it you may send another.',
+  mean_failed:
+    'The last decryption did not succeed; within the window you may retry. Is this the certificate that the bid was sealed to?',
+  mean_half_open:
+    'Your layer is open, and the tenderer’s side’s key is still to come; what fails from here on is no fault of yours.',
+  mean_decrypted: 'The bid is open; its price is made known with all others at the announcement.',
+  mean_announced:
+    'The price is announced. Hold it against the opening list that you lodged; words prevail over figures (Order 87, art. 59).',
+  mean_unruled:
+    'The bid did not open. Host and witness rule upon this evidence, each by themselves, and it holds when both rule alike.',
+  mean_contested: 'You have contested the ruling, and it has to be given anew.',
+  mean_deemed_revoked:
+    'Ruled: not opened for a reason of the bidder’s, deemed revoked. The bid bond goes by the tender documents.',
+  mean_deemed_withdrawn:
+    'Ruled: not opened for no reason of the bidder’s, deemed withdrawn. The bid bond is to be returned.',
+  mean_unknown: 'The reason is not known yet, and the opening cannot close before it is.',
+  mean_revoked: 'You revoked the bid after the deadline; what follows goes by the tender documents.',
+
+  law_bl23: 'Bidding Law 23',
+  law_bl28: 'Bidding Law 28',
+  law_bl36: 'Bidding Law 36',
+  law_o30: 'Order 20, art. 30',
+  law_o31: 'Order 20, art. 31',
+  law_o32: 'Order 20, art. 32',
+  law_o52: 'Order 20, art. 52',
+  law_r31: 'Regulations 31',
+  law_r35: 'Regulations 35',
+  law_r44: 'Regulations 44',
+  law_r44_failed: 'Regulations 44',
+  law_r60: 'Regulations 60',
+  law_pl38: 'Procurement Law 38',
+  law_pl52: 'Procurement Law 52',
+  law_esl14: 'Electronic Signature Law 14',
 };

@@ -1,6 +1,6 @@
 /** The witness log itself: every entry as a sentence, and on demand its exact text and what came with it. */
 import { useSignal } from '@preact/signals';
-import { Fragment, type JSX } from 'preact';
+import { type ComponentChildren, Fragment, type JSX } from 'preact';
 import { dayText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Section } from '../parts/section.tsx';
@@ -50,7 +50,8 @@ function dayOf(held: Shown): string {
   return dayText(held.event.at, language.value);
 }
 
-function Entry({ held }: { held: Shown }): JSX.Element {
+/** One entry: number, time and sentence, and unfolded its exact text. `children` stand behind the sentence. */
+export function Entry({ held, children }: { held: Shown; children?: ComponentChildren }): JSX.Element {
   // the exact text is put on the page only for those who ask for it
   const isOpen = useSignal(false);
   return (
@@ -65,7 +66,9 @@ function Entry({ held }: { held: Shown }): JSX.Element {
           <time class="number" dateTime={held.entry.at}>
             {timeText(held.event.at, language.value)}
           </time>
-          <span class="entry-words">{sentenceOf(held.event, language.value)}</span>
+          <span class="entry-words">
+            {sentenceOf(held.event, language.value)} {children}
+          </span>
         </summary>
         {isOpen.value ? <Inside held={held} /> : null}
       </details>

@@ -5,6 +5,7 @@ import { useCallback, useEffect } from 'preact/hooks';
 import { ApiError } from '../../server/client/transport.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { BidPart } from '../bid/bid-part.tsx';
+import { RightsCard } from '../bid/rights-card.tsx';
 import type { Viewing } from '../opening/viewing.ts';
 import { AgentAsks } from './agent-asks.tsx';
 import { LoginDialog } from './login-dialog.tsx';
@@ -63,6 +64,14 @@ export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFa
           state={view.state}
           now={viewing.now.value ?? now()}
           onFault={onFault}
+        />
+      )}
+      {seat === null || view.state === null || seat.role !== 'bidder' ? null : (
+        <RightsCard
+          state={view.state}
+          entries={view.entries}
+          creditCode={seat.creditCode}
+          now={viewing.now.value ?? now()}
         />
       )}
       {seat === null || view.state === null || !MAY_BID.has(seat.role) ? null : (
