@@ -25,7 +25,15 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
 /** How long one try may take; an envelope's upload has its own. */
 const ANSWER_LIMIT_MS = 30_000;
+/** A line slower than this brings its parts all the same: what had arrived when one is given up is gone on from. */
+const UPLOAD_LEAST_BYTES_PER_S = 8_192;
+const UPLOAD_LEAST_MS = 120_000;
 const UPLOAD_LIMIT_MS = 3_600_000;
+
+/** How long one try at an upload may take: a line that is dead without saying so must not hold a bid until its deadline. */
+export function uploadLimitMs(sizeBytes: number): number {
+  return Math.min(UPLOAD_LIMIT_MS, UPLOAD_LEAST_MS + Math.ceil(sizeBytes / UPLOAD_LEAST_BYTES_PER_S) * 1000);
+}
 /** What may pass by itself: too many requests, a gateway that found nobody, a server that sheds load or restarts. */
 export const PASSING_STATUSES: readonly number[] = [429, 502, 503, 504];
 const PROBLEM = 'application/problem+json';
@@ -115,7 +123,9 @@ async function tryOnce({ origin, world, fetch }: Transport, request: Call): Prom
     ...(upload !== undefined && { 'content-type': upload.mediaType, 'content-length': String(upload.sizeBytes) }),
   };
   const limit = new AbortController();
-  const stopTimer = world.after(upload === undefined ? ANSWER_LIMIT_MS : UPLOAD_LIMIT_MS, () => limit.abort());
+  const stopTimer = world.after(upload === undefined ? ANSWER_LIMIT_MS : uploadLimitMs(upload.sizeBytes), () =>
+    limit.abort(),
+  );
   try {
     const response = await fetch(url, {
       method,

@@ -3,7 +3,7 @@
 import { makeSessionKey } from '../../server/cli/person/session-key.ts';
 import { type Api, askChallenge, BID_MEDIA_TYPE, createApi } from '../../server/client/api.ts';
 import { logIn, type Session } from '../../server/client/session.ts';
-import { ApiError, TRY_LIMIT, type Transport } from '../../server/client/transport.ts';
+import { ApiError, TRY_LIMIT, type Transport, uploadLimitMs } from '../../server/client/transport.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import type { Json } from '../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
@@ -259,6 +259,14 @@ t.test('answers that are none', async (t) => {
     'RangeError: a fault of ours',
     'faults stay faults',
   );
+});
+
+t.test('a part on a dead line is given up in minutes, one on a slow line is not', (t) => {
+  t.equal(uploadLimitMs(0), 120_000);
+  t.equal(uploadLimitMs(4_194_304), 120_000 + 512_000, '8 KiB a second');
+  t.equal(uploadLimitMs(4_194_305), 120_000 + 513_000);
+  t.equal(uploadLimitMs(2 ** 40), 3_600_000);
+  t.end();
 });
 
 t.test('a bid travels as statement, line feed, envelope', async (t) => {

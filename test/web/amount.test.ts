@@ -1,6 +1,6 @@
 /** Amounts in figures and in capital words: the rule book's own examples, its edges, and the way back. */
 import fc from 'fast-check';
-import { formatAmount, isSameAmount } from '../../web/parts/amount.ts';
+import { formatAmount, isSameAmount, plainAmount } from '../../web/parts/amount.ts';
 import { amountFromWords, amountInWords } from '../../web/parts/amount-in-words.ts';
 import t from '../support/tap.ts';
 
@@ -136,4 +136,30 @@ t.test('the same amount in two spellings', async (t) => {
   t.ok(isSameAmount('1', '1.000000'));
   t.ok(isSameAmount('12.5', '12.50'));
   t.notOk(isSameAmount('1', '1.01'));
+});
+
+t.test('marks between groups are passed over where groups stand, and nowhere else', (t) => {
+  for (const [typed, plain] of [
+    ['12,350,000.00', '12350000.00'],
+    ['12，350，000', '12350000'],
+    ['12 350 000.5', '12350000.5'],
+    ['1235,0000', '12350000'],
+    [' 999 ', '999'],
+    ['1234567', '1234567'],
+    ['0.985', '0.985'],
+    ['12,80', null],
+    ['12,8', null],
+    ['1,2,3', null],
+    ['1,234,56', null],
+    ['1234,567', null],
+    ['12 350,000', null],
+    [',350', null],
+    ['350,', null],
+    ['1.280.000', null],
+    ['1.28,000', null],
+    ['', null],
+    ['１２', null],
+  ] as const)
+    t.equal(plainAmount(typed), plain, typed);
+  t.end();
 });

@@ -138,6 +138,9 @@ t.test('what cannot be sealed leaves nothing behind, and is said by its code', a
     ['transport_not_for_key', task('rsa_oaep_sha256', { certificate: holderFor('ecdh_p256').certificate })],
     ['transport_not_for_key', task('rsa_pkcs1_v15')],
     ['document_changed', task('sm2', { documents: [{ name: 'x', content: goneBlob() }] })],
+    ...[0, PIECE_BYTES - 1, PIECE_BYTES, 2 * PIECE_BYTES + 4].map(
+      (at) => ['document_changed', task('sm2', { documents: [{ name: 'x', content: writtenTo(at) }] })] as const,
+    ),
   ] as const;
   for (const [code, asked] of wrong) await t.rejects(sealHere(asked, here(browser, sink())), { code });
   t.equal(givenUp.length, wrong.length);
@@ -164,6 +167,17 @@ t.test('as many documents as an archive holds are sealed, whatever script their 
   await writeFile(path, await bytesOf(sealed.envelope));
   t.strictSame((await adoptEnvelope(path, certificate, unwrapWith(privateKey))).promises, sealed.promises);
 });
+
+/** A file in which one byte is written to after it was read for the first time, in a browser that does not notice. */
+function writtenTo(at: number): Blob {
+  const bytes = new Uint8Array(2 * PIECE_BYTES + 5).fill(7);
+  const content = new Blob([bytes]);
+  const other = bytes.slice();
+  other[at] = 8;
+  const first = content.slice.bind(content);
+  // read in pieces the first time; as a part of the archive it is what it has become
+  return Object.assign(new Blob([other]), { slice: first });
+}
 
 /** A file that is no longer what it was when it was chosen. */
 function goneBlob(): Blob {

@@ -1,18 +1,22 @@
 /** Links that save a text or an envelope as a file. */
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 
+/**
+ * Saves a text.
+ *
+ * Why: by an address that names it and ends with the page; one that held the text itself would stand in the browser's history of
+ *      downloads, and a content key on its disk.
+ */
 export function SaveText(props: {
   readonly name: string;
   readonly text: string;
   readonly type: string;
   readonly words: string;
 }): JSX.Element {
-  return (
-    <a class="save" download={props.name} href={`data:${props.type};charset=utf-8,${encodeURIComponent(props.text)}`}>
-      {props.words}
-    </a>
-  );
+  const { name, text, type, words } = props;
+  const find = useCallback(async () => new Blob([text], { type }), [text, type]);
+  return <SaveBlob name={name} words={words} find={find} />;
 }
 
 /** Nothing while the Blob is not there, or not any more. */

@@ -3,6 +3,8 @@ import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { findAlikeDocument } from '../../server/client/document-name.ts';
 import type { AgentCertificate } from '../../server/client/key-agent.ts';
+import { formatAmount, plainAmount } from '../parts/amount.ts';
+import { amountInWords } from '../parts/amount-in-words.ts';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Dialog } from '../person/dialog.tsx';
@@ -22,6 +24,8 @@ export function SealForm(props: {
 }): JSX.Element {
   const { certificate, about } = props;
   const wrong = useSignal<ListField | 'documents' | null>(null);
+  /** The figures as they will be sealed, read back while they are typed. */
+  const amount = useSignal<string | null>(null);
   /** The document that has another's name. */
   const alike = useSignal<string | null>(null);
 
@@ -80,7 +84,17 @@ export function SealForm(props: {
             ))}
           </select>,
         )}
-        {field('amount', <input {...named('amount')} inputMode="decimal" />)}
+        {field(
+          'amount',
+          <input
+            {...named('amount')}
+            inputMode="decimal"
+            onInput={({ currentTarget }) => {
+              amount.value = plainAmount(currentTarget.value);
+            }}
+          />,
+          amount.value === null ? undefined : readOut(amount.value),
+        )}
         {field('unit', <input {...named('unit')} defaultValue={say('unitOf')} maxLength={40} />)}
         {text('inWords', say('inWordsHint'))}
         {text('duration')}
@@ -104,4 +118,10 @@ export function SealForm(props: {
 
 function documentsFault(alike: string | null): string {
   return alike === null ? say('noDocuments') : say('documentsAlike', { name: alike });
+}
+
+/** Figures in groups, and in words where they have any: a slip is seen before it is sealed, and words prevail (87号令59). */
+function readOut(amount: string): string {
+  const words = amountInWords(amount);
+  return words === null ? formatAmount(amount) : `${formatAmount(amount)} · ${words}`;
 }

@@ -13,7 +13,7 @@ import { CertificateError } from '../../server/core/pki/der.ts';
 import { Pkcs12Unknown, Pkcs12Unopened, readPkcs12 } from '../../server/core/pki/pkcs12.ts';
 import { browserPkcs12Crypto } from './browser-ciphers.ts';
 import { KeyFileError } from './key-file-error.ts';
-import { inOwnMemory } from './own-memory.ts';
+import { inOwnMemory, lent } from './own-memory.ts';
 import { sm2Unwrapper, unwrapperFor } from './unwrap.ts';
 
 export type HeldKey = {
@@ -45,13 +45,16 @@ export async function openKeyFile(
   const { keys, certificates } = await readFile(subtle, file, password);
   if (keys.length === 0) throw new KeyFileError('key_file_unknown', 'no key in it');
   const held: HeldKey[] = [];
-  for (const key of keys) {
-    const pair = await pairWith(subtle, key, certificates);
-    key.fill(0);
-    if (pair === null) throw new KeyFileError('key_of_another_certificate');
-    const { certificate, alg, sign, unwrap } = pair;
-    const chain = certificates.filter((der) => der !== certificate);
-    held.push({ listed: listingOf(sha256, { certificate, chain }), certificate, chain, alg, sign, unwrap });
+  try {
+    for (const key of keys) {
+      const pair = await pairWith(subtle, key, certificates);
+      if (pair === null) throw new KeyFileError('key_of_another_certificate');
+      const { certificate, alg, sign, unwrap } = pair;
+      const chain = certificates.filter((der) => der !== certificate);
+      held.push({ listed: listingOf(sha256, { certificate, chain }), certificate, chain, alg, sign, unwrap });
+    }
+  } finally {
+    for (const key of keys) key.fill(0);
   }
   return held;
 }
@@ -135,7 +138,7 @@ async function importBoth(
   spki: Uint8Array,
 ): Promise<[CryptoKey | null, CryptoKey | null]> {
   return Promise.all([
-    orNull(subtle.importKey('pkcs8', inOwnMemory(pkcs8), terms, false, ['sign'])),
+    orNull(lent(pkcs8, (bytes) => subtle.importKey('pkcs8', bytes, terms, false, ['sign']))),
     orNull(subtle.importKey('spki', inOwnMemory(spki), terms, false, ['verify'])),
   ]);
 }

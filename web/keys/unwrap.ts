@@ -8,7 +8,7 @@ import { CEK_BYTES } from '../../server/core/seal/commitments.ts';
 import type { Recipient } from '../../server/core/seal/recipient-info.ts';
 import { agreeOnKey, P256 } from './agreed-key.ts';
 import { KeyFileError } from './key-file-error.ts';
-import { inOwnMemory } from './own-memory.ts';
+import { inOwnMemory, lent } from './own-memory.ts';
 
 const OAEP_HASHES = { rsa_oaep_sha256: 'SHA-256', rsa_oaep_sha1: 'SHA-1' } as const;
 
@@ -20,9 +20,9 @@ const OAEP_HASHES = { rsa_oaep_sha256: 'SHA-256', rsa_oaep_sha1: 'SHA-1' } as co
  */
 export async function unwrapperFor(subtle: SubtleCrypto, kind: 'rsa' | 'ec', pkcs8: Uint8Array): Promise<Unwrap> {
   const importRsa = (hash: string) =>
-    subtle.importKey('pkcs8', inOwnMemory(pkcs8), { name: 'RSA-OAEP', hash }, false, ['decrypt']);
+    lent(pkcs8, (bytes) => subtle.importKey('pkcs8', bytes, { name: 'RSA-OAEP', hash }, false, ['decrypt']));
   if (kind === 'ec') {
-    const key = await subtle.importKey('pkcs8', inOwnMemory(pkcs8), P256, false, ['deriveBits']);
+    const key = await lent(pkcs8, (bytes) => subtle.importKey('pkcs8', bytes, P256, false, ['deriveBits']));
     return unwrapping(async (recipient) => {
       if (recipient.keyTransport !== 'ecdh_p256') throw new KeyFileError('key_cannot_unwrap', recipient.keyTransport);
       return agree(subtle, key, recipient.ephemeralKey, recipient.encryptedKey);

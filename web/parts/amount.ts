@@ -19,8 +19,17 @@ export function isSameAmount(a: string, b: string): boolean {
 
 const AMOUNT = /^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?$/;
 
-/** Figures as the log holds them, out of what was typed: thousands may be set apart as people do; null where it is no amount. */
+/** Groups of three as in figures, or of four as in 万; one and the same mark between all of them. */
+const GROUPED = [/^[0-9]{1,3}(?:([,，\s])[0-9]{3}(?:\1[0-9]{3})*)?$/, /^[0-9]{1,4}([,，\s])[0-9]{4}(?:\1[0-9]{4})*$/];
+
+/**
+ * Figures as the log holds them, out of what was typed; null where it is no amount.
+ *
+ * Why: a mark between groups is passed over only where groups stand: `12,80` is twelve eighty to many, and must not become 1280.
+ */
 export function plainAmount(typed: string): string | null {
-  const amount = typed.normalize('NFC').replace(/[,，\s]/g, '');
-  return AMOUNT.test(amount) ? amount : null;
+  const [whole = '', ...decimals] = typed.normalize('NFC').trim().split('.');
+  const isPlain = /^[0-9]+$/.test(whole) || GROUPED.some((groups) => groups.test(whole));
+  const amount = [whole.replace(/[,，\s]/g, ''), ...decimals].join('.');
+  return isPlain && AMOUNT.test(amount) ? amount : null;
 }
