@@ -90,9 +90,16 @@ export async function logIn(dependencies: SessionDependencies): Promise<Session>
     return { authorization: `DPoP ${accessToken}`, dpop: proof };
   }
 
+  /** This machine slept, or its clock was set: the difference is taken anew. Returns: whether that was what was refused. */
+  async function setClock(code: string): Promise<boolean> {
+    if (code !== 'proof_out_of_time') return false;
+    offsetMs = (await askChallenge(transport, thumbprint)).now - world.now();
+    return true;
+  }
+
   /** One renewal at a time, however many requests wait for it. */
   function renew(): Promise<void> {
-    renewal ??= sendRenewal(transport, { headers: headersWith, refused: async () => false })
+    renewal ??= sendRenewal(transport, { headers: headersWith, refused: setClock })
       .then((renewed) => {
         token = renewed;
       })
@@ -109,10 +116,8 @@ export async function logIn(dependencies: SessionDependencies): Promise<Session>
       return headersWith(request);
     },
     async refused(code) {
-      if (code === 'token_expired') await renew();
-      // this machine slept, or its clock was set: the difference is taken anew
-      else if (code === 'proof_out_of_time') offsetMs = (await askChallenge(transport, thumbprint)).now - world.now();
-      else return false;
+      if (code !== 'token_expired') return setClock(code);
+      await renew();
       return true;
     },
   };

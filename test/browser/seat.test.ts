@@ -1,11 +1,10 @@
 /** People who log in on the page with their own key files, and act there: host, bidder and witness, before the real server. */
-import { execFile, spawnSync } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { extractText, getDocumentProxy } from 'unpdf';
-import { exportPkcs12, type Holder, type Issued, type KeyKind } from '../../server/cli/demo/ca.ts';
+import type { Holder, Issued, KeyKind } from '../../server/cli/demo/ca.ts';
 import { outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { heldKeyAgent } from '../../server/cli/person/held-keys.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
@@ -19,10 +18,11 @@ import { freePort } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
 import { violations } from './axe.ts';
+import { keyFile as keyFileIn, PASSWORDS } from './key-files.ts';
 import { lookAround } from './preflight-look.ts';
 import { speak, type Visitor, visit } from './visitor.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(240_000);
 // Does nothing when the built pages are current.
 await promisify(execFile)(process.execPath, ['web/build.mjs', '--missing']);
 
@@ -32,23 +32,7 @@ const browser = await openBrowser();
 t.teardown(() => browser.close());
 const folder = await newFolder(t, 'key-files');
 await mkdir(folder, { recursive: true });
-const PASSWORDS = { rsa: 'secret', p256: '密码 1' };
-
-/** A key file as a CA hands it out: RSA by node-forge with its old cipher, anything else by openssl. */
-async function keyFile(issued: Issued, name: string): Promise<string> {
-  const file = join(folder, `${name}.p12`);
-  if (createPrivateKey(issued.privateKeyPem).asymmetricKeyType === 'rsa') {
-    await writeFile(file, exportPkcs12(issued, PASSWORDS.rsa));
-    return file;
-  }
-  const pem = join(folder, `${name}.pem`);
-  await writeFile(pem, issued.privateKeyPem + issued.certificatePem + issued.chainPem, { mode: 0o600 });
-  const made = spawnSync('openssl', ['pkcs12', '-export', '-in', pem, '-passout', 'stdin', '-out', file], {
-    input: `${PASSWORDS.p256}\n`,
-  });
-  if (made.status !== 0) throw new Error(made.stderr.toString());
-  return file;
-}
+const keyFile = (issued: Issued, name: string): Promise<string> => keyFileIn(folder, issued, name);
 const signing = (holder: Holder, key: KeyKind) => platform.ca.issue({ holder, usage: 'sign', key });
 
 const HOST: Holder = {
@@ -210,7 +194,7 @@ t.test('a draft is changed before it is published', async (t) => {
   await page.click('.draft-end .strong');
   await page.click('dialog .sign');
   await page.click('.to-opening');
-  await page.locator('h1:text-is("道路工程")').waitFor();
+  await page.locator('h1 :text-is("道路工程")').waitFor();
 });
 
 t.test('a wrong password, a file of another kind, and a stranger’s key are said in words', async (t) => {
@@ -362,7 +346,7 @@ t.test(
     });
     await lodge(bidder, OPENING, { envelope: await seal(platform, bidder, '12680000.00') });
     const { page } = atBidder;
-    await enter(atBidder, files[0] ?? '', PASSWORDS.p256);
+    await enter(atBidder, files[0] ?? '', PASSWORDS.other);
     await page.locator('.seat:has-text("投标人")').waitFor();
     t.equal(await page.locator('#mine button:text-is("签到")').count(), 0, 'not before its time');
     await platform.passUntil(OPENING, 'CheckIn');
@@ -404,7 +388,7 @@ t.test(
     );
     await page.click('.seat button');
     await page.locator('.log-in').waitFor();
-    if (typeof agent === 'string') await enter(atBidder, files, PASSWORDS.p256);
+    if (typeof agent === 'string') await enter(atBidder, files, PASSWORDS.other);
     else await enterByToken(t, agent);
     await page.locator('.seat:has-text("投标人")').waitFor();
     if (typeof agent !== 'string') {
@@ -494,7 +478,7 @@ t.test('the bidder objects and signs the record on the page, with the key of the
 
 t.test('the witness attests, and the opening is closed', async (t) => {
   atWitness = await visit(browser, address);
-  await enter(atWitness, await keyFile(await signing(WITNESS, 'p256'), 'witness'), PASSWORDS.p256);
+  await enter(atWitness, await keyFile(await signing(WITNESS, 'p256'), 'witness'), PASSWORDS.other);
   await atWitness.page.locator('.seat:has-text("见证人员")').waitFor();
   await doAct(atHost, '提出结束开标');
   await atWitness.page.locator('#mine button:text-is("见证并结束开标")').waitFor();
@@ -507,14 +491,14 @@ t.test('the witness attests, and the opening is closed', async (t) => {
 
 t.test('the same certificate on a second page is told, takes over, and the first page looks on', async (t) => {
   const second = await visit(browser, address, { expected: { problems: /status of 4/ } });
-  await enter(second, files[0] ?? '', PASSWORDS.p256);
+  await enter(second, files[0] ?? '', PASSWORDS.other);
   const question = second.page.locator('dialog:has-text("您已在另一页面登录")');
   await question.waitFor();
   await picture(second, 'take-over');
   await question.locator('button:text-is("取消")').click();
   await second.page.locator('.field-fault:has-text("未接管")').waitFor();
   t.equal(await atBidder.page.locator('.seat-name').count(), 1, 'the first goes on');
-  await enter(second, files[0] ?? '', PASSWORDS.p256);
+  await enter(second, files[0] ?? '', PASSWORDS.other);
   await question.locator('button:text-is("接管")').click();
   await second.page.locator('.seat-name').waitFor();
   await atBidder.page.locator('.bar:has-text("已由另一页面或设备接管")').waitFor();
@@ -522,7 +506,7 @@ t.test('the same certificate on a second page is told, takes over, and the first
   await picture(atBidder, 'seat-lost');
   // whoever closes a page leaves its seat: nobody is asked
   await second.close();
-  await enter(atBidder, files[0] ?? '', PASSWORDS.p256);
+  await enter(atBidder, files[0] ?? '', PASSWORDS.other);
   await atBidder.page.locator('.seat-name').waitFor();
   t.equal(await atBidder.page.locator('.bar:has-text("接管")').count(), 0);
 });

@@ -38,7 +38,8 @@ export async function visit(
     if (expected?.problems?.test(text) !== true) problems.push(text);
   };
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') note(`${message.type()}: ${message.text()}`);
+    if (message.type() === 'error' || message.type() === 'warning')
+      note(`${message.type()}: ${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', (error) => note(`fault: ${error.message}`));
   page.on('request', (request) => {

@@ -155,6 +155,19 @@ t.test('a client whose clock stood still while its machine slept takes the diffe
   t.equal(await codeOf(send(session, 'CheckIn', {})), 'ok');
 });
 
+t.test('a clock that was set since the login spoils no renewal', async (t) => {
+  const { transport, asked } = network();
+  let aheadMs = 0;
+  const session = await enter(transport, { now: () => stage.world.now() + aheadMs });
+  stage.world.advance(stage.config.accessTokenLifetimeMs - 30_000);
+  aheadMs = 120_000;
+  t.equal(await codeOf(session.api.askTicket(OPENING, 'public')), 'ok');
+  t.strictSame(
+    asked.slice(2).map(({ path }) => path),
+    ['/auth/renew', '/auth/challenge', '/auth/renew', '/auth/ticket'],
+  );
+});
+
 t.test('a client whose clock is hours off signs by the server’s', async (t) => {
   const session = await enter(network().transport, { now: () => stage.world.now() - 7_200_000 });
   t.equal(session.serverNow(), stage.world.now());

@@ -1,8 +1,8 @@
 /** Runs test files as processes of their own, a few at once, and fails when nothing ran; takes files and globs, --grep=…, --jobs=…, nothing for all. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -18,6 +18,9 @@ process.chdir(root);
 const TEST_LIMIT_SECONDS = 240;
 const FILE_LIMIT_MS = 300_000;
 const DEAREST = 12;
+/** Where the pages' tests lay their pictures (test/browser/pictures.ts). */
+const PICTURES = process.env.SCREENSHOT_FOLDER ?? '.tap/screenshots';
+const startedAt = Date.now();
 /** Several times what a run was seen to need at once. */
 const MEMORY_BYTES = 4 * 2 ** 30;
 /** The long ones first, so that none of them runs alone at the end. */
@@ -68,6 +71,7 @@ await Promise.all(
 );
 await leave();
 sayDearest();
+sayPictures();
 tap.end(`1..${files.length}\n# time=${Math.round(performance.now())}ms\n`);
 reporter.on('end', () => {
   const [, passed, failed] = /^tests: (\d+) passed, (\d+) failed/m.exec(said) ?? [];
@@ -96,6 +100,14 @@ function sayDearest() {
   console.log(`\nprocessor time of the files: ${seconds(sum)}, most of it by`);
   const dearest = costs.toSorted((a, b) => b.cpu - a.cpu).slice(0, DEAREST);
   for (const { file, cpu, time } of dearest) console.log(`  ${file} ${seconds(cpu)} in ${seconds(time)}`);
+}
+
+/** The pictures of the pages that this run took, for people to look at. */
+function sayPictures() {
+  const all = existsSync(PICTURES) ? readdirSync(PICTURES).filter((name) => name.endsWith('.png')) : [];
+  const taken = all.filter((name) => statSync(join(PICTURES, name)).mtimeMs >= startedAt).sort();
+  if (taken.length === 0) return;
+  console.log(`\n${taken.length} pictures of the pages in ${resolve(PICTURES)}:\n  ${taken.join('\n  ')}`);
 }
 
 /** Test files by their path in the sources; what is asked for is a file, a folder, or a pattern with stars. */

@@ -11,6 +11,7 @@ function stage() {
   const begun: {
     load(size: number): void;
     refuse(): void;
+    tick(at: number): void;
     takeSeat(): void;
     closed: boolean;
     as: unknown;
@@ -19,7 +20,11 @@ function stage() {
   const hall = openHall('lot-1', (_openingId, askTicket = null) => {
     const view = signal<unknown>({ state: null, standing: { kind: 'empty' }, entries: [] });
     const link = signal<unknown>({ kind: 'connecting' });
+    const now = signal<number | null>(null);
     const one = {
+      tick: (at: number) => {
+        now.value = at;
+      },
       takeSeat: () => {
         link.value = { kind: 'stopped', why: 'seat_taken' };
       },
@@ -35,7 +40,7 @@ function stage() {
         view,
         fault: signal(null),
         link,
-        now: signal(null),
+        now,
         close: () => {
           one.closed = true;
         },
@@ -103,6 +108,23 @@ t.test('who leaves in the middle of loading leaves nothing: the public again, wh
   t.strictSame(open(), [2]);
   hall.turnTo('witness');
   t.equal(begun.length, 3, 'nobody turns to nothing');
+});
+
+t.test('who leaves still signs by the server’s clock, whatever this computer’s says', async (t) => {
+  const { hall, begun } = stage();
+  const HOUR_MS = 3_600_000;
+  begun[0]?.load(10);
+  begun[0]?.tick(Date.now() - HOUR_MS);
+  let leftAt = 0;
+  hall.sit({
+    ...somebody('a'),
+    leave: async () => {
+      leftAt = hall.now();
+    },
+  });
+  await hall.leave();
+  t.equal(hall.viewing.value.now.value, null, 'the view that is left knows no time yet');
+  t.ok(Math.abs(Date.now() - HOUR_MS - leftAt) < HOUR_MS / 2);
 });
 
 t.test('somebody else who logs in before the first is shown takes their place', async (t) => {

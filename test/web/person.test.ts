@@ -113,6 +113,23 @@ t.test('a fault of the server is no refusal; what is then too late to ask is unk
   t.match(await outbox.give(first.seat, { type: 'CheckIn', data: {}, headSeen }), { kind: 'refused' });
 });
 
+t.test(
+  'what waits is sent at once when the line is back, and not once more when its time would have come',
+  async (t) => {
+    const world = steppedWorld();
+    const outbox = createOutbox(world);
+    const { seat, sent } = somebody([away, () => Promise.resolve(answer([], 'receipt'))]);
+    const given = outbox.give(seat, { type: 'CheckIn', data: {}, headSeen });
+    await settle();
+    outbox.hurry();
+    t.match(await given, { kind: 'accepted' });
+    world.advance(SEND_AGAIN_MS);
+    outbox.hurry();
+    await settle();
+    t.equal(sent.length, 2);
+  },
+);
+
 t.test('after leaving nothing is sent any more', async (t) => {
   const world = steppedWorld();
   const outbox = createOutbox(world);

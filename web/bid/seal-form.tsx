@@ -60,7 +60,7 @@ export function SealForm(props: {
     'aria-describedby': `bid-${name}-fault`,
   });
   const text = (name: ListField, hint?: string): JSX.Element =>
-    field(name, <input {...named(name)} maxLength={TEXT_LIMIT} />, hint);
+    field(name, <input {...named(name)} dir="auto" maxLength={TEXT_LIMIT} />, hint);
 
   return (
     <Dialog title={say('formTitle')} onClose={props.onClose}>
@@ -68,7 +68,7 @@ export function SealForm(props: {
       <dl class="dialog-about">
         <dt class="label">{say('certificate')}</dt>
         <dd>
-          {about.name}
+          <bdi>{about.name}</bdi>
           {', '}
           {say('until', { at: dayTimeText(certificate.certificate.notAfterAt, language.value) })}
         </dd>
@@ -100,7 +100,7 @@ export function SealForm(props: {
         {text('duration')}
         {text('quality')}
         {text('manager')}
-        {field('columns', <textarea {...named('columns')} rows={3} />, say('columnsHint'))}
+        {field('columns', <textarea {...named('columns')} dir="auto" rows={3} />, say('columnsHint'))}
         {field('documents', <input {...named('documents')} type="file" multiple />, say('documentsHint'))}
         <p class="field-hint">{say('toolNote')}</p>
         <p class="form-end">

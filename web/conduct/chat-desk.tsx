@@ -172,6 +172,7 @@ function SayBox(props: {
       <label class="field">
         <span class="unseen">{say('sayLabel')}</span>
         <textarea
+          dir="auto"
           rows={3}
           maxLength={MESSAGE_LIMIT_CHARACTERS}
           aria-invalid={fault.value !== null}

@@ -90,13 +90,15 @@ function Reader(props: {
       }}
     >
       <p class="reader-head">
-        <span>{state.details.lot.name}</span>
+        <bdi>{state.details.lot.name}</bdi>
         <span class="number">{say('progress', { n: at + 1, count: rows.length })}</span>
       </p>
       <progress value={at + 1} max={rows.length} aria-label={say('progress', { n: at + 1, count: rows.length })} />
       <div class="reader-row" aria-live="polite">
         <p class="reader-number">{say('bidderNumber', { n: row.bidder })}</p>
-        <h2 id="reader-name">{row.name}</h2>
+        <h2 id="reader-name">
+          <bdi>{row.name}</bdi>
+        </h2>
         <p class="reader-amount number">
           {formatAmount(row.quote.amount, row.quote.kind === 'total' ? 2 : 0)} <small>{unitOf(row.quote)}</small>
         </p>

@@ -62,7 +62,7 @@ function Input(parts: FieldParts): JSX.Element {
   const write = ({ currentTarget }: TargetedEvent<HTMLInputElement>): void => onWrite({ [name]: currentTarget.value });
   switch (field.kind) {
     case 'line':
-      return <input {...common} type="text" value={value} onInput={write} />;
+      return <input {...common} type="text" dir="auto" value={value} onInput={write} />;
     case 'whole':
       return <input {...common} type="text" inputMode="numeric" value={value} onInput={write} />;
     case 'moment':

@@ -5,6 +5,7 @@ import { PROFILES, type ProfileName } from '../../server/core/opening/policy.ts'
 import { WhoSeesTable } from '../conduct/who-sees-table.tsx';
 import { PlainTop } from '../opening/plain-top.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { isolated } from '../parts/isolated.ts';
 import { language } from '../parts/language.ts';
 import { Message } from '../parts/message.tsx';
 import { Section } from '../parts/section.tsx';
@@ -154,7 +155,9 @@ function Who({ desk, onAsk }: { desk: Desk; onAsk: () => void }): JSX.Element {
     <p class="banner draft-who">
       <Icon name={seat === null ? 'lock' : 'check'} />
       <span>
-        {seat === null ? say('nobody') : say('asHost', { name: seat.name, organisation: seat.organisation })}{' '}
+        {seat === null
+          ? say('nobody')
+          : say('asHost', { name: isolated(seat.name), organisation: isolated(seat.organisation) })}{' '}
         {seat === null ? (
           <button type="button" class="log-in" onClick={onAsk}>
             {say('logIn')}
@@ -189,7 +192,9 @@ function Confirm(props: {
               .map((name) => (
                 <div class="fact" key={name}>
                   <dt>{say(name)}</dt>
-                  <dd class="verbatim">{shownValue(name, draft[name])}</dd>
+                  <dd class="verbatim" dir="auto">
+                    {shownValue(name, draft[name])}
+                  </dd>
                 </div>
               ))}
           </dl>

@@ -99,7 +99,9 @@ function Clock({ next, now }: { next: ListedOpening | undefined; now: PageParts[
         <div class="now-phase">
           <p class="label">{say('nextOpening')}</p>
           <p class="lobby-next">
-            <a href={`/openings/${next.openingId}`}>{next.title}</a>
+            <a href={`/openings/${next.openingId}`}>
+              <bdi>{next.title}</bdi>
+            </a>
           </p>
           <p class="label">{dayTimeText(next.deadlineAt, language.value)}</p>
         </div>
@@ -143,7 +145,10 @@ function Part(props: { group: Group; openings: readonly ListedOpening[]; now: Pa
             {openings.map(({ openingId, title, phase, deadlineAt }) => (
               <tr key={openingId}>
                 <th scope="row" data-label={say('opening')}>
-                  <a href={`/openings/${openingId}`}>{title}</a> <span class="code">{openingId}</span>
+                  <a href={`/openings/${openingId}`}>
+                    <bdi>{title}</bdi>
+                  </a>{' '}
+                  <span class="code">{openingId}</span>
                 </th>
                 <td data-label={say('phase')}>
                   <span>{PHASE_WORDS[language.value][phase].name}</span>

@@ -71,8 +71,8 @@ function Tile({ bidder, status, name, note }: TileProps): JSX.Element {
     <li class={`tile tone-${TONES[status]}`}>
       <p class="tile-number">{say('bidderNumber', { n: bidder })}</p>
       {name === null ? null : (
-        <p class="tile-name" title={name}>
-          {name}
+        <p class="tile-name">
+          <bdi>{name}</bdi>
         </p>
       )}
       <p class="tile-status">

@@ -19,7 +19,7 @@ export type Hall = {
   readonly cannotLoad: ReadonlySignal<boolean>;
   /** Another page took this person's seat: here they look on as the public until they log in again. */
   readonly isSeatLost: ReadonlySignal<boolean>;
-  /** The server's now by whatever is viewed at the moment; by this computer's clock before it is known. */
+  /** The server's now by whatever is viewed, or was viewed before; by this computer's clock before it is known. */
   readonly now: () => number;
   /** A fault of this page's own, outside of its viewing. */
   readonly fault: ReadonlySignal<unknown>;
@@ -44,6 +44,12 @@ export function openHall(openingId: string, view: typeof viewHere = viewHere): H
   const cannotLoad = signal(false);
   const isSeatLost = signal(false);
   let stopWaiting = (): void => undefined;
+  /** How far the server's clock is from this computer's, ms, as it was known last: whoever leaves signs by it once more. */
+  let differsMs = 0;
+  effect(() => {
+    const known = viewing.value.now.value;
+    if (known !== null) differsMs = known - Date.now();
+  });
 
   /** Who is to look on, from the moment that was asked for. */
   let wanted: Seat | null = null;
@@ -106,7 +112,7 @@ export function openHall(openingId: string, view: typeof viewHere = viewHere): H
     personPart,
     isAsking,
     cannotLoad,
-    now: () => viewing.peek().now.peek() ?? Date.now(),
+    now: () => viewing.peek().now.peek() ?? Date.now() + differsMs,
     fault,
     async ask() {
       cannotLoad.value = false;

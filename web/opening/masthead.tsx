@@ -13,17 +13,25 @@ export function Masthead({ state }: { state: OpeningState }): JSX.Element {
   const profile = PROFILES[state.profile];
   return (
     <header class="masthead">
-      <h1>{details.title}</h1>
+      <h1>
+        <bdi>{details.title}</bdi>
+      </h1>
       <dl class="facts">
         <Fact name={say('lot')}>
-          {details.lot.name} <span class="code">{details.lot.code}</span>
+          <bdi>{details.lot.name}</bdi> <span class="code">{details.lot.code}</span>
         </Fact>
         <Fact name={say('project')}>
-          {details.project.name} <span class="code">{details.project.code}</span>
+          <bdi>{details.project.name}</bdi> <span class="code">{details.project.code}</span>
         </Fact>
-        <Fact name={say('tenderer')}>{details.tenderer}</Fact>
-        <Fact name={say('agency')}>{details.agency}</Fact>
-        <Fact name={say('place')}>{details.place}</Fact>
+        <Fact name={say('tenderer')}>
+          <bdi>{details.tenderer}</bdi>
+        </Fact>
+        <Fact name={say('agency')}>
+          <bdi>{details.agency}</bdi>
+        </Fact>
+        <Fact name={say('place')}>
+          <bdi>{details.place}</bdi>
+        </Fact>
         <Fact name={say('openingTime')}>{dayTimeText(state.deadlineAt, language.value)}</Fact>
         <Fact name={say('regime')}>{language.value === 'en' ? profile.en : profile.zh}</Fact>
         <Fact name={say('ceiling')}>
@@ -76,7 +84,10 @@ export function SuspendedBanner({ suspended }: { suspended: Suspension }): JSX.E
         </p>
         {suspended.reason === null ? null : (
           <p>
-            {say('reason')}: <q class="verbatim">{suspended.reason}</q>
+            {say('reason')}:{' '}
+            <q class="verbatim" dir="auto">
+              {suspended.reason}
+            </q>
           </p>
         )}
         {suspended.resumeProposed ? <p>{say('resumeProposed')}</p> : null}

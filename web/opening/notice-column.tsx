@@ -31,7 +31,11 @@ function Notice({ notice }: { notice: HeldEntry }): JSX.Element {
       </time>
       <div>
         <p>{sentenceOf(notice.event, language.value)}</p>
-        {reason === null ? null : <q class="verbatim">{reason}</q>}
+        {reason === null ? null : (
+          <q class="verbatim" dir="auto">
+            {reason}
+          </q>
+        )}
       </div>
     </li>
   );

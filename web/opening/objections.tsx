@@ -40,13 +40,15 @@ function ObjectionRow({ objection }: { objection: Objection }): JSX.Element {
         </span>
       </p>
       {objection.text.known ? (
-        <p class="verbatim">{objection.text.value}</p>
+        <p class="verbatim" dir="auto">
+          {objection.text.value}
+        </p>
       ) : (
         <p class="empty">{say('objectionHidden')}</p>
       )}
       {objection.answer.known ? (
         <p class="verbatim">
-          <span class="label">{say('answer')}</span> {objection.answer.value}
+          <span class="label">{say('answer')}</span> <bdi>{objection.answer.value}</bdi>
         </p>
       ) : null}
     </li>

@@ -10,7 +10,7 @@ import { Message } from '../parts/message.tsx';
 import { Board } from './board.tsx';
 import { detailParts } from './details-arriving.ts';
 import type { Hall } from './hall.ts';
-import { LinkBar, LinkWord } from './link-state.tsx';
+import { LinkBar, LinkSaid, LinkWord } from './link-state.tsx';
 import { Masthead, RehearsalBanner, SuspendedBanner } from './masthead.tsx';
 import { MonitorBanner } from './monitor-lines.tsx';
 import { NowBand } from './now-band.tsx';
@@ -62,6 +62,7 @@ export function Page({ hall }: { hall: Hall }): JSX.Element {
       )}
       {state === null ? null : <p class="source-line">{say('sourceLine')}</p>}
       <PhaseWord state={state} />
+      <LinkSaid viewing={viewing} />
     </>
   );
 }
@@ -166,11 +167,14 @@ function Broken(): JSX.Element {
   );
 }
 
-/** Says a change of phase to those who listen to the page instead of looking at it. */
+/** Says a change of phase, and that all stands still, to those who listen to the page instead of looking at it. */
 function PhaseWord({ state }: { state: OpeningState | null }): JSX.Element {
   return (
     <p class="unseen" aria-live="polite">
-      {state === null ? '' : say('phaseChanged', { phase: PHASE_WORDS[language.value][state.phase].name })}
+      {state === null ? '' : phaseWord(state)}
     </p>
   );
 }
+
+const phaseWord = ({ phase, suspended }: OpeningState): string =>
+  suspended === null ? say('phaseChanged', { phase: PHASE_WORDS[language.value][phase].name }) : say('suspended');

@@ -55,7 +55,7 @@ function Price({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Elem
     <tr>
       <th scope="row" data-label={say('bidder')}>
         <span class="price-number">{say('bidderNumber', { n: row.bidder })}</span>
-        <span class="price-name">{row.name}</span>
+        <bdi class="price-name">{row.name}</bdi>
         <PromiseKept row={row} state={state} />
       </th>
       <td class="amount" data-label={say('amount')}>
@@ -74,13 +74,13 @@ function Price({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Elem
         <InWords row={row} />
       </td>
       <td class="verbatim" data-label={say('duration')}>
-        {row.duration}
+        <bdi>{row.duration}</bdi>
       </td>
       <td class="verbatim" data-label={say('quality')}>
-        {row.quality}
+        <bdi>{row.quality}</bdi>
       </td>
       <td class="verbatim" data-label={say('manager')}>
-        {row.manager}
+        <bdi>{row.manager}</bdi>
       </td>
     </tr>
   );

@@ -56,7 +56,7 @@ function RosterLine({ row, number }: { row: RosterRow; number: number | '?' | nu
     <tr>
       {number === null ? null : <td data-label={say('bidder')}>{say('bidderNumber', { n: number })}</td>}
       <th scope="row" data-label={say('name')}>
-        {row.name}
+        <bdi>{row.name}</bdi>
       </th>
       <td class="code" data-label={say('creditCode')}>
         {row.creditCode}

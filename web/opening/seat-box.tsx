@@ -20,7 +20,7 @@ export function SeatBox({ hall }: { hall: Hall }): JSX.Element {
   const words = ROLE_WORDS[language.value];
   return (
     <p class="seat">
-      <span class="seat-name">{seat.name}</span>
+      <bdi class="seat-name">{seat.name}</bdi>
       {seat.roles.length > 1 ? (
         <select
           aria-label={say('asRole')}

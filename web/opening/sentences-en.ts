@@ -3,6 +3,7 @@ import { parseInstant } from '../../server/core/log/instant.ts';
 import type { Evidence, LoggedEvent } from '../../server/core/opening/events.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
+import { isolated } from '../parts/isolated.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
@@ -37,7 +38,7 @@ const officials = { ...by, bidder: 'A bidder' } as const;
 /** What was said, in quotation marks, or that it is not shown. */
 function quoted(fields: LoggedEvent['fields']): string {
   const text = textIn(fields);
-  return text === null ? '(not shown)' : `“${text}”`;
+  return text === null ? '(not shown)' : `“${isolated(text)}”`;
 }
 
 const shares = (by: string | undefined): string =>
@@ -60,14 +61,15 @@ export function evidenceEn(found: Evidence): string {
 }
 
 export const sentencesEn: Sentences = {
-  OpeningCreated: ({ body }) => `Opening “${body.details.title}” created, lot ${body.details.lot.code}`,
+  OpeningCreated: ({ body }) => `Opening “${isolated(body.details.title)}” created, lot ${body.details.lot.code}`,
   DraftAmended: () => 'The host amended the draft',
   RoleAssigned: ({ body }) => `Somebody was given a role: ${roles[body.role]}`,
   RoleWithdrawn: ({ body }) => `Somebody was relieved of a role: ${roles[body.role]}`,
   OpeningPublished: ({ body }) => `The host published the opening; check-in opens ${dayTime(body.checkInOpensAt)}`,
-  OpeningPostponed: ({ body }) => `The host took back the deadline of ${dayTime(body.deadlineAt)}: “${body.reason}”`,
+  OpeningPostponed: ({ body }) =>
+    `The host took back the deadline of ${dayTime(body.deadlineAt)}: “${isolated(body.reason)}”`,
   OpeningRescheduled: ({ body }) =>
-    `New deadline ${dayTime(body.deadlineAt)} at “${body.place}”; check-in opens ${dayTime(body.checkInOpensAt)}. Bids already lodged stand`,
+    `New deadline ${dayTime(body.deadlineAt)} at “${isolated(body.place)}”; check-in opens ${dayTime(body.checkInOpensAt)}. Bids already lodged stand`,
   CheckInOpened: ({ body }) => `Check-in opened at ${time(body.effectiveAt)}`,
   BidsSealed: ({ body }) =>
     `Bidding closed; all bids sealed at ${time(body.effectiveAt)}, root ${shortDigest(body.envelopesRoot)}`,
@@ -165,7 +167,7 @@ export const sentencesEn: Sentences = {
   OpeningClosed: ({ body }) =>
     `The witness attested; the opening is closed on version ${body.version} of the record${body.uncosigned === true ? ', without its cosigners, who had not signed in time' : ''}`,
   ReviewOpened: ({ body }) =>
-    `The host opened a review meeting on version ${body.version} of the record: “${body.reason}”`,
+    `The host opened a review meeting on version ${body.version} of the record: “${isolated(body.reason)}”`,
   HandedOver: ({ body }) => `${body.bids} bids handed over to evaluation`,
   OpeningArchived: () => 'Archived; the log has ended',
   OpeningSuspended: ({ body }) => `Suspended; every time limit frozen since ${time(body.since)}`,

@@ -3,6 +3,7 @@ import { parseInstant } from '../../server/core/log/instant.ts';
 import type { Evidence, LoggedEvent } from '../../server/core/opening/events.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { dayTimeText, spanText, timeText } from '../parts/instant-text.ts';
+import { isolated } from '../parts/isolated.ts';
 import { shortDigest } from '../parts/short-digest.ts';
 import { textIn } from './said-text.ts';
 import type { Sentences } from './sentences.ts';
@@ -24,7 +25,7 @@ const officials = { ...by, bidder: '投标人' } as const;
 /** What was said, in quotation marks, or that it is not shown. */
 function quoted(fields: LoggedEvent['fields']): string {
   const text = textIn(fields);
-  return text === null ? '（未显示）' : `“${text}”`;
+  return text === null ? '（未显示）' : `“${isolated(text)}”`;
 }
 
 /** 建议所依据的证据（20号令第三十一条），供投标人质疑。 */
@@ -54,14 +55,15 @@ const missing = (holders: readonly number[] | undefined): string =>
   holders === undefined ? '' : `（持有人 ${holders.join('、')} 未提交）`;
 
 export const sentencesZh: Sentences = {
-  OpeningCreated: ({ body }) => `创建开标“${body.details.title}”，标段 ${body.details.lot.code}`,
+  OpeningCreated: ({ body }) => `创建开标“${isolated(body.details.title)}”，标段 ${body.details.lot.code}`,
   DraftAmended: () => '主持人修改了开标信息',
   RoleAssigned: ({ body }) => `新任${roles[body.role]}`,
   RoleWithdrawn: ({ body }) => `一名${roles[body.role]}卸任`,
   OpeningPublished: ({ body }) => `主持人发布开标；签到于 ${dayTime(body.checkInOpensAt)} 开始`,
-  OpeningPostponed: ({ body }) => `主持人宣布延期，原截止时间 ${dayTime(body.deadlineAt)} 不再适用：${body.reason}`,
+  OpeningPostponed: ({ body }) =>
+    `主持人宣布延期，原截止时间 ${dayTime(body.deadlineAt)} 不再适用：${isolated(body.reason)}`,
   OpeningRescheduled: ({ body }) =>
-    `新的截止时间 ${dayTime(body.deadlineAt)}，地点 ${body.place}；${dayTime(body.checkInOpensAt)} 开始签到。已递交的投标继续有效`,
+    `新的截止时间 ${dayTime(body.deadlineAt)}，地点 ${isolated(body.place)}；${dayTime(body.checkInOpensAt)} 开始签到。已递交的投标继续有效`,
   CheckInOpened: ({ body }) => `签到开始（${time(body.effectiveAt)}）`,
   BidsSealed: ({ body }) =>
     `投标截止，全部投标于 ${time(body.effectiveAt)} 封存，封存根 ${shortDigest(body.envelopesRoot)}`,
@@ -149,7 +151,7 @@ export const sentencesZh: Sentences = {
   CloseProposed: ({ body }) => `主持人就记录第 ${body.version} 版提出结束开标`,
   OpeningClosed: ({ body }) =>
     `见证人员确认，开标结束（记录第 ${body.version} 版）${body.uncosigned === true ? '；联署方未在时限内联署' : ''}`,
-  ReviewOpened: ({ body }) => `主持人就第 ${body.version} 版记录召开复会：${body.reason}`,
+  ReviewOpened: ({ body }) => `主持人就第 ${body.version} 版记录召开复会：${isolated(body.reason)}`,
   HandedOver: ({ body }) => `向评标移交 ${body.bids} 份投标文件`,
   OpeningArchived: () => '归档，日志终结',
   OpeningSuspended: ({ body }) => `开标暂停，自 ${time(body.since)} 起全部时限冻结`,

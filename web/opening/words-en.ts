@@ -206,6 +206,8 @@ export const en: Readonly<Record<Key, string>> = {
   link_waiting: 'Disconnected, trying again in {s} s. What you see may not be current.',
   link_waiting_soon: 'Disconnected, trying again. What you see may not be current.',
   link_stopped: 'The server ended this connection ({why}). Please load the page again.',
+  link_lost: 'Disconnected, trying again',
+  link_back: 'Connected again',
   link_now: 'Try now',
   viewers: '{n} watching',
 

@@ -201,6 +201,8 @@ export const zh = {
   link_waiting: '连接中断，{s} 秒后重连。以下内容可能不是最新。',
   link_waiting_soon: '连接中断，正在重连。以下内容可能不是最新。',
   link_stopped: '服务器已结束此连接（{why}）。请重新载入页面。',
+  link_lost: '连接中断，正在重连',
+  link_back: '连接已恢复',
   link_now: '立即重连',
   viewers: '{n} 人在看',
 

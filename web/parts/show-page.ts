@@ -1,6 +1,7 @@
 /** Puts a page where it belongs, in its reader's language. */
 import { type ComponentChild, render } from 'preact';
 import { afterPaint } from './after-paint.ts';
+import { keepFocus } from './keep-focus.ts';
 import { fetchWords } from './language.ts';
 
 /**
@@ -12,6 +13,7 @@ export function showPage(page: () => ComponentChild, stands: Promise<void> = Pro
   const place = document.getElementById('page');
   if (place === null) throw new Error('the page has no place for its content');
   const show = (): void => render(page(), place);
+  keepFocus();
   const shown = fetchWords().then(show, show);
   // Only machines without a Chinese font of their own ever fetch a slice of it; to find that out would hold up the first picture.
   void Promise.all([shown, stands]).then(() => afterPaint(() => void import('./font.css')));

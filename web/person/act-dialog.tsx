@@ -124,9 +124,13 @@ function Input(props: {
   const begun = typed.kept(name) ?? ('begins' in field ? field.begins : undefined);
   switch (kind) {
     case 'text':
-      return <textarea {...common} {...keeping} rows={4} maxLength={TEXT_LIMIT} defaultValue={preset ?? begun} />;
+      return (
+        <textarea {...common} {...keeping} dir="auto" rows={4} maxLength={TEXT_LIMIT} defaultValue={preset ?? begun} />
+      );
     case 'line':
-      return <input {...common} {...keeping} type="text" maxLength={LINE_LIMIT} defaultValue={preset ?? begun} />;
+      return (
+        <input {...common} {...keeping} type="text" dir="auto" maxLength={LINE_LIMIT} defaultValue={preset ?? begun} />
+      );
     case 'moment':
       return <input {...common} type="datetime-local" defaultValue={preset} />;
     case 'amount':

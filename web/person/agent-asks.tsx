@@ -8,7 +8,7 @@ export function AgentAsks(): JSX.Element {
   const digits = askedAtAgent.value;
   // always there, so that a screen reader hears what comes into it
   return (
-    <p class={digits === null ? 'agent-asks' : 'agent-asks banner tone-warn'} role="status">
+    <p class={digits === null ? 'agent-asks unseen' : 'agent-asks banner tone-warn'} role="status">
       {digits === null ? null : (
         <>
           <Icon name="clock" />

@@ -40,6 +40,8 @@ export type Outbox = {
   ): Promise<SentState>;
   /** The same of anything: `prepare` signs once, what it gives sends, however often. `readFault` says what of its faults is a refusal. */
   take(type: ActType, id: string, prepare: Prepare, readFault?: (fault: unknown) => Refused | null): Promise<SentState>;
+  /** Sends at once what waits to be sent again: the line is back. */
+  hurry(): void;
   close(): void;
 };
 
@@ -47,6 +49,19 @@ export type Outbox = {
 export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
   const sent = signal<readonly Sent[]>([]);
   let isClosed = false;
+  const waiting = new Set<() => void>();
+
+  function waitAgain(): Promise<void> {
+    return new Promise((later) => {
+      const stop = world.after(SEND_AGAIN_MS, () => wake());
+      const wake = (): void => {
+        stop();
+        waiting.delete(wake);
+        later();
+      };
+      waiting.add(wake);
+    });
+  }
 
   function note(id: string, state: SentState): SentState {
     sent.value = sent.value.map((one) => (one.id === id ? { ...one, state } : one));
@@ -76,7 +91,7 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
         }
         isUnsure ||= send !== null;
         note(id, { kind: 'waiting' });
-        await new Promise<void>((later) => void world.after(SEND_AGAIN_MS, later));
+        await waitAgain();
         if (isClosed) return note(id, { kind: 'unknown' });
       }
     }
@@ -92,6 +107,9 @@ export function createOutbox(world: Pick<PageWorld, 'after'>): Outbox {
         return () => seat.send(signed);
       };
       return take(type, id, prepare, readFault);
+    },
+    hurry() {
+      for (const wake of [...waiting]) wake();
     },
     close() {
       isClosed = true;

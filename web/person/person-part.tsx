@@ -52,6 +52,11 @@ export function PersonPart({ viewing, seat, isAsking, now, onSeat, onClose, onFa
       isOver = true;
     };
   }, [phase, asked, seat, onSeat, onFault]);
+  // what was cut off on its way goes again as soon as there is a way
+  const isOpen = viewing.link.value.kind === 'open';
+  useEffect(() => {
+    if (isOpen) seat?.outbox.hurry();
+  }, [isOpen, seat]);
   return (
     <>
       {isAsking ? null : <AgentAsks />}

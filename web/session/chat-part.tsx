@@ -46,9 +46,9 @@ function Line({ line, lotNames }: { line: ChatLine; lotNames: ReadonlyMap<string
         <time class="number">{timeText(line.at, language.value)}</time> <b class="chat-speaker">{speakerOf(line)}</b>{' '}
         {line.kind === 'notice' ? <span class="tone-warn">{say('notice')}</span> : null}
         {line.openingIds.map((openingId) => (
-          <span key={openingId} class="chat-lot">
+          <bdi key={openingId} class="chat-lot">
             {lotNames.get(openingId) ?? openingId}
-          </span>
+          </bdi>
         ))}
       </p>
       {line.text === null ? (

@@ -16,7 +16,9 @@ export function LotRow({ lot, viewing }: { lot: Lot; viewing: Viewing }): JSX.El
   return (
     <tr>
       <th scope="row" data-label={say('lot')}>
-        <a href={`/openings/${lot.openingId}`}>{lot.lot.name}</a>
+        <a href={`/openings/${lot.openingId}`}>
+          <bdi>{lot.lot.name}</bdi>
+        </a>
         <span class="code lot-code">{lot.lot.code}</span>
       </th>
       <td data-label={say('phase')}>

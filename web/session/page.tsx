@@ -54,7 +54,9 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
   return (
     <main id="main" tabIndex={-1}>
       <header class="masthead session-head">
-        <h1>{found.title}</h1>
+        <h1>
+          <bdi>{found.title}</bdi>
+        </h1>
         <ServerTime viewings={viewed.map(({ viewing }) => viewing)} />
       </header>
       <MonitorBanner monitors={monitors} />

@@ -69,6 +69,8 @@ export type Platform = {
   draft(openingId: string, deadlineMs: number, policy?: Partial<Policy>): Promise<void>;
   /** Lets time pass until the opening stands in this phase. */
   passUntil(openingId: string, phase: string): Promise<void>;
+  /** Ends the server and starts it again, on the same database, folder and port; `meanwhile` happens while there is none. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
 };
 
 /** A bidder by its place. */
@@ -107,14 +109,15 @@ export async function startPlatform(t: Teardown, settings: Readonly<Record<strin
   });
   const diagnostics: string[] = [];
   const logger = createLogger('fatal', { write: (line: string) => void diagnostics.push(line) });
-  const server = await start(config, world, logger);
+  let server = await start(config, world, logger);
+  const { url } = server;
   t.teardown(async () => {
     await server.close();
     world.stop();
   });
 
   const enter = (keys: KeyAgent, name: string, fetcher: typeof fetch = fetch) =>
-    openPerson({ url: server.url, keys, folder: join(folder, 'people', name), world, fetch: fetcher });
+    openPerson({ url, keys, folder: join(folder, 'people', name), world, fetch: fetcher });
   const operator = await enter(heldKeyAgent([heldKey(operatorKey)]), 'operator');
   async function official(name: Exclude<Official, 'operator'>): Promise<Person> {
     const issued = await ca.issue({ holder: OFFICIALS[name], usage: 'sign', key: 'p256' });
@@ -171,7 +174,7 @@ export async function startPlatform(t: Teardown, settings: Readonly<Record<strin
   }
 
   return {
-    url: server.url,
+    url,
     db,
     world,
     ca,
@@ -188,6 +191,11 @@ export async function startPlatform(t: Teardown, settings: Readonly<Record<strin
     async publish(openingId, deadlineMs, policy) {
       await draft(openingId, deadlineMs, policy);
       await act(officials.host, openingId, { type: 'PublishOpening', role: 'host', data: {} });
+    },
+    async restart(meanwhile = async () => undefined) {
+      await server.close();
+      await meanwhile();
+      server = await start({ ...config, port: Number(new URL(url).port) }, world, logger);
     },
     async passUntil(openingId, phase) {
       for (let steps = 0; steps < 200; steps++) {
