@@ -21,6 +21,9 @@ const RTL: readonly (readonly [FontName, RegExp])[] = [
   ['ar', /[\u0600-\u06ff\u0750-\u077f]/u],
 ];
 
+const WORDS = /[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\s+/gu;
+const SPACED_WORDS = /\S+|\s+/gu;
+
 const files = new Map<FontName, Uint8Array>();
 
 function fontFile(name: FontName): Uint8Array {
@@ -77,7 +80,8 @@ export function beginPaper({ title, at }: { readonly title: string; readonly at:
     doc.on('error', reject);
   });
   for (const name of Object.keys(FONTS) as FontName[]) doc.registerFont(name, Buffer.from(fontFile(name)));
-  const { font } = (doc.font('sc') as unknown as { readonly _font: Opened })._font;
+  const hasGlyph = (name: FontName, point: number): boolean =>
+    (doc.font(name) as unknown as { readonly _font: Opened })._font.font.hasGlyphForCodePoint(point);
   const right = doc.page.width - MARGIN;
   const bottom = doc.page.height - MARGIN - 20;
   let y = MARGIN;
@@ -88,12 +92,11 @@ export function beginPaper({ title, at }: { readonly title: string; readonly at:
     for (const character of text) {
       const point = character.codePointAt(0) ?? 0;
       const rtl = RTL.find(([, range]) => range.test(character))?.[0];
-      const isShown =
-        rtl !== undefined || (font.hasGlyphForCodePoint(point) && !/[\p{Cc}\p{Cf}\p{Co}]/u.test(character));
+      const isShown = hasGlyph(rtl ?? 'sc', point) && !/[\p{Cc}\p{Cf}\p{Co}]/u.test(character);
       const shown = isShown ? character : `[U+${point.toString(16).toUpperCase().padStart(4, '0')}]`;
       const last = runs.at(-1);
       const isSpace = character === ' ' && last !== undefined && last.font !== 'sc';
-      const wanted: FontName = rtl ?? (isSpace ? (last?.font ?? 'sc') : 'sc');
+      const wanted: FontName = (isShown ? rtl : undefined) ?? (isSpace ? (last?.font ?? 'sc') : 'sc');
       if (last?.font === wanted) runs[runs.length - 1] = { font: wanted, text: last.text + shown };
       else runs.push({ font: wanted, text: shown });
     }
@@ -106,19 +109,15 @@ export function beginPaper({ title, at }: { readonly title: string; readonly at:
       .fontSize(size)
       .widthOfString(text, { features: [...FEATURES] });
 
-  /** What may not be torn: a word, a single Chinese character, a phrase from right to left; a long word goes letter by letter. */
+  /** What may not be torn: a word, a single Chinese character, a phrase from right to left that fits on a line; a long word goes letter by letter. */
   function piecesOf(runs: readonly Run[], size: number, width: number): Run[] {
     return runs.flatMap((run) => {
-      if (run.font !== 'sc') return [run];
-      const words =
-        run.text.match(
-          /[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+|\s+/gu,
-        ) ?? [];
+      const { font } = run;
+      if (font !== 'sc' && widthOf(run, size) <= width) return [run];
+      const words = run.text.match(font === 'sc' ? WORDS : SPACED_WORDS) ?? [];
       return words.flatMap((text): Run[] => {
-        const piece: Run = { font: 'sc', text };
-        return widthOf(piece, size) <= width
-          ? [piece]
-          : Array.from(text, (letter): Run => ({ font: 'sc', text: letter }));
+        const piece: Run = { font, text };
+        return widthOf(piece, size) <= width ? [piece] : Array.from(text, (letter): Run => ({ font, text: letter }));
       });
     });
   }

@@ -67,6 +67,36 @@ t.test('everything the record says can be read in it, word for word', async (t) 
   t.ok(note);
 });
 
+t.test(
+  'names as long as may be, in any script, stay on the page, and what draws nothing is shown by its number',
+  async (t) => {
+    const names = [
+      'مرحبا بالعالم '.repeat(14),
+      'ب'.repeat(200),
+      'שלום '.repeat(40),
+      'ש'.repeat(200),
+      'W'.repeat(200),
+      '龘'.repeat(200),
+      'a\u061cb',
+      '\u0600 x \u05ff',
+    ].map((name) => name.slice(0, 200).trim());
+    const made = await renderRecord({
+      ...asked,
+      record: { ...record, lines: names.map((name) => ({ ...line, name })) },
+    });
+    const proxy = await getDocumentProxy(Uint8Array.from(made));
+    let widest = 0;
+    for (let n = 1; n <= proxy.numPages; n++) {
+      const { items } = await (await proxy.getPage(n)).getTextContent();
+      for (const item of items) if ('width' in item) widest = Math.max(widest, Number(item.transform[4]) + item.width);
+    }
+    t.ok(widest > 500 && widest < 596 - 49, `${widest} of 546 points`);
+    const text = bare(await textOf(made));
+    for (const shown of ['[U+061C]', '[U+0600]', '[U+05FF]']) t.ok(text.includes(shown), shown);
+    t.equal(text.split('龘').length - 1, 200, 'nothing of a name is left out');
+  },
+);
+
 t.test('the record travels in the file, as it was signed', async (t) => {
   const proxy = await getDocumentProxy(Uint8Array.from(pdf));
   const attached = (await proxy.getAttachments()) as Record<string, { content: Uint8Array }>;
