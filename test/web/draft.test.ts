@@ -1,15 +1,26 @@
 /** The form of a new opening: what the server would refuse is said field by field, what it takes comes out whole; and who will see what. */
 import fc from 'fast-check';
 import { demoCreditCode } from '../../server/cli/demo/ca.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { type Policy, PROFILE_NAMES, PROFILES } from '../../server/core/opening/policy.ts';
 import { createOpening } from '../../server/core/opening/steps/sealing.ts';
 import { TOPICS, whoSees } from '../../web/conduct/who-sees.ts';
 import { accountIn } from '../../web/draft/account-file.ts';
-import { type Draft, FIELD_NAMES, fieldsOfPolicy, freshDraft, isAsked, turnedTo } from '../../web/draft/fields.ts';
+import { createDesk } from '../../web/draft/desk.ts';
+import {
+  changedNames,
+  type Draft,
+  FIELD_NAMES,
+  fieldsOfPolicy,
+  freshDraft,
+  isAsked,
+  turnedTo,
+} from '../../web/draft/fields.ts';
 import { FAULT_CODES, readDraft, readValues } from '../../web/draft/read-draft.ts';
 import { en } from '../../web/draft/words-en.ts';
 import { zh } from '../../web/draft/words-zh.ts';
 import { momentOf } from '../../web/parts/moment.ts';
+import type { Seat } from '../../web/person/seat.ts';
 import { testCa } from '../support/ca.ts';
 import t from '../support/tap.ts';
 
@@ -245,6 +256,50 @@ t.test('who is who is read from a certificate, PEM or DER, and from nothing else
   t.equal(accountIn(new Uint8Array(der)), `${demoCreditCode(3)}/B1`);
   for (const other of ['', 'hello', '-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----'])
     t.equal(accountIn(new TextEncoder().encode(other)), null, other);
+});
+
+t.test('a draft that is kept says in what it differs from the one on the log', async (t) => {
+  const logged = filled();
+  t.strictSame(changedNames(logged, logged), []);
+  t.strictSame(changedNames({ ...logged, place: '二号厅', commit: '9', tendererAccount: 'x' }, logged), ['place']);
+  t.strictSame(changedNames({ ...logged, draw: 'before_decryption', commit: '9' }, logged), ['draw', 'commit']);
+});
+
+t.test('without an answer the same is sent again, and after a refusal something new is signed', async (t) => {
+  const desk = createDesk(null);
+  const found = read();
+  if (!('body' in found)) throw new Error('the draft is whole');
+  let ids = 0;
+  const sent: { id: string; act: string }[] = [];
+  const faults = [new ApiError('unreachable', 0, 'no answer'), new ApiError('opening_exists', 409, 'refused')];
+  const session = {
+    account: HOST,
+    newId: () => `id-${++ids}`,
+    sign: async ({ id }: { id: string }) => `act of ${id}`,
+    api: {
+      async createOpening(body: { id: string; act: string }) {
+        sent.push({ id: body.id, act: body.act });
+        const fault = faults.shift();
+        if (fault !== undefined) throw fault;
+      },
+    },
+  };
+  desk.seat.value = { session } as unknown as Seat;
+  await desk.send(found.body);
+  t.equal(desk.sending.value.kind, 'failed');
+  desk.again();
+  t.equal(desk.sending.value.kind, 'idle', 'the next attempt begins without the fault of the one before');
+  await desk.send(found.body);
+  await desk.send(found.body);
+  t.equal(desk.sending.value.kind, 'done');
+  t.strictSame(
+    sent.map(({ id, act }) => [id, act]),
+    [
+      ['id-1', 'act of id-1'],
+      ['id-1', 'act of id-1'],
+      ['id-2', 'act of id-2'],
+    ],
+  );
 });
 
 t.test('who sees what: the law’s own lines', async (t) => {

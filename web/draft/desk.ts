@@ -2,7 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { CommandAnswer } from '../../server/client/api.ts';
-import { ApiError } from '../../server/client/transport.ts';
+import { ApiError, PASSING_STATUSES } from '../../server/client/transport.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { emptyRoot } from '../../server/core/log/merkle.ts';
@@ -26,6 +26,8 @@ export type Desk = {
   /** The opening whose draft is changed; null for a new one. */
   readonly amends: string | null;
   readonly draft: ReadonlySignal<Draft>;
+  /** The draft as it stands on the log; null for a new one, and before it was verified. */
+  readonly logged: ReadonlySignal<Draft | null>;
   readonly seat: Signal<Seat | null>;
   readonly sending: ReadonlySignal<Sending>;
   /** Whether the form may be filled in: of a draft that is changed, once its log was verified. */
@@ -36,6 +38,8 @@ export type Desk = {
   startAnew(): void;
   /** The server's now, ms; this computer's before it is known. */
   now(): number;
+  /** Forgets what became of an attempt before: it says nothing of the next. */
+  again(): void;
   send(body: OpeningBody): Promise<void>;
 };
 
@@ -45,6 +49,7 @@ export function createDesk(amends: string | null): Desk {
   const kept = readKept(keptText(key));
   const draft = signal<Draft>(kept ?? freshDraft('engineering'));
   const seat = signal<Seat | null>(null);
+  const logged = signal<Draft | null>(null);
   const sending = signal<Sending>({ kind: 'idle' });
   const isReady = signal(amends === null);
   const isClosed = signal(false);
@@ -73,7 +78,8 @@ export function createDesk(amends: string | null): Desk {
         return;
       }
       isClosed.value = state.phase !== 'Draft';
-      if (!isReady.peek() && kept === null) draft.value = draftOf(state);
+      logged.value = draftOf(state);
+      if (!isReady.peek() && kept === null) draft.value = logged.peek() ?? draft.peek();
       isReady.value = true;
     });
   }
@@ -93,25 +99,41 @@ export function createDesk(amends: string | null): Desk {
     }
   }
 
-  async function give(person: Seat, { openingId, ...body }: OpeningBody): Promise<CommandAnswer> {
+  /** Signs; what comes back sends the same again and again, which the server answers as the first time. */
+  async function sign(person: Seat, { openingId, ...body }: OpeningBody): Promise<() => Promise<CommandAnswer>> {
     const { session } = person;
     const id = session.newId();
     if (viewing === null) {
       const data = body as unknown as JsonObject;
       const headSeen = { size: 0, root: toBase64(emptyRoot(sha256)) };
       const act = await session.sign({ openingId, id, type: 'CreateOpening', data, headSeen });
-      return session.api.createOpening({ id, openingId, ...data, act });
+      return () => session.api.createOpening({ id, openingId, ...data, act });
     }
     const { details, policy } = body;
     const data = { details, policy } as unknown as JsonObject;
     const headSeen = headSeenIn(viewing.view.value);
     const act = await session.sign({ openingId, id, type: 'AmendDraft', data, headSeen });
-    return session.api.sendCommand(openingId, { id, type: 'AmendDraft', data, role: 'host', act });
+    return () => session.api.sendCommand(openingId, { id, type: 'AmendDraft', data, role: 'host', act });
+  }
+
+  /** What was sent last and not refused: without an answer nobody here knows whether it stands. */
+  let unsure: { readonly of: string; readonly person: Seat; readonly send: () => Promise<CommandAnswer> } | null = null;
+
+  async function give(person: Seat, body: OpeningBody): Promise<void> {
+    const of = JSON.stringify(body);
+    if (unsure?.of !== of || unsure.person !== person) unsure = { of, person, send: await sign(person, body) };
+    try {
+      await unsure.send();
+    } catch (fault) {
+      if (fault instanceof ApiError && !mayHaveArrived(fault)) unsure = null;
+      throw fault;
+    }
   }
 
   return {
     amends,
     draft,
+    logged,
     seat,
     sending,
     isReady,
@@ -119,6 +141,9 @@ export function createDesk(amends: string | null): Desk {
     write,
     startAnew,
     now: () => viewing?.now.peek() ?? clock.now() ?? Date.now(),
+    again() {
+      if (sending.peek().kind === 'failed') sending.value = { kind: 'idle' };
+    },
     async send(body) {
       const person = seat.value;
       if (person === null || sending.value.kind === 'sending') return;
@@ -133,6 +158,11 @@ export function createDesk(amends: string | null): Desk {
       }
     },
   };
+}
+
+/** No answer, or one that says nothing of what became of it. */
+function mayHaveArrived({ code, status }: ApiError): boolean {
+  return status === 0 || status >= 500 || code === 'unreadable' || PASSING_STATUSES.includes(status);
 }
 
 /** What was typed before; null where nothing was, or what is kept is none of this form's. */

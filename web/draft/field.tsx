@@ -23,7 +23,7 @@ export type FieldParts = {
 export function Field(parts: FieldParts): JSX.Element {
   const { name, fault } = parts;
   const { kind } = KINDS[name];
-  const hint = say(`hint_${name}` as Key);
+  const hint = say(`hint_${name}` as Key, { article: PROFILES[parts.draft.profile as ProfileName].articles.failed });
   const words = fault === null ? '' : faultText(fault);
   return (
     <div class={`field draft-${kind}`}>

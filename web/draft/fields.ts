@@ -137,3 +137,10 @@ export function freshDraft(profile: ProfileName): Draft {
 export function turnedTo(draft: Draft, profile: ProfileName): Draft {
   return { ...draft, profile, ...fieldsOfPolicy(PROFILES[profile].defaults) };
 }
+
+/** The fields in which a draft says something else than the one on the log; who holds which role is changed elsewhere. */
+export function changedNames(draft: Draft, logged: Draft): FieldName[] {
+  return FIELD_NAMES.filter(
+    (name) => !(name in PARTS.people) && (isAsked(draft, name) || isAsked(logged, name)),
+  ).filter((name) => draft[name] !== logged[name]);
+}

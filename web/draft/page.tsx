@@ -13,7 +13,7 @@ import { Dialog } from '../person/dialog.tsx';
 import { faultWords, LoginDialog } from '../person/login-dialog.tsx';
 import type { Desk } from './desk.ts';
 import { Field, shownValue } from './field.tsx';
-import { FIELD_NAMES, type FieldName, isAsked, PARTS, type Part } from './fields.ts';
+import { changedNames, FIELD_NAMES, type FieldName, isAsked, PARTS, type Part } from './fields.ts';
 import { type Faults, type OpeningBody, readDraft } from './read-draft.ts';
 import { say } from './words.ts';
 
@@ -75,6 +75,7 @@ function Form({ desk }: { desk: Desk }): JSX.Element {
     }
     const read = readDraft(draft, { now: desk.now(), host: isNew ? seat.session.account : null });
     faults.value = 'faults' in read ? read.faults : {};
+    desk.again();
     if ('body' in read) checked.value = read.body;
     else document.getElementById(`field-${FIELD_NAMES.find((name) => read.faults[name] !== undefined)}`)?.focus();
   }
@@ -90,6 +91,7 @@ function Form({ desk }: { desk: Desk }): JSX.Element {
       }}
     >
       <Who desk={desk} onAsk={() => (isAsking.value = true)} />
+      <Changes desk={desk} />
       {PART_NAMES.filter((part) => isNew || part !== 'people').map((part) => (
         <Section key={part} id={part} title={say(`part_${part}`)}>
           <p class="section-words">{say(`partWords_${part}`)}</p>
@@ -166,6 +168,19 @@ function Who({ desk, onAsk }: { desk: Desk; onAsk: () => void }): JSX.Element {
           <span class="code">{seat.session.account}</span>
         )}
       </span>
+    </p>
+  );
+}
+
+/** What here is another than on the log, whoever changed it last: what is kept in a browser may be older than what a colleague signed. */
+function Changes({ desk }: { desk: Desk }): JSX.Element | null {
+  const logged = desk.logged.value;
+  const names = logged === null ? [] : changedNames(desk.draft.value, logged);
+  if (names.length === 0) return null;
+  return (
+    <p class="banner tone-warn draft-changes" role="status">
+      <Icon name="warning" />{' '}
+      <span>{say('changes', { n: names.length, list: names.map((name) => say(name)).join('、') })}</span>
     </p>
   );
 }

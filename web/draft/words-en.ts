@@ -23,6 +23,8 @@ export const en: Readonly<Record<Key, string>> = {
   check: 'Check',
   startAnew: 'Start anew',
   kept: 'What is typed stays in this browser until it is on the log.',
+  changes:
+    '{n} fields differ from the draft on the log: {list}. Signed, what stands here counts; “Start anew” brings back what the log has.',
   faults: '{n} fields need to be put right',
   confirm: 'Check and sign: a new draft',
   confirmAmend: 'Check and sign: a changed draft',
@@ -42,7 +44,8 @@ export const en: Readonly<Record<Key, string>> = {
   part_times: 'Times',
   partWords_times: 'Filled in as the kind of procurement has it; may be changed within the law.',
   part_prices: 'Prices',
-  partWords_prices: 'Over the ceiling is flagged, never rejected here. (Order 87 art. 59)',
+  partWords_prices:
+    'Over the ceiling is announced and flagged; whether it is rejected is for the evaluation. (Regulation art. 51, Order 87 art. 63)',
   part_witness: 'Witness points',
   partWords_witness: 'The witness acknowledges each, or the opening cannot be closed.',
   part_special: 'Special rules',
@@ -82,7 +85,7 @@ export const en: Readonly<Record<Key, string>> = {
   auditorAccount: 'Auditor’s account',
   hint_auditorAccount: 'may be left out',
   minimumBidders: 'Fewest bidders',
-  hint_minimumBidders: 'fewer at the deadline and the tender fails (Regulation art. 44)',
+  hint_minimumBidders: 'fewer at the deadline and the tender fails ({article})',
   checkInLead: 'Check-in before the deadline (min)',
   hint_checkInLead: '',
   decryptionWindow: 'Decryption window (min)',
