@@ -1,8 +1,9 @@
 /** What the session's page derives before it draws anything: one chat out of several logs, and which lots there are. */
+import type { Details } from '../../server/core/opening/details.ts';
 import { ASK_AGAIN_MS } from '../../web/connection/ask-again.ts';
 import type { MonitorLine, Said } from '../../web/opening/head-reports.ts';
 import { chatOf, type LotLog, SAID_AGAIN_MS } from '../../web/session/chat.ts';
-import { type Finding, followLots } from '../../web/session/lots.ts';
+import { asLogged, type Finding, followLots } from '../../web/session/lots.ts';
 import { gravestOf } from '../../web/session/monitors.ts';
 import { en } from '../../web/session/words-en.ts';
 import { zh } from '../../web/session/words-zh.ts';
@@ -63,6 +64,40 @@ t.test('the same words much later are said again', async (t) => {
     const two = later(reach('Decrypting').fork(), ms).go('Say', toAll('请稍候'), host);
     t.equal(chatOf([lotOf('lot-1', one), lotOf('lot-2', two)]).length, lines, `${ms} ms later`);
   }
+});
+
+t.test('what one log says at one instant stays in its order', async (t) => {
+  const script = reach('Decrypting').fork();
+  for (let n = 0; n < 12; n++) script.go('Say', toAll(`第 ${n} 句`), bidder(1));
+  t.strictSame(
+    chatOf([lotOf('lot-1', script)]).map(({ text }) => text),
+    Array.from({ length: 12 }, (_, n) => `第 ${n} 句`),
+  );
+});
+
+t.test('lots are called what their own logs call them, and one of another session is told', async (t) => {
+  const { state } = reach('Decrypting');
+  const of = (id: string | null, lot: string): Details => {
+    const { session: _, ...details } = state.details;
+    return { ...details, lot: { code: lot, name: lot }, ...(id !== null && { session: { id, title: `场次 ${id}` } }) };
+  };
+  const logs = new Map([
+    ['lot-1', of('room', '真名')],
+    ['lot-2', of('other', '他场')],
+    ['lot-3', of(null, '单独')],
+  ]);
+  const lot = { code: '0', name: '平台所称' };
+  const listed = {
+    title: '平台所称',
+    openings: ['lot-1', 'lot-2', 'lot-3', 'lot-4'].map((openingId) => ({ openingId, lot })),
+  };
+  const { found, foreign } = asLogged('room', listed, (openingId) => logs.get(openingId) ?? null);
+  t.equal(found.title, '场次 room');
+  t.strictSame(
+    found.openings.map(({ lot: { name } }) => name),
+    ['真名', '他场', '单独', '平台所称'],
+  );
+  t.strictSame([...foreign], ['lot-2', 'lot-3'], 'of what is not verified yet nothing is said');
 });
 
 t.test('bidders who say the same are two bidders', async (t) => {

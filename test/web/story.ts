@@ -245,6 +245,7 @@ export function tell(until: Chapter, profile: 'engineering' | 'rehearsal' = 'eng
       tenderer: '张掖市水务局',
       agency: '甘肃某招标代理有限公司',
       place: '张掖市公共资源交易中心 1 号开标厅',
+      session: { id: 'one', title: '上午场' },
     },
   });
   for (const chapter of CHAPTERS) {

@@ -11,6 +11,8 @@ export type ChatLine = {
   /** Unique in a session. */
   readonly key: string;
   readonly at: number;
+  /** Its place in the log of its lot. */
+  readonly seq: number;
   readonly kind: 'message' | 'notice';
   /** The lots it was said in: several where an official said the same in one lot after another. */
   readonly openingIds: readonly string[];
@@ -29,7 +31,7 @@ export type ChatLine = {
 export function chatOf(lots: readonly LotLog[]): ChatLine[] {
   const lines = lots
     .flatMap(({ openingId, entries }) => entries.flatMap((held) => lineOf(openingId, held) ?? []))
-    .sort((a, b) => a.at - b.at || (a.key < b.key ? -1 : 1));
+    .sort((a, b) => a.at - b.at || compareText(a.openingIds[0], b.openingIds[0]) || a.seq - b.seq);
   const chat: ChatLine[] = [];
   for (const line of lines) {
     const last = chat[chat.length - 1];
@@ -40,6 +42,8 @@ export function chatOf(lots: readonly LotLog[]): ChatLine[] {
   return chat;
 }
 
+const compareText = (a = '', b = ''): number => (a === b ? 0 : a < b ? -1 : 1);
+
 function lineOf(openingId: string, { entry, event }: HeldEntry): ChatLine | null {
   if (event.type !== 'Said' && event.type !== 'NoticeGiven') return null;
   const { text } = event.fields;
@@ -47,6 +51,7 @@ function lineOf(openingId: string, { entry, event }: HeldEntry): ChatLine | null
   return {
     key: `${openingId}/${event.seq}`,
     at: event.at,
+    seq: event.seq,
     kind: event.type === 'Said' ? 'message' : 'notice',
     openingIds: [openingId],
     by: bidder === null ? { role: entry.actor.role } : { bidder },

@@ -11,7 +11,9 @@ import { say } from './words.ts';
 
 export type Lot = SessionLots['openings'][number];
 
-export function LotRow({ lot, viewing }: { lot: Lot; viewing: Viewing }): JSX.Element {
+/** `isForeign`: its own log does not say that it is of this session. */
+export function LotRow(props: { lot: Lot; viewing: Viewing; isForeign: boolean }): JSX.Element {
+  const { lot, viewing, isForeign } = props;
   const { state } = viewing.view.value;
   return (
     <tr>
@@ -28,7 +30,7 @@ export function LotRow({ lot, viewing }: { lot: Lot; viewing: Viewing }): JSX.El
         <Limit viewing={viewing} />
       </td>
       <td data-label={say('log')}>
-        <Trust viewing={viewing} />
+        <Trust viewing={viewing} isForeign={isForeign} />
       </td>
     </tr>
   );
@@ -52,7 +54,7 @@ function Limit({ viewing }: { viewing: Viewing }): JSX.Element {
 }
 
 /** The worst that is known of this lot stands here, never the better news beside it. */
-function Trust({ viewing }: { viewing: Viewing }): JSX.Element {
+function Trust({ viewing, isForeign }: { viewing: Viewing; isForeign: boolean }): JSX.Element {
   const { standing } = viewing.view.value;
   const link = viewing.link.value;
   if (standing.kind === 'refused')
@@ -65,6 +67,12 @@ function Trust({ viewing }: { viewing: Viewing }): JSX.Element {
     return (
       <span class="tone-bad" role="alert">
         <Icon name="cross" /> {say('forked')}
+      </span>
+    );
+  if (isForeign)
+    return (
+      <span class="tone-bad" role="alert">
+        <Icon name="cross" /> {say('foreign')}
       </span>
     );
   if (viewing.fault.value !== null) return <Warning words={say('pageFault')} />;

@@ -12,7 +12,7 @@ import { Section } from '../parts/section.tsx';
 import { chatOf } from './chat.ts';
 import { ChatPart } from './chat-part.tsx';
 import { LotRow } from './lot-row.tsx';
-import type { Finding, SessionLots } from './lots.ts';
+import { asLogged, type Finding, type SessionLots } from './lots.ts';
 import { gravestOf } from './monitors.ts';
 import { say } from './words.ts';
 
@@ -34,7 +34,7 @@ export function Page({ sessionId, finding, viewingOf }: PageParts): JSX.Element 
     <>
       <PlainTop word={say('session')} />
       {typeof found === 'object' ? (
-        <Lots found={found} viewingOf={viewingOf} />
+        <Lots sessionId={sessionId} listed={found} viewingOf={viewingOf} />
       ) : (
         <main id="main" class="blank" tabIndex={-1}>
           <Nothing finding={found} sessionId={sessionId} />
@@ -44,7 +44,16 @@ export function Page({ sessionId, finding, viewingOf }: PageParts): JSX.Element 
   );
 }
 
-function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['viewingOf'] }): JSX.Element {
+function Lots({
+  sessionId,
+  listed,
+  viewingOf,
+}: Pick<PageParts, 'sessionId' | 'viewingOf'> & { readonly listed: SessionLots }): JSX.Element {
+  const { found, foreign } = asLogged(
+    sessionId,
+    listed,
+    (openingId) => viewingOf(openingId).view.value.state?.details ?? null,
+  );
   const viewed = found.openings.map((lot) => ({ lot, viewing: viewingOf(lot.openingId) }));
   const chat = chatOf(
     viewed.map(({ lot, viewing }) => ({ openingId: lot.openingId, entries: viewing.view.value.entries })),
@@ -75,7 +84,7 @@ function Lots({ found, viewingOf }: { found: SessionLots; viewingOf: PageParts['
                 </thead>
                 <tbody>
                   {viewed.map(({ lot, viewing }) => (
-                    <LotRow key={lot.openingId} lot={lot} viewing={viewing} />
+                    <LotRow key={lot.openingId} lot={lot} viewing={viewing} isForeign={foreign.has(lot.openingId)} />
                   ))}
                 </tbody>
               </table>

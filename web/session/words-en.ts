@@ -22,6 +22,7 @@ export const en: Readonly<Record<Key, string>> = {
   unverified: 'checking',
   missing: 'This lot cannot be had',
   refused: 'The log cannot be trusted: {why}',
+  foreign: 'The log of this lot does not say that it is of this session',
   forked: 'A monitor is shown another log',
   offline: 'Disconnected, trying again',
   stopped: 'The server ended this connection; please load again',

@@ -20,6 +20,7 @@ export const zh = {
   unverified: '核对中',
   missing: '取不到此标段',
   refused: '日志不可信：{why}',
+  foreign: '此标段的日志并未载明属于本场次',
   forked: '监督端所见日志与本页不同',
   offline: '连接中断，正在重连',
   stopped: '服务器已断开，请重新载入',
