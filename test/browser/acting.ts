@@ -1,25 +1,34 @@
 /** People who act on the page of an opening: their key files, the log-in, an act by clicks, and pictures of what they see. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportPkcs12, type Holder } from '../../server/cli/demo/ca.ts';
+import { exportPkcs12, type Holder, type Issued } from '../../server/cli/demo/ca.ts';
 import type { Platform } from '../cli/person/platform.ts';
 import { violations } from './axe.ts';
 import { speak, type Visitor } from './visitor.ts';
 
 const PASSWORD = 'secret';
 
-/** A key file of one certificate, in the platform's own folder; gives its path. */
+/** Writes a key file as a CA hands it out; gives its path. */
+export async function writeKeyFile(
+  { folder }: Pick<Platform, 'folder'>,
+  issued: Issued,
+  name: string,
+): Promise<string> {
+  const keyFolder = join(folder, 'key-files');
+  await mkdir(keyFolder, { recursive: true });
+  const file = join(keyFolder, `${name}.p12`);
+  await writeFile(file, exportPkcs12(issued, PASSWORD));
+  return file;
+}
+
+/** A key file with a fresh certificate of somebody. */
 export async function makeKeyFile(
-  { ca, folder }: Pick<Platform, 'ca' | 'folder'>,
+  platform: Pick<Platform, 'ca' | 'folder'>,
   holder: Holder,
   usage: 'sign' | 'encrypt' = 'sign',
 ): Promise<string> {
-  const issued = await ca.issue({ holder, usage, key: 'rsa' });
-  const keyFolder = join(folder, 'key-files');
-  await mkdir(keyFolder, { recursive: true });
-  const file = join(keyFolder, `${holder.creditCode}-${holder.personId ?? 'bidder'}-${usage}.p12`);
-  await writeFile(file, exportPkcs12(issued, PASSWORD));
-  return file;
+  const issued = await platform.ca.issue({ holder, usage, key: 'rsa' });
+  return writeKeyFile(platform, issued, `${holder.creditCode}-${holder.personId ?? 'bidder'}-${usage}`);
 }
 
 /** Logs in with key files and waits until the page knows who it is. */

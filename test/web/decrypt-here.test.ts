@@ -128,6 +128,17 @@ t.test('a window that does not stand on the verified log never meets the key', a
   t.strictSame(asked, ['challenge']);
 });
 
+t.test('a kept key of another bid, or none at all, is refused before anything is asked', async (t) => {
+  const { asked, needs } = asking();
+  const backup = (bidId: string) =>
+    JSON.stringify({ v: 1, openingId: OPENING_ID, bidId, contentKey: toBase64Url(new Uint8Array(32)) });
+  for (const text of ['{}', backup(toBase64Url(new Uint8Array(16).fill(1))), backup(id).replace(OPENING_ID, 'other')])
+    await t.rejects(prepareDecryption(needs, view, kept(), { backup: text }), { code: 'backup_malformed' });
+  t.strictSame(asked, []);
+  await t.rejects(prepareDecryption(needs, view, kept(), { backup: backup(id) }), { code: /./ });
+  t.strictSame(asked, ['challenge'], 'in a remedy no challenge is acknowledged, and the kept key stands for one’s own');
+});
+
 t.test('that the challenge arrived is said before statement and key are tried', async (t) => {
   const { asked, needs } = asking();
   await t.rejects(prepareDecryption(needs, view, kept()), { code: 'bid_file_malformed' }, 'a receipt of nothing');

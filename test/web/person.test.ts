@@ -5,9 +5,13 @@ import { COMMANDS, type CommandType } from '../../server/core/opening/commands.t
 import { PHASES, phaseCell } from '../../server/core/opening/phases.ts';
 import { PEOPLE } from '../../server/core/opening/roles.ts';
 import { numberOf, type OpeningState } from '../../server/core/opening/state.ts';
+import { MAX_CONTESTS } from '../../server/core/opening/steps/attribution.ts';
 import { type ActType, offersFor } from '../../web/person/act-rows.ts';
 import { createOutbox, SEND_AGAIN_MS, standingOf } from '../../web/person/outbox.ts';
 import type { Seat } from '../../web/person/seat.ts';
+import { BECOMES } from '../../web/person/seen-by.ts';
+import { REMEDY, reach, ruleAlike, SILENT, WRONG_KEY } from '../support/opening-phases.ts';
+import { bidder, host } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { steppedWorld } from '../support/world.ts';
 import { makeLog } from './made-log.ts';
@@ -32,6 +36,45 @@ t.test('in every phase and role only that is offered which the table of rules al
         }
   }
   t.ok(offered > 500, `${offered} offers`);
+});
+
+t.test('every act that a bidder, host or tenderer may do has a way on the pages', async (t) => {
+  // what is done where it belongs: with the decryption itself, in the form of a draft
+  const elsewhere = new Set(['AcknowledgeChallenge', 'AmendDraft']);
+  const here = new Set<string>(Object.keys(BECOMES));
+  const asked = Object.entries(COMMANDS).filter(([, { roles }]) =>
+    (['bidder', 'host', 'tenderer'] as const).some((role) => (roles as readonly string[]).includes(role)),
+  );
+  t.ok(asked.length > 40, `${asked.length} commands`);
+  t.strictSame(
+    asked.map(([type]) => type).filter((type) => !here.has(type) && !elsewhere.has(type)),
+    [],
+  );
+});
+
+t.test('who contests, revokes or remedies is offered it by what stands on the log', async (t) => {
+  const s = ruleAlike(reach('Attribution', { policy: { remedy: REMEDY } }), SILENT, 'deemed_withdrawn');
+  const credit = (number: number): string => {
+    const { roster, numbers } = s.state;
+    if (!roster.known || !numbers.known) throw new Error('no roster');
+    return roster.value[numbers.value.indexOf(number)]?.creditCode ?? '';
+  };
+  const offered = (number: number) => offersFor('bidder', s.state, credit(number)).map(({ type }) => type);
+  t.ok(offered(SILENT).includes('ContestRuling'));
+  t.notOk(offered(WRONG_KEY).includes('ContestRuling'), 'nothing is ruled on it');
+  for (let times = 0; times < MAX_CONTESTS; times++) {
+    s.go('ContestRuling', { reason: '证据有误' }, bidder(SILENT));
+    t.notOk(offered(SILENT).includes('ContestRuling'), 'contested already');
+    ruleAlike(s, SILENT, 'deemed_withdrawn');
+  }
+  t.notOk(offered(SILENT).includes('ContestRuling'), 'as often as it may');
+  t.ok(offered(SILENT).includes('RevokeBid'));
+  t.notOk(offered(SILENT).includes('SubmitBackup'));
+  s.go('OpenRemedy', {}, host);
+  t.ok(offered(SILENT).includes('SubmitBackup'));
+  t.notOk(offered(1).includes('SubmitBackup'), 'an open bid needs none');
+  s.go('RevokeBid', { reason: '不再参加' }, bidder(SILENT));
+  t.notOk(offered(SILENT).some((type) => type === 'SubmitBackup' || type === 'RevokeBid'));
 });
 
 t.test('what is filled in goes with what the state says, in the form of the command', async (t) => {

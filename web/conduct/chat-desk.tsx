@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { MESSAGE_LIMIT_CHARACTERS } from '../../server/core/opening/details.ts';
-import { bidOf } from '../../server/core/opening/state.ts';
+import { bidOf, numberOf } from '../../server/core/opening/state.ts';
 import { ROLE_WORDS } from '../opening/term-words.ts';
 import { Icon } from '../parts/icon.tsx';
 import { timeText } from '../parts/instant-text.ts';
@@ -30,11 +30,14 @@ export function ChatDesk(
   const threads = threadsOf(entries);
   const chosen = useSignal<ThreadKey>('all');
   const saying = offers.find(({ type }) => type === 'Say');
-  const to = saying?.fields.find(({ name }) => name === 'to');
-  const options = to?.kind === 'choice' ? to.options : [];
+  const choice = saying?.fields.find(({ name }) => name === 'to');
+  const options = choice?.kind === 'choice' ? choice.options : [];
   if (saying === undefined && threads.every(({ lines }) => lines.length === 0)) return null;
+  const own = stand.role === 'bidder' ? numberOf(stand.state, stand.creditCode) : null;
+  const isNew = own !== null && threads.every(({ key }) => key !== own);
   const keys: ThreadKey[] = [
     ...threads.map(({ key }) => key),
+    ...(isNew ? [own] : []),
     ...options.map(Number).filter((n) => !Number.isNaN(n) && threads.every(({ key }) => key !== n)),
   ];
   const thread = threads.find(({ key }) => key === chosen.value) ?? {
@@ -42,6 +45,7 @@ export function ChatDesk(
     lines: [],
     isUnanswered: false,
   };
+  const to = thread.key === own ? 'host' : thread.key;
   return (
     <Section id="chat" title={say('chat')} aside={<Waiting threads={threads} />}>
       <p class="section-words">{say('chatWords')}</p>
@@ -55,7 +59,7 @@ export function ChatDesk(
         >
           {keys.map((key) => (
             <option key={key} value={String(key)}>
-              {threadName(key, threads)}
+              {key === own ? say('toHost') : threadName(key, threads)}
             </option>
           ))}
         </select>
@@ -70,13 +74,22 @@ export function ChatDesk(
           ))}
         </ol>
       )}
-      {options.includes(String(thread.key)) ? (
-        <SayBox key={thread.key} openingId={stand.state.openingId} to={thread.key} onSay={onSay} />
+      {options.includes(String(to)) ? (
+        <SayBox key={to} openingId={stand.state.openingId} to={to} onSay={onSay} />
       ) : (
-        <p class="label">{say(thread.key !== 'all' && stand.role !== 'host' ? 'hostAnswers' : 'notNow')}</p>
+        <p class="label">
+          {say(whyMute({ role: stand.role, isPrivate: thread.key !== 'all', isSilent: options.length === 0 }))}
+        </p>
       )}
     </Section>
   );
+}
+
+/** Why nothing can be said in a thread: to whom it belongs, or that its bidder is muted. */
+function whyMute(of: { readonly role: string; readonly isPrivate: boolean; readonly isSilent: boolean }) {
+  if (of.isSilent || of.role === 'host') return 'notNow';
+  if (of.role === 'bidder') return 'youAreMuted';
+  return of.isPrivate ? 'hostAnswers' : 'notNow';
 }
 
 function Waiting({ threads }: { threads: readonly Thread[] }): JSX.Element | null {
@@ -137,7 +150,7 @@ export function leftOf(typed: string, sent: string): string {
 
 function SayBox(props: {
   readonly openingId: string;
-  readonly to: ThreadKey;
+  readonly to: ThreadKey | 'host';
   readonly onSay: (data: JsonObject) => Promise<boolean>;
 }): JSX.Element {
   const { openingId, to, onSay } = props;

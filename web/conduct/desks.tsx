@@ -1,4 +1,4 @@
-/** The desks of those who conduct an opening or watch over it: rulings, objections, the announcement, the chat, versions, what is special. */
+/** The desks beside an opening: rulings, objections, the announcement, the chat, versions, what is special; a bidder's show what is about its own bid. */
 import type { JSX } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { Offer } from '../person/act-rows.ts';
@@ -20,7 +20,15 @@ export type DeskParts = {
 };
 
 /** Acts that have a desk: they need what it shows beside them. */
-const AT_A_DESK: ReadonlySet<string> = new Set(['GiveRuling', 'AnswerObjection', 'Say', 'Mute', 'Unmute']);
+const AT_A_DESK: ReadonlySet<string> = new Set([
+  'GiveRuling',
+  'ContestRuling',
+  'AnswerObjection',
+  'DisputeAnswer',
+  'Say',
+  'Mute',
+  'Unmute',
+]);
 export const hasDesk = ({ type }: Offer): boolean => AT_A_DESK.has(type);
 
 export function Desks(

@@ -1,6 +1,6 @@
 /** Objections as those who answer them see them: how long each has waited, and until when a complaint may follow an answer. */
 import type { JSX } from 'preact';
-import type { Objection } from '../../server/core/opening/state.ts';
+import { numberOf, type Objection } from '../../server/core/opening/state.ts';
 import { COMPLAINT_MS } from '../../server/core/opening/steps/objection.ts';
 import { isOfProcurement, objectionArticle } from '../opening/regime.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -12,12 +12,20 @@ import { narrowed } from './standing.ts';
 import { say } from './words.ts';
 
 export function ObjectionDesk(parts: DeskParts): JSX.Element | null {
-  const { objections } = parts.stand.state;
+  const { role, state, creditCode } = parts.stand;
+  const number = role === 'bidder' ? numberOf(state, creditCode) : null;
+  const isOwn = ({ bidder, raisedBy }: Objection): boolean =>
+    (number !== null && bidder === number) || (raisedBy.known && raisedBy.value === creditCode);
+  const objections = state.objections.filter((one) => role !== 'bidder' || isOwn(one));
   if (objections.length === 0) return null;
   const open = objections.filter(({ status }) => status === 'open');
   const others = objections.filter(({ status }) => status !== 'open');
   return (
-    <Section id="objection-desk" title={say('objections')} aside={<span class="number">{open.length}</span>}>
+    <Section
+      id="objection-desk"
+      title={say(role === 'bidder' ? 'ownObjections' : 'objections')}
+      aside={<span class="number">{open.length}</span>}
+    >
       <p class="section-words">{say('objectionsWords', { article: objectionArticle(parts.stand.state) })}</p>
       <ul class="rows">
         {[...open, ...others].map((objection) => (
@@ -34,6 +42,8 @@ function Row({ objection, parts }: { objection: Objection; parts: DeskParts }): 
   const number = String(objection.objection);
   const offer = offers.find(({ type }) => type === 'AnswerObjection');
   const own = offer === undefined ? null : narrowed(stand, offer, 'objection', number);
+  const dispute = offers.find(({ type }) => type === 'DisputeAnswer');
+  const isDisputable = dispute?.fields.some((field) => field.kind === 'choice' && field.options.includes(number));
   return (
     <li class="row desk" id={`objection-${number}`}>
       <p class="row-head">
@@ -64,6 +74,16 @@ function Row({ objection, parts }: { objection: Objection; parts: DeskParts }): 
             ? say('queryBy')
             : say('complainBy', { day: dayTimeText(answeredAt + COMPLAINT_MS, language.value) })}
         </p>
+      )}
+      {objection.answer.known ? (
+        <p class="verbatim" dir="auto">
+          <span class="label">{say('answer')}</span> {objection.answer.value}
+        </p>
+      ) : null}
+      {dispute === undefined || isDisputable !== true ? null : (
+        <button type="button" onClick={() => onChoose(dispute, { objection: number })}>
+          {say('dispute')}
+        </button>
       )}
       {own === null ? null : (
         <button type="button" onClick={() => onChoose(own, { objection: number })}>

@@ -1,7 +1,8 @@
 /** The bids that did not open: what the log holds of each, what is proposed, what host and witness have ruled, and the way to rule. */
 import type { JSX } from 'preact';
 import type { Verdict } from '../../server/core/opening/findings.ts';
-import { type Bid, isDecrypted, isGivenUp, verdictOf } from '../../server/core/opening/state.ts';
+import { type Bid, isDecrypted, isGivenUp, numberOf, verdictOf } from '../../server/core/opening/state.ts';
+import { MAX_CONTESTS } from '../../server/core/opening/steps/attribution.ts';
 import { evidenceText } from '../opening/sentences.ts';
 import { FAILURE_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -13,11 +14,15 @@ import { narrowed } from './standing.ts';
 import { say } from './words.ts';
 
 export function RulingDesk(parts: DeskParts): JSX.Element | null {
-  const bids = parts.stand.state.bids.filter((bid) => bid.proposal !== null && !isDecrypted(bid) && !isGivenUp(bid));
+  const { role, state, creditCode } = parts.stand;
+  const own = role === 'bidder' ? numberOf(state, creditCode) : null;
+  const bids = state.bids
+    .filter((bid) => bid.proposal !== null && !isDecrypted(bid) && !isGivenUp(bid))
+    .filter(({ bidder }) => role !== 'bidder' || bidder === own);
   if (bids.length === 0) return null;
   return (
     <Section id="rulings" title={say('rulings')}>
-      <p class="section-words">{say('rulingsWords')}</p>
+      <p class="section-words">{say(role === 'bidder' ? 'ownRulingWords' : 'rulingsWords')}</p>
       <ul class="rows">
         {bids.map((bid) => (
           <Row key={bid.bidder} bid={bid} parts={parts} />
@@ -31,6 +36,7 @@ function Row({ bid, parts }: { bid: Bid; parts: DeskParts }): JSX.Element {
   const { stand, offers, onChoose } = parts;
   const words = VERDICT_WORDS[language.value];
   const offer = offers.find(({ type }) => type === 'GiveRuling');
+  const contest = offers.find(({ type }) => type === 'ContestRuling');
   const own = offer === undefined ? null : narrowed(stand, offer, 'bidder', String(bid.bidder));
   const ruled = (verdict: Verdict | null) => (verdict === null ? say('notRuled') : words[verdict]);
   const standing = verdictOf(bid);
@@ -79,6 +85,11 @@ function Row({ bid, parts }: { bid: Bid; parts: DeskParts }): JSX.Element {
           <dd>{ruled(bid.ruledByWitness)}</dd>
         </div>
       </dl>
+      {contest === undefined ? null : (
+        <button type="button" onClick={() => onChoose(contest, {})}>
+          {say('contest', { n: MAX_CONTESTS - bid.contests })}
+        </button>
+      )}
       {own === null ? null : (
         <button
           type="button"

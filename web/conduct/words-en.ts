@@ -104,4 +104,10 @@ export const en: Readonly<Record<Key, string>> = {
   topic_people: 'Who holds which role',
   topic_who: 'Who took each step',
   topic_source: 'Addresses and devices',
+  ownRulingWords:
+    'Your bid did not open. This is what the log holds of it, and what host and witness have ruled. Deemed revoked may cost the bid bond. Until the opening is closed you may contest a ruling, and both rule again. (Order 20 art. 31)',
+  contest: 'Contest the ruling ({n} left)',
+  ownObjections: 'My objections',
+  answer: 'Answer',
+  dispute: 'Dispute the answer',
 };

@@ -99,6 +99,12 @@ export const zh = {
   topic_people: '各角色由谁担任',
   topic_who: '每一步由谁操作',
   topic_source: '操作的网络地址与设备',
+  ownRulingWords:
+    '您的投标未能打开。以下是日志中的依据和双方的认定；认定视为撤销的，招标人可以不退还投标保证金；不服的可以在开标结束前对认定提出异议，由双方重新认定。（20号令第三十一条）',
+  contest: '对认定提出异议（还可 {n} 次）',
+  ownObjections: '我的异议',
+  answer: '答复',
+  dispute: '对答复有争议',
 } as const;
 
 export type Key = keyof typeof zh;

@@ -8,6 +8,7 @@ export const KEY_FAULTS = [
   'key_cannot_unwrap',
   'bid_file_malformed',
   'bid_file_other',
+  'backup_malformed',
 ] as const;
 export type KeyFault = (typeof KEY_FAULTS)[number];
 

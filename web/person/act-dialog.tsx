@@ -83,7 +83,7 @@ export function ActDialog(props: {
               preset={props.preset?.[field.name]}
               typed={typed}
             />
-            {field.kind === 'file' && field.isOptional === true ? (
+            {field.kind === 'file' && field.isOptional === true && field.name === 'bidFile' ? (
               <span class="field-hint">{say('bidFileKept')}</span>
             ) : null}
             <span id={`act-${field.name}-fault`} class="field-fault" role="alert">
@@ -204,6 +204,7 @@ async function textOf(value: FormDataEntryValue | null): Promise<string> {
 /** A number is its own words. */
 function optionWords(name: string, option: string): string {
   if (name === 'to' && option === 'all') return say('to_all');
+  if (name === 'to' && option === 'host') return say('to_host');
   if (name === 'quoteKind') return say(`quoteKind_${option as (typeof QUOTE_KINDS)[number]}`);
   if (name === 'role') return ROLE_WORDS[language.value][option as PersonRole];
   const words: Readonly<Record<string, string>> =

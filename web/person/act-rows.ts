@@ -11,9 +11,12 @@ import {
 } from '../../server/core/opening/register.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { isDecrypted, isGivenUp, numberOf, type OpeningState, verdictOf } from '../../server/core/opening/state.ts';
+import { MAX_MESSAGES_PER_BIDDER } from '../../server/core/opening/steps/chat.ts';
 import { isDone } from '../../server/core/opening/steps/window.ts';
 import { isOfProcurement } from '../opening/regime.ts';
 import { instantOf } from '../parts/moment.ts';
+import { contestRuling, revokeBid, submitBackup } from './bidder-shapes.ts';
+import { extended, openRemedy, resumeOpening, suspendOpening, unopened } from './emergency-shapes.ts';
 import { acknowledgeShare, dealOpeningKey, offerHolderKey, unsealLayer } from './holder-shapes.ts';
 import { commitShare, revealShare, submitQuote } from './special-shapes.ts';
 import type { Key } from './words-zh.ts';
@@ -124,6 +127,10 @@ const SHAPES = {
     return { fields: [choice('account', accounts), choice('role', roles), { name: 'reason', kind: 'text' }] };
   },
   CheckIn: plain,
+  AcknowledgeEarlyNotice: ({ state, role }) =>
+    role !== 'bidder' || state.notices.length === 0
+      ? null
+      : { fields: [choice('notice', state.notices.map(({ notice }) => String(notice)).reverse())] },
   // offered where one's own bid is shown
   Rehearse: () => null,
   WithdrawBid: () => null,
@@ -150,11 +157,12 @@ const SHAPES = {
     const isOver = own === undefined || isDecrypted(own) || isGivenUp(own);
     return isOver || (isWaited && !isWindowBlind(state)) ? null : { fields: [{ name: 'bidFile', kind: 'file' }] };
   },
-  ExtendWindow: () => ({
+  ExtendWindow: ({ state }) => ({
     fields: [
       { name: 'extraMs', kind: 'minutes' },
       { name: 'reason', kind: 'text' },
     ],
+    about: extended(state),
   }),
   EndWindowEarly: ({ state }) => (state.bids.every((bid) => isDone(state, bid)) ? { fields: [] } : null),
   UnsealLayer: unsealLayer,
@@ -167,16 +175,12 @@ const SHAPES = {
       ? null
       : { fields: [choice('bidder', open), choice('verdict', VERDICTS), { name: 'reason', kind: 'text' }] };
   },
-  ContestRuling: ({ state, bidder }) => {
-    const own = bidder === null ? undefined : state.bids[bidder - 1];
-    return own === undefined || verdictOf(own) === null || own.contestOpen
-      ? null
-      : { fields: [{ name: 'reason', kind: 'text' }] };
-  },
-  DeclareFailed: reason,
+  ContestRuling: contestRuling,
+  DeclareFailed: ({ state }) => ({ fields: [{ name: 'reason', kind: 'text' }], about: unopened(state) }),
   VoidDrawing: reason,
-  OpenRemedy: ({ state }) => (state.policy.remedy === 'none' ? null : { fields: [] }),
-  AnnouncePrices: plain,
+  OpenRemedy: openRemedy,
+  SubmitBackup: submitBackup,
+  AnnouncePrices: ({ state }) => ({ fields: [], about: unopened(state) }),
   StartQuoteRound: ({ state }) => (state.policy.quoteRounds === undefined ? null : { fields: [] }),
   SubmitQuote: submitQuote,
   IssueRecord: () => ({ fields: [{ name: 'note', kind: 'text' }] }),
@@ -195,23 +199,29 @@ const SHAPES = {
   AttestClose: (standpoint) => (standpoint.state.closeProposed === null ? null : recordOf(standpoint)),
   OpenReview: reason,
   HandOver: plain,
-  SuspendOpening: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
+  SuspendOpening: suspendOpening,
   RequestSuspension: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
-  ResumeOpening: ({ state }) => (state.suspended === null ? null : { fields: [{ name: 'reason', kind: 'text' }] }),
+  ResumeOpening: resumeOpening,
   ConfirmResume: ({ state }) => (state.suspended?.resumeProposed === true ? { fields: [] } : null),
+  OrderAbort: reason,
+  RevokeBid: revokeBid,
   ProposeAbort: reason,
   ConfirmAbort: ({ state, role }) =>
     state.abortProposedBy === null || state.abortProposedBy === role ? null : { fields: [] },
   GiveNotice: text,
-  AcknowledgeNotice: ({ state, role }) => {
-    const open = state.notices.filter(({ acknowledgedBy }) => !acknowledgedBy.includes(role));
-    return role === 'bidder' || open.length === 0
+  AcknowledgeNotice: ({ state, role, bidder }) => {
+    if (role === 'bidder' && bidder === null) return null;
+    const open = state.notices.filter(({ acknowledgedBy }) => !acknowledgedBy.includes(bidder ?? role));
+    return open.length === 0
       ? null
       : { fields: [choice('notice', open.map(({ notice }) => String(notice)).reverse())] };
   },
-  Say: ({ state, role }) => {
+  Say: ({ state, role, bidder }) => {
+    const own = bidder === null ? undefined : state.bids[bidder - 1];
+    if (role === 'bidder' && (own === undefined || own.messages >= MAX_MESSAGES_PER_BIDDER)) return null;
     const threads = role === 'host' ? state.bids.map(({ bidder }) => String(bidder)) : [];
-    return role === 'bidder' ? null : { fields: [choice('to', ['all', ...threads]), { name: 'text', kind: 'text' }] };
+    const to = own === undefined ? ['all', ...threads] : own.muted ? ['host'] : ['all', 'host'];
+    return { fields: [choice('to', to), { name: 'text', kind: 'text' }] };
   },
   Mute: ({ state }) => muting(state, false, [{ name: 'reason', kind: 'text' }]),
   Unmute: ({ state }) => muting(state, true, []),
@@ -246,10 +256,13 @@ const EXCEPTIONAL: ReadonlySet<ActType> = new Set([
   'OpenReview',
   'SuspendOpening',
   'RequestSuspension',
+  'OrderAbort',
+  'RevokeBid',
   'ProposeAbort',
   'VoidDrawing',
   'GiveNotice',
   'AcknowledgeNotice',
+  'AcknowledgeEarlyNotice',
   'Say',
   'Mute',
   'Unmute',

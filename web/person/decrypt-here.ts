@@ -5,6 +5,7 @@ import { Check } from 'typebox/schema';
 import type { Api, CommandAnswer } from '../../server/client/api.ts';
 import { decryptBid } from '../../server/client/decrypt-statement.ts';
 import type { Unwrap } from '../../server/client/key-agent.ts';
+import { readKeyBackup } from '../../server/client/key-backup.ts';
 import { SealError } from '../../server/client/seal-error.ts';
 import { ApiError } from '../../server/client/transport.ts';
 import { fromBase64, fromBase64Url } from '../../server/core/log/base64.ts';
@@ -13,6 +14,7 @@ import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { isWindowBlind } from '../../server/core/opening/layer.ts';
 import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
+import { BACKUP_TYPE, DECRYPTION_TYPE } from '../../server/core/seal/decryption.ts';
 import { isLodgementPayload, type LodgementPayload } from '../../server/core/seal/lodgement.ts';
 import { isReceiptPayload } from '../../server/core/seal/receipt.ts';
 import { KeyFileError } from '../keys/key-file-error.ts';
@@ -44,6 +46,17 @@ export type DecryptionNeeds = {
   acknowledge(kid: string): void;
 };
 
+/** In a remedy the same statement is a backup's; `backup` is the text of the file of the key that was kept, null where one's own key unwraps now. */
+export type Remedying = { readonly backup: string | null };
+
+/** The key in a backup of this very bid. Throws: KeyFileError backup_malformed. */
+function keyIn(text: string, openingId: string, bidId: string): Uint8Array {
+  const backup = readKeyBackup(text);
+  if (backup?.openingId !== openingId || backup.bidId !== bidId)
+    throw new KeyFileError('backup_malformed', 'of another bid');
+  return fromBase64Url(backup.contentKey);
+}
+
 /**
  * Makes the decryption.
  *
@@ -58,6 +71,7 @@ export async function prepareDecryption(
   { openingId, api, signer, creditCode, unwrapper, acknowledge, sendAsAnybody }: DecryptionNeeds,
   view: ReplicaView,
   bidFile: string,
+  remedy: Remedying | null = null,
 ): Promise<() => Promise<CommandAnswer>> {
   const { kept, lodged } = readKeptBid(bidFile);
   if (lodged.iss !== creditCode) throw new KeyFileError('bid_file_malformed', 'of another bidder');
@@ -65,13 +79,14 @@ export async function prepareDecryption(
   if (kept.logVkey !== undefined && kept.logVkey !== view.vkey) throw new SealError('window_not_proven', 'other_log');
   if (isWindowBlind(view.state) && kept.windowKid === undefined)
     throw new SealError('window_not_proven', 'not_the_dealt_key');
+  const keptKey = remedy?.backup == null ? null : keyIn(remedy.backup, openingId, kept.bidId);
   const challenge = await api.readDecryptionChallenge(openingId);
   const isOnOurLog = view.entries.some(
     ({ text, event }) => event.type === 'WindowOpened' && text === challenge.window.entry,
   );
   if (!isOnOurLog) throw new SealError('window_not_proven', 'other_entry');
   // said first and waited for never: under load the platform may shed that word, and whom it refuses may still decrypt
-  if (view.state.window !== null) acknowledge(view.state.window.kid);
+  if (remedy === null && view.state.window !== null) acknowledge(view.state.window.kid);
   if (challenge.bidId !== lodged.bidId) throw new KeyFileError('bid_file_other');
   const receipt = payloadOf(kept.receipt ?? (await receiptAgain(api, openingId, lodged)));
   if (!isReceiptPayload(receipt)) throw new KeyFileError('bid_file_malformed', 'no receipt');
@@ -92,7 +107,8 @@ export async function prepareDecryption(
     { window: { entry: utf8(window.entry), proof: window.proof }, jti, recipientInfos },
     {
       sha256,
-      unwrap: (recipient) => unwrap(recipient, evidence),
+      unwrap: async (recipient) => keptKey ?? unwrap(recipient, evidence),
+      type: remedy === null ? DECRYPTION_TYPE : BACKUP_TYPE,
       signer,
       verifySignature: browserVerifyJws(subtle),
       nowAt: Date.now(),

@@ -54,7 +54,7 @@ export function MyPart(props: {
   const free = offers
     .map((one) => withKept(one, keptFile.value, files, seat, state))
     .filter(({ type }) => type === 'Say' || !onTheWay.has(type));
-  const listed = free.filter((offer) => !isOfficial(seat.role) || !hasDesk(offer));
+  const listed = free.filter((offer) => !hasDesk(offer));
   const common = listed.filter((offer) => !isExceptional(offer));
   const exceptional = listed.filter(isExceptional);
   const choose = (offer: Offer, preset: Readonly<Record<string, string>> = {}): void => {
@@ -71,6 +71,11 @@ export function MyPart(props: {
         return () => seat.send(signed);
       };
       return outbox.take(type, id, prepare, refusedHere);
+    }
+    if (type === 'SubmitBackup') {
+      const backup = typeof data['backupFile'] === 'string' && data['backupFile'] !== '' ? data['backupFile'] : null;
+      const prepare = () => seat.prepareDecryption(view, String(data['bidFile'] ?? ''), { backup });
+      return outbox.take(type, seat.newId(), prepare, refusedHere);
     }
     if (type !== 'DecryptBid') return outbox.give(seat, { type, data, headSeen: headSeenIn(view) }, refusedHere);
     const prepare = () => seat.prepareDecryption(view, String(data['bidFile'] ?? ''));
@@ -103,7 +108,7 @@ export function MyPart(props: {
         </details>
       )}
       <BlockedSteps blocked={blocked} />
-      <p class="label">{say('notYetHere')}</p>
+      {seat.role === 'witness' || seat.role === 'supervisor' ? <p class="label">{say('notYetHere')}</p> : null}
       <Sends outbox={outbox} view={view} />
       <KeptPart files={files} />
       {open === null ? null : (
@@ -124,7 +129,7 @@ export function MyPart(props: {
       )}
     </Section>
   );
-  if (!isOfficial(seat.role)) return mine;
+  if (!isOfficial(seat.role) && seat.role !== 'bidder') return mine;
   const stand = { role: seat.role, state, creditCode: seat.creditCode, now };
   return (
     <>
@@ -157,9 +162,13 @@ function useKeptFile({ creditCode }: Seat, { openingId, roster }: OpeningState):
 /** Whoever lodged from this browser need not bring the file that it keeps, and may bring another. */
 function withKept(offer: Offer, bidFile: string | null, files: KeptFiles, { role }: Seat, state: OpeningState): Offer {
   const without = (data: JsonObject): Offer => ({ ...offer, fields: [], data: () => data });
-  if (offer.type === 'DecryptBid' && bidFile !== null) {
+  if ((offer.type === 'DecryptBid' || offer.type === 'SubmitBackup') && bidFile !== null) {
     const fields = offer.fields.map((field) => ({ ...field, isOptional: true }));
-    return { ...offer, fields, data: (filled) => ({ bidFile: filled['bidFile'] || bidFile }) };
+    return {
+      ...offer,
+      fields,
+      data: (filled) => ({ ...offer.data(filled), bidFile: filled['bidFile'] || bidFile }),
+    };
   }
   const shareFile = files.textOf(shareFileName(state.drawing?.round ?? 0, role));
   if (offer.type === 'RevealShare' && shareFile !== null) return without({ shareFile });

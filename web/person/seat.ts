@@ -8,6 +8,7 @@ import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { CertificateSigner } from '../../server/core/pki/person-jws.ts';
 import type { AskTicket } from '../connection/web-socket.ts';
 import type { ReplicaView } from '../replica/replica.ts';
+import type { Remedying } from './decrypt-here.ts';
 import type { Outbox } from './outbox.ts';
 
 /** A command as it goes to the platform. */
@@ -54,7 +55,11 @@ export type Seat = {
   /** Sends it; the same again gives the first answer again. Throws: ApiError. */
   send(signed: SignedCommand): Promise<CommandAnswer>;
   /** Makes the decryption of one's bid from the file that lodging left; what comes back sends it. Throws: as prepareDecryption. */
-  prepareDecryption(view: ReplicaView, bidFile: string): Promise<() => Promise<CommandAnswer>>;
+  prepareDecryption(
+    view: ReplicaView,
+    bidFile: string,
+    remedy?: Remedying | null,
+  ): Promise<() => Promise<CommandAnswer>>;
   newId(): string;
   /** The same person with the roles they hold by now; null when these are the same. Throws: ApiError. */
   withRolesOfNow(): Promise<Seat | null>;

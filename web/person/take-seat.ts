@@ -187,7 +187,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
       return { id, type, data, role: role === 'public' ? 'bidder' : role, act };
     },
     send: (signed) => session.api.sendCommand(openingId, signed),
-    async prepareDecryption(view, bidFile) {
+    async prepareDecryption(view, bidFile, remedy = null) {
       const headSeen = headSeenIn(view);
       const unwrapper =
         (certSha256: string): Unwrap =>
@@ -218,6 +218,7 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
         },
         view,
         bidFile,
+        remedy,
       );
     },
     async withRolesOfNow() {

@@ -45,7 +45,7 @@ export const en: Readonly<Record<Key, string>> = {
     'What the rules let you do in this phase. Whether it stands is decided by the platform at once, and written to the witness log.',
   nothingNow: 'There is nothing to do on this page at present.',
   exceptional: 'Out of the ordinary',
-  notYetHere: 'What is not listed here (remedies, corrections and the like) needs the command line, kaibiao.',
+  notYetHere: 'Emergency corrections and erasures need the command line, kaibiao.',
   confirmTitle: 'Confirm: {act}',
   confirmWords: 'It is signed with your key and written to the witness log, and cannot be taken back.',
   confirmGo: 'Sign and send',
@@ -242,4 +242,24 @@ export const en: Readonly<Record<Key, string>> = {
   no_dealt_share: 'No share was dealt to this key.',
   share_not_as_dealt: 'The share is not what is promised of it: do not acknowledge it, have the key dealt anew.',
   no_unsealing: 'No shares are asked for now, or this computer’s clock is before the deadline.',
+  backup_malformed: 'Not the kept key of this bid.',
+  backupFile: 'Kept content key (may be left out: then one’s own key decrypts)',
+  to_host: 'the host only',
+  act_SubmitBackup: 'Hand in for the remedy',
+  why_SubmitBackup:
+    'Opens the bid by the content key that was kept before the deadline, or by the key that works now; only what was promised at lodging is taken. (Order 20 art. 31)',
+  act_RevokeBid: 'Revoke my bid',
+  why_RevokeBid:
+    'After the deadline: a bid that is not open is never opened, and the tenderer may keep the bid bond. It cannot be taken back. (Regulation art. 35)',
+  act_OrderAbort: 'Order the termination',
+  why_OrderAbort:
+    'By law the supervisor may order it; bids that were not opened stay sealed, and it cannot be taken back. (Order 20 art. 52)',
+  openedBids: 'Open',
+  unopenedBids: 'Bids that are not open',
+  extendedSoFar: 'Extended so far / at most (minutes)',
+  suspendLeft: 'Minutes of suspension left to the host',
+  suspendedSince: 'Suspended since',
+  remedyBids: 'Bids it is for',
+  act_AcknowledgeEarlyNotice: 'Acknowledge a notice (before the roster)',
+  why_AcknowledgeEarlyNotice: 'Says that it has reached you; nobody sees who did before the roster.',
 };

@@ -42,7 +42,7 @@ export const zh = {
   mineWords: '以下是本阶段依规则可以进行的操作；能否成立由平台当场核定并写入见证日志。',
   nothingNow: '目前在本页没有可进行的操作。',
   exceptional: '特殊情形',
-  notYetHere: '本页未列出的操作（补救、紧急纠错等）须使用命令行工具 kaibiao。',
+  notYetHere: '紧急纠错与删除个人信息须使用命令行工具 kaibiao。',
   confirmTitle: '确认：{act}',
   confirmWords: '确认后将以您的密钥签名并写入见证日志，不可撤销。',
   confirmGo: '签名并提交',
@@ -228,6 +228,24 @@ export const zh = {
   no_dealt_share: '没有分发给这把密钥的份额。',
   share_not_as_dealt: '份额与其承诺不符：请勿确认，应重新生成分发开标密钥。',
   no_unsealing: '当前无需交出份额，或本机时钟尚未到开标时间。',
+  backup_malformed: '不是这份投标的内容密钥备份文件。',
+  backupFile: '内容密钥备份（没有的可不选，以本人私钥解密）',
+  to_host: '仅主持人',
+  act_SubmitBackup: '提交补救',
+  why_SubmitBackup:
+    '用截止前保存的内容密钥（或现在能用的私钥）再次解密；只接受与递交时承诺一致的密钥。（20号令第三十一条）',
+  act_RevokeBid: '撤销投标',
+  why_RevokeBid: '截止后撤销投标：未打开的不再打开，招标人可以不退还投标保证金。不可恢复。（条例第三十五条）',
+  act_OrderAbort: '决定终止开标',
+  why_OrderAbort: '行政监督依法决定终止；未开启的投标保持密封，不可恢复。（20号令第五十二条）',
+  openedBids: '已打开',
+  unopenedBids: '未打开的投标',
+  extendedSoFar: '已延长 / 上限（分钟）',
+  suspendLeft: '主持人还可暂停（分钟）',
+  suspendedSince: '暂停自',
+  remedyBids: '可补救的投标',
+  act_AcknowledgeEarlyNotice: '签收通知（公布名单前）',
+  why_AcknowledgeEarlyNotice: '表明本人已知悉该通知；公布名单前不显示签收人。',
 } as const;
 
 export type Key = keyof typeof zh;

@@ -1,23 +1,14 @@
 /** The remedy from the bidder's side: the content key kept beforehand, and handed in when one's own key failed in the window. */
-import * as Type from 'typebox';
-import { Check } from 'typebox/schema';
 import { pickCertificate } from '../../client/key-agent.ts';
+import { type KeyBackup, readKeyBackup } from '../../client/key-backup.ts';
 import { fromBase64Url, toBase64Url } from '../../core/log/base64.ts';
 import type { Entry } from '../../core/log/entry.ts';
-import { LogFormatError } from '../../core/log/error.ts';
 import { BACKUP_TYPE } from '../../core/seal/decryption.ts';
 import { takeContentKey } from '../seal/backup.ts';
 import { deliver } from './decrypt.ts';
 import { readStanding } from './lodge.ts';
 import type { Person } from './person.ts';
 import { PersonError } from './person-error.ts';
-
-const BackupSchema = Type.Object(
-  { v: Type.Literal(1), openingId: Type.String(), bidId: Type.String(), contentKey: Type.String() },
-  { additionalProperties: false },
-);
-/** A kept content key, base64url. With the envelope it opens the bid: it is kept like the bid itself. */
-export type KeyBackup = Type.Static<typeof BackupSchema>;
 
 /**
  * Takes the content key of the standing bid out of the envelope that was sent.
@@ -40,13 +31,9 @@ export async function makeBackup(person: Person, openingId: string): Promise<Key
 
 /** The text of a backup file. Throws: PersonError backup_not_in_form. */
 export function readBackup(text: string): KeyBackup {
-  try {
-    const backup: unknown = JSON.parse(text);
-    if (Check(BackupSchema, backup) && fromBase64Url(backup.contentKey).length === 32) return backup;
-  } catch (fault) {
-    if (!(fault instanceof SyntaxError) && !(fault instanceof LogFormatError)) throw fault;
-  }
-  throw new PersonError('backup_not_in_form');
+  const backup = readKeyBackup(text);
+  if (backup === null) throw new PersonError('backup_not_in_form');
+  return backup;
 }
 
 /**
