@@ -33,7 +33,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   },
   verify: {
     usage:
-      '<folder | file.zip | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--policy <tlog-policy file>] [--tsa <roots.pem>] [--complete] [--public] [--report <monitor> …] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>] [--report <monitor> …]',
+      '<folder | file.zip | address> [--trust <ledger vkey>] [--ledger <folder | address>] [--policy <tlog-policy file>] [--tsa <roots.pem>] [--complete] [--public] [--report <monitor> …] | --record <record.pdf> [folder | file.zip | address] | --receipt <file> [--envelope <file>] [--trust <ledger vkey>] [--report <monitor> …]',
     en: 'Judges a log from an export, a bundle or an address, or a receipt by itself; trusts none of them.',
     zh: '核验导出文件夹、证据包或网址上的日志，或离线核验回执；均不轻信。',
     load: async () => (await import('./commands/verify.ts')).verify,

@@ -22,9 +22,9 @@ const ATTACHED = { original: 'record.json', public: 'record-public.json' } as co
 /**
  * Makes the PDF.
  *
- * Why: no signature of the platform over these bytes. They follow from the record, and the record's digest stands on the log, whose
- *      head the platform signs and others countersign, and is what the bidders themselves sign: a further signature would say less
- *      than the code beside it, and the file could not be made again without the platform's key.
+ * Why: without a key, so that whoever has the record and its mark can make these bytes again and see that the pages say just what the
+ *      record says. What bidders have signed is the record's digest, which stands on the log; the platform's own signature over these
+ *      bytes comes behind them (signed-record.ts).
  */
 export function renderRecord({ record, mark, origin }: RecordOnPaper): Promise<Uint8Array> {
   const isPublic = 'form' in record;
@@ -61,9 +61,16 @@ export function renderRecord({ record, mark, origin }: RecordOnPaper): Promise<U
   return paper.end(`${mark.openingId}/${mark.version} · ${mark.sha256}`);
 }
 
+const ORDER = Object.keys(RECORD_LABELS);
+
+/** As the labels are listed, whatever order the members came in: what was read again must make the same pages. */
+function inOrder([a]: readonly [string, Json], [b]: readonly [string, Json]): number {
+  return ORDER.indexOf(a) - ORDER.indexOf(b);
+}
+
 /** Every member by its label, what is made of parts below its name. */
 function writeMembers(paper: Paper, members: JsonObject, indent: number): void {
-  for (const [name, value] of Object.entries(members)) {
+  for (const [name, value] of Object.entries(members).sort(inOrder)) {
     const label = RECORD_LABELS[name] ?? name;
     if (isJsonObject(value)) {
       paper.fact(label, '', indent);

@@ -13,7 +13,11 @@ export type RecordPdfs = {
   of(asked: RecordOnPaper): Promise<Uint8Array> | null;
 };
 
-export function createRecordPdfs(make: (asked: RecordOnPaper) => Promise<Uint8Array> = makeInThread): RecordPdfs {
+/** `sign` is given each PDF that was made, and says what is kept and shown. */
+export function createRecordPdfs(
+  sign: (asked: RecordOnPaper, pdf: Uint8Array) => Promise<Uint8Array>,
+  make: (asked: RecordOnPaper) => Promise<Uint8Array> = makeInThread,
+): RecordPdfs {
   const kept = new Map<string, Promise<Uint8Array>>();
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
@@ -29,7 +33,7 @@ export function createRecordPdfs(make: (asked: RecordOnPaper) => Promise<Uint8Ar
       }
       if (waiting >= WAITING_LIMIT) return null;
       waiting += 1;
-      const made = last.then(() => make(asked));
+      const made = last.then(() => make(asked)).then((pdf) => sign(asked, pdf));
       // whether it comes out well or not, the next one begins
       last = made.then(done, done);
       kept.set(key, made);

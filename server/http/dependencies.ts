@@ -46,7 +46,7 @@ export type Dependencies = {
   } & ActDependencies;
   readonly recorder: Pick<Recorder, 'create' | 'submit' | 'stateOf' | 'keptOf' | 'health'>;
   readonly hall: Hall;
-  readonly signer: Pick<Keyring, 'vkeyOf' | 'receiptJwk'>;
+  readonly signer: Pick<Keyring, 'vkeyOf' | 'receiptJwk' | 'signRecord'>;
   /** The logs as far as this process may show them. */
   readonly log: LogView;
   readonly cosigners: CosignerPolicy;

@@ -1,10 +1,11 @@
-/** GET /openings/<id>/record.pdf: a version of the record on paper, in the form that everyone may read, with its place on the log as a QR code. */
+/** GET /openings/<id>/record.pdf: a version of the record on paper, in the form that everyone may read, signed, with its place on the log as a QR code. */
 import * as Type from 'typebox';
 import { toBase64 } from '../core/log/base64.ts';
 import { openingOrigin } from '../core/log/origin.ts';
 import type { OpeningRecord, PublicRecord } from '../core/opening/record.ts';
 import { roleSees } from '../core/opening/visibility.ts';
 import { createRecordPdfs } from '../dossier/record-pdfs.ts';
+import { signRecord } from '../dossier/signed-record.ts';
 import { issuedAt, rootAt } from '../store/read-log.ts';
 import type { Dependencies, Nouns } from './dependencies.ts';
 import { ProblemError } from './errors.ts';
@@ -18,15 +19,16 @@ const Query = Type.Object(
   strict,
 );
 
-export function addRecordPdf(app: Nouns, { recorder, sql, config }: Dependencies): void {
-  const pdfs = createRecordPdfs();
+export function addRecordPdf(app: Nouns, { recorder, sql, config, signer }: Dependencies): void {
+  const pdfs = createRecordPdfs((asked, pdf) => signRecord(signer, config.platform, asked, pdf));
   const origin = config.publicOrigin ?? `https://${config.platform}`;
   app.get(
     '/openings/:openingId/record.pdf',
     {
       schema: {
         tags: ['openings'],
-        summary: 'The opening record as a PDF, in the form the public reads; the same record makes the same bytes',
+        summary:
+          'The opening record as a PDF in the form the public reads, signed by the key of its log; the same record makes the same bytes',
         params: OpeningParams,
         querystring: Query,
       },

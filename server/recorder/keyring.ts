@@ -8,6 +8,7 @@ import type { KeyAnnouncement } from '../core/log/ledger-events.ts';
 import { formatNote, formatVkey, KEY_TYPES, type VerifierKey, verifierKey } from '../core/log/note.ts';
 import { kindOfOrigin, type LogKind } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
+import { isRecordStatement, readRecordStatement } from '../core/opening/record-paper.ts';
 import { KeyError } from '../ed25519.ts';
 import { sha256 } from '../hash.ts';
 import { hasGuard } from './guard-folder.ts';
@@ -45,6 +46,12 @@ export type Keyring = PublicKeyring & {
   readonly tokenKey: { readonly publicKey: KeyObject; sign(payload: Json): Promise<string> };
   /** The ledger key's signature over the text of a bundle's manifest note (core/log/bundle.ts). */
   signManifest(text: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The signed note over the statement of a record on paper (core/opening/record-paper.ts), by the key of that opening's log.
+   *
+   * Throws: for any other text: a caller's mistake.
+   */
+  signRecord(statement: string): Promise<string>;
 };
 
 export type SigningKeyring = Keyring & {
@@ -135,6 +142,14 @@ export function createKeyring(platform: string, keys: PlatformKeys): SigningKeyr
     return [earlierOpenings.find(({ logs }) => logs.has(origin))?.key ?? keys.openings];
   }
 
+  async function noteBy(name: string, signers: readonly Key[], text: string): Promise<string> {
+    const lines = signers.map(async ({ publicBytes, sign }) => {
+      const { keyId } = verifierKey(sha256, name, KEY_TYPES.ed25519, publicBytes);
+      return { name, keyId, signature: await sign(utf8(text)) };
+    });
+    return formatNote(text, await Promise.all(lines));
+  }
+
   async function signJws(payload: Json, header: { readonly [name: string]: string }): Promise<string> {
     const part = (value: Json): string => toBase64Url(utf8(canonicalise(value)));
     const signed = `${part({ alg: 'EdDSA', ...header })}.${part(payload)}`;
@@ -152,15 +167,16 @@ export function createKeyring(platform: string, keys: PlatformKeys): SigningKeyr
     ),
     async signHead(origin, { size, root }) {
       const text = formatCheckpoint({ origin, size, root });
-      const lines = signersOf(origin, keyOf(origin).use).map(async ({ publicBytes, sign }) => {
-        const { keyId } = verifierKey(sha256, origin, KEY_TYPES.ed25519, publicBytes);
-        return { name: origin, keyId, signature: await sign(utf8(text)) };
-      });
-      return formatNote(text, await Promise.all(lines));
+      return noteBy(origin, signersOf(origin, keyOf(origin).use), text);
     },
     signReceipt: (payload, typ) => signJws(payload, { kid: receiptJwk.kid, typ }),
     tokenKey: { publicKey: tokenPublicKey, sign: (payload) => signJws(payload, { typ: TOKEN_TYPE }) },
     signManifest: (text) => keys.ledger.sign(text),
+    async signRecord(statement) {
+      const log = readRecordStatement(statement)?.log ?? '';
+      if (!isRecordStatement(platform, vkeyOf(log, 'opening'), statement)) throw new Error('no statement of a record');
+      return noteBy(log, signersOf(log, 'openings'), statement);
+    },
   };
 }
 

@@ -215,6 +215,7 @@ export async function connectSigner(
     signReceipt: async (payload, typ) => String(await ask({ ask: 'receipt', typ, payload })),
     tokenKey: { publicKey: tokenPublicKey, sign: async (payload) => String(await ask({ ask: 'token', payload })) },
     signManifest: async (text) => fromBase64(String(await ask({ ask: 'manifest', text: fromUtf8(text) }))),
+    signRecord: async (text) => String(await ask({ ask: 'record', text })),
   };
 
   return {

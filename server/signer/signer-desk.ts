@@ -1,7 +1,9 @@
 /** The signer itself: what it answers to each question, and to whom; it knows no socket, and whoever asks is not believed. */
 import { toBase64 } from '../core/log/base64.ts';
 import { isBundleStatement } from '../core/log/bundle.ts';
+import { kindOfOrigin } from '../core/log/origin.ts';
 import { utf8 } from '../core/log/utf8.ts';
+import { isRecordStatement, readRecordStatement } from '../core/opening/record-paper.ts';
 import { RECEIPT_TYPE } from '../core/seal/receipt.ts';
 import { GuardRefusal } from '../recorder/guard-faults.ts';
 import { checkOffice, guardOf, lastTerm, listJournals } from '../recorder/guard-folder.ts';
@@ -117,6 +119,13 @@ export function createSignerDesk(folder: string, platform: string, keyring: Sign
         if (!isBundleStatement(platform, question.text))
           throw new SignerRefusal('not_for_this', 'no manifest of a bundle');
         return toBase64(await keyring.signManifest(utf8(question.text)));
+      case 'record': {
+        const log = readRecordStatement(question.text)?.log ?? '';
+        const isOurs = kindOfOrigin(platform, log) === 'opening';
+        if (!isOurs || !isRecordStatement(platform, keyring.vkeyOf(log, 'opening'), question.text))
+          throw new SignerRefusal('not_for_this', 'no statement of a record on paper');
+        return keyring.signRecord(question.text);
+      }
     }
   }
 

@@ -57,6 +57,7 @@ const Question = Type.Union([
   Type.Object({ id, ask: Type.Literal('receipt'), typ: Type.String(), payload: Type.Unknown() }, strict),
   Type.Object({ id, ask: Type.Literal('token'), payload: Type.Unknown() }, strict),
   Type.Object({ id, ask: Type.Literal('manifest'), text: Type.String() }, strict),
+  Type.Object({ id, ask: Type.Literal('record'), text: Type.String() }, strict),
 ]);
 export type Question = Type.Static<typeof Question>;
 type WithoutId<Asked> = Asked extends unknown ? Omit<Asked, 'id'> : never;

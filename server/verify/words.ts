@@ -1,6 +1,7 @@
 /** Every reason `kaibiao verify` adds to those of core/log and core/opening, in both languages; it judges nothing. */
 import type { LogProblem } from '../core/log/verify.ts';
 import type { Words } from '../core/log/words.ts';
+import { PAPER_REASONS } from './record-words.ts';
 
 export const VERIFY_REASONS = {
   source_unreadable: { en: 'The log cannot be read where it should be.', zh: '无法从指定位置读取日志。' },
@@ -256,15 +257,16 @@ export type VerifyReason = keyof typeof VERIFY_REASONS;
 export type ReceiptReason = keyof typeof RECEIPT_REASONS;
 export type BundleReason = keyof typeof BUNDLE_REASONS;
 export type StampReason = keyof typeof STAMP_REASONS;
+export type PaperReason = keyof typeof PAPER_REASONS;
 
-const REASONS = { ...VERIFY_REASONS, ...RECEIPT_REASONS, ...BUNDLE_REASONS, ...STAMP_REASONS };
+const REASONS = { ...VERIFY_REASONS, ...RECEIPT_REASONS, ...BUNDLE_REASONS, ...STAMP_REASONS, ...PAPER_REASONS };
 
 /** Why a log is refused: a stable reason, its words, and at which entry or with what detail where there is one. */
 export type Refused = LogProblem;
 
 /** A refusal in the words of its reason. */
 export function refuse(
-  reason: VerifyReason | ReceiptReason | BundleReason | StampReason,
+  reason: VerifyReason | ReceiptReason | BundleReason | StampReason | PaperReason,
   more: { readonly seq?: number; readonly detail?: string } = {},
 ): Refused {
   return { ok: false, reason, words: REASONS[reason], ...more };

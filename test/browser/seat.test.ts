@@ -9,6 +9,7 @@ import { outcomeOf } from '../../server/cli/person/decrypt.ts';
 import { heldKeyAgent } from '../../server/cli/person/held-keys.ts';
 import { lodge } from '../../server/cli/person/lodge.ts';
 import { catchUp } from '../../server/cli/person/read-opening.ts';
+import { judgePaper } from '../../server/cli/verify-paper.ts';
 import { BROWSER_PART_BYTES } from '../../web/bid/lodging.ts';
 import { heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
@@ -471,6 +472,10 @@ t.test('the bidder objects and signs the record on the page, with the key of the
   const paper = await fetch(`${platform.url}/openings/${OPENING}/record.pdf`);
   t.match([paper.status, paper.headers.get('content-type')], [200, 'application/pdf']);
   const bytes = new Uint8Array(await paper.arrayBuffer());
+  t.match(await judgePaper(Uint8Array.from(bytes)), {
+    ok: true,
+    statement: { mark: { openingId: OPENING, version: 2 } },
+  });
   const { text } = await extractText(await getDocumentProxy(bytes), { mergePages: true });
   t.match(text, `${OPENING}/2`, 'the version that stands');
   t.match(text, '12680000.00');

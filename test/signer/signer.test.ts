@@ -6,9 +6,10 @@ import { decodeProtectedHeader, importJWK, jwtVerify } from 'jose';
 import { manifestStatement } from '../../server/core/log/bundle.ts';
 import { openCheckpoint } from '../../server/core/log/checkpoint.ts';
 import { emptyRoot, nodeHash } from '../../server/core/log/merkle.ts';
-import { ed25519Verifier, parseVkey } from '../../server/core/log/note.ts';
+import { ed25519Verifier, openNote, parseVkey } from '../../server/core/log/note.ts';
 import { openingOrigin } from '../../server/core/log/origin.ts';
 import { utf8 } from '../../server/core/log/utf8.ts';
+import { formatRecordStatement } from '../../server/core/opening/record-paper.ts';
 import { verifyEd25519 } from '../../server/ed25519.ts';
 import { sha256 } from '../../server/hash.ts';
 import { TERM_STEP_LIMIT } from '../../server/recorder/guard-folder.ts';
@@ -226,6 +227,15 @@ t.test('receipts, tokens and manifests are signed each for itself, and nothing e
   await t.rejects(keyring.signManifest(foreign), { message: /not_for_this/ });
   const checkpoint = utf8(`${PLATFORM}/ledger\n9\n${Buffer.from(rootOf(1)).toString('base64')}\n`);
   await t.rejects(keyring.signManifest(checkpoint), { message: /not_for_this/ }, 'no head passes for a manifest');
+  const mark = { openingId: 'a-b', version: 1, sha256: 'A'.repeat(43), size: 1, root: `${'A'.repeat(43)}=` };
+  const log = openingOrigin(PLATFORM, mark.openingId);
+  const vkey = keyring.vkeyOf(log, 'opening');
+  const said = { log, origin: 'https://a.test', mark, vkey, sha256: new Uint8Array(32) };
+  const note = await keyring.signRecord(formatRecordStatement(said));
+  const known = ed25519Verifier(parseVkey(sha256, said.vkey), verifyEd25519);
+  t.equal((await openNote(note, [known])).text, formatRecordStatement(said));
+  for (const wrong of [{ log: 'other.test/opening/a' }, { log: `${PLATFORM}/ledger` }, { vkey: 'x' }])
+    await t.rejects(keyring.signRecord(formatRecordStatement({ ...said, ...wrong })), { message: /not_for_this/ });
 });
 
 t.test('a signer that is away: said at once, and found again without a restart', async (t) => {

@@ -6,6 +6,7 @@ import { writeZip } from '../../server/cli/bundle/stored-zip.ts';
 import { verifySource } from '../../server/cli/verify-log.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
 import { formatVkey, KEY_TYPES, verifierKey } from '../../server/core/log/note.ts';
+import { utf8 } from '../../server/core/log/utf8.ts';
 import { formatRecordMark, type RecordMark } from '../../server/core/opening/record-mark.ts';
 import { sha256 } from '../../server/hash.ts';
 import { formatPem } from '../../server/verify/pem-file.ts';
@@ -16,7 +17,8 @@ import { openDesk } from '../../web/verify/desk.ts';
 import { droppedFiles } from '../../web/verify/given-files.ts';
 import { itemsOf, limitOf, receiptVerdict, verdictOf } from '../../web/verify/items.ts';
 import { blobMeasure, judgeGiven, markFound } from '../../web/verify/judge-given.ts';
-import type { Given, JudgedLog, JudgedReceipt, JudgeRequest } from '../../web/verify/judge-messages.ts';
+import type { Given, JudgedLog, JudgedPaper, JudgedReceipt, JudgeRequest } from '../../web/verify/judge-messages.ts';
+import { paperItems, paperVerdict } from '../../web/verify/paper-items.ts';
 import { fetchPublicLog } from '../../web/verify/public-log.ts';
 import { zh } from '../../web/verify/words-zh.ts';
 import { newFolder } from '../support/folder.ts';
@@ -24,6 +26,7 @@ import { bundleOf, policyOf } from '../support/golden-bundle.ts';
 import { ownKey } from '../support/golden-change.ts';
 import { goldenFiles, memorySource, TRUST, WHOLE } from '../support/golden-judge.ts';
 import { type LogFiles, writeFiles } from '../support/golden-log.ts';
+import { goldenPaper } from '../support/golden-paper.ts';
 import { stampAuthority, withStamp, writtenAt } from '../support/golden-stamps.ts';
 import t from '../support/tap.ts';
 
@@ -315,6 +318,43 @@ t.test('a log whose head is none is judged as it came', async (t) => {
   const get = async (path: string): Promise<Response> => new Response(answers[path.split('/').at(-1) ?? ''] ?? null);
   const fetched = await fetchPublicLog(get, 'an-opening', false, () => undefined);
   t.equal(typeof fetched === 'object' && fetched.files.length, 2, 'and nobody waits for ever');
+});
+
+t.test('a record on paper is judged by itself, with its log, and changed', async (t) => {
+  const { signed } = await goldenPaper(known, 'https://kb.example');
+  const file = (bytes: Uint8Array, path = 'record.pdf'): Given => ({ path, blob: new Blob([bytes as BlobPart]) });
+  const judge = async (files: readonly Given[], policy: string | null = null): Promise<JudgedPaper> => {
+    const all = await judgeGiven(judging, asked(files, { anchors: { policy, stampRoots: null } }));
+    const found = all.find((one) => one.kind === 'paper');
+    if (found === undefined) throw new Error('no paper was judged');
+    return found;
+  };
+  const standings = (paper: JudgedPaper) => paperItems(paper).map(({ key, standing }) => `${key} ${standing}`);
+  const alone = await judge([file(signed)]);
+  t.equal(paperVerdict(alone), 'inner');
+  t.match(alone.said, { mark, origin: 'https://kb.example' });
+  t.strictSame(standings(alone), ['paper good', 'paperRecord good', 'paperPages unseen', 'paperLog open']);
+  const beside = await judge([file(signed), ...given(whole, 'bundle/')]);
+  t.strictSame(
+    [paperVerdict(beside), standings(beside).at(-1)],
+    ['inner', 'paperLog open'],
+    'nothing vouches for the log',
+  );
+  const trusted = await judge([file(signed), ...given(whole, 'bundle/')], TRUST);
+  t.strictSame([paperVerdict(trusted), standings(trusted).at(-1)], ['good', 'paperLog good']);
+  const flipped = Uint8Array.from(signed);
+  flipped[3_000] = (flipped[3_000] ?? 0) ^ 1;
+  const changed = await judge([file(flipped)]);
+  t.match([paperVerdict(changed), changed.refusal?.reason], ['bad', 'paper_changed']);
+  t.match(standings(changed), ['paper bad', 'paperRecord unseen']);
+  const lacking = [...given(whole, 'bundle/')].filter(({ path }) => !path.endsWith('disclosures/3.json'));
+  t.match(
+    await judge([file(signed), ...lacking], TRUST),
+    { onLog: { standing: 'log_refused' } },
+    'a log that does not hold',
+  );
+  t.match(await judge([file(utf8('%PDF-1.7\n'))]), { refusal: { reason: 'paper_unsigned' } }, 'any other PDF');
+  for (const { words } of [alone, trusted, changed].flatMap(paperItems)) t.ok(zh[words]);
 });
 
 t.test('a number, a mark and a mark of another platform each go their way', async (t) => {

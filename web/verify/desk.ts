@@ -28,6 +28,8 @@ export type Desk = {
   take(given: readonly Given[]): Promise<void>;
   /** A pasted receipt, number or text of a QR code. */
   takeText(text: string): Promise<void>;
+  /** Holds what was given last, a record on paper, against its public log, which is fetched from this platform. */
+  lookUp(mark: RecordMark): Promise<void>;
   say(what: 'noCode' | 'notLoaded'): void;
   clear(): void;
 };
@@ -36,6 +38,7 @@ export type Desk = {
 export function openDesk(room: JudgeRoom, get: Get, origin: string): Desk {
   const state = signal<DeskState>({ kind: 'empty' });
   const anchors = signal<Anchors>({ policy: null, stampRoots: null });
+  let last: readonly Given[] = [];
   /** Whatever was asked before the last question is no longer shown. */
   let turn = 0;
 
@@ -52,7 +55,11 @@ export function openDesk(room: JudgeRoom, get: Get, origin: string): Desk {
     if (own === turn) state.value = outcome;
   }
 
-  async function fetchAndJudge(mark: RecordMark | RecordNumber, own: number): Promise<void> {
+  async function fetchAndJudge(
+    mark: RecordMark | RecordNumber,
+    own: number,
+    beside: readonly Given[] = [],
+  ): Promise<void> {
     const id = mark.openingId;
     state.value = { kind: 'fetching', files: 0 };
     const withLedger = (anchors.value.policy ?? '').trim() !== '';
@@ -66,7 +73,7 @@ export function openDesk(room: JudgeRoom, get: Get, origin: string): Desk {
     if (own !== turn) return;
     if (fetched === 'missing') state.value = { kind: 'notFound', id };
     else if (fetched === 'failed') state.value = { kind: 'said', what: 'fetchFailed' };
-    else await judge(fetched.files, { mark, isPublicView: true }, own);
+    else await judge([...beside, ...fetched.files], { mark, isPublicView: true }, own);
   }
 
   return {
@@ -74,6 +81,7 @@ export function openDesk(room: JudgeRoom, get: Get, origin: string): Desk {
     anchors,
     async take(given) {
       turn += 1;
+      last = given;
       if (given.length > FILES_LIMIT) state.value = { kind: 'said', what: 'tooManyFiles' };
       else if (given.length > 0) await judge(given, { mark: null, isPublicView: false }, turn);
     },
@@ -90,6 +98,10 @@ export function openDesk(room: JudgeRoom, get: Get, origin: string): Desk {
         if (number === null) state.value = { kind: 'said', what: 'unknownText' };
         else await fetchAndJudge(number, turn);
       }
+    },
+    async lookUp(mark) {
+      turn += 1;
+      await fetchAndJudge(mark, turn, last);
     },
     say(what) {
       turn += 1;

@@ -18,7 +18,11 @@ export type Item = {
     | 'anchor'
     | 'cosigners'
     | 'stamps'
-    | 'mark';
+    | 'mark'
+    | 'paper'
+    | 'paperRecord'
+    | 'paperPages'
+    | 'paperLog';
   readonly standing: Standing;
   readonly words: Key;
   readonly fills?: Readonly<Record<string, string | number>>;

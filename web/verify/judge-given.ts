@@ -31,6 +31,7 @@ import type {
   Refusal,
   ShownEntry,
 } from './judge-messages.ts';
+import { judgeOnePaper, type LogAtHand } from './judge-paper.ts';
 import { type Sorted, sortGiven } from './sort-given.ts';
 
 /** An anchor that is none. */
@@ -66,11 +67,19 @@ export async function judgeGiven(judging: Judging, request: Omit<JudgeRequest, '
   const ledger = await ledgerAmong(tools, opened);
   const judged: Judged[] = [];
   // judged whole with whatever is held against it, and by itself only where nothing is
-  for (const one of opened)
-    if (one.source !== ledger) judged.push(await judgeLog(judging, one, { request, believed, ledger }));
-  for (const one of opened)
-    if (one.source === ledger && !judged.some(isHeldAgainstLedger))
-      judged.push(await judgeLog(judging, one, { request, believed, ledger: null }));
+  const atHand: LogAtHand[] = [];
+  const judgeNext = async (one: Opened, beside: LogSource | null): Promise<void> => {
+    const roots = keepRoots(tools.sha256);
+    const log = await judgeLog(judging, one, { request, believed, ledger: beside, roots });
+    const vkey = 'ok' in one.source ? '' : await one.source.vkey().catch(textOfUnreadable);
+    judged.push(log);
+    atHand.push({ judged: log, vkey, roots });
+  };
+  for (const one of opened) if (one.source !== ledger) await judgeNext(one, ledger);
+  for (const one of opened) if (one.source === ledger && !judged.some(isHeldAgainstLedger)) await judgeNext(one, null);
+  const papers = await Promise.all(sorted.papers.map((paper) => judgeOnePaper(tools, paper, atHand)));
+  // who gave a paper asked for that first of all
+  judged.unshift(...papers);
   // of several receipts nobody says whose envelope it is
   const envelope = sorted.others.length === 1 && sorted.receipts.length === 1 ? sorted.others[0] : undefined;
   for (const receipt of sorted.receipts) judged.push(await judgeOneReceipt(judging, receipt, believed, envelope));
@@ -194,11 +203,17 @@ function textOfUnreadable(error: unknown): string {
 async function judgeLog(
   { tools, onEntries }: Judging,
   { name, source }: Opened,
-  asked: { readonly request: Omit<JudgeRequest, 'id'>; readonly believed: Believed; readonly ledger: LogSource | null },
+  asked: {
+    readonly request: Omit<JudgeRequest, 'id'>;
+    readonly believed: Believed;
+    readonly ledger: LogSource | null;
+    /** Empty. */
+    readonly roots: Roots;
+  },
 ): Promise<JudgedLog> {
   const held: HeldPart[] = [];
   const shown: ShownEntry[] = [];
-  const { request, believed, ledger } = asked;
+  const { request, believed, ledger, roots } = asked;
   const { policy, stampRoots } = believed;
   const trust = 'ok' in source ? undefined : await trustOf(tools, believed, source);
   const common = {
@@ -217,7 +232,6 @@ async function judgeLog(
     mark: null,
   });
   if ('ok' in source) return refused(source);
-  const roots = keepRoots(tools.sha256);
   const judged = await judgeSource(tools, source, {
     requireAllDisclosures: !request.isPublicView,
     ...(trust !== undefined && { trust }),

@@ -2,9 +2,11 @@
 
 import type { Words } from '../../server/core/log/words.ts';
 import type { RecordMark, RecordNumber } from '../../server/core/opening/record-mark.ts';
+import type { RecordStatement } from '../../server/core/opening/record-paper.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import type { HeldPart, Verified } from '../../server/verify/log.ts';
 import type { ReceiptVerdict } from '../../server/verify/receipt.ts';
+import type { PaperStanding } from '../../server/verify/record-paper.ts';
 import type { HeldEntry } from '../replica/replica.ts';
 
 /** A file that somebody gave the page, by its path below what was given. */
@@ -101,10 +103,24 @@ export type JudgedReceipt = {
   readonly cosigned: ReceiptCosigned;
 };
 
+export type JudgedPaper = {
+  readonly kind: 'paper';
+  readonly name: string;
+  readonly refusal: Refusal | null;
+  /** What it says of itself; null where it is refused. */
+  readonly said: Pick<RecordStatement, 'log' | 'origin' | 'mark' | 'vkey'> | null;
+  readonly form: 'original' | 'public';
+  /** What a log of that opening, given as well, comes to; null where none was. */
+  readonly onLog: PaperOnLog | null;
+};
+
+/** `isAnchored`: the log is vouched for by whom the reader trusts. */
+export type PaperOnLog = { readonly standing: PaperStanding | 'log_refused'; readonly isAnchored: boolean };
+
 /** Something that is nothing the page knows. */
 export type Unknown = { readonly kind: 'unknown'; readonly name: string };
 
-export type Judged = JudgedLog | JudgedReceipt | Unknown;
+export type Judged = JudgedLog | JudgedReceipt | JudgedPaper | Unknown;
 
 export type JudgeAnswer =
   | { readonly id: number; readonly kind: 'entries'; readonly entries: number }

@@ -7,19 +7,11 @@ import { Objections } from '../opening/objections.tsx';
 import { Prices } from '../opening/prices.tsx';
 import { RecordPart } from '../opening/record.tsx';
 import { Roster } from '../opening/roster.tsx';
-import { Icon, type IconName } from '../parts/icon.tsx';
-import { Section } from '../parts/section.tsx';
-import { type Item, itemsOf, limitOf, type Standing, verdictOf } from './items.ts';
+import { Items } from './item-list.tsx';
+import { itemsOf, limitOf, verdictOf } from './items.ts';
 import type { JudgedLog } from './judge-messages.ts';
 import { VerdictBanner } from './verdict-banner.tsx';
 import { say } from './words.ts';
-
-const LOOKS = {
-  good: { tone: 'good', icon: 'check' },
-  bad: { tone: 'bad', icon: 'cross' },
-  open: { tone: 'warn', icon: 'question' },
-  unseen: { tone: 'quiet', icon: 'dots' },
-} as const satisfies Record<Standing, { tone: string; icon: IconName }>;
 
 export function LogResult({ log }: { log: JudgedLog }): JSX.Element {
   const verdict = verdictOf(log);
@@ -46,26 +38,5 @@ export function LogResult({ log }: { log: JudgedLog }): JSX.Element {
         </>
       )}
     </div>
-  );
-}
-
-function Items({ items }: { items: readonly Item[] }): JSX.Element {
-  return (
-    <Section id="items" title={say('item')}>
-      <ul class="items">
-        {items.map(({ key, standing, words, fills, detail }) => (
-          <li key={key} class={`item tone-${LOOKS[standing].tone}`} data-item={key} data-standing={standing}>
-            <span class="item-standing">
-              <Icon name={LOOKS[standing].icon} /> {say(`standing_${standing}`)}
-            </span>
-            <div>
-              <strong>{say(`item_${key}`)}</strong>
-              <p>{say(words, fills)}</p>
-              {detail === undefined ? null : <p class="code item-detail">{detail}</p>}
-            </div>
-          </li>
-        ))}
-      </ul>
-    </Section>
   );
 }

@@ -218,7 +218,7 @@ function Said({ desk }: { desk: Desk }): JSX.Element | null {
       );
     case 'judged': {
       const Shown = results.value?.Results;
-      return Shown === undefined ? null : <Shown judged={state.judged} />;
+      return Shown === undefined ? null : <Shown judged={state.judged} onLookUp={(mark) => void desk.lookUp(mark)} />;
     }
   }
 }

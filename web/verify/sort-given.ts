@@ -1,11 +1,14 @@
-/** Tells what somebody gave the page: logs in folders, logs in ZIP files, receipts, and whatever else. */
+/** Tells what somebody gave the page: logs in folders, logs in ZIP files, records on paper, receipts, and whatever else. */
 import { readReceiptFile } from '../../server/verify/receipt-file.ts';
+import { PDF_BEGIN } from '../../server/verify/record-paper.ts';
 import type { Given } from './judge-messages.ts';
 
 export type Sorted = {
   /** Each a folder with the files below it, by their paths from there. */
   readonly folders: readonly { readonly name: string; readonly files: readonly Given[] }[];
   readonly zips: readonly Given[];
+  /** Records on paper, and any other PDF. */
+  readonly papers: readonly Given[];
   readonly receipts: readonly { readonly name: string; readonly text: string }[];
   readonly others: readonly Given[];
 };
@@ -14,6 +17,8 @@ export type Sorted = {
 export const RECEIPT_LIMIT_BYTES = 1 << 20;
 /** Local file header of a ZIP: how every one begins that has a file in it. */
 const ZIP_BEGIN = [0x50, 0x4b, 0x03, 0x04];
+/** The record of a thousand bidders is a tenth of it. */
+export const PAPER_LIMIT_BYTES = 1 << 26;
 
 /** Sorts what was given, by its content where its name says nothing. */
 export async function sortGiven(given: readonly Given[]): Promise<Sorted> {
@@ -31,20 +36,22 @@ export async function sortGiven(given: readonly Given[]): Promise<Sorted> {
   }));
   const loose = given.filter(({ path }) => !roots.some((root) => path.startsWith(root)));
   const zips: Given[] = [];
+  const papers: Given[] = [];
   const receipts: { name: string; text: string }[] = [];
   const others: Given[] = [];
   for (const one of loose) {
-    if (await isZip(one.blob)) zips.push(one);
+    if (await begins(one.blob, ZIP_BEGIN)) zips.push(one);
+    else if (one.blob.size <= PAPER_LIMIT_BYTES && (await begins(one.blob, PDF_BEGIN))) papers.push(one);
     else {
       const text = one.blob.size > RECEIPT_LIMIT_BYTES ? '' : await one.blob.text();
       if (readReceiptFile(text) === null) others.push(one);
       else receipts.push({ name: one.path, text });
     }
   }
-  return { folders, zips, receipts, others };
+  return { folders, zips, papers, receipts, others };
 }
 
-async function isZip(blob: Blob): Promise<boolean> {
-  const begin = new Uint8Array(await blob.slice(0, ZIP_BEGIN.length).arrayBuffer());
-  return begin.length === ZIP_BEGIN.length && ZIP_BEGIN.every((byte, at) => begin[at] === byte);
+async function begins(blob: Blob, bytes: readonly number[]): Promise<boolean> {
+  const begin = new Uint8Array(await blob.slice(0, bytes.length).arrayBuffer());
+  return begin.length === bytes.length && bytes.every((byte, at) => begin[at] === byte);
 }

@@ -2,9 +2,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parsePolicy } from '../../core/log/policy-file.ts';
+import type { RecordStatement } from '../../core/opening/record-paper.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { sha256 } from '../../hash.ts';
 import type { Verified } from '../../verify/log.ts';
+import { paperOnLog } from '../../verify/record-paper.ts';
+import { keepRoots, type Roots } from '../../verify/roots.ts';
 import { type LogSource, SourceError } from '../../verify/source.ts';
 import { type Refused, refuse } from '../../verify/words.ts';
 import { openZip } from '../bundle/stored-zip.ts';
@@ -14,6 +17,7 @@ import { folderSource, urlSource } from '../log-source.ts';
 import { plainLine } from '../plain-text.ts';
 import { keysOf, noting, REPORT_OPTION, readMonitors, reportHeads, type Shown } from '../report-heads.ts';
 import { verifyReceipt, verifySource } from '../verify-log.ts';
+import { judgePaper } from '../verify-paper.ts';
 import { needPositionals } from './options.ts';
 
 const options = {
@@ -24,6 +28,7 @@ const options = {
   public: { type: 'boolean', default: false },
   receipt: { type: 'string' },
   envelope: { type: 'string' },
+  record: { type: 'string' },
   complete: { type: 'boolean', default: false },
   ...REPORT_OPTION,
 } as const;
@@ -45,11 +50,12 @@ export async function verify(argv: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
   if (values.receipt !== undefined) return verifyReceiptFile(values.receipt, positionals, values, io);
   if (values.envelope !== undefined) throw new UsageError('--envelope goes with --receipt.');
+  if (values.record !== undefined) return verifyRecordFile(values.record, positionals, values, io);
   needPositionals(positionals, ['folder | file.zip | address']);
   const [place = ''] = positionals;
   const monitors = readMonitors(values.report);
   const seen: Shown = { notes: new Set(), vkeys: new Set() };
-  const code = sayJudged(await judgePlace(place, values, seen, io), values, io);
+  const code = sayJudged(await judgePlace(place, values, { seen }, io), values, io);
   // Also of a log that is refused: that it was signed is what matters there.
   return Math.max(code, await reportHeads(monitors, { notes: seen.notes, keys: keysOf(seen.vkeys) }, io));
 }
@@ -70,10 +76,16 @@ type Asked = {
   readonly tsa?: string | undefined;
   readonly public: boolean;
   readonly complete: boolean;
+  readonly report?: string[] | undefined;
 };
 
-/** `seen` takes every signed head that was shown. */
-async function judgePlace(place: string, asked: Asked, seen: Shown, io: Io): Promise<Verified | Refused> {
+/** `seen` takes every signed head that was shown, `roots` the root of every size. */
+async function judgePlace(
+  place: string,
+  asked: Asked,
+  { seen, roots }: { readonly seen: Shown; readonly roots?: Roots },
+  io: Io,
+): Promise<Verified | Refused> {
   const held: LogSource[] = [];
   const openSource = async (at: string): Promise<LogSource> => {
     const source = await sourceOf(at, io);
@@ -84,6 +96,7 @@ async function judgePlace(place: string, asked: Asked, seen: Shown, io: Io): Pro
     return await verifySource(await openSource(place), {
       requireAllDisclosures: !isAddress(place) && !asked.public,
       requireComplete: asked.complete,
+      ...(roots !== undefined && { roots }),
       ...(asked.trust !== undefined && { trust: asked.trust }),
       ...(asked.ledger !== undefined && { ledger: await openSource(asked.ledger) }),
       ...(asked.policy !== undefined && {
@@ -128,6 +141,61 @@ async function verifyReceiptFile(
   if (trust === undefined)
     io.out('  that ledger key is the file’s own word; name the one you trust with --trust · 总账公钥仅为文件自述');
   return reportHeads(monitors, { notes: judged.ledgerNotes, keys: keysOf([judged.ledger]) }, io);
+}
+
+type JudgedWithRoots = {
+  readonly judged: Verified | Refused;
+  readonly roots: Roots;
+  readonly vkeys: ReadonlySet<string>;
+};
+
+/** What a log says of a record on paper. */
+function sayOnLog(statement: RecordStatement, { judged, roots, vkeys }: JudgedWithRoots, asked: Asked, io: Io): number {
+  if (!judged.ok) return sayRefused(judged, io);
+  const { origin, state } = judged;
+  if (state === null) throw new UsageError(`--record is held against the log of an opening; ${origin} is none.`);
+  const vkey = [...vkeys].find((shown) => shown.startsWith(`${origin}+`)) ?? '';
+  const standing = paperOnLog(statement, { origin, vkey, state, roots });
+  if (standing !== 'stands' && standing !== 'replaced') return sayRefused(refuse(standing), io);
+  io.out(
+    '  the log has this record at that place, and its own key signed the file · 日志载有该记录，文件由日志密钥签署',
+  );
+  if (standing === 'replaced')
+    io.out(
+      `  BUT version ${state.record?.version ?? ''} has replaced it: what was signed on this one is void · 但该版本已被后一版本取代`,
+    );
+  return sayJudged(judged, asked, io);
+}
+
+/** Verifies a record on paper, and against the log of a place where one is named; asks nobody else. */
+async function verifyRecordFile(path: string, places: readonly string[], asked: Asked, io: Io): Promise<number> {
+  if (places.length > 1) throw new UsageError('--record goes with one folder, file.zip or address at most.');
+  const judged = await judgePaper(new Uint8Array(await readFile(path)));
+  if (!judged.ok) return sayRefused(judged, io);
+  const { statement, form } = judged;
+  const { mark, log, vkey } = statement;
+  io.out(plainLine(`whole: signed by the key ${vkey} · 文件完整，签名有效`));
+  io.out(plainLine(`  record ${mark.openingId}/${mark.version} (${form}), SHA-256 ${mark.sha256}`));
+  io.out('  the record inside has that digest, and the pages are just what it makes · 所附原文与页面一致');
+  const [place] = places;
+  if (place === undefined) {
+    io.out(
+      plainLine(
+        `  that key is the file’s own word: name the log ${log} to hold it against · 公钥仅为文件自述，请附日志核对`,
+      ),
+    );
+    return EXIT.done;
+  }
+  const monitors = readMonitors(asked.report);
+  const seen: Shown = { notes: new Set(), vkeys: new Set() };
+  const code = sayOnLog(statement, await judgeWithRoots(), asked, io);
+  return Math.max(code, await reportHeads(monitors, { notes: seen.notes, keys: keysOf(seen.vkeys) }, io));
+
+  async function judgeWithRoots(): Promise<JudgedWithRoots> {
+    const roots = keepRoots(sha256);
+    const found = await judgePlace(place as string, asked, { seen, roots }, io);
+    return { judged: found, roots, vkeys: seen.vkeys };
+  }
 }
 
 function sayRefused(judged: Refused, io: Io): number {
