@@ -45,7 +45,7 @@ export async function judgeRecordPaper(tools: VerifyTools, bytes: Uint8Array): P
   const inside = attachedRecord(split.pdf);
   const record = inside === null ? null : readRecord(inside);
   if (inside === null || record === null) return refuse('paper_record_differs');
-  const isPublic = Object.hasOwn(record, 'form');
+  const isPublic = 'form' in record;
   const named = isPublic ? record['originalSha256'] : toBase64Url(tools.sha256(inside));
   const { mark } = statement;
   if (named !== mark.sha256 || record['openingId'] !== mark.openingId || record['version'] !== mark.version)

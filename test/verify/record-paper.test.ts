@@ -34,6 +34,8 @@ const roots = keepRoots(sha256);
 const known = await verifySource(memorySource(files), { requireAllDisclosures: true, roots });
 if (!known.ok || known.state === null) throw new Error('the golden log does not verify');
 const { state, origin: log } = known;
+const head = state.record;
+if (head === null) throw new Error('the golden log has no record');
 const { asked, plain, platform: PLATFORM, signed, again } = await goldenPaper(known, 'https://kb.example');
 const { record, mark } = asked;
 const own = paperSigner(log);
@@ -134,8 +136,9 @@ t.test('the public’s form names the original', async (t) => {
 t.test('against the log: its key, its record, its place', async (t) => {
   const judged = { origin: log, vkey: `${own.vkeyOf()}\n`, state, roots };
   t.equal(paperOnLog(statement, judged), 'stands');
-  const later = { ...state, record: { ...state.record, version: mark.version + 1 }, pastRecords: [state.record] };
-  t.equal(paperOnLog(statement, { ...judged, state: later as typeof state }), 'replaced');
+  const past = [{ ...head, answers: [] }];
+  const later = { ...state, record: { ...head, version: mark.version + 1 }, pastRecords: past };
+  t.equal(paperOnLog(statement, { ...judged, state: later }), 'replaced');
   for (const [wrong, reason] of [
     [{ vkey: stranger.vkeyOf() }, 'paper_other_key'],
     [{ log: `${log}x` }, 'paper_other_key'],
