@@ -350,6 +350,8 @@ t.test(
     await enter(atBidder, files[0] ?? '', PASSWORDS.other);
     await page.locator('.seat:has-text("投标人")').waitFor();
     t.equal(await page.locator('#mine button:text-is("签到")').count(), 0, 'not before its time');
+    await page.locator('.rehearsal button').click();
+    await page.locator('.rehearsal[data-result=missing]:has-text("没有打开在有效期内的加密证书")').waitFor();
     await platform.passUntil(OPENING, 'CheckIn');
     t.match(await doAct(atBidder, '签到'), /平台已签收/);
     const receipt = await page.locator('.sent a[download]').getAttribute('href');

@@ -3,12 +3,11 @@
 import type { Api, DecryptionChallengeAnswer, OwnBidAnswer } from '../../server/client/api.ts';
 import { ApiError } from '../../server/client/transport.ts';
 import { toBase64Url } from '../../server/core/log/base64.ts';
-import { utf8 } from '../../server/core/log/utf8.ts';
-import type { LodgementPayload } from '../../server/core/seal/lodgement.ts';
 import { byWhomever, prepareDecryption } from '../../web/person/decrypt-here.ts';
 import type { HeldEntry, ReplicaView } from '../../web/replica/replica.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
 import t from '../support/tap.ts';
+import { lodgedPayload, unsignedJws } from './lodged-payload.ts';
 import { makeLog } from './made-log.ts';
 import { CAST, tell } from './story.ts';
 
@@ -27,29 +26,20 @@ const view: ReplicaView = {
 const windowSeq = script.lines.findIndex(({ event }) => event.type === 'WindowOpened');
 const digest = toBase64Url(new Uint8Array(32));
 const id = toBase64Url(new Uint8Array(16));
-const lodged: LodgementPayload = {
-  v: 1,
+const lodged = lodgedPayload({
   iss: CAST[0]?.creditCode ?? '',
   aud: script.state.platform,
   openingId: OPENING_ID,
   lotId: script.state.details.lot.code,
-  bidId: id,
-  iat: 0,
-  jti: id,
-  policyHash: digest,
-  deadlineAt: '2026-03-02T01:00:00.000Z',
-  envelopeSha256: digest,
-  envelopeBytes: 1,
-  recipientInfosSha256: digest,
-  encCertSha256: digest,
-  openingListCommit: digest,
-  cekCommit: digest,
-  contentCommit: digest,
-  profile: 'kaibiao-seal-1',
-};
-const jws = (payload: unknown) => `e30.${toBase64Url(utf8(JSON.stringify(payload)))}.AA`;
+});
 const kept = (change: object = {}) =>
-  JSON.stringify({ bidId: id, statement: jws(lodged), receipt: jws({}), logVkey: log.signer.vkey, ...change });
+  JSON.stringify({
+    bidId: id,
+    statement: unsignedJws(lodged),
+    receipt: unsignedJws({}),
+    logVkey: log.signer.vkey,
+    ...change,
+  });
 
 /** What was asked of platform and key. */
 function asking(
@@ -97,7 +87,7 @@ t.test('a file that lodging never left is refused before anything is asked', asy
     '{}',
     kept({ receipt: 1 }),
     kept({ statement: 'a.b' }),
-    kept({ statement: jws({}) }),
+    kept({ statement: unsignedJws({}) }),
   ]) {
     const { asked, needs } = asking();
     await t.rejects(prepareDecryption(needs, view, text), { code: 'bid_file_malformed' }, text.slice(0, 20));
@@ -148,7 +138,7 @@ t.test('that the challenge arrived is said before statement and key are tried', 
 t.test('the file of another bid than the one that stands is said to be that, and no key is asked', async (t) => {
   const { asked, needs } = asking();
   const other = { ...lodged, bidId: toBase64Url(new Uint8Array(16).fill(1)) };
-  await t.rejects(prepareDecryption(needs, view, kept({ statement: jws(other) })), { code: 'bid_file_other' });
+  await t.rejects(prepareDecryption(needs, view, kept({ statement: unsignedJws(other) })), { code: 'bid_file_other' });
   t.strictSame(asked, ['challenge', 'acknowledged true']);
 });
 
@@ -157,7 +147,7 @@ t.test('a file that was saved before it was sent serves as well: its receipt is 
   const none = asking();
   await t.rejects(prepareDecryption(none.needs, view, without), { code: 'bid_file_other' });
   t.strictSame(none.asked, ['challenge', 'acknowledged true', 'own']);
-  const receipt = jws({
+  const receipt = unsignedJws({
     v: 1,
     iss: lodged.aud,
     aud: lodged.iss,

@@ -1,11 +1,14 @@
 /** The card of one bidder: the entries that concern it and no other's, what may be done, and to the millisecond until when. */
+import type { OwnBidAnswer } from '../../server/client/api.ts';
 import type { AgentCertificate } from '../../server/client/key-agent.ts';
+import { ApiError } from '../../server/client/transport.ts';
 import { EVENT_TYPES } from '../../server/core/opening/events.ts';
 import { COMPLAINT_MS, MAX_OBJECTIONS_PER_BIDDER } from '../../server/core/opening/steps/objection.ts';
 import { CASE_EVENTS, LAWS } from '../../web/bid/case-events.ts';
 import { lawWords } from '../../web/bid/law-words.ts';
 import { caseOf, type MyCase, RIGHTS } from '../../web/bid/my-case.ts';
 import { type RehearsalNeeds, rehearse } from '../../web/bid/rehearsal.ts';
+import { standingCertificate } from '../../web/bid/standing-certificate.ts';
 import { en } from '../../web/bid/words-en.ts';
 import { zh } from '../../web/bid/words-zh.ts';
 import { BID_STATUSES } from '../../web/opening/bid-status.ts';
@@ -13,6 +16,7 @@ import type { HeldEntry } from '../../web/replica/replica.ts';
 import { bidder, host, MINUTE, platform, type Script, witness } from '../support/opening-script.ts';
 import t from '../support/tap.ts';
 import { BIDDER_CERTIFICATE } from '../vault/bids.ts';
+import { lodgedPayload, unsignedJws } from './lodged-payload.ts';
 import { CAST, type Chapter, factsOf, SILENT, tell, WRONG_KEY } from './story.ts';
 
 const script = new Map<Chapter, Script>();
@@ -190,6 +194,8 @@ const listed = (certSha256: string): AgentCertificate => ({
 });
 const AT = BIDDER_CERTIFICATE.notBeforeAt + MINUTE;
 
+const LODGED = lodgedPayload({ encCertSha256: `${'B'.repeat(42)}A` });
+
 async function tried(changes: Partial<RehearsalNeeds> = {}) {
   return rehearse({
     keys: [listed('mine')],
@@ -225,3 +231,20 @@ t.test('a token’s key is not tried, and nothing is claimed of it', async (t) =
   });
   t.strictSame(await tried({ isTryable: false, tryKey, standingCertSha256: null }), { result: 'untried', told: null });
 });
+
+t.test(
+  'which certificate the bid is sealed to, the signed statement says; what is kept here stands in for a silent platform',
+  async (t) => {
+    const certificateIn = (answer: () => Promise<OwnBidAnswer>, kept: string | null) =>
+      standingCertificate({ readOwnBid: answer }, 'opening-1', kept);
+    const standing = { bidId: LODGED.bidId, statement: unsignedJws(LODGED), receipt: '', actId: null };
+    t.equal(await certificateIn(async () => ({ standing }), 'kept'), LODGED.encCertSha256);
+    t.equal(await certificateIn(async () => ({ standing: null }), 'kept'), 'kept');
+    t.equal(await certificateIn(async () => ({ standing: null }), null), null);
+    t.equal(await certificateIn(async () => Promise.reject(new ApiError('unreachable', 0, '')), 'kept'), 'kept');
+    await t.rejects(
+      certificateIn(async () => Promise.reject(new Error('a fault of ours')), 'kept'),
+      /of ours/,
+    );
+  },
+);

@@ -175,9 +175,16 @@ t.test('nobody there, a proxy’s page, and a socket that is swallowed', async (
   const { needs, world } = lineOf();
   const dead = await measured({ ...needs, fetch: async () => Promise.reject(new TypeError('no network')) });
   t.strictSame(
-    ['answer', 'clock', 'down', 'up'].map((check) => dead[check]?.level),
-    ['bad', 'none', 'bad', 'none'],
+    CHECKS.line.map((check) => dead[check]?.level),
+    ['bad', 'none', 'none', 'none', 'none'],
   );
+  const cut = await measured({
+    ...needs,
+    fetch: async (path, init) =>
+      path === '/platform' ? needs.fetch(path, init) : Promise.reject(new TypeError('cut')),
+  });
+  t.equal(codeOf(cut['down']), 'no_answer');
+  t.equal(cut['up']?.level, 'none', 'nothing came down that could go up');
   const foreign = await measured({ ...needs, fetch: async () => new Response('<html>Log in to the proxy</html>') });
   t.equal(codeOf(foreign['answer']), 'no_answer');
   const often = await measured({
@@ -185,6 +192,11 @@ t.test('nobody there, a proxy’s page, and a socket that is swallowed', async (
     fetch: async (path, init) => (path === '/platform' ? needs.fetch(path, init) : new Response('', { status: 429 })),
   });
   t.equal(codeOf(often['down']), 'too_often');
+  const busy = await measured({
+    ...needs,
+    fetch: async (path, init) => (path === '/platform' ? needs.fetch(path, init) : new Response('', { status: 503 })),
+  });
+  t.equal(codeOf(busy['down']), 'platform_busy');
   const refused = await measured({
     ...needs,
     openSocket({ onClose }) {

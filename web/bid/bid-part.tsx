@@ -108,7 +108,7 @@ export function BidPart({ seat, view, state, now, onLodged, onFault }: BidPartPr
         <RehearsePart
           seat={seat}
           view={view}
-          standingCertSha256={standing === null ? null : payloadOf(standing).encCertSha256}
+          keptCertSha256={standing === null ? null : payloadOf(standing).encCertSha256}
           onFault={onFault}
         />
       ) : null}

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../server/core/log/canonical.ts';
 
 /**
  * `good`: the key opens what is sealed to its certificate. `bad`: it does not. `other`: it does, and the bid is sealed to another.
- * `same` and `untried`: a token's key, which is used in the window only; its certificate is the bid's, or no bid is known here.
+ * `same` and `untried`: a token's key, which is used in the window only; its certificate is the bid's, or no bid is known.
  * `missing`, `several`: there is no one certificate to seal to.
  */
 export type RehearsalResult = 'good' | 'bad' | 'other' | 'same' | 'untried' | 'missing' | 'several';
@@ -19,7 +19,7 @@ export type Rehearsal = {
 export type RehearsalNeeds = {
   readonly keys: readonly AgentCertificate[];
   readonly isTryable: boolean;
-  /** The certificate that the bid which stands was sealed to; null where this browser knows none. */
+  /** The certificate that the bid which stands was sealed to; null where none is known. */
   readonly standingCertSha256: string | null;
   tryKey(certificate: AgentCertificate): Promise<boolean>;
   /** The platform's clock and this computer's, ms. */

@@ -5,6 +5,7 @@ import { Icon, type IconName } from '../parts/icon.tsx';
 import { headSeenIn, type Seat } from '../person/seat.ts';
 import type { ReplicaView } from '../replica/replica.ts';
 import { type RehearsalResult, rehearse } from './rehearsal.ts';
+import { standingCertificate } from './standing-certificate.ts';
 import { say } from './words.ts';
 
 const LOOKS = {
@@ -20,10 +21,11 @@ const LOOKS = {
 export function RehearsePart(props: {
   readonly seat: Seat;
   readonly view: ReplicaView;
-  readonly standingCertSha256: string | null;
+  /** The certificate of the bid that this browser keeps; null where it keeps none. */
+  readonly keptCertSha256: string | null;
   readonly onFault: (fault: unknown) => void;
 }): JSX.Element {
-  const { seat, view, standingCertSha256, onFault } = props;
+  const { seat, view, keptCertSha256, onFault } = props;
   const result = useSignal<RehearsalResult | 'running' | null>(null);
 
   async function run(): Promise<void> {
@@ -32,7 +34,7 @@ export function RehearsePart(props: {
     const { tryKeyHere } = await import('../seal/try-key.ts');
     const { result: found, told } = await rehearse({
       ...means,
-      standingCertSha256,
+      standingCertSha256: await standingCertificate(means.api, seat.openingId, keptCertSha256),
       tryKey: (certificate) => tryKeyHere(crypto.subtle, certificate, means.unwrapper(certificate.certSha256)),
       ownNow: () => Date.now(),
     });

@@ -104,7 +104,7 @@ export const en: Readonly<Record<Key, string>> = {
   rehearsed_same:
     'The token holds the certificate that the bid is sealed to. Its key is used in the window only, and was not tried here.',
   rehearsed_untried:
-    'A token’s key is used in the window only and cannot be tried here; nor does this browser keep your bid, so that it cannot say to which certificate that is sealed.',
+    'A token’s key is used in the window only and cannot be tried here; nor does a bid of yours stand, whose certificate it could be held against.',
   rehearsed_missing:
     'No valid encryption certificate was opened. Log in again, and choose the files of the signing and the encryption certificate together.',
   rehearsed_several:

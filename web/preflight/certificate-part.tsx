@@ -9,6 +9,7 @@ import type { Deadline } from '../../server/client/preflight-checks.ts';
 import { ApiError } from '../../server/client/transport.ts';
 import { payloadOf, standingIn } from '../bid/kept-bid.ts';
 import { browserShelf } from '../bid/shelf.ts';
+import { standingCertificate } from '../bid/standing-certificate.ts';
 import type { SeatKeys } from '../keys/seat-keys.ts';
 import { createKeyChoice, KeyFields } from '../person/key-choice.tsx';
 import { faultWords } from '../person/login-dialog.tsx';
@@ -105,10 +106,11 @@ async function needsHere(
     now,
     mustUnwrap,
     deadline: openingId === null ? null : await deadlineOf(createApi(transport), openingId),
-    async standingOf(creditCode) {
+    async standingOf(creditCode, api) {
       if (openingId === null) return null;
       const standing = standingIn(await browserShelf().bids(openingId, creditCode));
-      return standing === null ? null : payloadOf(standing).encCertSha256;
+      const kept = standing === null ? null : payloadOf(standing).encCertSha256;
+      return api === null ? kept : standingCertificate(api, openingId, kept);
     },
     tryKey: (certificate, unwrap) => tryKeyHere(subtle, certificate, unwrap),
   };

@@ -8,7 +8,7 @@ import type { Down } from '../../server/core/wire/down.ts';
 import { PongSchema } from '../../server/core/wire/down.ts';
 import type { PageWorld } from '../connection/page-world.ts';
 import type { ServerClock } from '../connection/server-clock.ts';
-import { type Facts, found, good, type Line, still } from './lines.ts';
+import { type Facts, type FindingCode, found, good, type Line, still } from './lines.ts';
 
 /** How often the platform is asked for its time; the fastest answer is believed. */
 export const ASKED_TIMES = 5;
@@ -40,7 +40,13 @@ const Told = Type.Object({ now: Type.Integer() });
 
 /** Measures one after the other, for measurements at once would slow each other down. */
 export async function measureLine(needs: LineNeeds, tell: (line: Line) => void): Promise<void> {
-  for (const line of await timeAndWay(needs)) tell(line);
+  const first = await timeAndWay(needs);
+  for (const line of first) tell(line);
+  // with nobody there, nothing else need be waited for
+  if (first.some(({ check, level }) => check === 'answer' && level === 'bad')) {
+    for (const check of ['down', 'up', 'socket'] as const) tell(still(check, 'none'));
+    return;
+  }
   const down = await bytesDown(needs);
   tell(down.line);
   // as many up as came down: what the platform takes is what it gives
@@ -81,8 +87,8 @@ function clockLine(serverAt: number, sentAt: number, answeredAt: number): Line {
 async function bytesDown(needs: LineNeeds): Promise<{ line: Line; bytes: ArrayBuffer | null }> {
   const began = needs.world.monotonicNow();
   const answer = await ask(needs, '/preflight/bytes', {}, async (response) => response.arrayBuffer());
-  if (answer === null) return { line: found('down', 'no_answer'), bytes: null };
-  if (answer.status === 429) return { line: found('down', 'too_often'), bytes: null };
+  const unmeasured = whyUnmeasured(answer);
+  if (answer === null || unmeasured !== null) return { line: found('down', unmeasured ?? 'no_answer'), bytes: null };
   const facts = rateFacts(answer.body.byteLength, needs.world.monotonicNow() - began);
   const line = facts.bits < SLOW_DOWN_BITS ? found('down', 'slow_down', {}, facts.said) : good('down', facts.said);
   return { line, bytes: answer.body };
@@ -93,8 +99,8 @@ async function bytesUp(needs: LineNeeds, bytes: ArrayBuffer | null): Promise<Lin
   const began = needs.world.monotonicNow();
   const init = { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: bytes };
   const answer = await ask(needs, '/preflight/bytes', init, async (response) => response.text());
-  if (answer === null) return found('up', 'no_answer');
-  if (answer.status === 429) return found('up', 'too_often');
+  const unmeasured = whyUnmeasured(answer);
+  if (unmeasured !== null) return found('up', unmeasured);
   const { bits, said } = rateFacts(bytes.byteLength, needs.world.monotonicNow() - began);
   const minutes = Math.max(1, Math.ceil((EXAMPLE_BID_BYTES * 8) / bits / 60));
   return bits < SLOW_UP_BITS ? found('up', 'slow_up', { minutes }, said) : good('up', said);
@@ -109,7 +115,13 @@ function rateFacts(bytes: number, tookMs: number): { bits: number; said: Facts }
 
 type Answered<Body> = { readonly status: number; readonly body: Body };
 
-/** Null where nobody answers in time, or something that is neither the platform's nor that too much was asked. */
+function whyUnmeasured(answer: Answered<unknown> | null): FindingCode | null {
+  if (answer === null) return 'no_answer';
+  if (answer.status === 429) return 'too_often';
+  return answer.status === 503 ? 'platform_busy' : null;
+}
+
+/** Null where nobody answers in time, or not as the platform does; that too much was asked, or that it is busy, is an answer. */
 async function ask<Body>(
   { fetch, world }: LineNeeds,
   path: string,
@@ -120,7 +132,7 @@ async function ask<Body>(
   const drop = world.after(LINE_WAIT_MS, () => over.abort());
   try {
     const response = await fetch(path, { ...init, cache: 'no-store', signal: over.signal });
-    if (!response.ok && response.status !== 429) return null;
+    if (!response.ok && response.status !== 429 && response.status !== 503) return null;
     return { status: response.status, body: await read(response) };
   } catch (fault) {
     // nobody answered, it was broken off, or it was no JSON

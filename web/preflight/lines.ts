@@ -27,6 +27,7 @@ export const FINDINGS = {
   slow_down: 'warning',
   slow_up: 'warning',
   too_often: 'warning',
+  platform_busy: 'warning',
   no_socket: 'bad',
   no_sound: 'warning',
   no_voice: 'warning',

@@ -1,6 +1,6 @@
 /** The pre-flight of a person's own keys: what the platform says of the certificates, whether the key opens what it should, whether it logs in. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { type CertificatesAnswer, checkCertificates } from '../../server/client/api.ts';
+import { type Api, type CertificatesAnswer, checkCertificates } from '../../server/client/api.ts';
 import { type AgentCertificate, KeyAgentError, type Unwrap } from '../../server/client/key-agent.ts';
 import {
   type Check,
@@ -28,8 +28,8 @@ export type OwnKeysNeeds = {
   readonly mustUnwrap: boolean;
   /** Of the opening that is looked at it for; null where none is named. */
   readonly deadline: Deadline | null;
-  /** The certificates that the standing bid of an organisation was sealed to here, by credit code; null where none is kept. */
-  standingOf(creditCode: string): Promise<string | null>;
+  /** The certificate that one's standing bid is sealed to; null where none is known, or no opening is named. `api` is the person's own, null without a log-in. */
+  standingOf(creditCode: string, api: Pick<Api, 'readOwnBid'> | null): Promise<string | null>;
   tryKey(certificate: AgentCertificate, unwrap: Unwrap): Promise<boolean>;
 };
 
@@ -62,9 +62,12 @@ export async function lookAtKeys(needs: OwnKeysNeeds, keys: SeatKeys): Promise<L
   const [signing, sealing] = [find('sign'), find('encrypt')];
   lines.push(...(await keyLines(needs, keys, sealing)));
   const isSignGood = signing !== null && !isBad(checks.filter(({ check }) => check === 'sign'));
-  lines.push(isSignGood ? await loginLine(needs, keys, signing.certSha256) : still('login', 'none'));
+  const session = isSignGood ? await tryLogin(needs, keys, signing.certSha256) : null;
+  lines.push(session === null ? still('login', 'none') : session.line);
   const creditCode = answer.certificates.find((one) => one.creditCode !== null)?.creditCode ?? null;
-  const standing = creditCode === null || !mustUnwrap ? null : await needs.standingOf(creditCode);
+  const api = session?.api ?? null;
+  const standing = creditCode === null || !mustUnwrap ? null : await needs.standingOf(creditCode, api);
+  await api?.endSession();
   if (standing !== null)
     lines.push(
       listed.some(({ certSha256 }) => certSha256 === standing)
@@ -117,27 +120,26 @@ async function keyLines(
   return [lineOf({ check: 'key', code: isGood ? null : 'key_unusable', said: '' })];
 }
 
-/** Logs in and out again: that the account was shut, or the key does not sign, is found in no other way. */
-async function loginLine(
+/** Logs in: that the account was shut, or the key does not sign, is found in no other way. Whoever asked ends the session. */
+async function tryLogin(
   { subtle, transport, world, now }: OwnKeysNeeds,
   keys: SeatKeys,
   certSha256: string,
-): Promise<Line> {
+): Promise<{ readonly line: Line; readonly api: Api | null }> {
   try {
-    const session = await logIn({
+    const { api, account } = await logIn({
       transport,
       sha256,
       makeSessionKey: () => makeSessionKey(subtle),
       world: { now, randomBytes: world.randomBytes },
       signer: await keys.signer(certSha256),
     });
-    await session.api.endSession();
-    return good('login', { said: session.account });
+    return { line: good('login', { said: account }), api };
   } catch (fault) {
     const isRefused =
       fault instanceof ApiError && (fault.status === 401 || fault.status === 403 || fault.code === 'account_unclear');
     if (fault instanceof KeyAgentError || isRefused)
-      return lineOf({ check: 'login', code: 'login_refused', said: fault.code });
+      return { line: lineOf({ check: 'login', code: 'login_refused', said: fault.code }), api: null };
     throw fault;
   }
 }

@@ -48,7 +48,7 @@ export const en: Readonly<Record<Key, string>> = {
   check_encrypt: 'Encryption certificate',
   check_key: 'Private key, tried',
   check_login: 'Log-in',
-  check_bid: 'The bid kept here',
+  check_bid: 'The bid that was lodged',
 
   said_room: 'the browser gives this site {room} GB',
   said_answer: '{n} answers, the fastest in {ms} ms, the slowest in {longest} ms',
@@ -99,6 +99,8 @@ export const en: Readonly<Record<Key, string>> = {
   fix_slow_up: 'Lodge early, or use a network that uploads faster. A broken upload is gone on with.',
   found_too_often: 'Too much was measured from this network within a minute: nothing was this time.',
   fix_too_often: 'Look again after a minute.',
+  found_platform_busy: 'The platform is busy at the moment, and nothing was measured.',
+  fix_platform_busy: 'Look again after a minute; your network is not the reason.',
   found_no_socket: 'The live connection (WebSocket) did not open: pages will not move by themselves.',
   fix_no_socket:
     'Mostly a company’s proxy or firewall does this: have its administrator allow WebSocket (wss) to this site, or try a phone’s hotspot.',

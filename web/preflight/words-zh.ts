@@ -47,7 +47,7 @@ export const zh = {
   check_encrypt: '加密证书',
   check_key: '私钥试解',
   check_login: '登录',
-  check_bid: '本机保存的投标',
+  check_bid: '已递交的投标',
 
   said_room: '浏览器可给本站 {room} GB',
   said_answer: '{n} 次应答，最快 {ms} 毫秒，最慢 {longest} 毫秒',
@@ -93,6 +93,8 @@ export const zh = {
   fix_slow_up: '请尽早递交，或换用上传更快的网络。上传中断可以续传。',
   found_too_often: '本网络一分钟内测量次数过多，这次没有测量。',
   fix_too_often: '请一分钟后重新检查。',
+  found_platform_busy: '平台此刻繁忙，这次没有测量。',
+  fix_platform_busy: '请一分钟后重新检查；不是您的网络问题。',
   found_no_socket: '实时连接（WebSocket）没有接通，页面将不能自动更新。',
   fix_no_socket: '多半是单位的代理或防火墙拦截：请让网络管理员允许到本网站的 WebSocket（wss），或换用手机热点再试。',
   found_no_sound: '没有听到提示音。',
