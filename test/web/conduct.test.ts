@@ -63,6 +63,59 @@ t.test('no act is offered that the rules refuse, in any phase, to anyone who con
   t.ok(asked > 200, `${asked} acts asked`);
 });
 
+/** Acts that ask for words alone, with such words: whether they are lawful hangs on state and role only. To ask for a suspension that is there does nothing. */
+const WORDS_ONLY = {
+  PublishOpening: {},
+  PostponeOpening: { reason: '理由' },
+  PublishRoster: {},
+  StartDrawing: {},
+  OpenWindow: {},
+  ExtendWindow: { extraMs: MINUTE, reason: '理由' },
+  EndWindowEarly: {},
+  DeclareFailed: { reason: '理由' },
+  VoidDrawing: { reason: '理由' },
+  OpenRemedy: {},
+  AnnouncePrices: {},
+  StartQuoteRound: {},
+  IssueRecord: { note: '' },
+  ProposeClose: {},
+  OpenReview: { reason: '理由' },
+  HandOver: {},
+  SuspendOpening: { reason: '理由' },
+  ResumeOpening: { reason: '理由' },
+  ConfirmResume: {},
+  OrderAbort: { reason: '理由' },
+  ProposeAbort: { reason: '理由' },
+  ConfirmAbort: {},
+  GiveNotice: { text: '通知' },
+  Say: { to: 'all', text: '各位好' },
+} as const satisfies Partial<Record<CommandType & ActType, object>>;
+
+t.test('no act that the rules allow is kept from anyone who conducts or oversees, in any phase', async (t) => {
+  let allowed = 0;
+  const stands = [
+    ...STANDS.map((phase) => reach(phase)),
+    reach('RosterPublished', { policy: { draw: DRAW } }),
+    reach('Attribution', { policy: { remedy: REMEDY } }),
+    reach('Decrypting').go('SuspendOpening', { reason: '停电' }, host),
+    reach('Decrypting').go('SuspendOpening', { reason: '责令' }, { role: 'supervisor' }),
+    reach('Sealed').go('ProposeAbort', { reason: '项目取消' }, host),
+    [1, 2, 3, 4].reduce((s, number) => decryptNow(s, number), reach('Decrypting').fork()),
+  ];
+  for (const s of stands)
+    for (const role of ROLES)
+      for (const [name, data] of Object.entries(WORDS_ONLY)) {
+        const type = name as keyof typeof WORDS_ONLY;
+        if (s.refusal(type, data as CommandData<typeof type>, { role }) !== undefined) continue;
+        allowed++;
+        if (!offered(s, role).includes(type))
+          t.fail(`${type} is lawful for ${role} in ${s.state.phase}, and not offered`);
+      }
+  t.ok(allowed > 80, `${allowed} acts are lawful`);
+  const requested = reach('Decrypting').go('RequestSuspension', { reason: '停电' }, witness);
+  t.notOk(offered(requested, 'witness').includes('RequestSuspension'), 'asked for once, it would do nothing');
+});
+
 t.test('the next step of the course is always offered to whom it belongs', async (t) => {
   for (const [phase, role, type] of [
     ['Draft', 'host', 'PublishOpening'],

@@ -200,7 +200,8 @@ const SHAPES = {
   OpenReview: reason,
   HandOver: plain,
   SuspendOpening: suspendOpening,
-  RequestSuspension: ({ state }) => (state.suspended === null ? { fields: [{ name: 'reason', kind: 'text' }] } : null),
+  RequestSuspension: ({ state }) =>
+    state.suspended === null && !state.suspensionRequested ? { fields: [{ name: 'reason', kind: 'text' }] } : null,
   ResumeOpening: resumeOpening,
   ConfirmResume: ({ state }) => (state.suspended?.resumeProposed === true ? { fields: [] } : null),
   OrderAbort: reason,
