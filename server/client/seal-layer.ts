@@ -16,7 +16,7 @@ export type Encryption = {
   finish(): Soon<{ readonly ciphertext: Uint8Array; readonly tag: Uint8Array }>;
 };
 
-/** A hash or HMAC in pieces. The bytes given to `update` are its own from then on: it may send them to another thread. */
+/** A hash or HMAC in pieces. The bytes given to `update` are the caller's again once it has answered. */
 export type Hashing = { update(bytes: Uint8Array): Soon<void>; digest(): Soon<Uint8Array> };
 
 /** What seals: the ciphers of Node.js or of a browser. A key that is handed over stays the caller's to erase. */

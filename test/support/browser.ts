@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type LaunchOptions } from 'playwright-core';
 import { packageRoot } from '../../server/root.ts';
 
 /**
@@ -43,15 +43,9 @@ async function unpack(): Promise<string> {
   return home;
 }
 
-/**
- * Opens a browser whose only fonts are the package's Latin one and those that the pages bring: the same picture everywhere.
- *
- * Shape: a test closes it in its teardown; each `browser.newContext()` is a person of its own.
- * Why:   not with the package's own arguments, which put all in one process and switch web security off.
- */
-export async function openBrowser(): Promise<Browser> {
+async function launchOptions(): Promise<LaunchOptions> {
   const home = await unpack();
-  const options: LaunchOptions = {
+  return {
     executablePath: join(home, 'chromium'),
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--font-render-hinting=none'],
     env: {
@@ -63,9 +57,33 @@ export async function openBrowser(): Promise<Browser> {
       LANG: 'C.UTF-8',
     },
   };
-  // Now and then Chromium dies of itself while it starts, before it has seen anything of ours.
-  return chromium.launch(options).catch((died: unknown) => {
+}
+
+/** Now and then Chromium dies of itself while it starts, before it has seen anything of ours. */
+function launchAgain<Launched>(launch: () => Promise<Launched>): Promise<Launched> {
+  return launch().catch((died: unknown) => {
     if (!(died instanceof Error) || !/signal=SIG(SEGV|ABRT|TRAP)/.test(died.message)) throw died;
-    return chromium.launch(options);
+    return launch();
   });
+}
+
+/**
+ * Opens a browser whose only fonts are the package's Latin one and those that the pages bring: the same picture everywhere.
+ *
+ * Shape: a test closes it in its teardown; each `browser.newContext()` is a person of its own.
+ * Why:   not with the package's own arguments, which put all in one process and switch web security off.
+ */
+export async function openBrowser(): Promise<Browser> {
+  const options = await launchOptions();
+  return launchAgain(() => chromium.launch(options));
+}
+
+/**
+ * The same browser as its owner opens it, with a profile on disk.
+ *
+ * Why: a context of `openBrowser` is a private window, whose files lie in the memory of the browser's own process.
+ */
+export async function openOrdinaryWindow(profileFolder: string): Promise<BrowserContext> {
+  const options = await launchOptions();
+  return launchAgain(() => chromium.launchPersistentContext(profileFolder, options));
 }

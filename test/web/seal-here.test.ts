@@ -20,11 +20,15 @@ import { crc32 } from '../../server/core/seal/crc32.ts';
 import { OPENING_LIST_NAME } from '../../server/core/seal/opening-list.ts';
 import { type KeyTransport, readRecipientInfos } from '../../server/core/seal/recipient-info.ts';
 import { systemWorld } from '../../server/world.ts';
+import { answerHashes } from '../../web/seal/answer-hashes.ts';
 import { browserSealing } from '../../web/seal/browser-sealing.ts';
 import { crc32Of } from '../../web/seal/crc32-stream.ts';
 import { blobSink, type EnvelopeSink } from '../../web/seal/envelope-sink.ts';
 import { startGcm } from '../../web/seal/gcm-stream.ts';
-import { PIECE_BYTES, piecesOf } from '../../web/seal/pieces.ts';
+import { multiplierBy, multiply } from '../../web/seal/gf128.ts';
+import { hashElsewhere, LOAD_BYTES, LOADS } from '../../web/seal/hash-elsewhere.ts';
+import type { HashAnswer, HashPort, HashRequest } from '../../web/seal/hash-messages.ts';
+import { PIECE_BYTES, piecesOf, READ_BYTES } from '../../web/seal/pieces.ts';
 import { type SealTask, sealHere } from '../../web/seal/seal-here.ts';
 import { startHmacSha256, startSha256 } from '../../web/seal/sha256-stream.ts';
 import t from '../support/tap.ts';
@@ -226,12 +230,74 @@ t.test('hashes in pieces are the hashes in one', (t) => {
   t.end();
 });
 
+t.test('the products of a multiplier made once are those of multiplying', (t) => {
+  const elements = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n });
+  fc.assert(fc.property(elements, elements, (x, y) => multiplierBy(y)(x) === multiply(x, y)));
+  t.equal(multiplierBy(0n)(5n), 0n);
+  t.end();
+});
+
+t.test('a hash elsewhere is the hash here, and the bytes stay with whoever gave them', async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  t.teardown(() => port1.close());
+  answerHashes(port2);
+  let onTheWay = 0;
+  let most = 0;
+  const sendOn = port1.postMessage.bind(port1) as (request: HashRequest, moved: Transferable[]) => void;
+  const watched: HashPort = {
+    set onmessage(listener: HashPort['onmessage']) {
+      port1.onmessage = (event) => {
+        if ((event.data as HashAnswer).kind === 'taken') onTheWay -= 1;
+        listener?.call(port1, event);
+      };
+    },
+    postMessage(request: HashRequest, moved: unknown) {
+      if (request.kind === 'bytes') most = Math.max(most, ++onTheWay);
+      sendOn(request, moved as Transferable[]);
+    },
+  };
+  const key = systemWorld.randomBytes(32);
+  // at the edges of a load, over many loads, and of nothing; one hash after another over one port
+  for (const lengths of [
+    [],
+    [1],
+    [LOAD_BYTES - 1, 1, 1],
+    [LOAD_BYTES],
+    [LOAD_BYTES + 1, 3 * LOAD_BYTES, 8 * LOAD_BYTES],
+  ]) {
+    const pieces = lengths.map((length) => systemWorld.randomBytes(length));
+    const whole = joinBytes(...pieces);
+    for (const hmacKey of [null, key]) {
+      const hash = hashElsewhere(watched, hmacKey);
+      for (const piece of pieces) await hash.update(piece);
+      const expected = hmacKey === null ? createHash('sha256') : createHmac('sha256', key);
+      t.strictSame(await hash.digest(), Uint8Array.from(expected.update(whole).digest()), lengths.join(' '));
+      t.ok(Buffer.from(joinBytes(...pieces)).equals(whole));
+    }
+  }
+  t.equal(most, LOADS, 'no more memory than that is on its way');
+});
+
+t.test('an envelope in memory is what was written, however long', async (t) => {
+  const pieces = [0, 1, 5_000_000, 3, 4_194_304, 7].map((length) => systemWorld.randomBytes(length));
+  const sink = blobSink();
+  for (const piece of pieces) await sink.write(piece);
+  t.ok(Buffer.from(await bytesOf(await sink.finish())).equals(joinBytes(...pieces)));
+  await sink.write(new Uint8Array(5));
+  await sink.giveUp();
+  t.equal((await sink.finish()).size, 0);
+});
+
 t.test('a Blob in pieces is the Blob', async (t) => {
-  const bytes = systemWorld.randomBytes(10);
-  for (const pieceBytes of [1, 3, 5, 10, 11])
-    t.strictSame(
-      await collected(piecesOf(new Blob([bytes as Uint8Array<ArrayBuffer>]), pieceBytes)),
-      Uint8Array.from(bytes),
-    );
-  t.strictSame(await collected(piecesOf(new Blob([]), 4)), new Uint8Array(0));
+  const bytes = Uint8Array.from(systemWorld.randomBytes(10));
+  const blob = new Blob([bytes]);
+  for (const readBytes of [1, 3, 5, 10, 11])
+    for (const pieceBytes of [1, 2, 5, 6, 11]) {
+      t.strictSame(await collected(piecesOf(blob, readBytes, pieceBytes)), bytes);
+      for await (const piece of piecesOf(blob, readBytes, pieceBytes))
+        t.ok(piece.length <= Math.min(readBytes, pieceBytes));
+    }
+  t.strictSame(await collected(piecesOf(new Blob([]))), new Uint8Array(0));
+  t.equal(READ_BYTES % PIECE_BYTES, 0);
+  t.equal(PIECE_BYTES % 16, 0, 'GCM takes whole blocks as they are');
 });

@@ -7,7 +7,7 @@ import { startHmacSha256, startSha256 } from './sha256-stream.ts';
 /** Answers from now on. Asserts: the order start, bytes, end. */
 export function answerHashes(port: HashPort): void {
   let hash: StreamingHash | null = null;
-  const say = (answer: HashAnswer): void => port.postMessage(answer);
+  const say = (answer: HashAnswer, moved: Transferable[] = []): void => port.postMessage(answer, moved);
   port.onmessage = ({ data }: MessageEvent<HashRequest>) => {
     if (data.kind === 'start') {
       hash = data.hmacKey === null ? startSha256() : startHmacSha256(data.hmacKey);
@@ -16,8 +16,9 @@ export function answerHashes(port: HashPort): void {
     }
     if (hash === null) throw new Error('bytes for a hash that was not begun');
     if (data.kind === 'bytes') {
-      hash.update(data.bytes);
-      say({ kind: 'taken' });
+      const { memory, length } = data;
+      hash.update(new Uint8Array(memory, 0, length));
+      say({ kind: 'taken', memory }, [memory]);
       return;
     }
     say({ kind: 'digest', digest: hash.digest() });

@@ -3,7 +3,7 @@ import { checkDocumentNames } from '../../server/client/document-name.ts';
 import { SealError } from '../../server/client/seal-error.ts';
 import { type PlannedEntry, planArchive } from '../../server/core/seal/archive-writing.ts';
 import { crc32Of } from './crc32-stream.ts';
-import { PIECE_BYTES, piecesOf } from './pieces.ts';
+import { piecesOf } from './pieces.ts';
 
 /** A file to seal, with its name in the archive. */
 export type SourceDocument = { readonly name: string; readonly content: Blob };
@@ -87,7 +87,7 @@ async function* unchanged(pieces: AsyncIterable<Uint8Array>, places: readonly Pl
 /** A file that was changed or went away since it was chosen gives a DOMException instead of its bytes. */
 async function* readable(content: Blob): AsyncGenerator<Uint8Array> {
   try {
-    yield* piecesOf(content, PIECE_BYTES);
+    yield* piecesOf(content);
   } catch (fault) {
     if (fault instanceof DOMException) throw new SealError('document_changed');
     throw fault;

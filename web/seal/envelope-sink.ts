@@ -1,6 +1,6 @@
 /** Where an envelope is written in a browser: a file of the page's own (OPFS) where there are such files, else parts that make a Blob. */
 
-/** Takes the bytes in order. What it is given it has read before it answers. */
+/** Takes the bytes in order. It may keep what it is given: nobody writes into that any more. */
 export type EnvelopeSink = {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Returns: the whole envelope, which outlives the page where it is a file. */
@@ -76,20 +76,34 @@ function fileSink(folder: FileSystemDirectoryHandle, file: SyncFile, handle: Syn
   };
 }
 
-/** Each piece is a Blob of its own: browsers move large ones out of memory. */
+/** Bytes of a Blob, about. */
+const PART_BYTES = 4_194_304;
+
+/** Gathers a few megabytes into each Blob: browsers move large ones out of memory. */
 export function blobSink(): EnvelopeSink {
   let parts: Blob[] = [];
+  let gathered: Uint8Array<ArrayBuffer>[] = [];
+  let gatheredBytes = 0;
+  function gather(): void {
+    parts.push(new Blob(gathered));
+    gathered = [];
+    gatheredBytes = 0;
+  }
   return {
     write(bytes) {
-      parts.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
+      gathered.push(bytes as Uint8Array<ArrayBuffer>);
+      gatheredBytes += bytes.length;
+      if (gatheredBytes >= PART_BYTES) gather();
     },
     async finish() {
+      gather();
       const whole = new Blob(parts);
       parts = [];
       return whole;
     },
     async giveUp() {
       parts = [];
+      gathered = [];
     },
   };
 }

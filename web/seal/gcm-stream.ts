@@ -3,7 +3,7 @@ import type { Encryption } from '../../server/client/seal-layer.ts';
 import { joinBytes } from '../../server/core/log/bytes.ts';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../../server/core/seal/content-cipher.ts';
 import { inOwnMemory } from '../keys/own-memory.ts';
-import { blockNumber, inverse, multiply, numberBlock, power } from './gf128.ts';
+import { blockNumber, multiplierBy, numberBlock, power } from './gf128.ts';
 
 const BLOCK_BYTES = 16;
 const COUNTER_BITS = 32;
@@ -18,8 +18,8 @@ export const GCM_CONTENT_LIMIT_BYTES = (2 ** 32 - 2) * BLOCK_BYTES;
  *
  * Throws: RangeError at the byte behind GCM_CONTENT_LIMIT_BYTES.
  * Why:    with the ciphertext of a piece as additional data and no plaintext, native GCM answers (GHASH of the piece · H) ^ E(J0), length
- *         block included. Times the inverse of H, less the length, that is the piece's own polynomial, and pieces are chained by a power
- *         of H: three products for each piece, and the bytes are those of GCM in one. The same key and nonce make all the GMACs; what
+ *         block included. Less the length times H, that is the piece's own polynomial times H; pieces are chained by a power of H, and
+ *         the bytes are those of GCM in one. The same key and nonce make all the GMACs; what
  *         they would tell whoever saw them, H, never leaves this worker.
  */
 export async function startGcm(subtle: SubtleCrypto, cek: Uint8Array, nonce: Uint8Array): Promise<Encryption> {
@@ -35,11 +35,12 @@ export async function startGcm(subtle: SubtleCrypto, cek: Uint8Array, nonce: Uin
     new Uint8Array(await subtle.encrypt({ name: 'AES-CTR', counter, length: COUNTER_BITS }, ctr, bytes));
   const zero = new Uint8Array(BLOCK_BYTES);
   const h = blockNumber(await encipher(zero, zero));
-  const hInverse = inverse(h);
+  const timesH = multiplierBy(h);
   const tagMask = blockNumber(await encipher(counterBlock(iv, TAG_COUNTER), zero));
   /** Of pieces of one length, and all but the last are, the power is the same. */
-  let known = { blocks: 0, power: 0n };
-  let hash = 0n;
+  let known = { blocks: 0, times: multiplierBy(0n) };
+  /** What GHASH has come to, times H. */
+  let hashTimesH = 0n;
   let doneBytes = 0;
   let rest = new Uint8Array(0);
 
@@ -53,10 +54,10 @@ export async function startGcm(subtle: SubtleCrypto, cek: Uint8Array, nonce: Uin
       new Uint8Array(0),
     );
     const lengthBlock = BigInt(ciphertext.length * 8) << 64n;
-    const piece = multiply(blockNumber(new Uint8Array(mac)) ^ tagMask, hInverse) ^ lengthBlock;
+    const pieceTimesH = blockNumber(new Uint8Array(mac)) ^ tagMask ^ timesH(lengthBlock);
     const blocks = Math.ceil(ciphertext.length / BLOCK_BYTES);
-    if (known.blocks !== blocks) known = { blocks, power: power(h, BigInt(blocks)) };
-    hash = multiply(hash, known.power) ^ piece;
+    if (known.blocks !== blocks) known = { blocks, times: multiplierBy(power(h, BigInt(blocks))) };
+    hashTimesH = known.times(hashTimesH) ^ pieceTimesH;
     doneBytes += ciphertext.length;
     return ciphertext;
   }
@@ -72,7 +73,7 @@ export async function startGcm(subtle: SubtleCrypto, cek: Uint8Array, nonce: Uin
     },
     async finish() {
       const ciphertext = rest.length === 0 ? rest : await take(rest);
-      const tag = multiply(hash ^ BigInt(doneBytes * 8), h) ^ tagMask;
+      const tag = hashTimesH ^ timesH(BigInt(doneBytes * 8)) ^ tagMask;
       return { ciphertext, tag: numberBlock(tag) };
     },
   };

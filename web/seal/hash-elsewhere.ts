@@ -1,39 +1,69 @@
-/** A hash that is computed at the other end of a port, a few pieces behind. */
+/** A hash that is computed at the other end of a port, a few loads behind. */
 import type { Hashing } from '../../server/client/seal-layer.ts';
 import type { HashAnswer, HashPort, HashRequest } from './hash-messages.ts';
 
-/** Pieces on their way at once: so far may hashing fall behind before it is waited for, and so much memory it costs. */
-export const PIECES_AHEAD = 4;
+/** Sent over at once: few messages for each second of hashing. */
+export const LOAD_BYTES = 1_048_576;
+/** So far may hashing fall behind before it is waited for, and so much memory it costs. */
+export const LOADS = 4;
 
 /**
  * Starts a hash there, an HMAC under a key that is copied.
  *
- * Shape: bytes that fill their buffer go over with it and are gone here; others are copied.
+ * Why: the same few loads go to and fro. Memory that is handed over for good is new memory the next time, which costs a browser more
+ *      than to copy the bytes.
  */
 export function hashElsewhere(port: HashPort, hmacKey: Uint8Array | null): Hashing {
-  let onTheWay = 0;
+  const free: ArrayBuffer[] = [];
+  let made = 0;
+  let load: Uint8Array<ArrayBuffer> | null = null;
+  let filled = 0;
   let wake: () => void = () => undefined;
   let finish: (digest: Uint8Array) => void = () => undefined;
   port.onmessage = ({ data }: MessageEvent<HashAnswer>) => {
     if (data.kind === 'digest') return finish(data.digest);
-    onTheWay -= 1;
+    free.push(data.memory);
     return wake();
   };
   const ask = (request: HashRequest, moved: Transferable[] = []): void => port.postMessage(request, moved);
+
+  async function emptyLoad(): Promise<Uint8Array<ArrayBuffer>> {
+    for (;;) {
+      const memory = free.pop();
+      if (memory !== undefined) return new Uint8Array(memory);
+      if (made < LOADS) {
+        made += 1;
+        return new Uint8Array(LOAD_BYTES);
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+
+  function send(): void {
+    if (load === null) return;
+    ask({ kind: 'bytes', memory: load.buffer, length: filled }, [load.buffer]);
+    load = null;
+    filled = 0;
+  }
+
   ask({ kind: 'start', hmacKey });
   return {
     async update(bytes) {
-      const whole = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
-      ask({ kind: 'bytes', bytes: whole }, [whole.buffer as ArrayBuffer]);
-      onTheWay += 1;
-      while (onTheWay >= PIECES_AHEAD)
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+      for (let from = 0; from < bytes.length; ) {
+        load ??= await emptyLoad();
+        const part = bytes.subarray(from, from + LOAD_BYTES - filled);
+        load.set(part, filled);
+        filled += part.length;
+        from += part.length;
+        if (filled === LOAD_BYTES) send();
+      }
     },
     digest: () =>
       new Promise((resolve) => {
         finish = resolve;
+        send();
         ask({ kind: 'end' });
       }),
   };
