@@ -186,6 +186,8 @@ export function createApi(transport: Transport, authorise?: Authorise) {
   const openingPath = (openingId: string, rest = '') => `/openings/${encodeURIComponent(openingId)}${rest}`;
 
   return {
+    /** What the platform says of itself, without a login too. */
+    readPlatform: () => get<{ readonly bidLimitBytes: number }>('/platform'),
     listOpenings: () => get<JsonObject>('/openings'),
     readOpening: (openingId: string) => get<JsonObject>(openingPath(openingId)),
     /** One's own roles there; `bidder` once a bid was lodged. */

@@ -18,6 +18,10 @@ export const SEAL_ERRORS = {
     zh: '有两个文件同名，或与开标一览表、工具信息文件同名。请改名后重新加密。',
   },
   too_many_documents: { en: 'There are more documents than an archive may hold.', zh: '文件数量超过上限。' },
+  too_large_to_lodge: {
+    en: 'Sealed, the documents would be larger than this platform takes.',
+    zh: '加密后的文件将超过平台允许的大小。',
+  },
   document_changed: { en: 'A document changed while it was being sealed.', zh: '文件在加密过程中发生了变化。' },
   self_test_failed: {
     en: 'What was written does not open again; nothing was kept.',

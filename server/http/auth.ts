@@ -125,6 +125,7 @@ export function addAuth(app: Nouns, dependencies: Dependencies): void {
     async (request) => {
       const caller = callerOf(request);
       const { openingId, takeOver } = request.body;
+      if ((await hall.room(openingId)) === null) throw new ProblemError('no_such_opening');
       const { ended } = accepted(await takeSeat(identity, { caller, openingId, takeOver }));
       if (ended !== null) hall.review(openingId, caller.account);
       return { ended: ended !== null };

@@ -1,6 +1,6 @@
 /** People who log in on the page with their own key files, and act there: host, bidder and witness, before the real server. */
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { extractText, getDocumentProxy } from 'unpdf';
@@ -280,9 +280,11 @@ t.test(
     await picture(atLodger, 'sealed');
     const send = page.locator('.bid-progress button:text-is("发送给平台")');
     t.ok(await send.isDisabled(), 'not before the file to keep was saved');
-    const kept = JSON.parse(
-      decodeURIComponent((await page.getAttribute('.bid-progress a[download^=bid-]', 'href'))?.split(',')[1] ?? ''),
-    );
+    const [saved] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('.bid-progress a[download^=bid-]').click(),
+    ]);
+    const kept = JSON.parse(await readFile(await saved.path(), 'utf8'));
     t.match(kept, { receipt: null, statement: /^[\w-]+\.[\w-]+\.[\w-]+$/, logVkey: /^kaibiao\.test/ });
 
     let parts = 0;

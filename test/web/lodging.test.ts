@@ -103,12 +103,14 @@ function pageWith(
   let now = AT;
   let there: OwnBidAnswer['standing'] = null;
   let ledgerAwayFor = 0;
+  let bidLimitBytes = 1_000_000;
   const givenUp: string[] = [];
   const needs: LodgingNeeds = {
     openingId: OPENING,
     creditCode: CREDIT_CODE,
     api: {
       readOwnBid: async () => ({ standing: there }),
+      readPlatform: () => soon().then(() => ({ bidLimitBytes })),
       giveUpBid: async (_opening, bidId) => void givenUp.push(bidId),
       registerEncryptionCertificate: async () => ({ certSha256: LISTED.certSha256 }),
       async sendBid(_opening, { statement, sizeBytes, open, progress }) {
@@ -169,6 +171,9 @@ function pageWith(
     stands(standing: OwnBidAnswer['standing']) {
       there = standing;
     },
+    takes(bytes: number) {
+      bidLimitBytes = bytes;
+    },
     withoutLedger(times: number) {
       ledgerAwayFor = times;
     },
@@ -211,6 +216,20 @@ t.test(
     t.match(JSON.parse(bidFileOf(lodged as KeptBid)), { bidId: bid.bidId, receipt: /\./, envelope: '' });
   },
 );
+
+t.test('a bid larger than the platform takes is not sealed, and one as large is', async (t) => {
+  const { sizeBytes } = await pageWith([]).sealed();
+  const page = pageWith([]);
+  page.takes(sizeBytes - 1);
+  await soon();
+  await soon();
+  await t.rejects(page.sealed(), { message: /too_large_to_lodge|larger than this platform takes/ });
+  const other = pageWith([]);
+  other.takes(sizeBytes);
+  await soon();
+  await soon();
+  t.equal((await other.sealed()).sizeBytes, sizeBytes);
+});
 
 t.test('a page that was left goes on where it stood, by itself, once its bidder is there again', async (t) => {
   const store = shelfOf();

@@ -53,7 +53,7 @@ export type LodgingState =
 export type LodgingNeeds = {
   readonly openingId: string;
   readonly creditCode: string;
-  readonly api: Pick<Api, 'sendBid' | 'registerEncryptionCertificate' | 'readOwnBid' | 'giveUpBid'>;
+  readonly api: Pick<Api, 'sendBid' | 'registerEncryptionCertificate' | 'readOwnBid' | 'giveUpBid' | 'readPlatform'>;
   readonly signer: CertificateSigner;
   readonly keys: readonly AgentCertificate[];
   unwrapper(certSha256: string): Unwrap;
@@ -115,6 +115,8 @@ export function openLodging(needs: LodgingNeeds): Lodging {
   /** Envelopes that are no files, as long as the page is open. */
   const envelopes = new Map<string, Blob>();
   let sealing: Sealing | null = null;
+  /** Unknown, and then the platform's gate says it. */
+  let limitBytes: number | undefined;
   let isSending = false;
   let isClosed = false;
   let wake = (): void => undefined;
@@ -149,6 +151,7 @@ export function openLodging(needs: LodgingNeeds): Lodging {
       keyTransport,
       profile: profileFor(keyTransport),
       openingCertificate: openingCertificateIn(sha256, opening),
+      limitBytes,
     };
     sealing = needs.startSealing(task, fileName, (step, done, all) =>
       show({ kind: 'sealing', step, share: all === 0 ? 1 : done / all }),
@@ -328,6 +331,14 @@ export function openLodging(needs: LodgingNeeds): Lodging {
     show({ kind: 'resting' });
   }
 
+  api.readPlatform().then(
+    ({ bidLimitBytes }) => {
+      limitBytes = bidLimitBytes;
+    },
+    (fault: unknown) => {
+      if (!(fault instanceof ApiError)) fail(fault);
+    },
+  );
   const fail = (fault: unknown): void => show({ kind: 'failed', fault });
   read()
     .then(() => {

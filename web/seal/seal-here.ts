@@ -24,6 +24,8 @@ export type SealTask = {
   readonly profile: SealProfile;
   /** DER of the opening key's certificate, where the policy asks for a second layer. */
   readonly openingCertificate?: Uint8Array | undefined;
+  /** The largest envelope that the platform takes, where that is known. */
+  readonly limitBytes?: number | undefined;
 };
 
 /** Reading for the CRCs is a part of the way, enciphering the other. */
@@ -42,7 +44,7 @@ export type SealedBid = {
 /**
  * Seals one bid.
  *
- * Throws: SealError list_not_in_form, name_not_allowed, names_alike, too_many_documents, document_changed, transport_not_for_key; what the sink throws. Nothing is left in
+ * Throws: SealError list_not_in_form, name_not_allowed, names_alike, too_many_documents, too_large_to_lodge, document_changed, transport_not_for_key; what the sink throws. Nothing is left in
  *         the sink then.
  * Why:    the envelope is hashed as it is written and not read again: whether the bytes at the platform are those, its gate says, which
  *         holds them against the signed promise. That the key opens it is tried by whoever asked, with the recipient.
@@ -73,6 +75,9 @@ export async function sealHere(
     const archive = await prepareArchiveBlob(documents, (done) => progress('read', done, readBytes));
     const sealed = await sealEnvelope({ ...task, archive }, means);
     try {
+      // said before anything is sealed, and not by the platform's gate afterwards
+      if (sealed.envelopeBytes > (task.limitBytes ?? Number.POSITIVE_INFINITY))
+        throw new SealError('too_large_to_lodge');
       const hash = startHash();
       let done = 0;
       for await (const bytes of sealed.bytes()) {
