@@ -6,6 +6,9 @@ import { packageRoot } from '../../server/root.ts';
 /** Where pictures go that every run takes; SCREENSHOT_FOLDER names another place, and asks for those of every step as well. */
 const FOLDER = process.env['SCREENSHOT_FOLDER'] ?? join(packageRoot, '.tap/screenshots');
 
+/** Whether somebody asked for pictures of every step and width. */
+export const isOnDemand = process.env['SCREENSHOT_FOLDER'] !== undefined;
+
 /** Takes one of the whole page. */
 export async function takePicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: true });
@@ -13,5 +16,5 @@ export async function takePicture(page: Page, name: string): Promise<void> {
 
 /** Takes one of a step on the way, when somebody asked for them. */
 export async function pictureOnDemand(page: Page, name: string): Promise<void> {
-  if (process.env['SCREENSHOT_FOLDER'] !== undefined) await takePicture(page, name);
+  if (isOnDemand) await takePicture(page, name);
 }

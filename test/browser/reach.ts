@@ -1,11 +1,16 @@
 /** Whether a page is within everybody's reach: in both languages, by day and by night, enlarged, and on a phone. */
 import type { Page } from 'playwright-core';
 import { violations } from './axe.ts';
-import { takePicture } from './pictures.ts';
+import { isOnDemand, pictureOnDemand, takePicture } from './pictures.ts';
 
 const LANGUAGES = ['en', 'zh-CN'] as const;
 /** Half of 1366, which is what 200 % leaves of it; and a phone. */
 const NARROW_WIDTHS = [683, 390];
+/** A desk’s and a wall’s, for pictures alone. */
+const WIDE = [
+  { width: 1920, height: 1080 },
+  { width: 3840, height: 2160 },
+];
 
 /**
  * Looks at a page as it stands, and takes its picture in each language.
@@ -23,10 +28,17 @@ export async function outOfReach(page: Page, name: string): Promise<string[]> {
     await takePicture(page, `${name}.${language}`);
     await page.emulateMedia({ colorScheme: 'dark' });
     for (const line of await violations(page, 'colours')) found.push(`${where}, dark: ${line}`);
+    await pictureOnDemand(page, `${name}.${language}.dark`);
     await page.emulateMedia({ colorScheme: 'light' });
     for (const width of NARROW_WIDTHS) {
       await page.setViewportSize({ ...size, width });
       for (const line of await outOfSight(page)) found.push(`${where}, ${width} px: ${line}`);
+      await pictureOnDemand(page, `${name}.${language}.${width}`);
+    }
+    for (const wide of WIDE) {
+      if (!isOnDemand) break;
+      await page.setViewportSize(wide);
+      await pictureOnDemand(page, `${name}.${language}.${wide.width}`);
     }
     await page.setViewportSize(size);
   }

@@ -46,6 +46,7 @@ const OBJECTION = 'כבר ראיתי <100> — 请主持人说明';
 const ANSWER = 'الجواب: <100> 以开标一览表为准';
 const PAUSE = '设备检查 <100> הפסקה';
 const RULING = '未解密 <100> שיקול דעת';
+const QUESTION = 'האם אפשר <100> — 可以补救吗？';
 const MESSAGE = '请各位稍候 <100> שלום';
 
 /** What a browser says of a line that is cut and of a server that is not there, and nothing else. */
@@ -409,6 +410,21 @@ t.test('who cannot decrypt sees why, and at the end of the window what the evide
   t.equal(over.window?.closed?.at, closesAt, 'to the millisecond');
   await atFailing.untilVerified(over.size - 1);
   t.match(await page.textContent('.tile.tone-warn'), /شركة الطرق <b>.*待认定.*系统建议：/s);
+  t.match(
+    await page.textContent('#rights'),
+    /待认定.*2 号投标未能打开|未能打开/s,
+    'what the evidence says stands on its own page',
+  );
+  // asked in private: nobody else reads it
+  await page.selectOption('#chat select', { label: '私下问主持人' });
+  await page.fill('#chat textarea', QUESTION);
+  const kept = await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith('kaibiao.say')));
+  t.match(kept, [new RegExp(FAILING.creditCode)], 'what one has begun to ask is kept for nobody else at this tab');
+  await page.click('#chat button[type=submit]');
+  await page.locator(`#chat .chat-line:has-text("${QUESTION}")`).waitFor();
+  mixed.push(...(await mixedIn(page, QUESTION)));
+  await atHost.page.locator('#chat :text("待答复")').first().waitFor();
+  t.equal(await atObjecting.page.getByText(QUESTION).count(), 0);
   t.match(await atHost.page.textContent('#rulings'), /未收到解密；解密通知已送达；有其他投标人成功解密；平台无中断/);
   inTheWay.push(...(await outOfReach(atHost.page, 'opening-as-host')));
   t.match(await doByKeys(atHost, hostHands, '认定', { verdict: 'deemed_revoked', reason: RULING }), LOGGED);
@@ -473,6 +489,10 @@ t.test('what people wrote is on every page as they wrote it, kept apart from the
   await page.locator('.section a').first().waitFor();
   mixed.push(...(await mixedIn(page, TITLE)));
   inTheWay.push(...(await outOfReach(page, 'lobby')));
+  await page.setViewportSize({ width: 3840, height: 2160 });
+  const size = await page.evaluate(() => getComputedStyle(globalThis.document.documentElement).fontSize);
+  t.equal(size, '28px', 'on a wall one reads it from further away');
+  await page.setViewportSize({ width: 1366, height: 768 });
   await page.goto(`${platform.url}/verify#${OPENING}`);
   await page.locator('[data-verdict]').first().waitFor();
   for (const text of [STEADY.name]) mixed.push(...(await mixedIn(page, text)));

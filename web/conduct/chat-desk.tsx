@@ -27,13 +27,14 @@ export function ChatDesk(
   },
 ): JSX.Element | null {
   const { stand, offers, entries, onSay } = parts;
-  const threads = threadsOf(entries);
+  const own = stand.role === 'bidder' ? numberOf(stand.state, stand.creditCode) : null;
+  // a bidder has one thread with the host, and hears nothing of the others
+  const threads = threadsOf(entries).filter(({ key }) => stand.role !== 'bidder' || key === 'all' || key === own);
   const chosen = useSignal<ThreadKey>('all');
   const saying = offers.find(({ type }) => type === 'Say');
   const choice = saying?.fields.find(({ name }) => name === 'to');
   const options = choice?.kind === 'choice' ? choice.options : [];
   if (saying === undefined && threads.every(({ lines }) => lines.length === 0)) return null;
-  const own = stand.role === 'bidder' ? numberOf(stand.state, stand.creditCode) : null;
   const isNew = own !== null && threads.every(({ key }) => key !== own);
   const keys: ThreadKey[] = [
     ...threads.map(({ key }) => key),
@@ -75,7 +76,7 @@ export function ChatDesk(
         </ol>
       )}
       {options.includes(String(to)) ? (
-        <SayBox key={to} openingId={stand.state.openingId} to={to} onSay={onSay} />
+        <SayBox key={to} stand={stand} to={to} onSay={onSay} />
       ) : (
         <p class="label">
           {say(whyMute({ role: stand.role, isPrivate: thread.key !== 'all', isSilent: options.length === 0 }))}
@@ -149,12 +150,13 @@ export function leftOf(typed: string, sent: string): string {
 }
 
 function SayBox(props: {
-  readonly openingId: string;
+  readonly stand: DeskParts['stand'];
   readonly to: ThreadKey | 'host';
   readonly onSay: (data: JsonObject) => Promise<boolean>;
 }): JSX.Element {
-  const { openingId, to, onSay } = props;
-  const key = `kaibiao.say ${openingId} ${to}`;
+  const { stand, to, onSay } = props;
+  // by whoever types it: what one has begun to ask in private is not for who comes to this tab next
+  const key = `kaibiao.say ${stand.state.openingId} ${stand.role} ${stand.creditCode} ${to}`;
   const text = useSignal(keptText(key, 'tab') ?? '');
   const fault = useSignal<string | null>(null);
   const isSent = useSignal(false);

@@ -76,8 +76,8 @@ function Row({ objection, parts }: { objection: Objection; parts: DeskParts }): 
         </p>
       )}
       {objection.answer.known ? (
-        <p class="verbatim" dir="auto">
-          <span class="label">{say('answer')}</span> {objection.answer.value}
+        <p class="verbatim">
+          <span class="label">{say('answer')}</span> <bdi>{objection.answer.value}</bdi>
         </p>
       ) : null}
       {dispute === undefined || isDisputable !== true ? null : (

@@ -85,8 +85,8 @@ export function SuspendedBanner({ suspended }: { suspended: Suspension }): JSX.E
         {suspended.reason === null ? null : (
           <p>
             {say('reason')}:{' '}
-            <q class="verbatim" dir="auto">
-              {suspended.reason}
+            <q class="verbatim">
+              <bdi>{suspended.reason}</bdi>
             </q>
           </p>
         )}

@@ -32,8 +32,8 @@ function Notice({ notice }: { notice: HeldEntry }): JSX.Element {
       <div>
         <p>{sentenceOf(notice.event, language.value)}</p>
         {reason === null ? null : (
-          <q class="verbatim" dir="auto">
-            {reason}
+          <q class="verbatim">
+            <bdi>{reason}</bdi>
           </q>
         )}
       </div>
