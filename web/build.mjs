@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { writeOfflineScript } from './offline-script.mjs';
 import { putInPlace } from './put-in-place.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -54,6 +55,7 @@ if (!(process.argv.includes('--missing') && isCurrent())) {
   const startedAt = new Date();
   try {
     await build({ configFile: join(root, 'vite.config.ts'), build: { outDir: made } });
+    await writeOfflineScript(made);
     await compress(made);
     // What changes while it is built is not in it.
     await writeFile(join(made, '.built'), '');

@@ -45,6 +45,17 @@ export async function addPages(app: Nouns, dependencies: Dependencies): Promise<
     { schema: { tags: ['pages'], summary: 'The page that verifies bundles, logs and receipts in the browser' } },
     async (_request, reply) => sendPage(dependencies, reply, 'verify'),
   );
+  app.get(
+    '/verify-offline.js',
+    {
+      schema: { tags: ['pages'], summary: 'The script by which a browser keeps /verify for when there is no network' },
+    },
+    async (_request, reply) => {
+      if (pagesFolder === null) throw new ProblemError('page_not_built');
+      // asked for anew each time: it names the files of the present build
+      return reply.header('cache-control', 'no-cache').sendFile('verify-offline.js', pagesFolder);
+    },
+  );
   if (pagesFolder === null) return;
   app.addHook('onRoute', (route) => {
     if (route.url.startsWith('/assets/')) route.config = { ...route.config, limit: 'files' };

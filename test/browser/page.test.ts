@@ -1,7 +1,11 @@
 /** The opening's page in a real browser under its real policy: a whole opening, a cut connection, a server that lies. */
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
+import decodeQR from 'qr/decode.js';
+import { extractText, getDocumentProxy } from 'unpdf';
 import { REPORT_PERIOD_MS } from '../../web/opening/head-reports.ts';
 import { openBrowser } from '../support/browser.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
@@ -98,9 +102,41 @@ t.test('a whole opening, live, with a connection cut in the middle of the window
   await visitor.untilVerified(log.size - 1);
   t.equal(await visitor.phase(), '归档');
   t.equal(await visitor.verifiedTo(), log.size - 1);
+  t.equal(
+    await codeOn(page),
+    `${feed.url}/verify#${OPENING_ID}/2`,
+    'the code leads to the verify page with the number',
+  );
+  const paper = await textOnPaper(page);
+  for (const expected of [/12,345,678\.90/, /第2版/, /异议1/, /归档/]) t.match(paper, expected);
+  for (const control of ['登录', '打印本页', '下载开标记录', '在线']) t.notMatch(paper, control);
   t.strictSame(visitor.problems, []);
   await visitor.close();
 });
+
+/** The text of the QR code, read from its squares as a camera would. */
+async function codeOn(page: Page): Promise<string> {
+  const path = (await page.locator('.qr-ink').getAttribute('d')) ?? '';
+  const side = Number((await page.locator('.qr-code').getAttribute('viewBox'))?.split(' ')[2]);
+  const width = side * 4;
+  const data = new Uint8Array(width * width * 4).fill(255);
+  for (const [, x, y] of path.matchAll(/M(\d+) (\d+)h1/g))
+    for (let dx = 0; dx < 4; dx++)
+      for (let dy = 0; dy < 4; dy++) {
+        const at = ((Number(y) * 4 + dy) * width + Number(x) * 4 + dx) * 4;
+        data.fill(0, at, at + 3);
+      }
+  return decodeQR({ data, width, height: width }, { timeLimit: 5_000 });
+}
+
+/** What the browser prints of a page, without the spaces between. */
+async function textOnPaper(page: Page): Promise<string> {
+  const bytes = new Uint8Array(await page.pdf({ format: 'A4' }));
+  const to = process.env['SCREENSHOT_FOLDER'];
+  if (to !== undefined) await writeFile(join(to, 'opening-on-paper.pdf'), bytes.slice());
+  const { text: found } = await extractText(await getDocumentProxy(bytes), { mergePages: true });
+  return found.replace(/\s+/g, '');
+}
 
 t.test(
   'the page tells the monitors that the platform names, under its policy, and says loudly what they say',

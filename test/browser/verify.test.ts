@@ -65,6 +65,11 @@ const verdict = () => page.locator('[data-verdict]').first().getAttribute('data-
 
 await page.goto(`${server.url}/verify`);
 await page.waitForLoadState('networkidle');
+// the page and its worker are each kept
+await page.evaluate(async () => {
+  const kept = async () => (await navigator.serviceWorker.getRegistrations()).filter(({ active }) => active !== null);
+  while ((await kept()).length < 2) await new Promise((again) => setTimeout(again, 20));
+});
 
 t.test('cut off from the network, a bundle is judged without a single request', async (t) => {
   await context.setOffline(true);
@@ -129,6 +134,28 @@ t.test('a QR code in a picture is read here, and one of another platform is aske
   );
   await page.setInputFiles('input[name=code]', join(folder, 'none.gif'));
   await page.locator('text=No QR code was found').waitFor();
+});
+
+t.test('opened once, the page opens again where there is no platform at all, and judges', async (t) => {
+  await context.setOffline(false);
+  await page.goto(`${server.url}/verify`);
+  await page.waitForLoadState('networkidle');
+  const kept = await page.evaluate(async () => {
+    const [name = '', ...more] = await caches.keys();
+    const paths = (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname);
+    return { more: more.length, paths, isControlled: navigator.serviceWorker.controller !== null };
+  });
+  t.match(kept, { more: 0, isControlled: true });
+  t.ok(
+    kept.paths.every((path) => path === '/verify' || path.startsWith('/assets/')),
+    'no answer of the platform is kept',
+  );
+  await server.close();
+  await page.goto(`${server.url}/verify`);
+  await page.setInputFiles('input[name=files]', good);
+  t.equal(await verdict(), 'inner');
+  await page.setInputFiles('input[name=files]', bad);
+  await page.locator('[data-verdict=bad]').waitFor();
 });
 
 t.test('the page made no mistake on the way', async (t) => {

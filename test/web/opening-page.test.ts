@@ -9,6 +9,7 @@ import { sha256 } from '../../server/hash.ts';
 import { bidStatus, nameOf, statusCounts } from '../../web/opening/bid-status.ts';
 import { currentEnd } from '../../web/opening/current-end.ts';
 import { noticesOf, reasonOf } from '../../web/opening/notices.ts';
+import { ownFirst } from '../../web/opening/own-first.ts';
 import { phaseSteps } from '../../web/opening/phase-steps.ts';
 import { checkPrice } from '../../web/opening/price-check.ts';
 import { sentenceOf } from '../../web/opening/sentences.ts';
@@ -309,3 +310,13 @@ t.test(
     t.same(evidenceLines(s.state, null), []);
   },
 );
+
+t.test('one’s own line stands first, and the others keep their order', async (t) => {
+  const rows = [1, 2, 3].map((bidder) => ({ bidder }));
+  t.strictSame(
+    ownFirst(rows, 3).map((row) => row.bidder),
+    [3, 1, 2],
+  );
+  t.equal(ownFirst(rows, null), rows, 'the public sees them as they are');
+  t.equal(ownFirst(rows, 9), rows);
+});

@@ -20,7 +20,7 @@ export function trusted(address: string): string {
 }
 
 function ownFile(address: string): string {
-  if (!/^\/assets\/[A-Za-z0-9._-]+\.js$/.test(address) && !import.meta.env.DEV)
+  if (!/^\/(assets\/[A-Za-z0-9._-]+|verify-offline)\.js$/.test(address) && !import.meta.env.DEV)
     throw new Error(`no worker of ours: ${address}`);
   return address;
 }

@@ -6,6 +6,7 @@ import { useKeptRows } from '../parts/kept-rows.ts';
 import { language } from '../parts/language.ts';
 import { EmptySection, Section } from '../parts/section.tsx';
 import { type BidStatus, bidStatus, nameOf, statusCounts, TONES } from './bid-status.ts';
+import { ownFirst } from './own-first.ts';
 import { FAILURE_WORDS, VERDICT_WORDS } from './term-words.ts';
 import { say } from './words.ts';
 
@@ -27,19 +28,21 @@ const ICONS = {
   revoked: 'cross',
 } as const satisfies Record<BidStatus, IconName>;
 
-export function Board({ state }: { state: OpeningState }): JSX.Element {
+/** `own` is the number of whoever looks on as a bidder: their tile stands first and stays in sight. */
+export function Board({ state, own = null }: { state: OpeningState; own?: number | null }): JSX.Element {
   const keepRow = useKeptRows();
   if (state.bids.length === 0) return <EmptySection id="board" title={say('board')} words={say('boardEmpty')} />;
   return (
     <Section id="board" title={say('board')} aside={<Counts state={state} />}>
       <ol class="tiles">
-        {state.bids.map((bid) => {
+        {ownFirst(state.bids, own).map((bid) => {
           const { bidder } = bid;
           const status = bidStatus(state, bid);
           const name = nameOf(state, bidder);
           const note = noteOf(bid, status);
-          return keepRow(bidder, [status, name, note, language.value], () => (
-            <Tile key={bidder} bidder={bidder} status={status} name={name} note={note} />
+          const isOwn = bidder === own;
+          return keepRow(bidder, [status, name, note, language.value, isOwn], () => (
+            <Tile key={bidder} bidder={bidder} status={status} name={name} note={note} isOwn={isOwn} />
           ));
         })}
       </ol>
@@ -64,12 +67,16 @@ type TileProps = {
   readonly status: BidStatus;
   readonly name: string | null;
   readonly note: string;
+  readonly isOwn: boolean;
 };
 
-function Tile({ bidder, status, name, note }: TileProps): JSX.Element {
+function Tile({ bidder, status, name, note, isOwn }: TileProps): JSX.Element {
   return (
-    <li class={`tile tone-${TONES[status]}`}>
-      <p class="tile-number">{say('bidderNumber', { n: bidder })}</p>
+    <li class={`tile tone-${TONES[status]}${isOwn ? ' tile-own' : ''}`} data-own={isOwn ? '' : undefined}>
+      <p class="tile-number">
+        {say('bidderNumber', { n: bidder })}
+        {isOwn ? ` · ${say('own')}` : ''}
+      </p>
       {name === null ? null : (
         <p class="tile-name">
           <bdi>{name}</bdi>

@@ -1,7 +1,7 @@
 /** The page of one opening, put together: what it is, where it stands, what was decided, and the log beside it. */
 import { useSignalEffect } from '@preact/signals';
 import type { JSX } from 'preact';
-import type { OpeningState } from '../../server/core/opening/state.ts';
+import { numberOf, type OpeningState } from '../../server/core/opening/state.ts';
 import { useIsPainted } from '../parts/after-paint.ts';
 import { Icon } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
@@ -98,6 +98,8 @@ function Columns({ hall, viewing, state }: OpeningProps): JSX.Element {
   const Person = hall.personPart.value;
   const { entries } = viewing.view.value;
   const details = detailParts.value;
+  const seat = hall.seat.value;
+  const own = seat?.role === 'bidder' ? numberOf(state, seat.creditCode) : null;
   return (
     <div class="columns">
       <div class="column-main">
@@ -118,9 +120,9 @@ function Columns({ hall, viewing, state }: OpeningProps): JSX.Element {
             <details.DrawingPart state={state} entries={entries} />
           </>
         )}
-        {state.prices === null ? <Board state={state} /> : null}
-        {details === null ? null : <details.Prices state={state} />}
-        {state.prices === null ? null : <Board state={state} />}
+        {state.prices === null ? <Board state={state} own={own} /> : null}
+        {details === null ? null : <details.Prices state={state} own={own} />}
+        {state.prices === null ? null : <Board state={state} own={own} />}
         <Roster state={state} />
         {details === null ? null : (
           <>

@@ -7,11 +7,16 @@ import type { OpeningState } from '../../server/core/opening/state.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { Icon } from '../parts/icon.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
+import { ownFirst } from './own-first.ts';
 import { checkPrice } from './price-check.ts';
 import { priceWords } from './price-words.ts';
 import { say } from './words.ts';
 
-export function Prices({ state }: { state: OpeningState }): JSX.Element {
+/** Rows from which on the table scrolls in a frame of its own, where a bidder's own row stays in sight. */
+const TALL_ROWS = 12;
+
+/** `own` is the number of whoever looks on as a bidder: their row stands first and stays in sight. */
+export function Prices({ state, own = null }: { state: OpeningState; own?: number | null }): JSX.Element {
   const { prices } = state;
   if (prices === null || !prices.known)
     return (
@@ -23,7 +28,7 @@ export function Prices({ state }: { state: OpeningState }): JSX.Element {
     );
   return (
     <Section id="prices" title={say('prices')} aside={say('currencyUnit', { currency: state.policy.currency })}>
-      <div class="table-frame">
+      <div {...frameOf(own !== null && prices.value.length > TALL_ROWS)}>
         <table class="table prices">
           <thead>
             <tr>
@@ -38,8 +43,8 @@ export function Prices({ state }: { state: OpeningState }): JSX.Element {
             </tr>
           </thead>
           <tbody>
-            {prices.value.map((row) => (
-              <Price key={row.bidder} row={row} state={state} />
+            {ownFirst(prices.value, own).map((row) => (
+              <Price key={row.bidder} row={row} state={state} isOwn={row.bidder === own} />
             ))}
           </tbody>
         </table>
@@ -48,13 +53,23 @@ export function Prices({ state }: { state: OpeningState }): JSX.Element {
   );
 }
 
-function Price({ row, state }: { row: PriceRow; state: OpeningState }): JSX.Element {
+/** What scrolls must be reached by keyboard, and say what it is. */
+function frameOf(isTall: boolean): JSX.IntrinsicElements['div'] {
+  return isTall
+    ? { class: 'table-frame table-frame-tall', tabIndex: 0, role: 'region', 'aria-labelledby': 'prices-title' }
+    : { class: 'table-frame' };
+}
+
+function Price({ row, state, isOwn }: { row: PriceRow; state: OpeningState; isOwn: boolean }): JSX.Element {
   const { quote } = row;
   const isMoney = quote.kind === 'total';
   return (
-    <tr>
+    <tr class={isOwn ? 'row-own' : undefined}>
       <th scope="row" data-label={say('bidder')}>
-        <span class="price-number">{say('bidderNumber', { n: row.bidder })}</span>
+        <span class="price-number">
+          {say('bidderNumber', { n: row.bidder })}
+          {isOwn ? ` · ${say('own')}` : ''}
+        </span>
         <bdi class="price-name">{row.name}</bdi>
         <PromiseKept row={row} state={state} />
       </th>

@@ -9,6 +9,7 @@ import type { OpeningRecordHead, OpeningState, RecordAnswer } from '../../server
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { dayTimeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
+import { QrCode } from '../parts/qr-code.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
 import { nameOf } from './bid-status.ts';
 import { say } from './words.ts';
@@ -61,7 +62,20 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
       {state.phase === 'RecordConfirm' && state.closeProposed !== null ? (
         <p>{say('closeProposed', { n: state.closeProposed })}</p>
       ) : null}
-      <p>
+      <p class="record-code">
+        <QrCode
+          text={`${location.origin}/verify#${state.openingId}/${record.version}`}
+          label={say('recordQr', { number: `${state.openingId}/${record.version}` })}
+        />
+        <span>
+          {say('recordQrWords')}
+          <br />
+          <span class="code">
+            {state.openingId}/{record.version}
+          </span>
+        </span>
+      </p>
+      <p class="record-links">
         <a href={`/openings/${state.openingId}/record`} target="_blank" rel="noopener">
           {say('recordOpen')}
         </a>{' '}
@@ -70,7 +84,10 @@ export function RecordPart({ state }: { state: OpeningState }): JSX.Element {
         </a>{' '}
         <a href={`/verify#${state.openingId}`} target="_blank" rel="noopener">
           {say('recordVerify')}
-        </a>
+        </a>{' '}
+        <button type="button" onClick={() => print()}>
+          {say('recordPrint')}
+        </button>
       </p>
     </Section>
   );

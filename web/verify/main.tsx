@@ -9,6 +9,7 @@ import './verify.css';
 import { showPage } from '../parts/show-page.ts';
 import { openDesk } from './desk.ts';
 import { openJudgeRoom } from './judge-room.ts';
+import { keepForOffline } from './keep-for-offline.ts';
 import { Page } from './page.tsx';
 import { fetchResults } from './results-arriving.ts';
 
@@ -26,3 +27,4 @@ fetchResults().then(
   },
   () => desk.say('notLoaded'),
 );
+keepForOffline();

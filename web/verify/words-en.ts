@@ -4,7 +4,7 @@ import type { Key } from './words-zh.ts';
 export const en: Readonly<Record<Key, string>> = {
   verify: 'Verify',
   intro:
-    'Put an evidence bundle, the folder of an exported log, a record as a PDF or a bid’s receipt here. This page checks it item by item in your browser and sends none of it anywhere; as long as it stays open it works offline. Only a record’s number is looked up at the platform.',
+    'Put an evidence bundle, the folder of an exported log, a record as a PDF or a bid’s receipt here. This page checks it item by item in your browser and sends none of it anywhere; once it was opened it opens and works offline. Only a record’s number is looked up at the platform.',
   give: 'What is to be verified',
   dropHere: 'Drop a ZIP bundle, a folder, a record’s PDF or a receipt file here',
   chooseFiles: 'Choose files',
