@@ -1,7 +1,7 @@
 /** Judges a record on paper (record.pdf) without asking anyone: who signed it, whether it is whole, and whether the log has the record. */
 import { fromBase64, toBase64Url } from '../core/log/base64.ts';
 import { sameBytes } from '../core/log/bytes.ts';
-import { isJsonObject, type JsonObject, parseCanonical } from '../core/log/canonical.ts';
+import { canonicalise, isJsonObject, type Json, type JsonObject, parseCanonical } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { ed25519Verifier, openNote, parseNote, parseVkey } from '../core/log/note.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
@@ -11,7 +11,7 @@ import {
   readRecordStatement,
   splitRecordNote,
 } from '../core/opening/record-paper.ts';
-import type { OpeningState } from '../core/opening/state.ts';
+import type { OpeningRecordHead, OpeningState } from '../core/opening/state.ts';
 import type { Roots } from './roots.ts';
 import type { VerifyTools } from './tools.ts';
 import { type Refused, refuse } from './words.ts';
@@ -86,9 +86,14 @@ function readRecord(bytes: Uint8Array): JsonObject | null {
 /** `replaced`: a later version voids what was signed on it. */
 export type PaperStanding = 'stands' | 'replaced' | 'paper_other_key' | 'paper_not_on_log';
 
+/** What the public's form says, no digest that people signed covers: the log says it itself, to everyone. */
+function isPublicForm(inside: JsonObject, { publicForm }: Pick<OpeningRecordHead, 'publicForm'>): boolean {
+  return publicForm.known && canonicalise(publicForm.value as Json) === canonicalise(inside);
+}
+
 /** How a record on paper stands to a log that was judged and held: its own key signed the PDF, and it has the record, under that head. */
 export function paperOnLog(
-  { log, vkey, mark }: RecordStatement,
+  { statement: { log, vkey, mark }, form, record: inside }: Pick<PaperVerdict, 'statement' | 'form' | 'record'>,
   judged: {
     readonly origin: string;
     readonly vkey: string;
@@ -104,7 +109,8 @@ export function paperOnLog(
     openingId === mark.openingId &&
     root !== null &&
     sameBytes(root, fromBase64(mark.root)) &&
-    version?.sha256 === mark.sha256;
+    version?.sha256 === mark.sha256 &&
+    (form === 'original' || isPublicForm(inside, version));
   if (!isThere) return 'paper_not_on_log';
   return version === record ? 'stands' : 'replaced';
 }

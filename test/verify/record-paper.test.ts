@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { nodeTools, verifySource } from '../../server/cli/verify-log.ts';
 import { judgePaper } from '../../server/cli/verify-paper.ts';
 import { toBase64 } from '../../server/core/log/base64.ts';
+import type { JsonObject } from '../../server/core/log/canonical.ts';
 import { fromUtf8, utf8 } from '../../server/core/log/utf8.ts';
 import { publicFormOf } from '../../server/core/opening/record-building.ts';
 import {
@@ -135,17 +136,27 @@ t.test('the public’s form names the original', async (t) => {
 
 t.test('against the log: its key, its record, its place', async (t) => {
   const judged = { origin: log, vkey: `${own.vkeyOf()}\n`, state, roots };
-  t.equal(paperOnLog(statement, judged), 'stands');
+  const paper = { statement, form: 'original' as const, record: record as unknown as JsonObject };
+  t.equal(paperOnLog(paper, judged), 'stands');
+  const form = { form: 'public', lines: [] };
+  const secret = { ...state, record: { ...head, publicForm: { known: true, value: form } } } as typeof state;
+  const shownToAll = { statement, form: 'public' as const, record: form };
+  t.equal(paperOnLog(shownToAll, { ...judged, state: secret }), 'stands');
+  t.equal(
+    paperOnLog({ ...shownToAll, record: { ...form, lines: [1] } }, { ...judged, state: secret }),
+    'paper_not_on_log',
+    'the original’s digest beside other lines proves nothing of them',
+  );
   const past = [{ ...head, answers: [] }];
   const later = { ...state, record: { ...head, version: mark.version + 1 }, pastRecords: past };
-  t.equal(paperOnLog(statement, { ...judged, state: later }), 'replaced');
+  t.equal(paperOnLog(paper, { ...judged, state: later }), 'replaced');
   for (const [wrong, reason] of [
     [{ vkey: stranger.vkeyOf() }, 'paper_other_key'],
     [{ log: `${log}x` }, 'paper_other_key'],
     [{ mark: { ...mark, version: mark.version + 1 } }, 'paper_not_on_log'],
     [{ mark: { ...mark, root: toBase64(sha256(utf8(''))) } }, 'paper_not_on_log'],
   ] as const) {
-    t.equal(paperOnLog({ ...statement, ...wrong }, judged), reason);
+    t.equal(paperOnLog({ ...paper, statement: { ...statement, ...wrong } }, judged), reason);
     shown.add(reason);
   }
 });

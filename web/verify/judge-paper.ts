@@ -1,6 +1,5 @@
 /** Judges a record on paper that somebody gave the page, and holds it against the logs that were given as well. */
-import type { RecordStatement } from '../../server/core/opening/record-paper.ts';
-import { judgeRecordPaper, paperOnLog } from '../../server/verify/record-paper.ts';
+import { judgeRecordPaper, type PaperVerdict, paperOnLog } from '../../server/verify/record-paper.ts';
 import type { Roots } from '../../server/verify/roots.ts';
 import type { VerifyTools } from '../../server/verify/tools.ts';
 import { verdictOf } from './items.ts';
@@ -28,17 +27,18 @@ export async function judgeOnePaper(
   }
   const { statement, form } = judged;
   const { log, origin, mark, vkey } = statement;
-  const held = logs.map((one) => onLog(statement, one)).filter((one) => one !== null);
+  const held = logs.map((one) => onLog(judged, one)).filter((one) => one !== null);
   // of several logs the worst counts: one of them tells another history
   const worst = held.find(({ standing }) => standing !== 'stands') ?? held.find((one) => !one.isAnchored) ?? held[0];
   return { kind: 'paper', name, refusal: null, said: { log, origin, mark, vkey }, form, onLog: worst ?? null };
 }
 
 /** Null for the log of anything else. */
-function onLog(statement: RecordStatement, { judged, vkey, roots }: LogAtHand): PaperOnLog | null {
+function onLog(paper: PaperVerdict, { judged, vkey, roots }: LogAtHand): PaperOnLog | null {
+  const { statement } = paper;
   const { state, verified } = judged;
   if (vkey.split('+')[0] !== statement.log && state?.openingId !== statement.mark.openingId) return null;
   if (state === null || verified === null) return { standing: 'log_refused', isAnchored: false };
-  const standing = paperOnLog(statement, { origin: verified.origin, vkey, state, roots });
+  const standing = paperOnLog(paper, { origin: verified.origin, vkey, state, roots });
   return { standing, isAnchored: verdictOf(judged) === 'good' };
 }

@@ -2,11 +2,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parsePolicy } from '../../core/log/policy-file.ts';
-import type { RecordStatement } from '../../core/opening/record-paper.ts';
 import { parsePem } from '../../core/pki/certificate.ts';
 import { sha256 } from '../../hash.ts';
 import type { Verified } from '../../verify/log.ts';
-import { paperOnLog } from '../../verify/record-paper.ts';
+import { type PaperVerdict, paperOnLog } from '../../verify/record-paper.ts';
 import { keepRoots, type Roots } from '../../verify/roots.ts';
 import { type LogSource, SourceError } from '../../verify/source.ts';
 import { type Refused, refuse } from '../../verify/words.ts';
@@ -150,12 +149,12 @@ type JudgedWithRoots = {
 };
 
 /** What a log says of a record on paper. */
-function sayOnLog(statement: RecordStatement, { judged, roots, vkeys }: JudgedWithRoots, asked: Asked, io: Io): number {
+function sayOnLog(paper: PaperVerdict, { judged, roots, vkeys }: JudgedWithRoots, asked: Asked, io: Io): number {
   if (!judged.ok) return sayRefused(judged, io);
   const { origin, state } = judged;
   if (state === null) throw new UsageError(`--record is held against the log of an opening; ${origin} is none.`);
   const vkey = [...vkeys].find((shown) => shown.startsWith(`${origin}+`)) ?? '';
-  const standing = paperOnLog(statement, { origin, vkey, state, roots });
+  const standing = paperOnLog(paper, { origin, vkey, state, roots });
   if (standing !== 'stands' && standing !== 'replaced') return sayRefused(refuse(standing), io);
   io.out(
     '  the log has this record at that place, and its own key signed the file · 日志载有该记录，文件由日志密钥签署',
@@ -188,7 +187,7 @@ async function verifyRecordFile(path: string, places: readonly string[], asked: 
   }
   const monitors = readMonitors(asked.report);
   const seen: Shown = { notes: new Set(), vkeys: new Set() };
-  const code = sayOnLog(statement, await judgeWithRoots(), asked, io);
+  const code = sayOnLog(judged, await judgeWithRoots(), asked, io);
   return Math.max(code, await reportHeads(monitors, { notes: seen.notes, keys: keysOf(seen.vkeys) }, io));
 
   async function judgeWithRoots(): Promise<JudgedWithRoots> {
