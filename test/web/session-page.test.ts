@@ -1,7 +1,12 @@
 /** What the session's page derives before it draws anything: one chat out of several logs, and which lots there are. */
+
+import { ApiError } from '../../server/client/transport.ts';
 import type { Details } from '../../server/core/opening/details.ts';
+import type { Stand } from '../../web/conduct/standing.ts';
 import { ASK_AGAIN_MS } from '../../web/connection/ask-again.ts';
 import type { MonitorLine, Said } from '../../web/opening/head-reports.ts';
+import type { SignedCommand } from '../../web/person/seat.ts';
+import { type BatchedType, batchOffers, GATHER_MS, gatheringSender } from '../../web/session/batch.ts';
 import { chatOf, type LotLog, SAID_AGAIN_MS } from '../../web/session/chat.ts';
 import { asLogged, type Finding, followLots } from '../../web/session/lots.ts';
 import { gravestOf } from '../../web/session/monitors.ts';
@@ -202,3 +207,63 @@ t.test('both languages say everything, with the same places to fill', async (t) 
   t.strictSame(Object.keys(en).sort(), Object.keys(zh).sort());
   for (const [key, words] of Object.entries(zh)) t.strictSame(places(words), places(en[key as keyof typeof zh]), key);
 });
+
+const standOf = (s: Script): Stand => ({ role: 'host', state: s.state, creditCode: '', now: s.now });
+
+t.test('an act over lots: offered where the rules allow it, and elsewhere the reason in each lot', async (t) => {
+  const lots = [
+    { openingId: 'a', stand: standOf(reach('Sealed')) },
+    { openingId: 'b', stand: standOf(reach('RosterPublished')) },
+    { openingId: 'c', stand: standOf(reach('Archived')) },
+    { openingId: 'd', stand: null },
+  ];
+  const offers = batchOffers(lots);
+  const of = (type: BatchedType) =>
+    offers
+      .find((one) => one.type === type)
+      ?.lots.map(({ openingId, standing }) => `${openingId} ${'code' in standing ? standing.code : 'yes'}`);
+  t.strictSame(of('PublishRoster'), ['a yes', 'b too_late', 'c opening_is_over', 'd role_not_allowed']);
+  t.strictSame(of('OpenWindow'), ['a too_early', 'b yes', 'c opening_is_over', 'd role_not_allowed']);
+  t.strictSame(of('GiveNotice')?.slice(0, 2), ['a yes', 'b yes']);
+  t.equal(of('HandOver'), undefined, 'what can be done nowhere is not offered');
+  t.strictSame(batchOffers([]), []);
+});
+
+t.test(
+  'acts over lots go in one request; each is answered for itself, and one that is sent again goes again',
+  async (t) => {
+    const world = steppedWorld();
+    const posts: string[][] = [];
+    const answer = { entries: [], checkpoint: null, proofs: [], receipt: 'r', actId: null };
+    let isAway = false;
+    const send = gatheringSender(world, async (commands) => {
+      posts.push(commands.map(({ openingId, id }) => `${openingId} ${id}`));
+      if (isAway) throw new ApiError('unreachable', 0, 'no answer');
+      return {
+        answers: commands.map(({ openingId }) =>
+          openingId === 'b'
+            ? { openingId, accepted: null, refused: 'too_early' }
+            : { openingId: openingId === 'x' ? 'y' : String(openingId), accepted: answer, refused: null },
+        ),
+      };
+    });
+    const act = (id: string): SignedCommand => ({ id, type: 'OpenWindow', data: {}, role: 'host', act: 'jws' });
+    const all = Promise.allSettled([send('a', act('1')), send('b', act('2')), send('x', act('3'))]);
+    t.strictSame(posts, [], 'gathered first');
+    world.advance(GATHER_MS);
+    const [first, second, third] = await all;
+    t.strictSame(posts, [['a 1', 'b 2', 'x 3']]);
+    t.strictSame(first, { status: 'fulfilled', value: answer });
+    t.match(second, { status: 'rejected', reason: { code: 'too_early', words: { zh: /./ } } });
+    t.match(third, { status: 'rejected', reason: { code: 'unreadable' } }, 'an answer for another lot is none');
+    isAway = true;
+    const lost = Promise.allSettled([send('a', act('4'))]);
+    world.advance(GATHER_MS);
+    t.match(await lost, [{ status: 'rejected', reason: { code: 'unreachable' } }]);
+    isAway = false;
+    const again = send('a', act('4'));
+    world.advance(GATHER_MS);
+    t.equal(await again, answer);
+    t.strictSame(posts.slice(1), [['a 4'], ['a 4']]);
+  },
+);

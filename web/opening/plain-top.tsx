@@ -1,10 +1,10 @@
 /** The head of a page that stands before the openings' own: the product, what this page is, the language. */
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { LanguageSwitch } from '../parts/language-switch.tsx';
 import { say } from './words.ts';
 
-/** `word` names the page. */
-export function PlainTop({ word }: { word: string }): JSX.Element {
+/** `word` names the page; `children` stand before the languages: who is there. */
+export function PlainTop({ word, children }: { word: string; children?: ComponentChildren }): JSX.Element {
   return (
     <>
       <a class="skip" href="#main">
@@ -15,6 +15,7 @@ export function PlainTop({ word }: { word: string }): JSX.Element {
           <a href="/">{say('product')}</a>
         </p>
         <p class="top-word">{word}</p>
+        {children}
         <LanguageSwitch label={say('language')} />
       </div>
     </>

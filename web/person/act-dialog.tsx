@@ -1,6 +1,6 @@
 /** The two steps of an act: what it does and by which article, what it asks for, then the signature. */
 import { useSignal } from '@preact/signals';
-import type { JSX, TargetedInputEvent, TargetedSubmitEvent } from 'preact';
+import type { ComponentChildren, JSX, TargetedInputEvent, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
@@ -30,6 +30,9 @@ export function ActDialog(props: {
   readonly account: string;
   /** What is filled in already, by name. */
   readonly preset?: Readonly<Record<string, string>>;
+  /** What stands above the fields, and what is wrong with it: then nothing goes on. */
+  readonly children?: ComponentChildren;
+  readonly fault?: string | null;
   readonly onGo: (data: JsonObject) => void;
   readonly onClose: () => void;
 }): JSX.Element {
@@ -55,7 +58,7 @@ export function ActDialog(props: {
       if (fault !== null) found[field.name] = fault;
     }
     faults.value = found;
-    if (Object.keys(found).length === 0) props.onGo(offer.data(filled));
+    if (Object.keys(found).length === 0 && (props.fault ?? null) === null) props.onGo(offer.data(filled));
     else isRead.value = false;
   }
 
@@ -74,6 +77,12 @@ export function ActDialog(props: {
       )}
       <SeenLines type={offer.type} state={props.state} />
       <form class="form" onSubmit={submit} noValidate>
+        {props.children}
+        {props.fault === undefined ? null : (
+          <span class="field-fault" role="alert">
+            {props.fault ?? ''}
+          </span>
+        )}
         {offer.fields.map((field) => (
           <div class="field" key={field.name}>
             <label for={`act-${field.name}`}>{say(field.name as Key)}</label>

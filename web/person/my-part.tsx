@@ -15,7 +15,7 @@ import { Desks, hasDesk } from '../conduct/desks.tsx';
 import { isOfficial, type Standing, standingAt } from '../conduct/standing.ts';
 import { KeyFileError } from '../keys/key-file-error.ts';
 import { ROLE_WORDS } from '../opening/term-words.ts';
-import { Icon, type IconName } from '../parts/icon.tsx';
+import { Icon } from '../parts/icon.tsx';
 import { language } from '../parts/language.ts';
 import { Section } from '../parts/section.tsx';
 import type { ReplicaView } from '../replica/replica.ts';
@@ -25,8 +25,9 @@ import { MadeActError } from '../secrets/made-act-error.ts';
 import { isMade, MAKERS, shareFileName } from '../secrets/made-acts.ts';
 import { ActDialog } from './act-dialog.tsx';
 import { isExceptional, nameKey, type Offer, offersFor, whyKey } from './act-rows.ts';
-import { type Outbox, type Sent, type SentState, standingOf as standingOfAnswer } from './outbox.ts';
+import type { Outbox, Sent, SentState } from './outbox.ts';
 import { headSeenIn, type Seat } from './seat.ts';
+import { sentWords } from './sent-words.ts';
 import { typedOf } from './typed-words.ts';
 import { say } from './words.ts';
 import { en } from './words-en.ts';
@@ -252,40 +253,4 @@ function SentRow({ sent, view }: { sent: Sent; view: ReplicaView }): JSX.Element
       </p>
     </li>
   );
-}
-
-type SentWords = {
-  readonly tone: 'good' | 'warn' | 'bad' | 'busy';
-  readonly icon: IconName;
-  readonly words: string;
-  readonly receipt: string | null;
-};
-
-function sentWords({ state }: Sent, view: ReplicaView): SentWords {
-  switch (state.kind) {
-    case 'signing':
-      return { tone: 'busy', icon: 'dots', words: say('out_signing'), receipt: null };
-    case 'waiting':
-      return { tone: 'warn', icon: 'clock', words: say('out_waiting'), receipt: null };
-    case 'unknown':
-      return { tone: 'warn', icon: 'question', words: say('out_unknown'), receipt: null };
-    case 'refused': {
-      const { code, words } = state;
-      const why = words === null ? code : language.value === 'en' ? words.en : words.zh;
-      return { tone: 'bad', icon: 'cross', words: say('out_refused', { why }), receipt: null };
-    }
-    case 'accepted': {
-      const standing = standingOfAnswer(state.answer, view.entries);
-      if (standing.kind === 'received')
-        return {
-          tone: 'good',
-          icon: 'check',
-          words: say(standing.receipt === null ? 'out_receivedBare' : 'out_received'),
-          receipt: standing.receipt,
-        };
-      const isLogged = standing.kind === 'logged';
-      const words = say(isLogged ? 'out_logged' : 'out_proving', { n: standing.seq });
-      return { tone: isLogged ? 'good' : 'busy', icon: isLogged ? 'check' : 'clock', words, receipt: null };
-    }
-  }
 }

@@ -63,6 +63,8 @@ export type Seat = {
   newId(): string;
   /** The same person with the roles they hold by now; null when these are the same. Throws: ApiError. */
   withRolesOfNow(): Promise<Seat | null>;
+  /** The same person before an opening in which they hold these roles, with an outbox of its own. */
+  at(openingId: string, roles: readonly PersonRole[]): Seat;
   /** The same person in another of their roles. */
   inRole(role: PersonRole): Seat;
   /** Ends the session at the server, and the worker with the keys. */

@@ -228,6 +228,11 @@ function seatOf(taken: Taken, role: PersonRole): Seat {
       return seatOf({ ...taken, roles: present }, present.includes(role) ? role : (present[0] ?? 'public'));
     },
     newId: session.newId,
+    at: (other, held) =>
+      seatOf(
+        { ...taken, openingId: other, roles: held, outbox: createOutbox(taken.transport.world) },
+        held[0] ?? 'public',
+      ),
     inRole: (other) => seatOf(taken, other),
     async leave() {
       outbox.close();

@@ -12,6 +12,7 @@ import type { Viewing } from '../opening/viewing.ts';
 import { showPage } from '../parts/show-page.ts';
 import { type Finding, followLots } from './lots.ts';
 import { Page } from './page.tsx';
+import { openRoom } from './room.ts';
 
 /** `/sessions/<id>`, the only address of this page: the server gives it for no other. */
 function sessionIdOf(path: string): string {
@@ -39,4 +40,14 @@ followLots(browserWorld, ask, (present) => {
   if (typeof present === 'object') for (const { openingId } of present.openings) viewingOf(openingId);
   finding.value = present;
 });
-showPage(() => <Page sessionId={sessionId} finding={finding} viewingOf={viewingOf} />);
+/** The server's now by whichever lot knows it; by this computer's clock before any does. */
+function now(): number {
+  for (const viewing of viewings.values()) {
+    const known = viewing.now.peek();
+    if (known !== null) return known;
+  }
+  return Date.now();
+}
+
+const room = openRoom(now);
+showPage(() => <Page sessionId={sessionId} finding={finding} viewingOf={viewingOf} room={room} />);

@@ -5,6 +5,7 @@ import { MonitorBanner, MonitorLines } from '../opening/monitor-lines.tsx';
 import { PlainTop } from '../opening/plain-top.tsx';
 import type { Viewing } from '../opening/viewing.ts';
 import { say as sayOfOpening } from '../opening/words.ts';
+import { Icon } from '../parts/icon.tsx';
 import { dayText, timeText } from '../parts/instant-text.ts';
 import { language } from '../parts/language.ts';
 import { Message } from '../parts/message.tsx';
@@ -14,6 +15,7 @@ import { ChatPart } from './chat-part.tsx';
 import { LotRow } from './lot-row.tsx';
 import { asLogged, type Finding, type SessionLots } from './lots.ts';
 import { gravestOf } from './monitors.ts';
+import type { Room } from './room.ts';
 import { say } from './words.ts';
 
 export type PageParts = {
@@ -21,9 +23,10 @@ export type PageParts = {
   readonly finding: ReadonlySignal<Finding>;
   /** The viewing of a lot, begun when it is first asked for. */
   readonly viewingOf: (openingId: string) => Viewing;
+  readonly room: Room;
 };
 
-export function Page({ sessionId, finding, viewingOf }: PageParts): JSX.Element {
+export function Page({ sessionId, finding, viewingOf, room }: PageParts): JSX.Element {
   const found = finding.value;
   useSignalEffect(() => {
     const present = finding.value;
@@ -32,9 +35,17 @@ export function Page({ sessionId, finding, viewingOf }: PageParts): JSX.Element 
   });
   return (
     <>
-      <PlainTop word={say('session')} />
+      <PlainTop word={say('session')}>
+        <Who room={room} />
+      </PlainTop>
+      {room.isSeatLost.value ? (
+        <div class="bar bar-stopped" role="alert">
+          <Icon name="warning" />
+          <span>{sayOfOpening('seatLost')}</span>
+        </div>
+      ) : null}
       {typeof found === 'object' ? (
-        <Lots sessionId={sessionId} listed={found} viewingOf={viewingOf} />
+        <Lots sessionId={sessionId} listed={found} viewingOf={viewingOf} room={room} />
       ) : (
         <main id="main" class="blank" tabIndex={-1}>
           <Nothing finding={found} sessionId={sessionId} />
@@ -48,18 +59,22 @@ function Lots({
   sessionId,
   listed,
   viewingOf,
-}: Pick<PageParts, 'sessionId' | 'viewingOf'> & { readonly listed: SessionLots }): JSX.Element {
+  room,
+}: Omit<PageParts, 'finding'> & { readonly listed: SessionLots }): JSX.Element {
+  const HostPart = room.part.value;
   const { found, foreign } = asLogged(
     sessionId,
     listed,
     (openingId) => viewingOf(openingId).view.value.state?.details ?? null,
   );
-  const viewed = found.openings.map((lot) => ({ lot, viewing: viewingOf(lot.openingId) }));
+  const viewed = found.openings.map((lot) => ({ lot, viewing: seenBy(room, lot.openingId, viewingOf(lot.openingId)) }));
   const chat = chatOf(
     viewed.map(({ lot, viewing }) => ({ openingId: lot.openingId, entries: viewing.view.value.entries })),
   );
   const monitors = gravestOf(viewed.map(({ viewing }) => viewing.monitors.value));
   const lotNames = new Map(found.openings.map(({ openingId, lot }) => [openingId, lot.name]));
+  // what only the platform counts among the lots is none to act upon
+  const ownLots = new Map([...lotNames].filter(([openingId]) => !foreign.has(openingId)));
   return (
     <main id="main" tabIndex={-1}>
       <header class="masthead session-head">
@@ -71,6 +86,7 @@ function Lots({
       <MonitorBanner monitors={monitors} />
       <div class="columns">
         <div class="column-main">
+          {HostPart === null ? null : <HostPart sessionId={sessionId} room={room} lotNames={ownLots} />}
           <Section id="lots" title={say('lots')} aside={<span class="number">{found.openings.length}</span>}>
             <div class="table-frame">
               <table class="table">
@@ -99,6 +115,37 @@ function Lots({
         </div>
       </div>
     </main>
+  );
+}
+
+/** A lot as whoever is there sees it, once there is as much to see as the public has; else as the public does. */
+function seenBy(room: Room, openingId: string, asPublic: Viewing): Viewing {
+  const own = room.seat.value?.lots.get(openingId)?.viewing;
+  const size = asPublic.view.value.state?.size ?? 0;
+  return own !== undefined && (own.view.value.state?.size ?? -1) >= size ? own : asPublic;
+}
+
+/** Who acts here: nobody, with a way to log in, or a person. */
+function Who({ room }: { room: Room }): JSX.Element {
+  const seat = room.seat.value;
+  return (
+    <p class="seat">
+      {seat === null ? (
+        <>
+          {room.cannotLoad.value ? <span class="tone-warn">{sayOfOpening('cannotLoad')}</span> : null}
+          <button type="button" class="log-in" onClick={() => room.ask().catch(room.report)}>
+            {sayOfOpening('logIn')}
+          </button>
+        </>
+      ) : (
+        <>
+          <span class="seat-name">{seat.person.name}</span>
+          <button type="button" onClick={() => room.leave().catch(room.report)}>
+            {sayOfOpening('leave')}
+          </button>
+        </>
+      )}
+    </p>
   );
 }
 

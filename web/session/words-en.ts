@@ -40,4 +40,14 @@ export const en: Readonly<Record<Key, string>> = {
   role_auditor: 'Auditor',
   withheld: 'not visible on this page',
   earlier: 'Show {n} earlier',
+  batch: 'Over several lots',
+  batchWords:
+    'One act for several lots at once: each lot is judged by its own rules, signed for by itself and answered by itself; what is refused in one says nothing of another.',
+  batchNothing: 'There is nothing to do over lots at present.',
+  batchIn: 'in {n} of {count} lots',
+  batchLots: 'In which lots ({n} of {count})',
+  batchNoLot: 'Choose a lot at least',
+  batchNoRole: 'You hold no role in the lots of this session by which you could act.',
+  takeOverLots:
+    'The same certificate is active on the page of a lot of this session, here or on another device. If you take over, that page is logged out and looks on; what was not sent from it is lost.',
 };

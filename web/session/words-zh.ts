@@ -37,6 +37,15 @@ export const zh = {
   role_auditor: '纪检/审计',
   withheld: '此页不可见',
   earlier: '再显示 {n} 条更早的',
+  batch: '批量操作',
+  batchWords: '同一操作可一次用于多个标段：逐个标段核对规则、逐个签名、各自答复；一个标段未获接受不影响其他标段。',
+  batchNothing: '目前没有可以批量进行的操作。',
+  batchIn: '可用于 {n} / {count} 个标段',
+  batchLots: '用于哪些标段（{n} / {count}）',
+  batchNoLot: '请至少选择一个标段',
+  batchNoRole: '您在本场次的标段中没有可以操作的角色。',
+  takeOverLots:
+    '同一证书正在本场次某个标段的页面（本机或其他设备）使用。接管后，那些页面将退出登录、转为旁观，其中未发送的内容会丢失。',
 } as const;
 
 export type Key = keyof typeof zh;

@@ -11,10 +11,12 @@ import { catchUp } from '../../../server/cli/person/read-opening.ts';
 import { actInSession, readSession } from '../../../server/cli/person/session-acts.ts';
 import { formatInstant } from '../../../server/core/log/instant.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
+import { logIn, lookAt, makeKeyFile } from '../../browser/acting.ts';
+import { visit } from '../../browser/visitor.ts';
 import { openBrowser } from '../../support/browser.ts';
 import t from '../../support/tap.ts';
 import { terminal } from '../../support/terminal.ts';
-import { MINUTE, OPENING, startPlatform } from './platform.ts';
+import { MINUTE, OFFICIALS, OPENING, startPlatform } from './platform.ts';
 
 const SESSION = { id: 'hall-1-morning', title: '上午场' };
 const LOTS = ['zhangye-lot-1', 'zhangye-lot-2'] as const;
@@ -50,6 +52,10 @@ function draft(by: Person, openingId: string, session?: typeof SESSION) {
 
 const run = terminal(world);
 
+/** The host on the page of the session, over the tests that follow. */
+const atSession = await visit(browser, { url, openingId: '' }, { expected: { problems: /status of 4/ } });
+const outOfReach: string[] = [];
+
 t.test('lots of one session are found together once they are published, and led by one host', async (t) => {
   for (const lot of LOTS) await draft(host, lot, SESSION);
   await t.rejects(readSession(host, SESSION.id), { code: 'no_such_session' }, 'drafts are nobody’s business');
@@ -62,6 +68,27 @@ t.test('lots of one session are found together once they are published, and led 
     LOTS.map((lot) => [lot, 'Scheduled']),
   );
   await t.rejects(readSession(host, 'another-hall'), { code: 'no_such_session' });
+});
+
+t.test('the host acts over the lots chosen on the page of the session, and each lot answers for itself', async (t) => {
+  const { page } = atSession;
+  await page.goto(`${url}/sessions/${SESSION.id}`);
+  await page.locator('#lots .tone-good').nth(1).waitFor();
+  await logIn(atSession, await makeKeyFile(platform, OFFICIALS.host));
+  await page.locator('#batch li:has-text("发布公告"):has-text("2 / 2")').waitFor();
+  await lookAt(atSession, 'batch', outOfReach);
+  await page.click('#batch button:text-is("发布公告")');
+  await page.fill('dialog [name=text]', '请各标段准时');
+  // by the keyboard: a lot taken out and put back
+  await page.focus('dialog .batch-lots label:nth-of-type(2) input');
+  await page.keyboard.press('Space');
+  await page.locator('dialog legend:has-text("1 / 2")').waitFor();
+  await page.keyboard.press('Space');
+  await lookAt(atSession, 'batch-dialog', outOfReach);
+  await page.click('dialog button[type=submit]');
+  await page.locator('.batch-answers li[data-state=accepted] .tone-good:has-text("已写入见证日志")').nth(1).waitFor();
+  for (const lot of LOTS) t.equal((await catchUp(supervisor, lot)).notices.length, 1, lot);
+  await lookAt(atSession, 'batch-done', outOfReach);
 });
 
 t.test('a draft does not change its session', async (t) => {
@@ -80,6 +107,24 @@ t.test('one request, an act for each lot, each proven on its own log and answere
   ]);
   t.equal((await catchUp(host, first)).phase, 'Aborted');
   t.equal((await catchUp(host, second)).phase, 'Scheduled', 'what became of one says nothing of the other');
+});
+
+t.test('a lot in which an act may not be says why, and is not among those chosen', async (t) => {
+  const { page } = atSession;
+  await page.click('#batch li:has-text("1 / 2") button:text-is("发布公告")');
+  t.match(await page.textContent('dialog .batch-blocked [data-code=opening_is_over]'), /本次开标已经结束|已/);
+  await page.fill('dialog [name=text]', '通知');
+  await page.uncheck('dialog .batch-lots input:enabled');
+  await page.click('dialog button[type=submit]');
+  t.match(await page.textContent('dialog'), /请至少选择一个标段/);
+  await lookAt(atSession, 'batch-blocked', outOfReach);
+  await page.keyboard.press('Escape');
+  await page.click('.seat button');
+  await page.locator('.log-in').waitFor();
+  t.equal(await page.locator('#batch').count(), 0);
+  t.strictSame(atSession.problems, []);
+  t.strictSame(outOfReach, [], 'within everybody’s reach');
+  await atSession.close();
 });
 
 t.test('an act for an opening outside the session, or signed for another lot, is refused for itself', async (t) => {
@@ -118,14 +163,14 @@ t.test('the session’s page: its lots by their own logs, and one chat of all of
   await page.locator('#lots .tone-good').nth(1).waitFor();
   t.equal(await page.textContent('h1'), SESSION.title);
   t.match(await page.textContent('#lots'), /标段 zhangye-lot-1.*终止.*标段 zhangye-lot-2.*待开标/s);
-  t.equal(await page.textContent('.chat-line .verbatim'), say.data.text);
-  t.match(await page.textContent('.chat-line'), /主持人.*标段 zhangye-lot-2/);
+  t.equal(await page.textContent('.chat-message .verbatim'), say.data.text);
+  t.match(await page.textContent('.chat-message'), /主持人.*标段 zhangye-lot-2/);
   t.equal(await page.getAttribute(`#lots a[href="/openings/${first}"]`, 'href'), `/openings/${first}`);
 
   const more = { ...say, data: { ...say.data, text: 'وقت الفتح' } };
   await act(host, second, more);
   await page.locator('.chat-line', { hasText: more.data.text }).waitFor();
-  t.equal(await page.locator('.chat-line').count(), 2, 'heard live');
+  t.equal(await page.locator('.chat-message').count(), 2, 'heard live');
   t.strictSame(problems, []);
   const { headers, status } = await fetch(`${url}/sessions/${SESSION.id}`, { headers: { accept: 'text/html' } });
   t.match([status, headers.get('vary'), headers.get('content-type')], [200, /accept/i, /^text\/html/]);
