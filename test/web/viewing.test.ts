@@ -3,7 +3,7 @@ import { sha256 } from '../../server/hash.ts';
 import { type LinkState, LONGEST_WAIT_MS, type SocketEvents } from '../../web/connection/connection.ts';
 import { REPORT_PERIOD_MS } from '../../web/opening/head-reports.ts';
 import { OUTSIDE_PERIOD_MS, type OutsideAnswer } from '../../web/opening/outside.ts';
-import { viewOpening } from '../../web/opening/viewing.ts';
+import { SHOW_EVERY_MS, viewOpening } from '../../web/opening/viewing.ts';
 import { pinBoard } from '../../web/replica/pin.ts';
 import { verifyEd25519 } from '../support/log-fixtures.ts';
 import { OPENING_ID } from '../support/opening-people.ts';
@@ -194,4 +194,40 @@ t.test('monitors are told every signed head that was shown, also the one that th
   await pass(REPORT_PERIOD_MS);
   t.strictSame(server.told, [log.note(2), forked.note(2)], 'both were signed');
   viewing.close();
+});
+
+t.test(
+  'of a log that comes in stretches the first is shown at once, then now and then, and the last at once',
+  async (t) => {
+    const { viewing, last, pass, show } = come();
+    await settle();
+    const shown = () => viewing.view.value.entries.length;
+    last().events.onOpen();
+    last().events.onMessage(JSON.stringify({ v: 1, kind: 'pulse', now: 1, viewers: 1, size: 9 }));
+    await show(0, 2);
+    t.equal(shown(), 2);
+    await show(2, 4);
+    await show(4, 5);
+    t.equal(shown(), 2, 'verified, and not drawn yet');
+    await pass(SHOW_EVERY_MS - 1);
+    t.equal(shown(), 2);
+    await pass(1);
+    t.equal(shown(), 5, 'whether or not more comes');
+    await show(5, 7);
+    t.equal(shown(), 5);
+    await show(7, 9);
+    t.equal(shown(), 9, 'all there is');
+    await show(9, 10);
+    t.equal(shown(), 10, 'live, nothing waits');
+  },
+);
+
+t.test('a refusal is shown at once, however much is still to come', async (t) => {
+  const { viewing, last, show } = come();
+  await settle();
+  last().events.onOpen();
+  last().events.onMessage(JSON.stringify({ v: 1, kind: 'pulse', now: 1, viewers: 1, size: 9 }));
+  await show(0, 2);
+  await show(3, 4);
+  t.equal(viewing.view.value.standing.kind, 'refused');
 });

@@ -52,6 +52,9 @@ export type ViewingOptions = {
   readonly reports: Pick<HeadReportOptions, 'readMonitors' | 'post'>;
 };
 
+/** While a long log comes in, what has come is shown so often, ms: to draw every stretch lasts longer than to verify it. */
+export const SHOW_EVERY_MS = 500;
+
 /** Starts viewing. */
 export function viewOpening(options: ViewingOptions): Viewing {
   const { openingId, world } = options;
@@ -79,13 +82,31 @@ export function viewOpening(options: ViewingOptions): Viewing {
     pins: options.pins,
     after: world.after,
     onChange: (changed) => {
-      view.value = changed;
+      show(changed);
       // a log that cannot be trusted is not listened to any further
       if (changed.standing.kind === 'refused') connection?.close();
     },
   });
   const view = signal<ReplicaView>(replica.view());
   const reports = reportHeads({ world, heads: () => view.value.heads, isProven, ...options.reports });
+
+  /** How many entries there are, by the server's word. */
+  let announced = 0;
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let dropShow: (() => void) | null = null;
+
+  /** Shows the first entries and the last at once, and of those between what there is now and then; a refusal at once. */
+  function show(changed: ReplicaView): void {
+    dropShow?.();
+    dropShow = null;
+    const waitMs = shownAt + SHOW_EVERY_MS - world.monotonicNow();
+    if (waitMs > 0 && changed.standing.kind !== 'refused' && changed.entries.length < announced) {
+      dropShow = world.after(waitMs, () => show(changed));
+      return;
+    }
+    shownAt = world.monotonicNow();
+    view.value = changed;
+  }
 
   /** By the key that this page itself checks the log with. */
   async function isProven(evidence: ForkEvidence): Promise<boolean> {
@@ -108,6 +129,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
       case 'pulse':
         tick();
         viewers.value = message.viewers;
+        announced = message.size;
         replica.hearSize(message.size);
         return;
       case 'resync':
@@ -172,6 +194,7 @@ export function viewOpening(options: ViewingOptions): Viewing {
     hurry: () => connection?.hurry(),
     close() {
       dropTick?.();
+      dropShow?.();
       stamps.close();
       reports.close();
       connection?.close();

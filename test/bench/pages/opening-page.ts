@@ -9,20 +9,11 @@ import { packageRoot } from '../../../server/root.ts';
 import { type FeedServer, startFeed } from '../../browser/feed-server.ts';
 import { openBrowser } from '../../support/browser.ts';
 import { digest, OPENING_ID } from '../../support/opening-people.ts';
-import {
-  bidder,
-  clock,
-  DEADLINE,
-  HOUR,
-  host,
-  MINUTE,
-  openingScript,
-  platform,
-  SECOND,
-} from '../../support/opening-script.ts';
+import { bidder, platform } from '../../support/opening-script.ts';
 import { makeLog } from '../../web/made-log.ts';
-import { type Bidder, factsOf, tell } from '../../web/story.ts';
+import { tell } from '../../web/story.ts';
 import { type Figures, median, REPETITIONS, round } from '../measure.ts';
+import { openWindow } from './window.ts';
 
 /** A machine of a bidder's office against this one. */
 const SLOWER = 6;
@@ -130,24 +121,7 @@ async function idles(session: CDPSession): Promise<void> {
 
 /** A window in which every bid was received; then frame after frame the platform opens a hundred, and one. */
 function busyWindow(bids: number) {
-  const cast = Array.from({ length: bids }, (_, i): Bidder => {
-    const n = String(i).padStart(5, '0');
-    return {
-      name: `河西 ${n} 工程有限公司`,
-      creditCode: `916200MA${n}A0001`,
-      amount: `12${n}.00`,
-      inWords: '',
-      manager: '马',
-    };
-  });
-  const script = openingScript();
-  const numbers = cast.map((_, i) => i + 1);
-  const facts = factsOf(script, cast, numbers);
-  script.clockTo(DEADLINE - 20 * HOUR).go('PublishOpening', {}, host);
-  script.clockTo(DEADLINE - 2 * HOUR).go('OpenCheckIn', {}, clock);
-  script.clockTo(DEADLINE).go('Seal', {}, clock, facts);
-  script.clockTo(DEADLINE + 20 * SECOND).go('PublishRoster', {}, host, facts);
-  script.clockTo(DEADLINE + MINUTE).go('OpenWindow', {}, host, facts);
+  const { script, facts } = openWindow(bids);
   const each = Math.min(EVENTS_IN_FRAME, Math.floor(bids / (FRAMES + 1)));
   const sizes: number[] = [];
   for (let n = 1; n <= each * FRAMES + FRAMES; n++)
