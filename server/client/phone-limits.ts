@@ -4,6 +4,12 @@
 export const PHONE_PAIRING_MS = 60_000;
 /** How long one message waits to be fetched, and one question on the phone for its answer. */
 export const PHONE_MESSAGE_MS = 60_000;
+/** How long a page waits for an answer: the question, and the line. */
+export const PHONE_ANSWER_MS = PHONE_MESSAGE_MS + 15_000;
+/** How often both look whether something came: while something goes on, and when nothing did for a while. */
+export const PHONE_LOOK_MS = 1_000;
+export const PHONE_LOOK_SLOWLY_MS = 3_000;
+export const PHONE_QUIET_AFTER_MS = 120_000;
 /** How long a pairing lives after the phone was last heard of, and at the longest. */
 export const PHONE_IDLE_MS = 1_800_000;
 export const PHONE_LONGEST_MS = 43_200_000;

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from '../core/log/canonical.ts';
 import { LogFormatError } from '../core/log/error.ts';
 import { fromUtf8 } from '../core/log/utf8.ts';
 import type { Words } from '../core/log/words.ts';
-import type { AskAgent } from './agent-keys.ts';
+import { AgentProblemError } from './agent-keys.ts';
 import type { AgentRefusal } from './agent-protocol.ts';
 import { PHONE_FRAME_LIMIT_BYTES, PHONE_MESSAGES_LIMIT, type PhoneSide } from './phone-limits.ts';
 
@@ -41,6 +41,14 @@ export const PHONE_REFUSALS = {
     en: 'The bid is sealed by RSA PKCS#1 v1.5, which a phone’s browser does not decrypt: use kaibiao decrypt on the command line, or a token.',
     zh: '投标文件以 RSA PKCS#1 v1.5 方式加密，手机浏览器不支持解密：请用命令行 kaibiao decrypt，或改用密钥介质。',
   },
+  phone_not_secure: {
+    en: 'A browser seals only on pages that come by https: please use the https address.',
+    zh: '浏览器只在 https 页面上提供密码功能，请改用 https 网址。',
+  },
+  phone_failed: {
+    en: 'The page on the phone failed. Open it again and scan anew.',
+    zh: '手机页面出错，请重新打开并扫描。',
+  },
   phone_over: {
     en: 'The code was not scanned in time, or the pairing is over. Begin anew.',
     zh: '二维码超时未扫描，或配对已失效，请重新开始。',
@@ -61,16 +69,9 @@ export const PHONE_REFUSALS = {
 } as const satisfies Record<string, Words>;
 export type PhoneRefusal = keyof typeof PHONE_REFUSALS;
 
-/** A no of the phone or of the way to it. */
-export class PhoneError extends Error {
-  override readonly name = 'PhoneError';
-  readonly code: PhoneRefusal;
-
-  constructor(code: PhoneRefusal) {
-    super(PHONE_REFUSALS[code].en);
-    this.code = code;
-  }
-}
+/** A no of the phone or of the way to it, as a page says every no of a key that lies elsewhere. */
+export const phoneProblem = (code: PhoneRefusal): AgentProblemError =>
+  new AgentProblemError(code, PHONE_REFUSALS[code]);
 
 /** What an agent refuses, as a phone says it; a pairing of an agent's kind a phone has none. */
 export function phoneRefusal(code: AgentRefusal): PhoneRefusal {
@@ -96,7 +97,7 @@ export function readPhoneCode(fragment: string): PhoneCode | null {
 }
 
 const closed = { additionalProperties: false } as const;
-const Number_ = Type.Integer({ minimum: 0, maximum: PHONE_MESSAGES_LIMIT });
+const AskNumber = Type.Integer({ minimum: 0, maximum: PHONE_MESSAGES_LIMIT });
 const Fields = Type.Unsafe<JsonObject>({ type: 'object' });
 const Text = Type.String({ minLength: 1, maxLength: 1_000 });
 
@@ -106,7 +107,7 @@ export const DesktopFrameSchema = Type.Union([
   Type.Object(
     {
       kind: Type.Literal('ask'),
-      n: Number_,
+      n: AskNumber,
       path: Type.Union([Type.Literal('/certificates'), Type.Literal('/challenge'), Type.Literal('/use')]),
       body: Fields,
     },
@@ -117,16 +118,16 @@ export const DesktopFrameSchema = Type.Union([
 export const PhoneFrameSchema = Type.Union([
   Type.Object({ kind: Type.Literal('compared'), isSame: Type.Boolean() }, closed),
   Type.Object({ kind: Type.Literal('ready') }, closed),
-  Type.Object({ kind: Type.Literal('answer'), n: Number_, answer: Fields }, closed),
-  Type.Object({ kind: Type.Literal('problem'), n: Number_, code: Text, zh: Text, en: Text }, closed),
+  Type.Object({ kind: Type.Literal('answer'), n: AskNumber, answer: Fields }, closed),
+  Type.Object({ kind: Type.Literal('problem'), n: AskNumber, code: Text, zh: Text, en: Text }, closed),
 ]);
 export type DesktopFrame = Type.Static<typeof DesktopFrameSchema>;
 export type PhoneFrame = Type.Static<typeof PhoneFrameSchema>;
-export type AskedPath = Parameters<AskAgent>[0];
 
 /** The frame in an opened message of that side; null for bytes that are none. */
 export function readFrame(from: 'desktop', bytes: Uint8Array): DesktopFrame | null;
 export function readFrame(from: 'phone', bytes: Uint8Array): PhoneFrame | null;
+export function readFrame(from: PhoneSide, bytes: Uint8Array): DesktopFrame | PhoneFrame | null;
 export function readFrame(from: PhoneSide, bytes: Uint8Array): DesktopFrame | PhoneFrame | null {
   if (bytes.length > PHONE_FRAME_LIMIT_BYTES) return null;
   let frame: unknown;

@@ -24,6 +24,8 @@ export const SHOWN_LIMIT_CHARACTERS = 16_384;
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String({ minLength: 1, maxLength: 256 });
+/** Texts by name. Why: as in agent-protocol.ts, Type.Record is too large for a page. */
+const Texts = Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } });
 const Seconds = Type.Integer({ minimum: 0 });
 const LoginSchema = Type.Object(
   {
@@ -34,7 +36,7 @@ const LoginSchema = Type.Object(
     nonce: Text,
     purpose: Type.Literal('login'),
     iat: Seconds,
-    session: Type.Object({ jwk: Type.Record(Type.String(), Type.String()), jkt: Text }, closed),
+    session: Type.Object({ jwk: Texts, jkt: Text }, closed),
   },
   closed,
 );
@@ -260,4 +262,12 @@ function digestOf(sha256: Sha256, data: Readonly<Record<string, unknown>>): stri
     if (fault instanceof LogFormatError) return null;
     throw fault;
   }
+}
+
+/** Controls, which could move the cursor, marks that turn the direction of writing, and what is not seen at all: what is shown is what stands there. */
+const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** A text with everything in it that could make it look like another. */
+export function plain(text: string): string {
+  return text.replace(UNSHOWN, (mark) => `\\u${mark.codePointAt(0)?.toString(16).padStart(4, '0')}`);
 }

@@ -13,6 +13,7 @@ import { judgePaper } from '../../server/cli/verify-paper.ts';
 import { BROWSER_PART_BYTES } from '../../web/bid/lodging.ts';
 import { heldKey, holderOf, MINUTE, OPENING, seal, startPlatform } from '../cli/person/platform.ts';
 import { openBrowser } from '../support/browser.ts';
+import { readDrawnCode } from '../support/drawn-code.ts';
 import { newFolder } from '../support/folder.ts';
 import { LOT } from '../support/roadworks.ts';
 import { freePort } from '../support/server-process.ts';
@@ -64,6 +65,12 @@ async function enter(visitor: Visitor, file: string | string[], password: string
   await page.setInputFiles('dialog input[type=file]', file);
   await page.fill('dialog input[type=password]', password);
   await page.click('dialog button[type=submit]');
+}
+
+/** What a link of the page saves, as text. */
+async function saved({ page }: Visitor, link: string): Promise<string> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click(link)]);
+  return readFile(await download.path(), 'utf8');
 }
 
 type Judge = Pick<typeof t, 'match'>;
@@ -130,6 +137,7 @@ const atHost = await visit(browser, address, { expected: { problems: /status of 
 let atBidder = atHost;
 let atWitness = atHost;
 let atLodger = atHost;
+let atPhone = atHost;
 const hostFile = await keyFile(await signing(HOST, 'rsa'), 'host');
 
 t.test(
@@ -280,11 +288,7 @@ t.test(
     await picture(atLodger, 'sealed');
     const send = page.locator('.bid-progress button:text-is("发送给平台")');
     t.ok(await send.isDisabled(), 'not before the file to keep was saved');
-    const [saved] = await Promise.all([
-      page.waitForEvent('download'),
-      page.locator('.bid-progress a[download^=bid-]').click(),
-    ]);
-    const kept = JSON.parse(await readFile(await saved.path(), 'utf8'));
+    const kept = JSON.parse(await saved(atLodger, '.bid-progress a[download^=bid-]'));
     t.match(kept, { receipt: null, statement: /^[\w-]+\.[\w-]+\.[\w-]+$/, logVkey: /^kaibiao\.test/ });
 
     let parts = 0;
@@ -357,8 +361,8 @@ t.test(
     await page.locator('.rehearsal[data-result=missing]:has-text("没有打开在有效期内的加密证书")').waitFor();
     await platform.passUntil(OPENING, 'CheckIn');
     t.match(await doAct(atBidder, '签到'), /平台已签收/);
-    const receipt = await page.locator('.sent a[download]').getAttribute('href');
-    t.match(decodeURIComponent(receipt ?? ''), /^data:application\/jose;charset=utf-8,[\w-]+\.[\w-]+\.[\w-]+$/);
+    const receipt = await saved(atBidder, '.sent a[download]');
+    t.match(receipt, /^[\w-]+\.[\w-]+\.[\w-]+\s*$/);
     await picture(atBidder, 'bidder-check-in');
     await platform.passUntil(OPENING, 'Sealed');
   },
@@ -414,12 +418,86 @@ t.test(
   },
 );
 
-t.test('who lodged from this browser decrypts without being asked for a file', async (t) => {
-  const { page } = atLodger;
-  await page.locator('.seat:has-text("投标人")').waitFor();
-  t.match(await doAct(atLodger, '解密投标文件'), /已写入见证日志/);
-  await page.locator('.tile.tone-good').nth(1).waitFor();
-});
+/** What the phone is asked now: its title, the digits, and one line of it by name. */
+async function askedOnPhone(row: string): Promise<{ title: string; digits: string; row: string }> {
+  const { page } = atPhone;
+  await page.locator('main[data-state=asked]').waitFor();
+  return {
+    title: (await page.textContent('.asked h1')) ?? '',
+    digits: (await page.textContent('.asked .code-digits')) ?? '',
+    row: (await page.textContent(`.asked [data-row=${row}]`)) ?? '',
+  };
+}
+
+t.test(
+  'a bidder whose key is on the phone scans the code, compares the digits, and logs in; a second phone is refused on all three screens',
+  async (t) => {
+    const { page } = atLodger;
+    await page.click('.seat button');
+    await page.click('.log-in');
+    await page.check('dialog input[value=phone]');
+    await picture(atLodger, 'log-in-phone');
+    await page.click('dialog button[type=submit]');
+    const drawn = await page.locator('dialog .scan-dark').getAttribute('d');
+    await picture(atLodger, 'log-in-phone-code');
+    const side = Number((await page.locator('dialog .scan-code').getAttribute('viewBox'))?.split(' ')[2]);
+    const modules = Array.from({ length: side }, () => Array.from({ length: side }, () => false));
+    for (const [, x, y] of (drawn ?? '').matchAll(/M([0-9]+) ([0-9]+)h1v1h-1z/g)) {
+      const row = modules[Number(y)];
+      if (row !== undefined) row[Number(x)] = true;
+    }
+    const scanned = new URL(readDrawnCode(modules));
+    t.equal(scanned.origin, origin);
+    const phone = { viewport: { width: 390, height: 844 }, path: scanned.pathname + scanned.hash };
+    atPhone = await visit(browser, address, phone);
+    await atPhone.page.locator('main[data-state=comparing]').waitFor();
+    t.equal(atPhone.page.url(), `${platform.url}/phone`, 'the secret stands in no address any more');
+    const digits = await page.locator('dialog .code-digits').textContent();
+    t.match(digits, /^[0-9]{3} [0-9]{3}$/);
+    t.equal(await atPhone.page.textContent('.code-digits'), digits);
+    const second = await visit(browser, address, { ...phone, expected: { problems: /status of 409/ } });
+    await second.page.locator('main[data-state=ended]:has-text("已有另一部手机")').waitFor();
+    await picture(second, 'phone-second');
+    t.strictSame(second.problems, []);
+    await second.close();
+    for (const screen of [page.locator('dialog [role=alert]'), atPhone.page.locator('[role=alert]')])
+      await screen.filter({ hasText: '另有手机试图扫描' }).first().waitFor();
+    await picture(atLodger, 'log-in-phone-compare');
+    await picture(atPhone, 'phone-compare');
+    await atPhone.page.click('button:text-is("一致")');
+    await page.locator('dialog .pairing[data-state=opened]').waitFor();
+    await atPhone.page.setInputFiles('input[type=file]', lodgerFiles);
+    await atPhone.page.fill('input[type=password]', 'wrong');
+    await atPhone.page.click('button[type=submit]');
+    await atPhone.page.locator('.field-fault:has-text("密码不正确")').waitFor();
+    await picture(atPhone, 'phone-key');
+    await atPhone.page.fill('input[type=password]', PASSWORDS.rsa);
+    await atPhone.page.click('button[type=submit]');
+    const asked = await askedOnPhone('page');
+    t.match(asked, { title: /登录/, row: origin });
+    await page.locator(`.agent-asks:has-text("${asked.digits}")`).waitFor();
+    await picture(atLodger, 'log-in-phone-asked');
+    await picture(atPhone, 'phone-asked-login');
+    await atPhone.page.click('button:text-is("确认")');
+    await page.locator('.seat:has-text("投标人")').waitFor();
+  },
+);
+
+t.test(
+  'who lodged from this browser decrypts without being asked for a file, when the phone agrees to both uses',
+  async (t) => {
+    const { page } = atLodger;
+    const decrypting = doAct(atLodger, '解密投标文件');
+    for (const title of [/解密投标文件/, /提交投标文件解密结果/]) {
+      t.match(await askedOnPhone('opening'), { title, row: OPENING });
+      if (title.test('解密投标文件')) await picture(atPhone, 'phone-asked-decrypt');
+      await atPhone.page.click('button:text-is("确认")');
+      await atPhone.page.locator('main[data-state=waiting], main[data-state=asked] .agree:disabled').first().waitFor();
+    }
+    t.match(await decrypting, /已写入见证日志/);
+    await page.locator('.tile.tone-good').nth(1).waitFor();
+  },
+);
 
 t.test('the host announces', async (t) => {
   await doAct(atHost, '提前结束解密时限');
@@ -472,7 +550,19 @@ t.test('the bidder objects and signs the record on the page, with the key of the
   await atBidder.page.locator('#record >> text=第 2 版').waitFor();
   t.match(await doAct(atBidder, '确认开标记录'), /已写入见证日志/);
   t.equal(await atBidder.page.locator('#mine button:text-is("确认开标记录")').count(), 0, 'once is enough');
-  t.match(await doAct(atLodger, '确认开标记录'), /已写入见证日志/);
+  const declined = doAct(atLodger, '确认开标记录');
+  t.match(await askedOnPhone('command'), { title: /签署操作/, row: '确认开标记录 (SignRecord)' });
+  await picture(atPhone, 'phone-asked-record');
+  await atPhone.page.click('button:text-is("拒绝")');
+  t.match(await declined, /已在手机上拒绝/, 'nothing without a thumb');
+  await atLodger.page.locator('#mine button:text-is("确认开标记录")').waitFor();
+  const signed = doAct(atLodger, '确认开标记录');
+  await askedOnPhone('digest');
+  await atPhone.page.click('button:text-is("确认")');
+  t.match(await signed, /已写入见证日志/);
+  await speak(atPhone.page, 'en');
+  t.match(await atPhone.page.textContent('.done'), /agreed.*not agreed.*agreed/s);
+  await picture(atPhone, 'phone-waiting-en');
   await picture(atBidder, 'bidder-signed');
   const paper = await fetch(`${platform.url}/openings/${OPENING}/record.pdf`);
   t.match([paper.status, paper.headers.get('content-type')], [200, 'application/pdf']);
@@ -525,7 +615,9 @@ t.test('who logs out is the public again, and the key is gone', async (t) => {
   await atBidder.page.click('.seat button');
   await atBidder.page.locator('.log-in').waitFor();
   t.equal(await atBidder.page.locator('#mine').count(), 0);
-  for (const visitor of [atHost, atBidder, atWitness, atLodger]) {
+  await atLodger.page.click('.seat button');
+  await atPhone.page.locator('main[data-state=ended]').waitFor();
+  for (const visitor of [atHost, atBidder, atWitness, atLodger, atPhone]) {
     t.strictSame(visitor.problems, []);
     await visitor.close();
   }

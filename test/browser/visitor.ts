@@ -28,9 +28,11 @@ export async function visit(
   options: BrowserContextOptions & {
     readonly before?: (page: Page) => Promise<unknown>;
     readonly expected?: Expected;
+    /** Another page of the same platform. */
+    readonly path?: string;
   } = {},
 ): Promise<Visitor> {
-  const { before, expected, ...contextOptions } = options;
+  const { before, expected, path, ...contextOptions } = options;
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, ...contextOptions });
   const page = await context.newPage();
   const problems: string[] = [];
@@ -52,7 +54,7 @@ export async function visit(
     });
   });
   await before?.(page);
-  await page.goto(`${address.url}/openings/${address.openingId}`);
+  await page.goto(`${address.url}${path ?? `/openings/${address.openingId}`}`);
 
   const verifiedTo = async (): Promise<number> => {
     const text = await page.locator('.trust-head').textContent({ timeout: 5_000 });

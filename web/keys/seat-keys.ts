@@ -1,11 +1,15 @@
-/** Where a person's keys lie, as the page uses them: files in its worker, or a token behind the agent on this computer. */
+/** Where a person's keys lie, as the page uses them: files in its worker, a token behind the agent on this computer, or a phone. */
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { signal } from '@preact/signals';
 import { AgentProblemError, agentKeys, askByHttp, beginPairing, endPairing } from '../../server/client/agent-keys.ts';
 import { agentOrigin } from '../../server/client/agent-protocol.ts';
 import { type KeyAgent, KeyAgentError } from '../../server/client/key-agent.ts';
+import { phoneProblem } from '../../server/client/phone-protocol.ts';
+import type { ClientWorld, Transport } from '../../server/client/transport.ts';
 import { openKeyRoom, type UsableKey } from './key-room.ts';
+import type { Pairing } from './phone-keys.ts';
+import { phoneMail } from './phone-mail.ts';
 
 /** Keys for as long as a seat is held. */
 export type SeatKeys = KeyAgent & {
@@ -15,8 +19,14 @@ export type SeatKeys = KeyAgent & {
   close(): void;
 };
 
-/** The digits that the agent shows beside the question it is asking at the moment; null when it asks nothing. */
-export const askedAtAgent = signal<string | null>(null);
+/** The digits that the agent, or the phone, shows beside the question it is asking at the moment; null when nothing is asked. */
+export const askedElsewhere = signal<{ readonly at: 'agent' | 'phone'; readonly digits: string } | null>(null);
+
+const noting =
+  (at: 'agent' | 'phone') =>
+  (digits: string | null): void => {
+    askedElsewhere.value = digits === null ? null : { at, digits };
+  };
 
 /** What a paired page proves itself by; it goes with the tab. */
 const REMEMBERED = 'kaibiao-agent';
@@ -61,9 +71,7 @@ export async function tokenKeys(port: number, isNew = false): Promise<SeatKeys |
     fetch: (...request: Parameters<typeof fetch>) => fetch(...request),
   };
   const keysBy = (token: string): SeatKeys => ({
-    ...agentKeys(sha256, askByHttp(link, token), (digits) => {
-      askedAtAgent.value = digits;
-    }),
+    ...agentKeys(sha256, askByHttp(link, token), noting('agent')),
     isTryable: false,
     close: () => undefined,
   });
@@ -85,4 +93,13 @@ export async function tokenKeys(port: number, isNew = false): Promise<SeatKeys |
     sessionStorage.setItem(REMEMBERED, token);
     return keysBy(token);
   };
+}
+
+/** Begins a pairing with a phone, whose page this server has too. Throws: AgentProblemError phone_not_secure where the browser gives no WebCrypto. */
+export async function phoneKeys(transport: Transport, world: ClientWorld): Promise<Pairing> {
+  const subtle = (globalThis.crypto as Crypto | undefined)?.subtle;
+  if (subtle === undefined) throw phoneProblem('phone_not_secure');
+  const { pairPhone } = await import('./phone-keys.ts');
+  const { origin } = transport;
+  return pairPhone({ subtle, mail: phoneMail(transport), world, origin, onUse: noting('phone') });
 }

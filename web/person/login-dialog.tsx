@@ -1,4 +1,4 @@
-/** Asks where a person's key is, in a file or in a token behind the agent on this computer, and logs in with it. */
+/** Asks where a person's key is, in a file, in a token behind the agent on this computer, or on a phone, and logs in with it. */
 import { useSignal } from '@preact/signals';
 import type { JSX, TargetedSubmitEvent } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
@@ -29,6 +29,7 @@ export function LoginDialog(props: {
   useEffect(
     () => () => {
       isGone.current = true;
+      choice.leave();
       answerTakeOver.peek()?.(false);
     },
     [],

@@ -11,6 +11,15 @@ export const en: Readonly<Record<Key, string>> = {
   keyInToken: 'Token (agent on this computer)',
   tokenWords:
     'Plug the token in and run kaibiao agent on this computer, then log in. Where the browser asks whether this page may reach this computer, allow it. Each use of the token is asked for in the agent’s window, and the PIN is typed there only.',
+  keyInPhone: 'Phone (scan a code)',
+  phoneWords:
+    'Your certificate file stays on the phone; neither this computer nor the platform gets it. Log in, and scan the code with the phone’s camera; each use of the key is asked for on the phone.',
+  phoneCode: 'Code to be scanned with a phone',
+  phoneScan: 'Scan it with your phone’s camera; {n} s left. Only the first phone counts.',
+  phoneCompare: 'Does the phone show the same digits? Say there whether they are the same or different.',
+  phoneOpens: 'Choose your certificate file on the phone, and type its password there.',
+  phoneOthers: 'Another phone tried to scan the same code ({n}) and was refused. If in doubt, cancel and begin anew.',
+  atPhone: 'Confirm on your phone; it shows {digits}',
   takeOverTitle: 'You are logged in on another page',
   takeOverWords:
     'The same certificate is active in this opening on another page, here or on another device. If you take over, that page is logged out and looks on; what was not sent from it is lost.',

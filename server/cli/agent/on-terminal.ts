@@ -1,20 +1,14 @@
 /** The agent's window where it is a terminal: what a page asks for in lines, and the digits by which a person agrees. */
 import type { Consent } from '../../client/key-desk.ts';
+import { plain } from '../../client/what-is-signed.ts';
 import type { Words } from '../../core/log/words.ts';
 import type { Io } from '../io.ts';
 import type { AgentSurface } from './agent.ts';
 
-/** Controls, which could move the cursor, marks that turn the direction of writing, and what is not seen at all: what is shown is what stands there. */
-const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 /** Cells of one line; the narrowest terminals in use have 80. */
 const LINE_CELLS = 72;
 /** Of what a question is about, in the line that asks. */
 const SUBJECT_CELLS = 60;
-
-/** A text with everything in it that could make it look like another. */
-export function plain(text: string): string {
-  return text.replace(UNSHOWN, (mark) => `\\u${mark.codePointAt(0)?.toString(16).padStart(4, '0')}`);
-}
 
 /** A plain text in lines that no terminal breaks: what breaks by itself could look like a line of the agent's own. */
 export function inLines(text: string, cells: number = LINE_CELLS): string[] {

@@ -1,13 +1,15 @@
 /** `kaibiao agent`: a person's token for the pages of named platforms, on this computer, with a question for each use. */
+
 import { X509Certificate } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { AGENT_PORT } from '../../client/agent-protocol.ts';
+import { plain } from '../../client/what-is-signed.ts';
 import { verifyJwsSignature } from '../../identity/signature.ts';
 import { readOrigin } from '../../setting.ts';
 import { createAgent } from '../agent/agent.ts';
 import { serveAgent } from '../agent/agent-server.ts';
 import { loadCryptoki } from '../agent/cryptoki.ts';
-import { plain, terminalSurface } from '../agent/on-terminal.ts';
+import { terminalSurface } from '../agent/on-terminal.ts';
 import { openToken } from '../agent/token.ts';
 import { EXIT, UsageError } from '../exit.ts';
 import type { Io } from '../io.ts';

@@ -3,7 +3,7 @@ import { createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { type AgentSurface, createAgent } from '../../../server/cli/agent/agent.ts';
 import { type AgentServer, serveAgent } from '../../../server/cli/agent/agent-server.ts';
-import { inLines, plain, terminalSurface } from '../../../server/cli/agent/on-terminal.ts';
+import { inLines, terminalSurface } from '../../../server/cli/agent/on-terminal.ts';
 import { TokenError } from '../../../server/cli/agent/token-error.ts';
 import { demoCreditCode, type Issued } from '../../../server/cli/demo/ca.ts';
 import { main } from '../../../server/cli/main.ts';
@@ -19,7 +19,7 @@ import {
 } from '../../../server/client/agent-protocol.ts';
 import type { KeyAgent } from '../../../server/client/key-agent.ts';
 import type { Consent } from '../../../server/client/key-desk.ts';
-import { SHOWN_LIMIT_CHARACTERS } from '../../../server/client/what-is-signed.ts';
+import { plain, SHOWN_LIMIT_CHARACTERS } from '../../../server/client/what-is-signed.ts';
 import { toBase64Url } from '../../../server/core/log/base64.ts';
 import { canonicalise, type JsonObject } from '../../../server/core/log/canonical.ts';
 import { utf8 } from '../../../server/core/log/utf8.ts';
