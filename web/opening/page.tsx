@@ -24,7 +24,8 @@ import { say } from './words.ts';
 
 export function Page({ hall }: { hall: Hall }): JSX.Element {
   useSignalEffect(() => {
-    document.documentElement.lang = language.value;
+    // To say it again costs the style of every element, at every entry.
+    if (document.documentElement.lang !== language.value) document.documentElement.lang = language.value;
     const { state } = hall.viewing.value.view.value;
     document.title =
       state === null
