@@ -36,7 +36,8 @@ function findAlike(names: readonly string[]): string | null {
   return null;
 }
 
-function checkDocumentName(name: string): void {
+/** One of them by itself. Throws: SealError name_not_allowed. */
+export function checkDocumentName(name: string): void {
   try {
     const isNormal = name.normalize('NFC') === name && !name.endsWith('/');
     if (isNormal && readName(utf8(name), FLAG_UTF8) === name) return;

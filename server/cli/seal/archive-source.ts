@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { crc32, createDeflateRaw } from 'node:zlib';
-import { checkDocumentNames } from '../../client/document-name.ts';
+import { checkDocumentName } from '../../client/document-name.ts';
 import { SealError } from '../../client/seal-error.ts';
 import { type PlannedEntry, planArchive } from '../../core/seal/archive-writing.ts';
 import { countBytes } from '../progress.ts';
@@ -23,7 +23,8 @@ const READ_BYTES = 1_048_576;
 /**
  * Prepares an archive of `files` in their order.
  *
- * Throws: SealError name_not_allowed, names_alike, too_many_documents; what the disk throws.
+ * Throws: SealError name_not_allowed; what the disk throws.
+ * Shape:  also the ZIP of an evidence bundle, which may hold more files than a bid: who seals asks checkDocumentNames first.
  * Why:    each file is read twice: first for its CRC and size, then for its bytes. So every length stands in front and the readers
  *         on the platform need no data descriptors, which two implementations can read differently. An own writer over node:zlib
  *         (80 lines with core/seal/archive-writing.ts), because the known libraries write data descriptors when they stream.
@@ -33,7 +34,7 @@ export async function prepareArchive(
   compress: boolean,
   progress?: (doneBytes: number, allBytes: number) => void,
 ): Promise<ArchiveSource> {
-  checkDocumentNames(files.map(({ name }) => name));
+  for (const { name } of files) checkDocumentName(name);
   const entries: PlannedEntry[] = [];
   const sizes = await Promise.all(files.map(sizeOf));
   const allBytes = sizes.reduce((sum, size) => sum + size, 0);

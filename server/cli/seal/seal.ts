@@ -1,7 +1,7 @@
 /** Seals a bid: files into an archive into an envelope that only the bidder's own key opens, as one stream; then opens it again to be sure. */
 import { open, rename, rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { TOOL_FACTS_NAME } from '../../client/document-name.ts';
+import { checkDocumentNames, TOOL_FACTS_NAME } from '../../client/document-name.ts';
 import type { Unwrap } from '../../client/key-agent.ts';
 import type { BidPromises } from '../../client/lodge-statement.ts';
 import { type EarlyPromises, sealEnvelope } from '../../client/seal-envelope.ts';
@@ -52,14 +52,14 @@ export const SEAL_STEPS = { read: '读取 read', seal: '加密 seal', test: '试
 export async function sealBid(request: SealRequest): Promise<BidPromises> {
   const listBytes = utf8(canonicalise(request.openingList));
   if ('problem' in readOpeningList(listBytes)) throw new SealError('list_not_in_form');
-  const archive = await prepareArchive(
-    [
-      { name: OPENING_LIST_NAME, bytes: listBytes },
-      ...request.documents,
-      { name: TOOL_FACTS_NAME, bytes: utf8(canonicalise(request.toolFacts)) },
-    ],
-    request.compress,
-    (done, all) => request.progress?.(SEAL_STEPS.read, done, all),
+  const files = [
+    { name: OPENING_LIST_NAME, bytes: listBytes },
+    ...request.documents,
+    { name: TOOL_FACTS_NAME, bytes: utf8(canonicalise(request.toolFacts)) },
+  ];
+  checkDocumentNames(files.map(({ name }) => name));
+  const archive = await prepareArchive(files, request.compress, (done, all) =>
+    request.progress?.(SEAL_STEPS.read, done, all),
   );
 
   const part = `${request.out}.part`;

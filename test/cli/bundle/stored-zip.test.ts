@@ -62,6 +62,7 @@ t.test('the same files make the same bytes, and are read from them', async (t) =
 t.test('other archives of the very same files are refused', async (t) => {
   const sorted = [...files.keys()].sort();
   t.ok(Buffer.from(bytes).equals(await archiveOf(sourcesOf(sorted))), 'the way it is made');
+  await t.resolves(archiveOf(sourcesOf(['A/x', 'a/x'])), 'names that a bid could not hold beside each other are files');
   t.equal(await judge(await archiveOf(sourcesOf(sorted), true)), 'file_malformed', 'compressed');
   t.equal(await judge(await archiveOf(sourcesOf(sorted.toReversed()))), 'file_malformed', 'in another order');
   t.equal(await judge(await archiveOf(sourcesOf([...sorted, sorted.at(-1) ?? '']))), 'file_malformed', 'one twice');
