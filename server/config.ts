@@ -208,6 +208,17 @@ export const SETTINGS = {
     why: 'Who is asked to countersign the ledger, where, and for how many a close waits. Not set: nobody, and the first entry of every opening says so.',
     read: readPath,
   }),
+  speechEngine: text({
+    variable: 'KAIBIAO_SPEECH_ENGINE',
+    shape:
+      'a program with the command line of eSpeak NG, by its path, or by its name in /usr/local/bin, /usr/bin or /bin',
+    fallback: 'espeak-ng',
+    why: 'Reads announced prices aloud for pages on computers that have no Chinese voice of their own. Where it is not installed they say so.',
+    read(value) {
+      if (!/^[\x21-\x7e]{1,500}$/.test(value)) throw new Error('is no program');
+      return value;
+    },
+  }),
   monitors: {
     variable: 'KAIBIAO_MONITORS',
     shape: `addresses, with commas between, ${MONITORS_LIMIT} at most`,

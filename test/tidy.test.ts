@@ -63,7 +63,7 @@ const LEVELS = [
   ],
   ['recorder', 'ledger', 'identity', 'vault', 'cosign'],
   ['signer'],
-  ['live', 'video', 'oversight', 'dossier'],
+  ['live', 'video', 'oversight', 'dossier', 'speech'],
   ['http'],
   ['opened', 'housekeeping'],
   ['leader'],

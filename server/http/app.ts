@@ -43,6 +43,7 @@ import { addRecord } from './record.ts';
 import { addRecordPdf } from './record-pdf.ts';
 import { addRoles } from './roles.ts';
 import { addSessions } from './sessions.ts';
+import { addSpoken } from './spoken.ts';
 import { addThreads } from './threads.ts';
 import { addTimestamps } from './timestamps.ts';
 import { addTrust } from './trust.ts';
@@ -181,6 +182,7 @@ export async function createApp(dependencies: Dependencies, logger: Logger): Pro
     addDecryptions(typed, dependencies);
     addRecord(typed, dependencies);
     addRecordPdf(typed, dependencies);
+    addSpoken(typed, dependencies);
     addRoles(typed, dependencies);
     addThreads(typed, dependencies);
     addAccessReads(typed, dependencies);

@@ -280,6 +280,16 @@ const HTTP_PROBLEMS = {
     en: 'The prices of this opening are not public; the public form of the record shows everything else.',
     zh: '本次开标的报价不对外公开；公开版开标记录载有其他全部内容。',
   },
+  no_such_price: {
+    status: 404,
+    en: 'No price of this bidder is announced in this opening.',
+    zh: '本次开标尚未公布该投标人的报价。',
+  },
+  no_voice: {
+    status: 404,
+    en: 'This platform has no speech engine that can read this aloud.',
+    zh: '本平台没有可用的语音引擎朗读此内容。',
+  },
   no_such_log: { status: 404, en: 'There is no such log, or nothing on it yet.', zh: '没有此日志，或日志尚无内容。' },
   no_such_evidence: { status: 404, en: 'There is no such evidence.', zh: '没有该判定依据。' },
   no_such_tile: { status: 404, en: 'The log has not grown to this tile.', zh: '日志尚未增长到该数据块。' },

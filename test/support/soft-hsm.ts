@@ -2,14 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Issued } from '../../server/cli/demo/ca.ts';
 import type { CommandKeyDescription } from '../../server/recorder/command-key.ts';
+import { unpackDebian } from './debian.ts';
 
 const PACKAGES = ['libsofthsm2', 'softhsm2', 'opensc', 'opensc-pkcs11'];
-const DOWNLOAD_LIMIT_MS = 60_000;
 const LIBRARIES = ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so'];
 const PIN = '274913';
 
@@ -20,27 +19,11 @@ async function findTools(): Promise<Tools | string> {
   const system = LIBRARIES.find(existsSync);
   if (system !== undefined && existsSync('/usr/bin/pkcs11-tool') && existsSync('/usr/bin/softhsm2-util'))
     return { module: system, bin: '/usr/bin', libraryPath: '' };
-  const cache = join(tmpdir(), `kaibiao-softhsm-${process.getuid?.() ?? 0}`);
-  if (!existsSync(cache)) {
-    const part = await mkdtemp(join(tmpdir(), 'kaibiao-softhsm-part-'));
-    try {
-      const quiet = { cwd: part, timeout: DOWNLOAD_LIMIT_MS, stdio: 'ignore' } as const;
-      execFileSync('apt-get', ['download', ...PACKAGES], quiet);
-      for (const name of await readdir(part))
-        if (name.endsWith('.deb')) execFileSync('dpkg-deb', ['-x', name, 'root'], quiet);
-      await rename(part, cache).catch((error: NodeJS.ErrnoException) => {
-        // another run was first
-        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      });
-    } catch (error) {
-      return `SoftHSM2 is not installed, and its Debian packages could not be had: ${(error as Error).message}`;
-    }
-  }
-  const root = join(cache, 'root');
+  const unpacked = await unpackDebian('softhsm', PACKAGES);
+  if (typeof unpacked === 'string') return `SoftHSM2 is not installed, and ${unpacked}`;
+  const { root, libraryPath } = unpacked;
   const module = LIBRARIES.map((path) => join(root, path)).find(existsSync);
-  const libraries = (await readdir(join(root, 'usr/lib')).catch(() => [])).find((name) => name.includes('-linux-gnu'));
-  if (module === undefined || libraries === undefined) return `${cache} holds no SoftHSM2`;
-  return { module, bin: join(root, 'usr/bin'), libraryPath: join(root, 'usr/lib', libraries) };
+  return module === undefined ? `${root} holds no SoftHSM2` : { module, bin: join(root, 'usr/bin'), libraryPath };
 }
 
 type Made = {

@@ -1,7 +1,8 @@
 /** Amounts in figures and in capital words: the rule book's own examples, its edges, and the way back. */
 import fc from 'fast-check';
-import { formatAmount, isSameAmount, plainAmount } from '../../web/parts/amount.ts';
-import { amountFromWords, amountInWords } from '../../web/parts/amount-in-words.ts';
+import { amountFromWords, amountInWords } from '../../server/core/opening/amount-in-words.ts';
+import { isSameAmount } from '../../server/core/opening/price-words.ts';
+import { formatAmount, plainAmount } from '../../web/parts/amount.ts';
 import t from '../support/tap.ts';
 
 const WORDS: readonly (readonly [string, string])[] = [

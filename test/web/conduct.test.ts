@@ -2,9 +2,9 @@
 import type { CommandData, CommandType } from '../../server/core/opening/commands.ts';
 import type { ProfileName } from '../../server/core/opening/policy.ts';
 import { WITNESS_POINTS } from '../../server/core/opening/policy.ts';
+import { spokenPrice } from '../../server/core/opening/price-words.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import { leftOf } from '../../web/conduct/chat-desk.tsx';
-import { spokenText } from '../../web/conduct/reader.tsx';
 import { narrowed, standingAt } from '../../web/conduct/standing.ts';
 import { threadsOf } from '../../web/conduct/threads.ts';
 import { objectionArticle } from '../../web/opening/regime.ts';
@@ -332,7 +332,7 @@ t.test('what is read aloud of a row is figures in words and every fact that is t
   const rows = state.prices?.known === true ? state.prices.value : [];
   const row = rows.find(({ quote }) => quote.amount === '12005000.05');
   t.match(
-    row && spokenText(row),
+    row && spokenPrice(row),
     /^[0-9]号投标人，兰州新区中川市政工程股份有限公司。报价，壹仟贰佰万伍仟元零伍分。工期，180 日历天。质量，合格 <100>。项目负责人，赵晓燕。$/,
   );
   if (row === undefined) return;
@@ -341,9 +341,9 @@ t.test('what is read aloud of a row is figures in words and every fact that is t
     manager: '',
     quote: { ...row.quote, kind: 'rate' as const, amount: '3.5', unit: '%', inWords: '' },
   };
-  t.match(spokenText(rate), /报价，3\.5%。/);
+  t.match(spokenPrice(rate), /报价，3\.5%。/);
   const said = (inWords: string, currency = 'CNY') =>
-    spokenText({ ...row, quote: { ...row.quote, currency, inWords } });
+    spokenPrice({ ...row, quote: { ...row.quote, currency, inWords } });
   t.match(said('壹仟贰佰万伍仟元伍分'), /报价，壹仟贰佰万伍仟元零伍分。工期/, 'the same sum, written otherwise');
   t.match(
     said('壹仟叁佰万元整'),
@@ -352,7 +352,7 @@ t.test('what is read aloud of a row is figures in words and every fact that is t
   );
   t.match(said('约一千二百万'), /报价，壹仟贰佰万伍仟元零伍分。投标人所写大写为，约一千二百万。/);
   t.match(said('', 'USD'), /报价，12005000\.05USD/, 'no yuan is made of dollars');
-  t.notMatch(spokenText(rate), /项目负责人/);
+  t.notMatch(spokenPrice(rate), /项目负责人/);
 });
 
 t.test('a moment is Beijing’s, there and back, and no moment is none', async (t) => {

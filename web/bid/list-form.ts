@@ -1,8 +1,8 @@
 /** The opening list 开标一览表 out of what its bidder filled in, or what of it is not in form. */
 import { Check } from 'typebox/schema';
+import { amountInWords } from '../../server/core/opening/amount-in-words.ts';
 import { OPENING_LIST_VERSION, type OpeningList, OpeningListSchema } from '../../server/core/seal/opening-list.ts';
 import { plainAmount } from '../parts/amount.ts';
-import { amountInWords } from '../parts/amount-in-words.ts';
 
 /** The fields of the form, as their names stand in it; `columns` has a line for each, `title: text`. */
 export const LIST_FIELDS = ['kind', 'amount', 'unit', 'inWords', 'duration', 'quality', 'manager', 'columns'] as const;

@@ -2,9 +2,9 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { priceWords, spokenPrice } from '../../server/core/opening/price-words.ts';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
-import { priceWords } from '../opening/price-words.ts';
 import { formatAmount } from '../parts/amount.ts';
 import { Icon } from '../parts/icon.tsx';
 import { keepText, keptText } from '../parts/kept-text.ts';
@@ -68,7 +68,7 @@ function Reader(props: {
     if (dialog !== null && !dialog.open) dialog.showModal();
     return () => {
       dialog?.close();
-      speech()?.cancel();
+      hush();
     };
   }, []);
   const isSilent = useSignal(false);
@@ -135,7 +135,10 @@ function Reader(props: {
         <button
           type="button"
           onClick={() => {
-            isSilent.value = !speak(row);
+            isSilent.value = false;
+            speak(state.openingId, row).catch(() => {
+              isSilent.value = true;
+            });
           }}
         >
           {say('speak')}
@@ -168,41 +171,28 @@ function unitOf({ kind, currency, unit }: PriceRow['quote']): string {
   return kind === 'total' && currency !== 'CNY' ? `${unit} ${currency}`.trim() : unit;
 }
 
-/** What is read aloud of one row, in Chinese: that is the language of the hall. */
-export function spokenText(row: PriceRow): string {
-  const { quote } = row;
-  const { standing, written, valid } = priceWords(quote);
-  const currency = quote.kind === 'total' && quote.currency !== 'CNY' ? quote.currency : '';
-  const figures = `${quote.amount}${currency}${quote.unit}`;
-  const more = {
-    none: '',
-    written: '',
-    same: '',
-    differ: `。数字为${figures}，与大写不一致，以大写为准`,
-    unread: `。投标人所写大写为，${written}`,
-  }[standing];
-  const amount = `${valid === '' ? figures : valid}${more}`;
-  const facts = [
-    ['工期', row.duration],
-    ['质量', row.quality],
-    ['项目负责人', row.manager],
-  ].filter(([, value]) => value !== '');
-  return `${row.bidder}号投标人，${row.name}。报价，${amount}。${facts.map(([name, value]) => `${name}，${value}。`).join('')}`;
-}
-
 function speech(): SpeechSynthesis | null {
   return (globalThis.speechSynthesis as SpeechSynthesis | undefined) ?? null;
 }
 
-/** Returns: whether there is a Chinese voice to speak with. */
-function speak(row: PriceRow): boolean {
+let fromServer: HTMLAudioElement | null = null;
+
+function hush(): void {
+  speech()?.cancel();
+  fromServer?.pause();
+}
+
+/** Speaks with a Chinese voice of this computer, or else of the platform. Rejects: neither has one, or may not sound. */
+async function speak(openingId: string, row: PriceRow): Promise<void> {
+  hush();
   const synthesis = speech();
   const voice = synthesis?.getVoices().find(({ lang }) => /^(zh|cmn)/i.test(lang));
-  if (synthesis == null || voice === undefined) return false;
-  const words = new SpeechSynthesisUtterance(spokenText(row));
+  if (synthesis == null || voice === undefined) {
+    fromServer = new Audio(`/openings/${openingId}/spoken/${row.bidder}`);
+    return fromServer.play();
+  }
+  const words = new SpeechSynthesisUtterance(spokenPrice(row));
   words.voice = voice;
   words.lang = voice.lang;
-  synthesis.cancel();
   synthesis.speak(words);
-  return true;
 }

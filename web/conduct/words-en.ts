@@ -42,7 +42,7 @@ export const en: Readonly<Record<Key, string>> = {
   finish: 'Done',
   close: 'Close',
   speak: 'Read it out',
-  noVoice: 'This computer has no Chinese voice: read it yourself.',
+  noVoice: 'Neither this computer nor the platform has a Chinese voice that may sound now: read it yourself.',
   inWords: 'In words',
   duration: 'Duration',
   quality: 'Quality',

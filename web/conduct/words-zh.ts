@@ -38,7 +38,7 @@ export const zh = {
   finish: '宣读完毕',
   close: '关闭',
   speak: '语音朗读',
-  noVoice: '本机没有中文语音，请人工宣读。',
+  noVoice: '本机和平台均没有可用的中文语音，请人工宣读。',
   inWords: '大写',
   duration: '工期',
   quality: '质量',

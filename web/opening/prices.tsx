@@ -2,6 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { priceWords } from '../../server/core/opening/price-words.ts';
 import type { PriceRow } from '../../server/core/opening/rows.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { formatAmount } from '../parts/amount.ts';
@@ -9,7 +10,6 @@ import { Icon } from '../parts/icon.tsx';
 import { EmptySection, Section } from '../parts/section.tsx';
 import { ownFirst } from './own-first.ts';
 import { checkPrice } from './price-check.ts';
-import { priceWords } from './price-words.ts';
 import { say } from './words.ts';
 
 /** Rows from which on the table scrolls in a frame of its own, where a bidder's own row stays in sight. */

@@ -12,11 +12,6 @@ export function formatAmount(amount: string, leastPlaces = 2): string {
   return places === '' ? grouped : `${grouped}.${places}`;
 }
 
-/** Whether two decimal texts name the same amount: `1.5` and `1.50` do. */
-export function isSameAmount(a: string, b: string): boolean {
-  return formatAmount(a, 6) === formatAmount(b, 6);
-}
-
 const AMOUNT = /^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?$/;
 
 /** Groups of three as in figures, or of four as in 万; one and the same mark between all of them. */

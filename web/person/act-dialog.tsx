@@ -2,11 +2,11 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX, TargetedInputEvent, TargetedSubmitEvent } from 'preact';
 import type { JsonObject } from '../../server/core/log/canonical.ts';
+import { amountInWords } from '../../server/core/opening/amount-in-words.ts';
 import type { PersonRole } from '../../server/core/opening/roles.ts';
 import type { OpeningState } from '../../server/core/opening/state.ts';
 import { POINT_WORDS, ROLE_WORDS, VERDICT_WORDS } from '../opening/term-words.ts';
 import { plainAmount } from '../parts/amount.ts';
-import { amountInWords } from '../parts/amount-in-words.ts';
 import { language } from '../parts/language.ts';
 import { instantOf } from '../parts/moment.ts';
 import type { QUOTE_KINDS } from '../secrets/quote-form.ts';

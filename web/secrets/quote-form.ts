@@ -1,8 +1,8 @@
 /** A quote out of what its bidder filled in. */
 import type { JsonObject } from '../../server/core/log/canonical.ts';
+import { amountInWords } from '../../server/core/opening/amount-in-words.ts';
 import type { Offer } from '../../server/core/opening/quote-rounds.ts';
 import { plainAmount } from '../parts/amount.ts';
-import { amountInWords } from '../parts/amount-in-words.ts';
 
 export const QUOTE_KINDS = ['total', 'rate', 'unit'] as const satisfies readonly Offer['quote']['kind'][];
 

@@ -14,11 +14,15 @@ import { answerRecord } from '../../../server/cli/person/record.ts';
 import { waitFor } from '../../../server/cli/person/wait-for.ts';
 import { openingOrigin } from '../../../server/core/log/origin.ts';
 import { numberOf } from '../../../server/core/opening/state.ts';
+import { newFolder } from '../../support/folder.ts';
+import { speechEngine } from '../../support/speech-engine.ts';
 import t from '../../support/tap.ts';
 import { terminal } from '../../support/terminal.ts';
 import { command, MINUTE, OPENING, seal, startPlatform } from './platform.ts';
 
-const platform = await startPlatform(t);
+const engineFolder = await newFolder(t, 'engine');
+await mkdir(engineFolder, { recursive: true });
+const platform = await startPlatform(t, { KAIBIAO_SPEECH_ENGINE: await speechEngine(engineFolder) });
 const { officials, ca, url, world } = platform;
 const { host, tenderer, witness } = officials;
 await platform.draft(OPENING, 15 * MINUTE, {
@@ -103,12 +107,24 @@ t.test('two of three holders give the key; the vault decides every attempt, the 
 });
 
 t.test('prices, record, hand-over; then no key is left, and the log is valid to anyone', async (t) => {
-  const { bids } = await catchUp(host, OPENING, 'host');
+  const before = await catchUp(host, OPENING, 'host');
+  const { bids } = before;
   const unopened = bids.filter(({ attempts }) => attempts.length === 0);
   for (const { bidder } of unopened)
     for (const [official, role] of [[host, 'host'] as const, [witness, 'witness'] as const])
       await command(official, role, 'GiveRuling', { bidder, verdict: 'deemed_revoked', reason: '见日志' });
+  const spoken = (bidder: string) => fetch(`${url}/openings/${OPENING}/spoken/${bidder}`);
+  t.match(await (await spoken('1')).json(), { code: 'no_such_price', status: 404 }, 'nothing is said before');
   await command(host, 'host', 'AnnouncePrices');
+  const sound = await spoken(String(numberOf(before, first.creditCode)));
+  t.match([sound.status, sound.headers.get('content-type')], [200, 'audio/wav']);
+  t.equal(
+    Buffer.from(await sound.arrayBuffer()).toString('latin1', 0, 4),
+    'RIFF',
+    'a real engine reads a real price aloud',
+  );
+  t.match(await (await spoken('99')).json(), { code: 'no_such_price' });
+  t.equal((await spoken('1x')).status, 400);
   const announced = await catchUp(first, OPENING, 'bidder');
   if (announced.prices?.known !== true) throw new Error('no prices');
   const amounts = announced.prices.value.map(({ quote }) => quote.amount);
