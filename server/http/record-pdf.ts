@@ -19,8 +19,8 @@ const Query = Type.Object(
   strict,
 );
 
-export function addRecordPdf(app: Nouns, { recorder, sql, config, signer }: Dependencies): void {
-  const pdfs = createRecordPdfs((asked, pdf) => signRecord(signer, config.platform, asked, pdf));
+export function addRecordPdf(app: Nouns, { recorder, sql, config, signer, world }: Dependencies): void {
+  const pdfs = createRecordPdfs(world, (asked, pdf) => signRecord(signer, config.platform, asked, pdf));
   const origin = config.publicOrigin ?? `https://${config.platform}`;
   app.get(
     '/openings/:openingId/record.pdf',
