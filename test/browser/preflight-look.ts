@@ -2,6 +2,7 @@
 import type { Page } from 'playwright-core';
 import type t from '../support/tap.ts';
 import { violations } from './axe.ts';
+import { takePicture } from './pictures.ts';
 import { speak } from './visitor.ts';
 
 type Judge = Pick<typeof t, 'equal' | 'match' | 'notMatch' | 'strictSame'>;
@@ -72,7 +73,7 @@ export async function lookAround(t: Judge, look: PreflightLook): Promise<void> {
   const report = await page.inputValue('.report-text');
   t.match(report, /^开标前检查 · 已就绪/);
   t.notMatch(report, new RegExp(`${password}|\\.p12`), 'nothing that was typed or chosen');
-  await picture('preflight-ready');
+  await takePicture(page, 'preflight.zh-CN');
 
   for (const width of [390, 683]) {
     // 683 is a page of 1366 at 200 %
@@ -92,7 +93,7 @@ export async function lookAround(t: Judge, look: PreflightLook): Promise<void> {
   t.equal(await page.locator('#certificate form').isVisible(), false);
   await page.emulateMedia({ media: 'screen' });
   await page.setViewportSize({ width: 1366, height: 768 });
-  await picture('preflight-en');
+  await takePicture(page, 'preflight.en');
   await page.selectOption('#role', 'public');
   t.equal(await page.locator('#certificate form').count(), 0, 'who looks on is asked for no certificate');
   await speak(page, 'zh-CN');

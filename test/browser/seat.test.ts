@@ -22,6 +22,7 @@ import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
 import { violations } from './axe.ts';
 import { keyFile as keyFileIn, PASSWORDS } from './key-files.ts';
 import { lookAround } from './preflight-look.ts';
+import { outOfReach as reachFaults } from './reach.ts';
 import { speak, type Visitor, visit } from './visitor.ts';
 
 t.setTimeout(240_000);
@@ -552,7 +553,7 @@ t.test('the bidder objects and signs the record on the page, with the key of the
   t.equal(await atBidder.page.locator('#mine button:text-is("确认开标记录")').count(), 0, 'once is enough');
   const declined = doAct(atLodger, '确认开标记录');
   t.match(await askedOnPhone('command'), { title: /签署操作/, row: '确认开标记录 (SignRecord)' });
-  await picture(atPhone, 'phone-asked-record');
+  t.strictSame(await reachFaults(atPhone.page, 'phone'), [], 'what is asked on the phone, within everybody’s reach');
   await atPhone.page.click('button:text-is("拒绝")');
   t.match(await declined, /已在手机上拒绝/, 'nothing without a thumb');
   await atLodger.page.locator('#mine button:text-is("确认开标记录")').waitFor();
