@@ -2,7 +2,7 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createDemoCa, demoCreditCode } from '../../../server/cli/demo/ca.ts';
+import { createDemoCa, type DemoCa, demoCreditCode, type Issued } from '../../../server/cli/demo/ca.ts';
 import { bodySha256 } from '../../../server/core/log/act.ts';
 import { toBase64, toBase64Url } from '../../../server/core/log/base64.ts';
 import { canonicalise, type Json, type JsonObject } from '../../../server/core/log/canonical.ts';
@@ -18,7 +18,12 @@ import { EVENTS } from '../../../server/core/opening/events.ts';
 import { PROFILES } from '../../../server/core/opening/policy.ts';
 import { createOpening, policyHashOf } from '../../../server/core/opening/steps/sealing.ts';
 import { parsePem } from '../../../server/core/pki/certificate.ts';
-import { sha256 } from '../../../server/hash.ts';
+import { parseCrl } from '../../../server/core/pki/crl.ts';
+import { type Grounds, judge } from '../../../server/core/pki/judge.ts';
+import { encodeJudgement, judgementOf } from '../../../server/core/pki/judgement.ts';
+import { PLAIN_SUBJECT_RULE } from '../../../server/core/pki/subject.ts';
+import { digestByOid, sha256 } from '../../../server/hash.ts';
+import { verifyCertificateSignature } from '../../../server/identity/signature.ts';
 import { compactJws, logKey, sessionKey } from '../../support/log-fixtures.ts';
 
 const PLATFORM = 'bench.test';
@@ -57,6 +62,7 @@ async function enterHost() {
   const certSha256 = toBase64Url(sha256(chain[0] ?? new Uint8Array(0)));
   const key = createPrivateKey(issued.privateKeyPem);
   const account = `${creditCode}/H1`;
+  const { judgement, files } = judged(ca, issued);
   const sessions = Array.from({ length: SESSIONS }, (_, n) => {
     const session = sessionKey();
     const { jwk } = session;
@@ -76,7 +82,37 @@ async function enterHost() {
     );
     return { login, sign: session.sign };
   });
-  return { account, who: { account, creditCode, name: holder.name, certSha256 }, sessions };
+  return { account, who: { account, creditCode, name: holder.name, certSha256, judgement }, sessions, files };
+}
+
+/** The judgement of a certificate as the platform makes it at the first act, and every file that it stands on, by digest. */
+function judged(ca: DemoCa, { certificatePem, chainPem }: Issued) {
+  const lists = ca.issueCrls({ thisUpdateAt: BEGAN_AT - DAY_MS, nextUpdateAt: BEGAN_AT + 30 * DAY_MS, number: 1 });
+  const grounds: Grounds = {
+    purpose: 'sign',
+    at: BEGAN_AT,
+    asOf: null,
+    believedUntil: null,
+    terms: {
+      label: 'Bench',
+      purposes: ['sign', 'encrypt'],
+      rule: PLAIN_SUBJECT_RULE,
+      revocation: 'required',
+      extendedUsages: null,
+      policies: null,
+    },
+    path: parsePem(certificatePem + chainPem + ca.rootPem),
+    others: [],
+    crls: [parseCrl(lists.root), parseCrl(lists.intermediate)],
+    responses: [],
+  };
+  const standing = judge(grounds, { digest: digestByOid, verifySignature: verifyCertificateSignature });
+  if (standing?.outcome !== 'good') throw new Error(`the host's certificate is ${standing?.outcome ?? 'not believed'}`);
+  const digestOf = (file: Uint8Array): string => toBase64Url(sha256(file));
+  const said = judgementOf(grounds, { salt: toBase64Url(new Uint8Array(16)), ...standing, digestOf });
+  const { bytes, sha256: judgement } = encodeJudgement(sha256, said);
+  const stoodOn = [...grounds.path, ...grounds.crls].map(({ der }) => der);
+  return { judgement, files: new Map([bytes, ...stoodOn].map((file) => [digestOf(file), file])) };
 }
 
 /** Writes files below a folder, making the folders they stand in. */
@@ -99,7 +135,8 @@ function writerTo(folder: string) {
 async function makeLog(folder: string, count: number): Promise<void> {
   const write = writerTo(folder);
   const key = logKey(ORIGIN, 7);
-  const { account, who, sessions } = await enterHost();
+  const { account, who, sessions, files } = await enterHost();
+  for (const [name, file] of files) write(`evidence/${name}`, file);
   let range = EMPTY_RANGE;
   let headSeen = { size: 0, root: toBase64(rangeRoot(sha256, range)) };
   let bundle: Uint8Array[] = [];
