@@ -19,6 +19,7 @@ import { LOT } from '../support/roadworks.ts';
 import { freePort } from '../support/server-process.ts';
 import t from '../support/tap.ts';
 import { startTokenAgent, type TokenAgent } from '../support/token-agent.ts';
+import { doAct as act } from './acting.ts';
 import { violations } from './axe.ts';
 import { keyFile as keyFileIn, PASSWORDS } from './key-files.ts';
 import { lookAround } from './preflight-look.ts';
@@ -96,26 +97,12 @@ async function enterByToken(t: Judge, { codes, asked }: TokenAgent): Promise<voi
   t.match(asked, [{ origin, shown: { title: { en: 'Log in' } } }], 'one yes for the log-in');
 }
 
-/** Chooses an act, fills it in, signs it, and waits for what becomes of it. */
-async function doAct({ page }: Visitor, name: string, fill: Readonly<Record<string, string>> = {}): Promise<string> {
-  const done = await page.locator('.sent li').count();
-  const button = page.locator(`:is(#mine .offers, .desk) button:text-is("${name}")`);
-  if (!(await button.isVisible())) await page.locator('#mine .exceptional summary').click();
-  await button.click();
-  for (const [field, value] of Object.entries(fill)) {
-    const input = page.locator(`dialog [name=${field}]`);
-    if ((await input.getAttribute('type')) === 'file') await input.setInputFiles(value);
-    else if ((await input.evaluate((element) => element.tagName)) === 'SELECT') await input.selectOption(value);
-    else await input.fill(value);
-  }
-  await page.click('dialog button[type=submit]');
-  await page.locator('.sent li').nth(done).waitFor();
-  const row = page.locator('.sent li').nth(0);
-  await page
-    .locator(`.sent li:nth-child(${1})[data-state=accepted] .tone-good, .sent li:nth-child(1)[data-state=refused]`)
-    .waitFor();
-  t.equal(await page.locator('.sent li').count(), done + 1);
-  return (await row.textContent()) ?? '';
+/** As any person does; one act more stands among those sent, and no second one. */
+async function doAct(visitor: Visitor, name: string, fill: Readonly<Record<string, string>> = {}): Promise<string> {
+  const done = await visitor.page.locator('.sent li').count();
+  const said = await act(visitor, name, fill);
+  t.equal(await visitor.page.locator('.sent li').count(), done + 1);
+  return said;
 }
 
 const address = { url: platform.url, openingId: OPENING };
